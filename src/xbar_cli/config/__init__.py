@@ -1,0 +1,1 @@
+"""Configuration: one pydantic section per file. Needs no JAX."""

@@ -1,0 +1,1 @@
+"""What one cell does: elementwise functions of conductance, voltage and time (S, V, A, s)."""

@@ -1,0 +1,1 @@
+"""Signed weights to non-negative conductances and back."""

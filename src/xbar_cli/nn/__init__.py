@@ -1,0 +1,1 @@
+"""Flax NNX networks whose matrix products go through mapping and array."""

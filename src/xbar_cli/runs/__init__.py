@@ -1,0 +1,1 @@
+"""Run directories, checkpoints, results and figures: files. Knows nothing of crossbars."""

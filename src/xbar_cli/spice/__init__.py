@@ -1,0 +1,1 @@
+"""Circuits: ngspice as a shared library, netlists and sweeps. Knows nothing of learning."""
