@@ -40,3 +40,8 @@ def in_float64(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
         args, kwargs = jax.tree.map(widen, (args, kwargs))
         return function(*args, **kwargs)
+
+
+def along_last(vector: Array, like: Array) -> Array:
+    """`vector` [n] in the rank of `like` [… n], so that the two combine without implicit rank promotion."""
+    return vector.reshape((1,) * (like.ndim - 1) + (-1,))

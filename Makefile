@@ -1,0 +1,49 @@
+# xbar: `make demo` and `make test` work on a machine with Python >= 3.11, make and apt or brew, with no step before them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# XLA calls OpenBLAS, whose threads fight with its own.
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: setup demo test check bench lock clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## make .venv with the locked packages and xbar; install libngspice when it is missing
+	@sh scripts/install_ngspice.sh
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
+	@if [ ! -x $(BIN)/python ]; then \
+	  $(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); sh scripts/make_venv.sh $(PYTHON) $(VENV); }; \
+	fi
+	@echo "installing the locked packages into $(VENV) (a minute or two)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## characterise, train with NEAT, map, evaluate, cost: the whole pipeline on the bundled data
+	@$(BIN)/xbar demo
+
+test: setup ## run all tests
+	@$(BIN)/python -m pytest -n 2
+
+check: setup ## lint, types, import contracts, spelling, generated docs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/codespell README.md CHANGELOG.md docs src tests benchmarks experiments scripts spice_netlists
+	@$(BIN)/python scripts/make_cli_docs.py --check
+
+bench: setup ## measure speed as ratios to baselines of the same run
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: ## resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove what the targets made, but not runs/
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,71 @@
+"""Arrays of 1T-1R cells with ideal wires: `I = Σ_k b_k(V) @ a_k(G)`, K matrix products (neat, eq. 1)."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from xbar_cli.device.transistor import Separable
+from xbar_cli.numerics import along_last
+
+from .ideal import Contract
+
+
+def currents(
+    surrogate: Separable, g: Float[Array, "rows cols"], v: Float[Array, "*batch rows"]
+) -> Float[Array, "*batch cols"]:
+    """Column currents [A] of one array of cells with conductances `g` [S] at row voltages `v` [V], 0 ≤ v ≤ v_max.
+
+    Accuracy:
+        that of the surrogate, stated in its certificate; wires, drivers and sense nodes are ideal.
+    """
+    terms = surrogate.in_v(v).reshape(*v.shape[:-1], -1)
+    factors = jnp.moveaxis(surrogate.in_g(g), -1, 1).reshape(-1, g.shape[1])
+    products = terms @ factors
+    return products + along_last(surrogate.at_zero(g).sum(axis=0), products)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Drive:
+    """How activations become row voltages: `v = v_max · |x| / full_scale`, at most v_max; signs in two phases.
+
+    Attributes:
+        full_scale: activation that gives v_max, from calibration.
+        signed: 1.0 where activations have both signs, and each product is two reads, x⁺ and x⁻, subtracted; else 0.0.
+    """
+
+    full_scale: Float[Array, ""]
+    signed: Float[Array, ""]
+
+    def fraction(self, x: Array) -> Array:
+        """|v| / v_max of each activation; negative ones count only where the drive is signed."""
+        size = jnp.where(self.signed > 0, jnp.abs(x), x)
+        return jnp.clip(size / self.full_scale, 0, 1)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class GatedLayer:
+    """A layer on 1T-1R arrays, folded to K stacked kernels in units of weight.
+
+    Attributes:
+        kernel: `combine(a_k(G))` decoded, K to each input channel: channel-major, k-minor.
+        leakage: decoded sum of the currents at v = 0 of each output; two phases cancel it.
+        surrogate: the cell, of which the voltage factors are used here.
+        drive: activations to row voltages.
+    """
+
+    kernel: Float[Array, "*window in_rank out"]
+    leakage: Float[Array, " out"]
+    surrogate: Separable
+    drive: Drive
+
+    def __call__(self, x: Array, contract: Contract) -> Array:
+        """The layer's outputs, decoded at the nominal scale, before any bias."""
+        terms = self.surrogate.in_v(self.surrogate.v_max * self.drive.fraction(x))
+        terms = jnp.where(x < 0, -1.0, 1.0)[..., None].astype(terms.dtype) * terms
+        y = contract(terms.reshape(*x.shape[:-1], -1), self.kernel)
+        return y + along_last(self.leakage, y)

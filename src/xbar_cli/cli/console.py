@@ -1,0 +1,45 @@
+"""What the commands print: one JSON object, or Rich tables on stdout; progress and notes on stderr."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+STDERR = Console(stderr=True, highlight=False)
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: NumPy scalars and arrays become Python's, NaN and infinities become null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def print_json(summary: Mapping[str, Any]) -> None:
+    """Print exactly one JSON object on stdout."""
+    sys.stdout.write(json.dumps(plain(summary), allow_nan=False) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print one table on stdout; every cell is shown as its string, None as a dash."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*("–" if cell is None else str(cell) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def note(message: str) -> None:
+    """Say something on stderr, so that stdout stays machine-readable."""
+    STDERR.print(message)

@@ -1,0 +1,68 @@
+"""`xbar demo`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.reporter import TerminalReporter
+
+
+@click.command(
+    epilog="Example: xbar demo --out runs/demo",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs/demo"), show_default=True, help="Folder of the runs."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress bar, no notes.")
+def demo(seed: int, out: Path, as_json: bool, quiet: bool) -> None:
+    """Characterise a cell, train with NEAT at four gate voltages, map, evaluate, cost: on the bundled data.
+
+    Steps that are complete in --out are not computed again; an interrupted training goes on.
+    """
+    from xbar_cli.workflows.demo import run
+
+    with TerminalReporter(quiet=quiet) as reporter:
+        summary = run(out, seed=seed, reporter=reporter)
+    if as_json:
+        print_json(summary)
+    else:
+        show(summary)
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print the table, quantities down, gate voltages across: it fits 80 columns."""
+    rows = summary["rows"]
+    lines: list[tuple[str, ...]] = [
+        ("G_cut [µS]", *("none" if r["g_cut_siemens"] is None else f"{r['g_cut_siemens'] * 1e6:.2f}" for r in rows)),
+        ("W_cut / W_max", *(f"{r['w_cut_over_w_max']:.3f}" for r in rows)),
+        ("weights in range before", *(f"{r['in_range_at_start']:.2%}" for r in rows)),
+        ("… before last restriction", *(f"{r['in_range']:.2%}" for r in rows)),
+        ("accuracy, restricted only", *(f"{r['restricted_accuracy']:.2%}" for r in rows)),
+        ("accuracy, retrained", *(f"{r['retrained_accuracy']:.2%}" for r in rows)),
+    ]
+    for index, first in enumerate(rows[0]["hardware"]):
+        name = "1T-1R, no variation"
+        if first["variation"]:
+            name = f"1T-1R, {first['variation'] * 100:g} % {first['variation_model']}"
+        lines.append((name, *(_interval(r["hardware"][index]) for r in rows)))
+    lines.append(("energy per image [nJ]", *(f"{r['energy_joule'] * 1e9:.2f}" for r in rows)))
+    lines.append((f"energy against {rows[0]['vg_volt']:g} V", *(f"{r['energy_ratio'] - 1:+.1%}" for r in rows)))
+    print_table(
+        f"NEAT, LeNet-5 on fashion_mnist_mini (before any restriction: {rows[0]['start_accuracy']:.2%}); "
+        "hardware: mean of 25 chips ± half 95 % interval",
+        ["gate voltage", *(f"{r['vg_volt']:g} V" for r in rows)],
+        lines,
+    )
+    click.echo("figures:\n" + "\n".join(f"  {path}" for path in summary["figures"]))
+
+
+def _interval(result: dict[str, Any]) -> str:
+    low, high = result["accuracy_ci95"]
+    if high == low:
+        return f"{result['accuracy_mean']:.2%}"
+    return f"{result['accuracy_mean']:.2%} ± {(high - low) / 2:.2%}"

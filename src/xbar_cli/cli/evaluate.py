@@ -1,0 +1,61 @@
+"""`xbar evaluate`, also `xbar eval`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .console import print_table
+from .options import common, mapping_settings, setting, with_config
+
+
+def _config() -> Any:
+    from xbar_cli.config.hardware import EvaluateConfig
+
+    return EvaluateConfig
+
+
+@click.command(
+    epilog="Example: xbar eval runs/net --variation 0.15 --samples 25",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.argument("run", metavar="RUN")
+@setting("--variation", "variation.amount", metavar="X", help="Standard deviation of the variation (default 0).")
+@setting(
+    "--variation-model", "variation.model", type=click.Choice(["additive", "proportional"]),
+    help="additive: σ = X (G_on − G_off), the default; proportional: σ = X G.",
+)  # fmt: skip
+@setting("--samples", "monte_carlo.samples", metavar="N", help="Chips (default 25).")
+@setting("--images", "monte_carlo.images", metavar="N", help="Test images used (default all).")
+@setting(
+    "--array", "array.model", type=click.Choice(["ideal", "gated"]), help="Array model (gated where there is a cell)."
+)
+@mapping_settings
+@setting("--data-dir", "data_dir", metavar="DIR", help="Where imported data sets are.")
+@common
+@with_config(_config, argument="run")
+def evaluate(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+    """Monte-Carlo accuracy of a train or map run on non-ideal arrays."""
+    from xbar_cli.workflows.evaluate import run
+
+    from .running import execute
+
+    execute("evaluate", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print the summary as a table."""
+    ci = summary["accuracy_ci95"]
+    rows = [
+        ("floating point", f"{summary['ideal_accuracy']:.4f}"),
+        (f"mean of {summary['samples']} chips", f"{summary['accuracy_mean']:.4f}"),
+        ("95 % interval of the mean", "–" if ci is None else f"{ci[0]:.4f} … {ci[1]:.4f}"),
+        ("standard deviation", f"{summary['accuracy_std']:.4f}"),
+        ("devices clamped at 0", f"{summary['clamped_fraction']:.2%}"),
+        ("devices beyond the cell's table", f"{summary['off_table_fraction']:.2%}"),
+        ("seconds per chip", f"{summary['seconds_per_sample']:.3f}"),
+    ]
+    if summary["dataset_note"]:
+        rows.append(("data set", summary["dataset_note"]))
+    title = f"Accuracy on {summary['images']} images, {summary['array']} array, {summary['variation']:g} {summary['variation_model']}"
+    print_table(title, ["", ""], rows)

@@ -1,0 +1,108 @@
+"""The `xbar` command: subcommands loaded when called, errors in one line, exit codes 0, 1, 2 and 130."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from xbar_cli.errors import XbarError
+
+from .console import STDERR
+
+COMMANDS = {
+    "characterize": ("characterize", "SPICE sweep of a 1T-1R cell: linear range and surrogate."),
+    "train": ("train", "Train a network, plainly or inside a cell's linear range."),
+    "map": ("map", "Put a network's weights on devices."),
+    "evaluate": ("evaluate", "Monte-Carlo accuracy on non-ideal arrays (also: eval)."),
+    "energy": ("energy", "Energy, area and latency of a mapped network."),
+    "demo": ("demo", "The whole pipeline on the bundled data set."),
+    "data": ("data", "List, import and prepare data sets."),
+    "doctor": ("doctor", "Check this machine: versions, devices, ngspice, data sets."),
+}
+ALIASES = {"eval": "evaluate"}
+
+
+class Commands(click.Group):
+    """Loads a subcommand's module only when it is asked for: `xbar --help` imports no JAX."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order of a pipeline."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command called `cmd_name`, or its alias."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"xbar_cli.cli.{COMMANDS[name][0]}")
+        return getattr(module, name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Help lines, without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="xbar-cli", prog_name="xbar")
+def cli() -> None:
+    """Neural networks on memristive crossbars: accuracy, energy, area and latency.
+
+    \b
+    Example:
+      xbar characterize --vg-range 0.7:1.0:0.05 --out runs/cell
+      xbar train --method neat --vg 0.8 --cell runs/cell --out runs/net
+      xbar eval runs/net --variation 0.05
+    """
+
+
+def run() -> None:
+    """Entry point of the `xbar` script."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # XLA calls OpenBLAS, whose threads fight with its own
+    sys.exit(guarded(sys.argv[1:]))
+
+
+def guarded(arguments: list[str]) -> int:
+    """Run the command line; the exit code. Expected failures become one line on stderr."""
+    try:
+        code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} -h)" if error.ctx else ""
+        return _fail(error.format_message() + hint, 2)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except XbarError as error:
+        return _fail(str(error), 1)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stdout = None  # the reader is gone: nothing left to flush
+        return 1
+    except Exception as error:
+        line = storage_failure(error)
+        if line is None:
+            raise
+        return _fail(line, 1)
+    return code if isinstance(code, int) else 0
+
+
+def storage_failure(error: BaseException | None) -> str | None:
+    """One line where the error, or one behind it, says that the disk is full or not writable; else None."""
+    while error is not None:
+        text = str(error)
+        if "No space left on device" in text or "Disk quota exceeded" in text:
+            return "the disk is full: nothing was kept; free some space, or choose another --out"
+        if isinstance(error, PermissionError) or "Read-only file system" in text:
+            where = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
+            return f"cannot write{where} (permission denied or read-only)"
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _fail(message: str, code: int) -> int:
+    STDERR.print(f"Error: {' '.join(message.split())}", markup=False, soft_wrap=True, highlight=False)
+    return code

@@ -1,0 +1,63 @@
+"""What every configuration section shares: frozen, strict, numbers that may carry an SI suffix."""
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from xbar_cli.errors import ConfigError
+
+SUFFIXES = {"f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "m": -3, "": 0, "k": 3, "M": 6, "meg": 6, "G": 9}
+"""Powers of ten."""
+_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(f|p|n|u|µ|meg|m|k|M|G|)\s*")
+
+
+class Section(BaseModel):
+    """Base of the configuration sections: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+def parse_quantity(value: Any) -> Any:
+    """A number from a text with an optional SI suffix: `90n` is 9e-8, `30k` is 3e4, `2meg` and `2M` are 2e6.
+
+    Anything but a text is returned as it is, for pydantic to judge.
+
+    Raises:
+        ValueError: the text is not a finite number with one of the suffixes.
+    """
+    if not isinstance(value, str):
+        return value
+    match = _NUMBER.fullmatch(value)
+    if match is None or not math.isfinite(float(match[1])):
+        raise ValueError(f"{value!r} is not a number; write one such as 500, 9e-8, 90n or 30k")
+    mantissa, _, exponent = match[1].lower().partition("e")
+    # the exponents are added as whole numbers, so that 90n and 9e-8 are the same float
+    return float(f"{mantissa}e{int(exponent or 0) + SUFFIXES[match[2]]}")
+
+
+def text_of(value: Any) -> Any:
+    """A number as its text, so that `vg = 0.8` and `vg = "0.8"` mean the same; anything else as it is."""
+    return repr(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(text_of)]
+Quantity = Annotated[float, BeforeValidator(parse_quantity)]
+PositiveQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(gt=0)]
+NonNegativeQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(ge=0)]
+
+
+def split_numbers(text: str, form: str) -> tuple[float, float, float]:
+    """The three numbers of a range `A:B:C`; `form` names what is wanted in the error."""
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise ValueError(f"{text!r} is not a range; write {form}")
+    start, stop, third = (float(parse_quantity(part)) for part in parts)
+    return start, stop, third
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ConfigError with `message` unless `condition` holds: for rules that join several keys."""
+    if not condition:
+        raise ConfigError(message)

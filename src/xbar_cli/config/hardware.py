@@ -1,0 +1,131 @@
+"""Configuration of `xbar map`, `xbar evaluate` and `xbar energy`: mapping, array, variation, energy constants."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, require
+from .ranges import TileSize
+
+VariationModel = Literal["additive", "proportional"]
+
+
+class MappingSection(Section):
+    """Signed weights on pairs of conductances."""
+
+    scheme: Literal["de"] = "de"
+    weight_scale: Literal["network", "layer"] | None = None
+    """What |W| = full scale means: the network's maximum (default with a cell) or each layer's (default without)."""
+    map_target: Literal["effective", "memristor"] = "effective"
+    """With a cell: |W| is linear in the cell's effective conductance (neat, II-B) or in the memristor's own."""
+    r_on_ohm: PositiveQuantity | None = None
+    r_off_ohm: PositiveQuantity | None = None
+    tile: TileSize = "128x128"
+
+
+class CellReference(Section):
+    """The 1T-1R cell of the arrays: a characterize run and a gate voltage."""
+
+    run: str | None = None
+    vg: Text | None = None
+
+
+class ArraySection(Section):
+    """The array model."""
+
+    model: Literal["ideal", "gated"] | None = None
+
+
+class VariationSection(Section):
+    """Variation of every programmed conductance."""
+
+    amount: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
+    model: VariationModel = "additive"
+
+
+class MonteCarloSection(Section):
+    """Chips drawn, and images seen by each."""
+
+    samples: Annotated[int, Field(ge=1, le=1_000_000)] = 25
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = 1000
+    images: Annotated[int, Field(ge=1)] | None = None
+    """Test images used; all when absent."""
+
+
+class CalibrationSection(Section):
+    """The training images whose activations set each layer's full-scale row voltage."""
+
+    images: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+
+
+class MapConfig(Section):
+    """Everything that determines a mapping."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    run: str = ""
+    data_dir: str | None = None
+    mapping: MappingSection = MappingSection()
+    cell: CellReference = CellReference()
+    calibration: CalibrationSection = CalibrationSection()
+
+    def check(self) -> None:
+        """Rules that join several keys."""
+        check_resistances(self.mapping)
+
+
+class EvaluateConfig(Section):
+    """Everything that determines an evaluation."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    run: str = ""
+    data_dir: str | None = None
+    array: ArraySection = ArraySection()
+    mapping: MappingSection = MappingSection()
+    cell: CellReference = CellReference()
+    variation: VariationSection = VariationSection()
+    monte_carlo: MonteCarloSection = MonteCarloSection()
+    calibration: CalibrationSection = CalibrationSection()
+
+    def check(self) -> None:
+        """Rules that join several keys."""
+        check_resistances(self.mapping)
+
+
+class ResparcSection(Section):
+    """Constants of the RESPARC-like model of 1T-1R arrays. Every default names its source."""
+
+    read_seconds: PositiveQuantity = 100e-9
+    """One read of an array: 100 ns (Shafiee et al., ISAAC, ISCA 2016, Section IV)."""
+    feature_m: PositiveQuantity = 45e-9
+    """Feature size F of the PTM 45 nm transistor (neat, Section II)."""
+    oxide_capacitance_farad_per_m2: PositiveQuantity = 1.918e-2
+    """3.9 eps_0 / toxe, toxe = 1.8 nm: the `lp` card (PTM 45 nm low power)."""
+    overlap_capacitance_farad_per_m: NonNegativeQuantity = 2.2e-10
+    """cgso + cgdo of the PTM 45 nm low-power card."""
+    wire_capacitance_farad_per_m: NonNegativeQuantity = 2e-10
+    """0.2 fF/um of intermediate wire (ITRS 2009, interconnect chapter)."""
+
+
+class EnergyConfig(Section):
+    """Everything that determines an energy estimate."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    run: str = ""
+    data_dir: str | None = None
+    model: Literal["resparc"] = "resparc"
+    images: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    """Images whose activations are averaged (the first of the test set)."""
+    resparc: ResparcSection = ResparcSection()
+
+    def check(self) -> None:
+        """Nothing joins here."""
+
+
+def check_resistances(mapping: MappingSection) -> None:
+    """R_on below R_off where both are given."""
+    if mapping.r_on_ohm is not None and mapping.r_off_ohm is not None:
+        require(
+            mapping.r_on_ohm < mapping.r_off_ohm,
+            f"mapping.r_on_ohm = {mapping.r_on_ohm:g} must be below mapping.r_off_ohm = {mapping.r_off_ohm:g} "
+            "(--r-on, --r-off)",
+        )

@@ -1,0 +1,76 @@
+"""Ranges of voltages: gate voltages as START:STOP:STEP, input voltages as START:STOP:COUNT."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+from .base import split_numbers, text_of
+
+MAX_POINTS = 4096
+"""Most points one range may have: more is a mistake, and is refused before anything is allocated."""
+
+
+def gate_voltages(text: str) -> tuple[float, float, int]:
+    """(start, stop, count) of `START:STOP:STEP` [V], or of one gate voltage alone.
+
+    Raises:
+        ValueError: not numbers, the stop below the start, a step that is not positive or does not divide the span, or
+            more than MAX_POINTS points.
+    """
+    form = "START:STOP:STEP in volts, such as 0.7:1.0:0.05"
+    if ":" not in text:
+        text = f"{text}:{text}:1"
+    start, stop, step = split_numbers(text, form)
+    if stop < start:
+        raise ValueError(f"{text!r}: the stop is below the start; write {form}")
+    if step <= 0:
+        raise ValueError(f"{text!r}: the step must be above 0; write {form}")
+    steps = (stop - start) / step
+    if steps >= MAX_POINTS:
+        raise ValueError(f"{text!r} has {steps:.3g} points; at most {MAX_POINTS} are allowed")
+    count = round(steps) + 1
+    if abs(steps - round(steps)) > 1e-6:
+        raise ValueError(f"{text!r}: the step does not divide the span; write {form}")
+    return start, stop, count
+
+
+def input_voltages(text: str) -> tuple[float, float, int]:
+    """(start, stop, count) of `START:STOP:COUNT` [V].
+
+    Raises:
+        ValueError: not numbers, the stop not above the start, a count that is not a whole number from 5 to MAX_POINTS.
+    """
+    form = "START:STOP:COUNT in volts, such as 0.01:0.5:51"
+    start, stop, number = split_numbers(text, form)
+    if stop <= start:
+        raise ValueError(f"{text!r}: the stop must be above the start; write {form}")
+    if number != int(number) or not 5 <= number <= MAX_POINTS:
+        raise ValueError(f"{text!r}: the count must be a whole number from 5 to {MAX_POINTS}; write {form}")
+    return start, stop, int(number)
+
+
+def _checked(parse: Any) -> AfterValidator:
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
+GateRange = Annotated[str, BeforeValidator(text_of), _checked(gate_voltages)]
+InputRange = Annotated[str, BeforeValidator(text_of), _checked(input_voltages)]
+
+
+def parse_tile(text: str) -> tuple[int, int]:
+    """(rows, columns) of a tile written `128x128`.
+
+    Raises:
+        ValueError: not two whole numbers from 1 to 65536.
+    """
+    rows, _, cols = text.lower().partition("x")
+    if not (rows.isdecimal() and cols.isdecimal() and 1 <= int(rows) <= 65536 and 1 <= int(cols) <= 65536):
+        raise ValueError(f"{text!r} is not a tile size; write ROWSxCOLS, such as 128x128")
+    return int(rows), int(cols)
+
+
+TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]

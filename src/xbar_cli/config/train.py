@@ -1,0 +1,70 @@
+"""Configuration of `xbar train`: network, data set, optimisation and the method's own section."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import PositiveQuantity, Quantity, Section, Text, require
+
+Method = Literal["ideal", "neat"]
+Network = Literal["mlp", "lenet5"]
+
+
+class NetworkSection(Section):
+    """The network; input shape and class count come from the data set."""
+
+    name: Network = "lenet5"
+
+
+class DatasetSection(Section):
+    """The data set, and the part of its training images held out for every selection."""
+
+    name: str = "fashion_mnist_mini"
+    data_dir: str | None = None
+    validation_fraction: Annotated[Quantity, Field(gt=0, lt=1)] = 0.1
+
+
+class TrainingSection(Section):
+    """Plain training: Adam on the cross-entropy; the epoch best on the validation part is kept."""
+
+    epochs: Annotated[int, Field(ge=0, le=100_000)] = 15
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
+    learning_rate: PositiveQuantity = 2e-3
+
+
+class NeatSection(Section):
+    """NEAT: restrict to ±W_cut, retrain, repeat (Algorithm 2, eq. 3)."""
+
+    cell: str | None = None
+    """The characterize run whose linear ranges apply."""
+    vg: Text | None = None
+    """Gate voltage of every layer [V], one of the cell's table."""
+    start: str | None = None
+    """A train run to start from; without one, a network is trained first."""
+    rounds: Annotated[int, Field(ge=0, le=10_000)] = 30
+    epochs_per_round: Annotated[int, Field(ge=1, le=1000)] = 2
+    learning_rate: PositiveQuantity = 1e-5
+    weight_scale: Literal["network", "layer"] = "network"
+
+
+class TrainConfig(Section):
+    """Everything that determines a training run."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    method: Method = "ideal"
+    network: NetworkSection = NetworkSection()
+    dataset: DatasetSection = DatasetSection()
+    training: TrainingSection = TrainingSection()
+    neat: NeatSection = NeatSection()
+
+    def check(self) -> None:
+        """Rules that join several keys; an option that the method does not use is an error."""
+        if self.method == "neat":
+            require(self.neat.cell is not None, "--method neat needs --cell RUN, a characterize run")
+            require(self.neat.vg is not None, "--method neat needs --vg VOLT, a gate voltage of the cell's table")
+            return
+        given = sorted(self.neat.model_fields_set)
+        require(
+            not given,
+            f"--method {self.method} does not use {', '.join('neat.' + name for name in given)}; only --method neat does",
+        )

@@ -1,0 +1,131 @@
+"""The data sets as arrays: `load(name, data_dir=…)`, and which of them are there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int32, UInt8
+
+from xbar_cli.data import catalogue
+from xbar_cli.data.bundled_set import COUNTS, bundled_path, read_bundled
+from xbar_cli.data.catalogue import BUNDLED, SPECS, SPLITS, Spec
+from xbar_cli.data.formats import check_labels
+from xbar_cli.data.prepared import Prepared, default_data_dir, inspect, read_cache, write_cache
+from xbar_cli.errors import DataError
+
+__all__ = ["Dataset", "Status", "default_data_dir", "load", "names", "status"]
+
+names = catalogue.names
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set in memory; the arrays are read-only.
+
+    Attributes:
+        name: xbar's name of it.
+        train_images: uint8 [n h w c], upright, in the order of the stored records.
+        train_labels: int32 [n], 0 … n_classes − 1.
+        test_images: uint8 [m h w c].
+        test_labels: int32 [m].
+        n_classes: number of classes.
+        class_names: one for each label.
+        note: what every result computed on it has to say (a partial set, a choice of split); None when nothing.
+    """
+
+    name: str
+    train_images: UInt8[np.ndarray, "n h w c"]
+    train_labels: Int32[np.ndarray, " n"]
+    test_images: UInt8[np.ndarray, "m h w c"]
+    test_labels: Int32[np.ndarray, " m"]
+    n_classes: int
+    class_names: tuple[str, ...]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether a data set is there: numbers of images (None when not), where, and what is to be said or done."""
+
+    name: str
+    available: bool
+    train: int | None
+    test: int | None
+    source: str | None
+    note: str | None
+
+
+def load(name: str, *, data_dir: Path | None) -> Dataset:
+    """Load a data set: the bundled one, or a prepared one from `data_dir`. Never uses the network.
+
+    A prepared set is decoded once (seconds); a cache beside the records serves later starts.
+
+    Args:
+        name: one of `names()`.
+        data_dir: None takes `default_data_dir()`.
+
+    Raises:
+        DataError: an unknown name, a set that is not there (the message names the official files and the import
+            command), or a damaged one.
+    """
+    if name == BUNDLED:
+        arrays = {key: _typed(key, array) for key, array in read_bundled().items()}
+        return _dataset(name, arrays, catalogue.FASHION_CLASSES, None)
+    spec = catalogue.find(name)
+    prepared = inspect(spec, data_dir or default_data_dir())
+    arrays = read_cache(prepared, spec)
+    if arrays is None:
+        arrays = decode(prepared, spec)
+        write_cache(prepared, arrays)
+    return _dataset(name, arrays, spec.class_names, prepared.note(spec))
+
+
+def decode(
+    prepared: Prepared, spec: Spec, *, progress: Callable[[str, int, int], None] | None = None
+) -> dict[str, np.ndarray]:
+    """The arrays of a `Dataset` from the records: labels from 0, images upright, labels and counts checked.
+
+    Raises:
+        DataError: unreadable records, or others than `spec` and the folder's information say.
+    """
+    from xbar_cli.data.builders import read
+
+    arrays = read(prepared.folder, spec, progress=progress)
+    for split, count in zip(SPLITS, prepared.counts, strict=True):
+        labels = arrays[f"{split}_labels"]
+        if len(labels) != count:
+            raise DataError(f"{prepared.folder}: {count} {split} records wanted, {len(labels)} found; import it again")
+        where = f"{prepared.folder}, split {split}"
+        check_labels(labels, first=spec.first_label, n_classes=len(spec.class_names), name=where)
+        arrays[f"{split}_labels"] = (labels - spec.first_label).astype(np.int32)
+        if spec.transposed:
+            arrays[f"{split}_images"] = np.ascontiguousarray(arrays[f"{split}_images"].swapaxes(1, 2))
+    return arrays
+
+
+def status(data_dir: Path | None) -> list[Status]:
+    """Which data sets are there, bundled first; reads a few small files only."""
+    folder = data_dir or default_data_dir()
+    rows = [Status(BUNDLED, bundled_path().is_file(), *COUNTS, str(bundled_path()), "inside the package")]
+    for spec in SPECS:
+        if not (folder / spec.folder).is_dir():
+            rows.append(Status(spec.name, False, None, None, None, f"xbar data import {spec.name} --from DIR"))
+            continue
+        try:
+            prepared = inspect(spec, folder)
+        except DataError as error:
+            rows.append(Status(spec.name, False, None, None, None, str(error)))
+        else:
+            rows.append(Status(spec.name, True, *prepared.counts, str(prepared.folder), prepared.note(spec)))
+    return rows
+
+
+def _typed(key: str, array: np.ndarray) -> np.ndarray:
+    return array.astype(np.int32) if key.endswith("labels") else array
+
+
+def _dataset(name: str, arrays: dict[str, np.ndarray], class_names: tuple[str, ...], note: str | None) -> Dataset:
+    for array in arrays.values():
+        array.setflags(write=False)
+    return Dataset(name, **arrays, n_classes=len(class_names), class_names=class_names, note=note)

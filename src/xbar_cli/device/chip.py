@@ -1,0 +1,125 @@
+"""A chip: the steps from target conductances to what a fabricated, aged array holds, in physical order.
+
+Every step draws from a stream of its own name, so that adding one does not change what the others draw. Steps between
+devices draw per layer, steps between chips once for all layers. Conductances are those of a whole layer, before tiling.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from xbar_cli.device.variation import resolve_negative
+from xbar_cli.numerics import stream
+
+STAGES = ("programming", "device", "chip", "faults", "drift")
+"""The physical order: written, spread between devices, spread between chips, hard faults, ageing."""
+
+
+class Negative(NamedTuple):
+    """What the last step of a chip found: the share of devices below 0, and the mean shift of their resolution [S]."""
+
+    share: Array
+    mean_shift: Array
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["parameters"],
+    meta_fields=["name", "stage", "model", "spare_absent"],
+)
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One effect on a chip.
+
+    Attributes:
+        name: name of the step and of its random stream.
+        stage: one of `STAGES`.
+        model: a function `(key, g, **parameters) -> g` of this room.
+        parameters: its keyword arguments, arrays or numbers.
+        spare_absent: whether devices whose target is G = 0 are no devices at all, and stay 0.
+    """
+
+    name: str
+    stage: str
+    model: Callable[..., Array]
+    parameters: Mapping[str, Any]
+    spare_absent: bool
+
+
+def check_order(steps: Sequence[Step]) -> None:
+    """Refuse a list of steps that is not in physical order, or in which two steps would share a random stream.
+
+    Raises:
+        ValueError: for an unknown stage, a step that comes after a later stage, or a name used twice.
+    """
+    last = 0
+    for step in steps:
+        if step.stage not in STAGES:
+            raise ValueError(f"stage of step {step.name!r} must be one of {', '.join(STAGES)}, got {step.stage!r}")
+        if (rank := STAGES.index(step.stage)) < last:
+            raise ValueError(
+                f"step {step.name!r} ({step.stage}) must come before {STAGES[last]}: the order is {' -> '.join(STAGES)}"
+            )
+        last = rank
+    names = [step.name for step in steps]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"every step needs a name of its own, got {', '.join(repeated)} twice")
+
+
+def describe(steps: Sequence[Step], *, negative: str) -> str:
+    """The steps as lines of text, in the order in which they act."""
+    lines = [
+        f"{number}. {step.stage}: {step.name} ({_model_name(step.model)}: {_values(step.parameters)})"
+        + (", absent devices spared" if step.spare_absent else "")
+        for number, step in enumerate(steps, start=1)
+    ]
+    return "\n".join([*lines, f"{len(lines) + 1}. below 0 S: {negative}"])
+
+
+def _model_name(model: Callable[..., Array]) -> str:
+    return str(getattr(model, "__name__", model))
+
+
+def _values(parameters: Mapping[str, Any]) -> str:
+    """`name = value` of scalars; the length of tables."""
+    shown = []
+    for name, value in parameters.items():
+        leaves = jax.tree.leaves(value)
+        scalar = len(leaves) == 1 and jnp.ndim(leaves[0]) == 0
+        shown.append(f"{name} = {float(leaves[0]):.6g}" if scalar else f"{name}: table of {jnp.shape(leaves[0])[0]}")
+    return ", ".join(shown)
+
+
+def fabricate(
+    key: Array, g: Float[Array, "*shape"], *, layer: str, steps: Sequence[Step], negative: str
+) -> tuple[Float[Array, "*shape"], Negative]:
+    """The conductances of one layer of one chip.
+
+    Args:
+        key: random key of the chip, the same for all its layers; chips are `jax.vmap` over keys.
+        g: target conductances of the whole layer, before tiling [S].
+        layer: name of the layer, which sets its random streams.
+        steps: the effects, in physical order. Under `jit` close over them: what is refused (a time before t0, rates
+            above 1) is then refused when tracing.
+        negative: what becomes of conductances below 0 after the last step: "clamp", "reflect" or "allow".
+
+    Returns:
+        The conductances [S], and what was negative.
+
+    Raises:
+        ValueError: from `check_order`, a model, or for another `negative`.
+    """
+    check_order(steps)
+    absent = g == 0
+    for step in steps:
+        base = key if step.stage == "chip" else stream(key, f"layer {layer}")
+        changed = step.model(stream(base, step.name), g, **step.parameters)
+        g = jnp.where(absent, 0, changed) if step.spare_absent else changed
+    g, share, mean_shift = resolve_negative(g, policy=negative)
+    return g, Negative(share, mean_shift)

@@ -1,0 +1,228 @@
+"""The conductances or weights that a device can be programmed to, and programming to the nearest of them.
+
+Levels are static facts: ascending float64 NumPy arrays. Programming is elementwise JAX; the straight-through versions
+have the gradient of the identity.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Float
+
+from xbar_cli.errors import ConfigError
+from xbar_cli.numerics import straight_through
+
+MAX_BITS = 16
+
+
+def check_bits(bits: int) -> int:
+    """`bits` itself.
+
+    Raises:
+        ValueError: unless it is from 1 to 16.
+    """
+    if not 1 <= bits <= MAX_BITS:
+        raise ValueError(f"bits must be from 1 to {MAX_BITS}, got {bits}")
+    return bits
+
+
+def uniform_levels(bits: int, *, g_min: float, g_max: float) -> Float[np.ndarray, " levels"]:
+    """2^B levels at equal distances from `g_min` to `g_max` [S].
+
+    Args:
+        bits: B, from 1 to 16.
+        g_min: lowest conductance, 0 or more [S].
+        g_max: highest conductance [S].
+
+    Raises:
+        ValueError: bits out of range, or not 0 <= g_min < g_max.
+
+    References:
+        Kazemi et al. (acm), section IV: weights quantised uniformly to B bits.
+    """
+    if not 0 <= g_min < g_max:
+        raise ValueError(f"g_min and g_max must satisfy 0 <= g_min < g_max, got {g_min} S and {g_max} S")
+    return np.linspace(g_min, g_max, 2 ** check_bits(bits))
+
+
+def ratio_levels(bits: int, *, ratio: float, limit: float) -> Float[np.ndarray, " levels"]:
+    """0, an absent device, and 2^B − 1 levels at equal distances from `limit/ratio` to `limit`.
+
+    With 4 bits and ratio 15 these are {0, 1, … 15}/15 of the limit. One bit leaves {0, limit}.
+
+    Args:
+        bits: B, from 1 to 16.
+        ratio: largest over smallest level of a present device, above 1.
+        limit: the largest level, a weight or a conductance [S].
+
+    Raises:
+        ValueError: bits out of range, ratio <= 1, or limit <= 0.
+
+    References:
+        Chakraborty, Roy, Roy (tat), sections II-D and III-C.
+    """
+    check_bits(bits)
+    if not (math.isfinite(ratio) and ratio > 1):
+        raise ValueError(f"ratio must be finite and above 1, got {ratio}")
+    if not (math.isfinite(limit) and limit > 0):
+        raise ValueError(f"limit must be finite and above 0, got {limit}")
+    present = np.linspace(limit, limit / ratio, 2**bits - 1)[::-1]
+    return np.concatenate([[0.0], present])
+
+
+def read_levels(path: str | Path) -> Float[np.ndarray, " levels"]:
+    """Levels from a text file: one conductance [S] a line, ascending; empty lines and # comments are skipped.
+
+    Raises:
+        ConfigError: with file and line, for a value that is no number, negative, or not above the one before; fewer
+            than two levels; a file that cannot be read.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text ({error})") from error
+    levels: list[float] = []
+    for number, line in enumerate(lines, start=1):
+        if not (text := line.split("#")[0].strip()):
+            continue
+        try:
+            value = float(text)
+        except ValueError:
+            raise ConfigError(f"{path}:{number}: {text!r} is not one number") from None
+        if not (math.isfinite(value) and value >= 0):
+            raise ConfigError(f"{path}:{number}: a level must be finite and not negative, got {value} S")
+        if levels and value <= levels[-1]:
+            raise ConfigError(f"{path}:{number}: levels must ascend, but {value} S follows {levels[-1]} S")
+        levels.append(value)
+    if len(levels) < 2:
+        raise ConfigError(f"{path}: needs at least two levels, holds {len(levels)}")
+    return np.asarray(levels)
+
+
+def nearest_index(g: Float[Array, "*shape"], levels: Float[np.ndarray, " levels"]) -> Array:
+    """Index of the level nearest to each `g`; half way goes to the lower one.
+
+    Args:
+        g: what is wanted, in the unit of the levels.
+        levels: at least two, strictly ascending.
+
+    Raises:
+        ValueError: unless the levels ascend.
+    """
+    if levels.ndim != 1 or levels.size < 2 or not (np.diff(levels) > 0).all():
+        raise ValueError(f"levels must be at least two, strictly ascending, got an array of shape {levels.shape}")
+    middles = jnp.asarray((levels[1:] + levels[:-1]) / 2, g.dtype)
+    return jnp.searchsorted(middles, g, method="compare_all" if levels.size <= 32 else "scan")
+
+
+def nearest(g: Float[Array, "*shape"], levels: Float[np.ndarray, " levels"]) -> Float[Array, "*shape"]:
+    """Every `g` programmed to the nearest level; beyond the ends, to the end. Arguments as `nearest_index`."""
+    return jnp.asarray(levels, g.dtype)[nearest_index(g, levels)]
+
+
+def nearest_straight_through(g: Float[Array, "*shape"], levels: Float[np.ndarray, " levels"]) -> Float[Array, "*shape"]:
+    """`nearest` in the forward pass, the identity in the backward pass.
+
+    References:
+        Bengio, Léonard, Courville (2013), arXiv 1308.3432; Zhou et al., DoReFa-Net (2016), arXiv 1606.06160.
+    """
+    return straight_through(lambda x: nearest(x, levels), g)
+
+
+def quantise_uniform(
+    g: Float[Array, "*shape"], *, bits: int, g_min: ArrayLike, g_max: ArrayLike
+) -> Float[Array, "*shape"]:
+    """`nearest` on `uniform_levels`, by rounding: faster, and the ends of the range may be traced.
+
+    Args:
+        g: conductances [S].
+        bits: B, from 1 to 16.
+        g_min: lowest conductance [S].
+        g_max: highest conductance [S].
+
+    Accuracy:
+        The same level as `nearest` but within rounding of the middle between two levels.
+    """
+    low, high = jnp.asarray(g_min, g.dtype), jnp.asarray(g_max, g.dtype)
+    steps = 2 ** check_bits(bits) - 1
+    index = jnp.clip(jnp.round((g - low) / (high - low) * steps), 0, steps)
+    return low + index * ((high - low) / steps)
+
+
+def quantise_uniform_straight_through(
+    g: Float[Array, "*shape"], *, bits: int, g_min: ArrayLike, g_max: ArrayLike
+) -> Float[Array, "*shape"]:
+    """`quantise_uniform` in the forward pass, the identity in the backward pass."""
+    return straight_through(lambda x: quantise_uniform(x, bits=bits, g_min=g_min, g_max=g_max), g)
+
+
+def discretise_ratio(w: Float[Array, "*shape"], *, limit: ArrayLike, bits: int, ratio: float) -> Float[Array, "*shape"]:
+    """Signed weights on the levels of `ratio_levels`: sign(w) · nearest level to |w|, 0 for an absent device.
+
+    Args:
+        w: weights.
+        limit: the |w| that maps to the highest level; larger ones are cut there. May be traced.
+        bits: B, from 1 to 16.
+        ratio: largest over smallest |w| of a present device, above 1.
+
+    Raises:
+        ValueError: as `ratio_levels`.
+
+    References:
+        Chakraborty, Roy, Roy (tat), section III-C.
+    """
+    scale = jnp.asarray(limit, w.dtype)
+    return jnp.sign(w) * nearest(jnp.abs(w) / scale, ratio_levels(bits, ratio=ratio, limit=1.0)) * scale
+
+
+def discretise_ratio_straight_through(
+    w: Float[Array, "*shape"], *, limit: ArrayLike, bits: int, ratio: float
+) -> Float[Array, "*shape"]:
+    """`discretise_ratio` in the forward pass, the identity in the backward pass."""
+    return straight_through(lambda x: discretise_ratio(x, limit=limit, bits=bits, ratio=ratio), w)
+
+
+def weight_limit(
+    w: Float[Array, "*shape"],
+    *,
+    rule: str | float,
+    score: Callable[[float], float] | None,
+    shares: Sequence[float],
+) -> float:
+    """The weight that maps to the highest level.
+
+    Args:
+        w: the weights of a layer.
+        rule: "max" for max |w|, a positive number for that weight, or "auto" for the limit with the best score.
+        score: for "auto", the quality of a limit, higher is better: accuracy on held-out training data. Not called
+            otherwise.
+        shares: for "auto", the candidates as shares of max |w|; among equal scores the largest wins.
+
+    Raises:
+        ValueError: another rule, a number <= 0, weights that are all 0, or "auto" without score or candidates.
+
+    References:
+        Chakraborty, Roy, Roy (tat), section III-C: limits "so as to minimize the accuracy degradation".
+    """
+    if isinstance(rule, (int, float)):
+        if not (math.isfinite(rule) and rule > 0):
+            raise ValueError(f"rule must be 'max', 'auto' or a positive weight, got {rule}")
+        return float(rule)
+    if rule not in ("max", "auto"):
+        raise ValueError(f"rule must be 'max', 'auto' or a positive weight, got {rule!r}")
+    largest = float(jnp.max(jnp.abs(w)))
+    if not largest > 0:
+        raise ValueError(f"w must hold a weight other than 0 for rule {rule!r}")
+    if rule == "max":
+        return largest
+    if score is None or not shares or min(shares) <= 0:
+        raise ValueError("rule 'auto' needs a score and positive shares of max |w| to choose from")
+    limits = [largest * share for share in sorted(shares, reverse=True)]
+    scores = [score(limit) for limit in limits]
+    return limits[int(np.argmax(scores))]

@@ -1,0 +1,124 @@
+"""Statistics from measurements: a CSV of target and measured conductances becomes a table or a smooth curve."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from xbar_cli.device.statistics import Statistics, statistics
+from xbar_cli.errors import ConfigError
+
+COLUMNS = ("target_siemens", "measured_siemens")
+
+
+def read_measurements(path: str | Path) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Read a CSV whose first line names the columns `target_siemens` and `measured_siemens`; others are left out.
+
+    Args:
+        path: the file. Empty lines and lines that begin with # are skipped.
+
+    Returns:
+        Target and measured conductances [S], one of each per device.
+
+    Raises:
+        ConfigError: with file and line, for a missing file, column or value, or a value that is no finite conductance.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text ({error})") from error
+    rows = [(n, line) for n, line in enumerate(lines, start=1) if line.strip() and not line.lstrip().startswith("#")]
+    if not rows:
+        raise ConfigError(f"{path}: holds no measurements; the first line must name {', '.join(COLUMNS)}")
+    header = [name.strip() for name in next(csv.reader([rows[0][1]]))]
+    if missing := [name for name in COLUMNS if name not in header]:
+        raise ConfigError(f"{path}:{rows[0][0]}: no column {missing[0]}; the first line must name {', '.join(COLUMNS)}")
+    places = {name: header.index(name) for name in COLUMNS}
+    pairs = [[_conductance(f"{path}:{n}", line, name, place) for name, place in places.items()] for n, line in rows[1:]]
+    if not pairs:
+        raise ConfigError(f"{path}:{rows[0][0]}: holds no measurements below its first line")
+    table = np.asarray(pairs, np.float64)
+    return table[:, 0], table[:, 1]
+
+
+def _conductance(where: str, line: str, name: str, place: int) -> float:
+    cells = next(csv.reader([line]))
+    if place >= len(cells) or not cells[place].strip():
+        raise ConfigError(f"{where}: no value of {name}")
+    try:
+        value = float(cells[place])
+    except ValueError:
+        raise ConfigError(f"{where}: {name} is {cells[place].strip()!r}, not a number") from None
+    if not math.isfinite(value):
+        raise ConfigError(f"{where}: {name} is {value}, not a finite conductance")
+    return value
+
+
+def fit_states(target: Float[np.ndarray, " n"], measured: Float[np.ndarray, " n"], *, min_count: int) -> Statistics:
+    """Mean and standard deviation (n − 1) of every distinct target: a table for `variation.per_state`.
+
+    Args:
+        target: target conductances [S].
+        measured: measured conductances [S].
+        min_count: measurements that a state needs, at least 2.
+
+    Raises:
+        ConfigError: fewer than two states, a state with fewer measurements, or a negative target.
+    """
+    if min_count < 2:
+        raise ValueError(f"min_count must be at least 2, got {min_count}")
+    states, index, count = np.unique(target, return_inverse=True, return_counts=True)
+    if count.min() < min_count:
+        state = states[int(count.argmin())]
+        raise ConfigError(
+            f"state {state:.6g} S has {count.min()} measurement(s), a table needs {min_count}: fit a smooth curve"
+        )
+    groups = [measured[index == state] for state in range(states.size)]
+    return _checked(states, np.array([x.mean() for x in groups]), np.array([x.std(ddof=1) for x in groups]))
+
+
+def fit_smooth(
+    target: Float[np.ndarray, " n"], measured: Float[np.ndarray, " n"], *, degree: int, knots: int
+) -> Statistics:
+    """Mean and variance as polynomials of the target by least squares, read off at equidistant knots.
+
+    The mean is fitted to the measurements and the variance to the squared residuals; the curve is for
+    `variation.smooth`.
+
+    Args:
+        target: target conductances [S].
+        measured: measured conductances [S].
+        degree: degree of both polynomials.
+        knots: number of knots, at least 2.
+
+    Raises:
+        ConfigError: too few distinct targets for the degree, or a fitted variance below 0 within the range.
+    """
+    if degree < 0 or knots < 2:
+        raise ValueError(f"degree must be at least 0 and knots at least 2, got {degree} and {knots}")
+    distinct = np.unique(target).size
+    if distinct < max(degree + 1, 2) or target.size < degree + 3:
+        raise ConfigError(
+            f"{target.size} measurements at {distinct} targets do not determine polynomials of degree {degree}"
+        )
+    fit = np.polynomial.Polynomial.fit
+    mean = fit(target, measured, degree)
+    # Least squares shrinks the residuals by the degrees of freedom that the mean used up.
+    residual = (measured - mean(target)) ** 2 * target.size / (target.size - degree - 1)
+    variance = fit(target, residual, degree)
+    grid = np.linspace(target.min(), target.max(), knots)
+    if (spread := variance(grid)).min() < 0:
+        raise ConfigError(
+            f"the fitted variance is negative at {grid[int(spread.argmin())]:.6g} S: use a lower degree than {degree}"
+        )
+    return _checked(grid, mean(grid), np.sqrt(spread))
+
+
+def _checked(target: np.ndarray, mean: np.ndarray, sigma: np.ndarray) -> Statistics:
+    try:
+        return statistics(target.tolist(), mean.tolist(), sigma.tolist())
+    except ValueError as error:
+        raise ConfigError(f"the measurements give no usable statistics: {error}") from error

@@ -1,0 +1,209 @@
+"""Device technologies: ranges, circuit resistances and statistics, from the shipped file or one's own TOML."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from xbar_cli.device.statistics import Statistics, statistics
+from xbar_cli.errors import ConfigError
+
+_REQUIRED = ("source", "r_on_ohm", "r_off_ohm")
+_OPTIONAL = (
+    "device_r_on_ohm",
+    "device_r_off_ohm",
+    "r_source_ohm",
+    "r_neuron_ohm",
+    "sigma_chip_relative",
+    "states",
+    "drift",
+)
+_STATES = ("target_siemens", "mean_siemens", "sigma_siemens")
+_DRIFT = ("t0_seconds", "nu_mean", "nu_sigma")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerLawDrift:
+    """Drift of one exponent for all states: `G(t) = G0·(t/t0)^−ν`, ν ~ N(nu_mean, nu_sigma²)."""
+
+    t0_seconds: float
+    nu_mean: float
+    nu_sigma: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Technology:
+    """One device technology; what its source does not give is None.
+
+    Attributes:
+        name: its name in the shipped file, or the stem of the file it came from.
+        source: where the figures come from.
+        r_on: lowest resistance that weights are mapped to [ohm].
+        r_off: highest resistance that weights are mapped to [ohm].
+        device_r_on: lowest resistance of the device [ohm].
+        device_r_off: highest resistance of the device [ohm].
+        r_source: lowest and highest driver resistance considered [ohm].
+        r_neuron: lowest and highest sense resistance considered [ohm].
+        sigma_chip_relative: relative standard deviation between chips.
+        states: table of a multi-level device [S].
+        drift: power-law drift.
+    """
+
+    name: str
+    source: str
+    r_on: float
+    r_off: float
+    device_r_on: float | None = None
+    device_r_off: float | None = None
+    r_source: tuple[float, float] | None = None
+    r_neuron: tuple[float, float] | None = None
+    sigma_chip_relative: float | None = None
+    states: Statistics | None = None
+    drift: PowerLawDrift | None = None
+
+    @property
+    def g_on(self) -> float:
+        """Highest conductance that weights are mapped to [S]."""
+        return 1 / self.r_on
+
+    @property
+    def g_off(self) -> float:
+        """Lowest conductance that weights are mapped to [S]."""
+        return 1 / self.r_off
+
+    @property
+    def ratio(self) -> float:
+        """R_off/R_on of the range that weights are mapped to."""
+        return self.r_off / self.r_on
+
+
+def technology_names() -> tuple[str, ...]:
+    """Names of the shipped technologies."""
+    return tuple(_shipped())
+
+
+def load_technology(name_or_path: str | Path) -> Technology:
+    """A shipped technology by its name, or one's own from a TOML file (anything that ends in `.toml`).
+
+    Raises:
+        ConfigError: with file and key, for an unknown name, a file that is no TOML, a missing or unknown key, a value
+            of the wrong kind, or a range whose G_on is not above its G_off.
+    """
+    text = str(name_or_path)
+    if text.endswith(".toml"):
+        path = Path(text)
+        return _technology(path.stem, _parse(path), where=text)
+    shipped = _shipped()
+    if text not in shipped:
+        raise ConfigError(f"technology {text!r} is unknown: use {', '.join(shipped)}, or a file that ends in .toml")
+    return _technology(text, shipped[text], where=f"technologies.toml, [{text}]")
+
+
+def _shipped() -> dict[str, Any]:
+    return tomllib.loads((resources.files("xbar_cli.device") / "technologies.toml").read_text(encoding="utf-8"))
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not valid TOML ({error})") from error
+
+
+def _technology(name: str, table: Mapping[str, Any], *, where: str) -> Technology:
+    _check_keys(table, required=_REQUIRED, allowed=_REQUIRED + _OPTIONAL, where=where)
+    if not isinstance(table["source"], str) or not table["source"].strip():
+        raise ConfigError(f"{where}: source must be a text that says where the figures come from")
+    r_on, r_off = _range(table, "r_on_ohm", "r_off_ohm", where=where)
+    device_range: tuple[float | None, float | None] = (None, None)
+    if "device_r_on_ohm" in table or "device_r_off_ohm" in table:
+        _check_keys(table, required=("device_r_on_ohm", "device_r_off_ohm"), allowed=tuple(table), where=where)
+        device_range = _range(table, "device_r_on_ohm", "device_r_off_ohm", where=where)
+    sigma = _number(table, "sigma_chip_relative", where=where, least=0.0) if "sigma_chip_relative" in table else None
+    return Technology(
+        name=name,
+        source=table["source"],
+        r_on=r_on,
+        r_off=r_off,
+        device_r_on=device_range[0],
+        device_r_off=device_range[1],
+        r_source=_interval(table, "r_source_ohm", where=where),
+        r_neuron=_interval(table, "r_neuron_ohm", where=where),
+        sigma_chip_relative=sigma,
+        states=_states(table.get("states"), where=where),
+        drift=_drift(table.get("drift"), where=where),
+    )
+
+
+def _check_keys(table: object, *, required: tuple[str, ...], allowed: tuple[str, ...], where: str) -> None:
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where}: must be a table with {', '.join(required)}")
+    if unknown := [key for key in table if key not in allowed]:
+        raise ConfigError(f"{where}: unknown key {unknown[0]}; allowed are {', '.join(allowed)}")
+    if missing := [key for key in required if key not in table]:
+        raise ConfigError(f"{where}: {missing[0]} is missing")
+
+
+def _number(table: Mapping[str, Any], key: str, *, where: str, least: float) -> float:
+    return _as_number(table[key], key, where=where, least=least)
+
+
+def _as_number(value: object, key: str, *, where: str, least: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
+        raise ConfigError(f"{where}: {key} must be a finite number of at least {least:g}, got {value!r}")
+    return float(value)
+
+
+def _range(table: Mapping[str, Any], on: str, off: str, *, where: str) -> tuple[float, float]:
+    r_on, r_off = (_number(table, key, where=where, least=0.0) for key in (on, off))
+    if not 0 < r_on < r_off:
+        raise ConfigError(
+            f"{where}: {on} must be above 0 and below {off} (G_on above G_off), got {r_on:g} and {r_off:g} ohm"
+        )
+    return r_on, r_off
+
+
+def _interval(table: Mapping[str, Any], key: str, *, where: str) -> tuple[float, float] | None:
+    if key not in table:
+        return None
+    value = table[key]
+    if not isinstance(value, list) or len(value) != 2:
+        raise ConfigError(f"{where}: {key} must be [lowest, highest], got {value!r}")
+    low, high = (_as_number(item, key, where=where, least=0.0) for item in value)
+    if low > high:
+        raise ConfigError(f"{where}: {key} must be [lowest, highest], got {value!r}")
+    return low, high
+
+
+def _states(table: object, *, where: str) -> Statistics | None:
+    if table is None:
+        return None
+    where = f"{where}, states"
+    _check_keys(table, required=_STATES, allowed=_STATES, where=where)
+    assert isinstance(table, Mapping)
+    lists = []
+    for key in _STATES:
+        if not isinstance(table[key], list):
+            raise ConfigError(f"{where}: {key} must be a list of numbers, got {table[key]!r}")
+        lists.append([_as_number(item, key, where=where, least=0.0) for item in table[key]])
+    try:
+        return statistics(*lists)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _drift(table: object, *, where: str) -> PowerLawDrift | None:
+    if table is None:
+        return None
+    where = f"{where}, drift"
+    _check_keys(table, required=_DRIFT, allowed=_DRIFT, where=where)
+    assert isinstance(table, Mapping)
+    t0, mean, sigma = (_number(table, key, where=where, least=0.0) for key in _DRIFT)
+    if t0 == 0:
+        raise ConfigError(f"{where}: t0_seconds must be above 0, got 0")
+    return PowerLawDrift(t0_seconds=t0, nu_mean=mean, nu_sigma=sigma)

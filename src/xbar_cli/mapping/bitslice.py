@@ -1,0 +1,273 @@
+"""Fixed-point weights cut into slices of a few bits, one device each: `W = Σ_k r_k·M_k + digital part`.
+
+Weights are integers `w·2^fraction_bits` of `weight_bits` bits. Three encodings of B bits in devices of d bits:
+
+* `offset`: digits of `w + 2^(B−1)`, radix `2^(d·k)`, and the digital offset `−2^(B−1)·Σx` (ISAAC's shift);
+* `twos_complement`: digits of the plain pattern `w mod 2^B`. With d = 1 the top slice has radix `−2^(B−1)`. A wider top
+  slice holds the sign together with magnitude bits, which no fixed radix undoes: there a digital bit per weight says
+  which are negative, and `−2^B·Σ x` over those is added digitally;
+* `differential`: digits of `max(w, 0)` and of `max(−w, 0)` on two sets of devices, radices `±2^(d·k)`.
+
+Inputs are integers too, applied `dac_bits` at a time; each column of each slice is converted at each cycle, and the
+codes are shifted and added.
+
+References:
+    Shafiee et al. (ISAAC), ISCA 2016, section V; Diware et al. (biased), section III-B.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float, Int
+
+from xbar_cli.device.levels import check_bits
+
+ENCODINGS = ("offset", "twos_complement", "differential")
+_EXACT_FLOAT32 = 2**24
+_LARGEST_INT32 = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceFormat:
+    """How a weight is cut into slices.
+
+    Attributes:
+        weight_bits: B, with the sign, 2 to 16.
+        fraction_bits: bits behind the point, 0 to B.
+        device_bits: d, bits of one device, a divisor of B.
+        encoding: "offset", "twos_complement" or "differential".
+
+    Raises:
+        ValueError: a value out of range, or slices that do not fit.
+    """
+
+    weight_bits: int
+    fraction_bits: int
+    device_bits: int
+    encoding: str
+
+    def __post_init__(self) -> None:
+        if check_bits(self.weight_bits) < 2:
+            raise ValueError(f"weight_bits must be at least 2, a sign and a magnitude, got {self.weight_bits}")
+        if not 0 <= self.fraction_bits <= self.weight_bits:
+            raise ValueError(f"fraction_bits must be from 0 to {self.weight_bits}, got {self.fraction_bits}")
+        if check_bits(self.device_bits) and self.encoding not in ENCODINGS:
+            raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}")
+        if self.weight_bits % self.device_bits:
+            raise ValueError(
+                f"device_bits must divide weight_bits, but {self.weight_bits} bits are no whole number of "
+                f"{self.device_bits}-bit slices"
+            )
+
+    @property
+    def n_slices(self) -> int:
+        """Slices of one integer."""
+        return self.weight_bits // self.device_bits
+
+    @property
+    def n_planes(self) -> int:
+        """Devices of one weight."""
+        return self.n_slices * (2 if self.encoding == "differential" else 1)
+
+    @property
+    def radices(self) -> tuple[int, ...]:
+        """Weight of every plane in the sum, least significant slice first."""
+        radices = [2 ** (self.device_bits * k) for k in range(self.n_slices)]
+        if self.encoding == "differential":
+            radices += [-radix for radix in radices]
+        if self.encoding == "twos_complement" and self.device_bits == 1:
+            radices[-1] = -radices[-1]
+        return tuple(radices)
+
+    @property
+    def offset(self) -> int:
+        """What the digital side adds, times the sum of the inputs."""
+        return -(2 ** (self.weight_bits - 1)) if self.encoding == "offset" else 0
+
+    @property
+    def sign_radix(self) -> int:
+        """What it adds for the weights marked as negative, times their inputs; 0 where no marks are needed."""
+        wide = self.encoding == "twos_complement" and self.device_bits > 1
+        return -(2**self.weight_bits) if wide else 0
+
+    @property
+    def top_level(self) -> int:
+        """Highest level of a device, 2^d − 1."""
+        return 2**self.device_bits - 1
+
+
+class Sliced(NamedTuple):
+    """A layer on devices.
+
+    Attributes:
+        levels: level 0 … 2^d − 1 of every device [planes rows out].
+        negative: 1 where a weight is negative, else 0 [rows out]; None where the format needs no such marks.
+    """
+
+    levels: Array
+    negative: Array | None
+
+
+def to_integers(w: Float[Array, "*shape"], fmt: SliceFormat) -> tuple[Int[Array, "*shape"], Float[Array, ""]]:
+    """Weights rounded to the fixed-point grid, as int32, and the share that was cut at its ends."""
+    half = 2 ** (fmt.weight_bits - 1)
+    scaled = jnp.round(w * 2.0**fmt.fraction_bits)
+    outside = (scaled < -half) | (scaled > half - 1)
+    return jnp.clip(scaled, -half, half - 1).astype(jnp.int32), jnp.mean(outside.astype(w.dtype))
+
+
+def to_weights(integers: Int[Array, "*shape"], fmt: SliceFormat, *, dtype: DTypeLike) -> Float[Array, "*shape"]:
+    """The weights of integers, `w = n·2^−fraction_bits`, in a float `dtype`; exact in float32."""
+    return integers.astype(dtype) * 2.0**-fmt.fraction_bits
+
+
+def _digits(values: Array, fmt: SliceFormat) -> Array:
+    return jnp.stack([(values >> (fmt.device_bits * k)) & fmt.top_level for k in range(fmt.n_slices)])
+
+
+def cut(integers: Int[Array, "*shape"], fmt: SliceFormat) -> Sliced:
+    """The levels of every device of integer weights within the format's range."""
+    match fmt.encoding:
+        case "offset":
+            return Sliced(_digits(integers - fmt.offset, fmt), None)
+        case "twos_complement":
+            pattern = integers & (2**fmt.weight_bits - 1)
+            return Sliced(_digits(pattern, fmt), (integers < 0).astype(jnp.int32) if fmt.sign_radix else None)
+        case _:
+            signs = (jnp.maximum(integers, 0), jnp.maximum(-integers, 0))
+            return Sliced(jnp.concatenate([_digits(part, fmt) for part in signs]), None)
+
+
+def join(sliced: Sliced, fmt: SliceFormat) -> Array:
+    """The weights that devices stand for, in integer units: `Σ_k r_k·M_k + offset`; levels may be perturbed floats."""
+    levels = sliced.levels
+    total = sum(radix * levels[k] for k, radix in enumerate(fmt.radices)) + fmt.offset
+    if sliced.negative is not None:
+        total = total + fmt.sign_radix * sliced.negative.astype(levels.dtype)
+    return jnp.asarray(total)
+
+
+def to_conductances(
+    levels: Int[Array, "*shape"], fmt: SliceFormat, *, g_min: float, g_max: float
+) -> Float[Array, "*shape"]:
+    """Levels at equal steps of conductance from `g_min` (level 0) to `g_max` (level 2^d − 1) [S], in float32.
+
+    Raises:
+        ValueError: not 0 <= g_min < g_max.
+    """
+    if not 0 <= g_min < g_max:
+        raise ValueError(f"g_min and g_max must satisfy 0 <= g_min < g_max, got {g_min} S and {g_max} S")
+    return g_min + levels.astype(jnp.float32) * ((g_max - g_min) / fmt.top_level)
+
+
+def to_levels(g: Float[Array, "*shape"], fmt: SliceFormat, *, g_min: float, g_max: float) -> Float[Array, "*shape"]:
+    """Real-valued levels of conductances [S]: the inverse of `to_conductances`, G_min taken off digitally."""
+    return (g - g_min) * (fmt.top_level / (g_max - g_min))
+
+
+def sufficient_adc_bits(fmt: SliceFormat, *, rows: int, dac_bits: int) -> int:
+    """Bits of a converter that tells all column sums apart: `ceil(log2(rows·(2^d − 1)·(2^dac − 1) + 1))`."""
+    return (rows * fmt.top_level * (2 ** check_bits(dac_bits) - 1)).bit_length()
+
+
+def adc_error_bound(fmt: SliceFormat, *, rows: int, input_bits: int, dac_bits: int, adc_bits: int) -> int:
+    """Largest error of an integer product through converters of `adc_bits`, 0 where they suffice.
+
+    With `s` bits missing a step is `2^s`; a conversion errs by at most half of it, and by `2^s − 1` at the top code.
+    The bound is that times the sum of all radices of slices and input cycles.
+    """
+    missing = max(0, sufficient_adc_bits(fmt, rows=rows, dac_bits=dac_bits) - adc_bits)
+    cycles = sum(2**shift for shift in range(0, input_bits, dac_bits))
+    return (2**missing - 1) * cycles * sum(abs(radix) for radix in fmt.radices)
+
+
+def convert(sums: Float[Array, "*shape"], *, sufficient_bits: int, adc_bits: int) -> Int[Array, "*shape"]:
+    """Column sums through a converter: rounded to its step and cut at its ends.
+
+    Args:
+        sums: column sums, in units of one level times one input step.
+        sufficient_bits: bits at which the step is 1.
+        adc_bits: bits of the converter; above `sufficient_bits` they add nothing.
+
+    Returns:
+        Codes times step, int32.
+    """
+    missing = max(0, sufficient_bits - check_bits(adc_bits))
+    codes = jnp.clip(jnp.round(sums * 2.0**-missing), 0, 2 ** (sufficient_bits - missing) - 1)
+    return codes.astype(jnp.int32) << missing
+
+
+def _cycles(x: Array, *, input_bits: int, signed: bool, dac_bits: int) -> tuple[Array, list[int]]:
+    """Input digits [cycles *batch rows] and their radices."""
+    if check_bits(input_bits) % check_bits(dac_bits):
+        raise ValueError(f"dac_bits must divide input_bits, got {dac_bits} and {input_bits}")
+    if signed and dac_bits != 1:
+        raise ValueError(f"signed inputs are applied bit by bit (dac_bits = 1), got dac_bits = {dac_bits}")
+    shifts = range(0, input_bits, dac_bits)
+    pattern = x & (2**input_bits - 1)
+    radices = [2**shift for shift in shifts]
+    if signed:
+        radices[-1] = -radices[-1]
+    return jnp.stack([(pattern >> shift) & (2**dac_bits - 1) for shift in shifts]), radices
+
+
+def product(
+    x: Int[Array, "*batch rows"],
+    sliced: Sliced,
+    fmt: SliceFormat,
+    *,
+    input_bits: int,
+    signed_inputs: bool,
+    dac_bits: int,
+    adc_bits: int | None,
+) -> Array:
+    """`x @ w` through slices, converters and shift-and-add, in units of input step times weight step.
+
+    Args:
+        x: integer inputs within `input_bits` bits, two's complement where signed.
+        sliced: the devices, levels [planes rows out] as `cut` gives them, or perturbed floats (`to_levels`).
+        fmt: how weights are cut.
+        input_bits: bits of an input, the sign with them.
+        signed_inputs: whether inputs may be negative; their top bit then counts negatively.
+        dac_bits: bits of an input applied at once; 1 is bit-serial, and needed where signed.
+        adc_bits: bits of the converter at every column of every slice; None leaves it out, the product is then a float.
+
+    Returns:
+        [*batch out], int32 with a converter and float32 without.
+
+    Raises:
+        ValueError: bits out of range or not dividing, or sums beyond exact float32 (2^24) or int32 arithmetic.
+
+    Accuracy:
+        Exact for unperturbed levels with `sufficient_adc_bits`; otherwise within `adc_error_bound`.
+    """
+    rows = x.shape[-1]
+    digits, input_radices = _cycles(x, input_bits=input_bits, signed=signed_inputs, dac_bits=dac_bits)
+    largest = rows * fmt.top_level * (2**dac_bits - 1)
+    sums = jnp.einsum(
+        "c...r,kro->ck...o",
+        digits.astype(jnp.float32),
+        sliced.levels.astype(jnp.float32),
+        precision=jax.lax.Precision.HIGHEST,
+    )
+    if adc_bits is None:
+        dtype = jnp.float32
+        codes = sums
+    else:
+        total = largest * sum(map(abs, input_radices)) * sum(map(abs, fmt.radices))
+        if largest >= _EXACT_FLOAT32 or total > _LARGEST_INT32:
+            raise ValueError(
+                f"{rows} rows of {fmt.weight_bits} by {input_bits} bits exceed exact integer sums: tile them"
+            )
+        dtype = jnp.int32
+        codes = convert(sums, sufficient_bits=sufficient_adc_bits(fmt, rows=rows, dac_bits=dac_bits), adc_bits=adc_bits)
+    shifted = jnp.tensordot(jnp.asarray(fmt.radices, dtype), codes, axes=([0], [1]))
+    result = jnp.tensordot(jnp.asarray(input_radices, dtype), shifted, axes=([0], [0]))
+    result = result + fmt.offset * jnp.sum(x, axis=-1, keepdims=True).astype(dtype)
+    if sliced.negative is not None:
+        result = result + fmt.sign_radix * (x @ sliced.negative).astype(dtype)
+    return result

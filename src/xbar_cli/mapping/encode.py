@@ -1,0 +1,154 @@
+"""A given signed matrix on non-negative conductances, and back: DE, BC and ACM.
+
+A *scale* is conductance per unit of weight [S]: the devices of weight w differ by `scale·w`. It is one number (of the
+network or of the layer) or one per output column. All three periphery matrices have S·1 = 0, so that a lowest
+conductance G_min > 0 cancels in the difference, and decoding is the difference over the scale.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Float
+
+from xbar_cli.mapping.periphery import check_scheme, combine, reference_conductance
+
+
+class Encoded(NamedTuple):
+    """Conductances, and what the range cost.
+
+    Attributes:
+        g: conductances [rows n_d], within [G_min, G_max] [S].
+        scale: the scale that the conductances have and that decodes them [S], shaped as it was given.
+        scale_kept: scale over the one asked for: 1 for DE and BC, below 1 where ACM's running sums did not fit.
+        clipped_share: share of the weights that were cut at the range: 0 for ACM.
+    """
+
+    g: Array
+    scale: Array
+    scale_kept: Array
+    clipped_share: Array
+
+
+def full_scale(scheme: str, *, g_min: float, g_max: float) -> float:
+    """The largest |ΔG| of one weight [S]: G_max − G_min, half of it for BC. Over the largest |w| it is the scale.
+
+    Raises:
+        ValueError: unknown scheme, or not 0 <= g_min < g_max.
+
+    References:
+        Kazemi et al. (acm), sections II and III-D.
+    """
+    if not 0 <= g_min < g_max:
+        raise ValueError(f"g_min and g_max must satisfy 0 <= g_min < g_max, got {g_min} S and {g_max} S")
+    return (g_max - g_min) / (2 if check_scheme(scheme) == "bc" else 1)
+
+
+def weight_scale(
+    scheme: str, w: Float[Array, "rows out"], *, g_min: float, g_max: float, per_column: bool
+) -> Float[Array, ""] | Float[Array, " out"]:
+    """The largest scale [S] at which no weight is clipped, for the layer or for each output column.
+
+    For ACM single weights fit at this scale but running sums may not: `encode` then keeps less.
+
+    Args:
+        scheme: "de", "bc" or "acm".
+        w: the weights of a layer.
+        g_min: lowest conductance [S].
+        g_max: highest conductance [S].
+        per_column: one scale for each output instead of one for all.
+
+    Raises:
+        ValueError: as `full_scale`.
+    """
+    largest = jnp.max(jnp.abs(w), axis=0) if per_column else jnp.max(jnp.abs(w))
+    span = full_scale(scheme, g_min=g_min, g_max=g_max)
+    return span / jnp.where(largest > 0, largest, 1)
+
+
+def encode(
+    scheme: str,
+    w: Float[Array, "rows out"],
+    *,
+    g_min: float,
+    g_max: float,
+    scale: ArrayLike,
+) -> Encoded:
+    """Conductances whose differences are `scale·w`.
+
+    DE leaves the device of the other sign at G_min. BC sits about its reference column, the last one, in the middle of
+    the range. ACM takes running sums, `m_j+1 = m_j − scale·w_j`, and shifts each row so that its lowest device is at
+    G_min; where the widest row does not fit, all of the layer is scaled down by the least factor that fits. With G_min
+    = 0, DE leaves the unused device absent: this is tat's mapping of weights on `levels.discretise_ratio`.
+
+    Args:
+        scheme: "de", "bc" or "acm".
+        w: signed weights.
+        g_min: lowest conductance [S].
+        g_max: highest conductance [S].
+        scale: conductance per unit of weight [S], one number or one per output.
+
+    Raises:
+        ValueError: as `full_scale`, or a scale that is neither one number nor one per output.
+
+    Accuracy:
+        Conductances carry the rounding of G_max in their dtype, so decoded weights that of `G_max/scale`: about 1e-7 of
+        the largest weight in float32, for ACM about 1e-7 of the widest running sum.
+
+    References:
+        Kazemi et al. (acm), sections II and III.
+    """
+    span = full_scale(scheme, g_min=g_min, g_max=g_max)
+    per_weight = jnp.asarray(scale, w.dtype)
+    delta = w * _columns(per_weight, w.shape[1])
+    one, zero = jnp.ones((), w.dtype), jnp.zeros((), w.dtype)
+    if scheme == "acm":
+        g, kept = _running_sums(delta, g_min=g_min, span=span)
+        return Encoded(g, per_weight * kept, kept, zero)
+    # A weight at the end of the range must not count as clipped because of the last bit of its product.
+    clipped = jnp.mean((jnp.abs(delta) > span * (1 + 4 * float(jnp.finfo(w.dtype).eps))).astype(w.dtype))
+    delta = jnp.clip(delta, -span, span)
+    if scheme == "de":
+        pairs = jnp.stack([jnp.maximum(delta, 0), jnp.maximum(-delta, 0)], axis=-1)
+        g = g_min + pairs.reshape(w.shape[0], -1)
+    else:
+        g = reference_conductance(g_min=g_min, g_max=g_max) + jnp.pad(delta, ((0, 0), (0, 1)))
+    return Encoded(jnp.clip(g, g_min, g_max), per_weight, one, clipped)
+
+
+def _columns(scale: Array, n_out: int) -> Array:
+    """A scale in a shape that multiplies `[rows out]`."""
+    if scale.ndim == 0:
+        return scale
+    if scale.shape != (n_out,):
+        raise ValueError(f"scale must be one number or one per output ({n_out}), got shape {scale.shape}")
+    return scale[None, :]
+
+
+def _running_sums(delta: Array, *, g_min: float, span: float) -> tuple[Array, Array]:
+    """ACM's conductances [S] and the factor by which all of `delta` had to shrink."""
+    sums = jnp.pad(-jnp.cumsum(delta, axis=1), ((0, 0), (1, 0)))
+    sums = sums - jnp.min(sums, axis=1, keepdims=True)
+    widest = jnp.max(sums)
+    kept = jnp.where(widest > span, span / jnp.where(widest > 0, widest, 1), 1).astype(delta.dtype)
+    return jnp.clip(g_min + kept * sums, g_min, g_min + span), kept
+
+
+def decode(scheme: str, m: Float[Array, "*batch n_d"], *, scale: ArrayLike) -> Float[Array, "*batch out"]:
+    """Signed weights from conductances, or signed outputs from column currents.
+
+    Args:
+        scheme: "de", "bc" or "acm".
+        m: conductances [S], giving weights; or currents [A], giving weights times volts, to be divided by the volts of
+            a unit input.
+        scale: the scale of `Encoded` [S].
+
+    Raises:
+        ValueError: unknown scheme or a number of columns that it cannot have.
+    """
+    signed = combine(scheme, m)
+    per_weight = jnp.asarray(scale, m.dtype)
+    if per_weight.ndim:
+        per_weight = per_weight.reshape((1,) * (signed.ndim - 1) + (-1,))
+    return signed / per_weight

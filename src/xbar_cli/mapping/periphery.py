@@ -1,0 +1,144 @@
+"""Signed weights from non-negative conductances: `W = S·M`, a fixed matrix S in {−1, 0, 1} behind the columns.
+
+In the orientation of the house, `[rows cols] = [inputs outputs]`, `w[rows out] = m[rows n_d] @ S^T`:
+
+* `de`, double element: n_d = 2·out, `w_j = m_2j − m_2j+1`;
+* `bc`, bias column: n_d = out + 1, `w_j = m_j − m_ref`, the reference the last column;
+* `acm`, adjacent connection matrix: n_d = out + 1, `w_j = m_j − m_j+1`.
+
+The differences are taken after the converters, so that a layer has one extra column whatever its tiles.
+
+References:
+    Kazemi et al. (acm), section III and Figs. 1–3.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+SCHEMES = ("de", "bc", "acm")
+
+
+def check_scheme(scheme: str) -> str:
+    """`scheme` itself.
+
+    Raises:
+        ValueError: unless it is "de", "bc" or "acm".
+    """
+    if scheme not in SCHEMES:
+        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme!r}")
+    return scheme
+
+
+def device_columns(scheme: str, n_out: int) -> int:
+    """Number of physical columns n_d for `n_out` signed outputs.
+
+    Raises:
+        ValueError: unknown scheme, or n_out < 1.
+    """
+    if n_out < 1:
+        raise ValueError(f"n_out must be at least 1, got {n_out}")
+    return 2 * n_out if check_scheme(scheme) == "de" else n_out + 1
+
+
+def outputs(scheme: str, n_columns: int) -> int:
+    """Number of signed outputs of `n_columns` physical columns: the inverse of `device_columns`.
+
+    Raises:
+        ValueError: unknown scheme, or a number of columns that it cannot have.
+    """
+    if check_scheme(scheme) == "de":
+        if n_columns < 2 or n_columns % 2:
+            raise ValueError(f"n_columns of scheme 'de' must be even and at least 2, got {n_columns}")
+        return n_columns // 2
+    if n_columns < 2:
+        raise ValueError(f"n_columns of scheme {scheme!r} must be at least 2, got {n_columns}")
+    return n_columns - 1
+
+
+def matrix(scheme: str, n_out: int) -> Float[np.ndarray, "n_out n_d"]:
+    """The periphery matrix S, entries −1, 0 and 1.
+
+    Raises:
+        ValueError: unknown scheme, or n_out < 1.
+    """
+    n_columns = device_columns(scheme, n_out)
+    s = np.zeros((n_out, n_columns))
+    j = np.arange(n_out)
+    match scheme:
+        case "de":
+            s[j, 2 * j], s[j, 2 * j + 1] = 1, -1
+        case "bc":
+            s[j, j], s[j, -1] = 1, -1
+        case _:
+            s[j, j], s[j, j + 1] = 1, -1
+    return s
+
+
+class Existence(NamedTuple):
+    """Whether every signed W has a non-negative M with `S·M = W`.
+
+    Attributes:
+        full_rank: rank(S) = number of outputs.
+        null_vector: a strictly positive x with S·x = 0, least element 1; None where there is none.
+    """
+
+    full_rank: bool
+    null_vector: np.ndarray | None
+
+    @property
+    def holds(self) -> bool:
+        """Both conditions."""
+        return self.full_rank and self.null_vector is not None
+
+
+def existence(s: Float[np.ndarray, "n_out n_d"]) -> Existence:
+    """The two conditions under which a periphery matrix serves every signed matrix.
+
+    A strictly positive null vector can be scaled to `x = 1 + z`, `z >= 0`; non-negative least squares finds z or that
+    there is none.
+
+    Args:
+        s: periphery matrix.
+
+    References:
+        Kazemi et al. (acm), eq. (3).
+    """
+    from scipy.optimize import nnls
+
+    full_rank = int(np.linalg.matrix_rank(s)) == s.shape[0]
+    z, residual = nnls(s, -s.sum(axis=1))
+    x = 1 + z
+    positive = residual <= 1e-9 * max(1.0, float(np.abs(s).sum(axis=1).max() * x.max()))
+    return Existence(full_rank, x / x.min() if positive else None)
+
+
+def combine(scheme: str, m: Float[Array, "*batch n_d"]) -> Float[Array, "*batch n_out"]:
+    """`m @ S^T` by differences of columns, without S: signed weights from conductances, signed outputs from currents.
+
+    Args:
+        scheme: "de", "bc" or "acm".
+        m: one value per physical column, any unit.
+
+    Raises:
+        ValueError: unknown scheme, or a number of columns that it cannot have.
+    """
+    outputs(scheme, m.shape[-1])
+    match scheme:
+        case "de":
+            return m[..., 0::2] - m[..., 1::2]
+        case "bc":
+            return m[..., :-1] - m[..., -1:]
+        case _:
+            return m[..., :-1] - m[..., 1:]
+
+
+def reference_conductance(*, g_min: float, g_max: float) -> float:
+    """Conductance of the bias column's devices [S]: the middle of the range, which no level of B bits hits.
+
+    References:
+        Kazemi et al. (acm), section II.
+    """
+    return (g_max + g_min) / 2

@@ -1,0 +1,23 @@
+"""The two-layer perceptron: 784-500-10 on MNIST-sized images."""
+
+import jax
+from flax import nnx
+from jax import Array
+
+from .layers import Dense, Product, digital
+
+
+class Mlp(nnx.Module):
+    """Flattened image, one hidden layer of rectified linear units, one output layer."""
+
+    def __init__(self, *, shape: tuple[int, int, int], n_classes: int, hidden: int, rngs: nnx.Rngs) -> None:
+        """`shape` is the image's [h w c]."""
+        height, width, channels = shape
+        self.hidden = Dense("hidden", height * width * channels, hidden, rngs=rngs)
+        self.output = Dense("output", hidden, n_classes, rngs=rngs)
+
+    def __call__(self, images: Array, product: Product = digital) -> Array:
+        """Class scores `[n classes]` of images `[n h w c]` in [0, 1]."""
+        x = images.reshape(images.shape[0], -1)
+        x = jax.nn.relu(self.hidden(x, product))
+        return self.output(x, product)

@@ -1,0 +1,177 @@
+"""Run directories: written as `DIR.partial`, renamed to `DIR` when complete."""
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xbar_cli.errors import RunError
+
+DONE = "done"
+SUMMARY = "summary.json"
+METRICS = "metrics.jsonl"
+CONFIG = "config.toml"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory that is being written (`path` ends in `.partial`) or is complete.
+
+    Attributes:
+        path: where its files are now.
+        final: where they will be when it is complete.
+    """
+
+    path: Path
+    final: Path
+
+    @property
+    def figures(self) -> Path:
+        """The folder of figures, made when first asked for."""
+        folder = self.path / "figures"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def append_metrics(self, record: Mapping[str, Any]) -> None:
+        """Add one flushed line to metrics.jsonl."""
+        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
+        """Write summary.json and `done`, then rename to the final name."""
+        (self.path / SUMMARY).write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        (self.path / DONE).touch()
+        if overwrite and self.final.exists():
+            old = self.final.with_name(self.final.name + ".replaced")
+            shutil.rmtree(old, ignore_errors=True)
+            self.final.rename(old)
+            self.path.rename(self.final)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            self.path.rename(self.final)
+
+
+def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("runs")) -> Path:
+    """`runs/<command>-<UTC time>-<hash8 of the configuration>`, with a counter where that is taken."""
+    time = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S")
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    name = f"{command}-{time}-{digest}"
+    out, count = root / name, 1
+    while out.exists() or partial(out).exists():
+        count += 1
+        out = root / f"{name}-{count}"
+    return out
+
+
+def partial(out: Path) -> Path:
+    """The name under which `out` is written."""
+    return out.with_name(out.name + ".partial")
+
+
+def check_free(out: Path, *, overwrite: bool) -> None:
+    """Raise RunError where a new run at `out` would destroy something that was not given up.
+
+    Raises:
+        RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
+            run lies beside it.
+    """
+    if out.exists():
+        if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise RunError(f"{out} exists and is no xbar run; choose another --out")
+        if (out / DONE).exists() and not overwrite:
+            raise RunError(f"{out} is a complete run; --overwrite replaces it, or choose another --out")
+    if partial(out).exists() and not overwrite:
+        raise RunError(f"{partial(out)} is an interrupted run; --resume {out} continues it, --overwrite starts again")
+
+
+@contextlib.contextmanager
+def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterator[Run]:
+    """A fresh run directory. It vanishes when the block fails, unless `keep_partial` and it holds a checkpoint.
+
+    Raises:
+        RunError: see `check_free`; or the directory cannot be made.
+    """
+    check_free(out, overwrite=overwrite)
+    path = partial(out)
+    try:
+        if path.exists():
+            shutil.rmtree(path)
+        if out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise RunError(f"{path} cannot be made: {error.strerror}") from None
+    with _cleaned(Run(path=path, final=out), keep_partial=keep_partial) as run:
+        yield run
+
+
+@contextlib.contextmanager
+def _cleaned(run: Run, *, keep_partial: bool) -> Iterator[Run]:
+    try:
+        yield run
+    except BaseException:
+        if not (keep_partial and has_checkpoint(run.path)):
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def reopened_run(out: Path) -> Iterator[Run]:
+    """The interrupted run at `out` (or `out.partial`), to be continued.
+
+    Raises:
+        RunError: there is none, or it is complete.
+    """
+    final = out.with_name(out.name.removesuffix(".partial")) if out.name.endswith(".partial") else out
+    path = partial(final)
+    if not path.is_dir():
+        if (final / DONE).exists():
+            raise RunError(f"{final} is complete; there is nothing to resume")
+        raise RunError(f"{final}: no interrupted run to resume")
+    if not (path / CONFIG).exists():
+        raise RunError(f"{path} was interrupted before its configuration was written; start it again with --overwrite")
+    with _cleaned(Run(path=path, final=final), keep_partial=True) as run:
+        yield run
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Whether a checkpoint was completed in this directory."""
+    folder = path / "checkpoints"
+    return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
+
+
+def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, dict[str, Any]]:
+    """A complete run of one of the `commands`, with its summary.
+
+    Args:
+        path: the run directory.
+        commands: kinds of run that will do.
+        use: what it is wanted for, such as `xbar energy`, for the error message.
+
+    Raises:
+        RunError: nothing there, half-written, damaged, or of another kind.
+    """
+    if not path.is_dir():
+        if partial(path).is_dir() and not path.name.endswith(".partial"):
+            raise RunError(f"{path} is half-written (it was interrupted, or still runs); see {partial(path)}")
+        raise RunError(f"{path}: no such run directory")
+    if not (path / DONE).exists():
+        raise RunError(f"{path} is half-written (no `done` in it): not a complete run")
+    try:
+        summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+        command = summary["command"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(f"{path}: {SUMMARY} is missing or damaged") from None
+    if command not in commands:
+        article = "an" if command[0] in "aeiou" else "a"
+        wanted = " or ".join(f"a `{name}` run" for name in commands)
+        raise RunError(f"{path} is {article} `{command}` run; {use} needs {wanted}")
+    return Run(path=path, final=path), summary

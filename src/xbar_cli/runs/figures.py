@@ -1,0 +1,170 @@
+"""Figures of runs: matplotlib without a display; axes carry units, captions the run's parameters."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Axes = Any
+
+matplotlib.rcParams.update(
+    {
+        "axes.grid": True,
+        "grid.alpha": 0.3,
+        "font.size": 9,
+        "axes.titlesize": 9,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+    }
+)
+
+
+def save(path: Path, draw: Callable[[Figure], None], *, caption: str, size: tuple[float, float] = (6.4, 4.2)) -> Path:
+    """Draw one figure and write it as PNG, with the caption below the axes."""
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    draw(figure)
+    figure.supxlabel(caption, fontsize=7, color="0.35")
+    figure.savefig(path, metadata={"Software": None})
+    return path
+
+
+def effective_conductance(
+    path: Path, *, vin: Vector, g: Vector, vg: Vector, g_eff: NDArray[np.float64], caption: str
+) -> Path:
+    """G_eff against V_in for a few memristor conductances, one panel a gate voltage (neat, Fig. 3).
+
+    Args:
+        path: the PNG to write.
+        vin: input voltages [V].
+        g: memristor conductances [S].
+        vg: gate voltages [V] of the panels.
+        g_eff: effective conductances [vg g vin] [S].
+        caption: parameters of the run.
+    """
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, len(vg), sharey=True, squeeze=False)[0]
+        for panel, gate, values in zip(panels, vg, g_eff, strict=True):
+            for conductance, line in zip(g, values, strict=True):
+                panel.plot(vin, line * 1e6, label=f"{conductance * 1e6:.1f} µS")
+            panel.set(title=f"V_g = {gate:g} V", xlabel="input voltage V_in [V]")
+        panels[0].set_ylabel("effective conductance I / V_in [µS]")
+        panels[0].legend(title="memristor G", loc="upper left", bbox_to_anchor=(0, 1), ncols=1)
+
+    return save(path, draw, caption=caption, size=(3.1 * len(vg) + 0.6, 3.8))
+
+
+def tolerance(
+    path: Path, *, g: Vector, vg: Vector, tm: NDArray[np.float64], bound: float, metric: str, caption: str
+) -> Path:
+    """The tolerance metric against memristor conductance, a line for each gate voltage, and its bound."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        colors = matplotlib.colormaps["viridis"](np.linspace(0, 0.92, len(vg)))
+        for gate, line, color in zip(vg, tm, colors, strict=True):
+            axes.plot(g * 1e6, line * 100, color=color, label=f"{gate:g} V")
+        axes.axhline(bound * 100, color="crimson", linestyle="--", linewidth=1, label=f"bound {bound * 100:g} %")
+        axes.set(
+            xlabel="memristor conductance G [µS]", ylabel=f"{metric} of G_eff over V_in [%]", yscale="log",
+            title="Non-linearity of the cell",
+        )  # fmt: skip
+        axes.legend(title="V_g", ncols=1 if len(vg) < 9 else 2)
+
+    return save(path, draw, caption=caption)
+
+
+def linear_range(
+    path: Path, *, vg: Vector, g_lo: Vector, g_cut: Vector, g_off: float, g_on: float, caption: str
+) -> Path:
+    """The linear range [G_lo, G_cut] against gate voltage (neat, Fig. 5)."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.fill_between(vg, g_lo * 1e6, g_cut * 1e6, alpha=0.2, label="linear range")
+        axes.plot(vg, g_cut * 1e6, "o-", label="G_cut")
+        axes.plot(vg, g_lo * 1e6, "s-", markersize=4, label="G_lo")
+        for value, name in ((g_on, "G_on"), (g_off, "G_off")):
+            axes.axhline(value * 1e6, color="0.4", linestyle=":", linewidth=1)
+            axes.annotate(name, (vg[0], value * 1e6), xytext=(0, 3), textcoords="offset points", fontsize=8)
+        axes.set(xlabel="gate voltage V_g [V]", ylabel="memristor conductance G [µS]", title="Linear range of the cell")
+        axes.legend(loc="lower right")
+
+    return save(path, draw, caption=caption)
+
+
+def accuracy_lines(
+    path: Path,
+    *,
+    x: Sequence[float],
+    lines: dict[str, tuple[Sequence[float], Sequence[float] | None]],
+    x_label: str,
+    title: str,
+    caption: str,
+) -> Path:
+    """Accuracy against a swept value: each line is (means, half-widths of the 95 % interval or None)."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for name, (mean, half) in lines.items():
+            axes.errorbar(x, np.asarray(mean) * 100, yerr=None if half is None else np.asarray(half) * 100, label=name,
+                          marker="o", markersize=4, capsize=2)  # fmt: skip
+        axes.set(xlabel=x_label, ylabel="accuracy [%]", title=title)
+        axes.legend()
+
+    return save(path, draw, caption=caption)
+
+
+def histograms(path: Path, *, values: dict[str, NDArray[np.floating[Any]]], x_label: str, caption: str) -> Path:
+    """A histogram for each layer, one above the other, on one axis of values and a logarithmic axis of counts."""
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
+        low = min(float(v.min()) for v in values.values())
+        high = max(float(v.max()) for v in values.values())
+        bins = np.linspace(low, high if high > low else low + 1, 61)
+        for panel, (name, v) in zip(panels, values.items(), strict=True):
+            panel.hist(v, bins=bins.tolist(), color="tab:blue")
+            panel.set(yscale="log", ylabel="devices")
+            panel.set_title(name, loc="left")
+        panels[-1].set_xlabel(x_label)
+
+    return save(path, draw, caption=caption, size=(6.0, 1.2 * len(values) + 1.0))
+
+
+def sample_accuracies(path: Path, *, samples: Sequence[float], reference: float, caption: str) -> Path:
+    """The accuracy of every sampled chip, and that of the network in floating point."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        ordered = np.sort(np.asarray(samples)) * 100
+        axes.plot(np.arange(1, ordered.size + 1), ordered, "o", markersize=4, label="chips, sorted")
+        axes.axhline(float(ordered.mean()), color="tab:blue", linewidth=1, label=f"mean {ordered.mean():.2f} %")
+        axes.axhline(reference * 100, color="0.4", linestyle=":", label=f"floating point {reference * 100:.2f} %")
+        axes.set(xlabel="chip", ylabel="accuracy [%]", title="Accuracy of the sampled chips")
+        axes.legend()
+
+    return save(path, draw, caption=caption)
+
+
+def stacked_bars(
+    path: Path, *, parts: dict[str, Sequence[float]], names: Sequence[str], y_label: str, caption: str
+) -> Path:
+    """A bar for each name, stacked from the parts."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        base = np.zeros(len(names))
+        for part, values in parts.items():
+            axes.bar(names, values, bottom=base, label=part)
+            base = base + np.asarray(values)
+        axes.set(ylabel=y_label)
+        axes.grid(axis="x", visible=False)
+        axes.legend()
+
+    return save(path, draw, caption=caption)

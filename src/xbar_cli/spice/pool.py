@@ -1,0 +1,193 @@
+"""Workers that share jobs: none outlives the pool, one that died is replaced, and its job is run again once."""
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import wait
+from types import TracebackType
+
+from xbar_cli.errors import SpiceError
+from xbar_cli.spice.backends import BackendName
+from xbar_cli.spice.jobs import Job, Outcome
+from xbar_cli.spice.worker import Worker
+
+_LOG = logging.getLogger("xbar_cli.spice")
+
+START_SECONDS = 60.0
+"""A worker that is not ready by then never will be."""
+
+
+class Pool:
+    """At most `size` worker processes, started when there is work. Use it as a context manager.
+
+    After a failed job the pool can be used again: a worker whose engine has died, or that was interrupted, is replaced.
+    """
+
+    def __init__(self, size: int, *, backend: BackendName) -> None:
+        if size < 1:
+            raise ValueError(f"size (number of worker processes) must be at least 1, got {size}")
+        self._size = size
+        self._backend: BackendName = backend
+        self._workers: list[Worker] = []
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every worker."""
+        while self._workers:
+            self._workers.pop().close()
+
+    @property
+    def pids(self) -> list[int]:
+        """Process numbers of the workers there are."""
+        return [worker.process.pid for worker in self._workers]
+
+    def version(self) -> str:
+        """The simulator's version, such as `ngspice-39`. Raises SpiceError."""
+        self._pump(_Round([], START_SECONDS, None), until=lambda: any(w.version for w in self._workers))
+        return next(worker.version for worker in self._workers if worker.version)
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        *,
+        timeout_s: float,
+        on_outcome: Callable[[int, int], None] | None = None,
+    ) -> list[list[Outcome]]:
+        """Run every job; the outcomes of each, in the order of the jobs.
+
+        Args:
+            jobs: what is to be done.
+            timeout_s: longest time that one job may take [s].
+            on_outcome: called with the analyses done and the analyses there are, after each.
+
+        Raises:
+            SpiceError: a job failed, took too long, or its worker died twice.
+        """
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s must be above 0, got {timeout_s}")
+        todo = _Round(jobs, timeout_s, on_outcome)
+        self._pump(todo, until=todo.finished)
+        return todo.outcomes
+
+    def _pump(self, todo: "_Round", *, until: Callable[[], bool]) -> None:
+        """Start workers, hand out jobs and read answers until `until()`; on any way out but that, end the busy ones."""
+        try:
+            while not until():
+                self._hand_out(todo)
+                left = min(todo.deadlines[id(worker)] - time.monotonic() for worker in self._unsettled())
+                ready = wait([worker.connection for worker in self._unsettled()], timeout=max(left, 0.0))
+                for worker in [worker for worker in self._workers if worker.connection in ready]:
+                    self._read(worker, todo)
+                late = [w for w in self._unsettled() if time.monotonic() > todo.deadlines[id(w)]]
+                if late and not ready:
+                    what = "did not start" if late[0].state == "starting" else "did not finish"
+                    seconds = START_SECONDS if late[0].state == "starting" else todo.timeout_s
+                    raise SpiceError(f"ngspice: the worker {what} within {seconds:g} s and was stopped")
+        except BaseException:
+            for worker in self._unsettled():
+                self._drop(worker)
+            raise
+
+    def _unsettled(self) -> list[Worker]:
+        return [worker for worker in self._workers if worker.state in ("starting", "busy")]
+
+    def _drop(self, worker: Worker) -> None:
+        self._workers.remove(worker)
+        worker.close()
+
+    def _hand_out(self, todo: "_Round") -> None:
+        for worker in list(self._workers):
+            if worker.state == "idle" and todo.waiting:
+                todo.give(worker)
+        starting = sum(worker.state == "starting" for worker in self._workers)
+        wanted = max(len(todo.waiting), 0 if self._workers else 1) - starting
+        for _ in range(min(wanted, self._size - len(self._workers))):
+            worker = Worker(self._backend)
+            self._workers.append(worker)
+        for worker in self._unsettled():
+            todo.deadlines.setdefault(id(worker), time.monotonic() + START_SECONDS)
+
+    def _read(self, worker: Worker, todo: "_Round") -> None:
+        try:
+            kind, content = worker.connection.recv()
+        except (EOFError, OSError):
+            words = worker.last_words()
+            self._drop(worker)
+            todo.died(worker, words)
+            return
+        match kind:
+            case "ready":
+                worker.state, worker.version = "idle", content
+            case "outcome":
+                todo.take(worker, content)
+            case "end":
+                worker.state = "idle"
+                todo.end(worker)
+            case "failed":
+                message, dead = content
+                worker.state = "idle"
+                if dead:
+                    self._drop(worker)
+                raise SpiceError(message)
+            case _:
+                raise SpiceError(content)
+
+
+class _Round:
+    """The state of one `Pool.run`: which jobs wait, who does which, what came back."""
+
+    def __init__(
+        self, jobs: Sequence[Job], timeout_s: float, on_outcome: Callable[[int, int], None] | None
+    ) -> None:
+        self.jobs, self.timeout_s, self.on_outcome = jobs, timeout_s, on_outcome
+        self.waiting = deque(range(len(jobs)))
+        self.outcomes: list[list[Outcome]] = [[] for _ in jobs]
+        self.doing: dict[int, int] = {}
+        self.deadlines: dict[int, float] = {}
+        self.deaths: Counter[int] = Counter()
+
+    def finished(self) -> bool:
+        return not self.waiting and not self.doing
+
+    def give(self, worker: Worker) -> None:
+        index = self.waiting.popleft()
+        self.doing[id(worker)] = index
+        self.deadlines[id(worker)] = time.monotonic() + self.timeout_s
+        try:
+            worker.send(self.jobs[index])
+        except OSError:  # it died while idle: its closed connection is read next
+            worker.state = "busy"
+
+    def take(self, worker: Worker, outcome: Outcome) -> None:
+        self.outcomes[self.doing[id(worker)]].append(outcome)
+        if self.on_outcome is not None:
+            self.on_outcome(sum(map(len, self.outcomes)), sum(len(job.analyses) for job in self.jobs))
+
+    def end(self, worker: Worker) -> None:
+        self.doing.pop(id(worker))
+        self.deadlines.pop(id(worker))
+
+    def died(self, worker: Worker, words: str) -> None:
+        index = self.doing.pop(id(worker), -1)
+        self.deadlines.pop(id(worker), None)
+        self.deaths[index] += 1
+        if self.deaths[index] > 1:
+            raise SpiceError(f"ngspice: the worker process died twice on the same work ({words})")
+        if index >= 0:
+            self.outcomes[index] = []
+            self.waiting.appendleft(index)
+        _LOG.warning("ngspice: a worker process died (%s); its work is run again", words)
+
+
+def version(*, backend: BackendName = "auto") -> str:
+    """The simulator's version, found in a worker process of its own. Raises SpiceError when there is none."""
+    with Pool(1, backend=backend) as pool:
+        return pool.version()

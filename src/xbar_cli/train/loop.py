@@ -1,0 +1,66 @@
+"""The training loop: one jitted step for every method, epochs around it."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+
+from xbar_cli.errors import ModelError
+
+from .losses import correct, cross_entropy
+
+State = Any
+"""The arrays of network and optimiser: what a checkpoint holds."""
+Step = Callable[[State, Array, Array], tuple[State, Array]]
+Batches = Callable[[int], Iterable[tuple[Array, Array]]]
+
+
+def make_optimizer(net: nnx.Module, *, learning_rate: float) -> nnx.Optimizer:
+    """Adam on the parameters of `net`, its moments at zero."""
+    return nnx.Optimizer(net, optax.adam(learning_rate), wrt=nnx.Param)
+
+
+def make_step(graphdef: Any) -> Step:
+    """The jitted training step `(state, images [n h w c], labels [n]) -> (state, loss)` of a split (network, optimiser)."""
+
+    @jax.jit
+    def step(state: State, images: Array, labels: Array) -> tuple[State, Array]:
+        net, optimizer = nnx.merge(graphdef, state)
+        loss, gradients = nnx.value_and_grad(lambda n: cross_entropy(n(images), labels))(net)
+        with jax.numpy_dtype_promotion("standard"):  # optax's bias correction mixes integer and floating types
+            optimizer.update(net, gradients)
+        return nnx.split((net, optimizer))[1], loss
+
+    return step
+
+
+def run_epoch(step: Step, state: State, batches: Iterable[tuple[Array, Array]], *, epoch: int) -> tuple[State, float]:
+    """One epoch; the mean of the steps' losses.
+
+    Raises:
+        ModelError: a loss is not finite; the epoch and step are named.
+    """
+    losses: list[Array] = []
+    for images, labels in batches:
+        state, loss = step(state, images, labels)
+        losses.append(loss)
+    values = np.asarray(jnp.stack(losses)) if losses else np.zeros(1)
+    if not np.isfinite(values).all():
+        first = int(np.argmin(np.isfinite(values)))
+        raise ModelError(f"the loss is not finite at epoch {epoch + 1}, step {first + 1}; try a lower --learning-rate")
+    return state, float(values.mean())
+
+
+def make_counter(graphdef: Any) -> Callable[[State, Array, Array, Array], Array]:
+    """The jitted count of correct answers `(network state, images, labels, weight) -> count` of a split network."""
+
+    @jax.jit
+    def count(state: State, images: Array, labels: Array, weight: Array) -> Array:
+        return correct(nnx.merge(graphdef, state)(images), labels, weight)
+
+    return count

@@ -1,0 +1,98 @@
+"""`xbar map`: put the weights of a train run on devices."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xbar_cli.config.hardware import MapConfig
+from xbar_cli.config.load import write_toml
+from xbar_cli.mapping.periphery import combine
+from xbar_cli.runs import environment, figures
+from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
+
+from .mapped import MappedNetwork, map_network, to_dataset
+from .models import CELL, Trained, open_trained
+from .reporter import SILENT, Reporter
+
+ORIGIN = "train"
+"""Folder of a map run that holds the train run's summary, configuration and weights: the run stays whole when moved."""
+
+
+def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
+    """Map the train run of `config` into `run`; returns the summary."""
+    trained = open_trained(Path(config.run), use="xbar map", data_dir=config.data_dir)
+    write_toml(run.path / CONFIG, config)
+    reporter.progress("map", 0, 2)
+    network, cell_file = map_network(trained, config.mapping, config.cell, calibration_images=config.calibration.images)
+    reporter.progress("map", 1, 2)
+    write_dataset(run.path / RESULTS, to_dataset(network))
+    if cell_file is not None:
+        shutil.copyfile(cell_file, run.path / CELL)
+    keep_origin(trained, run.path / ORIGIN)
+    draw(network, run)
+    environment.write(run.path / "env.json", environment.describe(seed=config.seed))
+    reporter.progress("map", 2, 2)
+    return summary(trained, network) | {"out": str(run.final)}
+
+
+def keep_origin(trained: Trained, folder: Path) -> None:
+    """Copy what of a train run later commands need: summary, configuration, weights."""
+    folder.mkdir()
+    for name in ("summary.json", CONFIG, MODEL, "done"):
+        shutil.copyfile(trained.run.path / name, folder / name)
+
+
+def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
+    """The summary, as summary.json holds it."""
+    layers = []
+    squares = count = 0.0
+    for name, kernel in trained.kernels.items():
+        layer = network.layers[name]
+        weights = kernel.reshape(-1, kernel.shape[-1])
+        decoded = np.asarray(combine(network.scheme, network.effective(name))) / layer.slope
+        error = (decoded - weights) ** 2
+        squares, count = squares + float(error.sum()), count + error.size
+        rows, cols = layer.conductance.shape
+        layers.append(
+            {
+                "name": name,
+                "rows": rows,
+                "cols": cols,
+                "devices": network.devices(name),
+                "tiles": network.tiles(name),
+                "vg_volt": layer.vg,
+                "slope_siemens": layer.slope,
+                "weight_rmse": float(np.sqrt(error.mean())),
+                "clipped_fraction": layer.clipped_fraction,
+                "full_scale_activation": layer.full_scale,
+                "signed_activation": layer.signed,
+            }
+        )
+    tiles = sum(layer["tiles"] for layer in layers)
+    devices = sum(layer["devices"] for layer in layers)
+    return {
+        "command": "map",
+        "network": trained.summary["network"],
+        "dataset": trained.summary["dataset"],
+        "dataset_note": trained.data.note,
+        "scheme": network.scheme,
+        "tile": list(network.tile),
+        "devices": devices,
+        "tiles": tiles,
+        "utilisation": devices / (tiles * network.tile[0] * network.tile[1]),
+        "weight_rmse": float(np.sqrt(squares / count)),
+        "layers": layers,
+    }
+
+
+def draw(network: MappedNetwork, run: Run) -> None:
+    """Histogram of the programmed conductances of each layer."""
+    figures.histograms(
+        run.figures / "conductances.png",
+        values={name: layer.conductance.ravel() * 1e6 for name, layer in network.layers.items()},
+        x_label="programmed memristor conductance G [µS]",
+        caption=f"scheme {network.scheme}, G_off {network.g_off * 1e6:.3g} µS, G_on {network.g_on * 1e6:.3g} µS",
+    )

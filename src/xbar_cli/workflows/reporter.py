@@ -1,0 +1,28 @@
+"""How a workflow tells its caller where it is, without knowing whether that is a terminal."""
+
+from typing import Protocol
+
+
+class Reporter(Protocol):
+    """Receives notes and progress."""
+
+    def note(self, message: str) -> None:
+        """Something worth saying once."""
+        ...
+
+    def progress(self, label: str, done: float, total: float) -> None:
+        """`done` of `total` steps of the task called `label`."""
+        ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def note(self, message: str) -> None:
+        """Ignore the message."""
+
+    def progress(self, label: str, done: float, total: float) -> None:
+        """Ignore the progress."""
+
+
+SILENT = Silent()

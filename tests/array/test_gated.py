@@ -1,0 +1,80 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests import analytic
+from xbar_cli.array.gated import Drive, currents
+from xbar_cli.nn.layers import convolution, dense
+from xbar_cli.nn.program import gated_layer, linear_layer, mean_cell
+
+
+@pytest.fixture
+def surrogate():
+    return analytic.fitted(0.9).to_jax().astype(jnp.float32)
+
+
+def programmed(surrogate, kernel, *, signed, g):
+    return gated_layer(
+        g, scheme="de", slope=jnp.asarray(1e-5), kernel=kernel, surrogate=surrogate,
+        drive=Drive(full_scale=jnp.asarray(2.0), signed=jnp.asarray(float(signed))),
+    )  # fmt: skip
+
+
+def random_g(shape, seed=0):
+    return jax.random.uniform(jax.random.key(seed), shape, minval=analytic.G_OFF, maxval=analytic.G_ON)
+
+
+def test_column_currents_are_the_sums_of_the_cells(surrogate):
+    g, v = random_g((7, 5)), jax.random.uniform(jax.random.key(1), (3, 7), maxval=0.5)
+    cells = jnp.stack([surrogate(g, jnp.broadcast_to(row[:, None], g.shape)).sum(axis=0) for row in v])
+    np.testing.assert_allclose(currents(surrogate, g, v), cells, rtol=1e-4)
+
+
+def test_columns_follow_the_closed_form_of_the_cell(surrogate):
+    g, v = random_g((9, 4)), jax.random.uniform(jax.random.key(2), (6, 9), minval=0.02, maxval=0.5)
+    exact = analytic.current(np.asarray(g, float)[None], np.asarray(v, float)[:, :, None], 0.9).sum(axis=1)
+    np.testing.assert_allclose(currents(surrogate, g, v), exact, rtol=1e-3)
+
+
+def test_signed_inputs_are_two_reads_subtracted(surrogate):
+    g = random_g((6, 8))
+    x = jax.random.normal(jax.random.key(3), (5, 6))
+    layer = programmed(surrogate, (6, 4), signed=True, g=g)
+    scale = 2.0 / (0.5 * 1e-5)
+    volts = lambda part: 0.5 * jnp.clip(part / 2.0, 0, 1)  # noqa: E731
+    both = currents(surrogate, g, volts(x)) - currents(surrogate, g, volts(-x))
+    expected = (both[:, 0::2] - both[:, 1::2]) * scale
+    np.testing.assert_allclose(layer(x, dense), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_convolution_is_its_patches_on_the_array(surrogate):
+    g = random_g((3 * 3 * 2, 2 * 4))
+    x = jax.random.uniform(jax.random.key(4), (2, 6, 6, 2), maxval=2.0)
+    layer = programmed(surrogate, (3, 3, 2, 4), signed=False, g=g)
+    found = layer(x, convolution(padding="VALID"))
+    patches = jnp.stack([x[:, i : i + 4, j : j + 4] for i in range(3) for j in range(3)], axis=3)
+    flat = programmed(surrogate, (18, 4), signed=False, g=g)
+    np.testing.assert_allclose(found, flat(patches.reshape(2, 4, 4, 18), dense), rtol=1e-3, atol=1e-4)
+
+
+def test_inputs_beyond_full_scale_saturate(surrogate):
+    layer = programmed(surrogate, (6, 4), signed=False, g=random_g((6, 8)))
+    full, beyond = jnp.full((1, 6), 2.0), jnp.full((1, 6), 7.0)
+    np.testing.assert_array_equal(layer(full, dense), layer(beyond, dense))
+
+
+def test_a_strong_transistor_gives_the_ideal_array():
+    weak, strong = (analytic.fitted(vg).to_jax().astype(jnp.float32) for vg in (0.9, 30.0))
+    g, x = random_g((20, 12)), jax.random.uniform(jax.random.key(5), (8, 20), maxval=2.0)
+    ideal = linear_layer(g, scheme="de", slope=jnp.asarray(1e-5), kernel=(20, 6), cell=None)(x, dense)
+    error = lambda s: jnp.abs(programmed(s, (20, 6), signed=False, g=g)(x, dense) - ideal).max() / jnp.abs(ideal).max()  # noqa: E731
+    assert float(error(strong)) < 0.005
+    assert float(error(weak)) > 0.02
+
+
+def test_mean_cell_is_the_mean_effective_conductance():
+    cell = analytic.cell()
+    mean = mean_cell(cell.current[0].astype(jnp.float32), jnp.asarray(cell.vin, jnp.float32))
+    g = np.linspace(cell.g_off, cell.g_on, 30)
+    np.testing.assert_allclose(mean(jnp.asarray(g, jnp.float32)), cell.effective(0, g), rtol=1e-3)

@@ -1,0 +1,50 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests import analytic
+from xbar_cli.errors import ModelError
+from xbar_cli.mapping.window import cell_window, program, require_range, resistive_window
+
+
+def test_the_largest_gate_voltage_covers_the_largest_weight():
+    cell = analytic.cell()
+    assert cell_window(cell, vg=1.5, w_max=0.7).w_cut == pytest.approx(0.7)
+
+
+def test_cut_off_follows_the_formula_of_the_effective_conductances():
+    cell = analytic.cell()
+    window = cell_window(cell, vg=1.0, w_max=2.0)
+    top, index = len(cell.vg) - 1, 1
+    span = lambda i: cell.effective(i, cell.g_cut[i]) - cell.effective(i, cell.g_lo[i])  # noqa: E731
+    assert window.w_cut == pytest.approx(2.0 * span(index) / span(top))
+    assert window.w_cut < 2.0
+
+
+def test_a_weight_at_the_cut_off_sits_at_the_edge_of_the_range():
+    cell = analytic.cell()
+    window = cell_window(cell, vg=0.9, w_max=1.0)
+    g = program(cell, np.array([window.bottom, window.bottom + window.slope * window.w_cut]), vg=0.9, target="effective")
+    np.testing.assert_allclose(g, [cell.g_lo[0], cell.g_cut[0]], rtol=1e-6)
+
+
+def test_programming_the_memristor_itself_loses_what_the_transistor_takes():
+    cell = analytic.cell()
+    wanted = np.linspace(1.2 * cell.g_off, 0.5 * cell.g_on, 20)
+    through = cell.effective(0, program(cell, wanted, vg=0.9, target="effective"))
+    direct = cell.effective(0, program(cell, wanted, vg=0.9, target="memristor"))
+    np.testing.assert_allclose(through, wanted, rtol=1e-6)
+    assert (direct < 0.99 * wanted).all()
+
+
+def test_no_linear_range_is_refused_by_name():
+    cell = analytic.cell()
+    empty = dataclasses.replace(cell, g_cut=np.array([np.nan, *cell.g_cut[1:]]), g_lo=np.array([np.nan, *cell.g_lo[1:]]))
+    with pytest.raises(ModelError, match=r"no linear range at V_g 0\.9 V.*usable: 1, 1\.2, 1\.5 V"):
+        require_range(empty, 0.9)
+
+
+def test_resistive_window_spans_the_devices():
+    window = resistive_window(g_off=1e-6, g_on=5e-6, w_max=2.0)
+    assert window.bottom + window.slope * 2.0 == pytest.approx(5e-6)
