@@ -10,6 +10,7 @@ import importlib.machinery
 import importlib.resources
 import json
 import os
+import resource
 import socket
 import sys
 import tarfile
@@ -294,6 +295,19 @@ def test_two_imports_at_once_and_a_full_disk(tmp_path, official, monkeypatch):
     with pytest.raises(DataError, match=r"not enough disk space: 40256 bytes wanted, 1000 free"):
         take(MNIST, tmp_path, official)
     assert not list(data_dir.iterdir())
+
+
+def test_disk_that_fills_up(tmp_path, official):
+    """A limit on the size of files stands for a full disk: array_record fails in the middle of the records."""
+    source = official.write(MNIST, tmp_path / "official", official.splits(MNIST, n_train=40), how="gz")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with pytest.raises(DataError, match=r"cannot write .*File too large"):
+            import_dataset("mnist", source=source, data_dir=tmp_path / "data", allow_partial=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list((tmp_path / "data").iterdir())
 
 
 def test_cache_is_used_and_renewed(tmp_path, official, monkeypatch):

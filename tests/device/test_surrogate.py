@@ -31,11 +31,11 @@ def test_jax_gives_what_was_fitted_in_both_precisions():
     fit = analytic.fitted(0.9)
     g, v = np.linspace(0, 1.75 * analytic.G_ON, 41), np.linspace(0, 0.5, 31)
     with jax.enable_x64(True):
-        exact = fit.to_jax()(*(jnp.asarray(a) for a in np.meshgrid(g, v, indexing="ij")))
+        exact = jax.jit(type(fit.to_jax()).__call__)(fit.to_jax(), *(jnp.asarray(a) for a in np.meshgrid(g, v, indexing="ij")))
     np.testing.assert_allclose(exact, fit.on_grid(g, v), rtol=1e-10, atol=1e-20)
     rough = fit.to_jax().astype(jnp.float32)
     g32, v32 = (jnp.asarray(a, jnp.float32) for a in np.meshgrid(g, v, indexing="ij"))
-    np.testing.assert_allclose(rough(g32, v32), fit.on_grid(g, v), rtol=2e-5, atol=1e-12)
+    np.testing.assert_allclose(jax.jit(type(rough).__call__)(rough, g32, v32), fit.on_grid(g, v), rtol=2e-5, atol=1e-12)
 
 
 def test_nothing_flows_through_an_absent_memristor_but_the_leakage():
@@ -47,7 +47,7 @@ def test_nothing_flows_through_an_absent_memristor_but_the_leakage():
 def test_gradients_in_conductance_and_voltage():
     with jax.enable_x64(True):
         surrogate = analytic.fitted(0.9).to_jax()
-        scaled = lambda x, v: surrogate(x * 1e-5, v) * 1e5  # noqa: E731
+        scaled = jax.jit(lambda x, v: surrogate(jnp.asarray(x) * 1e-5, jnp.asarray(v)) * 1e5)
         check_grads(scaled, (jnp.asarray([0.4, 1.1, 3.0]), jnp.asarray([0.05, 0.2, 0.45])), order=1, modes=["rev"])
 
 

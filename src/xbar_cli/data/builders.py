@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -30,6 +29,17 @@ _CONNECT_SECONDS, _READ_SECONDS, _RETRIES = 5, 30, 2
 
 
 @contextmanager
+def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:
+    """Another value of a module's variable for a while; TFDS has no argument for what is set this way."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+@contextmanager
 def _quiet_tfds() -> Iterator[Any]:
     """TFDS itself, without its progress bars, log lines and the deprecation warnings of its imports."""
     if importlib.util.find_spec("array_record") is None:
@@ -41,7 +51,7 @@ def _quiet_tfds() -> Iterator[Any]:
         from absl import logging
         from tensorflow_datasets.core.utils import tqdm_utils
 
-        stack.enter_context(mock.patch.object(tqdm_utils, "_active", False))
+        stack.enter_context(_replaced(tqdm_utils, "_active", False))
         verbosity = logging.get_verbosity()
         stack.callback(logging.set_verbosity, verbosity)
         logging.set_verbosity(logging.ERROR)
@@ -69,13 +79,24 @@ def write(
 
     Returns:
         The folder written, `root/name[/config]/version`.
+
+    Raises:
+        DataError: the records cannot be written (a full disk).
     """
     with _quiet_tfds() as tfds:
         builder = _builder_class(tfds, spec, fetch=fetch, facts=facts, description=description, progress=progress)(
             data_dir=root, config=spec.tfds_config, file_format=FILE_FORMAT
         )
-        with _patient_downloads():
-            builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+        try:
+            with _patient_downloads():
+                builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+        except RuntimeError as error:
+            reason = str(error).partition("write() failed: ")[2].partition(";")[0]
+            if not reason:
+                raise
+            raise DataError(
+                f"{root.parent}: cannot write the records of {spec.name}: {reason}; nothing kept"
+            ) from error
     return root / spec.folder
 
 
@@ -85,7 +106,7 @@ def _patient_downloads() -> Iterator[None]:
     from tensorflow_datasets.core.download import downloader
 
     limited = partial(downloader._open_url, timeout=(_CONNECT_SECONDS, _READ_SECONDS))
-    with mock.patch.object(downloader, "MAX_RETRIES", _RETRIES), mock.patch.object(downloader, "_open_url", limited):
+    with _replaced(downloader, "MAX_RETRIES", _RETRIES), _replaced(downloader, "_open_url", limited):
         yield
 
 

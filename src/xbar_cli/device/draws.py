@@ -5,6 +5,7 @@ compiles it about ten times faster on a CPU (0.8 s against 10 s under `vmap`).
 """
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
@@ -22,4 +23,5 @@ def uniform(key: Array, g: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 def truncated_normal(key: Array, g: Float[Array, "*shape"], *, bound: ArrayLike) -> Float[Array, "*shape"]:
     """Standard normal numbers cut at `±bound`, one positive number, in the shape and dtype of `g`."""
-    return jax.random.truncated_normal(key, -bound, bound, (g.size,), g.dtype).reshape(g.shape)
+    limit = jnp.asarray(bound, g.dtype)
+    return jax.random.truncated_normal(key, -limit, limit, (g.size,), g.dtype).reshape(g.shape)

@@ -82,11 +82,11 @@ class Pool:
         try:
             while not until():
                 self._hand_out(todo)
-                left = min(todo.deadlines[id(worker)] - time.monotonic() for worker in self._unsettled())
+                left = min(todo.deadlines[worker] - time.monotonic() for worker in self._unsettled())
                 ready = wait([worker.connection for worker in self._unsettled()], timeout=max(left, 0.0))
                 for worker in [worker for worker in self._workers if worker.connection in ready]:
                     self._read(worker, todo)
-                late = [w for w in self._unsettled() if time.monotonic() > todo.deadlines[id(w)]]
+                late = [w for w in self._unsettled() if time.monotonic() > todo.deadlines[w]]
                 if late and not ready:
                     what = "did not start" if late[0].state == "starting" else "did not finish"
                     seconds = START_SECONDS if late[0].state == "starting" else todo.timeout_s
@@ -113,7 +113,7 @@ class Pool:
             worker = Worker(self._backend)
             self._workers.append(worker)
         for worker in self._unsettled():
-            todo.deadlines.setdefault(id(worker), time.monotonic() + START_SECONDS)
+            todo.deadlines.setdefault(worker, time.monotonic() + START_SECONDS)
 
     def _read(self, worker: Worker, todo: "_Round") -> None:
         try:
@@ -150,8 +150,8 @@ class _Round:
         self.jobs, self.timeout_s, self.on_outcome = jobs, timeout_s, on_outcome
         self.waiting = deque(range(len(jobs)))
         self.outcomes: list[list[Outcome]] = [[] for _ in jobs]
-        self.doing: dict[int, int] = {}
-        self.deadlines: dict[int, float] = {}
+        self.doing: dict[Worker, int] = {}
+        self.deadlines: dict[Worker, float] = {}
         self.deaths: Counter[int] = Counter()
 
     def finished(self) -> bool:
@@ -159,25 +159,25 @@ class _Round:
 
     def give(self, worker: Worker) -> None:
         index = self.waiting.popleft()
-        self.doing[id(worker)] = index
-        self.deadlines[id(worker)] = time.monotonic() + self.timeout_s
+        self.doing[worker] = index
+        self.deadlines[worker] = time.monotonic() + self.timeout_s
         try:
             worker.send(self.jobs[index])
         except OSError:  # it died while idle: its closed connection is read next
             worker.state = "busy"
 
     def take(self, worker: Worker, outcome: Outcome) -> None:
-        self.outcomes[self.doing[id(worker)]].append(outcome)
+        self.outcomes[self.doing[worker]].append(outcome)
         if self.on_outcome is not None:
             self.on_outcome(sum(map(len, self.outcomes)), sum(len(job.analyses) for job in self.jobs))
 
     def end(self, worker: Worker) -> None:
-        self.doing.pop(id(worker))
-        self.deadlines.pop(id(worker))
+        self.doing.pop(worker)
+        self.deadlines.pop(worker)
 
     def died(self, worker: Worker, words: str) -> None:
-        index = self.doing.pop(id(worker), -1)
-        self.deadlines.pop(id(worker), None)
+        index = self.doing.pop(worker, -1)
+        self.deadlines.pop(worker, None)
         self.deaths[index] += 1
         if self.deaths[index] > 1:
             raise SpiceError(f"ngspice: the worker process died twice on the same work ({words})")

@@ -1,0 +1,156 @@
+"""Whole arrays with their wires in ngspice: the oracle of the project's own array models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbar_cli.spice.cards import Card
+from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.netlist import Topology, cell_lines, option_lines, save_lines, speed_commands
+from xbar_cli.spice.ngspice import number
+from xbar_cli.spice.pool import Pool
+
+
+@dataclass(frozen=True)
+class ArrayResult:
+    """Currents of an array for a batch of inputs.
+
+    Attributes:
+        current_ampere: current of each column into ground `[batch cols]` [A].
+        seconds_first: time of the first input, found from nothing [s].
+        seconds_per_point: mean time of each further input, found from the one before [s]; 0 when there is none.
+    """
+
+    current_ampere: np.ndarray
+    seconds_first: float
+    seconds_per_point: float
+
+
+def simulate_array(
+    card: Card | None,
+    *,
+    g_siemens: np.ndarray,
+    v_volt: np.ndarray,
+    vg_volt: float | None,
+    r_word: float,
+    r_bit: float,
+    r_source: float,
+    r_neuron: float,
+    width_m: float | None,
+    length_m: float | None,
+    temperature_celsius: float,
+    timeout_s: float,
+    topology: Topology = "drain",
+) -> ArrayResult:
+    """Solve an array of 1T-1R cells, or of bare resistors when `card` is None, with all its wires.
+
+    Word line i is driven at its left end through `r_source + r_word`; every further device is one `r_word` on. Bit line
+    j runs down with `r_bit` a segment and ends after its last device in `r_bit + r_neuron` to ground. Body at 0 V.
+
+    Args:
+        card: the transistor; None for an array of resistors.
+        g_siemens: memristor conductances `[rows cols]` [S]; 0 is no device.
+        v_volt: row voltages `[batch rows]` [V].
+        vg_volt: gate voltage of every cell [V]; None without a card, as are width_m and length_m.
+        r_word: resistance of a word-line segment [ohm].
+        r_bit: resistance of a bit-line segment [ohm].
+        r_source: resistance of each driver [ohm].
+        r_neuron: resistance of each sense circuit [ohm].
+        width_m: transistor width [m].
+        length_m: transistor length [m].
+        temperature_celsius: temperature [°C].
+        timeout_s: longest time of all analyses together [s].
+        topology: the memristor's place, `drain` (input side) or `source` (bit-line side).
+
+    Raises:
+        ValueError: an argument is outside its domain.
+        SpiceError: the simulator is missing, did not converge, or took too long.
+    """
+    g = np.asarray(g_siemens, dtype=np.float64)
+    v = np.asarray(v_volt, dtype=np.float64)
+    _check(g, v, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
+    text = _wires(g, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
+    text += _drivers(v)
+    text += option_lines(temperature_celsius=temperature_celsius)
+    commands: tuple[str, ...] = ()
+    if card is None:
+        if (vg_volt, width_m, length_m) != (None, None, None):
+            raise ValueError("vg_volt, width_m and length_m must be None without a card: resistors have none")
+        text += [f"Rd{i}_{j} w{i}_{j} b{i}_{j} {number(1.0 / g[i, j])}" for i, j in np.argwhere(g > 0)]
+    else:
+        if vg_volt is None or width_m is None or length_m is None or not (width_m > 0 and length_m > 0):
+            raise ValueError("vg_volt must be given, width_m and length_m be above 0, with a card")
+        commands = speed_commands(card)
+        text += [*card.text, f"Vg gate 0 dc {number(vg_volt)}"]
+        for i, j in np.argwhere(g > 0):
+            text += cell_lines(
+                card,
+                name=f"{i}_{j}",
+                g_siemens=float(g[i, j]),
+                top=f"w{i}_{j}",
+                gate="gate",
+                bottom=f"b{i}_{j}",
+                topology=topology,
+                width_m=width_m,
+                length_m=length_m,
+            )
+    return _solve(text, commands, batch=v.shape[0], cols=g.shape[1], timeout_s=timeout_s)
+
+
+def _solve(
+    text: Sequence[str], commands: tuple[str, ...], *, batch: int, cols: int, timeout_s: float
+) -> ArrayResult:
+    vectors = tuple(f"i(vout{j})" for j in range(cols))
+    sweep = Grid(0.0, float(batch - 1), batch)
+    job = Job(
+        (*text, *save_lines(vectors)), (Analysis(sweeps=(("vsel", sweep),), vectors=vectors, commands=commands),)
+    )
+    with Pool(1, backend="ctypes") as pool:
+        ((outcome,),) = pool.run([job], timeout_s=timeout_s)
+    first = outcome.seconds if outcome.first_seconds is None else outcome.first_seconds
+    return ArrayResult(
+        current_ampere=np.ascontiguousarray(outcome.values.T),
+        seconds_first=first,
+        seconds_per_point=(outcome.seconds - first) / (batch - 1) if batch > 1 else 0.0,
+    )
+
+
+def _check(g: np.ndarray, v: np.ndarray, **resistances: float) -> None:
+    if g.ndim != 2 or g.size == 0 or not np.all(np.isfinite(g)) or np.any(g < 0):
+        raise ValueError("g_siemens must be a matrix [rows cols] of finite conductances of at least 0")
+    if v.ndim != 2 or v.shape[0] == 0 or v.shape[1] != g.shape[0] or not np.all(np.isfinite(v)):
+        raise ValueError(f"v_volt must be a finite matrix [batch rows] with {g.shape[0]} rows, got shape {v.shape}")
+    for name, value in resistances.items():
+        if not (np.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} must be a finite resistance of at least 0 ohm, got {value}")
+
+
+def _drivers(v: np.ndarray) -> list[str]:
+    """One source a row whose voltage is looked up by the number of the input: a dc sweep of `vsel` runs the batch."""
+    lines = ["Vsel sel 0 dc 0"]
+    for i, column in enumerate(v.T):
+        if v.shape[0] == 1:
+            lines.append(f"Vd{i} d{i} 0 dc {number(column[0])}")
+        else:
+            knots = ", ".join(f"{k}, {number(value)}" for k, value in enumerate(column))
+            lines.append(f"Bd{i} d{i} 0 v=pwl(v(sel), {knots})")
+    return lines
+
+
+def _wires(g: np.ndarray, *, r_word: float, r_bit: float, r_source: float, r_neuron: float) -> list[str]:
+    """Wires as resistors; a wire of 0 ohm is an ammeter's short, which the simulator solves exactly."""
+    rows, cols = g.shape
+    lines: list[str] = []
+    for i in range(rows):
+        nodes = [f"d{i}", *(f"w{i}_{j}" for j in range(cols))]
+        lines += [_wire(f"w{i}_{j}", nodes[j], nodes[j + 1], r_word + (r_source if j == 0 else 0.0)) for j in range(cols)]
+    for j in range(cols):
+        nodes = [*(f"b{i}_{j}" for i in range(rows)), f"o{j}"]
+        lines += [_wire(f"b{i}_{j}", nodes[i], nodes[i + 1], r_bit + (r_neuron if i == rows - 1 else 0.0)) for i in range(rows)]
+        lines.append(f"Vout{j} o{j} 0 dc 0")
+    return lines
+
+
+def _wire(name: str, start: str, end: str, ohm: float) -> str:
+    return f"R{name} {start} {end} {number(ohm)}" if ohm > 0 else f"V{name} {start} {end} dc 0"

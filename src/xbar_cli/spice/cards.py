@@ -1,0 +1,148 @@
+"""Transistor cards: the built-in ones of `spice_netlists/cards`, and a user's own file."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from xbar_cli.errors import ConfigError
+from xbar_cli.spice.cardfile import Line, read_card_file
+
+BSIM4_LEVELS = frozenset((14, 54))
+
+
+@dataclass(frozen=True)
+class Card:
+    """A checked transistor card.
+
+    Attributes:
+        name: what was asked for: a built-in name or the file's name.
+        model: the model or subcircuit in it that is the transistor.
+        kind: `model` (an M device) or `subckt` (an X device with nodes drain, gate, source, body).
+        level: the model's level; None for a subcircuit.
+        binned: whether the model is a family chosen by width and length.
+        text: netlist lines, comments dropped and includes read in.
+        digest: SHA-256 of all that reaches the simulator.
+    """
+
+    name: str
+    model: str
+    kind: Literal["model", "subckt"]
+    level: int | None
+    binned: bool
+    text: tuple[str, ...]
+    digest: str
+
+    @property
+    def is_bsim4(self) -> bool:
+        """Whether the instance takes BSIM4's parameters."""
+        return self.level in BSIM4_LEVELS
+
+
+def netlist_folder() -> Path:
+    """Where netlists and cards are: in the package (installed wheel) or at the top of the repository (editable)."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "spice_netlists", package.parents[1] / "spice_netlists"):
+        if (folder / "cards").is_dir():
+            return folder
+    raise ConfigError("the folder spice_netlists is missing: the installation is incomplete, install the package again")
+
+
+def card_names() -> list[str]:
+    """Names of the built-in cards, in alphabetical order."""
+    return sorted(path.stem for path in (netlist_folder() / "cards").glob("*.lib"))
+
+
+def load_card(card: str, model: str | None = None, *, section: str | None = None) -> Card:
+    """The card called `card`: a built-in name, or the path of a file of your own.
+
+    Args:
+        card: a name of `card_names()`, or a path.
+        model: which NMOS model or subcircuit of the file; may be left out when there is one only.
+        section: a `.lib` section of the file.
+
+    Raises:
+        ConfigError: no such card, file, section or model; several models and no name; not an NMOS; or a file that holds
+            more than descriptions of devices.
+    """
+    names = card_names()
+    if card in names:
+        if section is not None or model not in (None, card):
+            raise ConfigError(f"card {card} is built in: it has no section, and its model is {card}")
+        path = netlist_folder() / "cards" / f"{card}.lib"
+    else:
+        path = Path(card)
+        if not path.expanduser().exists():
+            raise ConfigError(f"card {card!r} is neither built in ({', '.join(names)}) nor a file that is there")
+    lines = read_card_file(path, section=section)
+    found, kind, level, binned = _choose(lines, model, card)
+    text = tuple(line.text for line in lines)
+    digest = hashlib.sha256("\n".join((found, kind, *text)).encode()).hexdigest()
+    return Card(
+        name=card if card in names else path.name,
+        model=found,
+        kind=kind,
+        level=level,
+        binned=binned,
+        text=text,
+        digest=digest,
+    )
+
+
+def _choose(
+    lines: tuple[Line, ...], model: str | None, card: str
+) -> tuple[str, Literal["model", "subckt"], int | None, bool]:
+    """The transistor among what the file defines at its top level."""
+    models, subcircuits = _definitions(lines)
+    nmos = sorted({_family(name, models) for name, line in models.items() if line.words[2] == "nmos"})
+    if model is None:
+        choice = nmos or (sorted(subcircuits) if len(subcircuits) == 1 else [])
+        if len(choice) != 1:
+            there = ", ".join([*nmos, *sorted(subcircuits)])
+            what = f"several ({there}): choose one with --model" if there else "no NMOS .model and no .subckt"
+            raise ConfigError(f"card {card}: it holds {what}")
+        model = choice[0]
+    wanted = model.lower()
+    if wanted in nmos:
+        members = [line for name, line in models.items() if _family(name, models) == wanted]
+        return wanted, "model", _level(members[0]), wanted not in models
+    if wanted in subcircuits:
+        nodes = [word for word in subcircuits[wanted].words[2:] if "=" not in word]
+        nodes = nodes[: nodes.index("params:")] if "params:" in nodes else nodes
+        if len(re.split(r"\w+\s*=", subcircuits[wanted].text)[0].split()) < 6:
+            raise ConfigError(f"card {card}: subcircuit {model} needs four nodes: drain, gate, source, body")
+        return wanted, "subckt", None, False
+    if wanted in models:
+        raise ConfigError(f"card {card}: model {model} is of type {models[wanted].words[2]}, an NMOS is wanted")
+    there = ", ".join([*nmos, *sorted(subcircuits)]) or "none"
+    raise ConfigError(f"card {card}: no model {model} in it (it has: {there})")
+
+
+def _definitions(lines: tuple[Line, ...]) -> tuple[dict[str, Line], dict[str, Line]]:
+    """Models and subcircuits defined outside any subcircuit, by name in lower case."""
+    models: dict[str, Line] = {}
+    subcircuits: dict[str, Line] = {}
+    depth = 0
+    for line in lines:
+        card = line.words[0]
+        if card == ".subckt":
+            if depth == 0 and len(line.words) > 1:
+                subcircuits[line.words[1]] = line
+            depth += 1
+        elif card == ".ends":
+            depth -= 1
+        elif card == ".model" and depth == 0:
+            models[line.words[1]] = line
+    return models, subcircuits
+
+
+def _family(name: str, models: dict[str, Line]) -> str:
+    """`nch` for the bins `nch.1`, `nch.2`, … that carry lmin and lmax; else the name itself."""
+    base, _, number = name.rpartition(".")
+    return base if base and number.isdigit() and "lmin" in models[name].text.lower() else name
+
+
+def _level(line: Line) -> int:
+    found = re.search(r"\blevel\s*=\s*(\d+)", line.text, re.IGNORECASE)
+    return int(found.group(1)) if found else 1

@@ -1,0 +1,135 @@
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xbar_cli.errors import RunError
+from xbar_cli.runs.directory import check_free, new_run, open_run, reopened_run
+from xbar_cli.runs.results import read_dataset, read_tensors, variable, write_dataset, write_tensors
+
+
+def complete(path, command="train"):
+    with new_run(path, overwrite=False) as run:
+        run.finish({"command": command})
+
+
+def test_a_run_appears_only_when_complete(tmp_path):
+    out = tmp_path / "run"
+    with new_run(out, overwrite=False) as run:
+        assert run.path.name == "run.partial"
+        assert not out.exists()
+        run.finish({"command": "map"})
+    assert not run.path.exists()
+    assert open_run(out, commands=("map",), use="x")[1] == {"command": "map"}
+
+
+def test_a_failed_run_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), new_run(tmp_path / "run", overwrite=False):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_with_a_checkpoint_stays_to_be_resumed(tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt), new_run(out, overwrite=False, keep_partial=True) as run:
+        (run.path / "config.toml").touch()
+        (run.path / "checkpoints" / "3").mkdir(parents=True)
+        raise KeyboardInterrupt
+    with reopened_run(out) as run:
+        assert (run.path / "checkpoints" / "3").is_dir()
+    with pytest.raises(RunError, match="interrupted run; --resume"):
+        check_free(out, overwrite=False)
+
+
+def test_a_complete_run_is_not_replaced_unless_asked(tmp_path):
+    out = tmp_path / "run"
+    complete(out)
+    with pytest.raises(RunError, match="complete run; --overwrite"), new_run(out, overwrite=False):
+        pass
+    with new_run(out, overwrite=True) as run:
+        run.finish({"command": "energy"}, overwrite=True)
+    assert open_run(out, commands=("energy",), use="x")[1]["command"] == "energy"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_failed_replacement_keeps_the_old_run(tmp_path):
+    out = tmp_path / "run"
+    complete(out)
+    with pytest.raises(ZeroDivisionError), new_run(out, overwrite=True):
+        _ = 1 / 0
+    assert open_run(out, commands=("train",), use="x")[1]["command"] == "train"
+
+
+def test_somebody_elses_folder_is_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("…")
+    with pytest.raises(RunError, match="no xbar run"), new_run(tmp_path / "mine", overwrite=True):
+        pass
+    assert (tmp_path / "mine" / "thesis.tex").exists()
+
+
+def test_an_unwritable_place_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be made"), new_run(tmp_path / "file" / "run", overwrite=False):
+        pass
+
+
+def test_opening_says_what_is_wrong(tmp_path):
+    with pytest.raises(RunError, match="no such run"):
+        open_run(tmp_path / "none", commands=("map",), use="x")
+    complete(tmp_path / "cell", "characterize")
+    with pytest.raises(RunError, match="is a `characterize` run; xbar energy needs a `map` run"):
+        open_run(tmp_path / "cell", commands=("map",), use="xbar energy")
+    (tmp_path / "half.partial").mkdir()
+    with pytest.raises(RunError, match="half-written"):
+        open_run(tmp_path / "half", commands=("map",), use="x")
+    with pytest.raises(RunError, match="half-written"):
+        open_run(tmp_path / "half.partial", commands=("map",), use="x")
+    (tmp_path / "cell" / "summary.json").write_text("{")
+    with pytest.raises(RunError, match=r"summary\.json is missing or damaged"):
+        open_run(tmp_path / "cell", commands=("characterize",), use="x")
+    with pytest.raises(RunError, match="is complete; there is nothing to resume"), reopened_run(tmp_path / "cell"):
+        pass
+
+
+def test_metrics_are_lines_of_json(tmp_path):
+    with new_run(tmp_path / "run", overwrite=False) as run:
+        run.append_metrics({"step": 1})
+        run.append_metrics({"step": 2})
+        lines = (run.path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2]
+
+
+def test_results_are_the_same_bytes_for_the_same_values(tmp_path):
+    def write(name):
+        data = {"x": variable(("n",), np.arange(5.0), unit="V", long_name="x")}
+        write_dataset(tmp_path / name, xr.Dataset(data))
+        return (tmp_path / name).read_bytes()
+
+    first = write("a.nc")
+    assert first == write("b.nc")
+    assert b"h5netcdf" not in first
+    assert read_dataset(tmp_path / "a.nc")["x"].attrs["units"] == "V"
+
+
+def test_damaged_and_newer_results_are_refused(tmp_path):
+    data = xr.Dataset({"x": variable((), 1.0, unit="1", long_name="x")})
+    write_dataset(tmp_path / "a.nc", data)
+    data.attrs["xbar_format"] = 99
+    data.to_netcdf(tmp_path / "new.nc", engine="h5netcdf")
+    with pytest.raises(RunError, match="format 99"):
+        read_dataset(tmp_path / "new.nc")
+    (tmp_path / "cut.nc").write_bytes((tmp_path / "a.nc").read_bytes()[:200])
+    for name in ("cut.nc", "none.nc"):
+        with pytest.raises(RunError, match="missing or damaged"):
+            read_dataset(tmp_path / name)
+
+
+def test_tensors_read_back(tmp_path):
+    write_tensors(tmp_path / "m.safetensors", {"b": np.eye(3, dtype=np.float32).T, "a": np.arange(4)})
+    found = read_tensors(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(found["b"], np.eye(3))
+    (tmp_path / "cut").write_bytes((tmp_path / "m.safetensors").read_bytes()[:20])
+    with pytest.raises(RunError, match="missing or damaged"):
+        read_tensors(tmp_path / "cut")
