@@ -94,7 +94,7 @@ def test_column_importance_and_selection():
         assert np.allclose(hi, [parts[k : k + 4].sum(axis=0) for k in (0, 4, 8)], atol=1e-6)
         whole = column_importance(jnp.asarray(si), tile_rows=128, absolute=absolute)
         assert np.allclose(whole, parts.sum(axis=0, keepdims=True), atol=1e-6)
-    columns = select_columns(hi, percent=20)  # of 21 columns, 4
+    columns = select_columns(hi, percent=20.0)  # of 21 columns, 4
     best = np.sort(np.asarray(hi).ravel())[-4:]
     assert int(columns.sum()) == 4
     assert np.allclose(np.sort(np.asarray(hi)[np.asarray(columns)]), best)
@@ -102,10 +102,10 @@ def test_column_importance_and_selection():
     assert mask.shape == si.shape
     assert (mask[5] == np.asarray(columns)[1]).all()
     assert (mask[9] == np.asarray(columns)[2]).all()
-    assert int(select_columns(hi, percent=0).sum()) == 0
-    assert bool(select_columns(hi, percent=100).all())
+    assert int(select_columns(hi, percent=0.0).sum()) == 0
+    assert bool(select_columns(hi, percent=100.0).all())
     for call, match in [
-        (lambda: select_columns(hi, percent=101), "percent"),
+        (lambda: select_columns(hi, percent=101.0), "percent"),
         (lambda: column_importance(jnp.asarray(si), tile_rows=0, absolute=True), "tile_rows"),
     ]:
         with pytest.raises(ValueError, match=match):

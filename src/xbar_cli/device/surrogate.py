@@ -47,18 +47,22 @@ class Fit:
         voltage = v * chebyshev.chebval(2 * v / self.v_max - 1, self.polynomials.T)
         return self.base(g)[:, None] + (g[:, None] * self.factors(g)) @ voltage
 
-    def to_jax(self) -> Separable:
-        """The same surrogate as a pytree of float64 JAX arrays."""
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The fields of a `Separable`, as NumPy arrays."""
         spacing = self.base.x[1] - self.base.x[0]
         powers = spacing ** np.array([3.0, 2.0, 1.0, 0.0])
+        return {
+            "g_knots": self.base.x,
+            "base": self.base.c * powers[:, None],
+            "factors": self.factors.c * powers[:, None, None],
+            "polynomials": self.polynomials,
+            "v_max": np.asarray(self.v_max),
+        }
+
+    def to_jax(self) -> Separable:
+        """The same surrogate as a pytree of float64 JAX arrays."""
         with jax.enable_x64(True):
-            return Separable(
-                g_knots=jnp.asarray(self.base.x),
-                base=jnp.asarray(self.base.c * powers[:, None]),
-                factors=jnp.asarray(self.factors.c * powers[:, None, None]),
-                polynomials=jnp.asarray(self.polynomials),
-                v_max=jnp.asarray(self.v_max),
-            )
+            return Separable(**{name: jnp.asarray(array) for name, array in self.arrays().items()})
 
 
 def fit_separable(table: Samples, *, rank: int, degree: int) -> Fit:

@@ -70,14 +70,14 @@ def simulate_array(
     g = np.asarray(g_siemens, dtype=np.float64)
     v = np.asarray(v_volt, dtype=np.float64)
     _check(g, v, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
-    text = _wires(g, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
+    tops, bottoms, text = _wires(g.shape, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
     text += _drivers(v)
     text += option_lines(temperature_celsius=temperature_celsius)
     commands: tuple[str, ...] = ()
     if card is None:
         if (vg_volt, width_m, length_m) != (None, None, None):
             raise ValueError("vg_volt, width_m and length_m must be None without a card: resistors have none")
-        text += [f"Rd{i}_{j} w{i}_{j} b{i}_{j} {number(1.0 / g[i, j])}" for i, j in np.argwhere(g > 0)]
+        text += [f"Rc{i}_{j} {tops[i][j]} {bottoms[i][j]} {number(1.0 / g[i, j])}" for i, j in np.argwhere(g > 0)]
     else:
         if vg_volt is None or width_m is None or length_m is None or not (width_m > 0 and length_m > 0):
             raise ValueError("vg_volt must be given, width_m and length_m be above 0, with a card")
@@ -88,9 +88,9 @@ def simulate_array(
                 card,
                 name=f"{i}_{j}",
                 g_siemens=float(g[i, j]),
-                top=f"w{i}_{j}",
+                top=tops[i][j],
                 gate="gate",
-                bottom=f"b{i}_{j}",
+                bottom=bottoms[i][j],
                 topology=topology,
                 width_m=width_m,
                 length_m=length_m,
@@ -98,17 +98,13 @@ def simulate_array(
     return _solve(text, commands, batch=v.shape[0], cols=g.shape[1], timeout_s=timeout_s)
 
 
-def _solve(
-    text: Sequence[str], commands: tuple[str, ...], *, batch: int, cols: int, timeout_s: float
-) -> ArrayResult:
+def _solve(text: Sequence[str], commands: tuple[str, ...], *, batch: int, cols: int, timeout_s: float) -> ArrayResult:
     vectors = tuple(f"i(vout{j})" for j in range(cols))
     sweep = Grid(0.0, float(batch - 1), batch)
-    job = Job(
-        (*text, *save_lines(vectors)), (Analysis(sweeps=(("vsel", sweep),), vectors=vectors, commands=commands),)
-    )
-    with Pool(1, backend="ctypes") as pool:
+    job = Job((*text, *save_lines(vectors)), (Analysis((("vsel", sweep),), vectors),), setup=commands)
+    with Pool(1, backend="ctypes", time_points=True) as pool:
         ((outcome,),) = pool.run([job], timeout_s=timeout_s)
-    first = outcome.seconds if outcome.first_seconds is None else outcome.first_seconds
+    first = outcome.first_seconds if outcome.first_seconds is not None and batch > 1 else outcome.seconds
     return ArrayResult(
         current_ampere=np.ascontiguousarray(outcome.values.T),
         seconds_first=first,
@@ -131,26 +127,33 @@ def _drivers(v: np.ndarray) -> list[str]:
     lines = ["Vsel sel 0 dc 0"]
     for i, column in enumerate(v.T):
         if v.shape[0] == 1:
-            lines.append(f"Vd{i} d{i} 0 dc {number(column[0])}")
+            lines.append(f"Vd{i} d{i} 0 dc {number(float(column[0]))}")
         else:
-            knots = ", ".join(f"{k}, {number(value)}" for k, value in enumerate(column))
+            knots = ", ".join(f"{k}, {number(value)}" for k, value in enumerate(column.tolist()))
             lines.append(f"Bd{i} d{i} 0 v=pwl(v(sel), {knots})")
     return lines
 
 
-def _wires(g: np.ndarray, *, r_word: float, r_bit: float, r_source: float, r_neuron: float) -> list[str]:
-    """Wires as resistors; a wire of 0 ohm is an ammeter's short, which the simulator solves exactly."""
-    rows, cols = g.shape
-    lines: list[str] = []
-    for i in range(rows):
-        nodes = [f"d{i}", *(f"w{i}_{j}" for j in range(cols))]
-        lines += [_wire(f"w{i}_{j}", nodes[j], nodes[j + 1], r_word + (r_source if j == 0 else 0.0)) for j in range(cols)]
-    for j in range(cols):
-        nodes = [*(f"b{i}_{j}" for i in range(rows)), f"o{j}"]
-        lines += [_wire(f"b{i}_{j}", nodes[i], nodes[i + 1], r_bit + (r_neuron if i == rows - 1 else 0.0)) for i in range(rows)]
-        lines.append(f"Vout{j} o{j} 0 dc 0")
-    return lines
+def _line(prefix: str, end: str, *, count: int, segment: float, last: float) -> tuple[list[str], list[str]]:
+    """One word or bit line: its nodes, the one nearest to `end` first, and its resistors. 0 ohm merges nodes."""
+    if segment > 0:
+        nodes = [f"{prefix}_{k}" for k in range(count)]
+    else:
+        nodes = [prefix if last > 0 else end] * count
+    chain = [end, *nodes] if segment > 0 else [end, nodes[0]]
+    ohms = [segment + last, *[segment] * (len(chain) - 2)]
+    wires = zip(chain[:-1], chain[1:], ohms, strict=True)
+    return nodes, [f"R{start}-{stop} {start} {stop} {number(ohm)}" for start, stop, ohm in wires if ohm > 0]
 
 
-def _wire(name: str, start: str, end: str, ohm: float) -> str:
-    return f"R{name} {start} {end} {number(ohm)}" if ohm > 0 else f"V{name} {start} {end} dc 0"
+def _wires(
+    shape: tuple[int, int], *, r_word: float, r_bit: float, r_source: float, r_neuron: float
+) -> tuple[list[list[str]], list[list[str]], list[str]]:
+    """The word-line and the bit-line node of every cell `[rows][cols]`, and the netlist of wires and ammeters."""
+    rows, cols = shape
+    word = [_line(f"w{i}", f"d{i}", count=cols, segment=r_word, last=r_source) for i in range(rows)]
+    bit = [_line(f"b{j}", f"o{j}", count=rows, segment=r_bit, last=r_neuron) for j in range(cols)]
+    text = [line for _, lines in (*word, *bit) for line in lines]
+    text += [f"Vout{j} o{j} 0 dc 0" for j in range(cols)]
+    bottoms = [[bit[j][0][rows - 1 - i] for j in range(cols)] for i in range(rows)]
+    return [nodes for nodes, _ in word], bottoms, text

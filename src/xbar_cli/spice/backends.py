@@ -96,16 +96,16 @@ class _VectorInfo(ctypes.Structure):
 
 
 _ON_TEXT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p)
-_ON_EXIT = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_int, ctypes.c_bool, ctypes.c_bool, ctypes.c_int, ctypes.c_void_p
-)
+_ON_EXIT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_bool, ctypes.c_bool, ctypes.c_int, ctypes.c_void_p)
+_ON_START = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 _ON_POINT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 
 
 class CtypesBackend:
     """ngspice through ctypes: every message, exit request and point is recorded, and vectors are copied."""
 
-    def __init__(self, library: str) -> None:
+    def __init__(self, library: str, *, time_points: bool) -> None:
+        """Load the library and start the engine; noting when each point is solved costs a sweep some 5 %."""
         self.messages: list[str] = []
         self.exited = False
         self.point_times: list[float] = []
@@ -121,8 +121,9 @@ class CtypesBackend:
         except (OSError, AttributeError) as error:
             raise SpiceError(f"ngspice library {library} cannot be used: {error}") from error
         # The callbacks live as long as the engine: the library keeps their addresses.
-        self._callbacks = (_ON_TEXT(self._text), _ON_TEXT(self._ignore), _ON_EXIT(self._exit), _ON_POINT(self._point))
-        if lib.ngSpice_Init(*self._callbacks, None, None, None) != 0:
+        timed = (_ON_POINT(self._point), _ON_START(self._ignore)) if time_points else (None, None)
+        self._callbacks = (_ON_TEXT(self._text), _ON_TEXT(self._ignore), _ON_EXIT(self._exit), *timed)
+        if lib.ngSpice_Init(*self._callbacks, None, None) != 0:
             raise SpiceError(f"ngspice library {library} did not start: {' '.join(self.messages)}")
 
     def _text(self, text: bytes | None, _ident: int, _user: int | None) -> int:
@@ -168,7 +169,7 @@ class CtypesBackend:
         info = pointer[0]
         if info.length <= 0 or not info.real:
             return np.zeros(0)
-        return np.ctypeslib.as_array(info.real, shape=(info.length,)).astype(np.float64, copy=True)
+        return np.frombuffer(ctypes.string_at(info.real, 8 * info.length), dtype=np.float64)
 
 
 class NgspyceBackend:
@@ -230,11 +231,11 @@ class _Recorder(logging.Handler):
             self._backend.messages.append(f"stderr {record.getMessage()}")
 
 
-def open_backend(name: Literal["ctypes", "ngspyce"], library: str | None) -> Backend:
-    """Start the engine in this process. Only a worker process may call this."""
+def open_backend(name: Literal["ctypes", "ngspyce"], library: str | None, *, time_points: bool) -> Backend:
+    """Start the engine in this process (ngspyce cannot time points). Only a worker process may call this."""
     os.environ["OMP_WAIT_POLICY"] = "passive"  # Debian's build spins on OpenMP barriers otherwise
     if name == "ngspyce":
         return NgspyceBackend()
     if library is None:
         raise SpiceError(MISSING)
-    return CtypesBackend(library)
+    return CtypesBackend(library, time_points=time_points)

@@ -96,8 +96,8 @@ class _Reader:
             if card == ".lib" and len(names) == 1:
                 if inside is not None:
                     raise ConfigError(f"{line.place}: section {names[0]} begins inside section {inside}")
-                inside = names[0].lower()
-                sections.append(inside)
+                sections.append(names[0].lower())
+                inside = sections[-1]
             elif card == ".endl":
                 inside = None
             elif inside != (section.lower() if section else None):
@@ -157,7 +157,9 @@ def _check(lines: list[Line]) -> None:
             case ".model":
                 if len(line.words) < 3 or line.words[2] not in MODEL_TYPES:
                     kind = line.words[2] if len(line.words) > 2 else "nothing"
-                    raise ConfigError(f"{line.place}: .model of type {kind!r} is not a device model that a card may hold")
+                    raise ConfigError(
+                        f"{line.place}: .model of type {kind!r} is not a device model that a card may hold"
+                    )
             case ".subckt":
                 depth += 1
             case ".ends":

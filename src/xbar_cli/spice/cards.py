@@ -22,6 +22,7 @@ class Card:
         kind: `model` (an M device) or `subckt` (an X device with nodes drain, gate, source, body).
         level: the model's level; None for a subcircuit.
         binned: whether the model is a family chosen by width and length.
+        parameters: what a subcircuit takes, in lower case; empty for a model.
         text: netlist lines, comments dropped and includes read in.
         digest: SHA-256 of all that reaches the simulator.
     """
@@ -31,6 +32,7 @@ class Card:
     kind: Literal["model", "subckt"]
     level: int | None
     binned: bool
+    parameters: frozenset[str]
     text: tuple[str, ...]
     digest: str
 
@@ -76,47 +78,51 @@ def load_card(card: str, model: str | None = None, *, section: str | None = None
         if not path.expanduser().exists():
             raise ConfigError(f"card {card!r} is neither built in ({', '.join(names)}) nor a file that is there")
     lines = read_card_file(path, section=section)
-    found, kind, level, binned = _choose(lines, model, card)
+    models, subcircuits = _definitions(lines)
+    found = _choose(models, subcircuits, model, card)
     text = tuple(line.text for line in lines)
-    digest = hashlib.sha256("\n".join((found, kind, *text)).encode()).hexdigest()
+    members = [line for name, line in models.items() if _family(name, models) == found]
     return Card(
         name=card if card in names else path.name,
         model=found,
-        kind=kind,
-        level=level,
-        binned=binned,
+        kind="model" if members else "subckt",
+        level=_level(members[0]) if members else None,
+        binned=bool(members) and found not in models,
+        parameters=frozenset() if members else _subcircuit_parameters(subcircuits[found], card),
         text=text,
-        digest=digest,
+        digest=hashlib.sha256("\n".join((found, *text)).encode()).hexdigest(),
     )
 
 
-def _choose(
-    lines: tuple[Line, ...], model: str | None, card: str
-) -> tuple[str, Literal["model", "subckt"], int | None, bool]:
-    """The transistor among what the file defines at its top level."""
-    models, subcircuits = _definitions(lines)
+def _choose(models: dict[str, Line], subcircuits: dict[str, Line], model: str | None, card: str) -> str:
+    """Name of the transistor among what the file defines at its top level."""
     nmos = sorted({_family(name, models) for name, line in models.items() if line.words[2] == "nmos"})
+    there = ", ".join([*nmos, *sorted(subcircuits)])
     if model is None:
-        choice = nmos or (sorted(subcircuits) if len(subcircuits) == 1 else [])
-        if len(choice) != 1:
-            there = ", ".join([*nmos, *sorted(subcircuits)])
-            what = f"several ({there}): choose one with --model" if there else "no NMOS .model and no .subckt"
-            raise ConfigError(f"card {card}: it holds {what}")
-        model = choice[0]
+        choice = nmos or sorted(subcircuits)
+        if not choice:
+            raise ConfigError(f"card {card}: it holds no NMOS .model and no .subckt")
+        if len(choice) > 1:
+            raise ConfigError(f"card {card}: it holds several models ({there}): choose one with --model")
+        return choice[0]
     wanted = model.lower()
-    if wanted in nmos:
-        members = [line for name, line in models.items() if _family(name, models) == wanted]
-        return wanted, "model", _level(members[0]), wanted not in models
-    if wanted in subcircuits:
-        nodes = [word for word in subcircuits[wanted].words[2:] if "=" not in word]
-        nodes = nodes[: nodes.index("params:")] if "params:" in nodes else nodes
-        if len(re.split(r"\w+\s*=", subcircuits[wanted].text)[0].split()) < 6:
-            raise ConfigError(f"card {card}: subcircuit {model} needs four nodes: drain, gate, source, body")
-        return wanted, "subckt", None, False
+    if wanted in nmos or (wanted in subcircuits and wanted not in models):
+        return wanted
     if wanted in models:
         raise ConfigError(f"card {card}: model {model} is of type {models[wanted].words[2]}, an NMOS is wanted")
-    there = ", ".join([*nmos, *sorted(subcircuits)]) or "none"
-    raise ConfigError(f"card {card}: no model {model} in it (it has: {there})")
+    raise ConfigError(f"card {card}: no model {model} in it (it has: {there or 'none'})")
+
+
+def _subcircuit_parameters(line: Line, card: str) -> frozenset[str]:
+    """What the subcircuit takes. It must take a width and a length: the simulator ignores what is not declared."""
+    head = re.split(r"\w+ ?=", line.text)[0].lower().replace("params:", "").split()
+    parameters = frozenset(name.lower() for name in re.findall(r"(\w+) ?=", line.text))
+    if len(head) != 6 or not {"w", "l"} <= parameters:
+        raise ConfigError(
+            f"card {card}: subcircuit {head[1] if len(head) > 1 else ''} must have the four nodes"
+            " drain, gate, source, body and the parameters w and l"
+        )
+    return parameters
 
 
 def _definitions(lines: tuple[Line, ...]) -> tuple[dict[str, Line], dict[str, Line]]:

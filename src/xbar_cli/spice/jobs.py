@@ -11,7 +11,7 @@ class Grid:
     """An evenly spaced sweep of `count` values from `start` to `stop`, both ends included [V].
 
     Raises:
-        ValueError: a value is not finite, `count` is below 1, or `stop` does not lie above `start` (for one point: at it).
+        ValueError: a value is not finite, `count` is below 1, or `stop` is not above `start` (one point: equal to it).
     """
 
     start: float
@@ -54,10 +54,11 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Job:
-    """A circuit and the analyses to run on it, in order; one worker does a whole job."""
+    """A circuit, commands sent once, and the analyses to run, in order; one worker does a whole job."""
 
     circuit: tuple[str, ...]
     analyses: tuple[Analysis, ...]
+    setup: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Outcome:
     Attributes:
         values: `[vectors points]`, the inner sweep fastest.
         seconds: time of the analysis [s].
-        first_seconds: time until its first point was solved [s]; None where the backend cannot tell.
+        first_seconds: time until its first point was solved [s]; None where points are not timed.
     """
 
     values: np.ndarray

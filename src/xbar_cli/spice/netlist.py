@@ -5,6 +5,7 @@ from functools import cache
 from string import Template
 from typing import Literal
 
+from xbar_cli.errors import ConfigError
 from xbar_cli.spice.cards import Card, netlist_folder
 from xbar_cli.spice.ngspice import number
 
@@ -33,11 +34,14 @@ def cell_lines(
     """One 1T-1R cell between the nodes `top` (input) and `bottom` (bit line); its inner node is `x<name>`.
 
     With BSIM4 the gate and body resistance networks are left out: they move dc currents by less than 5e-7.
+    Raises ConfigError when a threshold shift is asked of a subcircuit that takes none.
     """
     if topology not in ("drain", "source"):
         raise ValueError(f"topology must be drain or source, got {topology!r}")
     parameters = ["rgatemod=0 rbodymod=0"] if card.is_bsim4 else []
     if vth_shift_volt is not None:
+        if card.kind == "subckt" and "delvto" not in card.parameters:
+            raise ConfigError(f"card {card.name}: subcircuit {card.model} takes no delvto, so no threshold shift")
         parameters.append(f"delvto={number(vth_shift_volt)}")
     text = _template(f"cell_{topology}").substitute(
         name=name,

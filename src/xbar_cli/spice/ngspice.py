@@ -19,12 +19,11 @@ __all__ = ["Engine", "count_points", "find_library", "number"]
 COMMAND_LIMIT = 1023
 """Characters that ngspice keeps of a command; it cuts the rest off without a word."""
 
-_FAILURE = re.compile(
-    r"error|fatal|aborted|not parsed|no such|valid modelname|unrecognized parameter", re.IGNORECASE
-)
+_FAILURE = re.compile(r"error|fatal|aborted|not parsed|no such|valid modelname|unrecognized parameter", re.IGNORECASE)
 # What the simulator says while it tries harder to converge; no failure by itself.
 _STEPPING = re.compile(
-    r"^(trying gmin|note:|supplies reduced|warning: (singular|further|last gmin|dynamic gmin|true gmin|gmin step|source))",
+    r"^(trying gmin|note:|supplies reduced"
+    r"|warning: (singular|further|last gmin|dynamic gmin|true gmin|gmin step|source))",
     re.IGNORECASE,
 )
 _EMPTY = re.compile(r"please check your input netlist|cannot recover and awaits|simulation\(s\) aborted", re.IGNORECASE)
@@ -119,15 +118,7 @@ class Engine:
     def vector(self, name: str, length: int | None = None) -> np.ndarray:
         """A copy of a vector of the last analysis, checked: it exists, has `length` values, all finite."""
         self._alive()
-        self._backend.messages.clear()
-        values = self._backend.vector(name)
-        if values is None:
-            raise SpiceError(f"ngspice: no vector {name} ({self._said() or 'nothing was said'})")
-        if values.size == 0 or (length is not None and values.size != length):
-            raise SpiceError(f"ngspice: vector {name} has {values.size} values, {length or 'at least 1'} were asked for")
-        if not np.all(np.isfinite(values)):
-            raise SpiceError(f"ngspice: vector {name} holds a value that is not finite")
-        return values
+        return self._vectors((name,), length)[name]
 
     def destroy(self, plot: str = "all") -> None:
         """Forget results, so that none can be taken for those of the next analysis."""
@@ -141,7 +132,7 @@ class Engine:
         return found.group()
 
     def first_point_time(self) -> float | None:
-        """When the first point of the last analysis was solved (`time.perf_counter`); None if the backend is mute."""
+        """When the first point of the last analysis was solved (`time.perf_counter`); None if points are not timed."""
         return self._backend.point_times[0] if self._backend.point_times else None
 
     def _analyse(self, command: str, points: int, vectors: Sequence[str] | None) -> dict[str, np.ndarray]:
@@ -152,10 +143,26 @@ class Engine:
         if self._backend.current_plot() == before:
             raise SpiceError(f"ngspice: {command.split()[0]} gave no results ({self._said() or 'nothing was said'})")
         try:
-            return {name: self.vector(name, points) for name in vectors or self.vector_names()}
+            return self._vectors(vectors or self.vector_names(), points)
         except SpiceError:
             self.destroy()
             raise
+
+    def _vectors(self, names: Sequence[str], length: int | None) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        self._backend.messages.clear()
+        for name in names:
+            values = self._backend.vector(name)
+            if values is None:
+                raise SpiceError(f"ngspice: no vector {name} ({self._said() or 'nothing was said'})")
+            if values.size == 0 or (length is not None and values.size != length):
+                wanted = length or "at least 1"
+                raise SpiceError(f"ngspice: vector {name} has {values.size} values, {wanted} were asked for")
+            found[name] = values
+        if not np.all(np.isfinite(np.concatenate(list(found.values())))):
+            bad = next(name for name, values in found.items() if not np.all(np.isfinite(values)))
+            raise SpiceError(f"ngspice: vector {bad} holds a value that is not finite")
+        return found
 
     def _check_axis(self, start: float, step: float, shape: list[int]) -> None:
         """The inner sweep must have visited the values asked for."""

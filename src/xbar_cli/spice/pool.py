@@ -1,6 +1,7 @@
 """Workers that share jobs: none outlives the pool, one that died is replaced, and its job is run again once."""
 
 import logging
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -24,11 +25,12 @@ class Pool:
     After a failed job the pool can be used again: a worker whose engine has died, or that was interrupted, is replaced.
     """
 
-    def __init__(self, size: int, *, backend: BackendName) -> None:
+    def __init__(self, size: int, *, backend: BackendName, time_points: bool = False) -> None:
         if size < 1:
             raise ValueError(f"size (number of worker processes) must be at least 1, got {size}")
         self._size = size
         self._backend: BackendName = backend
+        self._time_points = time_points
         self._workers: list[Worker] = []
 
     def __enter__(self) -> "Pool":
@@ -86,11 +88,8 @@ class Pool:
                 ready = wait([worker.connection for worker in self._unsettled()], timeout=max(left, 0.0))
                 for worker in [worker for worker in self._workers if worker.connection in ready]:
                     self._read(worker, todo)
-                late = [w for w in self._unsettled() if time.monotonic() > todo.deadlines[w]]
-                if late and not ready:
-                    what = "did not start" if late[0].state == "starting" else "did not finish"
-                    seconds = START_SECONDS if late[0].state == "starting" else todo.timeout_s
-                    raise SpiceError(f"ngspice: the worker {what} within {seconds:g} s and was stopped")
+                for worker in self._unsettled():
+                    todo.check_deadline(worker, answered=worker.connection in ready)
         except BaseException:
             for worker in self._unsettled():
                 self._drop(worker)
@@ -110,8 +109,7 @@ class Pool:
         starting = sum(worker.state == "starting" for worker in self._workers)
         wanted = max(len(todo.waiting), 0 if self._workers else 1) - starting
         for _ in range(min(wanted, self._size - len(self._workers))):
-            worker = Worker(self._backend)
-            self._workers.append(worker)
+            self._workers.append(Worker(self._backend, time_points=self._time_points))
         for worker in self._unsettled():
             todo.deadlines.setdefault(worker, time.monotonic() + START_SECONDS)
 
@@ -144,9 +142,7 @@ class Pool:
 class _Round:
     """The state of one `Pool.run`: which jobs wait, who does which, what came back."""
 
-    def __init__(
-        self, jobs: Sequence[Job], timeout_s: float, on_outcome: Callable[[int, int], None] | None
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job], timeout_s: float, on_outcome: Callable[[int, int], None] | None) -> None:
         self.jobs, self.timeout_s, self.on_outcome = jobs, timeout_s, on_outcome
         self.waiting = deque(range(len(jobs)))
         self.outcomes: list[list[Outcome]] = [[] for _ in jobs]
@@ -170,6 +166,13 @@ class _Round:
         self.outcomes[self.doing[worker]].append(outcome)
         if self.on_outcome is not None:
             self.on_outcome(sum(map(len, self.outcomes)), sum(len(job.analyses) for job in self.jobs))
+
+    def check_deadline(self, worker: Worker, *, answered: bool) -> None:
+        if answered or time.monotonic() <= self.deadlines.get(worker, math.inf):
+            return
+        if worker.state == "starting":
+            raise SpiceError(f"ngspice: the worker process was not ready within {START_SECONDS:g} s")
+        raise SpiceError(f"ngspice: not finished within {self.timeout_s:g} s; the simulation was stopped")
 
     def end(self, worker: Worker) -> None:
         self.doing.pop(worker)

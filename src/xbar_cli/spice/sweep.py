@@ -28,7 +28,7 @@ class CellTable:
         vg_volt: gate voltages `[vg]` [V].
         bit_line_volt: bit-line voltages `[vbl]` [V].
         current_ampere: into the bit line, `[vbl vg g vin]` [A].
-        input_current_ampere: drawn from the input driver, `[vbl vg g vin]` [A]; the gate's tunnelling is the difference.
+        input_current_ampere: drawn from the input driver, `[vbl vg g vin]` [A]; gate and body take the rest.
         leakage_ampere: into the bit line at an input of exactly 0 V, `[vbl vg g]` [A].
         input_leakage_ampere: from the input driver at 0 V, `[vbl vg g]` [A].
         seconds: time of the analyses, added over the workers, start-up left out [s].
@@ -102,10 +102,10 @@ def sweep_cell(
         card, g, shifts, topology=topology, width_m=width_m, length_m=length_m, temperature_celsius=temperature_celsius
     )
     shares = np.array_split(np.arange(vg.count), min(jobs, vg.count))
-    work = [
-        Job(circuit, (*(_leakage(vg, lines, vectors, card) if k == 0 else ()), *_sweeps(vin, vg, share, lines, vectors, card)))
-        for k, share in enumerate(shares)
-    ]
+    work = []
+    for k, share in enumerate(shares):
+        analyses = (*(_leakage(vg, lines, vectors) if k == 0 else ()), *_sweeps(vin, vg, share, lines, vectors))
+        work.append(Job(circuit, analyses, setup=speed_commands(card)))
     with Pool(len(work), backend=backend) as pool:
         found = pool.run(work, timeout_s=timeout_s, on_outcome=on_progress)
         simulator = pool.version()
@@ -195,29 +195,20 @@ def _circuit(
     return (*text, *save_lines(vectors)), vectors
 
 
-def _leakage(vg: Grid, lines: np.ndarray, vectors: tuple[str, ...], card: Card) -> tuple[Analysis, ...]:
+def _leakage(vg: Grid, lines: np.ndarray, vectors: tuple[str, ...]) -> tuple[Analysis, ...]:
     """One sweep over all V_g for each V_bl, the input at 0 V."""
-    first = speed_commands(card)
-    return tuple(
-        Analysis(sweeps=(("vg", vg),), vectors=vectors, commands=(*first, f"alter vbl dc = {number(volt)}"))
-        for volt in lines
-    )
+    return tuple(Analysis((("vg", vg),), vectors, (f"alter vbl dc = {number(volt)}",)) for volt in lines)
 
 
 def _sweeps(
-    vin: Grid, vg: Grid, share: np.ndarray, lines: np.ndarray, vectors: tuple[str, ...], card: Card
+    vin: Grid, vg: Grid, share: np.ndarray, lines: np.ndarray, vectors: tuple[str, ...]
 ) -> tuple[Analysis, ...]:
     """One sweep over V_in for each V_bl and each V_g of the share."""
-    first = speed_commands(card)
-    values = [float(value) for value in vg.values()[share]]
+    gates = [Grid(float(value), float(value), 1) for value in vg.values()[share]]
     return tuple(
-        Analysis(
-            sweeps=(("vin", vin), ("vg", Grid(value, value, 1))),
-            vectors=vectors,
-            commands=(*first, f"alter vbl dc = {number(volt)}"),
-        )
+        Analysis((("vin", vin), ("vg", gate)), vectors, (f"alter vbl dc = {number(volt)}",))
         for volt in lines
-        for value in values
+        for gate in gates
     )
 
 

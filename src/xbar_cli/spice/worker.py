@@ -1,9 +1,9 @@
 """The engine's process: a fresh interpreter with NumPy and ngspice, no JAX, that ends when its parent does.
 
 The engine can end, hang or crash the process it lives in, and one process holds one engine. A worker is therefore an
-interpreter of its own, started from nothing (nothing of the caller's `__main__` is imported again, so scripts, notebooks,
-pytest and the console script are all alike), in a scratch directory, and talks over a socket. Its standard input is
-a lifeline: when the parent goes, however it goes, the pipe closes and the worker ends itself, also inside an analysis.
+interpreter of its own, started from nothing (the caller's `__main__` is not imported again, so scripts, notebooks, pytest
+and the console script are all alike), in a scratch directory, and talks over a socket. Its standard input is a lifeline:
+when the parent goes, however it goes, the pipe closes and the worker ends itself, also inside an analysis.
 """
 
 import json
@@ -37,7 +37,7 @@ _THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLIC
 class Worker:
     """The parent's side of one worker process. `state` is starting, idle, busy or gone."""
 
-    def __init__(self, backend: BackendName) -> None:
+    def __init__(self, backend: BackendName, *, time_points: bool) -> None:
         """Start a process; it reports `ready` later. Raises SpiceError when library or package are missing."""
         name, library = resolve(backend)
         self.state = "starting"
@@ -46,6 +46,7 @@ class Worker:
         ours, theirs = socket.socketpair()
         settings = {
             "backend": name,
+            "time_points": time_points,
             "library": library and (os.path.abspath(library) if os.sep in library else library),
             "socket": theirs.fileno(),
             "path": [os.path.abspath(folder) for folder in sys.path],
@@ -102,7 +103,7 @@ def serve() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection = Connection(settings["socket"])
     try:
-        engine = Engine(open_backend(settings["backend"], settings["library"]))
+        engine = Engine(open_backend(settings["backend"], settings["library"], time_points=settings["time_points"]))
         connection.send(("ready", engine.version()))
     except SpiceError as error:
         connection.send(("refused", str(error)))
@@ -121,6 +122,8 @@ def serve() -> None:
 def run_job(engine: Engine, job: Job) -> Iterator[Outcome]:
     """Load the job's circuit and do its analyses, one outcome each. Raises SpiceError."""
     engine.circ(job.circuit)
+    for command in job.setup:
+        engine.cmd(command)
     for analysis in job.analyses:
         for command in analysis.commands:
             engine.cmd(command)

@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xbar_cli.device.cell import Cell
+from xbar_cli.device.surrogate import Fit
 from xbar_cli.device.transistor import Separable
 from xbar_cli.errors import RunError
 from xbar_cli.runs.directory import open_run
@@ -18,36 +18,34 @@ from xbar_cli.runs.results import RESULTS, read_dataset, variable
 QUANTITIES = {"current": "A", "power": "W"}
 
 
-def surrogate_variables(name: str, surrogates: list[Separable]) -> dict[str, xr.Variable]:
+def surrogate_variables(name: str, fits: list[Fit]) -> dict[str, xr.Variable]:
     """The coefficients of one quantity's surrogates, one for each gate voltage, zero-padded to the largest rank and degree."""
-    rank = max(s.rank for s in surrogates)
-    width = max(s.polynomials.shape[1] for s in surrogates)
+    arrays = [fit.arrays() for fit in fits]
+    ranks = [a["polynomials"].shape[0] for a in arrays]
+    widths = [a["polynomials"].shape[1] for a in arrays]
 
-    def padded(array: Any, shape: tuple[int, ...]) -> np.ndarray:
-        values = np.asarray(array)
-        return np.pad(values, [(0, want - have) for want, have in zip(shape, values.shape, strict=True)])
+    def padded(key: str, shape: tuple[int, ...]) -> list[np.ndarray]:
+        return [
+            np.pad(a[key], [(0, want - have) for want, have in zip(shape, a[key].shape, strict=True)]) for a in arrays
+        ]
 
-    segments = surrogates[0].base.shape[1]
-    term, order = f"{name}_term", f"{name}_order"
-    unit = QUANTITIES[name]
+    segments, term, unit = arrays[0]["base"].shape[1], f"{name}_term", QUANTITIES[name]
     return {
         f"{name}_base": variable(
-            ("vg", "power_of_g", "segment"), [np.asarray(s.base) for s in surrogates], unit=unit,
+            ("vg", "power_of_g", "segment"), [a["base"] for a in arrays], unit=unit,
             long_name=f"cubic coefficients of the {name} at V_in = 0",
         ),
         f"{name}_factors": variable(
-            ("vg", "power_of_g", "segment", term),
-            [padded(s.factors, (4, segments, rank)) for s in surrogates], unit=f"{unit} V-1 S-1",
+            ("vg", "power_of_g", "segment", term), padded("factors", (4, segments, max(ranks))), unit=f"{unit} V-1 S-1",
             long_name=f"cubic coefficients of the conductance factors of the {name}",
         ),
         f"{name}_polynomials": variable(
-            ("vg", term, order), [padded(s.polynomials, (rank, width)) for s in surrogates], unit="1",
+            ("vg", term, f"{name}_order"), padded("polynomials", (max(ranks), max(widths))), unit="1",
             long_name=f"Chebyshev coefficients of the voltage factors of the {name}",
         ),
-        f"{name}_rank": variable(("vg",), [s.rank for s in surrogates], unit="1", long_name=f"rank of the {name} surrogate"),
+        f"{name}_rank": variable(("vg",), ranks, unit="1", long_name=f"rank of the {name} surrogate"),
         f"{name}_degree": variable(
-            ("vg",), [s.polynomials.shape[1] - 1 for s in surrogates], unit="1",
-            long_name=f"degree of the {name} surrogate",
+            ("vg",), [width - 1 for width in widths], unit="1", long_name=f"degree of the {name} surrogate"
         ),
     }  # fmt: skip
 

@@ -124,7 +124,7 @@ def judge(current: Fitted, vg: NDArray[np.float64], *, error: float, max_rank: i
 
 def results(config: CharacterizeConfig, table: CellTable, current: Fitted, power: Fitted) -> xr.Dataset:
     """Everything of results.nc."""
-    g, vg = table.g_siemens, table.vg_volt
+    g, vg = table.g_siemens, np.round(table.vg_volt, 9)
     g_off, g_on = 1 / config.cell.r_off_ohm, 1 / config.cell.r_on_ohm
     g_eff = table.current_ampere[0] / table.vin_volt
     tm = tolerance_metric(g_eff, metric=config.range.metric)
@@ -143,8 +143,8 @@ def results(config: CharacterizeConfig, table: CellTable, current: Fitted, power
         "g_on": variable((), g_on, unit="S", long_name="conductance of the low-resistance state"),
         "width": variable((), config.cell.width_m, unit="m", long_name="width of the transistor"),
         "length": variable((), config.cell.length_m, unit="m", long_name="length of the transistor"),
-        **surrogate_variables("current", [f.to_jax() for f in current.fits]),
-        **surrogate_variables("power", [f.to_jax() for f in power.fits]),
+        **surrogate_variables("current", current.fits),
+        **surrogate_variables("power", power.fits),
     }  # fmt: skip
     for name, fitted in (("current", current), ("power", power)):
         for kind in ("max_error", "rms_error", "full_scale_error"):

@@ -41,7 +41,9 @@ def run(*, data_dir: str | None) -> dict[str, Any]:
 def packages() -> list[Finding]:
     """The versions of the packages."""
     return [
-        Finding(name, version is not None, version or "missing", None if version else "make setup, or pip install xbar-cli")
+        Finding(
+            name, version is not None, version or "missing", None if version else "make setup, or pip install xbar-cli"
+        )
         for name, version in versions().items()
     ]
 
@@ -63,7 +65,9 @@ def ngspice() -> Finding:
     try:
         return Finding("ngspice", True, f"{simulator_version()} ({library})", None)
     except XbarError as error:
-        return Finding("ngspice", False, f"{library} does not start: {error}", "reinstall it, or set LIBNGSPICE to another")
+        return Finding(
+            "ngspice", False, f"{library} does not start: {error}", "reinstall it, or set LIBNGSPICE to another"
+        )
 
 
 def data_sets(data_dir: str | None) -> list[Finding]:

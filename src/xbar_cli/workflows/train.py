@@ -165,7 +165,7 @@ def train_phases(session: Session, checkpoints: Checkpoints) -> tuple[dict[str, 
     """
     progress = Progress()
     net = session.net
-    kept = nnx.state(net)
+    kept = snapshot(net)
     for number, phase in enumerate(session.phases):
         optimizer = make_optimizer(net, learning_rate=phase.learning_rate)
         graphdef, state = nnx.split((net, optimizer))
@@ -184,7 +184,7 @@ def train_phases(session: Session, checkpoints: Checkpoints) -> tuple[dict[str, 
             progress = dataclasses.replace(progress, phase=number, epoch=0)
         if phase.name == "retrain":
             if not progress.w_cut:
-                kept = nnx.state(net)
+                kept = snapshot(net)
                 progress.w_max, progress.w_cut = cut_offs(session)
             state = train_one(session, phase, graphdef, state, kept, progress, checkpoints)[0]
             nnx.update((net, optimizer), state)
@@ -193,7 +193,12 @@ def train_phases(session: Session, checkpoints: Checkpoints) -> tuple[dict[str, 
         else:
             state, kept = train_one(session, phase, graphdef, state, kept, progress, checkpoints)
             nnx.update(net, kept)
-    return {"final": nnx.state(net), "start": kept}, progress
+    return {"final": snapshot(net), "start": kept}, progress
+
+
+def snapshot(net: nnx.Module) -> State:
+    """A copy of the network's state: `nnx.state` alone shares its variables with the network."""
+    return jax.tree.map(lambda leaf: leaf, nnx.state(net))
 
 
 def train_one(
@@ -227,7 +232,7 @@ def train_one(
         record |= {"validation_accuracy": validation, "seconds": time.perf_counter() - began}
         if phase.name == "train" and validation > progress.best_validation:
             progress.best_validation, progress.best_epoch = validation, epoch + 1
-            kept = jax.tree.map(lambda leaf: leaf, nnx.state(net))
+            kept = snapshot(net)
         progress.epoch = epoch + 1
         session.run.append_metrics({"step": offset + epoch + 1, **record})
         checkpoints.save(offset + epoch + 1, {"state": state, "kept": kept}, dataclasses.asdict(progress))
@@ -283,7 +288,7 @@ def conclude(session: Session, states: dict[str, State], progress: Progress) -> 
 def conclude_neat(session: Session, start: State, progress: Progress, count: Callable[..., Any]) -> dict[str, Any]:
     """NEAT's own figures: gate voltages, cut-offs, shares in range, and the accuracy without retraining."""
     net = session.net
-    final = nnx.state(net)
+    final = snapshot(net)
     nnx.update(net, start)
     values = kernels(parameters(net))
     at_start = [in_range_fraction(jnp.asarray(values[n]), w_cut=progress.w_cut[n]) for n in session.layers]
