@@ -57,12 +57,12 @@ class Checkpoints:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Orbax's log below warnings out of the terminal."""
+    """Keep Orbax's log out of the terminal: its failures are raised, and told once."""
     import logging
 
     logger = logging.getLogger("absl")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:

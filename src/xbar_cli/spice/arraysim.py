@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,9 @@ def simulate_array(
     if card is None:
         if (vg_volt, width_m, length_m) != (None, None, None):
             raise ValueError("vg_volt, width_m and length_m must be None without a card: resistors have none")
-        text += [f"Rc{i}_{j} {tops[i][j]} {bottoms[i][j]} {number(1.0 / g[i, j])}" for i, j in np.argwhere(g > 0)]
+        text += [
+            f"Rc{i}_{j} {tops[i][j]} {bottoms[i][j]} {number(float(1.0 / g[i, j]))}" for i, j in np.argwhere(g > 0)
+        ]
     else:
         if vg_volt is None or width_m is None or length_m is None or not (width_m > 0 and length_m > 0):
             raise ValueError("vg_volt must be given, width_m and length_m be above 0, with a card")
@@ -125,11 +128,12 @@ def _check(g: np.ndarray, v: np.ndarray, **resistances: float) -> None:
 def _drivers(v: np.ndarray) -> list[str]:
     """One source a row whose voltage is looked up by the number of the input: a dc sweep of `vsel` runs the batch."""
     lines = ["Vsel sel 0 dc 0"]
-    for i, column in enumerate(v.T):
+    columns: Any = v.T.tolist()
+    for i, column in enumerate(columns):
         if v.shape[0] == 1:
-            lines.append(f"Vd{i} d{i} 0 dc {number(float(column[0]))}")
+            lines.append(f"Vd{i} d{i} 0 dc {number(column[0])}")
         else:
-            knots = ", ".join(f"{k}, {number(value)}" for k, value in enumerate(column.tolist()))
+            knots = ", ".join(f"{k}, {number(value)}" for k, value in enumerate(column))
             lines.append(f"Bd{i} d{i} 0 v=pwl(v(sel), {knots})")
     return lines
 

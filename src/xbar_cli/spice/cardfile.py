@@ -27,7 +27,7 @@ OPTIONS = frozenset(("tnom", "defad", "defas", "defl", "defw"))
 """Options about devices. Tolerances, temperature and scale are set by the run."""
 
 _CHARACTERS = re.compile(r"[A-Za-z0-9_.,:+\-*/^(){}\[\]'=<>!&|?% \t]*")
-_COMMENT = re.compile(r";|//|(?:^|(?<=\s))\$")
+_COMMENT = re.compile(r";|//|(?:^|(?<=\s))\$(?=\s|$)")
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
 _FILE_VALUE = re.compile(r"\b\w*file\w*\s*=", re.IGNORECASE)
 

@@ -19,7 +19,9 @@ __all__ = ["Engine", "count_points", "find_library", "number"]
 COMMAND_LIMIT = 1023
 """Characters that ngspice keeps of a command; it cuts the rest off without a word."""
 
-_FAILURE = re.compile(r"error|fatal|aborted|not parsed|no such|valid modelname|unrecognized parameter", re.IGNORECASE)
+_FAILURE = re.compile(
+    r"error|fatal|aborted|not parsed|no such|valid modelname|unrecognized parameter|resistance to low", re.IGNORECASE
+)
 # What the simulator says while it tries harder to converge; no failure by itself.
 _STEPPING = re.compile(
     r"^(trying gmin|note:|supplies reduced"

@@ -1,9 +1,9 @@
 """The engine's process: a fresh interpreter with NumPy and ngspice, no JAX, that ends when its parent does.
 
 The engine can end, hang or crash the process it lives in, and one process holds one engine. A worker is therefore an
-interpreter of its own, started from nothing (the caller's `__main__` is not imported again, so scripts, notebooks, pytest
-and the console script are all alike), in a scratch directory, and talks over a socket. Its standard input is a lifeline:
-when the parent goes, however it goes, the pipe closes and the worker ends itself, also inside an analysis.
+interpreter of its own, started from nothing (the caller's `__main__` is not imported again, so scripts, notebooks,
+pytest and the console script are all alike), in a scratch directory, and talks over a socket. Its standard input is a
+lifeline: when the parent goes, however it goes, the pipe closes and the worker ends itself, also inside an analysis.
 """
 
 import json

@@ -7,7 +7,7 @@ from xbar_cli.data.datasets import default_data_dir, status
 from xbar_cli.errors import XbarError
 from xbar_cli.runs.environment import commit, processor, versions
 from xbar_cli.spice.ngspice import find_library
-from xbar_cli.spice.sweep import simulator_version
+from xbar_cli.spice.pool import version
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def ngspice() -> Finding:
         remedy = "apt-get install libngspice0, or brew install libngspice, or set LIBNGSPICE to the library"
         return Finding("ngspice", False, "library not found", remedy)
     try:
-        return Finding("ngspice", True, f"{simulator_version()} ({library})", None)
+        return Finding("ngspice", True, f"{version()} ({library})", None)
     except XbarError as error:
         return Finding(
             "ngspice", False, f"{library} does not start: {error}", "reinstall it, or set LIBNGSPICE to another"

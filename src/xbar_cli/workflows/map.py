@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from xbar_cli.config.hardware import MapConfig
@@ -52,7 +53,7 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
     for name, kernel in trained.kernels.items():
         layer = network.layers[name]
         weights = kernel.reshape(-1, kernel.shape[-1])
-        decoded = np.asarray(combine(network.scheme, network.effective(name))) / layer.slope
+        decoded = np.asarray(combine(network.scheme, jnp.asarray(network.effective(name), jnp.float32))) / layer.slope
         error = (decoded - weights) ** 2
         squares, count = squares + float(error.sum()), count + error.size
         rows, cols = layer.conductance.shape

@@ -1,0 +1,59 @@
+"""The command itself: start-up, help, exit codes as a real process sees them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xbar_cli.cli.main import COMMANDS
+
+SCRIPT = Path(sys.executable).with_name("xbar")
+
+
+def test_help_imports_no_jax():
+    code = (
+        "import sys; from xbar_cli.cli.main import guarded; guarded(['--help']); "
+        "heavy = {'jax', 'numpy', 'xarray', 'tensorflow_datasets', 'matplotlib'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_that_ends_with_an_example(xbar, command):
+    found = xbar(command, "-h")
+    assert found.code == 0
+    assert re.search(rf"Example: xbar ({command}|eval)\b", found.out.replace("\n", " "))
+    assert found.err == ""
+
+
+def test_eval_is_evaluate(xbar):
+    assert xbar("eval", "-h").out.replace("xbar eval [", "xbar evaluate [") == xbar("evaluate", "-h").out
+
+
+def test_a_real_process_returns_the_exit_codes():
+    run = lambda *words: subprocess.run([SCRIPT, *words], capture_output=True, text=True)  # noqa: E731
+    assert run("--version").returncode == 0
+    usage = run("nosuch")
+    assert (usage.returncode, usage.stdout, usage.stderr.count("\n")) == (2, "", 1)
+    failed = run("eval", "nowhere")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr == "Error: nowhere: no such run directory\n"
+
+
+def test_doctor_finds_the_bundled_data(xbar):
+    report = xbar("doctor", "--json").json
+    found = {f["name"]: f for f in report["findings"]}
+    assert found["data set fashion_mnist_mini"]["ok"]
+    assert found["jax"]["found"].startswith("0.")
+    assert "cpu" in found["JAX devices"]["found"]
+
+
+def test_doctor_says_what_to_do_without_a_simulator(xbar, monkeypatch):
+    monkeypatch.setenv("LIBNGSPICE", "/nowhere/libngspice.so")
+    found = xbar("doctor", "--json")
+    ngspice = next(f for f in found.json["findings"] if f["name"] == "ngspice")
+    assert found.code == 1
+    assert not ngspice["ok"]
+    assert "LIBNGSPICE" in ngspice["remedy"]

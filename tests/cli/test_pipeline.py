@@ -1,0 +1,207 @@
+"""The commands on real input: keys that others rely on, reproducibility, physics that must show."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xbar_cli.runs.results import read_dataset, read_tensors
+from xbar_cli.workflows.cells import load_cell
+
+pytestmark = pytest.mark.spice
+TIMES = {"out", "wall_seconds", "seconds_per_sample", "points_per_second"}
+
+
+def figures(summary):
+    return {key: value for key, value in summary.items() if key not in TIMES}
+
+
+def test_characterize_gives_its_keys_and_the_references_cut_off(xbar, tmp_path):
+    found = xbar("characterize", "--vg-range", "0.7:1.0:0.05", "--width", "90n", "--json", "--out", tmp_path / "c")
+    assert found.code == 0
+    summary = found.json
+    assert summary["vg_volt"] == [0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0]
+    # ngspice 39 on the PTM 45 nm low-power card, W 90 nm, spread of 2.5 % over 0.01…0.5 V
+    reference = np.array([0.5245, 0.8545, 1.2373, 1.6452, 2.0616, 2.4774, 2.8883]) * 1e-5
+    np.testing.assert_allclose(summary["g_cut_siemens"], reference, rtol=5e-3)
+    assert max(summary["surrogate_max_error"]) <= 1e-3
+    assert all(2 <= rank <= 8 for rank in summary["surrogate_rank"])
+    assert set(summary) >= {"g_lo_siemens", "points", "points_per_second", "out"}
+    assert {p.name for p in (tmp_path / "c" / "figures").iterdir()} == {
+        "effective_conductance.png", "tolerance.png", "linear_range.png",
+    }  # fmt: skip
+    results = read_dataset(tmp_path / "c" / "results.nc")
+    assert all("units" in results[name].attrs for name in [*results.data_vars, *results.coords])
+
+
+def test_train_gives_its_keys_and_neat_ends_in_range(xbar, neat):
+    summary = xbar("train", "--network", "mlp", "--epochs", 0, "--json", "--out", neat.parent / "zero").json
+    assert set(summary) >= {"test_accuracy", "train_accuracy", "epochs", "vg_volt", "in_range_fraction", "out"}
+    weights = read_tensors(neat / "model.safetensors")
+    import json
+
+    found = json.loads((neat / "summary.json").read_text())
+    assert found["vg_volt"] == [0.8, 0.8]
+    assert max(found["w_cut"]) < max(found["w_max"])
+    for name, limit in zip(found["layers"], found["w_cut"], strict=True):
+        assert np.abs(weights[f"{name}.kernel"]).max() <= limit * (1 + 1e-6)
+    assert all(0 < share <= 1 for share in found["in_range_fraction"])
+    assert found["test_accuracy"] > 0.5
+
+
+def test_map_counts_devices_and_decodes_to_the_weights(xbar, neat, tmp_path):
+    summary = xbar("map", neat, "--tile", "64x100", "--json", "--out", tmp_path / "m").json
+    assert summary["devices"] == 2 * (784 * 500 + 500 * 10)
+    assert summary["tiles"] == 13 * 10 + 8 * 1
+    assert summary["utilisation"] == pytest.approx(summary["devices"] / (138 * 6400))
+    assert summary["weight_rmse"] < 1e-6
+    assert (tmp_path / "m" / "results.nc").exists()
+
+
+def test_programmed_devices_stay_in_the_linear_range(mapped):
+    cell = load_cell(mapped / "cell.nc")
+    results = read_dataset(mapped / "results.nc")
+    index = cell.index(0.8)
+    for name in results.attrs["layers"].split():
+        g = results[f"{name}_conductance"].values
+        assert g.min() >= cell.g_lo[index] * (1 - 1e-5)
+        assert g.max() <= cell.g_cut[index] * (1 + 1e-5)
+
+
+def test_evaluate_gives_its_keys_and_variation_costs_accuracy(xbar, mapped, tmp_path):
+    words = ("eval", mapped, "--samples", 3, "--images", 500, "--json")
+    none = xbar(*words, "--out", tmp_path / "a").json
+    some = xbar(*words, "--variation", 0.15, "--out", tmp_path / "b").json
+    proportional = xbar(*words, "--variation", 0.15, "--variation-model", "proportional", "--out", tmp_path / "c").json
+    assert set(some) >= {
+        "ideal_accuracy", "accuracy_mean", "accuracy_std", "accuracy_ci95", "accuracy_samples", "seconds_per_sample", "out",
+    }  # fmt: skip
+    assert none["accuracy_mean"] == pytest.approx(none["ideal_accuracy"], abs=0.03)
+    assert none["clamped_fraction"] == 0
+    assert some["accuracy_mean"] < none["accuracy_mean"] - 0.05
+    assert some["clamped_fraction"] == pytest.approx(0.23, abs=0.02)  # Φ(−G_off / 0.15 (G_on − G_off))
+    assert proportional["accuracy_mean"] > some["accuracy_mean"]
+    assert len(some["accuracy_samples"]) == 3
+    low, high = some["accuracy_ci95"]
+    assert low < some["accuracy_mean"] < high
+
+
+def test_the_same_seed_gives_the_same_json_and_another_another(xbar, mapped, tmp_path):
+    words = ("eval", mapped, "--samples", 2, "--images", 300, "--variation", 0.05, "--json")
+    first = xbar(*words, "--seed", 3, "--out", tmp_path / "a")
+    again = xbar(*words, "--seed", 3, "--out", tmp_path / "b")
+    other = xbar(*words, "--seed", 4, "--out", tmp_path / "c")
+    assert figures(first.json) == figures(again.json)
+    assert first.json["accuracy_samples"] != other.json["accuracy_samples"]
+    assert (tmp_path / "a" / "results.nc").read_bytes() == (tmp_path / "b" / "results.nc").read_bytes()
+
+
+def test_a_chip_depends_on_its_number_alone(xbar, mapped, tmp_path):
+    words = ("eval", mapped, "--images", 300, "--variation", 0.05, "--json")
+    few = xbar(*words, "--samples", 2, "--out", tmp_path / "a").json
+    many = xbar(*words, "--samples", 4, "--out", tmp_path / "b").json
+    assert many["accuracy_samples"][:2] == few["accuracy_samples"]
+
+
+def test_ideal_arrays_reproduce_the_network(xbar, trained, mapped, tmp_path):
+    plain = xbar("eval", trained, "--json", "--out", tmp_path / "a").json
+    assert plain["array"] == "ideal"
+    assert plain["accuracy_mean"] == plain["ideal_accuracy"]
+    linear = xbar("eval", mapped, "--array", "ideal", "--json", "--out", tmp_path / "b").json
+    assert linear["accuracy_mean"] == pytest.approx(linear["ideal_accuracy"], abs=0.005)
+
+
+def test_wide_transistors_at_a_high_gate_voltage_are_the_ideal_array(xbar, trained, tmp_path):
+    strong = tmp_path / "strong"
+    assert xbar(
+        "characterize", "--width", "2u", "--vg-range", "2.0", "--g-points", 32, "--vin-range", "0.01:0.5:26", "--out", strong
+    ).code == 0  # fmt: skip
+    words = ("eval", trained, "--cell", strong, "--vg", "2.0", "--json", "--weight-scale", "layer")
+    found = xbar(*words, "--array", "gated", "--out", tmp_path / "g").json
+    assert found["array"] == "gated"
+    assert found["accuracy_mean"] == pytest.approx(found["ideal_accuracy"], abs=0.005)
+
+
+def test_energy_gives_its_keys_and_falls_with_the_gate_voltage(xbar, trained, mapped, cell, tmp_path):
+    low = xbar("energy", mapped, "--json", "--out", tmp_path / "a").json
+    assert set(low) >= {"energy_joule", "area_m2", "latency_seconds", "breakdown", "out"}
+    assert low["energy_joule"] == pytest.approx(low["breakdown"]["cells_joule"] + low["breakdown"]["gate_lines_joule"])
+    assert low["latency_seconds"] == pytest.approx(2 * 100e-9)
+    assert low["area_m2"] == pytest.approx(2 * 397_000 * 9 * (45e-9) ** 2)
+    assert xbar("map", trained, "--cell", cell, "--vg", "1.0", "--out", tmp_path / "m").code == 0
+    high = xbar("energy", tmp_path / "m", "--json", "--out", tmp_path / "b").json
+    assert low["energy_joule"] < high["energy_joule"]
+    doubled = xbar("energy", mapped, "--json", "--set", "resparc.read_seconds=200n", "--out", tmp_path / "c").json
+    assert doubled["breakdown"]["cells_joule"] == pytest.approx(2 * low["breakdown"]["cells_joule"])
+
+
+def test_energy_is_the_power_of_every_cell_on_every_input(mapped):
+    """The separable mean against a plain sum over cells, images and rows."""
+    import jax.numpy as jnp
+
+    from xbar_cli.config.hardware import EnergyConfig
+    from xbar_cli.nn.shapes import layer_inputs
+    from xbar_cli.workflows.energy import activity, drive_of
+    from xbar_cli.workflows.mapped import load_mapped, surrogates
+    from xbar_cli.workflows.models import open_trained
+    from xbar_cli.workflows.reporter import SILENT
+    from xbar_cli.workflows.train import layer_shapes
+
+    trained, network = open_trained(mapped / "train", use="test"), load_mapped(mapped)
+    shapes = {layer.name: layer for layer in layer_shapes(trained.net, shape=(28, 28, 1))}
+    powers = surrogates(network, "power")
+    images = EnergyConfig().images // 64
+    means = activity(trained, network, shapes, powers, images=images, reporter=SILENT)
+    pictures = jnp.asarray(trained.data.test_images[:images], jnp.float32) / 255
+    x, _ = layer_inputs(trained.net, pictures)["output"]
+    volts = powers["output"].v_max * drive_of(network.layers["output"]).fraction(x)
+    g = jnp.asarray(network.layers["output"].conductance)
+    direct = sum(powers["output"](g, jnp.broadcast_to(v[:, None], g.shape)).sum() for v in volts) / images
+    separable = jnp.sum(powers["output"].in_g(g).sum(axis=1) * means["output"]) + powers["output"].at_zero(g).sum()
+    np.testing.assert_allclose(separable, direct, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", ["no checkpoint", "a checkpoint", "retraining"])
+def test_killed_and_resumed_training_ends_with_the_same_bits(cell, tmp_path, after):
+    script = Path(sys.executable).with_name("xbar")
+    words = [
+        "train", "--method", "neat", "--network", "mlp", "--vg", "0.9", "--cell", str(cell), "--epochs", "3", "--rounds", "2",
+        "--epochs-per-round", "1", "--retrain-learning-rate", "1e-4", "--quiet", "--json",
+    ]  # fmt: skip
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run([script, *words, "--out", whole], check=True, timeout=200, capture_output=True)
+    process = subprocess.Popen([script, *words, "--out", cut], stdout=subprocess.DEVNULL)
+    partial = tmp_path / "cut.partial"
+    wanted = {
+        "no checkpoint": partial / "config.toml",
+        "a checkpoint": partial / "checkpoints" / "2",
+        "retraining": partial / "checkpoints" / "4",
+    }
+    deadline = time.monotonic() + 120
+    while not wanted[after].exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, "finished before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not cut.exists()
+    subprocess.run([script, "train", "--resume", cut, "--quiet"], check=True, timeout=200, capture_output=True)
+    assert (cut / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert len((cut / "metrics.jsonl").read_text().splitlines()) == 5
+    assert not partial.exists()
+
+
+def test_resume_refuses_other_options_and_complete_runs(xbar, trained):
+    found = xbar("train", "--resume", trained)
+    assert (found.code, found.err.count("\n")) == (1, 1)
+    assert "complete" in found.err
+    shutil.copytree(trained, trained.with_name("other.partial"))
+    found = xbar("train", "--resume", trained.with_name("other"), "--epochs", 9)
+    assert found.code == 1
+    assert "--epochs: training.epochs = 9, but the run to resume has 2" in found.err

@@ -1,0 +1,156 @@
+"""The worker processes: they hang, die and are interrupted, and nothing of them is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xbar_cli.errors import SpiceError
+from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.pool import Pool
+
+pytestmark = pytest.mark.spice
+
+QUICK = Analysis((("v1", Grid(0.0, 1.0, 3)),), ("i(v1)",))
+CIRCUIT = ("v1 a 0 dc 1", "r1 a 0 2", ".save i(v1)")
+ENDLESS = "dc v1 0 1 1e-10"
+
+SCRIPT = """
+import sys
+from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.pool import Pool
+quick = Analysis((("v1", Grid(0.0, 1.0, 3)),), ("i(v1)",))
+circuit = ("v1 a 0 dc 1", "r1 a 0 2", ".save i(v1)")
+hang = Analysis((("v1", Grid(0.0, 1.0, 3)),), ("i(v1)",), ("dc v1 0 1 1e-10",))
+with Pool(2, backend="ctypes") as pool:
+    def started(done, total):
+        if done == 2:
+            print(*pool.pids, *(worker.scratch.name for worker in pool._workers), flush=True)
+    pool.run([Job(circuit, (quick, hang))] * 2, timeout_s=100.0, on_outcome=started)
+"""
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def gone_within(seconds, pids, folders=()):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not any(alive(pid) for pid in pids) and not any(Path(folder).exists() for folder in folders):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_simulation_that_takes_too_long_is_stopped_and_its_worker_replaced():
+    with Pool(1, backend="ctypes") as pool:
+        pool.version()
+        pids, folders = pool.pids, [worker.scratch.name for worker in pool._workers]
+        start = time.monotonic()
+        with pytest.raises(SpiceError, match=r"not finished within 0\.3 s"):
+            pool.run([Job(CIRCUIT, (QUICK,), (ENDLESS,))], timeout_s=0.3)
+        assert time.monotonic() - start < 5.0
+        assert gone_within(1.0, pids, folders)
+        ((outcome,),) = pool.run([Job(CIRCUIT, (QUICK,))], timeout_s=30.0)
+        np.testing.assert_allclose(outcome.values[0], [0.0, -0.25, -0.5])
+        pids = pool.pids
+    assert gone_within(1.0, pids)
+
+
+def test_a_worker_that_dies_is_reported_and_its_share_run_again_once(caplog):
+    kills, seen = [], []
+
+    def kill(done, total):
+        seen.append((done, total))
+        if len(kills) < kills_wanted:
+            kills.append(pool.pids[0])
+            os.kill(pool.pids[0], signal.SIGKILL)
+
+    job = Job(CIRCUIT, (QUICK, QUICK, QUICK))
+    with Pool(1, backend="ctypes") as pool:
+        kills_wanted = 1
+        (found,) = pool.run([job], timeout_s=30.0, on_outcome=kill)
+        assert [outcome.values.tolist() for outcome in found] == [[[0.0, -0.25, -0.5]]] * 3
+        assert seen[-1] == (3, 3)
+        assert "a worker process died (signal SIGKILL" in caplog.text
+        kills_wanted = 3
+        with pytest.raises(SpiceError, match="died twice on the same work"):
+            pool.run(
+                [Job(CIRCUIT, (QUICK, Analysis(QUICK.sweeps, QUICK.vectors, (ENDLESS,))))],
+                timeout_s=30.0,
+                on_outcome=kill,
+            )
+
+
+def test_an_interrupt_inside_the_pool_leaves_no_worker():
+    pids = []
+
+    def interrupt(done, total):
+        pids.extend(pool.pids)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Pool(2, backend="ctypes") as pool:
+        pool.run([Job(CIRCUIT, (QUICK, QUICK))] * 2, timeout_s=30.0, on_outcome=interrupt)
+    assert pids
+    assert gone_within(1.0, pids)
+
+
+@pytest.mark.parametrize(
+    ("how", "blow"), [("file", signal.SIGINT), ("stdin", signal.SIGKILL), ("group", signal.SIGINT)]
+)
+def test_ctrl_c_or_a_killed_parent_leaves_no_process_and_no_scratch(tmp_path, how, blow):
+    """From a script without a `__main__` guard, and from an interpreter that has no main file, as a notebook."""
+    script = tmp_path / "sweep.py"
+    script.write_text(SCRIPT)
+    arguments = [sys.executable, "-"] if how == "stdin" else [sys.executable, str(script)]
+    with subprocess.Popen(
+        arguments,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as parent:
+        if how == "stdin":
+            parent.stdin.write(SCRIPT)
+        parent.stdin.close()
+        words = parent.stdout.readline().split()
+        pids, folders = [int(word) for word in words[:2]], words[2:]
+        assert len(pids) == len(folders) == 2
+        assert all(alive(pid) for pid in pids)
+        assert all(Path(folder).is_dir() for folder in folders)
+        if how == "group":  # what a terminal does on Ctrl-C
+            os.killpg(parent.pid, blow)
+        else:
+            parent.send_signal(blow)
+        assert gone_within(10.0, pids, folders)
+        parent.wait(timeout=10.0)
+
+
+def test_the_room_imports_neither_jax_nor_scipy():
+    code = (
+        "import sys, xbar_cli.spice.sweep, xbar_cli.spice.arraysim, xbar_cli.spice.worker;"
+        "sys.exit(int(any(name in sys.modules for name in ('jax', 'scipy', 'xarray', 'multiprocessing.spawn'))))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+def test_sizes_and_limits_are_checked():
+    with pytest.raises(ValueError, match="size"):
+        Pool(0, backend="ctypes")
+    with Pool(1, backend="ctypes") as pool, pytest.raises(ValueError, match="timeout_s"):
+        pool.run([], timeout_s=0.0)
+    for bad in ((0.0, np.inf, 3), (0.0, 1.0, 0), (1.0, 0.0, 3), (0.0, 1.0, 1), (0.0, 1.0, 2.5), (0.0, 0.0, 2)):
+        with pytest.raises(ValueError, match="grid"):
+            Grid(*bad)
