@@ -23,9 +23,7 @@ def current(g, v, vg):
 def samples(vg, *, shifted=False):
     """The table at one gate voltage, or the points between its points."""
     g, v = ((G[1:] + G[:-1]) / 2, (V_IN[1:] + V_IN[:-1]) / 2) if shifted else (G, V_IN)
-    return Samples(
-        g=g, v=v, value=current(g[:, None], v, vg), value_at_zero=np.full(g.size, LEAKAGE)
-    )
+    return Samples(g=g, v=v, value=current(g[:, None], v, vg), value_at_zero=np.full(g.size, LEAKAGE))
 
 
 def fitted(vg, error=1e-3) -> Fit:

@@ -40,7 +40,18 @@ def make(*words):
 def cell(tmp_path_factory):
     """A characterize run: three gate voltages, few points."""
     out = tmp_path_factory.mktemp("cell") / "cell"
-    make("characterize", "--vg-range", "0.8:1.0:0.1", "--g-points", 32, "--vin-range", "0.01:0.5:26", "--out", out, "--quiet")
+    make(
+        "characterize",
+        "--vg-range",
+        "0.8:1.0:0.1",
+        "--g-points",
+        32,
+        "--vin-range",
+        "0.01:0.5:26",
+        "--out",
+        out,
+        "--quiet",
+    )
     return out
 
 

@@ -95,7 +95,19 @@ def test_an_empty_linear_range_is_refused(xbar, trained, tmp_path):
     assert xbar(
         "characterize", "--vg-range", "0.5:1.0:0.5", "--surrogate-error", "0.5", "--g-points", 32, "--out", tmp_path / "c"
     ).code == 0  # fmt: skip
-    found = xbar("train", "--method", "neat", "--network", "mlp", "--vg", "0.5", "--cell", tmp_path / "c", "--out", tmp_path / "n")
+    found = xbar(
+        "train",
+        "--method",
+        "neat",
+        "--network",
+        "mlp",
+        "--vg",
+        "0.5",
+        "--cell",
+        tmp_path / "c",
+        "--out",
+        tmp_path / "n",
+    )
     assert found.code == 1
     assert "no linear range at V_g 0.5 V" in found.err
 
@@ -154,7 +166,9 @@ def test_a_full_disk(tmp_path):
         words = ["train", "--network", "mlp", "--epochs", "1", "--out", str(small / "run"), "--quiet"]
         done = subprocess.run([script, *words], capture_output=True, text=True, timeout=200)
         assert done.returncode == 1
-        assert done.stderr.splitlines() == ["Error: the disk is full: nothing was kept; free some space, or choose another --out"]
+        assert done.stderr.splitlines() == [
+            "Error: the disk is full: nothing was kept; free some space, or choose another --out"
+        ]
         assert list(small.iterdir()) == []
     finally:
         subprocess.run(["umount", str(small)], check=True)

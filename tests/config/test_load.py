@@ -73,7 +73,9 @@ def test_precedence_is_file_then_options_then_settings(tmp_path):
     file = tmp_path / "c.toml"
     file.write_text('seed = 1\n[cell]\nwidth_m = "100n"\nlength_m = "50n"\nr_on_ohm = 20e3\n')
     config = load(
-        file=file, options={"cell.length_m": "60n", "cell.r_on_ohm": "25k", "seed": None}, settings=["cell.r_on_ohm=28k"]
+        file=file,
+        options={"cell.length_m": "60n", "cell.r_on_ohm": "25k", "seed": None},
+        settings=["cell.r_on_ohm=28k"],
     )
     assert (config.seed, config.cell.width_m, config.cell.length_m, config.cell.r_on_ohm) == (1, 100e-9, 60e-9, 28e3)
     assert config.cell.r_off_ohm == 300e3

@@ -31,7 +31,9 @@ def test_jax_gives_what_was_fitted_in_both_precisions():
     fit = analytic.fitted(0.9)
     g, v = np.linspace(0, 1.75 * analytic.G_ON, 41), np.linspace(0, 0.5, 31)
     with jax.enable_x64(True):
-        exact = jax.jit(type(fit.to_jax()).__call__)(fit.to_jax(), *(jnp.asarray(a) for a in np.meshgrid(g, v, indexing="ij")))
+        exact = jax.jit(type(fit.to_jax()).__call__)(
+            fit.to_jax(), *(jnp.asarray(a) for a in np.meshgrid(g, v, indexing="ij"))
+        )
     np.testing.assert_allclose(exact, fit.on_grid(g, v), rtol=1e-10, atol=1e-20)
     rough = fit.to_jax().astype(jnp.float32)
     g32, v32 = (jnp.asarray(a, jnp.float32) for a in np.meshgrid(g, v, indexing="ij"))

@@ -25,7 +25,9 @@ def test_cut_off_follows_the_formula_of_the_effective_conductances():
 def test_a_weight_at_the_cut_off_sits_at_the_edge_of_the_range():
     cell = analytic.cell()
     window = cell_window(cell, vg=0.9, w_max=1.0)
-    g = program(cell, np.array([window.bottom, window.bottom + window.slope * window.w_cut]), vg=0.9, target="effective")
+    g = program(
+        cell, np.array([window.bottom, window.bottom + window.slope * window.w_cut]), vg=0.9, target="effective"
+    )
     np.testing.assert_allclose(g, [cell.g_lo[0], cell.g_cut[0]], rtol=1e-6)
 
 
@@ -40,7 +42,9 @@ def test_programming_the_memristor_itself_loses_what_the_transistor_takes():
 
 def test_no_linear_range_is_refused_by_name():
     cell = analytic.cell()
-    empty = dataclasses.replace(cell, g_cut=np.array([np.nan, *cell.g_cut[1:]]), g_lo=np.array([np.nan, *cell.g_lo[1:]]))
+    empty = dataclasses.replace(
+        cell, g_cut=np.array([np.nan, *cell.g_cut[1:]]), g_lo=np.array([np.nan, *cell.g_lo[1:]])
+    )
     with pytest.raises(ModelError, match=r"no linear range at V_g 0\.9 V.*usable: 1, 1\.2, 1\.5 V"):
         require_range(empty, 0.9)
 

@@ -13,7 +13,9 @@ from xbar_cli.cli.reporter import TerminalReporter
     epilog="Example: xbar demo --out runs/demo",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs/demo"), show_default=True, help="Folder of the runs."
 )

@@ -45,7 +45,7 @@ def execute(
     if resume is not None:
         opened = reopened_run(resume)
     else:
-        target = out or default_out(command, config.model_dump(exclude_none=True))
+        target = out or default_out(command, config.in_use())
         opened = new_run(target, overwrite=overwrite, keep_partial=keep_partial)
     with opened as run, TerminalReporter(quiet=quiet) as reporter:
         summary = workflow(config, run, reporter=reporter)

@@ -18,6 +18,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
+    def in_use(self) -> dict[str, Any]:
+        """Every key with a value, without sections that the configuration does not use."""
+        return self.model_dump(exclude_none=True)
+
 
 def parse_quantity(value: Any) -> Any:
     """A number from a text with an optional SI suffix: `90n` is 9e-8, `30k` is 3e4, `2meg` and `2M` are 2e6.

@@ -17,9 +17,9 @@ class Config(Protocol):
     @classmethod
     def model_validate(cls, obj: Any) -> Self: ...
 
-    def model_dump(self, *, exclude_none: bool) -> dict[str, Any]: ...
-
     def check(self) -> None: ...
+
+    def in_use(self) -> dict[str, Any]: ...
 
 
 C = TypeVar("C", bound=Config)
@@ -74,7 +74,7 @@ def resume_config(
     for key, value in [*flatten(stored), *flatten(tree)]:
         put(merged, key, value, where=origin.get(key, str(folder)))
     asked = validate(model, merged, origin)
-    before, after = (dict(flatten(c.model_dump(exclude_none=True))) for c in (config, asked))
+    before, after = (dict(flatten(c.in_use())) for c in (config, asked))
     for key in origin:
         if before.get(key) != after.get(key):
             raise ConfigError(
@@ -148,8 +148,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def write_toml(path: Path, config: Config) -> None:
-    """Write the resolved configuration; keys without a value are left out (TOML has no null)."""
-    path.write_text(tomli_w.dumps(config.model_dump(exclude_none=True)), encoding="utf-8")
+    """Write the resolved configuration: what is in use and has a value (TOML has no null)."""
+    path.write_text(tomli_w.dumps(config.in_use()), encoding="utf-8")
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

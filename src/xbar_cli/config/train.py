@@ -1,6 +1,6 @@
 """Configuration of `xbar train`: network, data set, optimisation and the method's own section."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -56,6 +56,10 @@ class TrainConfig(Section):
     dataset: DatasetSection = DatasetSection()
     training: TrainingSection = TrainingSection()
     neat: NeatSection = NeatSection()
+
+    def in_use(self) -> dict[str, Any]:
+        """Every key with a value; the method's own section only."""
+        return self.model_dump(exclude_none=True, exclude=None if self.method == "neat" else {"neat"})
 
     def check(self) -> None:
         """Rules that join several keys; an option that the method does not use is an error."""

@@ -88,13 +88,8 @@ class Cell:
         """Whether there is a linear range at gate voltage number `index`."""
         return bool(np.isfinite(self.g_cut[index]))
 
-    def top(self) -> int:
-        """The largest gate voltage's index: it sets the top of the weight scale.
-
-        Raises:
-            ModelError: it has no linear range.
-        """
-        index = len(self.vg) - 1
-        if not self.has_range(index):
-            raise ModelError(f"the cell has no linear range at its largest gate voltage, {self.vg[index]:g} V")
-        return index
+    def edges(self, index: int) -> tuple[float, float]:
+        """The conductances that weights span at gate voltage number `index`: the linear range, else g_off and g_on [S]."""
+        if self.has_range(index):
+            return float(self.g_lo[index]), float(self.g_cut[index])
+        return self.g_off, self.g_on

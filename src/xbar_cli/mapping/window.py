@@ -24,7 +24,7 @@ class Window:
     Attributes:
         bottom: effective conductance of a zero weight [S].
         slope: effective conductance per unit of weight [S].
-        w_cut: largest |w| inside the linear range; infinite where there is no limit.
+        w_cut: largest |w| inside the linear range.
     """
 
     bottom: float
@@ -40,33 +40,32 @@ def resistive_window(*, g_off: float, g_on: float, w_max: float) -> Window:
 def cell_window(cell: Cell, *, vg: float, w_max: float) -> Window:
     """The scale of a layer of 1T-1R cells at gate voltage `vg` [V].
 
-    `W_cut = W_max (Ḡ(G_cut; V_g) − Ḡ_bottom(V_g)) / (Ḡ_top − Ḡ_bottom)`; NaN where the cell has no linear range there.
+    `W_cut = W_max (Ḡ(G_cut; V_g) − Ḡ_bottom(V_g)) / (Ḡ_top − Ḡ_bottom)`. Where a gate voltage has no linear range the weights
+    span G_off … G_on there: `require_range` tells.
 
     Raises:
-        ModelError: `vg` is not in the table, or the largest gate voltage has no linear range.
+        ModelError: `vg` is not in the table.
     """
-    index, top = cell.index(vg), cell.top()
-    slope = _span(cell, top) / w_max
-    return Window(bottom=_bottom(cell, index), slope=slope, w_cut=_span(cell, index) / slope)
+    index = cell.index(vg)
+    bottom, span = _span(cell, index)
+    slope = _span(cell, len(cell.vg) - 1)[1] / w_max
+    return Window(bottom=bottom, slope=slope, w_cut=span / slope)
+
+
+def _span(cell: Cell, index: int) -> tuple[float, float]:
+    """Effective conductance of the lower edge [S], and from there to the upper one."""
+    low, high = cell.effective(index, np.array(cell.edges(index)))
+    return float(low), float(high - low)
 
 
 def require_range(cell: Cell, vg: float) -> None:
-    """Raise ModelError unless the cell has a linear range at `vg` [V] that holds more than one conductance."""
-    index = cell.index(vg)
-    if not cell.has_range(index) or _span(cell, index) <= 0:
-        usable = ", ".join(f"{v:g}" for i, v in enumerate(cell.vg) if cell.has_range(i)) or "none"
-        raise ModelError(
-            f"the cell has no linear range at V_g {vg:g} V, so it cannot be used there; usable: {usable} V"
-        )
-
-
-def _bottom(cell: Cell, index: int) -> float:
-    g = cell.g_lo[index] if cell.has_range(index) else cell.g_off
-    return float(cell.effective(index, np.asarray(g)))
-
-
-def _span(cell: Cell, index: int) -> float:
-    return float(cell.effective(index, np.asarray(cell.g_cut[index]))) - _bottom(cell, index)
+    """Raise ModelError unless the cell has a linear range at `vg` [V] and at its largest gate voltage, the scale's top."""
+    usable = ", ".join(f"{v:g}" for i, v in enumerate(cell.vg) if cell.has_range(i)) or "none"
+    for index in (cell.index(vg), len(cell.vg) - 1):
+        if not cell.has_range(index) or _span(cell, index)[1] <= 0:
+            raise ModelError(
+                f"the cell has no linear range at V_g {cell.vg[index]:g} V, and neat needs one; usable: {usable} V"
+            )
 
 
 def program(cell: Cell, g_eff: NDArray[np.float64], *, vg: float, target: MapTarget) -> NDArray[np.float64]:

@@ -1,6 +1,9 @@
 """Resumable training state through Orbax: pytrees of arrays and a small JSON record, one folder per step."""
 
 import contextlib
+import errno
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,15 @@ class Checkpoints:
 
     def __init__(self, folder: Path) -> None:
         """Open (or make) the folder."""
+        self._folder = folder
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
         self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
     def save(self, step: int, tree: Any, record: dict[str, Any]) -> None:
         """Write `tree` and `record` as checkpoint `step`; it exists for a reader only when complete."""
+        needed = 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + (1 << 20)
+        if shutil.disk_usage(self._folder).free < needed:  # Orbax's threads would each print a traceback of their own
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
         with quiet():
             self._manager.save(
                 step, args=ocp.args.Composite(tree=ocp.args.StandardSave(tree), record=ocp.args.JsonSave(record))

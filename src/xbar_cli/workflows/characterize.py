@@ -18,9 +18,8 @@ from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.sweep import CellTable, Grid, sweep_cell
-
-from .cells import surrogate_variables
-from .reporter import SILENT, Reporter
+from xbar_cli.workflows.cells import surrogate_variables
+from xbar_cli.workflows.reporter import SILENT, Reporter
 
 BELOW_OFF, ABOVE_ON = 0.1, 1.75
 """The table spans BELOW_OFF · G_off to ABOVE_ON · G_on, so that varied devices stay on it."""

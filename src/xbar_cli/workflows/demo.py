@@ -116,7 +116,7 @@ def same(folder: Path, config: Any) -> bool:
     stored = folder / CONFIG
     if not stored.exists():
         return False
-    return dict(flatten(read_toml(stored))) == dict(flatten(config.model_dump(exclude_none=True)))
+    return dict(flatten(read_toml(stored))) == dict(flatten(config.in_use()))
 
 
 def draw(root: Path, rows: list[dict[str, Any]]) -> Path:

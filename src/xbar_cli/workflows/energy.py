@@ -22,12 +22,11 @@ from xbar_cli.nn.shapes import LayerShape, layer_inputs, layer_shapes
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
-
-from . import build
-from .map import ORIGIN
-from .mapped import LayerMapping, MappedNetwork, load_mapped, surrogates
-from .models import Trained, open_trained
-from .reporter import SILENT, Reporter
+from xbar_cli.workflows import build
+from xbar_cli.workflows.map import ORIGIN
+from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork, load_mapped, surrogates
+from xbar_cli.workflows.models import Trained, open_trained
+from xbar_cli.workflows.reporter import SILENT, Reporter
 
 BATCH = 128
 

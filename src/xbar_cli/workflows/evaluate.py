@@ -26,12 +26,11 @@ from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.train.losses import correct
-
-from .map import ORIGIN
-from .mapped import MappedNetwork, load_mapped, map_network, surrogates
-from .models import Trained, open_trained
-from .reporter import SILENT, Reporter
-from .statistics import estimate
+from xbar_cli.workflows.map import ORIGIN
+from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, map_network, surrogates
+from xbar_cli.workflows.models import Trained, open_trained
+from xbar_cli.workflows.reporter import SILENT, Reporter
+from xbar_cli.workflows.statistics import estimate
 
 Layers = dict[str, Any]
 
@@ -56,7 +55,7 @@ jax.tree_util.register_dataclass(Chip, ["layers", "clamped", "off_table"], [])
 
 def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Evaluate as `config` says into `run`; returns the summary."""
-    trained, network = open_network(config)
+    trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
     model = array_model(config, network)
     result = measure(config, trained, network, model=model, reporter=reporter)
@@ -73,7 +72,7 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
     return result | {"out": str(run.final)}
 
 
-def open_network(config: EvaluateConfig) -> tuple[Trained, MappedNetwork]:
+def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[Trained, MappedNetwork]:
     """The trained network and its devices: what was mapped, or mapped on the fly from a train run."""
     path = Path(config.run)
     _, summary = open_run(path, commands=("train", "map"), use="xbar evaluate")
@@ -83,7 +82,9 @@ def open_network(config: EvaluateConfig) -> tuple[Trained, MappedNetwork]:
             raise ConfigError(f"{path} is mapped already: mapping, cell and calibration options apply to train runs")
         return open_trained(path / ORIGIN, use="xbar evaluate", data_dir=config.data_dir), load_mapped(path)
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
-    network, _ = map_network(trained, config.mapping, config.cell, calibration_images=config.calibration.images)
+    network, _ = map_network(
+        trained, config.mapping, config.cell, calibration_images=config.calibration.images, reporter=reporter
+    )
     return trained, network
 
 

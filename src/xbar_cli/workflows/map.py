@@ -13,10 +13,9 @@ from xbar_cli.mapping.periphery import combine
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
-
-from .mapped import MappedNetwork, map_network, to_dataset
-from .models import CELL, Trained, open_trained
-from .reporter import SILENT, Reporter
+from xbar_cli.workflows.mapped import MappedNetwork, map_network, to_dataset
+from xbar_cli.workflows.models import CELL, Trained, open_trained
+from xbar_cli.workflows.reporter import SILENT, Reporter
 
 ORIGIN = "train"
 """Folder of a map run that holds the train run's summary, configuration and weights: the run stays whole when moved."""
@@ -27,7 +26,9 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
     trained = open_trained(Path(config.run), use="xbar map", data_dir=config.data_dir)
     write_toml(run.path / CONFIG, config)
     reporter.progress("map", 0, 2)
-    network, cell_file = map_network(trained, config.mapping, config.cell, calibration_images=config.calibration.images)
+    network, cell_file = map_network(
+        trained, config.mapping, config.cell, calibration_images=config.calibration.images, reporter=reporter
+    )
     reporter.progress("map", 1, 2)
     write_dataset(run.path / RESULTS, to_dataset(network))
     if cell_file is not None:

@@ -22,9 +22,9 @@ from xbar_cli.mapping.window import Window, cell_window, program, resistive_wind
 from xbar_cli.nn.shapes import layer_inputs
 from xbar_cli.runs.directory import open_run
 from xbar_cli.runs.results import RESULTS, read_dataset, variable
-
-from .cells import load_cell
-from .models import CELL, Trained, weight_maxima
+from xbar_cli.workflows.cells import load_cell
+from xbar_cli.workflows.models import CELL, Trained, weight_maxima
+from xbar_cli.workflows.reporter import Reporter
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
@@ -92,7 +92,7 @@ class MappedNetwork:
 
 
 def map_network(
-    trained: Trained, mapping: MappingSection, reference: CellReference, *, calibration_images: int
+    trained: Trained, mapping: MappingSection, reference: CellReference, *, calibration_images: int, reporter: Reporter
 ) -> tuple[MappedNetwork, Path | None]:
     """Put the weights of a train run on devices.
 
@@ -101,6 +101,7 @@ def map_network(
         mapping: scheme, weight scale, resistances, tile size.
         reference: the cell; a neat run brings its own, with its gate voltages.
         calibration_images: training images whose activations set the row voltages' full scale.
+        reporter: is told of gate voltages without a linear range.
 
     Returns:
         The mapped network, and the file of the cell it uses.
@@ -118,6 +119,9 @@ def map_network(
         if mapping.r_on_ohm is not None or mapping.r_off_ohm is not None:
             raise ConfigError("--r-on and --r-off are the cell's own when there is one; characterize it with others")
         g_on, g_off = cell.g_on, cell.g_off
+        for vg in sorted({*gates, float(cell.vg[-1])}):
+            if not cell.has_range(cell.index(vg)):
+                reporter.note(f"the cell has no linear range at V_g {vg:g} V: weights span G_off … G_on there")
     maxima = maxima_of(trained, mapping, gated=cell is not None)
     ranges = activation_ranges(trained, images=calibration_images)
     layers: dict[str, LayerMapping] = {}

@@ -13,8 +13,7 @@ from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import kernels, parameters, set_parameters
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
-
-from . import build
+from xbar_cli.workflows import build
 
 CELL = "cell.nc"
 """The characterised cell, copied into every run that depends on one."""

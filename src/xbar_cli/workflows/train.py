@@ -27,11 +27,10 @@ from xbar_cli.runs.directory import CONFIG, METRICS, Run
 from xbar_cli.runs.results import MODEL
 from xbar_cli.train.loop import State, make_counter, make_optimizer, make_step, run_epoch
 from xbar_cli.train.neat import in_range_fraction, restrict_network
-
-from . import build
-from .cells import copy_cell, load_cell
-from .models import CELL, open_trained, save_weights, weight_maxima
-from .reporter import SILENT, Reporter
+from xbar_cli.workflows import build
+from xbar_cli.workflows.cells import copy_cell, load_cell
+from xbar_cli.workflows.models import CELL, open_trained, save_weights, weight_maxima
+from xbar_cli.workflows.reporter import SILENT, Reporter
 
 EVALUATION_BATCH = 1000
 Part = tuple[np.ndarray, np.ndarray]
