@@ -27,19 +27,52 @@ def stream(key: Array, name: str) -> Array:
     return jax.random.fold_in(key, zlib.crc32(name.encode()))
 
 
-def in_float64(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call `function` with every floating-point array argument in float64 and JAX's float64 mode on.
+def in_float64(function: Callable[..., Any], *args: Any) -> Any:
+    """`function(*args)` computed in float64 whatever precision the process uses, returned in the caller's precision.
 
-    The result keeps its float64 arrays: the caller casts to the dtype it wants.
+    Sound when called eagerly and inside an outer `jit`, `grad`, `vmap` or `lax.map` traced in float32 mode: the rules
+    that JAX applies to a float64 program after its `enable_x64` scope has closed would mix precisions (reverse mode
+    through an outer `jit` does), so forward and backward pass each open their own scope (`jax.custom_vjp`).
+    Forward-mode differentiation is therefore only there where the arguments are float64 already: `function` is then
+    called as it is.
+
+    Args:
+        function: pure; must not capture traced arrays. It returns a pytree of floating-point arrays.
+        args: pytrees. Their floating-point JAX arrays become float64; every other leaf (a Python number, None) passes
+            unchanged, so what is static for the caller stays static for `function`.
+
+    Returns:
+        What `function` returns, in the dtype of the first floating-point array among `args`.
     """
-    with jax.enable_x64(True):
+    leaves, tree = jax.tree.flatten(args)
+    places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, Array) and jnp.issubdtype(leaf.dtype, jnp.floating)]
+    dtypes = [leaves[n].dtype for n in places]
+    if jax.config.read("jax_enable_x64") and all(dtype == jnp.float64 for dtype in dtypes):
+        return function(*args)
+    dtype = dtypes[0] if dtypes else jnp.float32
 
-        def widen(leaf: Any) -> Any:
-            is_float = isinstance(leaf, Array) and jnp.issubdtype(leaf.dtype, jnp.floating)
-            return leaf.astype(jnp.float64) if is_float else leaf
+    def widened(*arrays: Array) -> Any:
+        filled = list(leaves)
+        for place, array in zip(places, arrays, strict=True):
+            filled[place] = array.astype(jnp.float64)
+        return jax.tree.map(lambda out: out.astype(dtype), function(*jax.tree.unflatten(tree, filled)))
 
-        args, kwargs = jax.tree.map(widen, (args, kwargs))
-        return function(*args, **kwargs)
+    @jax.custom_vjp
+    def wide(*arrays: Array) -> Any:
+        with jax.enable_x64(True):
+            return widened(*arrays)
+
+    def forward(*arrays: Array) -> Any:
+        with jax.enable_x64(True):
+            return jax.vjp(widened, *arrays)
+
+    def backward(pullback: Callable[[Any], tuple[Array, ...]], cotangents: Any) -> tuple[Array, ...]:
+        with jax.enable_x64(True):
+            return pullback(cotangents)
+
+    wide.defvjp(forward, backward)
+    return wide(*(leaves[place] for place in places))
+
 
 
 def along_last(vector: Array, like: Array) -> Array:
