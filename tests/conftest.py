@@ -6,7 +6,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from jaxtyping import install_import_hook  # noqa: E402
+from jaxtyping import install_import_hook
 
 install_import_hook(
     ["xbar_cli.device", "xbar_cli.array", "xbar_cli.mapping", "xbar_cli.nn", "xbar_cli.train", "xbar_cli.energy"],

@@ -45,7 +45,9 @@ def in_float64(function: Callable[..., Any], *args: Any) -> Any:
         What `function` returns, in the dtype of the first floating-point array among `args`.
     """
     leaves, tree = jax.tree.flatten(args)
-    places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, Array) and jnp.issubdtype(leaf.dtype, jnp.floating)]
+    places = [
+        n for n, leaf in enumerate(leaves) if isinstance(leaf, Array) and jnp.issubdtype(leaf.dtype, jnp.floating)
+    ]
     dtypes = [leaves[n].dtype for n in places]
     if jax.config.read("jax_enable_x64") and all(dtype == jnp.float64 for dtype in dtypes):
         return function(*args)
@@ -72,7 +74,6 @@ def in_float64(function: Callable[..., Any], *args: Any) -> Any:
 
     wide.defvjp(forward, backward)
     return wide(*(leaves[place] for place in places))
-
 
 
 def along_last(vector: Array, like: Array) -> Array:

@@ -15,7 +15,8 @@ SCRIPT = Path(sys.executable).with_name("xbar")
 def test_help_imports_no_jax():
     code = (
         "import sys; from xbar_cli.cli.main import guarded; guarded(['--help']); "
-        "heavy = {'jax', 'numpy', 'xarray', 'tensorflow_datasets', 'matplotlib'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        "heavy = {'jax', 'numpy', 'xarray', 'tensorflow_datasets', 'matplotlib'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 

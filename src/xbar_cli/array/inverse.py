@@ -53,7 +53,9 @@ def _sweep_rows(k: Array) -> Array:
         row = jax.lax.dynamic_index_in_dim(k, i, -2)
         column = jax.lax.dynamic_index_in_dim(k, i, -1)
         pivot = 1 / jax.lax.dynamic_index_in_dim(row, i, -1)
-        return _exchange(k, here, jnp.where(_wide(here, row), 1, row) * pivot, jnp.where(_tall(here, column), -1, column))
+        return _exchange(
+            k, here, jnp.where(_wide(here, row), 1, row) * pivot, jnp.where(_tall(here, column), -1, column)
+        )
 
     return jax.lax.fori_loop(0, n, step, k)
 

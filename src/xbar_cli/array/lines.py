@@ -78,16 +78,12 @@ def _looking(g: Array, segment: Array, end: Array) -> tuple[Array, Array, Array]
     link = link.at[-1].set(end)
     nothing = jnp.zeros_like(g[0])
 
-    def up(seen: Array, here: Array) -> tuple[Array, Array]:
+    def onwards(seen: Array, here: Array) -> tuple[Array, Array]:
         through = seen + here
         return segment * through / (segment + through), seen
 
-    def down(seen: Array, here: Array) -> tuple[Array, Array]:
-        through = seen + here
-        return segment * through / (segment + through), seen
-
-    _, above = jax.lax.scan(up, nothing, g)
-    _, below = jax.lax.scan(down, nothing + end, g, reverse=True)
+    above = jax.lax.scan(onwards, nothing, g)[1]
+    below = jax.lax.scan(onwards, nothing + end, g, reverse=True)[1]
     return above, below, link
 
 

@@ -57,5 +57,6 @@ def show(summary: dict[str, Any]) -> None:
     ]
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))
-    title = f"Accuracy on {summary['images']} images, {summary['array']} array, {summary['variation']:g} {summary['variation_model']}"
+    variation = f"{summary['variation'] * 100:g} % {summary['variation_model']} variation"
+    title = f"Accuracy on {summary['images']} images, {summary['array']} array, {variation}"
     print_table(title, ["", ""], rows)

@@ -47,7 +47,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="xbar-cli", prog_name="xbar")
 def cli() -> None:
-    """Neural networks on memristive crossbars: accuracy, energy, area and latency.
+    r"""Neural networks on memristive crossbars: accuracy, energy, area and latency.
 
     \b
     Example:

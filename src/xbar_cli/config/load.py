@@ -15,11 +15,11 @@ class Config(Protocol):
     """A root configuration: a pydantic model with a `check` of the rules that join several keys."""
 
     @classmethod
-    def model_validate(cls, obj: Any) -> Self: ...
+    def model_validate(cls, obj: Any) -> Self: ...  # noqa: D102
 
-    def check(self) -> None: ...
+    def check(self) -> None: ...  # noqa: D102
 
-    def in_use(self) -> dict[str, Any]: ...
+    def in_use(self) -> dict[str, Any]: ...  # noqa: D102
 
 
 C = TypeVar("C", bound=Config)

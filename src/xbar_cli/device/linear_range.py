@@ -1,5 +1,6 @@
 """The linear range of a 1T-1R cell: tolerance metric, G_lo and G_cut, and weight cut-off (neat, Section II)."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,7 +59,7 @@ def linear_range(g: Vector, tm: Vector, *, tolerance: float, g_off: float, g_on:
     roots = spline.roots(extrapolate=False)
     edges = np.concatenate([[g_off], np.sort(roots[(roots > g_off) & (roots < g_on)]), [g_on]])
     best: LinearRange | None = None
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = spline(0.5 * (low + high)) <= 0
         if inside and (best is None or high - low > best.g_cut - best.g_lo):
             best = LinearRange(g_lo=float(low), g_cut=float(high))

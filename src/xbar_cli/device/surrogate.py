@@ -118,7 +118,7 @@ def choose_surrogate(table: Samples, fresh: Samples, *, error: float, max_rank: 
     """The surrogate of the smallest rank, then degree, whose certificate on `fresh` keeps to `error`.
 
     Returns:
-        The surrogate and its certificate; where no rank up to `max_rank` reaches `error`, the best one: the caller judges.
+        The surrogate and its certificate; where no rank up to `max_rank` reaches `error`, the best: the caller judges.
     """
     degrees = [degree for degree in DEGREES if degree < table.v.size - 1]
     best: tuple[Fit, Certificate] | None = None

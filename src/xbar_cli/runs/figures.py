@@ -1,6 +1,6 @@
 """Figures of runs: matplotlib without a display; axes carry units, captions the run's parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def accuracy_lines(
     path: Path,
     *,
     x: Sequence[float],
-    lines: dict[str, tuple[Sequence[float], Sequence[float] | None]],
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float] | None]],
     x_label: str,
     title: str,
     caption: str,

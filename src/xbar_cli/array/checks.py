@@ -1,0 +1,48 @@
+"""Static checks that the array models share: shapes, resistances, memory."""
+
+import math
+import os
+
+import jax
+from jaxtyping import Float
+
+from xbar_cli.types import Array
+
+Resistance = float | int | Float[Array, ""]
+"""A resistance [ohm]: a Python number, or a scalar array that may be traced."""
+
+
+def require_tile(name: str, g: Array) -> None:
+    """Raise unless `g` is a matrix with at least one device of floating-point type."""
+    if g.ndim != 2 or g.size == 0:
+        raise ValueError(f"{name} must be [rows cols] with at least one device, got shape {tuple(g.shape)}")
+
+
+def require_same_shape(name: str, g: Array, other_name: str, other: Array) -> None:
+    """Raise unless two arrays have one shape."""
+    if g.shape != other.shape:
+        raise ValueError(f"{name} and {other_name} must have one shape, got {tuple(g.shape)} and {tuple(other.shape)}")
+
+
+def require_resistances(**resistances: Resistance) -> None:
+    """Raise unless every resistance whose value is known is finite and not negative; a traced one is not looked at."""
+    for name, value in resistances.items():
+        if isinstance(value, jax.core.Tracer):
+            continue
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} must be finite and not below 0 ohm, got {float(value)}")
+
+
+def is_zero(resistance: Resistance) -> bool:
+    """Whether a resistance is known to be 0. A traced one is taken as positive."""
+    return not isinstance(resistance, jax.core.Tracer) and float(resistance) == 0
+
+
+def require_memory(name: str, shape: tuple[int, ...], n_bytes: int) -> None:
+    """Raise when solving for `name` would take more than this machine's memory."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if n_bytes > total:
+        raise ValueError(
+            f"{name} must fit into memory when it is solved: shape {tuple(shape)} takes about {n_bytes / 2**30:.1f} GiB "
+            f"of {total / 2**30:.1f} GiB; split the array into smaller tiles"
+        )
