@@ -75,11 +75,10 @@ def gated_layer(
 ) -> GatedLayer:
     """A layer on 1T-1R arrays with ideal wires, decoded at the nominal scale; arguments as in `linear_layer`."""
     scale = drive.full_scale / (surrogate.v_max * slope)
-    factors = combine(scheme, jnp.moveaxis(surrogate.in_g(g), -1, 1)) * scale  # [rows rank out]
+    factors = combine(scheme, jnp.moveaxis(surrogate.in_g(g), -1, 0)) * scale  # [rank rows out]
     leakage = combine(scheme, surrogate.at_zero(g).sum(axis=0)) * scale
-    *window, n_in, n_out = kernel
     return GatedLayer(
-        kernel=factors.reshape(*window, n_in * surrogate.rank, n_out),
+        kernel=factors.reshape(surrogate.rank, *kernel),
         leakage=jnp.where(drive.signed > 0, jnp.zeros_like(leakage), leakage),
         surrogate=surrogate,
         drive=drive,

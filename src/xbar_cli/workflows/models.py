@@ -55,7 +55,9 @@ def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Traine
     run, summary = open_run(path, commands=("train",), use=use)
     config = read_toml(run.path / CONFIG)
     data = build.dataset(config["dataset"]["name"], data_dir=data_dir or config["dataset"].get("data_dir"))
-    net = build.network(config["network"]["name"], shape=build.image_shape(data), n_classes=data.n_classes, seed=0)
+    shape, name = build.image_shape(data), config["network"]["name"]
+    # shapes alone: initial weights would be drawn, and compiled for, only to be replaced
+    net = nnx.eval_shape(lambda: build.network(name, shape=shape, n_classes=data.n_classes, seed=0))
     set_parameters(net, read_tensors(run.path / MODEL))
     return Trained(run=run, summary=summary, config=config, net=net, data=data)
 
