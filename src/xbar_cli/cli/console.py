@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 STDERR = Console(stderr=True, highlight=False)
 
@@ -32,14 +33,14 @@ def print_json(summary: Mapping[str, Any]) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print one table on stdout; every cell is shown as its string, None as a dash."""
-    table = Table(title=title, title_justify="left", header_style="bold", show_header=any(columns))
+    table = Table(title=Text(title), title_justify="left", header_style="bold", show_header=any(columns))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        table.add_column(Text(column), justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*("–" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("–" if cell is None else str(cell)) for cell in row))
     Console(highlight=False).print(table)
 
 
 def note(message: str) -> None:
     """Say something on stderr, so that stdout stays machine-readable."""
-    STDERR.print(message)
+    STDERR.print(message, markup=False)

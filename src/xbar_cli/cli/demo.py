@@ -42,29 +42,32 @@ def show(summary: dict[str, Any]) -> None:
     lines: list[tuple[str, ...]] = [
         ("G_cut [µS]", *("none" if r["g_cut_siemens"] is None else f"{r['g_cut_siemens'] * 1e6:.2f}" for r in rows)),
         ("W_cut / W_max", *(f"{r['w_cut_over_w_max']:.3f}" for r in rows)),
-        ("weights in range before", *(f"{r['in_range_at_start']:.2%}" for r in rows)),
-        ("… before last restriction", *(f"{r['in_range']:.2%}" for r in rows)),
-        ("accuracy, restricted only", *(f"{r['restricted_accuracy']:.2%}" for r in rows)),
-        ("accuracy, retrained", *(f"{r['retrained_accuracy']:.2%}" for r in rows)),
+        ("in range at first [%]", *_percent(rows, "in_range_at_start")),
+        ("in range at last [%]", *_percent(rows, "in_range")),
+        ("restricted only [%]", *_percent(rows, "restricted_accuracy")),
+        ("retrained [%]", *_percent(rows, "retrained_accuracy")),
     ]
     for index, first in enumerate(rows[0]["hardware"]):
-        name = "1T-1R, no variation"
+        name = "1T-1R, no variation [%]"
         if first["variation"]:
-            name = f"1T-1R, {first['variation'] * 100:g} % {first['variation_model']}"
+            name = f"1T-1R, {first['variation'] * 100:g} % {first['variation_model'][:4]}. [%]"
         lines.append((name, *(_interval(r["hardware"][index]) for r in rows)))
     lines.append(("energy per image [nJ]", *(f"{r['energy_joule'] * 1e9:.2f}" for r in rows)))
-    lines.append((f"energy against {rows[0]['vg_volt']:g} V", *(f"{r['energy_ratio'] - 1:+.1%}" for r in rows)))
-    print_table(
-        f"NEAT, LeNet-5 on fashion_mnist_mini (before any restriction: {rows[0]['start_accuracy']:.2%}); "
-        "hardware: mean of 25 chips ± half 95 % interval",
-        ["gate voltage", *(f"{r['vg_volt']:g} V" for r in rows)],
-        lines,
+    lines.append((f"against {rows[0]['vg_volt']:g} V [%]", *(f"{(r['energy_ratio'] - 1) * 100:+.1f}" for r in rows)))
+    print_table("NEAT: LeNet-5, fashion_mnist_mini", ["gate voltage", *(f"{r['vg_volt']:g} V" for r in rows)], lines)
+    click.echo(
+        f"Test accuracy before any restriction: {rows[0]['start_accuracy']:.1%}. In range: share of the weights, at first\n"
+        "and before the last restriction. 1T-1R: mean of 25 chips ± half of its 95 % interval; variation:\n"
+        "addi(tive) σ = x (G_on − G_off), prop(ortional) σ = x G."
     )
     click.echo("figures:\n" + "\n".join(f"  {path}" for path in summary["figures"]))
 
 
+def _percent(rows: list[dict[str, Any]], key: str) -> list[str]:
+    return [f"{row[key] * 100:.1f}" for row in rows]
+
+
 def _interval(result: dict[str, Any]) -> str:
     low, high = result["accuracy_ci95"]
-    if high == low:
-        return f"{result['accuracy_mean']:.2%}"
-    return f"{result['accuracy_mean']:.2%} ± {(high - low) / 2:.2%}"
+    mean = f"{result['accuracy_mean'] * 100:.1f}"
+    return mean if high == low else f"{mean} ±{(high - low) * 50:.1f}"

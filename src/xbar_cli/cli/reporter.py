@@ -34,7 +34,7 @@ class TerminalReporter:
     def note(self, message: str) -> None:
         """Print a line above the bars."""
         if not self._quiet:
-            self._bars.console.print(message)
+            self._bars.console.print(message, markup=False)
 
     def progress(self, label: str, done: float, total: float) -> None:
         """Move the bar called `label`."""
