@@ -1,10 +1,14 @@
 """Settings every test runs under: strict types, checked shapes, one thread per worker."""
 
 import os
+import tempfile
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# most of the time of these tests is XLA compiling code that runs once
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+os.environ["XBAR_CACHE_DIR"] = tempfile.mkdtemp(prefix="xbar-test-cache-")
 
 from jaxtyping import install_import_hook
 

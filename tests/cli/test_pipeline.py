@@ -15,7 +15,7 @@ from xbar_cli.runs.results import read_dataset, read_tensors
 from xbar_cli.workflows.cells import load_cell
 
 pytestmark = pytest.mark.spice
-TIMES = {"out", "wall_seconds", "seconds_per_sample", "points_per_second"}
+TIMES = {"out", "wall_seconds", "seconds_per_sample", "fold_seconds", "points_per_second"}
 
 
 def figures(summary):
@@ -150,8 +150,8 @@ def test_energy_is_the_power_of_every_cell_on_every_input(mapped):
 
     from xbar_cli.config.hardware import EnergyConfig
     from xbar_cli.nn.shapes import layer_inputs
-    from xbar_cli.workflows.energy import activity, drive_of
-    from xbar_cli.workflows.mapped import load_mapped, surrogates
+    from xbar_cli.workflows.energy import activity
+    from xbar_cli.workflows.mapped import drive_of, load_mapped, surrogates
     from xbar_cli.workflows.models import open_trained
     from xbar_cli.workflows.reporter import SILENT
     from xbar_cli.workflows.train import layer_shapes

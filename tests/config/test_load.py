@@ -46,7 +46,7 @@ def test_ranges():
         ("sweep.vg_range", "a:b:c", "is not a number"),
         ("sweep.vg_range", "nan:1:0.1", "is not a number"),
         ("sweep.vin_range", "0.01:0.5:1e9", "whole number from 5 to 4096"),
-        ("sweep.vin_range", "0:0.5:51", "must start above 0 V"),
+        ("sweep.vin_range", "0:0.02:5", "has 3 points"),
         ("sweep.g_points", "0", "greater than or equal to 8"),
         ("cell.width_m", "-90n", "greater than 0"),
         ("cell.width_m", "wide", "is not a number"),

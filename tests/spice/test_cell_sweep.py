@@ -13,7 +13,7 @@ from xbar_cli.spice.sweep import Grid, sweep_cell
 
 pytestmark = pytest.mark.spice
 
-ARRAYS = ("current_ampere", "input_current_ampere", "leakage_ampere", "input_leakage_ampere")
+ARRAYS = ("current_ampere", "input_current_ampere", "leakage_ampere", "input_leakage_ampere", "rest_ampere")
 
 
 def sweep(card="lp", **changes):

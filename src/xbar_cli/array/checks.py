@@ -3,7 +3,7 @@
 import math
 import os
 
-import jax
+from jax.core import Tracer
 from jaxtyping import Float
 
 from xbar_cli.types import Array
@@ -27,7 +27,7 @@ def require_same_shape(name: str, g: Array, other_name: str, other: Array) -> No
 def require_resistances(**resistances: Resistance) -> None:
     """Raise unless every resistance whose value is known is finite and not negative; a traced one is not looked at."""
     for name, value in resistances.items():
-        if isinstance(value, jax.core.Tracer):
+        if isinstance(value, Tracer):
             continue
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} must be finite and not below 0 ohm, got {float(value)}")
@@ -35,7 +35,7 @@ def require_resistances(**resistances: Resistance) -> None:
 
 def is_zero(resistance: Resistance) -> bool:
     """Whether a resistance is known to be 0. A traced one is taken as positive."""
-    return not isinstance(resistance, jax.core.Tracer) and float(resistance) == 0
+    return not isinstance(resistance, Tracer) and float(resistance) == 0
 
 
 def require_memory(name: str, shape: tuple[int, ...], n_bytes: int) -> None:

@@ -1,5 +1,6 @@
 """Arrays of 1T-1R cells with ideal wires: `I = Σ_k b_k(V) @ a_k(G)`, K matrix products (neat, eq. 1)."""
 
+import functools
 from dataclasses import dataclass
 
 import jax
@@ -70,5 +71,5 @@ class GatedLayer:
         """The layer's outputs, decoded at the nominal scale, before any bias."""
         terms = self.surrogate.in_v(self.surrogate.v_max * self.drive.fraction(x))
         terms = jnp.where(x < 0, -1.0, 1.0)[..., None].astype(terms.dtype) * terms
-        y = sum(contract(terms[..., k], kernel) for k, kernel in enumerate(self.kernel))
+        y = functools.reduce(jnp.add, [contract(terms[..., k], kernel) for k, kernel in enumerate(self.kernel)])
         return y + along_last(self.leakage, y)

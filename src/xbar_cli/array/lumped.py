@@ -5,7 +5,11 @@ are driven with +V and −V through sources of their own and share the neuron. E
 `I = V @ g_eff`, signed for the dual arrays.
 """
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from xbar_cli.array.checks import Resistance, is_zero, require_resistances, require_same_shape, require_tile
 from xbar_cli.array.inverse import inverse
@@ -33,15 +37,11 @@ def lumped(g: Conductances, *, r_source: Resistance, r_neuron: Resistance) -> Co
     require_tile("g", g)
     require_resistances(r_source=r_source, r_neuron=r_neuron)
 
-    def exact(g: Array, r_source: Resistance, r_neuron: Resistance) -> Array:
-        driven, leak = _driven(g, r_source)
-        return _through_neuron(driven, leak, r_neuron)
-
-    return in_float64(exact, g, r_source, r_neuron)
+    return in_float64(partial(_fold, ideal_neuron=is_zero(r_neuron)), (g,), r_source, r_neuron)
 
 
 def lumped_dual(
-    g_pos: Conductances, g_neg: Conductances, *, r_source: Resistance, r_neuron: Resistance
+    g_pos: Conductances, g_neg: Float[Array, "_ _"], *, r_source: Resistance, r_neuron: Resistance
 ) -> Conductances:
     """The exact dual arrays that share the neuron: `G_eff = (D⁺G⁺ − D⁻G⁻)(1 + R_n (K⁺ + K⁻))⁻¹`, signed.
 
@@ -56,12 +56,7 @@ def lumped_dual(
     """
     _require_dual(g_pos, g_neg, r_source, r_neuron)
 
-    def exact(g_pos: Array, g_neg: Array, r_source: Resistance, r_neuron: Resistance) -> Array:
-        driven_pos, leak_pos = _driven(g_pos, r_source)
-        driven_neg, leak_neg = _driven(g_neg, r_source)
-        return _through_neuron(driven_pos - driven_neg, leak_pos + leak_neg, r_neuron)
-
-    return in_float64(exact, g_pos, g_neg, r_source, r_neuron)
+    return in_float64(partial(_fold, ideal_neuron=is_zero(r_neuron)), (g_pos, g_neg), r_source, r_neuron)
 
 
 def published(g: Conductances, *, r_source: Resistance, r_neuron: Resistance) -> Conductances:
@@ -85,7 +80,7 @@ def published(g: Conductances, *, r_source: Resistance, r_neuron: Resistance) ->
 
 
 def published_dual(
-    g_pos: Conductances, g_neg: Conductances, *, r_source: Resistance, r_neuron: Resistance
+    g_pos: Conductances, g_neg: Float[Array, "_ _"], *, r_source: Resistance, r_neuron: Resistance
 ) -> Conductances:
     """The published closed form for the dual arrays: eq. (4), signed; differentiable, in the dtype of its arguments.
 
@@ -119,15 +114,16 @@ def _require_dual(g_pos: Array, g_neg: Array, r_source: Resistance, r_neuron: Re
     require_resistances(r_source=r_source, r_neuron=r_neuron)
 
 
-def _driven(g: Array, r_source: Resistance) -> tuple[Array, Array]:
-    """`D G`, the currents into bit lines held at 0 V [S], and K, what those lines' own voltages draw back [S]."""
-    r = jnp.asarray(r_source, g.dtype)
-    driven = g / (1 + r * jnp.sum(g, 1, keepdims=True))
-    return driven, jnp.diag(jnp.sum(g, 0)) - r * (g.T @ driven)
-
-
-def _through_neuron(driven: Array, leak: Array, r_neuron: Resistance) -> Array:
-    if is_zero(r_neuron):
-        return driven
-    eye = jnp.eye(leak.shape[0], dtype=leak.dtype)
-    return driven @ inverse(eye + jnp.asarray(r_neuron, leak.dtype) * leak)
+@partial(jax.jit, static_argnames="ideal_neuron")
+def _fold(arrays: tuple[Array, ...], r_source: Resistance, r_neuron: Resistance, *, ideal_neuron: bool) -> Array:
+    """Arrays that share their neurons, the first driven with +V, another with −V."""
+    dtype = arrays[0].dtype
+    source, neuron = jnp.asarray(r_source, dtype), jnp.asarray(r_neuron, dtype)
+    driven = [g / (1 + source * jnp.sum(g, 1, keepdims=True)) for g in arrays]
+    current = driven[0] if len(arrays) == 1 else driven[0] - driven[1]
+    if ideal_neuron:
+        return current
+    drawn = jnp.eye(current.shape[1], dtype=dtype)
+    for g, d in zip(arrays, driven, strict=True):
+        drawn = drawn + neuron * (jnp.diag(jnp.sum(g, 0)) - source * (g.T @ d))
+    return current @ inverse(drawn)

@@ -8,10 +8,12 @@ A *known* resistance of 0 (a Python number, or an array outside `jit` and `grad`
 a traced resistance is taken as positive, and as wire resistance it must be: at 0 the result and the residual are NaN.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from xbar_cli.array.checks import Resistance, is_zero, require_memory, require_resistances, require_tile
@@ -61,18 +63,13 @@ def nodal(
     """
     _check(g, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
 
-    def exact(g: Array, *resistances: Resistance) -> tuple[Array, Array]:
-        rows = g.shape[0]
-        probe = jnp.linspace(0.5, 1.0, rows, dtype=g.dtype)
-        g_eff, volts = _solved(g, probe, *resistances)
-        return g_eff, jax.lax.stop_gradient(_residual(g, probe, g_eff, volts, *resistances))
-
-    return in_float64(exact, g, r_word, r_bit, r_source, r_neuron)
+    resistances = (r_word, r_bit, r_source, r_neuron)
+    return in_float64(partial(_fold, zero=_known_zeros(*resistances)), g, resistances)
 
 
 def solve(
     g: Conductances,
-    v: Float[Array, " rows"],
+    v: Float[Array, " _"],
     *,
     r_word: Resistance,
     r_bit: Resistance,
@@ -96,101 +93,126 @@ def solve(
     if v.shape != g.shape[:1]:
         raise ValueError(f"v must have one voltage per row of g, got shape {tuple(v.shape)} for {tuple(g.shape)}")
 
-    def exact(g: Array, v: Array, *resistances: Resistance) -> NodeVoltages:
-        g_eff, (word, bit) = _solved(g, v, *resistances)
-        return NodeVoltages(word, bit, v @ g_eff)
-
-    return in_float64(exact, g, v, r_word, r_bit, r_source, r_neuron)
+    resistances = (r_word, r_bit, r_source, r_neuron)
+    return in_float64(partial(_respond, zero=_known_zeros(*resistances)), g, v, resistances)
 
 
 def _check(g: Array, **resistances: Resistance) -> None:
     require_tile("g", g)
     require_resistances(**resistances)
     rows, cols = g.shape
-    dissected = 40 * most_elements(padded(rows), padded(cols))
+    dissected = 100 * most_elements(padded(rows), padded(cols))
     along = 16 * CHUNK * max(rows, cols) ** 2
     wires = [is_zero(resistances[name]) for name in ("r_word", "r_bit")]
     require_memory("g", g.shape, 0 if all(wires) else along if any(wires) else dissected)
 
 
+def _known_zeros(r_word: Resistance, r_bit: Resistance, r_source: Resistance, r_neuron: Resistance) -> tuple[bool, ...]:
+    """Which zeros select the case; behind a wire with resistance, that of source or neuron makes no difference."""
+    no_word, no_bit = is_zero(r_word), is_zero(r_bit)
+    return no_word, no_bit, no_word and is_zero(r_source), no_bit and is_zero(r_neuron)
+
+
+def _fold(g: Array, resistances: tuple[Resistance, ...], *, zero: tuple[bool, ...]) -> tuple[Array, Array]:
+    rows, cols = g.shape
+    probe = jnp.linspace(0.5, 1.0, rows, dtype=g.dtype)
+    g_eff, residual = _folded(*_with_absent(g, probe, zero), resistances, zero=zero)
+    return g_eff[-rows:, :cols], residual
+
+
+def _respond(g: Array, v: Array, resistances: tuple[Resistance, ...], *, zero: tuple[bool, ...]) -> NodeVoltages:
+    rows, cols = g.shape
+    word, bit, current = _responded(*_with_absent(g, v, zero), resistances, zero=zero)
+    return NodeVoltages(word[-rows:, :cols], bit[-rows:, :cols], current[:cols])
+
+
+def _with_absent(g: Array, v: Array, zero: tuple[bool, ...]) -> tuple[Array, Array]:
+    """Absent devices, above and to the right where they change nothing: few sizes, of each of which one is compiled."""
+    if zero[:2] == (True, True):
+        return g, v
+    above, right = padded(g.shape[0]) - g.shape[0], padded(g.shape[1]) - g.shape[1]
+    return jnp.pad(g, ((above, 0), (0, right))), jnp.pad(v, (above, 0))
+
+
+@partial(jax.jit, static_argnames="zero")
+def _folded(g: Array, v: Array, resistances: tuple[Resistance, ...], *, zero: tuple[bool, ...]) -> tuple[Array, Array]:
+    values = _values(resistances, zero, g.dtype)
+    g_eff, word, bit = _solved(g, v, *values)
+    fixed = tuple(r if is_zero(r) else jax.lax.stop_gradient(r) for r in values)
+    return g_eff, _residual(*jax.lax.stop_gradient((g, v, g_eff, word, bit)), fixed)
+
+
+@partial(jax.jit, static_argnames="zero")
+def _responded(
+    g: Array, v: Array, resistances: tuple[Resistance, ...], *, zero: tuple[bool, ...]
+) -> tuple[Array, Array, Array]:
+    g_eff, word, bit = _solved(g, v, *_values(resistances, zero, g.dtype))
+    return word, bit, v @ g_eff
+
+
+def _values(resistances: tuple[Resistance, ...], zero: tuple[bool, ...], dtype: DTypeLike) -> tuple[Resistance, ...]:
+    """The resistances as arrays, but for those known to be 0."""
+    return tuple(0.0 if known else jnp.asarray(r, dtype) for r, known in zip(resistances, zero, strict=True))
+
+
 def _solved(
     g: Array, v: Array, r_word: Resistance, r_bit: Resistance, r_source: Resistance, r_neuron: Resistance
-) -> tuple[Array, tuple[Array, Array]]:
-    """G_eff, and the voltages of the word-line and bit-line nodes for the source voltages `v`; all in float64."""
-    values = [jnp.asarray(r, g.dtype) for r in (r_word, r_bit, r_source, r_neuron)]
+) -> tuple[Array, Array, Array]:
+    """G_eff, and the voltages of the word-line and bit-line nodes for the source voltages `v`."""
     match is_zero(r_word), is_zero(r_bit):
         case True, True:
             return _without_wires(g, v, r_source, r_neuron)
         case True, False:
-            return _without_word_wires(g, v, *values[1:])
+            return _without_word_wires(g, v, *(jnp.asarray(r, g.dtype) for r in (r_bit, r_source, r_neuron)))
         case False, True:
-            return _without_bit_wires(g, v, values[0], *values[2:])
+            return _without_bit_wires(g, v, *(jnp.asarray(r, g.dtype) for r in (r_word, r_source, r_neuron)))
         case _:
-            return _with_wires(g, v, *values)
+            return _with_wires(g, v, *(jnp.asarray(r, g.dtype) for r in (r_word, r_bit, r_source, r_neuron)))
 
 
-@jax.jit
 def _with_wires(
     g: Array, v: Array, r_word: Array, r_bit: Array, r_source: Array, r_neuron: Array
-) -> tuple[Array, tuple[Array, Array]]:
-    """Absent devices, above and to the right where they change nothing, bring the array to a size with a dissection."""
+) -> tuple[Array, Array, Array]:
     rows, cols = g.shape
-    above, right = padded(rows) - rows, padded(cols) - cols
-    n_rows, n_cols = rows + above, cols + right
-    word = jnp.full(n_cols, 1 / r_word).at[0].set(1 / (r_word + r_source))
-    bit = jnp.full(n_rows, 1 / r_bit).at[-1].set(1 / (r_bit + r_neuron))
-    g_eff, expand = dissect(leaves(jnp.pad(g, ((above, 0), (0, right))), word, bit))
-    volts = expand(jnp.pad(v, (above, 0)))
-    return g_eff[above:, :cols], (volts[above:, :cols, RIGHT], volts[above:, :cols, TOP])
+    word = jnp.full(cols, 1 / r_word).at[0].set(1 / (r_word + r_source))
+    bit = jnp.full(rows, 1 / r_bit).at[-1].set(1 / (r_bit + r_neuron))
+    g_eff, expand = dissect(leaves(g, word, bit))
+    volts = expand(v)
+    return g_eff, volts[..., RIGHT], volts[..., TOP]
 
 
-@jax.jit
 def _without_word_wires(
     g: Array, v: Array, r_bit: Array, r_source: Array, r_neuron: Array
-) -> tuple[Array, tuple[Array, Array]]:
+) -> tuple[Array, Array, Array]:
     segment, end = 1 / r_bit, 1 / (r_bit + r_neuron)
     g_eff, spread = fold_lines(g, segment=segment, end=end, r_source=r_source)
     word = jnp.broadcast_to((spread @ v)[:, None], g.shape)
-    return g_eff, (word, line_voltages(g, word, jnp.zeros_like(g[0]), segment=segment, end=end))
+    return g_eff, word, line_voltages(g, word, jnp.zeros_like(g[0]), segment=segment, end=end)
 
 
-@jax.jit
 def _without_bit_wires(
     g: Array, v: Array, r_word: Array, r_source: Array, r_neuron: Array
-) -> tuple[Array, tuple[Array, Array]]:
+) -> tuple[Array, Array, Array]:
     """The same array with inputs and outputs exchanged: transposed, both orders reversed."""
     segment, end = 1 / r_word, 1 / (r_word + r_source)
     turned, _ = fold_lines(g[::-1, ::-1].T, segment=segment, end=end, r_source=r_neuron)
     g_eff = turned[::-1, ::-1].T
     bit = jnp.broadcast_to((r_neuron * (v @ g_eff))[None], g.shape)
     word = line_voltages(g[:, ::-1].T, bit[:, ::-1].T, v, segment=segment, end=end).T[:, ::-1]
-    return g_eff, (word, bit)
+    return g_eff, word, bit
 
 
-def _without_wires(
-    g: Array, v: Array, r_source: Resistance, r_neuron: Resistance
-) -> tuple[Array, tuple[Array, Array]]:
+def _without_wires(g: Array, v: Array, r_source: Resistance, r_neuron: Resistance) -> tuple[Array, Array, Array]:
     g_eff = lumped(g, r_source=r_source, r_neuron=r_neuron)
     bit = jnp.asarray(r_neuron, g.dtype) * (v @ g_eff)
     r = jnp.asarray(r_source, g.dtype)
     word = (v + r * (g @ bit)) / (1 + r * jnp.sum(g, 1))
-    return g_eff, (jnp.broadcast_to(word[:, None], g.shape), jnp.broadcast_to(bit[None], g.shape))
+    return g_eff, jnp.broadcast_to(word[:, None], g.shape), jnp.broadcast_to(bit[None], g.shape)
 
 
-def _residual(
-    g: Array,
-    v: Array,
-    g_eff: Array,
-    volts: tuple[Array, Array],
-    r_word: Resistance,
-    r_bit: Resistance,
-    r_source: Resistance,
-    r_neuron: Resistance,
-) -> Array:
-    word, bit = volts
-    nodes = kirchhoff_residual(
-        g, v, word, bit, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron
-    )
+def _residual(g: Array, v: Array, g_eff: Array, word: Array, bit: Array, resistances: tuple[Resistance, ...]) -> Array:
+    r_word, r_bit, r_source, r_neuron = resistances
+    nodes = kirchhoff_residual(g, v, word, bit, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
     through = jnp.sum(g * (word - bit), 0)
     scale = jnp.sum(jnp.abs(g) * (jnp.abs(word) + jnp.abs(bit)), 0)
     return jnp.maximum(nodes, jnp.max(jnp.abs(through - v @ g_eff) / jnp.where(scale == 0, 1, scale)))

@@ -28,8 +28,14 @@ def _config() -> Any:
 @setting("--samples", "monte_carlo.samples", metavar="N", help="Chips (default 25).")
 @setting("--images", "monte_carlo.images", metavar="N", help="Test images used (default all).")
 @setting(
-    "--array", "array.model", type=click.Choice(["ideal", "gated"]), help="Array model (gated where there is a cell)."
-)
+    "--array", "array.model", type=click.Choice(["ideal", "lumped", "published", "nodal", "gated"]),
+    help="Array model (default gated where there is a cell, else ideal).",
+)  # fmt: skip
+@setting("--r-source", "array.r_source_ohm", metavar="OHM", help="lumped, published, nodal: each source (default 0).")
+@setting("--r-neuron", "array.r_neuron_ohm", metavar="OHM", help="lumped, published, nodal: each neuron (default 0).")
+@setting("--r-wire", "array.r_wire_ohm", metavar="OHM", help="nodal: every wire segment (default 0).")
+@setting("--r-wire-word", "array.r_wire_word_ohm", metavar="OHM", help="nodal: word-line segments alone.")
+@setting("--r-wire-bit", "array.r_wire_bit_ohm", metavar="OHM", help="nodal: bit-line segments alone.")
 @mapping_settings
 @setting("--data-dir", "data_dir", metavar="DIR", help="Where imported data sets are.")
 @common
@@ -54,6 +60,7 @@ def show(summary: dict[str, Any]) -> None:
         ("devices clamped at 0", f"{summary['clamped_fraction']:.2%}"),
         ("devices beyond the cell's table", f"{summary['off_table_fraction']:.2%}"),
         ("seconds per chip", f"{summary['seconds_per_sample']:.3f}"),
+        ("seconds to fold a chip", f"{summary['fold_seconds']:.3f}"),
     ]
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))

@@ -30,10 +30,37 @@ class CellReference(Section):
     vg: Text | None = None
 
 
-class ArraySection(Section):
-    """The array model."""
+RESISTANCES = {
+    "ideal": (),
+    "lumped": ("r_source_ohm", "r_neuron_ohm"),
+    "published": ("r_source_ohm", "r_neuron_ohm"),
+    "nodal": ("r_source_ohm", "r_neuron_ohm", "r_wire_ohm", "r_wire_word_ohm", "r_wire_bit_ohm"),
+    "gated": (),
+}
+"""The resistances that each array model knows."""
 
-    model: Literal["ideal", "gated"] | None = None
+
+class ArraySection(Section):
+    """The array model and its resistances."""
+
+    model: Literal["ideal", "lumped", "published", "nodal", "gated"] | None = None
+    r_source_ohm: NonNegativeQuantity | None = None
+    r_neuron_ohm: NonNegativeQuantity | None = None
+    r_wire_ohm: NonNegativeQuantity | None = None
+    """Of each word-line and each bit-line segment; or apart:"""
+    r_wire_word_ohm: NonNegativeQuantity | None = None
+    r_wire_bit_ohm: NonNegativeQuantity | None = None
+
+    def check(self, model: str) -> None:
+        """A resistance that `model` does not know is an error."""
+        given = [name for names in RESISTANCES.values() for name in names if getattr(self, name) is not None]
+        unused = sorted(set(given) - set(RESISTANCES[model]))
+        knowing = [name for name, known in RESISTANCES.items() if set(unused) <= set(known)]
+        require(not unused, f"--array {model} does not use {', '.join(unused)}; {' or '.join(knowing)} does")
+        apart = self.r_wire_word_ohm is not None or self.r_wire_bit_ohm is not None
+        require(
+            self.r_wire_ohm is None or not apart, "--r-wire sets both wires; give it or --r-wire-word and --r-wire-bit"
+        )
 
 
 class VariationSection(Section):

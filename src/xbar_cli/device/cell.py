@@ -8,7 +8,7 @@ from scipy.interpolate import CubicSpline
 
 from xbar_cli.errors import ModelError
 
-from .transistor import Separable
+from .transistor import BitLineSeparable, Separable
 
 Vector = NDArray[np.float64]
 _DENSE = 20_001
@@ -21,7 +21,7 @@ class Cell:
     Attributes:
         vg: gate voltages [V], ascending.
         g: memristor conductances of the table [S], ascending.
-        vin: input voltages of the table [V], ascending; the last is the largest row voltage, V_dd.
+        vin: input voltages that G_eff is averaged over [V], ascending, none near 0; the last is the largest row voltage, V_dd.
         width_m: width of the transistor [m].
         length_m: its length [m].
         g_off: conductance of the high-resistance state [S].
@@ -31,6 +31,7 @@ class Cell:
         g_cut: its upper edge [S]; NaN where there is no range.
         current: surrogate of the current into the bit line [A] at each gate voltage.
         power: surrogate of the power drawn from input and gate [W] at each gate voltage.
+        bit_line: surrogate of the current into a bit line that is not at 0 V [A]; None where the table has no such axis.
     """
 
     vg: Vector
@@ -45,6 +46,7 @@ class Cell:
     g_cut: Vector
     current: tuple[Separable, ...]
     power: tuple[Separable, ...]
+    bit_line: tuple[BitLineSeparable, ...] | None = None
 
     @property
     def v_max(self) -> float:

@@ -1,6 +1,8 @@
-"""Fitting the separable surrogate of a 1T-1R cell to its SPICE table, and measuring its error off the table's grid."""
+"""Fitting the separable surrogate of a 1T-1R cell to its table, and measuring its error off the table's grid."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +14,33 @@ from scipy.interpolate import CubicSpline
 from .transistor import Separable
 
 Vector = NDArray[np.float64]
-DEGREES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
+Matrix = NDArray[np.floating[Any]]
+DEGREES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28)
 """Degrees of the voltage polynomials that are tried."""
+NEGLIGIBLE = 1e-3
+"""Points nearer to the voltage of no current than this share of `v_floor` are left out of the fit."""
+
+
+@dataclass(frozen=True)
+class Knots:
+    """The conductances of a surrogate's cubics [S]: evenly spaced, or with `log_g` of evenly spaced logarithm."""
+
+    g: Vector
+    log_g: bool = False
+
+    def position(self, g: Vector) -> Vector:
+        """Positions of conductances, counted in knots; below the first of logarithmic knots 0."""
+        if self.log_g:
+            return np.log(np.maximum(g, self.g[0]) / self.g[0]) / np.log(self.g[1] / self.g[0])
+        return (g - self.g[0]) / (self.g[1] - self.g[0])
+
+    def spline(self, g: Vector, values: Matrix) -> CubicSpline:
+        """The cubic spline of `values` at the conductances `g`, with segments between the knots."""
+        spline = CubicSpline(self.position(g), values)
+        count = np.arange(self.g.size, dtype=np.float64)
+        if g.size == count.size and np.allclose(spline.x, count, rtol=0, atol=1e-6):
+            return CubicSpline(count, values)
+        return CubicSpline(count, spline(count))
 
 
 @dataclass(frozen=True)
@@ -22,74 +49,124 @@ class Samples:
 
     Attributes:
         g: memristor conductances [S], ascending.
-        v: input voltages above 0 [V], ascending.
+        v: input voltages [V], ascending, the last above 0.
         value: [g v].
         value_at_zero: [g].
+        v_floor: below this |v| an error counts relative to the value at it [V]; 0: every error is relative to its value.
+        knots: of the surrogate's cubics; None where `g` are evenly spaced and serve themselves.
     """
 
     g: Vector
     v: Vector
-    value: NDArray[np.float64]
+    value: Matrix
     value_at_zero: Vector
+    v_floor: float = 0.0
+    knots: Knots | None = None
+
+    def floor(self) -> Matrix:
+        """What errors are relative to at least, [g 1]: the mean signal at the smallest |v| not below v_floor."""
+        size = np.where(np.abs(self.v) >= self.v_floor * (1 - 1e-9), np.abs(self.v), np.inf)
+        nearest = np.isclose(size, size.min(), rtol=1e-6, atol=0) & np.isfinite(size)
+        return np.abs(self.value - self.value_at_zero[:, None])[:, nearest].mean(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
 class Fit:
     """A surrogate in float64 NumPy: splines over conductance, Chebyshev polynomials over voltage."""
 
+    knots: Knots
     base: CubicSpline
     factors: CubicSpline
-    polynomials: NDArray[np.float64]
+    polynomials: Matrix
+    v_min: float
     v_max: float
 
-    def on_grid(self, g: Vector, v: Vector) -> NDArray[np.float64]:
-        """Its values [g v] at g × v."""
-        voltage = v * chebyshev.chebval(2 * v / self.v_max - 1, self.polynomials.T)
-        return self.base(g)[:, None] + (g[:, None] * self.factors(g)) @ voltage
+    @property
+    def rank(self) -> int:
+        """Number of products K."""
+        return self.polynomials.shape[0]
 
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """The fields of a `Separable`, as NumPy arrays."""
-        spacing = self.base.x[1] - self.base.x[0]
-        powers = spacing ** np.array([3.0, 2.0, 1.0, 0.0])
+    def on_grid(self, g: Vector, v: Vector) -> Matrix:
+        """Its values [g v] at g × v."""
+        voltage = v * chebyshev.chebval(_unit(v, self.v_min, self.v_max), self.polynomials.T)
+        at = self.knots.position(g)
+        return self.base(at)[:, None] + (g[:, None] * self.factors(at)) @ voltage
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The fields of a `Separable` but `log_g`, as NumPy arrays."""
         return {
-            "g_knots": self.base.x,
-            "base": self.base.c * powers[:, None],
-            "factors": self.factors.c * powers[:, None, None],
+            "g_knots": self.knots.g,
+            "base": self.base.c,
+            "factors": self.factors.c,
             "polynomials": self.polynomials,
+            "v_min": np.asarray(self.v_min),
             "v_max": np.asarray(self.v_max),
         }
 
     def to_jax(self) -> Separable:
         """The same surrogate as a pytree of float64 JAX arrays."""
         with jax.enable_x64(True):
-            return Separable(**{name: jnp.asarray(array) for name, array in self.arrays().items()})
+            arrays = {name: jnp.asarray(array) for name, array in self.arrays().items()}
+            return Separable(**arrays, log_g=self.knots.log_g)
+
+
+def _unit(v: Vector, low: float, high: float) -> Vector:
+    """[low, high] to [−1, 1]."""
+    return (2 * v - high - low) / (high - low)
+
+
+def split(ratio: Matrix, design: Matrix, weight: Vector, *, rank: int) -> tuple[Matrix, Matrix]:
+    """`ratio ≈ factors @ polynomials @ design.T`, of rank at most `rank`.
+
+    The rows are projected on the design's columns by weighted least squares and split by singular values; each row of
+    `polynomials` has 1 as its largest coefficient.
+
+    Args:
+        ratio: [g points].
+        design: [points n], the polynomials' basis at the points.
+        weight: [points].
+        rank: number K of products.
+
+    Returns:
+        factors [g K] and polynomials [K n].
+
+    References:
+        Eckart and Young (1936): the truncated singular value decomposition is the best approximation of a given rank.
+    """
+    orthonormal, triangle = np.linalg.qr(design * weight[:, None])
+    left, singular, right = np.linalg.svd((ratio * weight) @ orthonormal, full_matrices=False)
+    rank = min(rank, singular.size)
+    polynomials = np.linalg.solve(triangle, right[:rank].T).T
+    scale = np.abs(polynomials).max(axis=1)
+    return left[:, :rank] * (singular[:rank] * scale), polynomials / scale[:, None]
 
 
 def fit_separable(table: Samples, *, rank: int, degree: int) -> Fit:
     """The surrogate of rank at most `rank` with voltage polynomials of degree `degree`.
 
-    The ratio `(value − value_at_zero) / (g v)`, of order one, is projected on Chebyshev polynomials of v by least squares
-    and split by singular values, so that the error is a relative one at every point.
+    The ratio `(value − value_at_zero) / (g v)`, of order one, is fitted, so that the error is a relative one at every
+    point (below `v_floor` one of the value at it).
 
     Args:
-        table: the SPICE table; its conductances evenly spaced.
+        table: the table; its conductances evenly spaced unless it names its knots.
         rank: number K of products.
         degree: degree of the polynomials, below the number of voltages.
-
-    References:
-        Eckart and Young (1936): the truncated singular value decomposition is the best approximation of a given rank.
     """
-    ratio = (table.value - table.value_at_zero[:, None]) / (table.g[:, None] * table.v)
-    v_max = float(table.v[-1])
-    orthonormal, triangle = np.linalg.qr(chebyshev.chebvander(2 * table.v / v_max - 1, degree))
-    left, singular, right = np.linalg.svd(ratio @ orthonormal, full_matrices=False)
-    rank = min(rank, singular.size)
-    polynomials = np.linalg.solve(triangle, right[:rank].T).T
-    scale = np.abs(polynomials).max(axis=1)
+    weight = np.ones(table.v.size) if table.v_floor == 0 else np.minimum(np.abs(table.v) / table.v_floor, 1.0)
+    used = (weight > NEGLIGIBLE) & (table.v != 0)
+    v = table.v[used]
+    ratio = (table.value[:, used] - table.value_at_zero[:, None]) / (table.g[:, None] * v)
+    v_min, v_max = min(0.0, float(table.v[0])), float(table.v[-1])
+    factors, polynomials = split(
+        ratio, chebyshev.chebvander(_unit(v, v_min, v_max), degree), weight[used], rank=rank
+    )  # fmt: skip
+    knots = table.knots or Knots(table.g)
     return Fit(
-        base=CubicSpline(table.g, table.value_at_zero),
-        factors=CubicSpline(table.g, left[:, :rank] * (singular[:rank] * scale)),
-        polynomials=polynomials / scale[:, None],
+        knots=knots,
+        base=knots.spline(table.g, table.value_at_zero),
+        factors=knots.spline(table.g, factors),
+        polynomials=polynomials,
+        v_min=v_min,
         v_max=v_max,
     )
 
@@ -103,36 +180,105 @@ class Certificate:
     full_scale_error: float
 
 
-def certify(fit: Fit, fresh: Samples) -> Certificate:
-    """The error of `fit` at freshly simulated points."""
-    difference = np.abs(fit.on_grid(fresh.g, fresh.v) - fresh.value)
-    relative = difference / np.abs(fresh.value)
+def measured(found: Matrix, value: Matrix, floor: Matrix) -> Certificate:
+    """The errors of `found` against `value`, relative to each value or, where that is larger, to `floor`."""
+    difference = np.abs(found - value)
+    relative = difference / np.maximum(np.abs(value), floor)
     return Certificate(
         max_error=float(relative.max()),
         rms_error=float(np.sqrt(np.mean(relative**2))),
-        full_scale_error=float(difference.max() / np.abs(fresh.value).max()),
+        full_scale_error=float(difference.max() / np.abs(value).max()),
     )
 
 
-def choose_surrogate(table: Samples, fresh: Samples, *, error: float, max_rank: int) -> tuple[Fit, Certificate]:
-    """The surrogate of the smallest rank, then degree, whose certificate on `fresh` keeps to `error`.
+def certify(fit: Fit, fresh: Samples) -> Certificate:
+    """The error of `fit` at freshly simulated points."""
+    return measured(fit.on_grid(fresh.g, fresh.v), fresh.value, fresh.floor())
+
+
+def cross_validate(table: Samples, *, rank: int, degree: int, folds: int = 5) -> Certificate:
+    """The error at points that were left out of the fit, for tables that nobody can simulate anew.
+
+    Every inner conductance and every inner voltage is left out once, `folds` groups of each, and predicted from the rest.
+    """
+    worst: list[Certificate] = []
+    knots = table.knots or Knots(table.g)
+    floor = table.floor()
+    for fold in range(folds):
+        for name, axis in (("g", 0), ("v", 1)):
+            points = np.arange(table.value.shape[axis])
+            out = (points % folds == fold) & (points > 0) & (points < points.size - 1)
+            if not out.any():
+                continue
+            rest = _taken(table, name, ~out, knots)
+            fit = fit_separable(rest, rank=rank, degree=min(degree, rest.v.size - 2))
+            left = _taken(table, name, out, knots)
+            worst.append(measured(fit.on_grid(left.g, left.v), left.value, floor[out] if axis == 0 else floor))
+    return Certificate(
+        max_error=max(c.max_error for c in worst),
+        rms_error=float(np.sqrt(np.mean([c.rms_error**2 for c in worst]))),
+        full_scale_error=max(c.full_scale_error for c in worst),
+    )
+
+
+def _taken(table: Samples, name: str, keep: NDArray[np.bool_], knots: Knots) -> Samples:
+    """A table of some of the conductances, or of some of the voltages."""
+    if name == "g":
+        return replace(
+            table, g=table.g[keep], value=table.value[keep], value_at_zero=table.value_at_zero[keep], knots=knots
+        )
+    return replace(table, v=table.v[keep], value=table.value[:, keep], knots=knots)
+
+
+def stable_degrees(points: int) -> list[int]:
+    """The degrees that least squares on `points` evenly spaced voltages bears.
+
+    References:
+        Björck, Dahlquist (1974), Numerical Methods, 4.4.4: well conditioned up to a degree of about 2 √points; the
+        certificate measures what a little more than that gives.
+    """
+    return [degree for degree in DEGREES if degree < points - 1 and degree <= 2.9 * points**0.5] or [1]
+
+
+F = TypeVar("F")
+
+
+def smallest(
+    make: Callable[[int, int], tuple[F, Certificate]], *, degrees: Sequence[int], error: float, max_rank: int
+) -> tuple[F, Certificate]:
+    """The fit `make(rank, degree)` of the smallest rank, then degree, whose certificate keeps to `error`.
+
+    Returns:
+        The fit and its certificate; where no rank up to `max_rank` reaches `error`, the best: the caller judges.
+    """
+    best: tuple[F, Certificate] | None = None
+    for rank in range(1, max_rank + 1):
+        found = make(rank, degrees[-1])
+        if best is None or found[1].max_error < best[1].max_error:
+            best = found
+        if found[1].max_error <= error:
+            smaller = (make(rank, degree) for degree in degrees[:-1])
+            return next((tried for tried in smaller if tried[1].max_error <= error), found)
+    assert best is not None
+    return best
+
+
+def choose_surrogate(table: Samples, fresh: Samples | None, *, error: float, max_rank: int) -> tuple[Fit, Certificate]:
+    """The surrogate of the smallest rank, then degree, whose certificate keeps to `error`.
+
+    Args:
+        table: what is fitted.
+        fresh: points off its grid that the certificate is measured on; None: cross-validation.
+        error: largest relative error.
+        max_rank: largest rank tried.
 
     Returns:
         The surrogate and its certificate; where no rank up to `max_rank` reaches `error`, the best: the caller judges.
     """
-    degrees = [degree for degree in DEGREES if degree < table.v.size - 1]
-    best: tuple[Fit, Certificate] | None = None
-    for rank in range(1, max_rank + 1):
-        fit = fit_separable(table, rank=rank, degree=degrees[-1])
-        certificate = certify(fit, fresh)
-        if best is None or certificate.max_error < best[1].max_error:
-            best = (fit, certificate)
-        if certificate.max_error > error:
-            continue
-        for degree in degrees:
-            smaller = fit_separable(table, rank=rank, degree=degree)
-            measured = certify(smaller, fresh)
-            if measured.max_error <= error:
-                return smaller, measured
-    assert best is not None
-    return best
+
+    def make(rank: int, degree: int) -> tuple[Fit, Certificate]:
+        fit = fit_separable(table, rank=rank, degree=degree)
+        return fit, cross_validate(table, rank=rank, degree=degree) if fresh is None else certify(fit, fresh)
+
+    usable = table.v.size if fresh is not None else int(0.8 * table.v.size)
+    return smallest(make, degrees=stable_degrees(usable), error=error, max_rank=max_rank)

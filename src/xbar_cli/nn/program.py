@@ -1,6 +1,6 @@
 """Programmed conductances to layers that compute: what a chip puts in the place of each kernel."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import jax
@@ -48,9 +48,15 @@ def mean_cell(surrogate: Separable, vin: Float[Array, " points"]) -> MeanCell:
 
 
 def linear_layer(
-    g: Float[Array, "rows devices"], *, scheme: str, slope: Array, kernel: tuple[int, ...], cell: MeanCell | None
+    g: Float[Array, "rows devices"],
+    *,
+    scheme: str,
+    slope: Array,
+    kernel: tuple[int, ...],
+    cell: MeanCell | None,
+    fold: Callable[[Array], Array] | None = None,
 ) -> LinearLayer:
-    """A layer on ideal linear arrays.
+    """A layer on linear arrays.
 
     Args:
         g: memristor conductances [S].
@@ -59,8 +65,10 @@ def linear_layer(
         kernel: shape of the kernel.
         cell: the 1T-1R cell at the layer's gate voltage, each device then being its mean effective conductance; None for
             resistive arrays.
+        fold: the layer's array model, conductances to effective conductances [S]; None for ideal arrays.
     """
     effective = g if cell is None else cell(g)
+    effective = effective if fold is None else fold(effective)
     return LinearLayer(kernel=(combine(scheme, effective) / slope).reshape(kernel))
 
 

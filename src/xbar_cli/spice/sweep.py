@@ -31,6 +31,7 @@ class CellTable:
         input_current_ampere: drawn from the input driver, `[vbl vg g vin]` [A]; gate and body take the rest.
         leakage_ampere: into the bit line at an input of exactly 0 V, `[vbl vg g]` [A].
         input_leakage_ampere: from the input driver at 0 V, `[vbl vg g]` [A].
+        rest_ampere: into the bit line at an input of exactly the bit line's voltage, `[vbl vg g]` [A].
         seconds: time of the analyses, added over the workers, start-up left out [s].
         points: solutions computed, those at 0 V included; every cell counts.
         simulator: version of the simulator.
@@ -44,9 +45,25 @@ class CellTable:
     input_current_ampere: np.ndarray
     leakage_ampere: np.ndarray
     input_leakage_ampere: np.ndarray
+    rest_ampere: np.ndarray
     seconds: float
     points: int
     simulator: str
+
+    @property
+    def grounded(self) -> int:
+        """Position of the bit-line voltage 0 V."""
+        return int(np.flatnonzero(self.bit_line_volt == 0.0)[0])
+
+    @property
+    def plain_current(self) -> np.ndarray:
+        """The current into a bit line at 0 V, `[vg g vin]` [A]."""
+        return self.current_ampere[self.grounded]
+
+    @property
+    def plain_leakage(self) -> np.ndarray:
+        """The current into a bit line at 0 V, at an input of 0 V, `[vg g]` [A]."""
+        return self.leakage_ampere[self.grounded]
 
 
 def sweep_cell(
@@ -109,10 +126,14 @@ def sweep_cell(
     with Pool(len(work), backend=backend) as pool:
         found = pool.run(work, timeout_s=timeout_s, on_outcome=on_progress)
         simulator = pool.version()
-    n_bl = lines.size
+    n_bl, n_rest = lines.size, lines.size + int(np.count_nonzero(lines))
     zero = _currents(np.stack([outcome.values for outcome in found[0][:n_bl]]), g, lines, topology)
+    rest = zero[0].copy()
+    if n_rest > n_bl:
+        raised = np.stack([outcome.values for outcome in found[0][n_bl:n_rest]])
+        rest[lines != 0] = _currents(raised, g, lines[lines != 0], topology)[0]
     swept = [
-        np.stack([outcome.values for outcome in _mains(outcomes, k, n_bl)]).reshape(n_bl, -1, len(vectors), vin.count)
+        np.stack([outcome.values for outcome in _mains(outcomes, k, n_rest)]).reshape(n_bl, -1, len(vectors), vin.count)
         for k, outcomes in enumerate(found)
     ]
     current, drawn = _currents(np.concatenate(swept, axis=1), g, lines, topology)
@@ -125,15 +146,16 @@ def sweep_cell(
         input_current_ampere=drawn,
         leakage_ampere=np.ascontiguousarray(zero[0].transpose(0, 2, 1)),
         input_leakage_ampere=np.ascontiguousarray(zero[1].transpose(0, 2, 1)),
+        rest_ampere=np.ascontiguousarray(rest.transpose(0, 2, 1)),
         seconds=sum(outcome.seconds for outcomes in found for outcome in outcomes),
-        points=g.size * n_bl * vg.count * (vin.count + 1),
+        points=g.size * vg.count * (n_bl * vin.count + n_rest),
         simulator=simulator,
     )
 
 
-def _mains(outcomes: list[Outcome], share: int, n_bl: int) -> list[Outcome]:
-    """A share's sweeps over V_in, without the sweeps at 0 V that the first share does before them."""
-    return outcomes[n_bl:] if share == 0 else outcomes
+def _mains(outcomes: list[Outcome], share: int, n_rest: int) -> list[Outcome]:
+    """A share's sweeps over V_in, without the sweeps over V_g that the first share does before them."""
+    return outcomes[n_rest:] if share == 0 else outcomes
 
 
 def _check(
@@ -196,8 +218,12 @@ def _circuit(
 
 
 def _leakage(vg: Grid, lines: np.ndarray, vectors: tuple[str, ...]) -> tuple[Analysis, ...]:
-    """One sweep over all V_g for each V_bl, the input at 0 V."""
-    return tuple(Analysis((("vg", vg),), vectors, (f"alter vbl dc = {number(volt)}",)) for volt in lines)
+    """Sweeps over all V_g: the input at 0 V for each V_bl, then at V_bl for each V_bl that is not 0."""
+    pairs = [*((0.0, volt) for volt in lines), *((volt, volt) for volt in lines[lines != 0])]
+    return tuple(
+        Analysis((("vg", vg),), vectors, (f"alter vbl dc = {number(line)}", f"alter vin dc = {number(volt)}"))
+        for volt, line in pairs
+    )
 
 
 def _sweeps(

@@ -24,7 +24,7 @@ from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.workflows import build
 from xbar_cli.workflows.map import ORIGIN
-from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork, load_mapped, surrogates
+from xbar_cli.workflows.mapped import MappedNetwork, drive_of, load_mapped, surrogates
 from xbar_cli.workflows.models import Trained, open_trained
 from xbar_cli.workflows.reporter import SILENT, Reporter
 
@@ -127,13 +127,6 @@ def activity(
         total = {name: total.get(name, 0) + value for name, value in part.items()}
     reporter.progress("activity", images, images)
     return {name: value / (images * shapes[name].positions) for name, value in total.items()}
-
-
-def drive_of(layer: LayerMapping) -> Drive:
-    """How the layer's activations become row voltages."""
-    return Drive(
-        full_scale=jnp.asarray(layer.full_scale, jnp.float32), signed=jnp.asarray(float(layer.signed), jnp.float32)
-    )
 
 
 def row_sums(inputs: tuple[Array, Any], shape: LayerShape, power: Separable, drive: Drive) -> Array:

@@ -13,12 +13,21 @@ import xarray as xr
 from flax import nnx
 from jax import Array
 
-from xbar_cli.array.gated import Drive
-from xbar_cli.config.hardware import CalibrationSection, CellReference, EvaluateConfig, MappingSection, VariationSection
+from xbar_cli.array.lumped import lumped, published
+from xbar_cli.array.nodal import nodal
+from xbar_cli.array.tiling import Fold, fold_tiles
+from xbar_cli.config.hardware import (
+    ArraySection,
+    CalibrationSection,
+    CellReference,
+    EvaluateConfig,
+    MappingSection,
+    VariationSection,
+)
 from xbar_cli.config.load import write_toml
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.device.variation import normal_additive, normal_proportional, resolve_negative
-from xbar_cli.errors import ConfigError
+from xbar_cli.errors import ConfigError, ModelError
 from xbar_cli.nn.layers import digital
 from xbar_cli.nn.program import MeanCell, gated_layer, linear_layer, mean_cell, on_arrays
 from xbar_cli.numerics import stream
@@ -27,7 +36,7 @@ from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.train.losses import correct
 from xbar_cli.workflows.map import ORIGIN
-from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, map_network, surrogates
+from xbar_cli.workflows.mapped import MappedNetwork, drive_of, load_mapped, map_network, surrogates
 from xbar_cli.workflows.models import Trained, open_trained
 from xbar_cli.workflows.reporter import SILENT, Reporter
 from xbar_cli.workflows.statistics import estimate
@@ -37,20 +46,23 @@ Layers = dict[str, Any]
 
 @dataclass(frozen=True)
 class Chip:
-    """One sample of the hardware.
+    """One sample of the devices.
 
     Attributes:
-        layers: programmed layers by name.
+        conductances: of every layer [S].
         clamped: share of the devices that variation pushed below 0 and that were set to 0.
         off_table: share of the devices above the conductances that the cell's table covers.
     """
 
-    layers: Layers
+    conductances: dict[str, Array]
     clamped: Array
     off_table: Array
 
 
-jax.tree_util.register_dataclass(Chip, ["layers", "clamped", "off_table"], [])
+jax.tree_util.register_dataclass(Chip, ["conductances", "clamped", "off_table"], [])
+
+LARGEST_RESIDUAL = 1e-6
+"""Of Kirchhoff's law in a folded array; float64 leaves about 1e-14."""
 
 
 def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
@@ -95,6 +107,7 @@ def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
         raise ConfigError(
             "--array gated needs a 1T-1R cell: --cell RUN --vg VOLT, or a network trained or mapped with one"
         )
+    config.array.check(model)
     return model
 
 
@@ -108,7 +121,8 @@ def measure(
         for x, y, w in eval_batches(images, labels, batch_size=min(config.monte_carlo.batch_size, len(labels)))
     ]
     graphdef, state = nnx.split(trained.net)
-    fabricate = make_fabricator(network, config.variation, model=model)
+    fabricate = make_fabricator(network, config.variation)
+    fold = make_folder(network, config.array, model=model)
 
     @jax.jit
     def count(state: Any, layers: Layers | None, x: Array, y: Array, weight: Array) -> Array:
@@ -119,19 +133,23 @@ def measure(
     root = stream(jax.random.key(config.seed), "chip")
     # without variation every chip is the same: one is enough
     n = config.monte_carlo.samples if config.variation.amount > 0 else 1
-    warm = fabricate(root)
-    jax.block_until_ready(count(state, warm.layers, *parts[0]))
+    warm = fold(fabricate(root).conductances)
+    jax.block_until_ready(count(state, warm[0], *parts[0]))
     accuracies: list[float] = []
-    clamped: list[float] = []
-    off_table: list[float] = []
-    began = time.perf_counter()
+    chips: list[tuple[float, float]] = []
+    seconds = folding = 0.0
     for i in range(n):
         reporter.progress("chips", i, n)
-        chip = fabricate(jax.random.fold_in(root, i))
-        accuracies.append(sum(float(count(state, chip.layers, *part)) for part in parts) / len(labels))
-        clamped.append(float(chip.clamped))
-        off_table.append(float(chip.off_table))
-    seconds = time.perf_counter() - began
+        began = time.perf_counter()
+        chip = jax.block_until_ready(fabricate(jax.random.fold_in(root, i)))
+        made = time.perf_counter()
+        layers, residual = jax.block_until_ready(fold(chip.conductances))
+        folded = time.perf_counter()
+        judge(residual, chip=i)
+        accuracies.append(sum(float(count(state, layers, *part)) for part in parts) / len(labels))
+        folding += folded - made
+        seconds += time.perf_counter() - folded + made - began
+        chips.append((float(chip.clamped), float(chip.off_table)))
     reporter.progress("chips", n, n)
     samples = accuracies * (config.monte_carlo.samples // n)
     found = estimate(samples)
@@ -148,10 +166,11 @@ def measure(
         "accuracy_std": found.std,
         "accuracy_ci95": list(found.ci95) if found.ci95 else None,
         "accuracy_samples": samples,
-        "clamped_fraction": float(np.mean(clamped)),
-        "off_table_fraction": float(np.mean(off_table)),
+        "clamped_fraction": float(np.mean([clamped for clamped, _ in chips])),
+        "off_table_fraction": float(np.mean([off_table for _, off_table in chips])),
         "vg_volt": [layer.vg for layer in network.layers.values()],
         "seconds_per_sample": seconds / n,
+        "fold_seconds": folding / n,
     }
 
 
@@ -165,27 +184,75 @@ def test_part(trained: Trained, images: int | None) -> tuple[np.ndarray, np.ndar
     return data.test_images[:images], data.test_labels[:images]
 
 
-def make_fabricator(network: MappedNetwork, variation: VariationSection, *, model: str) -> Callable[[Array], Chip]:
-    """The jitted function from a chip's key to the chip: variation on every device, then each layer folded."""
-    conductances = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}
-    cells = surrogates(network, "current") if network.cell is not None else {}
-    means = mean_cells(network, cells)
+def judge(residuals: dict[str, Array], *, chip: int) -> None:
+    """Raise ModelError where a layer's fold did not solve Kirchhoff's law, or met a NaN."""
+    for name, residual in residuals.items():
+        if not float(residual) <= LARGEST_RESIDUAL:
+            raise ModelError(f"layer {name} of chip {chip}: the array was not solved (residual {float(residual):.1e})")
+
+
+def make_fabricator(network: MappedNetwork, variation: VariationSection) -> Callable[[Array], Chip]:
+    """The jitted function from a chip's key to its devices."""
+    nominal = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}
     top = float(network.cell.g[-1]) if network.cell is not None else np.inf
 
     @jax.jit
-    def fabricate(key: Array, conductances: dict[str, Array]) -> Chip:
-        layers: Layers = {}
+    def fabricate(key: Array, nominal: dict[str, Array]) -> Chip:
+        varied: dict[str, Array] = {}
         clamped = off_table = jnp.zeros((), jnp.float32)
-        devices = sum(g.size for g in conductances.values())
-        for name, g in conductances.items():
-            varied = vary(stream(key, name), g, variation, span=network.g_on - network.g_off)
-            varied, share, _ = resolve_negative(varied, policy="clamp")
+        devices = sum(g.size for g in nominal.values())
+        for name, g in nominal.items():
+            drawn = vary(stream(key, name), g, variation, span=network.g_on - network.g_off)
+            varied[name], share, _ = resolve_negative(drawn, policy="clamp")
             clamped = clamped + share * (g.size / devices)
-            off_table = off_table + jnp.sum((varied > top).astype(jnp.float32)) / devices
-            layers[name] = fold(network, name, varied, model=model, surrogate=cells.get(name), mean=means.get(name))
-        return Chip(layers=layers, clamped=clamped, off_table=off_table)
+            off_table = off_table + jnp.sum((varied[name] > top).astype(jnp.float32)) / devices
+        return Chip(conductances=varied, clamped=clamped, off_table=off_table)
 
-    return lambda key: fabricate(key, conductances)
+    return lambda key: fabricate(key, nominal)
+
+
+def make_folder(network: MappedNetwork, array: ArraySection, *, model: str) -> Callable[[dict[str, Array]], Any]:
+    """The jitted function from a chip's conductances to its layers, ready to compute, and their residuals."""
+    cells = surrogates(network, "current") if network.cell is not None else {}
+    means = mean_cells(network, cells)
+    tile_fold = tile_model(array, model=model)
+
+    @jax.jit
+    def fold(conductances: dict[str, Array]) -> tuple[Layers, dict[str, Array]]:
+        layers: Layers = {}
+        residuals: dict[str, Array] = {}
+        for name, g in conductances.items():
+            layer = network.layers[name]
+            given = {"scheme": network.scheme, "slope": jnp.asarray(layer.slope, jnp.float32), "kernel": layer.kernel}
+            if model == "gated":
+                layers[name] = gated_layer(g, **given, surrogate=cells[name], drive=drive_of(layer))
+                continue
+
+            def folded(g: Array, name: str = name) -> Array:
+                g_eff, residuals[name] = fold_tiles(g, tile_fold, tile=network.tile)
+                return g_eff
+
+            wired = None if model == "ideal" else folded
+            layers[name] = linear_layer(g, **given, cell=means.get(name), fold=wired)
+        return layers, residuals
+
+    return fold
+
+
+def tile_model(array: ArraySection, *, model: str) -> Fold:
+    """How one tile of a linear array folds: its model with its resistances [ohm]."""
+    ends = {"r_source": array.r_source_ohm or 0.0, "r_neuron": array.r_neuron_ohm or 0.0}
+    both = array.r_wire_ohm or 0.0
+    wires = {"r_word": array.r_wire_word_ohm or both, "r_bit": array.r_wire_bit_ohm or both}
+    match model:
+        case "lumped":
+            return lambda g: (lumped(g, **ends), jnp.zeros((), g.dtype))
+        case "published":
+            return lambda g: (published(g, **ends), jnp.zeros((), g.dtype))
+        case "nodal":
+            return lambda g: nodal(g, **ends, **wires)
+        case _:
+            return lambda g: (g, jnp.zeros((), g.dtype))
 
 
 def mean_cells(network: MappedNetwork, cells: dict[str, Any]) -> dict[str, MeanCell]:
@@ -205,18 +272,6 @@ def vary(key: Array, g: Array, variation: VariationSection, *, span: float) -> A
             return normal_additive(key, g, sigma_siemens=variation.amount * span)
         case "proportional":
             return normal_proportional(key, g, sigma_relative=variation.amount)
-
-
-def fold(network: MappedNetwork, name: str, g: Array, *, model: str, surrogate: Any, mean: MeanCell | None) -> Any:
-    """One layer of a chip, ready to compute."""
-    layer = network.layers[name]
-    slope = jnp.asarray(layer.slope, jnp.float32)
-    if model == "ideal":
-        return linear_layer(g, scheme=network.scheme, slope=slope, kernel=layer.kernel, cell=mean)
-    drive = Drive(
-        full_scale=jnp.asarray(layer.full_scale, jnp.float32), signed=jnp.asarray(float(layer.signed), jnp.float32)
-    )
-    return gated_layer(g, scheme=network.scheme, slope=slope, kernel=layer.kernel, surrogate=surrogate, drive=drive)
 
 
 def to_dataset(samples: list[float]) -> xr.Dataset:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xbar_cli.array.gated import Drive
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import parse_tile
@@ -305,3 +306,10 @@ def surrogates(network: MappedNetwork, quantity: str) -> dict[str, Any]:
             for name, layer in network.layers.items()
             if layer.vg is not None
         }
+
+
+def drive_of(layer: LayerMapping) -> Drive:
+    """How the layer's activations become row voltages."""
+    return Drive(
+        full_scale=jnp.asarray(layer.full_scale, jnp.float32), signed=jnp.asarray(float(layer.signed), jnp.float32)
+    )

@@ -1,0 +1,183 @@
+"""Cost of the exact fold against SciPy's sparse LU: ratios in one run, float64, one thread.
+
+    OPENBLAS_NUM_THREADS=1 NPROC=1 python benchmarks/nodal.py [--json] [--sizes 64 128 256] [--repeats 5]
+
+The baseline assembles the nodal matrix, factorises it (`splu`, MMD_AT_PLUS_A, symmetric mode) and solves once with all
+bit lines as right-hand sides: the adjoint way to the full matrix. Compile time is stated apart.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("NPROC", "1")
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sparse
+import scipy.sparse.linalg as sparse_linalg
+
+from xbar_cli.array.nodal import nodal
+from xbar_cli.cli.console import print_json, print_table
+
+WIRES = {"r_word": 1.0, "r_bit": 1.0, "r_source": 100.0, "r_neuron": 50.0}
+TILES, TILE = 32, 64
+
+
+def sparse_fold(g: np.ndarray, *, r_word: float, r_bit: float, r_source: float, r_neuron: float) -> np.ndarray:
+    """The effective conductances of an array by SciPy [S]."""
+    rows, cols = g.shape
+    word = np.arange(rows * cols).reshape(rows, cols)
+    bit = word + rows * cols
+    links = [
+        (word[:, :-1].ravel(), word[:, 1:].ravel(), np.full(rows * (cols - 1), 1 / r_word)),
+        (bit[:-1].ravel(), bit[1:].ravel(), np.full((rows - 1) * cols, 1 / r_bit)),
+        (word.ravel(), bit.ravel(), g.ravel()),
+    ]
+    one, other, value = (np.concatenate(parts) for parts in zip(*links, strict=True))
+    diagonal = np.bincount(one, value, 2 * g.size) + np.bincount(other, value, 2 * g.size)
+    diagonal[word[:, 0]] += 1 / (r_word + r_source)
+    diagonal[bit[-1]] += 1 / (r_bit + r_neuron)
+    nodes = np.arange(2 * g.size)
+    entries = np.concatenate([diagonal, -value, -value])
+    at = (np.concatenate([nodes, one, other]), np.concatenate([nodes, other, one]))
+    matrix = sparse.csc_matrix((entries, at), shape=(2 * g.size, 2 * g.size))
+    factors = sparse_linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    sensed = np.zeros((2 * g.size, cols))
+    sensed[bit[-1], np.arange(cols)] = 1 / (r_bit + r_neuron)
+    return factors.solve(sensed)[word[:, 0]] / (r_word + r_source)
+
+
+def timed(function: Callable[[], Any], repeats: int) -> list[float]:
+    """Wall time of each repetition [s]."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(function())
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def statistics(seconds: list[float]) -> dict[str, float]:
+    """What is reported of repeated timings."""
+    return {
+        "n": len(seconds),
+        "best_seconds": min(seconds),
+        "mean_seconds": float(np.mean(seconds)),
+        "std_seconds": float(np.std(seconds)),
+    }
+
+
+def measure(function: Callable[..., Any], *args: Any, repeats: int) -> tuple[dict[str, float], Any]:
+    """Timings of a compiled function, its compilation apart, and its result."""
+    start = time.perf_counter()
+    compiled = jax.jit(function).lower(*args).compile()
+    compile_seconds = time.perf_counter() - start
+    result = jax.block_until_ready(compiled(*args))
+    return statistics(timed(lambda: compiled(*args), repeats)) | {"compile_seconds": compile_seconds}, result
+
+
+def join_operations(size: int) -> float:
+    """Floating-point operations of the products in the dissection of one tile: `2·(outer² + outer·joined)·joined` a join."""
+    total, h = 0.0, 1
+    while h < size // 2:
+        side, stack = (6 * h, h, (size // h) ** 2 / 2), (8 * h, 2 * h, (size // h) ** 2 / 4)
+        total += sum(2 * count * joined * outer * (outer + joined) for outer, joined, count in (side, stack))
+        h *= 2
+    last = [(3 * h, h, 2), (3 * h, h, 2), (3 * h, h, 1), (5 * h, h, 1), (4 * h, 2 * h, 1)]
+    return total + sum(2 * count * joined * outer * (outer + joined) for outer, joined, count in last)
+
+
+def one_size(size: int, repeats: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Fold, gradient and baseline of one square tile."""
+    g = rng.uniform(1e-6, 1e-4, (size, size))
+    weights = jnp.asarray(rng.normal(size=(size, size)))
+    tile = jnp.asarray(g)
+    baseline = statistics(timed(lambda: sparse_fold(g, **WIRES), repeats))
+    fold, (g_eff, residual) = measure(lambda g: nodal(g, **WIRES), tile, repeats=repeats)
+
+    def loss(g: jax.Array, resistances: dict[str, jax.Array]) -> jax.Array:
+        return jnp.sum(weights * nodal(g, **resistances)[0])
+
+    resistances = {name: jnp.asarray(value) for name, value in WIRES.items()}
+    gradient, _ = measure(jax.grad(loss, (0, 1)), tile, resistances, repeats=repeats)
+    square = jnp.asarray(rng.normal(size=(1024, 1024)))
+    product, _ = measure(jnp.matmul, square, square, repeats=repeats)
+    per_operation = product["best_seconds"] / (2 * 1024**3)
+    return {
+        "size": size,
+        "scipy": baseline,
+        "fold": fold,
+        "gradient": gradient,
+        "ratio": fold["best_seconds"] / baseline["best_seconds"],
+        "gradient_over_fold": gradient["best_seconds"] / fold["best_seconds"],
+        "fold_over_product": fold["best_seconds"] / (per_operation * join_operations(size)),
+        "max_relative_difference": float(np.max(np.abs(g_eff / sparse_fold(g, **WIRES) - 1))),
+        "residual": float(residual),
+    }
+
+
+def many_tiles(repeats: int, rng: np.random.Generator) -> dict[str, Any]:
+    """A stack of tiles by `lax.map` against a loop over SciPy."""
+    g = rng.uniform(1e-6, 1e-4, (TILES, TILE, TILE))
+    baseline = statistics(timed(lambda: [sparse_fold(one, **WIRES) for one in g], repeats))
+    fold, _ = measure(lambda g: jax.lax.map(lambda one: nodal(one, **WIRES)[0], g), jnp.asarray(g), repeats=repeats)
+    ratio = fold["best_seconds"] / baseline["best_seconds"]
+    return {"tiles": TILES, "size": TILE, "scipy": baseline, "fold": fold, "ratio": ratio}
+
+
+def show(summary: dict[str, Any]) -> None:
+    """The same numbers as a table."""
+    columns = ("tile", "what", "n", "best [s]", "mean [s]", "std [s]", "ratio", "compile [s]")
+
+    def row(tile: str, what: str, case: dict[str, Any], ratio: str | None) -> tuple[object, ...]:
+        times = (f"{case[key]:.4g}" for key in ("best_seconds", "mean_seconds", "std_seconds"))
+        compiled = f"{case['compile_seconds']:.1f}" if "compile_seconds" in case else None
+        return (tile, what, case["n"], *times, ratio, compiled)
+
+    rows = []
+    for case in summary["sizes"]:
+        tile = f"{case['size']}×{case['size']}"
+        rows.append(row(tile, "SciPy", case["scipy"], None))
+        rows.append(row(tile, "fold", case["fold"], f"{case['ratio']:.4f} of SciPy"))
+        rows.append(row(tile, "gradient", case["gradient"], f"{case['gradient_over_fold']:.2f} of fold"))
+    batch = summary["batch"]
+    tile = f"{batch['tiles']} of {batch['size']}×{batch['size']}"
+    rows.append(row(tile, "SciPy", batch["scipy"], None))
+    rows.append(row(tile, "fold", batch["fold"], f"{batch['ratio']:.4f} of SciPy"))
+    print_table("Exact fold, float64, one thread", columns, rows)
+    for case in summary["sizes"]:
+        print(
+            f"{case['size']}×{case['size']}: {case['fold_over_product']:.1f} times a plain matrix product with as many "
+            f"operations; largest relative difference from SciPy {case['max_relative_difference']:.1e}"
+        )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 256], help="sides of the square tiles")
+    parser.add_argument("--repeats", type=int, default=5, help="timed repetitions, of which the best counts")
+    options = parser.parse_args()
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        summary = {
+            "repeats": options.repeats,
+            "jax": jax.__version__,
+            "threads": os.environ["NPROC"],
+            "sizes": [one_size(size, options.repeats, rng) for size in options.sizes],
+            "batch": many_tiles(options.repeats, rng),
+        }
+    if options.json:
+        print_json(summary)
+    else:
+        show(summary)
+
+
+if __name__ == "__main__":
+    main()

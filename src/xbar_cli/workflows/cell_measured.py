@@ -1,0 +1,122 @@
+"""Tables of measured currents: a CSV file with the columns G [S], V [V], I [A] and perhaps V_g [V]."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+
+from xbar_cli.errors import ConfigError
+from xbar_cli.spice.sweep import CellTable
+
+COLUMNS = ("g", "v", "i")
+LEAST = 8
+"""Fewest conductances, and fewest voltages that are not 0."""
+Key = tuple[float, float, float]
+
+
+def read_cell_table(
+    path: Path, *, gates: tuple[float, float, int], g_off: float, g_on: float, vin_min: float
+) -> tuple[CellTable, bool]:
+    """The measured table in `path`, and whether it has rows at V = 0 (the leakage; else that is 0 A).
+
+    Every conductance must stand there with every voltage at every gate voltage, in any order; `#` starts a comment.
+
+    Args:
+        path: the CSV file.
+        gates: start, stop and count of the gate voltage, used where there is no column V_g: one voltage.
+        g_off: smallest conductance that the table must reach [S].
+        g_on: largest conductance that the table must reach [S].
+        vin_min: least |V| at which I / V is read [V]; LEAST voltages must be there.
+
+    Raises:
+        ConfigError: not readable, or not such a table; the message names file and line.
+    """
+    rows = _rows(path, gates)
+    vg, g, v = (np.array(sorted({key[axis] for key in rows})) for axis in range(3))
+    for gate in vg:
+        for conductance in g:
+            for volt in v:
+                if (gate, conductance, volt) not in rows:
+                    raise ConfigError(
+                        f"{path}: no row for G = {conductance:g} S, V = {volt:g} V at V_g = {gate:g} V; every G needs every V"
+                    )
+    usable = int(np.sum(np.abs(v) >= vin_min * (1 - 1e-9)))
+    if g.size < LEAST or usable < LEAST or not v[-1] > 0:
+        raise ConfigError(
+            f"{path}: {g.size} conductances and {usable} voltages of at least {vin_min:g} V; {LEAST} of each are needed, "
+            "some of them above 0 V"
+        )
+    if g[0] > g_off * (1 + 1e-6) or g[-1] < g_on * (1 - 1e-6):
+        raise ConfigError(
+            f"{path}: G spans {g[0]:.4g} to {g[-1]:.4g} S, and G_off = {g_off:.4g} S to G_on = {g_on:.4g} S is outside; "
+            "set --r-off and --r-on"
+        )
+    current = np.array([[[rows[gate, c, volt][0] for volt in v] for c in g] for gate in vg])[None]
+    has_zero = bool(np.any(v == 0))
+    leakage = current[..., v == 0][..., 0] if has_zero else np.zeros(current.shape[:-1])
+    current = np.ascontiguousarray(current[..., v != 0])
+    table = CellTable(
+        g_siemens=g, vin_volt=v[v != 0], vg_volt=vg, bit_line_volt=np.zeros(1), current_ampere=current,
+        input_current_ampere=current, leakage_ampere=leakage, input_leakage_ampere=leakage, rest_ampere=leakage,
+        seconds=0.0, points=len(rows), simulator="",
+    )  # fmt: skip
+    return table, has_zero
+
+
+def _rows(path: Path, gates: tuple[float, float, int]) -> dict[Key, tuple[float, int]]:
+    """Current and line of each (V_g, G, V)."""
+    rows: dict[Key, tuple[float, int]] = {}
+    names: list[str] = []
+    for line, cells in _lines(path):
+        if not names:
+            names = _header(path, line, cells, gates)
+            continue
+        if len(cells) != len(names):
+            raise ConfigError(f"{path}, line {line}: {len(cells)} values, {len(names)} columns")
+        values = dict(
+            zip(names, (_number(path, line, name, cell) for name, cell in zip(names, cells, strict=True)), strict=True)
+        )
+        if values["g"] <= 0:
+            raise ConfigError(f"{path}, line {line}: G = {values['g']:g} S must be above 0")
+        key = (values.get("v_g", gates[0]), values["g"], values["v"])
+        if key in rows:
+            raise ConfigError(f"{path}, line {line}: the same G, V and V_g as in line {rows[key][1]}")
+        rows[key] = (values["i"], line)
+    if not rows:
+        raise ConfigError(f"{path}: no rows; a header G,V,I[,V_g] and one line a measurement are wanted")
+    return rows
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    try:
+        text = path.expanduser().read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    lines: list[tuple[int, list[str]]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        content = line.partition("#")[0].strip()
+        if content:
+            lines.append((number, [cell.strip() for cell in next(csv.reader([content]))]))
+    return lines
+
+
+def _header(path: Path, line: int, cells: list[str], gates: tuple[float, float, int]) -> list[str]:
+    names = [cell.lower().replace("vg", "v_g") for cell in cells]
+    if sorted(names) not in (sorted(COLUMNS), sorted((*COLUMNS, "v_g"))):
+        raise ConfigError(f"{path}, line {line}: the columns are {','.join(cells)}; wanted are G,V,I or G,V,I,V_g")
+    if "v_g" not in names and gates[2] != 1:
+        raise ConfigError(
+            f"{path}, line {line}: there is no column V_g; name the one gate voltage with --vg-range VOLT"
+        )
+    return names
+
+
+def _number(path: Path, line: int, name: str, cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ConfigError(f"{path}, line {line}: {name.upper()} = {cell!r} is not a finite number")
+    return value

@@ -1,0 +1,122 @@
+"""Source and neuron resistance without wires: the exact fold, and the published approximation of it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from xbar_cli.array.lumped import lumped, lumped_dual, published, published_dual
+from xbar_cli.array.nodal import nodal
+
+RS, RN = 300.0, 80.0
+
+
+def conductances(shape, seed=0, absent=0.2):
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(shape) < absent, 0, rng.uniform(3e-6, 5e-4, shape))
+
+
+def test_dual_solves_kirchhoffs_law():
+    g_pos, g_neg = conductances((6, 4)), conductances((6, 4), seed=1)
+    v = np.linspace(-0.2, 0.5, 6)
+    rows, cols = g_pos.shape
+    n = 2 * rows + cols
+    y, driven = np.zeros((n, n)), np.zeros(n)
+    for array, (g, sign) in enumerate(((g_pos, 1), (g_neg, -1))):
+        for i in range(rows):
+            a = array * rows + i
+            y[a, a] += 1 / RS
+            driven[a] = sign * v[i] / RS
+            for j in range(cols):
+                b = 2 * rows + j
+                y[[a, b], [a, b]] += g[i, j]
+                y[[a, b], [b, a]] -= g[i, j]
+    y[range(2 * rows, n), range(2 * rows, n)] += 1 / RN
+    currents = np.linalg.solve(y, driven)[2 * rows :] / RN
+    with jax.enable_x64(True):
+        g_eff = lumped_dual(jnp.asarray(g_pos), jnp.asarray(g_neg), r_source=RS, r_neuron=RN)
+        alone = lumped(jnp.asarray(g_pos), r_source=RS, r_neuron=RN)
+        empty = lumped_dual(jnp.asarray(g_pos), jnp.zeros_like(g_pos), r_source=RS, r_neuron=RN)
+    np.testing.assert_allclose(v @ np.asarray(g_eff), currents, rtol=1e-11)
+    np.testing.assert_allclose(alone, empty, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("r_source", "r_neuron"), [(RS, 0.0), (0.0, RN), (0.0, 0.0)])
+def test_published_is_exact_when_either_resistance_is_zero(r_source, r_neuron):
+    with jax.enable_x64(True):
+        pair = jnp.asarray(conductances((40, 30))), jnp.asarray(conductances((40, 30), seed=1))
+        exact = lumped_dual(*pair, r_source=r_source, r_neuron=r_neuron)
+        np.testing.assert_allclose(published_dual(*pair, r_source=r_source, r_neuron=r_neuron), exact, rtol=1e-12)
+        exact = lumped(pair[0], r_source=r_source, r_neuron=r_neuron)
+        np.testing.assert_allclose(published(pair[0], r_source=r_source, r_neuron=r_neuron), exact, rtol=1e-12)
+        if r_source == r_neuron:
+            np.testing.assert_array_equal(exact, pair[0])
+
+
+def test_published_is_near_over_the_papers_ratios():
+    """784×500 dual arrays with 15 levels, Table of tat: R_on, R_s 200…800 ohm, R_neu 0…200 ohm."""
+    rng = np.random.default_rng(0)
+    w = np.clip(rng.normal(0, 0.25, (784, 500)), -1, 1)
+    levels = np.round(15 * np.abs(w)) / 15
+    v = np.where(rng.random((100, 784)) < 0.2, rng.random((100, 784)), 0).astype(np.float32)
+    worst, least = 0.0, 1.0
+    for r_on in (20e3, 100e3):
+        pair = [jnp.asarray(np.where(sign * w > 0, levels / r_on, 0), jnp.float32) for sign in (1, -1)]
+        for r_source, r_neuron in ((200.0, 50.0), (800.0, 200.0)):
+            exact = v @ np.asarray(lumped_dual(*pair, r_source=r_source, r_neuron=r_neuron))
+            near = v @ np.asarray(published_dual(*pair, r_source=r_source, r_neuron=r_neuron))
+            nrmsd = np.sqrt(np.mean((near - exact) ** 2)) / np.ptp(exact)
+            worst, least = max(worst, nrmsd), min(least, nrmsd)
+    assert worst < 0.005
+    assert least > 1e-7
+
+
+@pytest.mark.parametrize("model", [lumped, published, lumped_dual, published_dual])
+def test_gradients(model):
+    with jax.enable_x64(True):
+        arrays = [jnp.asarray(conductances((5, 4), seed)) for seed in range(2 if "dual" in model.__name__ else 1)]
+
+        def scaled(*point):
+            r_source, r_neuron, *arrays = map(jnp.asarray, point)
+            return 1e3 * model(*(1e-3 * g for g in arrays), r_source=1e2 * r_source, r_neuron=1e2 * r_neuron)
+
+        point = (jnp.asarray(3.0), jnp.asarray(0.8), *(1e3 * g for g in arrays))
+        check_grads(scaled, point, order=1, modes=["rev"], rtol=1e-6, atol=1e-8)
+        at_zero = (jnp.asarray(0.0), jnp.asarray(0.0), *(1e3 * g for g in arrays))
+        assert all(jnp.all(jnp.isfinite(x)) for x in jax.grad(lambda *a: scaled(*a).sum(), (0, 1, 2))(*at_zero))
+
+
+def test_float32_jit_and_vmap():
+    tiles = jnp.asarray(np.stack([conductances((24, 16), seed) for seed in range(3)]), jnp.float32)
+
+    def fold(g):
+        return lumped(g, r_source=RS, r_neuron=RN)
+
+    loop = jnp.stack([fold(g) for g in tiles])
+    assert loop.dtype == jnp.float32
+    with jax.enable_x64(True):
+        exact = jnp.stack([fold(g.astype(jnp.float64)) for g in tiles])
+    np.testing.assert_allclose(loop, exact, rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(jax.vmap(fold))(tiles), loop, rtol=1e-6)
+    np.testing.assert_allclose(jax.lax.map(fold, tiles), loop, rtol=1e-6)
+
+
+def test_a_word_or_bit_line_of_its_own_is_a_series_circuit():
+    g = jnp.asarray([[2e-4]], jnp.float32)
+    np.testing.assert_allclose(lumped(g, r_source=RS, r_neuron=RN), 1 / (1 / 2e-4 + RS + RN), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda g: lumped(g, r_source=-1.0, r_neuron=0.0), "r_source must be finite and not below 0 ohm, got -1.0"),
+        (lambda g: published(g, r_source=0.0, r_neuron=float("inf")), "r_neuron must be finite .* got inf"),
+        (lambda g: lumped_dual(g, g[:2], r_source=1.0, r_neuron=0.0), r"g_pos and g_neg .* \(3, 4\) and \(2, 4\)"),
+        (lambda g: nodal(g, r_word=1, r_bit=float("nan"), r_source=0, r_neuron=0), "r_bit must be finite .* got nan"),
+        (lambda g: nodal(g[:, :0], r_word=1, r_bit=1, r_source=0, r_neuron=0), r"at least one device, got .*\(3, 0\)"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(jnp.ones((3, 4)))
