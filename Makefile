@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # XLA calls OpenBLAS, whose threads fight with its own.
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup demo test check bench lock clean help
+.PHONY: setup demo test slow check bench lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,8 +27,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## characterise, train with NEAT, map, evaluate, cost: the whole pipeline on the bundled data
 	@$(BIN)/xbar demo
 
-test: setup ## run all tests
-	@$(BIN)/python -m pytest -n 2
+test: setup ## run the tests
+	@$(BIN)/python -m pytest -n 2 -m "not slow"
+
+slow: setup ## run the tests that take longest: large arrays against scipy, gradients through them
+	@$(BIN)/python -m pytest -n 2 -m slow
 
 check: setup ## lint, types, import contracts, spelling, generated docs
 	@$(BIN)/ruff check .

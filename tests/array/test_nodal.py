@@ -77,6 +77,7 @@ def test_all_resistances_towards_zero():
 
 
 @pytest.mark.parametrize("known", [set(), {"r_word"}, {"r_bit"}, {"r_word", "r_bit"}])
+@pytest.mark.slow
 def test_gradients_in_conductances_and_every_resistance(known):
     names = [name for name in WIRES if name not in known]
     v = np.linspace(-0.2, 0.5, 5)
@@ -92,6 +93,7 @@ def test_gradients_in_conductances_and_every_resistance(known):
         check_grads(scaled, point, order=1, modes=["rev"], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_float32_callers():
     """In a float32 process: the value to 1e-6, one gradient whichever way `grad` and `jit` are nested, maps are loops."""
     tiles = jnp.asarray(np.stack([conductances((2, 2), seed) for seed in range(3)]), jnp.float32)

@@ -170,7 +170,6 @@ def test_energy_is_the_power_of_every_cell_on_every_input(mapped):
     np.testing.assert_allclose(separable, direct, rtol=1e-4)
 
 
-@pytest.mark.slow
 def test_training_killed_three_times_ends_with_the_same_bits(cell, tmp_path):
     """Killed before the first checkpoint, in the first phase and while retraining, and resumed each time."""
     script = Path(sys.executable).with_name("xbar")
