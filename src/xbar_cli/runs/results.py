@@ -1,5 +1,6 @@
 """Results as files: results.nc (xarray through h5netcdf) and model.safetensors. No time, path or version in them."""
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ FORMAT = 1
 def variable(dims: tuple[str, ...], values: Any, *, unit: str, long_name: str) -> xr.Variable:
     """A variable or coordinate with its unit (`1` for a pure number)."""
     return xr.Variable(dims, np.asarray(values), {"units": unit, "long_name": long_name})
+
+
+def warm_up() -> None:
+    """Import what xarray imports only with its first variable and its first file: dask and distributed."""
+    variable((), 0.0, unit="1", long_name="none")
+    importlib.import_module("distributed")
 
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:

@@ -1,5 +1,7 @@
 """`xbar characterize`: SPICE sweep of a 1T-1R cell, its linear range, its certified surrogate, figures."""
 
+import importlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +19,8 @@ from xbar_cli.errors import ModelError
 from xbar_cli.mapping.window import cell_window
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
-from xbar_cli.runs.results import RESULTS, variable, write_dataset
+from xbar_cli.runs.results import RESULTS, variable, warm_up, write_dataset
 from xbar_cli.spice.sweep import CellTable
-from xbar_cli.workflows.cell_figures import draw
 from xbar_cli.workflows.cell_mismatch import Mismatch, mismatch
 from xbar_cli.workflows.cell_range import effective_conductance, leakage_ranges, ranges, supply_ranges
 from xbar_cli.workflows.cell_tables import Tables, cell_tables
@@ -47,20 +48,33 @@ class Surrogates:
     bit_line: Fitted | None
 
 
+DRAWING = "xbar_cli.workflows.cell_figures"
+"""Imported late: matplotlib is not needed before the simulation has ended."""
+
+
 def run(config: CharacterizeConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Characterise the cell of `config` into `run`; returns the summary."""
     write_toml(run.path / CONFIG, config)
+    preparation = threading.Thread(target=prepare, daemon=True)
+    preparation.start()
     tables = cell_tables(config, reporter=reporter)
+    preparation.join()
     dataset = characterised(config, tables, reporter=reporter)
     found = mismatch(config)
     if found is not None:
         dataset = dataset.merge(mismatch_results(found))
     write_dataset(run.path / RESULTS, dataset)
-    draw(config, run, dataset)
+    importlib.import_module(DRAWING).draw(config, run, dataset)
     environment.write(
         run.path / "env.json", environment.describe(seed=config.seed, simulator=tables.table.simulator or None)
     )
     return summary(config, tables, dataset, run)
+
+
+def prepare() -> None:
+    """Import, while the simulator's process works, what is needed only after it: two seconds of the whole command."""
+    warm_up()
+    importlib.import_module(DRAWING)
 
 
 def characterised(config: CharacterizeConfig, tables: Tables, *, reporter: Reporter = SILENT) -> xr.Dataset:
