@@ -12,28 +12,61 @@ from xbar_cli.array.inverse import inverse
 from xbar_cli.types import Array
 
 
-def _join(a: Array, b: Array, n: int) -> tuple[Array, Array]:
+def _join(a: Array, b: Array, n: int, order: tuple[slice, ...]) -> tuple[Array, Array]:
     """Make the last `n` ports of `a` and the first `n` of `b` one and eliminate them: `S = P − Cᵀ X`, `X = K⁻¹ C`.
 
+    Args:
+        a: admittance matrices [S].
+        b: admittance matrices [S].
+        n: how many ports they share.
+        order: the outer ports, those of `a` and then those of `b`, in the parts and the order in which they come back;
+            no part is of both.
+
     Returns:
-        The admittance matrix of the other ports of `a` and then of `b` [S] (its diagonal is not to be used), and X: the
-        joined nodes stand at the voltages `−X v` when the other ports stand at `v`.
+        The admittance matrices of the outer ports [S] (their diagonal is not to be used), and X: the joined nodes stand
+        at the voltages `−X v` when the outer ports stand at `v`.
     """
-    return _join_push(a, b, n)[0]
+    return _join_push(a, b, n, order)[0]
 
 
-def _join_push(a: Array, b: Array, n: int) -> tuple[tuple[Array, Array], tuple[Array, Array, int]]:
+def _join_push(
+    a: Array, b: Array, n: int, order: tuple[slice, ...]
+) -> tuple[tuple[Array, Array], tuple[Array, Array, int]]:
     split = a.shape[-1] - n
+
+    def outer(y: Array, part: slice) -> slice:
+        return part if y is a else slice(part.start - split + n, part.stop - split + n)
+
+    owned = [(a if part.start < split else b, part) for part in order]
     seam = a[..., split:, split:] + b[..., :n, :n]
-    across = jnp.concatenate([a[..., split:, :split], b[..., :n, n:]], -1)
-    back = jnp.concatenate([a[..., :split, split:], b[..., n:, :n]], -2)
+    across = jnp.concatenate([_to_seam(y, y is a, n)[..., outer(y, part)] for y, part in owned], -1)
+    back = jnp.concatenate([_from_seam(y, y is a, n)[..., outer(y, part), :] for y, part in owned], -2)
     seam, across, back = jax.lax.optimization_barrier((seam, across, back))
     inverted = inverse(_balanced(seam, across))
     x = inverted @ across
-    return (_side_by_side(a[..., :split, :split], b[..., n:, n:]) - back @ x, x), (x, inverted, a.shape[-1])
+
+    def block(y: Array, row: slice, other: Array, column: slice) -> Array:
+        if y is other:
+            return y[..., outer(y, row), outer(y, column)]
+        return jnp.zeros((*y.shape[:-2], row.stop - row.start, column.stop - column.start), y.dtype)
+
+    p = jnp.concatenate([jnp.concatenate([block(*one, *other) for other in owned], -1) for one in owned], -2)
+    return (p - back @ x, x), (x, inverted, a.shape[-1])
 
 
-def _join_pull(n: int, saved: tuple[Array, Array, int], cotangents: tuple[Array, Array]) -> tuple[Array, Array]:
+def _to_seam(y: Array, first: bool, n: int) -> Array:
+    """The rows of the joined ports."""
+    return y[..., -n:, :] if first else y[..., :n, :]
+
+
+def _from_seam(y: Array, first: bool, n: int) -> Array:
+    """The columns of the joined ports."""
+    return y[..., -n:] if first else y[..., :n]
+
+
+def _join_pull(
+    n: int, order: tuple[slice, ...], saved: tuple[Array, Array, int], cotangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
     """With E = [1; −X] from the outer to all ports, the cotangent of both boxes' matrices is `E S̄ Eᵀ` (S̄ symmetric)."""
     (x, inverted, a_ports), (s_bar, x_bar) = saved, cotangents
     s_bar = 0.5 * (s_bar + jnp.swapaxes(s_bar, -1, -2))
@@ -41,6 +74,7 @@ def _join_pull(n: int, saved: tuple[Array, Array, int], cotangents: tuple[Array,
     across = from_x - x @ s_bar
     seam = -(across + from_x) @ jnp.swapaxes(x, -1, -2)
     seam = 0.5 * (seam + jnp.swapaxes(seam, -1, -2))
+    s_bar, across = _sort(s_bar, unsorted(order)), _take(across, unsorted(order), -1)
     back = jnp.swapaxes(across, -1, -2)
     s_bar, across, back, seam = jax.lax.optimization_barrier((s_bar, across, back, seam))
     split = a_ports - n
@@ -54,15 +88,8 @@ def _join_pull(n: int, saved: tuple[Array, Array, int], cotangents: tuple[Array,
     )
 
 
-join = jax.custom_vjp(_join, nondiff_argnums=(2,))
+join = jax.custom_vjp(_join, nondiff_argnums=(2, 3))
 join.defvjp(_join_push, _join_pull)
-
-
-def _side_by_side(a: Array, b: Array) -> Array:
-    """The block-diagonal matrix of two."""
-    grid = [(0, 0)] * (a.ndim - 2)
-    n_a, n_b = a.shape[-1], b.shape[-1]
-    return jnp.pad(a, [*grid, (0, n_b), (0, n_b)]) + jnp.pad(b, [*grid, (n_a, 0), (n_a, 0)])
 
 
 def _balanced(seam: Array, across: Array) -> Array:
@@ -75,10 +102,14 @@ def _balanced(seam: Array, across: Array) -> Array:
     return jnp.where(diagonal, -(outward + jnp.sum(beside, -1, keepdims=True)), beside)
 
 
+def _take(y: Array, parts: tuple[slice, ...], axis: int) -> Array:
+    """The given parts along the last axis or the last but one, one after the other."""
+    return jnp.concatenate([y[..., part] if axis == -1 else y[..., part, :] for part in parts], axis)
+
+
 def _sort(y: Array, parts: tuple[slice, ...]) -> Array:
     """The given parts of the rows and of the columns, one after the other; together they are all of them."""
-    y = jnp.concatenate([y[..., part, :] for part in parts], -2)
-    return jnp.concatenate([y[..., part] for part in parts], -1)
+    return _take(_take(y, parts, -2), parts, -1)
 
 
 def unsorted(parts: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -47,54 +47,69 @@ class Box(NamedTuple):
         return sum(n for which, n in self.layout if which == side)
 
 
+def _order(layout: tuple[tuple[int, int], ...], axis: int) -> tuple[slice, ...]:
+    """The parts of a layout in the order for a merge along `axis`."""
+    ends = np.cumsum([n for _, n in layout]).tolist()
+    chosen = [k for side in FACING[axis] for k, (which, n) in enumerate(layout) if which == side and n > 0]
+    return tuple(slice(ends[k] - layout[k][1], ends[k]) for k in chosen)
+
+
+def _ordered(layout: tuple[tuple[int, int], ...], axis: int) -> tuple[tuple[int, int], ...]:
+    """The layout that results."""
+    return tuple((side, sum(n for which, n in layout if which == side)) for side in FACING[axis])
+
+
 def _facing(box: Box, axis: int) -> tuple[Box, Expand]:
     """The same box with its ports in the order for a merge along `axis`."""
-    ends = np.cumsum([n for _, n in box.layout]).tolist()
-    order = [k for side in FACING[axis] for k, (which, n) in enumerate(box.layout) if which == side and n > 0]
-    parts = tuple(slice(ends[k] - box.layout[k][1], ends[k]) for k in order)
-    layout = tuple((side, box.count(side)) for side in FACING[axis])
-    if [part.start for part in parts] == sorted(part.start for part in parts):
-        return Box(box.y, layout), lambda v: v
-
-    def undo(v: Array) -> Array:
-        return jnp.concatenate([v[..., part] for part in unsorted(parts)], -1)
-
-    return Box(sort_ports(box.y, parts), layout), undo
+    parts = _order(box.layout, axis)
+    facing = Box(box.y, _ordered(box.layout, axis))
+    if list(parts) == sorted(parts, key=lambda part: part.start):
+        return facing, lambda v: v
+    return facing._replace(y=sort_ports(box.y, parts)), lambda v: _taken(v, unsorted(parts))
 
 
-def _together(a: Box, b: Box) -> tuple[Box, Expand]:
-    """Two boxes, sorted for the axis along which they touch; the voltages of the second follow those of the first."""
+def _taken(v: Array, parts: tuple[slice, ...]) -> Array:
+    return jnp.concatenate([v[..., part] for part in parts], -1)
+
+
+def _together(a: Box, b: Box, toward: int) -> tuple[Box, Expand]:
+    """Two boxes, sorted for the axis along which they touch, become one, sorted for the axis `toward`.
+
+    The voltages of the second follow those of the first.
+    """
     n = a.layout[-1][1]
     split = a.y.shape[-1] - n
-    y, x = join(a.y, b.y, n)
+    layout = a.layout[:-1] + b.layout[1:]
+    order = _order(layout, toward)
+    y, x = join(a.y, b.y, n, order)
 
     def expand(v: Array) -> Array:
         seam = -jnp.einsum("...jo,...o->...j", x, v)
+        v = _taken(v, unsorted(order))
         return jnp.concatenate([v[..., :split], seam, seam, v[..., split:]], -1)
 
-    return Box(y, a.layout[:-1] + b.layout[1:]), expand
+    return Box(y, _ordered(layout, toward)), expand
 
 
-def _open(box: Box, side: int) -> tuple[Box, Expand]:
+def _open(box: Box, side: int, toward: int) -> tuple[Box, Expand]:
     """Nothing is connected on `side` (right or top): its ports carry no current and vanish."""
-    axis = 1 if side == RIGHT else 0
-    box, undo = _facing(box, axis)
+    box, undo = _facing(box, 1 if side == RIGHT else 0)
     n = box.count(side)
     nothing = jnp.zeros((*box.y.shape[:-2], n, n), box.y.dtype)
     if side == RIGHT:
-        merged, expand = _together(box, Box(nothing, ((LEFT, n),)))
+        merged, expand = _together(box, Box(nothing, ((LEFT, n),)), toward)
         return merged, lambda v: undo(expand(v)[..., :-n])
-    merged, expand = _together(Box(nothing, ((BOTTOM, n),)), box)
+    merged, expand = _together(Box(nothing, ((BOTTOM, n),)), box, toward)
     return merged, lambda v: undo(expand(v)[..., n:])
 
 
-def _chained(boxes: list[Box], axis: int) -> tuple[Box, Callable[[Array], list[Array]]]:
+def _chained(boxes: list[Box], axis: int, toward: int) -> tuple[Box, Callable[[Array], list[Array]]]:
     """Merge boxes that touch along an axis, from the first to the last, into one."""
     merged, steps = boxes[0], []
-    for other in boxes[1:]:
+    for left, other in reversed(list(enumerate(reversed(boxes[1:])))):
         first, undo_first = _facing(merged, axis)
         second, undo_second = _facing(other, axis)
-        merged, expand = _together(first, second)
+        merged, expand = _together(first, second, axis if left else toward)
         steps.append((expand, first.y.shape[-1], undo_first, undo_second))
 
     def undo(v: Array) -> list[Array]:
@@ -108,10 +123,10 @@ def _chained(boxes: list[Box], axis: int) -> tuple[Box, Callable[[Array], list[A
     return merged, undo
 
 
-def _merge(box: Box, axis: int, n: int) -> tuple[Box, Expand]:
+def _merge(box: Box, axis: int, n: int, toward: int) -> tuple[Box, Expand]:
     """Merge groups of `n` neighbours along an axis of the grid."""
     box, undo_facing = _facing(box, axis)
-    merged, undo = _chained([Box(y, box.layout) for y in deal(box.y, axis, n)], axis)
+    merged, undo = _chained([Box(y, box.layout) for y in deal(box.y, axis, n)], axis, toward)
     return merged, lambda v: undo_facing(interleave(tuple(undo(v)), axis))
 
 
@@ -175,8 +190,9 @@ def dissect(y: Float[Array, "rows cols 4 4"]) -> tuple[Float[Array, "rows cols"]
     """
     rows, cols = y.shape[:2]
     box, undos = Box(y, tuple((side, 1) for side in (LEFT, RIGHT, TOP, BOTTOM))), []
-    for axis, n in plan(rows, cols):
-        box, undo = _merge(box, axis, n)
+    steps = plan(rows, cols)
+    for (axis, n), (toward, _) in zip(steps, [*steps[1:], (1, 1)], strict=False):
+        box, undo = _merge(box, axis, n, toward)
         undos.append(undo)
     box, undo = _finish(box)
     undos.append(undo)
@@ -200,7 +216,7 @@ def _finish(box: Box) -> tuple[Box, Expand]:
         merged, undo = _finish_band(boxes, top=i == 0)
         bands.append(merged)
         undos.append(undo)
-    merged, undo_bands = _chained(bands, 0)
+    merged, undo_bands = _chained(bands, 0, 1)
     merged, undo_facing = _facing(merged, 1)
 
     def undo_all(v: Array) -> Array:
@@ -216,11 +232,11 @@ def _finish_band(boxes: list[Box], *, top: bool) -> tuple[Box, Expand]:
     for n, box in enumerate(boxes):
         steps = []
         for side in ([RIGHT] if n == len(boxes) - 1 else []) + ([TOP] if top else []):
-            box, undo = _open(box, side)
+            box, undo = _open(box, side, 0 if top and side == RIGHT else 1)
             steps.append(undo)
         opened.append(box)
         undos.append(steps)
-    merged, undo_chain = _chained(opened, 1)
+    merged, undo_chain = _chained(opened, 1, 0)
 
     def undo_all(v: Array) -> Array:
         parts = undo_chain(v)

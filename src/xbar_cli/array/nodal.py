@@ -43,8 +43,8 @@ def nodal(
     (`jax.vmap` works, with all of them in memory at once).
 
     Args:
-        g: device conductances [S]; 0 is an absent device. Below 0 (as variation can make them) is accepted as long as
-            the array stays passive: not bounded by a check, but the residual tells.
+        g: device conductances [S]; 0 is an absent device. Below 0 (as variation can make them) is solved like any other
+            value; no pivot is exchanged, so where negative ones dominate the residual says whether it went well.
         r_word: resistance of a word-line segment [ohm].
         r_bit: resistance of a bit-line segment [ohm].
         r_source: resistance of each source [ohm].
@@ -59,7 +59,8 @@ def nodal(
         ValueError: `g` is not a matrix or too large for the memory, or a known resistance is negative or not finite.
 
     Accuracy:
-        Element by element within 4e-12 of SciPy's sparse LU up to 256×256.
+        Element by element within 1e-13 of a sparse LU in node voltages and wire currents up to 64×64 (conductance ratios
+        to 1e6, wires of 1e-9…10 ohm); within 2e-12 of one in node voltages alone at 256×256, where that one rounds more.
     """
     _check(g, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
 
