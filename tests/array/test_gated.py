@@ -5,8 +5,9 @@ import pytest
 
 from tests import analytic
 from xbar_cli.array.gated import Drive, currents
+from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.layers import convolution, dense
-from xbar_cli.nn.program import gated_layer, linear_layer, mean_cell
+from xbar_cli.nn.program import Scale, gated_layer, linear_layer, mean_cell
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def surrogate():
 
 def programmed(surrogate, kernel, *, signed, g):
     drive = Drive(full_scale=jnp.asarray(2.0), signed=jnp.asarray(float(signed)))
-    make = lambda g, s: gated_layer(g, scheme="de", slope=jnp.asarray(1e-5), kernel=kernel, surrogate=s, drive=drive)  # noqa: E731
+    make = lambda g, s: gated_layer(g, scale=Scale(Readout("de"), kernel, jnp.asarray(1e-5)), surrogate=s, drive=drive)  # noqa: E731
     return jax.jit(make)(g, surrogate)
 
 
@@ -71,7 +72,7 @@ def test_inputs_beyond_full_scale_saturate(surrogate):
 def test_a_strong_transistor_gives_the_ideal_array():
     weak, strong = (analytic.fitted(vg).to_jax().astype(jnp.float32) for vg in (0.9, 30.0))
     g, x = random_g((20, 12)), jax.random.uniform(jax.random.key(5), (8, 20), maxval=2.0)
-    ideal = linear_layer(g, scheme="de", slope=jnp.asarray(1e-5), kernel=(20, 6), cell=None)
+    ideal = linear_layer(g, scale=Scale(Readout("de"), (20, 6), jnp.asarray(1e-5)), cell=None)
     ideal = compute(ideal, x)
 
     def error(s):

@@ -41,10 +41,13 @@ class Drive:
     full_scale: Float[Array, ""]
     signed: Float[Array, ""]
 
+    def share(self, x: Array) -> Array:
+        """Row voltage over v_max, with the sign of the phase it counts in: in [−1, 1], or in [0, 1] where not signed."""
+        return jnp.clip(x / self.full_scale, -self.signed, 1)
+
     def fraction(self, x: Array) -> Array:
         """|v| / v_max of each activation; negative ones count only where the drive is signed."""
-        size = jnp.where(self.signed > 0, jnp.abs(x), x)
-        return jnp.clip(size / self.full_scale, 0, 1)
+        return jnp.abs(self.share(x))
 
 
 @jax.tree_util.register_dataclass
@@ -60,16 +63,22 @@ class GatedLayer:
         leakage: decoded sum of the currents at v = 0 of each output; two phases cancel it.
         surrogate: the cell, of which the voltage factors are used here.
         drive: activations to row voltages.
+        digital: weights that the digital side adds, applied to the activations that the rows see; None where there are none.
     """
 
     kernel: Float[Array, "rank *window in out"]
     leakage: Float[Array, " out"]
     surrogate: Separable
     drive: Drive
+    digital: Float[Array, "*window in out"] | None = None
 
     def __call__(self, x: Array, contract: Contract) -> Array:
         """The layer's outputs, decoded at the nominal scale, before any bias."""
-        terms = self.surrogate.in_v(self.surrogate.v_max * self.drive.fraction(x))
-        terms = jnp.where(x < 0, -1.0, 1.0)[..., None].astype(terms.dtype) * terms
-        y = functools.reduce(jnp.add, [contract(terms[..., k], kernel) for k, kernel in enumerate(self.kernel)])
-        return y + along_last(self.leakage, y)
+        share = self.drive.share(x)
+        v = self.surrogate.v_max * share
+        terms = [v * factor for factor in self.surrogate.per_volt(jnp.abs(v))]
+        y = functools.reduce(jnp.add, map(contract, terms, self.kernel))
+        y = y + along_last(self.leakage, y)
+        if self.digital is None:
+            return y
+        return y + contract(self.drive.full_scale * share, self.digital)

@@ -25,6 +25,19 @@ def _config() -> Any:
     "--variation-model", "variation.model", type=click.Choice(["additive", "proportional"]),
     help="additive: σ = X (G_on − G_off), the default; proportional: σ = X G.",
 )  # fmt: skip
+@setting(
+    "--effect",
+    "variation.effects",
+    multiple=True,
+    metavar="MODEL:KEY=VALUE,…",
+    default=None,
+    help="Another effect on the devices, may be repeated: write_verify, lognormal, states, smooth, chip_corner, "
+    "chip_to_chip, stuck, drift, pcm_drift, read_noise; they act in physical order.",
+)
+@setting(
+    "--negative", "variation.negative", type=click.Choice(["clamp", "reflect", "allow"]),
+    help="What becomes of conductances below 0 (default clamp).",
+)  # fmt: skip
 @setting("--samples", "monte_carlo.samples", metavar="N", help="Chips (default 25).")
 @setting("--images", "monte_carlo.images", metavar="N", help="Test images used (default all).")
 @setting(

@@ -45,7 +45,8 @@ def split_options(command: click.Command, values: dict[str, Any]) -> tuple[dict[
     spelling: dict[str, str] = {}
     for parameter, name in names.items():
         key = _key(parameter)
-        options[key] = values.pop(parameter)
+        value = values.pop(parameter)
+        options[key] = None if value == () else value  # a repeatable option that was not given
         spelling[key] = name
     return options, spelling
 
@@ -62,10 +63,29 @@ def mapping_settings(function: Function) -> Function:
     """The options that say how weights come onto devices, for `map` and for `evaluate` on a train run."""
     for decorate in reversed(
         [
-            setting("--scheme", "mapping.scheme", type=click.Choice(["de"]), help="Mapping scheme (default de)."),
+            setting(
+                "--scheme", "mapping.scheme", type=click.Choice(["de", "bc", "acm", "bitslice"]),
+                help="Double element, bias column, adjacent connection, or slices of fixed-point weights (default de).",
+            ),
+            setting("--bits", "mapping.bits", metavar="B", help="Bits of one device (default any level; bitslice 2)."),
+            setting(
+                "--levels", "mapping.levels", metavar="uniform|ratio|FILE",
+                help="Levels of the devices: equal steps, tat's with absent devices, or one conductance a line.",
+            ),
+            setting(
+                "--weight-limit", "mapping.weight_limit", metavar="max|auto|VALUE",
+                help="Weight at full scale; auto tries shares of the largest (default max).",
+            ),
+            setting("--weight-bits", "mapping.weight_bits", metavar="N", help="bitslice: bits of a weight (default 8)."),
+            setting("--fraction-bits", "mapping.fraction_bits", metavar="N", help="bitslice: of these, behind the point."),
+            setting(
+                "--encoding", "mapping.encoding", type=click.Choice(["offset", "twos_complement", "differential"]),
+                help="bitslice: code of negative weights (default offset).",
+            ),
+            setting("--technology", "mapping.technology", metavar="NAME|FILE", help="Device technology, or a TOML file."),
             setting("--tile", "mapping.tile", metavar="ROWSxCOLS", help="Size of one array (default 128x128)."),
             setting(
-                "--weight-scale", "mapping.weight_scale", type=click.Choice(["network", "layer"]),
+                "--weight-scale", "mapping.weight_scale", type=click.Choice(["network", "layer", "column"]),
                 help="Whose largest weight is the full scale (default network with a cell, else layer).",
             ),
             setting(

@@ -2,25 +2,70 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, require
+from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, parse_quantity, require
+from .effects import Additive, AnyEffect, Effect, Proportional, ReadNoise
 from .ranges import TileSize
 
 VariationModel = Literal["additive", "proportional"]
 
 
-class MappingSection(Section):
-    """Signed weights on pairs of conductances."""
+def _limit(text: str) -> str:
+    """`max`, `auto` or a positive number."""
+    if text not in ("max", "auto") and not float(parse_quantity(text)) > 0:
+        raise ValueError(f"{text!r} is not a weight limit; write max, auto or a number above 0")
+    return text
 
-    scheme: Literal["de"] = "de"
-    weight_scale: Literal["network", "layer"] | None = None
-    """What |W| = full scale means: the network's maximum (default with a cell) or each layer's (default without)."""
+
+class MappingSection(Section):
+    """Signed weights on the columns of arrays."""
+
+    scheme: Literal["de", "bc", "acm", "bitslice"] = "de"
+    weight_scale: Literal["network", "layer", "column"] | None = None
+    """What |W| = full scale means: the largest of the network (default with a cell), of the layer (default without), or
+    of the output column."""
+    weight_limit: Annotated[Text, AfterValidator(_limit)] = "max"
+    """The |W| at full scale: that largest one, a number, or the share of it that costs the least accuracy (tat)."""
+    bits: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Bits of one device: 2^bits conductance levels; any conductance when absent (2 bits for slices)."""
+    levels: str = "uniform"
+    """Levels at equal steps from G_off to G_on (uniform), 0 and equal steps of ratio R_off/R_on (ratio, tat), or a file."""
+    weight_bits: Annotated[int, Field(ge=2, le=16)] = 8
+    """Bit slices: bits of a fixed-point weight, the sign with them."""
+    fraction_bits: Annotated[int, Field(ge=0, le=16)] | None = None
+    """Bit slices: of these, bits behind the point; the most at which no weight of the layer is clipped when absent."""
+    encoding: Literal["offset", "twos_complement", "differential"] = "offset"
     map_target: Literal["effective", "memristor"] = "effective"
     """With a cell: |W| is linear in the cell's effective conductance (neat, II-B) or in the memristor's own."""
+    technology: str | None = None
+    """A device technology by name, or one's own as a TOML file: the resistances between which weights are mapped."""
     r_on_ohm: PositiveQuantity | None = None
     r_off_ohm: PositiveQuantity | None = None
     tile: TileSize = "128x128"
+
+    def rules(self) -> None:
+        """Rules that join several keys."""
+        check_resistances(self)
+        sliced = {"weight_bits": 8, "fraction_bits": None, "encoding": "offset"}
+        given = [key for key, default in sliced.items() if getattr(self, key) != default]
+        require(
+            self.scheme == "bitslice" or not given,
+            f"{', '.join(f'mapping.{key}' for key in given)} belong to --scheme bitslice, not to {self.scheme}",
+        )
+        if self.scheme == "bitslice":
+            require(self.levels == "uniform", "--scheme bitslice has uniform levels; leave out --levels")
+            require(
+                self.weight_scale is None and self.weight_limit == "max",
+                "--scheme bitslice scales weights by --fraction-bits; leave out --weight-scale and --weight-limit",
+            )
+        if self.levels == "ratio":
+            require(
+                self.scheme == "de", f"--levels ratio has absent devices, which needs --scheme de, not {self.scheme}"
+            )
+            require(self.bits is not None, "--levels ratio needs --bits B: 2^B levels, 0 with them")
+        elif self.levels != "uniform":
+            require(self.bits is None, "--levels FILE has its own levels; leave out --bits")
 
 
 class CellReference(Section):
@@ -64,10 +109,26 @@ class ArraySection(Section):
 
 
 class VariationSection(Section):
-    """Variation of every programmed conductance."""
+    """What befalls the programmed conductances of a chip."""
 
     amount: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
+    """Standard deviation of one normal variation, first of the list."""
     model: VariationModel = "additive"
+    effects: tuple[Effect, ...] = ()
+    """The others: programming, device, chip, faults, drift, read. They act in this order."""
+    negative: Literal["clamp", "reflect", "allow"] = "clamp"
+    """What becomes of conductances below 0."""
+
+    def all_effects(self) -> list[AnyEffect]:
+        """Every effect, `amount` with them."""
+        if self.amount == 0:
+            return list(self.effects)
+        kinds = {"additive": Additive, "proportional": Proportional}
+        return [kinds[self.model](model=self.model, sigma=self.amount), *self.effects]
+
+    def read_noises(self) -> list[ReadNoise]:
+        """The effects that are new at every read."""
+        return [effect for effect in self.effects if isinstance(effect, ReadNoise)]
 
 
 class MonteCarloSection(Section):
@@ -97,7 +158,7 @@ class MapConfig(Section):
 
     def check(self) -> None:
         """Rules that join several keys."""
-        check_resistances(self.mapping)
+        self.mapping.rules()
 
 
 class EvaluateConfig(Section):
@@ -115,7 +176,7 @@ class EvaluateConfig(Section):
 
     def check(self) -> None:
         """Rules that join several keys."""
-        check_resistances(self.mapping)
+        self.mapping.rules()
 
 
 class ResparcSection(Section):

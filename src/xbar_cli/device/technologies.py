@@ -11,6 +11,9 @@ from typing import Any
 from xbar_cli.device.statistics import Statistics, statistics
 from xbar_cli.errors import ConfigError
 
+STATISTICS = "statistics.toml"
+"""File of a fit run that holds its table or curve."""
+
 _REQUIRED = ("source", "r_on_ohm", "r_off_ohm")
 _OPTIONAL = (
     "device_r_on_ohm",
@@ -100,6 +103,18 @@ def load_technology(name_or_path: str | Path) -> Technology:
     if text not in shipped:
         raise ConfigError(f"technology {text!r} is unknown: use {', '.join(shipped)}, or a file that ends in .toml")
     return _technology(text, shipped[text], where=f"technologies.toml, [{text}]")
+
+
+def read_statistics(path: Path) -> Statistics:
+    """The table or curve (target, mean, spread) that `xbar fit` wrote: its run directory, or a TOML file.
+
+    Raises:
+        ConfigError: with file and key, for a file that is none.
+    """
+    file = path / STATISTICS if path.is_dir() else path
+    found = _states(_parse(file), where=str(file))
+    assert found is not None
+    return found
 
 
 def _shipped() -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Programmed conductances to layers that compute: what a chip puts in the place of each kernel."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,8 @@ from jaxtyping import Float
 from xbar_cli.array.gated import Drive, GatedLayer
 from xbar_cli.array.ideal import Contract, LinearLayer
 from xbar_cli.device.transistor import Separable
-from xbar_cli.mapping.periphery import combine
+from xbar_cli.mapping.readout import Readout
+from xbar_cli.numerics import along_last
 
 from .layers import Product
 
@@ -47,12 +49,40 @@ def mean_cell(surrogate: Separable, vin: Float[Array, " points"]) -> MeanCell:
     )
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Scale:
+    """How the columns of a layer are decoded: `combine(m)/slope + digital`.
+
+    Attributes:
+        readout: what combines the columns.
+        kernel: shape of the kernel `[*window in out]`.
+        slope: nominal conductance per unit of weight [S], one or one per output.
+        digital: weight that the digital side adds, one number or one per weight [rows out]; None where there is none.
+    """
+
+    readout: Readout = field(metadata={"static": True})
+    kernel: tuple[int, ...] = field(metadata={"static": True})
+    slope: Float[Array, "..."]
+    digital: Float[Array, "..."] | None = None
+
+    def weights(self, m: Float[Array, "*batch rows columns"]) -> Float[Array, "*batch rows out"]:
+        """Decoded weights of conductances [S], without what the digital side adds."""
+        signed = self.readout.combine(m)
+        return signed / (self.slope if self.slope.ndim == 0 else along_last(self.slope, signed))
+
+    def digital_kernel(self) -> Array | None:
+        """The digital side's weight in the shape of the kernel."""
+        if self.digital is None:
+            return None
+        rows = math.prod(self.kernel[:-1])
+        return jnp.broadcast_to(self.digital, (rows, self.kernel[-1])).reshape(self.kernel)
+
+
 def linear_layer(
-    g: Float[Array, "rows devices"],
+    g: Float[Array, "rows columns"],
     *,
-    scheme: str,
-    slope: Array,
-    kernel: tuple[int, ...],
+    scale: Scale,
     cell: MeanCell | None,
     fold: Callable[[Array], Array] | None = None,
 ) -> LinearLayer:
@@ -60,44 +90,44 @@ def linear_layer(
 
     Args:
         g: memristor conductances [S].
-        scheme: mapping scheme of the columns.
-        slope: nominal conductance per unit of weight [S].
-        kernel: shape of the kernel.
+        scale: how its columns are decoded.
         cell: the 1T-1R cell at the layer's gate voltage, each device then being its mean effective conductance; None for
             resistive arrays.
         fold: the layer's array model, conductances to effective conductances [S]; None for ideal arrays.
     """
     effective = g if cell is None else cell(g)
     effective = effective if fold is None else fold(effective)
-    return LinearLayer(kernel=(combine(scheme, effective) / slope).reshape(kernel))
+    kernel, digital = scale.weights(effective).reshape(scale.kernel), scale.digital_kernel()
+    return LinearLayer(kernel=kernel if digital is None else kernel + digital)
 
 
-def gated_layer(
-    g: Float[Array, "rows devices"],
-    *,
-    scheme: str,
-    slope: Array,
-    kernel: tuple[int, ...],
-    surrogate: Separable,
-    drive: Drive,
-) -> GatedLayer:
+def gated_layer(g: Float[Array, "rows columns"], *, scale: Scale, surrogate: Separable, drive: Drive) -> GatedLayer:
     """A layer on 1T-1R arrays with ideal wires, decoded at the nominal scale; arguments as in `linear_layer`."""
-    scale = drive.full_scale / (surrogate.v_max * slope)
-    factors = combine(scheme, jnp.moveaxis(surrogate.in_g(g), -1, 0)) * scale  # [rank rows out]
-    leakage = combine(scheme, surrogate.at_zero(g).sum(axis=0)) * scale
+    per_volt = drive.full_scale / surrogate.v_max
+    factors = scale.weights(jnp.moveaxis(surrogate.in_g(g), -1, 0)) * per_volt  # [rank rows out]
+    leakage = scale.weights(surrogate.at_zero(g)).sum(axis=0) * per_volt
     return GatedLayer(
-        kernel=factors.reshape(surrogate.rank, *kernel),
+        kernel=factors.reshape(surrogate.rank, *scale.kernel),
         leakage=jnp.where(drive.signed > 0, jnp.zeros_like(leakage), leakage),
         surrogate=surrogate,
         drive=drive,
+        digital=scale.digital_kernel(),
     )
 
 
-def on_arrays(layers: Mapping[str, ProgrammedLayer]) -> Product:
-    """The product that computes every layer on its programmed arrays."""
+def on_arrays(
+    layers: Mapping[str, ProgrammedLayer], noise: Callable[[str, Array, Contract], Array] | None = None
+) -> Product:
+    """The product that computes every layer on its programmed arrays.
+
+    Args:
+        layers: by name.
+        noise: read noise of a layer's outputs from its name, inputs and contract; None without.
+    """
 
     def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
         del kernel
-        return layers[name](x, contract)
+        y = layers[name](x, contract)
+        return y if noise is None else y + noise(name, x, contract)
 
     return product

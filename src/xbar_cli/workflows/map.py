@@ -4,17 +4,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import write_toml
-from xbar_cli.mapping.periphery import combine
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
-from xbar_cli.workflows.mapped import MappedNetwork, map_network, to_dataset
+from xbar_cli.workflows.mapped import MappedNetwork, to_dataset
 from xbar_cli.workflows.models import CELL, Trained, open_trained
+from xbar_cli.workflows.placement import map_network
 from xbar_cli.workflows.reporter import SILENT, Reporter
 
 ORIGIN = "train"
@@ -54,8 +53,7 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
     for name, kernel in trained.kernels.items():
         layer = network.layers[name]
         weights = kernel.reshape(-1, kernel.shape[-1])
-        decoded = np.asarray(combine(network.scheme, jnp.asarray(network.effective(name), jnp.float32))) / layer.slope
-        error = (decoded - weights) ** 2
+        error = (network.decoded(name) - weights) ** 2
         squares, count = squares + float(error.sum()), count + error.size
         rows, cols = layer.conductance.shape
         layers.append(
@@ -66,9 +64,12 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
                 "devices": network.devices(name),
                 "tiles": network.tiles(name),
                 "vg_volt": layer.vg,
-                "slope_siemens": layer.slope,
+                "slope_siemens": layer.slope.tolist(),
+                "scale_kept": layer.scale_kept,
+                "utilisation": network.devices(name) / (network.tiles(name) * network.tile[0] * network.tile[1]),
                 "weight_rmse": float(np.sqrt(error.mean())),
                 "clipped_fraction": layer.clipped_fraction,
+                "absent_fraction": float(np.mean(layer.conductance == 0)),
                 "full_scale_activation": layer.full_scale,
                 "signed_activation": layer.signed,
             }
@@ -81,6 +82,9 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
         "dataset": trained.summary["dataset"],
         "dataset_note": trained.data.note,
         "scheme": network.scheme,
+        "technology": network.technology,
+        "g_off_siemens": network.g_off,
+        "g_on_siemens": network.g_on,
         "tile": list(network.tile),
         "devices": devices,
         "tiles": tiles,

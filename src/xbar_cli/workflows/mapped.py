@@ -1,7 +1,7 @@
 """Networks on devices: programmed conductances of every layer with the scale they are decoded by."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xbar_cli.array.gated import Drive
-from xbar_cli.config.base import parse_quantity
-from xbar_cli.config.hardware import CellReference, MappingSection
-from xbar_cli.config.ranges import parse_tile
-from xbar_cli.data.batches import to_float
 from xbar_cli.device.cell import Cell
-from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.mapping.encode import encode
-from xbar_cli.mapping.window import Window, cell_window, program, resistive_window
-from xbar_cli.nn.shapes import layer_inputs
-from xbar_cli.runs.directory import open_run
+from xbar_cli.errors import RunError
+from xbar_cli.mapping.bitslice import SliceFormat
+from xbar_cli.mapping.readout import Readout
+from xbar_cli.nn.program import Scale
 from xbar_cli.runs.results import RESULTS, read_dataset, variable
 from xbar_cli.workflows.cells import load_cell
-from xbar_cli.workflows.models import CELL, Trained, weight_maxima
-from xbar_cli.workflows.reporter import Reporter
-
-R_ON_OHM, R_OFF_OHM = 30e3, 300e3
-"""Resistance range of arrays without a cell, unless given (neat)."""
+from xbar_cli.workflows.models import CELL
 
 
 @dataclass(frozen=True)
@@ -36,10 +27,14 @@ class LayerMapping:
     """One layer on its devices.
 
     Attributes:
-        conductance: programmed memristor conductances [rows devices] [S].
+        conductance: programmed memristor conductances [rows columns] [S].
         kernel: shape of the layer's kernel.
-        slope: nominal conductance per unit of weight [S].
-        bottom: nominal effective conductance of a zero weight [S].
+        readout: the digital side behind the columns.
+        slope: nominal conductance per unit of weight [S], one number or one per output.
+        digital: weight that the digital side adds: one number, or one per weight [rows out].
+        bottom: nominal effective conductance of the lowest level [S].
+        top: nominal effective conductance of the highest level [S].
+        scale_kept: scale over the one asked for; below 1 where ACM's running sums did not fit.
         full_scale: activation that gives the largest row voltage.
         signed: whether activations have both signs and take two phases.
         vg: gate voltage [V]; None on resistive arrays.
@@ -48,12 +43,22 @@ class LayerMapping:
 
     conductance: NDArray[np.float32]
     kernel: tuple[int, ...]
-    slope: float
+    readout: Readout
+    slope: NDArray[np.float64]
+    digital: NDArray[np.float64]
     bottom: float
+    top: float
+    scale_kept: float
     full_scale: float
     signed: bool
     vg: float | None
     clipped_fraction: float
+
+    @property
+    def scale(self) -> Scale:
+        """How the columns are decoded, in float32."""
+        digital = jnp.asarray(self.digital, jnp.float32) if self.digital.any() else None
+        return Scale(self.readout, self.kernel, jnp.asarray(self.slope, jnp.float32), digital)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class MappedNetwork:
     Attributes:
         layers: by name, in the order they compute.
         scheme: mapping scheme.
+        technology: name of the device technology; None where only its resistances were given.
         cell: the 1T-1R cell; None on resistive arrays.
         g_off: memristor conductance of the high-resistance state [S].
         g_on: memristor conductance of the low-resistance state [S].
@@ -71,6 +77,7 @@ class MappedNetwork:
 
     layers: dict[str, LayerMapping]
     scheme: str
+    technology: str | None
     cell: Cell | None
     g_off: float
     g_on: float
@@ -85,145 +92,17 @@ class MappedNetwork:
         """Devices that a layer takes."""
         return self.layers[name].conductance.size
 
+    def decoded(self, name: str) -> NDArray[np.float32]:
+        """Weights [rows out] that a layer's devices stand for without variation, read at their mean conductance."""
+        layer = self.layers[name]
+        weights = np.asarray(layer.scale.weights(jnp.asarray(self.effective(name), jnp.float32)))
+        return weights + layer.digital.astype(np.float32)
+
     def effective(self, name: str) -> NDArray[np.float64]:
         """Mean effective conductances of a layer [rows devices] [S]."""
         layer = self.layers[name]
         g = layer.conductance.astype(np.float64)
         return g if self.cell is None or layer.vg is None else self.cell.effective(self.cell.index(layer.vg), g)
-
-
-def map_network(
-    trained: Trained, mapping: MappingSection, reference: CellReference, *, calibration_images: int, reporter: Reporter
-) -> tuple[MappedNetwork, Path | None]:
-    """Put the weights of a train run on devices.
-
-    Args:
-        trained: the run.
-        mapping: scheme, weight scale, resistances, tile size.
-        reference: the cell; a neat run brings its own, with its gate voltages.
-        calibration_images: training images whose activations set the row voltages' full scale.
-        reporter: is told of gate voltages without a linear range.
-
-    Returns:
-        The mapped network, and the file of the cell it uses.
-
-    Raises:
-        ConfigError: options that exclude each other.
-    """
-    cell_file, gates = resolve_cell(trained, reference)
-    cell = load_cell(cell_file) if cell_file else None
-    if cell is None:
-        if mapping.map_target != "effective":
-            raise ConfigError("mapping.map_target = 'memristor' needs a 1T-1R cell (--cell RUN)")
-        g_on, g_off = 1 / (mapping.r_on_ohm or R_ON_OHM), 1 / (mapping.r_off_ohm or R_OFF_OHM)
-    else:
-        if mapping.r_on_ohm is not None or mapping.r_off_ohm is not None:
-            raise ConfigError("--r-on and --r-off are the cell's own when there is one; characterize it with others")
-        g_on, g_off = cell.g_on, cell.g_off
-        for vg in sorted({*gates, float(cell.vg[-1])}):
-            if not cell.has_range(cell.index(vg)):
-                reporter.note(f"the cell has no linear range at V_g {vg:g} V: weights span G_off … G_on there")
-    maxima = maxima_of(trained, mapping, gated=cell is not None)
-    ranges = activation_ranges(trained, images=calibration_images)
-    layers: dict[str, LayerMapping] = {}
-    for index, (name, kernel) in enumerate(trained.kernels.items()):
-        vg = gates[index] if cell is not None else None
-        low, high = ranges[name]
-        conductance, window, clipped = program_layer(
-            mapping, kernel.reshape(-1, kernel.shape[-1]), cell=cell, vg=vg, w_max=maxima[name], g_off=g_off, g_on=g_on
-        )
-        layers[name] = LayerMapping(
-            conductance=conductance.astype(np.float32),
-            kernel=tuple(kernel.shape),
-            slope=window.slope,
-            bottom=window.bottom,
-            full_scale=max(high, -low) or 1.0,
-            signed=low < 0,
-            vg=vg,
-            clipped_fraction=clipped,
-        )
-    network = MappedNetwork(
-        layers=layers, scheme=mapping.scheme, cell=cell, g_off=g_off, g_on=g_on, tile=parse_tile(mapping.tile)
-    )
-    return network, cell_file
-
-
-def program_layer(
-    mapping: MappingSection,
-    weights: NDArray[np.float32],
-    *,
-    cell: Cell | None,
-    vg: float | None,
-    w_max: float,
-    g_off: float,
-    g_on: float,
-) -> tuple[NDArray[np.float64], Window, float]:
-    """Memristor conductances [rows devices] [S] of weights [rows out], their scale, and the share clipped."""
-    if cell is None or vg is None:
-        window = resistive_window(g_off=g_off, g_on=g_on, w_max=w_max)
-        top = g_on
-    else:
-        window = cell_window(cell, vg=vg, w_max=w_max)
-        top = float(cell.effective(cell.index(vg), np.asarray(g_on)))
-    encoded = encode(mapping.scheme, jnp.asarray(weights), g_min=window.bottom, g_max=top, scale=window.slope)
-    wanted = np.asarray(encoded.g, dtype=np.float64)
-    if cell is not None and vg is not None:
-        wanted = program(cell, wanted, vg=vg, target=mapping.map_target)
-    return wanted, window, float(encoded.clipped_share)
-
-
-def resolve_cell(trained: Trained, reference: CellReference) -> tuple[Path | None, list[float]]:
-    """The cell's file and each layer's gate voltage [V]."""
-    own = trained.run.path / CELL
-    count = len(trained.summary["layers"])
-    asked = None if reference.vg is None else gate_voltage(reference.vg)
-    if reference.run is not None:
-        run, _ = open_run(Path(reference.run), commands=("characterize",), use="--cell")
-        if asked is None and trained.summary["vg_volt"] is None:
-            raise ConfigError("--cell needs --vg VOLT, a gate voltage of the cell's table")
-        file = run.path / RESULTS
-    elif own.exists():
-        file = own
-    elif asked is not None:
-        raise ConfigError("--vg needs --cell RUN: this network was trained without a cell")
-    else:
-        return None, []
-    return file, [asked] * count if asked is not None else list(trained.summary["vg_volt"])
-
-
-def gate_voltage(text: str) -> float:
-    """A gate voltage [V] from its text."""
-    try:
-        return float(parse_quantity(text))
-    except ValueError as error:
-        raise ConfigError(f"--vg: {error}") from None
-
-
-def maxima_of(trained: Trained, mapping: MappingSection, *, gated: bool) -> dict[str, float]:
-    """W_max of each layer: what neat fixed before it restricted the weights, else from the weights themselves."""
-    names = trained.summary["layers"]
-    fixed = trained.summary.get("w_max")
-    if fixed is not None and mapping.weight_scale in (None, trained.summary["weight_scale"]):
-        return dict(zip(names, fixed, strict=True))
-    if fixed is not None:
-        raise ConfigError(
-            f"--weight-scale {mapping.weight_scale}: this run was restricted with scale {trained.summary['weight_scale']!r}; "
-            "another one would move its weights out of the linear range"
-        )
-    return weight_maxima(trained.kernels, scale=mapping.weight_scale or ("network" if gated else "layer"))
-
-
-def activation_ranges(trained: Trained, *, images: int) -> dict[str, tuple[float, float]]:
-    """Smallest and largest activation that enters each layer, over the first training images, in floating point."""
-    picked = trained.data.train_images[:images]
-    low: dict[str, float] = {}
-    high: dict[str, float] = {}
-    for start in range(0, len(picked), 500):
-        inputs = layer_inputs(trained.net, jnp.asarray(to_float(picked[start : start + 500])))
-        for name, (x, _) in inputs.items():
-            low[name] = min(low.get(name, 0.0), float(x.min()))
-            high[name] = max(high.get(name, 0.0), float(x.max()))
-    return {name: (low[name], high[name]) for name in low}
 
 
 def to_dataset(network: MappedNetwork) -> xr.Dataset:
@@ -236,6 +115,8 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
             "kernel_shape": np.asarray(layer.kernel),
             "slope_siemens": layer.slope,
             "bottom_siemens": layer.bottom,
+            "top_siemens": layer.top,
+            "scale_kept": layer.scale_kept,
             "full_scale_activation": layer.full_scale,
             "signed_activation": int(layer.signed),
             "clipped_fraction": layer.clipped_fraction,
@@ -243,10 +124,19 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
         }
         if layer.vg is not None:
             array.attrs["vg_volt"] = layer.vg
+        if layer.readout.fmt is not None:
+            array.attrs |= {f"slice_{key}": value for key, value in asdict(layer.readout.fmt).items()}
         data[f"{name}_conductance"] = array
+        data[f"{name}_digital"] = variable(
+            (rows, f"{name}_out")[2 - layer.digital.ndim :],
+            layer.digital,
+            unit="1",
+            long_name=f"digital weight of {name}",
+        )
     attributes: dict[str, Any] = {
         "xbar_kind": "mapping",
         "scheme": network.scheme,
+        "technology": network.technology or "",
         "layers": " ".join(network.layers),
         "g_off_siemens": network.g_off,
         "g_on_siemens": network.g_on,
@@ -268,6 +158,7 @@ def load_mapped(path: Path) -> MappedNetwork:
         return MappedNetwork(
             layers=layers,
             scheme=attributes["scheme"],
+            technology=attributes["technology"] or None,
             cell=load_cell(path / CELL) if (path / CELL).exists() else None,
             g_off=float(attributes["g_off_siemens"]),
             g_on=float(attributes["g_on_siemens"]),
@@ -286,14 +177,26 @@ def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
             LayerMapping(
                 conductance=array.values,
                 kernel=tuple(int(n) for n in np.atleast_1d(attributes["kernel_shape"])),
-                slope=float(attributes["slope_siemens"]),
+                readout=Readout(dataset.attrs["scheme"], _format(attributes)),
+                slope=np.asarray(attributes["slope_siemens"], np.float64),
+                digital=dataset[f"{name}_digital"].values,
                 bottom=float(attributes["bottom_siemens"]),
+                top=float(attributes["top_siemens"]),
+                scale_kept=float(attributes["scale_kept"]),
                 full_scale=float(attributes["full_scale_activation"]),
                 signed=bool(attributes["signed_activation"]),
                 vg=float(attributes["vg_volt"]) if "vg_volt" in attributes else None,
                 clipped_fraction=float(attributes["clipped_fraction"]),
             ),
         )
+
+
+def _format(attributes: dict[Any, Any]) -> SliceFormat | None:
+    """The slice format among a layer's attributes."""
+    if "slice_encoding" not in attributes:
+        return None
+    bits = {key: int(attributes[f"slice_{key}"]) for key in ("weight_bits", "fraction_bits", "device_bits")}
+    return SliceFormat(**bits, encoding=attributes["slice_encoding"])
 
 
 def surrogates(network: MappedNetwork, quantity: str) -> dict[str, Any]:

@@ -1,18 +1,24 @@
 """Trained networks as runs hold them: weights, and what NEAT fixed when it trained them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
+from xbar_cli.array.ideal import Contract
 from xbar_cli.config.load import read_toml
+from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import kernels, parameters, set_parameters
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
+from xbar_cli.train.losses import correct
 from xbar_cli.workflows import build
 
 CELL = "cell.nc"
@@ -67,7 +73,31 @@ def save_weights(path: Path, net: nnx.Module) -> None:
     write_tensors(path, parameters(net))
 
 
-def weight_maxima(values: dict[str, NDArray[np.float32]], *, scale: str) -> dict[str, float]:
-    """W_max of each layer: the largest |w| of the whole network (`network`) or of the layer (`layer`)."""
-    own = {name: float(np.abs(kernel).max()) for name, kernel in values.items()}
-    return own if scale == "layer" else dict.fromkeys(own, max(own.values()))
+def weight_maxima(values: dict[str, NDArray[np.float32]], *, scale: str) -> dict[str, NDArray[np.float64]]:
+    """W_max of each layer: the largest |w| of the whole network (`network`), of the layer, or of each output (`column`)."""
+    if scale == "column":
+        own = {name: np.abs(kernel.reshape(-1, kernel.shape[-1])).max(axis=0) for name, kernel in values.items()}
+        return {name: np.where(largest > 0, largest, 1.0).astype(np.float64) for name, largest in own.items()}
+    own = {name: np.asarray(np.abs(kernel).max(), np.float64) for name, kernel in values.items()}
+    return own if scale == "layer" else dict.fromkeys(own, np.asarray(max(own.values())))
+
+
+def kernel_accuracy(trained: Trained, *, images: int) -> Callable[[dict[str, NDArray[np.float32]]], float]:
+    """The function from kernels, in the place of the network's own, to accuracy on the first training images."""
+    graphdef, state = nnx.split(trained.net)
+    labels = trained.data.train_labels[:images]
+    batches = eval_batches(trained.data.train_images[:images], labels, batch_size=min(500, len(labels)))
+    parts = [tuple(map(jnp.asarray, part)) for part in batches]
+
+    @jax.jit
+    def count(state: Any, kernels: dict[str, jax.Array], x: jax.Array, y: jax.Array, weight: jax.Array) -> jax.Array:
+        def product(name: str, x: jax.Array, kernel: jax.Array, contract: Contract) -> jax.Array:
+            return contract(x, kernels.get(name, kernel))
+
+        return correct(nnx.merge(graphdef, state)(x, product), y, weight)
+
+    def accuracy(kernels: dict[str, NDArray[np.float32]]) -> float:
+        replaced = {name: jnp.asarray(kernel) for name, kernel in kernels.items()}
+        return sum(float(count(state, replaced, *part)) for part in parts) / len(labels)
+
+    return accuracy

@@ -244,7 +244,8 @@ def cut_offs(session: Session) -> tuple[dict[str, float], dict[str, float]]:
     cell = load_cell(session.run.path / CELL)
     vg = gate_voltage(session.config)
     values = kernels(parameters(session.net))
-    w_max = weight_maxima({name: values[name] for name in session.layers}, scale=session.config.neat.weight_scale)
+    found = weight_maxima({name: values[name] for name in session.layers}, scale=session.config.neat.weight_scale)
+    w_max = {name: float(value) for name, value in found.items()}
     return w_max, {name: cell_window(cell, vg=vg, w_max=limit).w_cut for name, limit in w_max.items()}
 
 

@@ -1,0 +1,274 @@
+"""Weights onto devices: cell, scale, levels and scheme of every layer."""
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar_cli.config.base import parse_quantity
+from xbar_cli.config.hardware import CellReference, MappingSection
+from xbar_cli.config.ranges import parse_tile
+from xbar_cli.data.batches import to_float
+from xbar_cli.device.cell import Cell
+from xbar_cli.device.levels import ratio_levels, read_levels, uniform_levels, weight_limit
+from xbar_cli.device.technologies import Technology, load_technology
+from xbar_cli.errors import ConfigError
+from xbar_cli.mapping.bitslice import SliceFormat
+from xbar_cli.mapping.encode import full_scale
+from xbar_cli.mapping.placing import Conductances, place, place_slices
+from xbar_cli.mapping.window import cell_window, program
+from xbar_cli.nn.shapes import layer_inputs
+from xbar_cli.runs.directory import open_run
+from xbar_cli.runs.results import RESULTS
+from xbar_cli.workflows.cells import load_cell
+from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
+from xbar_cli.workflows.models import CELL, Trained, kernel_accuracy, weight_maxima
+from xbar_cli.workflows.reporter import Reporter
+
+R_ON_OHM, R_OFF_OHM = 30e3, 300e3
+"""Resistance range of arrays without a cell, unless given (neat)."""
+
+LIMIT_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+"""Shares of the largest weight that `--weight-limit auto` tries."""
+
+
+def map_network(
+    trained: Trained, mapping: MappingSection, reference: CellReference, *, calibration_images: int, reporter: Reporter
+) -> tuple[MappedNetwork, Path | None]:
+    """Put the weights of a train run on devices.
+
+    Args:
+        trained: the run.
+        mapping: scheme, levels, weight scale, resistances, tile size.
+        reference: the cell; a neat run brings its own, with its gate voltages.
+        calibration_images: training images whose activations set the row voltages' full scale.
+        reporter: is told of gate voltages without a linear range.
+
+    Returns:
+        The mapped network, and the file of the cell it uses.
+
+    Raises:
+        ConfigError: options that exclude each other.
+    """
+    cell_file, gates = resolve_cell(trained, reference)
+    cell = load_cell(cell_file) if cell_file else None
+    g_off, g_on = device_range(mapping, cell)
+    for vg in [] if cell is None else sorted({*gates, float(cell.vg[-1])}):
+        if cell is not None and not cell.has_range(cell.index(vg)):
+            reporter.note(f"the cell has no linear range at V_g {vg:g} V: weights span G_off … G_on there")
+    kernels = {name: kernel.reshape(-1, kernel.shape[-1]) for name, kernel in trained.kernels.items()}
+    maxima = limited(
+        trained,
+        maxima_of(trained, mapping, gated=cell is not None),
+        mapping,
+        images=calibration_images,
+        levels=resistive_levels(mapping, g_off=g_off, g_on=g_on) if cell is None else None,
+    )
+    ranges = activation_ranges(trained, images=calibration_images)
+    layers: dict[str, LayerMapping] = {}
+    for index, (name, weights) in enumerate(kernels.items()):
+        vg = gates[index] if cell is not None else None
+        low, high = ranges[name]
+        span = conductances(mapping, cell=cell, vg=vg, w_max=maxima[name], g_off=g_off, g_on=g_on)
+        if mapping.scheme == "bitslice":
+            placed = place_slices(slice_format(mapping, weights), weights, bottom=span.bottom, top=span.top)
+        else:
+            placed = place(mapping.scheme, weights, span)
+        wanted = placed.wanted
+        if cell is not None and vg is not None:
+            wanted = program(cell, wanted, vg=vg, target=mapping.map_target)
+        layers[name] = LayerMapping(
+            conductance=wanted.astype(np.float32),
+            kernel=tuple(trained.kernels[name].shape),
+            readout=placed.readout,
+            slope=placed.slope,
+            digital=placed.digital,
+            bottom=span.bottom,
+            top=span.top,
+            scale_kept=placed.scale_kept,
+            full_scale=max(high, -low) or 1.0,
+            signed=low < 0,
+            vg=vg,
+            clipped_fraction=placed.clipped_fraction,
+        )
+    network = MappedNetwork(
+        layers=layers, scheme=mapping.scheme, technology=mapping.technology, cell=cell, g_off=g_off, g_on=g_on,
+        tile=parse_tile(mapping.tile),
+    )  # fmt: skip
+    return network, cell_file
+
+
+def device_range(mapping: MappingSection, cell: Cell | None) -> tuple[float, float]:
+    """G_off and G_on [S]: the cell's, the technology's, or those of the resistances given."""
+    given = mapping.r_on_ohm is not None or mapping.r_off_ohm is not None
+    if cell is not None:
+        if given or mapping.technology is not None:
+            raise ConfigError(
+                "--r-on, --r-off and --technology are the cell's own when there is one; characterize it with others"
+            )
+        if mapping.levels != "uniform":
+            raise ConfigError(f"--levels {mapping.levels} belongs to resistive arrays; 1T-1R cells take --bits alone")
+        return cell.g_off, cell.g_on
+    if mapping.map_target != "effective":
+        raise ConfigError("mapping.map_target = 'memristor' needs a 1T-1R cell (--cell RUN)")
+    if mapping.technology is not None:
+        technology: Technology = load_technology(mapping.technology)
+        if given:
+            raise ConfigError(f"--technology {mapping.technology} sets the resistances; leave out --r-on and --r-off")
+        return technology.g_off, technology.g_on
+    return 1 / (mapping.r_off_ohm or R_OFF_OHM), 1 / (mapping.r_on_ohm or R_ON_OHM)
+
+
+def resistive_levels(mapping: MappingSection, *, g_off: float, g_on: float) -> NDArray[np.float64] | None:
+    """The levels of the devices of resistive arrays [S]; None where any conductance can be programmed."""
+    match mapping.levels:
+        case "uniform":
+            return None if mapping.bits is None else uniform_levels(mapping.bits, g_min=g_off, g_max=g_on)
+        case "ratio":
+            assert mapping.bits is not None
+            return ratio_levels(mapping.bits, ratio=g_on / g_off, limit=g_on)
+        case path:
+            return read_levels(path)
+
+
+def conductances(
+    mapping: MappingSection,
+    *,
+    cell: Cell | None,
+    vg: float | None,
+    w_max: float | NDArray[np.float64],
+    g_off: float,
+    g_on: float,
+) -> Conductances:
+    """Levels, ends and scale of one layer; with a cell they are effective conductances at its gate voltage."""
+    if cell is None or vg is None:
+        levels = resistive_levels(mapping, g_off=g_off, g_on=g_on)
+        bottom, top = (g_off, g_on) if levels is None else (float(levels[0]), float(levels[-1]))
+        slope = full_scale(_signed(mapping), g_min=bottom, g_max=top) / np.asarray(w_max, np.float64)
+        return Conductances(levels, bottom, top, slope)
+    window = cell_window(cell, vg=vg, w_max=1.0)
+    top = float(cell.effective(cell.index(vg), np.asarray(cell.g_on)))
+    if mapping.bits is not None:  # levels stay inside the linear range
+        top = window.bottom + window.slope * window.w_cut
+    levels = None if mapping.bits is None else uniform_levels(mapping.bits, g_min=window.bottom, g_max=top)
+    half = 2 if mapping.scheme == "bc" else 1
+    return Conductances(levels, window.bottom, top, window.slope / half / np.asarray(w_max, np.float64))
+
+
+def _signed(mapping: MappingSection) -> str:
+    """The scheme that sets the full scale; slices use the whole range, as pairs do."""
+    return "de" if mapping.scheme == "bitslice" else mapping.scheme
+
+
+def slice_format(mapping: MappingSection, weights: NDArray[np.float32]) -> SliceFormat:
+    """The fixed-point format of a layer: as asked, or with the most fraction bits at which no weight is clipped."""
+    given = {
+        "weight_bits": mapping.weight_bits,
+        "device_bits": mapping.bits or DEVICE_BITS,
+        "encoding": mapping.encoding,
+    }
+    try:
+        if mapping.fraction_bits is not None:
+            return SliceFormat(fraction_bits=mapping.fraction_bits, **given)
+        largest = max(float(np.abs(weights).max()), np.finfo(np.float32).tiny)
+        fraction = int(np.floor(np.log2((2 ** (mapping.weight_bits - 1) - 1) / largest)))
+        return SliceFormat(fraction_bits=min(max(fraction, 0), mapping.weight_bits), **given)
+    except ValueError as error:
+        raise ConfigError(f"--scheme bitslice: {error} (--weight-bits, --fraction-bits, --bits)") from None
+
+
+DEVICE_BITS = 2
+"""Bits of one device of bit-sliced weights, unless given (biased: 8-bit weights in 2-bit devices)."""
+
+
+def resolve_cell(trained: Trained, reference: CellReference) -> tuple[Path | None, list[float]]:
+    """The cell's file and each layer's gate voltage [V]."""
+    own = trained.run.path / CELL
+    count = len(trained.summary["layers"])
+    asked = None if reference.vg is None else gate_voltage(reference.vg)
+    if reference.run is not None:
+        run, _ = open_run(Path(reference.run), commands=("characterize",), use="--cell")
+        if asked is None and trained.summary["vg_volt"] is None:
+            raise ConfigError("--cell needs --vg VOLT, a gate voltage of the cell's table")
+        file = run.path / RESULTS
+    elif own.exists():
+        file = own
+    elif asked is not None:
+        raise ConfigError("--vg needs --cell RUN: this network was trained without a cell")
+    else:
+        return None, []
+    return file, [asked] * count if asked is not None else list(trained.summary["vg_volt"])
+
+
+def gate_voltage(text: str) -> float:
+    """A gate voltage [V] from its text."""
+    try:
+        return float(parse_quantity(text))
+    except ValueError as error:
+        raise ConfigError(f"--vg: {error}") from None
+
+
+def maxima_of(trained: Trained, mapping: MappingSection, *, gated: bool) -> dict[str, NDArray[np.float64]]:
+    """W_max of each layer: what neat fixed before it restricted the weights, else from the weights themselves."""
+    names = trained.summary["layers"]
+    fixed = trained.summary.get("w_max")
+    if fixed is not None and mapping.weight_scale in (None, trained.summary["weight_scale"]):
+        return {name: np.asarray(value) for name, value in zip(names, fixed, strict=True)}
+    if fixed is not None:
+        raise ConfigError(
+            f"--weight-scale {mapping.weight_scale}: this run was restricted with scale {trained.summary['weight_scale']!r}; "
+            "another one would move its weights out of the linear range"
+        )
+    return weight_maxima(trained.kernels, scale=mapping.weight_scale or ("network" if gated else "layer"))
+
+
+def limited(
+    trained: Trained,
+    maxima: dict[str, NDArray[np.float64]],
+    mapping: MappingSection,
+    *,
+    images: int,
+    levels: NDArray[np.float64] | None,
+) -> dict[str, NDArray[np.float64]]:
+    """W_max under `--weight-limit`: as it is, one number for all layers, or the share of it that keeps accuracy best.
+
+    References:
+        Chakraborty, Roy, Roy (tat), section III-C.
+    """
+    if mapping.weight_limit == "max":
+        return maxima
+    if mapping.weight_limit != "auto":
+        limit = float(parse_quantity(mapping.weight_limit))
+        return {name: np.full_like(value, limit) for name, value in maxima.items()}
+    if levels is None:
+        raise ConfigError("--weight-limit auto chooses for the levels of the devices: it needs --bits or --levels")
+
+    accuracy = kernel_accuracy(trained, images=images)
+
+    def score(share: float) -> float:
+        values = {}
+        for name, kernel in trained.kernels.items():
+            limit = maxima[name] * share
+            span = Conductances(
+                levels, levels[0], levels[-1], full_scale(mapping.scheme, g_min=levels[0], g_max=levels[-1]) / limit
+            )
+            placed = place(mapping.scheme, kernel.reshape(-1, kernel.shape[-1]), span)
+            values[name] = placed.decoded().astype(np.float32).reshape(kernel.shape)
+        return accuracy(values)
+
+    best = weight_limit(jnp.ones(1), rule="auto", score=score, shares=LIMIT_SHARES)
+    return {name: value * best for name, value in maxima.items()}
+
+
+def activation_ranges(trained: Trained, *, images: int) -> dict[str, tuple[float, float]]:
+    """Smallest and largest activation that enters each layer, over the first training images, in floating point."""
+    picked = trained.data.train_images[:images]
+    low: dict[str, float] = {}
+    high: dict[str, float] = {}
+    for start in range(0, len(picked), 500):
+        inputs = layer_inputs(trained.net, jnp.asarray(to_float(picked[start : start + 500])))
+        for name, (x, _) in inputs.items():
+            low[name] = min(low.get(name, 0.0), float(x.min()))
+            high[name] = max(high.get(name, 0.0), float(x.max()))
+    return {name: (low[name], high[name]) for name in low}
