@@ -9,6 +9,15 @@ import jax.numpy as jnp
 from jax import Array
 
 
+def namespace(x: Any) -> Any:
+    """`numpy` for NumPy arrays and `jax.numpy` for JAX arrays: the same lines then serve both.
+
+    Mappings of trained weights are computed by NumPy: without a loop to repeat, JAX would spend seconds compiling each
+    small operation for each layer's shape.
+    """
+    return x.__array_namespace__()
+
+
 def straight_through(function: Callable[[Array], Array], x: Array) -> Array:
     """`function(x)` in the forward pass, the identity in the backward pass.
 

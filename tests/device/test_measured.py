@@ -50,9 +50,19 @@ def test_smooth_refusals():
     target = np.repeat([1e-6, 2e-6, 3e-6], 3)
     with pytest.raises(ConfigError, match="do not determine"):
         fit_smooth(target, target, degree=4, knots=5)
-    measured = target + np.repeat([0, 0, 1e-7], 3) * np.tile([-1, 0, 1], 3)
-    with pytest.raises(ConfigError, match="variance is negative at"):
-        fit_smooth(target, measured, degree=1, knots=5)
+
+
+def test_a_smooth_spread_is_nowhere_negative():
+    target = np.repeat([1e-6, 2e-6, 3e-6], 3)
+    measured = target + np.repeat([0, 0, 1e-7], 3) * np.tile([-1, 0, 1], 3)  # plain least squares dips below 0 here
+    curve = fit_smooth(target, measured, degree=2, knots=21)
+    assert curve.sigma.min() >= 0
+    assert curve.sigma[0] < 1e-12
+    assert curve.sigma[-1] > 9e-8
+    rng = np.random.default_rng(0)
+    target = np.repeat(np.linspace(3e-6, 33e-6, 8), 2000)
+    curve = fit_smooth(target, target * (1 + 0.05 * rng.normal(size=target.size)), degree=2, knots=9)
+    np.testing.assert_allclose(curve.sigma, 0.05 * curve.target, rtol=0.1)
 
 
 @pytest.mark.parametrize(

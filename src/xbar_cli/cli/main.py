@@ -1,6 +1,7 @@
 """The `xbar` command: subcommands loaded when called, errors in one line, exit codes 0, 1, 2 and 130."""
 
 import importlib
+import keyword
 import os
 import sys
 
@@ -13,10 +14,17 @@ from .console import STDERR
 COMMANDS = {
     "characterize": ("characterize", "SPICE sweep of a 1T-1R cell: linear range and surrogate."),
     "train": ("train", "Train a network, plainly or inside a cell's linear range."),
+    "import": ("importing", "Make a train run of a network trained elsewhere."),
     "map": ("map", "Put a network's weights on devices."),
     "evaluate": ("evaluate", "Monte-Carlo accuracy on non-ideal arrays (also: eval)."),
     "energy": ("energy", "Energy, area and latency of a mapped network."),
+    "verify": ("verify", "Check the array models against oracles from outside."),
+    "run": ("run", "Run a pipeline or a sweep from a file, on Dask."),
+    "compare": ("compare", "Compare two evaluations chip by chip."),
+    "ls": ("ls", "List runs with their keys and figures."),
+    "report": ("report", "One HTML page of runs: figures, tables, configuration."),
     "demo": ("demo", "The whole pipeline on the bundled data set."),
+    "fit": ("fit", "Statistics of measured devices."),
     "data": ("data", "List, import and prepare data sets."),
     "doctor": ("doctor", "Check this machine: versions, devices, ngspice, data sets."),
 }
@@ -36,7 +44,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"xbar_cli.cli.{COMMANDS[name][0]}")
-        return getattr(module, name)
+        return getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Help lines, without importing the commands."""

@@ -15,7 +15,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.numerics import straight_through
+from xbar_cli.numerics import namespace, straight_through
+from xbar_cli.types import AnyArray
 
 MAX_BITS = 16
 
@@ -105,7 +106,7 @@ def read_levels(path: str | Path) -> Float[np.ndarray, " levels"]:
     return np.asarray(levels)
 
 
-def nearest_index(g: Float[Array, "*shape"], levels: Float[np.ndarray, " levels"]) -> Array:
+def nearest_index(g: Float[AnyArray, "*shape"], levels: Float[np.ndarray, " levels"]) -> AnyArray:
     """Index of the level nearest to each `g`; half way goes to the lower one.
 
     Args:
@@ -117,13 +118,16 @@ def nearest_index(g: Float[Array, "*shape"], levels: Float[np.ndarray, " levels"
     """
     if levels.ndim != 1 or levels.size < 2 or not (np.diff(levels) > 0).all():
         raise ValueError(f"levels must be at least two, strictly ascending, got an array of shape {levels.shape}")
-    middles = jnp.asarray((levels[1:] + levels[:-1]) / 2, g.dtype)
-    return jnp.searchsorted(middles, g, method="compare_all" if levels.size <= 32 else "scan")
+    middles = (levels[1:] + levels[:-1]) / 2
+    if isinstance(g, np.ndarray):
+        return np.searchsorted(middles.astype(g.dtype), g)
+    method = "compare_all" if levels.size <= 32 else "scan"
+    return jnp.searchsorted(jnp.asarray(middles, g.dtype), g, method=method)
 
 
-def nearest(g: Float[Array, "*shape"], levels: Float[np.ndarray, " levels"]) -> Float[Array, "*shape"]:
+def nearest(g: Float[AnyArray, "*shape"], levels: Float[np.ndarray, " levels"]) -> Float[AnyArray, "*shape"]:
     """Every `g` programmed to the nearest level; beyond the ends, to the end. Arguments as `nearest_index`."""
-    return jnp.asarray(levels, g.dtype)[nearest_index(g, levels)]
+    return namespace(g).asarray(levels, dtype=g.dtype)[nearest_index(g, levels)]
 
 
 def nearest_straight_through(g: Float[Array, "*shape"], levels: Float[np.ndarray, " levels"]) -> Float[Array, "*shape"]:
@@ -132,7 +136,7 @@ def nearest_straight_through(g: Float[Array, "*shape"], levels: Float[np.ndarray
     References:
         Bengio, Léonard, Courville (2013), arXiv 1308.3432; Zhou et al., DoReFa-Net (2016), arXiv 1606.06160.
     """
-    return straight_through(lambda x: nearest(x, levels), g)
+    return straight_through(lambda x: jnp.asarray(nearest(x, levels)), g)
 
 
 def quantise_uniform(

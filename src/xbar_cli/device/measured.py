@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import nnls
+from scipy.special import comb
 
 from xbar_cli.device.statistics import Statistics, statistics
 from xbar_cli.errors import ConfigError
@@ -85,8 +87,8 @@ def fit_smooth(
 ) -> Statistics:
     """Mean and variance as polynomials of the target by least squares, read off at equidistant knots.
 
-    The mean is fitted to the measurements and the variance to the squared residuals; the curve is for
-    `variation.smooth`.
+    The mean is fitted to the measurements and the variance to the squared residuals, in Bernstein polynomials with
+    coefficients of 0 or more, so that it is nowhere negative; the curve is for `variation.smooth`.
 
     Args:
         target: target conductances [S].
@@ -95,7 +97,7 @@ def fit_smooth(
         knots: number of knots, at least 2.
 
     Raises:
-        ConfigError: too few distinct targets for the degree, or a fitted variance below 0 within the range.
+        ConfigError: too few distinct targets for the degree.
     """
     if degree < 0 or knots < 2:
         raise ValueError(f"degree must be at least 0 and knots at least 2, got {degree} and {knots}")
@@ -108,13 +110,17 @@ def fit_smooth(
     mean = fit(target, measured, degree)
     # Least squares shrinks the residuals by the degrees of freedom that the mean used up.
     residual = (measured - mean(target)) ** 2 * target.size / (target.size - degree - 1)
-    variance = fit(target, residual, degree)
+    unit = residual.mean() or 1.0
     grid = np.linspace(target.min(), target.max(), knots)
-    if (spread := variance(grid)).min() < 0:
-        raise ConfigError(
-            f"the fitted variance is negative at {grid[int(spread.argmin())]:.6g} S: use a lower degree than {degree}"
-        )
-    return _checked(grid, mean(grid), np.sqrt(spread))
+    coefficients, _ = nnls(_bernstein(target, grid, degree=degree), residual / unit)
+    return _checked(grid, mean(grid), np.sqrt(unit * _bernstein(grid, grid, degree=degree) @ coefficients))
+
+
+def _bernstein(x: np.ndarray, span: np.ndarray, *, degree: int) -> np.ndarray:
+    """Bernstein polynomials of a degree at `x` on the range of `span`: [x degree + 1], none negative there."""
+    t = ((x - span[0]) / (span[-1] - span[0]))[:, None]
+    k = np.arange(degree + 1)
+    return comb(degree, k) * t**k * (1 - t) ** (degree - k)
 
 
 def _checked(target: np.ndarray, mean: np.ndarray, sigma: np.ndarray) -> Statistics:

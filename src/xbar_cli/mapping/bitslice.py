@@ -20,11 +20,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float, Int
 
 from xbar_cli.device.levels import check_bits
+from xbar_cli.numerics import namespace
+from xbar_cli.types import AnyArray
 
 ENCODINGS = ("offset", "twos_complement", "differential")
 _EXACT_FLOAT32 = 2**24
@@ -108,52 +111,54 @@ class Sliced(NamedTuple):
         negative: 1 where a weight is negative, else 0 [rows out]; None where the format needs no such marks.
     """
 
-    levels: Array
-    negative: Array | None
+    levels: AnyArray
+    negative: AnyArray | None
 
 
-def to_integers(w: Float[Array, "*shape"], fmt: SliceFormat) -> tuple[Int[Array, "*shape"], Float[Array, ""]]:
+def to_integers(w: Float[AnyArray, "*shape"], fmt: SliceFormat) -> tuple[Int[AnyArray, "*shape"], Float[AnyArray, ""]]:
     """Weights rounded to the fixed-point grid, as int32, and the share that was cut at its ends."""
+    xp = namespace(w)
     half = 2 ** (fmt.weight_bits - 1)
-    scaled = jnp.round(w * 2.0**fmt.fraction_bits)
+    scaled = xp.round(w * 2.0**fmt.fraction_bits)
     outside = (scaled < -half) | (scaled > half - 1)
-    return jnp.clip(scaled, -half, half - 1).astype(jnp.int32), jnp.mean(outside.astype(w.dtype))
+    return xp.clip(scaled, -half, half - 1).astype(np.int32), xp.asarray(xp.mean(outside.astype(w.dtype)))
 
 
-def to_weights(integers: Int[Array, "*shape"], fmt: SliceFormat, *, dtype: DTypeLike) -> Float[Array, "*shape"]:
+def to_weights(integers: Int[AnyArray, "*shape"], fmt: SliceFormat, *, dtype: DTypeLike) -> Float[AnyArray, "*shape"]:
     """The weights of integers, `w = n·2^−fraction_bits`, in a float `dtype`; exact in float32."""
     return integers.astype(dtype) * 2.0**-fmt.fraction_bits
 
 
-def _digits(values: Array, fmt: SliceFormat) -> Array:
-    return jnp.stack([(values >> (fmt.device_bits * k)) & fmt.top_level for k in range(fmt.n_slices)])
+def _digits(values: AnyArray, fmt: SliceFormat) -> AnyArray:
+    return namespace(values).stack([(values >> (fmt.device_bits * k)) & fmt.top_level for k in range(fmt.n_slices)])
 
 
-def cut(integers: Int[Array, "*shape"], fmt: SliceFormat) -> Sliced:
+def cut(integers: Int[AnyArray, "*shape"], fmt: SliceFormat) -> Sliced:
     """The levels of every device of integer weights within the format's range."""
     match fmt.encoding:
         case "offset":
             return Sliced(_digits(integers - fmt.offset, fmt), None)
         case "twos_complement":
             pattern = integers & (2**fmt.weight_bits - 1)
-            return Sliced(_digits(pattern, fmt), (integers < 0).astype(jnp.int32) if fmt.sign_radix else None)
+            return Sliced(_digits(pattern, fmt), (integers < 0).astype(np.int32) if fmt.sign_radix else None)
         case _:
-            signs = (jnp.maximum(integers, 0), jnp.maximum(-integers, 0))
-            return Sliced(jnp.concatenate([_digits(part, fmt) for part in signs]), None)
+            xp = namespace(integers)
+            signs = (xp.maximum(integers, 0), xp.maximum(-integers, 0))
+            return Sliced(xp.concatenate([_digits(part, fmt) for part in signs]), None)
 
 
-def join(sliced: Sliced, fmt: SliceFormat) -> Array:
+def join(sliced: Sliced, fmt: SliceFormat) -> AnyArray:
     """The weights that devices stand for, in integer units: `Σ_k r_k·M_k + offset`; levels may be perturbed floats."""
     levels = sliced.levels
     total = sum(radix * levels[k] for k, radix in enumerate(fmt.radices)) + fmt.offset
     if sliced.negative is not None:
         total = total + fmt.sign_radix * sliced.negative.astype(levels.dtype)
-    return jnp.asarray(total)
+    return namespace(levels).asarray(total)
 
 
 def to_conductances(
-    levels: Int[Array, "*shape"], fmt: SliceFormat, *, g_min: float, g_max: float
-) -> Float[Array, "*shape"]:
+    levels: Int[AnyArray, "*shape"], fmt: SliceFormat, *, g_min: float, g_max: float
+) -> Float[AnyArray, "*shape"]:
     """Levels at equal steps of conductance from `g_min` (level 0) to `g_max` (level 2^d − 1) [S], in float32.
 
     Raises:
@@ -161,10 +166,12 @@ def to_conductances(
     """
     if not 0 <= g_min < g_max:
         raise ValueError(f"g_min and g_max must satisfy 0 <= g_min < g_max, got {g_min} S and {g_max} S")
-    return g_min + levels.astype(jnp.float32) * ((g_max - g_min) / fmt.top_level)
+    return g_min + levels.astype(np.float32) * ((g_max - g_min) / fmt.top_level)
 
 
-def to_levels(g: Float[Array, "*shape"], fmt: SliceFormat, *, g_min: float, g_max: float) -> Float[Array, "*shape"]:
+def to_levels(
+    g: Float[AnyArray, "*shape"], fmt: SliceFormat, *, g_min: float, g_max: float
+) -> Float[AnyArray, "*shape"]:
     """Real-valued levels of conductances [S]: the inverse of `to_conductances`, G_min taken off digitally."""
     return (g - g_min) * (fmt.top_level / (g_max - g_min))
 

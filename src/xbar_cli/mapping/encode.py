@@ -7,12 +7,12 @@ conductance G_min > 0 cancels in the difference, and decoding is the difference 
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
-from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from xbar_cli.mapping.periphery import check_scheme, combine, reference_conductance
+from xbar_cli.numerics import namespace
+from xbar_cli.types import AnyArray
 
 
 class Encoded(NamedTuple):
@@ -25,10 +25,10 @@ class Encoded(NamedTuple):
         clipped_share: share of the weights that were cut at the range: 0 for ACM.
     """
 
-    g: Array
-    scale: Array
-    scale_kept: Array
-    clipped_share: Array
+    g: AnyArray
+    scale: AnyArray
+    scale_kept: AnyArray
+    clipped_share: AnyArray
 
 
 def full_scale(scheme: str, *, g_min: float, g_max: float) -> float:
@@ -46,8 +46,8 @@ def full_scale(scheme: str, *, g_min: float, g_max: float) -> float:
 
 
 def weight_scale(
-    scheme: str, w: Float[Array, "rows out"], *, g_min: float, g_max: float, per_column: bool
-) -> Float[Array, ""] | Float[Array, " out"]:
+    scheme: str, w: Float[AnyArray, "rows out"], *, g_min: float, g_max: float, per_column: bool
+) -> Float[AnyArray, ""] | Float[AnyArray, " out"]:
     """The largest scale [S] at which no weight is clipped, for the layer or for each output column.
 
     For ACM single weights fit at this scale but running sums may not: `encode` then keeps less.
@@ -62,14 +62,15 @@ def weight_scale(
     Raises:
         ValueError: as `full_scale`.
     """
-    largest = jnp.max(jnp.abs(w), axis=0) if per_column else jnp.max(jnp.abs(w))
+    xp = namespace(w)
+    largest = xp.max(xp.abs(w), axis=0) if per_column else xp.max(xp.abs(w))
     span = full_scale(scheme, g_min=g_min, g_max=g_max)
-    return span / jnp.where(largest > 0, largest, 1)
+    return span / xp.where(largest > 0, largest, 1)
 
 
 def encode(
     scheme: str,
-    w: Float[Array, "rows out"],
+    w: Float[AnyArray, "rows out"],
     *,
     g_min: float,
     g_max: float,
@@ -99,25 +100,26 @@ def encode(
     References:
         Kazemi et al. (acm), sections II and III.
     """
+    xp = namespace(w)
     span = full_scale(scheme, g_min=g_min, g_max=g_max)
-    per_weight = jnp.asarray(scale, w.dtype)
+    per_weight = xp.asarray(scale, w.dtype)
     delta = w * _columns(per_weight, w.shape[1])
-    one, zero = jnp.ones((), w.dtype), jnp.zeros((), w.dtype)
+    one, zero = xp.ones((), w.dtype), xp.zeros((), w.dtype)
     if scheme == "acm":
         g, kept = _running_sums(delta, g_min=g_min, span=span)
         return Encoded(g, per_weight * kept, kept, zero)
     # A weight at the end of the range must not count as clipped because of the last bit of its product.
-    clipped = jnp.mean((jnp.abs(delta) > span * (1 + 4 * float(jnp.finfo(w.dtype).eps))).astype(w.dtype))
-    delta = jnp.clip(delta, -span, span)
+    clipped = xp.mean((xp.abs(delta) > span * (1 + 4 * float(xp.finfo(w.dtype).eps))).astype(w.dtype))
+    delta = xp.clip(delta, -span, span)
     if scheme == "de":
-        pairs = jnp.stack([jnp.maximum(delta, 0), jnp.maximum(-delta, 0)], axis=-1)
+        pairs = xp.stack([xp.maximum(delta, 0), xp.maximum(-delta, 0)], axis=-1)
         g = g_min + pairs.reshape(w.shape[0], -1)
     else:
-        g = reference_conductance(g_min=g_min, g_max=g_max) + jnp.pad(delta, ((0, 0), (0, 1)))
-    return Encoded(jnp.clip(g, g_min, g_max), per_weight, one, clipped)
+        g = reference_conductance(g_min=g_min, g_max=g_max) + xp.pad(delta, ((0, 0), (0, 1)))
+    return Encoded(xp.clip(g, g_min, g_max), per_weight, one, clipped)
 
 
-def _columns(scale: Array, n_out: int) -> Array:
+def _columns(scale: AnyArray, n_out: int) -> AnyArray:
     """A scale in a shape that multiplies `[rows out]`."""
     if scale.ndim == 0:
         return scale
@@ -126,16 +128,17 @@ def _columns(scale: Array, n_out: int) -> Array:
     return scale[None, :]
 
 
-def _running_sums(delta: Array, *, g_min: float, span: float) -> tuple[Array, Array]:
+def _running_sums(delta: AnyArray, *, g_min: float, span: float) -> tuple[AnyArray, AnyArray]:
     """ACM's conductances [S] and the factor by which all of `delta` had to shrink."""
-    sums = jnp.pad(-jnp.cumsum(delta, axis=1), ((0, 0), (1, 0)))
-    sums = sums - jnp.min(sums, axis=1, keepdims=True)
-    widest = jnp.max(sums)
-    kept = jnp.where(widest > span, span / jnp.where(widest > 0, widest, 1), 1).astype(delta.dtype)
-    return jnp.clip(g_min + kept * sums, g_min, g_min + span), kept
+    xp = namespace(delta)
+    sums = xp.pad(-xp.cumsum(delta, axis=1), ((0, 0), (1, 0)))
+    sums = sums - xp.min(sums, axis=1, keepdims=True)
+    widest = xp.max(sums)
+    kept = xp.where(widest > span, span / xp.where(widest > 0, widest, 1), 1).astype(delta.dtype)
+    return xp.clip(g_min + kept * sums, g_min, g_min + span), kept
 
 
-def decode(scheme: str, m: Float[Array, "*batch n_d"], *, scale: ArrayLike) -> Float[Array, "*batch out"]:
+def decode(scheme: str, m: Float[AnyArray, "*batch n_d"], *, scale: ArrayLike) -> Float[AnyArray, "*batch out"]:
     """Signed weights from conductances, or signed outputs from column currents.
 
     Args:
@@ -147,8 +150,9 @@ def decode(scheme: str, m: Float[Array, "*batch n_d"], *, scale: ArrayLike) -> F
     Raises:
         ValueError: unknown scheme or a number of columns that it cannot have.
     """
+    xp = namespace(m)
     signed = combine(scheme, m)
-    per_weight = jnp.asarray(scale, m.dtype)
+    per_weight = xp.asarray(scale, m.dtype)
     if per_weight.ndim:
         per_weight = per_weight.reshape((1,) * (signed.ndim - 1) + (-1,))
     return signed / per_weight

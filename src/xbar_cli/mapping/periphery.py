@@ -15,8 +15,9 @@ References:
 from typing import NamedTuple
 
 import numpy as np
-from jax import Array
 from jaxtyping import Float
+
+from xbar_cli.types import AnyArray
 
 SCHEMES = ("de", "bc", "acm")
 
@@ -115,7 +116,7 @@ def existence(s: Float[np.ndarray, "n_out n_d"]) -> Existence:
     return Existence(full_rank, x / x.min() if positive else None)
 
 
-def combine(scheme: str, m: Float[Array, "*batch n_d"]) -> Float[Array, "*batch n_out"]:
+def combine(scheme: str, m: Float[AnyArray, "*batch n_d"]) -> Float[AnyArray, "*batch n_out"]:
     """`m @ S^T` by differences of columns, without S: signed weights from conductances, signed outputs from currents.
 
     Args:

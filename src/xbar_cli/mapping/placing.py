@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,8 +49,7 @@ class Placed(NamedTuple):
 
     def decoded(self) -> NDArray[np.float64]:
         """The weights [rows out] that the conductances stand for."""
-        signed = np.asarray(self.readout.combine(jnp.asarray(self.wanted, jnp.float32)), np.float64)
-        return signed / self.slope + self.digital
+        return np.asarray(self.readout.combine(self.wanted)) / self.slope + self.digital
 
 
 def place(scheme: str, weights: NDArray[np.float32], span: Conductances) -> Placed:
@@ -62,14 +60,14 @@ def place(scheme: str, weights: NDArray[np.float32], span: Conductances) -> Plac
         weights: signed weights.
         span: levels, ends and scale.
     """
-    encoded = encode(
-        scheme, jnp.asarray(weights), g_min=span.bottom, g_max=span.top, scale=jnp.asarray(span.slope, jnp.float32)
-    )
+    encoded = encode(scheme, weights, g_min=span.bottom, g_max=span.top, scale=np.asarray(span.slope, np.float32))
     wanted = encoded.g
     if span.levels is not None:
         programmed = nearest(wanted, span.levels)
         # acm, section II: the reference sits between the levels
-        wanted = programmed.at[:, -1].set(wanted[:, -1]) if scheme == "bc" else programmed
+        if scheme == "bc":
+            programmed[:, -1] = wanted[:, -1]
+        wanted = programmed
     return Placed(
         wanted=np.asarray(wanted, np.float64),
         readout=Readout(scheme),
@@ -85,7 +83,7 @@ def place_slices(fmt: SliceFormat, weights: NDArray[np.float32], *, bottom: floa
 
     Neighbouring columns hold the slices of one output; level 0 is `bottom`, which the digital side takes off again.
     """
-    integers, clipped = to_integers(jnp.asarray(weights), fmt)
+    integers, clipped = to_integers(weights, fmt)
     sliced = cut(integers, fmt)
     g = to_conductances(sliced.levels, fmt, g_min=bottom, g_max=top)  # [planes rows out]
     step = (top - bottom) / fmt.top_level
@@ -94,7 +92,7 @@ def place_slices(fmt: SliceFormat, weights: NDArray[np.float32], *, bottom: floa
     if sliced.negative is not None:
         digital = digital + fmt.sign_radix * np.asarray(sliced.negative, np.float64)
     return Placed(
-        wanted=np.asarray(jnp.moveaxis(g, 0, -1), np.float64).reshape(weights.shape[0], -1),
+        wanted=np.asarray(np.moveaxis(np.asarray(g), 0, -1), np.float64).reshape(weights.shape[0], -1),
         readout=Readout("bitslice", fmt),
         slope=np.asarray(step / unit),
         digital=digital * unit,

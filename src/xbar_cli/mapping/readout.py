@@ -7,9 +7,10 @@ input is what the shift by `Σx` of an offset code comes to.
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
-from jax import Array
 from jaxtyping import Float
+
+from xbar_cli.numerics import namespace
+from xbar_cli.types import AnyArray
 
 from .bitslice import SliceFormat
 from .periphery import SCHEMES as DIFFERENCES
@@ -55,9 +56,9 @@ class Readout:
             raise ValueError(f"n_columns must be a multiple of {self.fmt.n_planes} slices, got {n_columns}")
         return n_columns // self.fmt.n_planes
 
-    def combine(self, m: Float[Array, "*batch columns"]) -> Float[Array, "*batch out"]:
+    def combine(self, m: Float[AnyArray, "*batch columns"]) -> Float[AnyArray, "*batch out"]:
         """Differences, or shift-and-add, of one value per physical column, in the unit of `m`."""
         if self.fmt is None:
             return combine(self.scheme, m)
         planes = m.reshape(*m.shape[:-1], self.outputs(m.shape[-1]), self.fmt.n_planes)
-        return planes @ jnp.asarray(self.fmt.radices, m.dtype)
+        return planes @ namespace(m).asarray(self.fmt.radices, dtype=m.dtype)

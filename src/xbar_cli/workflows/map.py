@@ -11,7 +11,7 @@ from xbar_cli.config.load import write_toml
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
-from xbar_cli.workflows.mapped import MappedNetwork, to_dataset
+from xbar_cli.workflows.mapped import TECHNOLOGY, MappedNetwork, to_dataset
 from xbar_cli.workflows.models import CELL, Trained, open_trained
 from xbar_cli.workflows.placement import map_network
 from xbar_cli.workflows.reporter import SILENT, Reporter
@@ -32,6 +32,8 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
     write_dataset(run.path / RESULTS, to_dataset(network))
     if cell_file is not None:
         shutil.copyfile(cell_file, run.path / CELL)
+    if config.mapping.technology is not None and config.mapping.technology.endswith(".toml"):
+        shutil.copyfile(config.mapping.technology, run.path / TECHNOLOGY)
     keep_origin(trained, run.path / ORIGIN)
     draw(network, run)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
@@ -82,7 +84,7 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
         "dataset": trained.summary["dataset"],
         "dataset_note": trained.data.note,
         "scheme": network.scheme,
-        "technology": network.technology,
+        "technology": Path(network.technology).stem if network.technology else None,
         "g_off_siemens": network.g_off,
         "g_on_siemens": network.g_on,
         "tile": list(network.tile),

@@ -21,6 +21,9 @@ from xbar_cli.runs.results import RESULTS, read_dataset, variable
 from xbar_cli.workflows.cells import load_cell
 from xbar_cli.workflows.models import CELL
 
+TECHNOLOGY = "technology.toml"
+"""A user's own technology, copied into the map run that uses it."""
+
 
 @dataclass(frozen=True)
 class LayerMapping:
@@ -68,7 +71,7 @@ class MappedNetwork:
     Attributes:
         layers: by name, in the order they compute.
         scheme: mapping scheme.
-        technology: name of the device technology; None where only its resistances were given.
+        technology: name or file of the device technology; None where only its resistances were given.
         cell: the 1T-1R cell; None on resistive arrays.
         g_off: memristor conductance of the high-resistance state [S].
         g_on: memristor conductance of the low-resistance state [S].
@@ -95,8 +98,8 @@ class MappedNetwork:
     def decoded(self, name: str) -> NDArray[np.float32]:
         """Weights [rows out] that a layer's devices stand for without variation, read at their mean conductance."""
         layer = self.layers[name]
-        weights = np.asarray(layer.scale.weights(jnp.asarray(self.effective(name), jnp.float32)))
-        return weights + layer.digital.astype(np.float32)
+        signed = np.asarray(layer.readout.combine(self.effective(name)))
+        return (signed / layer.slope + layer.digital).astype(np.float32)
 
     def effective(self, name: str) -> NDArray[np.float64]:
         """Mean effective conductances of a layer [rows devices] [S]."""
@@ -136,7 +139,7 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
     attributes: dict[str, Any] = {
         "xbar_kind": "mapping",
         "scheme": network.scheme,
-        "technology": network.technology or "",
+        "technology": Path(network.technology).stem if network.technology else "",
         "layers": " ".join(network.layers),
         "g_off_siemens": network.g_off,
         "g_on_siemens": network.g_on,
@@ -158,7 +161,7 @@ def load_mapped(path: Path) -> MappedNetwork:
         return MappedNetwork(
             layers=layers,
             scheme=attributes["scheme"],
-            technology=attributes["technology"] or None,
+            technology=str(path / TECHNOLOGY) if (path / TECHNOLOGY).exists() else attributes["technology"] or None,
             cell=load_cell(path / CELL) if (path / CELL).exists() else None,
             g_off=float(attributes["g_off_siemens"]),
             g_on=float(attributes["g_on_siemens"]),

@@ -15,6 +15,7 @@ from xbar_cli.array.ideal import Contract
 from xbar_cli.config.load import read_toml
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
+from xbar_cli.nn.layers import digital
 from xbar_cli.nn.shapes import kernels, parameters, set_parameters
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
@@ -101,3 +102,11 @@ def kernel_accuracy(trained: Trained, *, images: int) -> Callable[[dict[str, NDA
         return sum(float(count(state, replaced, *part)) for part in parts) / len(labels)
 
     return accuracy
+
+
+def network_accuracy(net: nnx.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]) -> float:
+    """Accuracy of a network in floating point."""
+    graphdef, state = nnx.split(net)
+    count = jax.jit(lambda state, x, y, weight: correct(nnx.merge(graphdef, state)(x, digital), y, weight))
+    parts = eval_batches(images, labels, batch_size=min(1000, len(labels)))
+    return sum(float(count(state, *map(jnp.asarray, part))) for part in parts) / len(labels)

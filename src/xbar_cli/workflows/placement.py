@@ -1,15 +1,18 @@
 """Weights onto devices: cell, scale, levels and scheme of every layer."""
 
 from pathlib import Path
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from numpy.typing import NDArray
 
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import parse_tile
-from xbar_cli.data.batches import to_float
+from xbar_cli.data.batches import eval_batches
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.levels import ratio_levels, read_levels, uniform_levels, weight_limit
 from xbar_cli.device.technologies import Technology, load_technology
@@ -264,11 +267,20 @@ def limited(
 def activation_ranges(trained: Trained, *, images: int) -> dict[str, tuple[float, float]]:
     """Smallest and largest activation that enters each layer, over the first training images, in floating point."""
     picked = trained.data.train_images[:images]
+    graphdef, state = nnx.split(trained.net)
+
+    @jax.jit
+    def ends(state: Any, x: jax.Array, weight: jax.Array) -> dict[str, jax.Array]:
+        inputs = layer_inputs(nnx.merge(graphdef, state), x)
+        # the pictures that fill up the last batch do not count
+        real = {name: v * weight.reshape(-1, *(1,) * (v.ndim - 1)) for name, (v, _) in inputs.items()}
+        return {name: jnp.stack([values.min(), values.max()]) for name, values in real.items()}
+
     low: dict[str, float] = {}
     high: dict[str, float] = {}
-    for start in range(0, len(picked), 500):
-        inputs = layer_inputs(trained.net, jnp.asarray(to_float(picked[start : start + 500])))
-        for name, (x, _) in inputs.items():
-            low[name] = min(low.get(name, 0.0), float(x.min()))
-            high[name] = max(high.get(name, 0.0), float(x.max()))
+    labels = trained.data.train_labels[:images]
+    for part, _, weight in eval_batches(picked, labels, batch_size=min(500, len(picked))):
+        for name, (least, largest) in ends(state, jnp.asarray(part), jnp.asarray(weight)).items():
+            low[name] = min(low.get(name, 0.0), float(least))
+            high[name] = max(high.get(name, 0.0), float(largest))
     return {name: (low[name], high[name]) for name in low}

@@ -1,0 +1,48 @@
+"""`xbar fit`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .console import print_table
+from .options import common, setting, with_config
+
+
+def _config() -> Any:
+    from xbar_cli.config.devices import FitConfig
+
+    return FitConfig
+
+
+@click.command(
+    epilog="Example: xbar fit devices.csv --out runs/stats, then xbar eval runs/net --effect states:file=runs/stats",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.argument("file", metavar="DEVICES.csv")
+@setting(
+    "--kind", "kind", type=click.Choice(["states", "smooth"]),
+    help="Mean and spread of each distinct target, or as polynomials of the target (default states).",
+)  # fmt: skip
+@setting("--min-count", "min_count", metavar="N", help="states: measurements that a state needs (default 5).")
+@setting("--degree", "degree", metavar="N", help="smooth: degree of mean and variance (default 2).")
+@setting("--knots", "knots", metavar="N", help="smooth: conductances at which the curve is kept (default 33).")
+@common
+@with_config(_config, argument="file")
+def fit(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+    """Statistics of measured devices, from a CSV with columns target_siemens and measured_siemens."""
+    from xbar_cli.workflows.fit import run
+
+    from .running import execute
+
+    execute("fit", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print the summary as a table."""
+    columns = [[f"{value * 1e6:.4g}" for value in summary[f"{name}_siemens"]] for name in ("target", "mean", "sigma")]
+    rows = list(zip(*columns, strict=True))
+    title = f"{summary['measurements']} measurements, {summary['kind']}"
+    print_table(title, ["target [µS]", "mean [µS]", "σ [µS]"], rows if len(rows) <= 16 else rows[:: len(rows) // 8])
+    if len(rows) > 16:
+        click.echo(f"every {len(rows) // 8}th of {len(rows)} knots; all of them are in statistics.toml")
