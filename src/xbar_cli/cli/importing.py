@@ -21,7 +21,7 @@ def _config() -> Any:
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.argument("file", metavar="MODEL.safetensors")
-@setting("--network", "network.name", metavar="NAME", help="mlp or lenet5 (default lenet5).")
+@setting("--network", "network.name", metavar="NAME", help="As in xbar train (default lenet5).")
 @setting("--dataset", "dataset.name", metavar="NAME", help="Data set (default fashion_mnist_mini).")
 @setting("--data-dir", "dataset.data_dir", metavar="DIR", help="Where imported data sets are.")
 @setting(

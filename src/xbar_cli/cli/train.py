@@ -22,7 +22,19 @@ def _config() -> Any:
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @setting("--method", "method", metavar="ideal|neat", help="Training method (default ideal).")
-@setting("--network", "network.name", metavar="mlp|lenet5", help="Network (default lenet5).")
+@setting(
+    "--network",
+    "network.name",
+    metavar="NAME",
+    help="mlp, lenet5, cnn, vgg9, vgg11, resnet18 or resnet20 (default lenet5).",
+)
+@setting("--width", "network.width", metavar="X", help="Multiplies hidden units and channels (default 1).")
+@setting(
+    "--activation",
+    "network.activation",
+    type=click.Choice(["relu", "sigmoid"]),
+    help="Of mlp's hidden layer (default relu).",
+)
 @setting("--dataset", "dataset.name", metavar="NAME", help="Data set (default fashion_mnist_mini; see xbar data ls).")
 @setting("--data-dir", "dataset.data_dir", metavar="DIR", help="Where imported data sets are.")
 @setting("--epochs", "training.epochs", metavar="N", help="Epochs of plain training (default 15).")

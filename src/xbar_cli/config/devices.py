@@ -42,4 +42,5 @@ class ImportConfig(Section):
     dataset: DatasetSection = DatasetSection()
 
     def check(self) -> None:
-        """Nothing joins here."""
+        """Rules that join several keys."""
+        self.network.rules()

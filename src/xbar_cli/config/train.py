@@ -7,13 +7,26 @@ from pydantic import Field
 from .base import PositiveQuantity, Quantity, Section, Text, require
 
 Method = Literal["ideal", "neat"]
-Network = Literal["mlp", "lenet5"]
+Network = Literal["mlp", "lenet5", "cnn", "vgg9", "vgg11", "resnet18", "resnet20"]
 
 
 class NetworkSection(Section):
     """The network; input shape and class count come from the data set."""
 
     name: Network = "lenet5"
+    width: Annotated[Quantity, Field(gt=0, le=8)] = 1.0
+    """Multiplies hidden units and channels; lenet5 has its own."""
+    activation: Literal["relu", "sigmoid"] = "relu"
+    """Of mlp's hidden layer; tat has sigmoid."""
+
+    def rules(self) -> None:
+        """A setting that the network does not have is an error."""
+        require(
+            self.activation == "relu" or self.name == "mlp", f"network.activation belongs to mlp, not to {self.name}"
+        )
+        require(
+            self.width == 1 or self.name != "lenet5", "network.width: lenet5 has its own widths; use another network"
+        )
 
 
 class DatasetSection(Section):
@@ -63,6 +76,7 @@ class TrainConfig(Section):
 
     def check(self) -> None:
         """Rules that join several keys; an option that the method does not use is an error."""
+        self.network.rules()
         if self.method == "neat":
             require(self.neat.cell is not None, "--method neat needs --cell RUN, a characterize run")
             require(self.neat.vg is not None, "--method neat needs --vg VOLT, a gate voltage of the cell's table")

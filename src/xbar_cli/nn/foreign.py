@@ -62,11 +62,13 @@ def adopt(tensors: Tensors, wanted: Mapping[str, tuple[int, ...]], *, layers: Se
         if not np.isfinite(value).all():
             raise ValueError(f"{name} holds values that are not finite")
     kernels, channels = {}, _channels(wanted, layers)
-    for name in sorted((n for n in tensors if n.endswith("." + KERNEL[layout])), key=_natural):
+    names = [n for n, value in tensors.items() if n.endswith("." + KERNEL[layout]) and value.ndim > 1]
+    for name in sorted(names, key=_natural):
         kernels[name.removesuffix("." + KERNEL[layout])] = np.asarray(tensors[name], np.float32)
     sources: dict[str, str] = {}
     parameters: dict[str, NDArray[np.float32]] = {}
     without_bias: list[str] = []
+    shifts: dict[str, NDArray[np.float32]] = {}
     for layer in layers:
         shape = wanted[f"{layer}.kernel"]
         free = [name for name in kernels if name not in sources.values()]
@@ -77,16 +79,69 @@ def adopt(tensors: Tensors, wanted: Mapping[str, tuple[int, ...]], *, layers: Se
         source = sources[layer] = layer if layer in fitting else fitting[0]
         parameters[f"{layer}.kernel"] = _kernel(kernels[source], layout, channels.get(layer))
         bias = tensors.get(f"{source}.bias")
-        if bias is None:
+        if bias is None and f"{layer}.bias" in wanted:
             without_bias.append(layer)
             bias = np.zeros(shape[-1], np.float32)
-        elif bias.shape != (shape[-1],):
+        elif bias is not None and bias.shape != (shape[-1],):
             raise ValueError(f"{source}.bias must have shape [{shape[-1]}], has {list(bias.shape)}")
-        parameters[f"{layer}.bias"] = np.asarray(bias, np.float32)
+        if f"{layer}.bias" in wanted:
+            parameters[f"{layer}.bias"] = np.asarray(bias, np.float32)
+        elif bias is not None:
+            shifts[layer] = np.asarray(bias, np.float32)
     used = {f"{source}.{part}" for source in sources.values() for part in (KERNEL[layout], "bias")}
+    used |= _adopt_norms(tensors, wanted, parameters, layers=layers, layout=layout, shifts=shifts)
     if unused := sorted(set(tensors) - used, key=_natural):
         raise ValueError(f"the network has no layer for {', '.join(unused)}")
     return Adopted(parameters, sources, without_bias)
+
+
+NORMS = {
+    "torch": {"scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"},
+    "xbar": {"scale": "scale", "bias": "bias", "mean": "mean", "var": "var"},
+}
+"""Names of a batch norm's parts."""
+
+
+def _adopt_norms(
+    tensors: Tensors,
+    wanted: Mapping[str, tuple[int, ...]],
+    parameters: dict[str, NDArray[np.float32]],
+    *,
+    layers: Sequence[str],
+    layout: Layout,
+    shifts: Mapping[str, NDArray[np.float32]],
+) -> set[str]:
+    """Batch norms in the order of the layers they follow, put into `parameters`; returns the names that were used.
+
+    A bias of the layer before (`shifts`), which ours does not have, is taken off the running mean.
+    """
+    parts = NORMS[layout]
+    sources = sorted(
+        (n.removesuffix("." + parts["mean"]) for n in tensors if n.endswith("." + parts["mean"])), key=_natural
+    )
+    used: set[str] = set()
+    for layer in layers:
+        name = f"{layer}_norm.inner"
+        if f"{name}.scale" not in wanted:
+            if layer in shifts:
+                raise ValueError(f"{layer} has a bias, which the network has not")
+            continue
+        shape = wanted[f"{name}.scale"]
+        fitting = [s for s in sources if tensors[f"{s}.{parts['mean']}"].shape == shape]
+        if not fitting:
+            raise ValueError(
+                f"no batch norm of {shape[0]} outputs for layer {layer}; left over: {', '.join(sources) or 'none'}"
+            )
+        source = name if name in fitting else fitting[0]
+        sources.remove(source)
+        for part, theirs in parts.items():
+            if f"{source}.{theirs}" not in tensors:
+                raise ValueError(f"{source}.{theirs} is missing")
+            parameters[f"{name}.{part}"] = np.asarray(tensors[f"{source}.{theirs}"], np.float32)
+        if layer in shifts:
+            parameters[f"{name}.mean"] = parameters[f"{name}.mean"] - shifts[layer]
+        used |= {f"{source}.{theirs}" for theirs in parts.values()} | {f"{source}.num_batches_tracked"}
+    return used
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -25,8 +25,9 @@ class LeNet5(nnx.Module):
         self.fc2 = Dense("fc2", 120, 84, rngs=rngs)
         self.fc3 = Dense("fc3", 84, n_classes, rngs=rngs)
 
-    def __call__(self, images: Array, product: Product = digital) -> Array:
+    def __call__(self, images: Array, product: Product = digital, *, training: bool = False) -> Array:
         """Class scores `[n classes]` of images `[n h w c]` in [0, 1]."""
+        del training
         x = jax.nn.relu(self.conv1(images, product))
         x = max_pool(x)
         x = jax.nn.relu(self.conv2(x, product))

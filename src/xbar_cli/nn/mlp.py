@@ -8,16 +8,21 @@ from .layers import Dense, Product, digital
 
 
 class Mlp(nnx.Module):
-    """Flattened image, one hidden layer of rectified linear units, one output layer."""
+    """Flattened image, one hidden layer of rectifiers or sigmoids (tat), one output layer."""
 
-    def __init__(self, *, shape: tuple[int, int, int], n_classes: int, hidden: int, rngs: nnx.Rngs) -> None:
+    def __init__(
+        self, *, shape: tuple[int, int, int], n_classes: int, hidden: int, activation: str, rngs: nnx.Rngs
+    ) -> None:
         """`shape` is the image's [h w c]."""
         height, width, channels = shape
+        self.activation = activation
         self.hidden = Dense("hidden", height * width * channels, hidden, rngs=rngs)
         self.output = Dense("output", hidden, n_classes, rngs=rngs)
 
-    def __call__(self, images: Array, product: Product = digital) -> Array:
+    def __call__(self, images: Array, product: Product = digital, *, training: bool = False) -> Array:
         """Class scores `[n classes]` of images `[n h w c]` in [0, 1]."""
+        del training
         x = images.reshape(images.shape[0], -1)
-        x = jax.nn.relu(self.hidden(x, product))
+        x = self.hidden(x, product)
+        x = jax.nn.sigmoid(x) if self.activation == "sigmoid" else jax.nn.relu(x)
         return self.output(x, product)

@@ -18,6 +18,10 @@ Network = nnx.Module
 Forward = Callable[[Array, Product], Array]
 
 
+KEPT = nnx.Any(nnx.Param, nnx.BatchStat)
+"""What makes a network besides its structure: parameters, and the running statistics of batch norm."""
+
+
 @dataclass(frozen=True)
 class LayerShape:
     """One layer whose product sits on arrays.
@@ -77,8 +81,8 @@ def layer_inputs(net: nnx.Module, images: Array) -> dict[str, tuple[Array, Contr
 
 
 def parameters(net: nnx.Module) -> dict[str, NDArray[np.float32]]:
-    """Every parameter by its dotted name, such as `conv1.kernel`."""
-    flat = nnx.to_flat_state(nnx.state(net, nnx.Param))
+    """Every parameter and running statistic by its dotted name, such as `conv1.kernel`."""
+    flat = nnx.to_flat_state(nnx.state(net, KEPT))
     return {".".join(str(part) for part in path): np.asarray(leaf[...]) for path, leaf in flat}
 
 
@@ -88,7 +92,7 @@ def set_parameters(net: nnx.Module, values: dict[str, NDArray[np.float32]]) -> N
     Raises:
         ValueError: a name is missing or unknown, or a shape differs.
     """
-    flat = dict(nnx.to_flat_state(nnx.state(net, nnx.Param)))
+    flat = dict(nnx.to_flat_state(nnx.state(net, KEPT)))
     names = {".".join(str(part) for part in path): path for path in flat}
     if set(names) != set(values):
         raise ValueError(f"parameters differ: {', '.join(sorted(set(names) ^ set(values)))}")

@@ -31,7 +31,7 @@ def make_step(graphdef: Any) -> Step:
     @jax.jit
     def step(state: State, images: Array, labels: Array) -> tuple[State, Array]:
         net, optimizer = nnx.merge(graphdef, state)
-        loss, gradients = nnx.value_and_grad(lambda n: cross_entropy(n(images), labels))(net)
+        loss, gradients = nnx.value_and_grad(lambda n: cross_entropy(n(images, training=True), labels))(net)
         with jax.numpy_dtype_promotion("standard"):  # optax's bias correction mixes integer and floating types
             optimizer.update(net, gradients)
         return nnx.split((net, optimizer))[1], loss

@@ -4,31 +4,41 @@ from pathlib import Path
 
 from flax import nnx
 
+from xbar_cli.config.train import NetworkSection
 from xbar_cli.data.datasets import Dataset, load
 from xbar_cli.errors import ConfigError
+from xbar_cli.nn.cnn import Cnn
 from xbar_cli.nn.lenet import LeNet5
 from xbar_cli.nn.mlp import Mlp
+from xbar_cli.nn.resnet import ResNet
+from xbar_cli.nn.vgg import Vgg, scaled
 
 MLP_HIDDEN = 500
 """Hidden units of `mlp`: 784-500-10 (tat, Section IV-A)."""
 
 
-def network(name: str, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> nnx.Module:
-    """The network `name` for images of `shape` [h w c], initialised from `seed`.
+def network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> nnx.Module:
+    """The network of `config` for images of `shape` [h w c], initialised from `seed`.
 
     Raises:
-        ConfigError: the network is unknown or cannot take images of this shape.
+        ConfigError: the network cannot take images of this shape, or a setting that it does not have.
     """
-    rngs = nnx.Rngs(seed)
+    given = {"shape": shape, "n_classes": n_classes, "rngs": nnx.Rngs(seed)}
+    name, width = config.name, config.width
     try:
         match name:
             case "mlp":
-                return Mlp(shape=shape, n_classes=n_classes, hidden=MLP_HIDDEN, rngs=rngs)
+                return Mlp(**given, hidden=scaled(MLP_HIDDEN, width), activation=config.activation)
             case "lenet5":
-                return LeNet5(shape=shape, n_classes=n_classes, rngs=rngs)
+                return LeNet5(**given)
+            case "cnn":
+                return Cnn(**given, width=width)
+            case "vgg9" | "vgg11":
+                return Vgg(name, **given, width=width)
+            case "resnet18" | "resnet20":
+                return ResNet(name, **given, width=width)
     except ValueError as error:
         raise ConfigError(f"network {name}: {error}") from None
-    raise ConfigError(f"network.name = {name!r} is not known; known: mlp, lenet5")
 
 
 def dataset(name: str, *, data_dir: str | None) -> Dataset:

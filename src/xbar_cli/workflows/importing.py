@@ -27,7 +27,7 @@ def run(config: ImportConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     tensors = read_tensors(Path(config.file))
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
     shape = build.image_shape(data)
-    net = build.network(config.network.name, shape=shape, n_classes=data.n_classes, seed=0)
+    net = build.network(config.network, shape=shape, n_classes=data.n_classes, seed=0)
     layers = layer_shapes(net, shape=shape)
     wanted = {name: value.shape for name, value in parameters(net).items()}
     try:

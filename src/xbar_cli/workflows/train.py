@@ -15,7 +15,7 @@ from flax import nnx
 
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.load import write_toml
-from xbar_cli.config.train import TrainConfig
+from xbar_cli.config.train import NetworkSection, TrainConfig
 from xbar_cli.data.batches import batches, eval_batches, validation_split
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
@@ -117,7 +117,7 @@ def run(config: TrainConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
 def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Session:
     """Data, network and phases of a run; the cell's file is copied into it."""
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
-    net = build.network(config.network.name, shape=build.image_shape(data), n_classes=data.n_classes, seed=config.seed)
+    net = build.network(config.network, shape=build.image_shape(data), n_classes=data.n_classes, seed=config.seed)
     train_index, validation_index = validation_split(
         len(data.train_labels), fraction=config.dataset.validation_fraction, seed=config.seed, labels=data.train_labels
     )
@@ -131,9 +131,9 @@ def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Sessio
         require_range(load_cell(run.path / CELL), gate_voltage(config))
         if config.neat.start is not None:
             started = open_trained(Path(config.neat.start), use="--start", data_dir=config.dataset.data_dir)
-            same = (started.config["network"]["name"], started.config["dataset"]["name"])
-            if same != (config.network.name, config.dataset.name):
-                raise ConfigError(f"--start {config.neat.start} trained {same[0]} on {same[1]}; ask for the same")
+            network, name = NetworkSection(**started.config["network"]), started.config["dataset"]["name"]
+            if (network, name) != (config.network, config.dataset.name):
+                raise ConfigError(f"--start {config.neat.start} trained {network.name} on {name}; ask for the same")
             set_parameters(net, parameters(started.net))
     return Session(config, run, data, net, parts, phases(config), reporter)
 

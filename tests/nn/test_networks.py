@@ -1,0 +1,79 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from xbar_cli.config.train import NetworkSection
+from xbar_cli.nn.shapes import layer_inputs, layer_shapes, parameters, set_parameters
+from xbar_cli.train.loop import make_optimizer, make_step
+from xbar_cli.workflows import build
+
+CIFAR = (32, 32, 3)
+PUBLISHED = {
+    # He et al. 2016: 0.27 M parameters, 41 M multiply-accumulates; ResNet-18 with a 3x3 stem: 11.2 M, 0.56 G
+    "resnet20": (0.27e6, 41e6),
+    "resnet18": (11.16e6, 0.556e9),
+    # the eight convolutions of configuration A: 9.22 M; three dense layers of 512 here
+    "vgg11": (9.22e6 + 512 * 512 * 2 + 5120, 0.153e9),
+}
+
+
+def make(name, shape=CIFAR, **given):
+    return build.network(NetworkSection(name=name, **given), shape=shape, n_classes=10, seed=0)
+
+
+def shapes_of(name, shape=CIFAR, **given):
+    return layer_shapes(nnx.eval_shape(lambda: make(name, shape, **given)), shape=shape)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_weights_and_products_are_the_published_ones(name):
+    layers = shapes_of(name)
+    weights, macs = PUBLISHED[name]
+    assert sum(int(np.prod(layer.kernel)) for layer in layers) == pytest.approx(weights, rel=0.02)
+    assert sum(layer.macs for layer in layers) == pytest.approx(macs, rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["cnn", "vgg9", "vgg11", "resnet18", "resnet20", "mlp"])
+def test_layer_names_are_where_the_kernels_are(name):
+    net = nnx.eval_shape(lambda: make(name))
+    names = [layer.name for layer in layer_shapes(net, shape=CIFAR)]
+    flat = {".".join(map(str, path)) for path, _ in nnx.to_flat_state(nnx.state(net, nnx.Param))}
+    assert {f"{n}.kernel" for n in names} == {n for n in flat if n.endswith(".kernel")}
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", ["cnn", "resnet20", "vgg9"])
+def test_one_step_lowers_the_loss_and_moves_the_statistics(name):
+    net = make(name, width=0.125)
+    graphdef, state = nnx.split((net, make_optimizer(net, learning_rate=3e-3)))
+    step = make_step(graphdef)
+    images, labels = jax.random.uniform(jax.random.key(0), (16, *CIFAR)), jnp.arange(16) % 10
+    before = parameters(net)
+    losses = []
+    for _ in range(8):
+        state, loss = step(state, images, labels)
+        losses.append(float(loss))
+    assert losses[-1] < losses[0]
+    trained = parameters(nnx.merge(graphdef, state)[0])
+    moved = [n for n in before if n.endswith((".mean", ".var")) and not np.array_equal(before[n], trained[n])]
+    assert len(moved) == sum(n.endswith((".mean", ".var")) for n in before) > 0
+
+
+def test_out_of_training_a_picture_does_not_depend_on_its_batch():
+    net = make("resnet20", width=0.25)
+    images = jax.random.uniform(jax.random.key(0), (4, *CIFAR))
+    np.testing.assert_allclose(net(images)[:1], net(images[:1]), atol=1e-5)
+    assert not np.allclose(net(images, training=True)[:1], net(images[:1], training=True), atol=1e-3)
+
+
+def test_parameters_make_the_network():
+    one, other = make("resnet20", width=0.25), build.network(
+        NetworkSection(name="resnet20", width=0.25), shape=CIFAR, n_classes=10, seed=1
+    )  # fmt: skip
+    images = jax.random.uniform(jax.random.key(0), (2, *CIFAR))
+    one(images, training=True)
+    set_parameters(other, parameters(one))
+    np.testing.assert_array_equal(one(images), other(images))
+    assert set(layer_inputs(one, images)) == {layer.name for layer in layer_shapes(one, shape=CIFAR)}
