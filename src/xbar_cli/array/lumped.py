@@ -5,6 +5,7 @@ are driven with +V and −V through sources of their own and share the neuron. E
 `I = V @ g_eff`, signed for the dual arrays.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -106,6 +107,17 @@ def published_dual(
         return g / (1 + source * jnp.sum(g / (1 + neuron * g), 1, keepdims=True))
 
     return (divided(g_pos) - divided(g_neg)) / (1 + neuron * jnp.sum(g_pos + g_neg, 0, keepdims=True))
+
+
+def of_pairs(
+    dual: Callable[[Conductances, Array], Conductances], g: Float[Array, "rows pairs"]
+) -> Float[Array, "rows pairs"]:
+    """A dual model on interleaved columns, positive arrays' even and negative arrays' odd: the signed matrix in the even ones.
+
+    The difference of each pair is then what the shared neuron gives, as for columns with neurons of their own.
+    """
+    signed = dual(g[:, 0::2], g[:, 1::2])
+    return jnp.stack([signed, jnp.zeros_like(signed)], axis=-1).reshape(g.shape)
 
 
 def _require_dual(g_pos: Array, g_neg: Array, r_source: Resistance, r_neuron: Resistance) -> None:

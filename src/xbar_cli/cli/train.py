@@ -21,7 +21,7 @@ def _config() -> Any:
     epilog="Example: xbar train --method neat --vg 0.8 --network lenet5 --dataset fashion_mnist_mini --cell runs/cell",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@setting("--method", "method", metavar="ideal|neat", help="Training method (default ideal).")
+@setting("--method", "method", metavar="ideal|neat|tat", help="Training method (default ideal).")
 @setting(
     "--network",
     "network.name",
@@ -49,11 +49,30 @@ def _config() -> Any:
 @setting(
     "--weight-scale", "neat.weight_scale", type=click.Choice(["network", "layer"]), help="neat: whose maximum is W_max."
 )
+@setting("--array", "tat.array", type=click.Choice(["published", "lumped", "nodal"]), help="tat: array model.")
+@setting("--technology", "tat.technology", metavar="NAME|FILE", help="tat: device technology.")
+@setting("--bits", "tat.bits", metavar="B", help="tat: bits of a weight's magnitude (default 4).")
+@setting(
+    "--weight-limit", "tat.weight_limit", metavar="max|VALUE", help="tat: weight at the highest level (default max)."
+)
+@setting("--r-source", "tat.r_source_ohm", metavar="OHM", help="tat: each source (default 0).")
+@setting("--r-neuron", "tat.r_neuron_ohm", metavar="OHM", help="tat: each neuron (default 0).")
+@setting("--r-wire", "tat.r_wire_ohm", metavar="OHM", help="tat, nodal: every wire segment (default 0).")
+@setting("--tile", "tat.tile", metavar="ROWSxOUTPUTS", help="tat: size of one array (default the layer's).")
+@setting("--corner", "tat.corner", metavar="K", help="tat: chip-to-chip corner in sigmas (default 0).")
+@setting("--layers", "tat.layers", type=click.Choice(["all", "dense"]), help="tat: layers on arrays (default all).")
+@setting("--inject", "inject.sigma", metavar="X", help="Noise on the weights of every step (default 0).")
+@setting(
+    "--inject-model",
+    "inject.model",
+    type=click.Choice(["additive", "proportional"]),
+    help="additive: in units of the layer's largest weight, the default; proportional: to each weight.",
+)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue this interrupted run.")
 @common
 @with_config(_config, resumable=True)
 def train(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, resume: Path | None) -> None:
-    """Train a network: plainly (ideal), or inside the linear range of a 1T-1R cell (neat)."""
+    """Train a network: plainly, inside the linear range of a 1T-1R cell (neat), or through non-ideal arrays (tat)."""
     from xbar_cli.workflows.train import run
 
     from .running import execute
@@ -72,6 +91,8 @@ def show(summary: dict[str, Any]) -> None:
     if summary["method"] == "neat":
         rows.insert(0, ("test accuracy before restriction", f"{summary['start_accuracy']:.4f}"))
         rows.insert(1, ("test accuracy, restricted only", f"{summary['restricted_accuracy']:.4f}"))
+    if summary["method"] == "tat":
+        rows.append(("test accuracy without arrays", f"{summary['test_accuracy_without_arrays']:.4f}"))
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))
     print_table(f"{summary['method']}: {summary['network']} on {summary['dataset']}", ["", ""], rows)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
-from .base import split_numbers, text_of
+from .base import parse_quantity, split_numbers, text_of
 
 MAX_POINTS = 4096
 """Most points one range may have: more is a mistake, and is refused before anything is allocated."""
@@ -74,3 +74,17 @@ def parse_tile(text: str) -> tuple[int, int]:
 
 
 TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]
+
+
+def check_weight_limit(text: str) -> str:
+    """`max`, `auto` or a positive number, as it was written.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if text not in ("max", "auto") and not float(parse_quantity(text)) > 0:
+        raise ValueError(f"{text!r} is not a weight limit; write max, auto or a number above 0")
+    return text
+
+
+WeightLimit = Annotated[str, BeforeValidator(text_of), AfterValidator(check_weight_limit)]

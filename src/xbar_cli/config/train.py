@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .base import PositiveQuantity, Quantity, Section, Text, require
+from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, require
+from .ranges import TileSize, WeightLimit
 
-Method = Literal["ideal", "neat"]
+Method = Literal["ideal", "neat", "tat"]
 Network = Literal["mlp", "lenet5", "cnn", "vgg9", "vgg11", "resnet18", "resnet20"]
 
 
@@ -60,6 +61,35 @@ class NeatSection(Section):
     weight_scale: Literal["network", "layer"] = "network"
 
 
+class TatSection(Section):
+    """Technology aware training: discretised weights on non-ideal arrays in every forward pass."""
+
+    array: Literal["published", "lumped", "nodal"] | None = None
+    """The array model: the paper's closed form, the exact arrays that share neurons, or with wires (own neurons)."""
+    technology: str | None = None
+    """Sets R_on and the ratio of the levels (R_off/R_on)."""
+    bits: Annotated[int, Field(ge=1, le=16)] = 4
+    weight_limit: WeightLimit = "max"
+    """|W| at the highest level: the layer's largest at each step, or a number."""
+    r_source_ohm: NonNegativeQuantity = 0.0
+    r_neuron_ohm: NonNegativeQuantity = 0.0
+    r_wire_ohm: NonNegativeQuantity = 0.0
+    tile: TileSize | None = None
+    """Rows and outputs of one array; as large as the layer when absent."""
+    corner: Annotated[Quantity, Field(ge=-10, le=10)] = 0.0
+    """Chip-to-chip corner k, in units of the technology's sigma."""
+    sigma_chip: Annotated[Quantity, Field(ge=0, le=1)] | None = None
+    layers: Literal["all", "dense"] = "all"
+    """Which layers sit on arrays."""
+
+
+class InjectSection(Section):
+    """Noise on the weights of every training step: additive in units of the largest weight, or proportional."""
+
+    model: Literal["additive", "proportional"] = "additive"
+    sigma: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
+
+
 class TrainConfig(Section):
     """Everything that determines a training run."""
 
@@ -69,20 +99,33 @@ class TrainConfig(Section):
     dataset: DatasetSection = DatasetSection()
     training: TrainingSection = TrainingSection()
     neat: NeatSection = NeatSection()
+    tat: TatSection = TatSection()
+    inject: InjectSection = InjectSection()
 
     def in_use(self) -> dict[str, Any]:
         """Every key with a value; the method's own section only."""
-        return self.model_dump(exclude_none=True, exclude=None if self.method == "neat" else {"neat"})
+        return self.model_dump(exclude_none=True, exclude={"neat", "tat"} - {self.method})
 
     def check(self) -> None:
         """Rules that join several keys; an option that the method does not use is an error."""
         self.network.rules()
+        for method in ("neat", "tat"):
+            given = sorted(getattr(self, method).model_fields_set)
+            require(
+                self.method == method or not given,
+                f"--method {self.method} does not use {', '.join(f'{method}.{name}' for name in given)}; "
+                f"only --method {method} does",
+            )
         if self.method == "neat":
             require(self.neat.cell is not None, "--method neat needs --cell RUN, a characterize run")
             require(self.neat.vg is not None, "--method neat needs --vg VOLT, a gate voltage of the cell's table")
-            return
-        given = sorted(self.neat.model_fields_set)
-        require(
-            not given,
-            f"--method {self.method} does not use {', '.join('neat.' + name for name in given)}; only --method neat does",
-        )
+        if self.method == "tat":
+            require(self.tat.array is not None, "--method tat needs --array published, lumped or nodal")
+            require(
+                self.tat.technology is not None,
+                "--method tat needs --technology NAME|FILE: R_on and the ratio of levels",
+            )
+            require(self.tat.r_wire_ohm == 0 or self.tat.array == "nodal", "--r-wire belongs to --array nodal")
+            require(
+                self.tat.weight_limit != "auto", "--weight-limit auto belongs to xbar map; give max or a number here"
+            )

@@ -13,6 +13,7 @@ from jax import Array
 from xbar_cli.errors import ModelError
 
 from .losses import correct, cross_entropy
+from .transforms import Transform, transformed
 
 State = Any
 """The arrays of network and optimiser: what a checkpoint holds."""
@@ -25,13 +26,24 @@ def make_optimizer(net: nnx.Module, *, learning_rate: float) -> nnx.Optimizer:
     return nnx.Optimizer(net, optax.adam(learning_rate), wrt=nnx.Param)
 
 
-def make_step(graphdef: Any) -> Step:
-    """The jitted training step `(state, images [n h w c], labels [n]) -> (state, loss)` of a split (network, optimiser)."""
+def make_step(graphdef: Any, *, transform: Transform | None = None, seed: int = 0) -> Step:
+    """The jitted training step `(state, images [n h w c], labels [n]) -> (state, loss)` of a split (network, optimiser).
+
+    Args:
+        graphdef: of (network, optimiser).
+        transform: what every kernel goes through in the forward pass; its key is made of `seed` and the step's number.
+        seed: of what is random.
+    """
 
     @jax.jit
     def step(state: State, images: Array, labels: Array) -> tuple[State, Array]:
         net, optimizer = nnx.merge(graphdef, state)
-        loss, gradients = nnx.value_and_grad(lambda n: cross_entropy(n(images, training=True), labels))(net)
+        key = jax.random.fold_in(jax.random.key(seed), optimizer.step[...])
+
+        def objective(net: Any) -> Array:
+            return cross_entropy(net(images, transformed(transform, key), training=True), labels)
+
+        loss, gradients = nnx.value_and_grad(objective)(net)
         with jax.numpy_dtype_promotion("standard"):  # optax's bias correction mixes integer and floating types
             optimizer.update(net, gradients)
         return nnx.split((net, optimizer))[1], loss
@@ -56,11 +68,16 @@ def run_epoch(step: Step, state: State, batches: Iterable[tuple[Array, Array]], 
     return state, float(values.mean())
 
 
-def make_counter(graphdef: Any) -> Callable[[State, Array, Array, Array], Array]:
-    """The jitted count of correct answers `(network state, images, labels, weight) -> count` of a split network."""
+def make_counter(graphdef: Any, *, transform: Transform | None = None) -> Callable[[State, Array, Array, Array], Array]:
+    """The jitted count of correct answers `(network state, images, labels, weight) -> count` of a split network.
+
+    Args:
+        graphdef: of the network.
+        transform: what every kernel goes through, nothing being random.
+    """
 
     @jax.jit
     def count(state: State, images: Array, labels: Array, weight: Array) -> Array:
-        return correct(nnx.merge(graphdef, state)(images), labels, weight)
+        return correct(nnx.merge(graphdef, state)(images, transformed(transform, None)), labels, weight)
 
     return count

@@ -27,10 +27,12 @@ from xbar_cli.runs.directory import CONFIG, METRICS, Run
 from xbar_cli.runs.results import MODEL
 from xbar_cli.train.loop import State, make_counter, make_optimizer, make_step, run_epoch
 from xbar_cli.train.neat import in_range_fraction, restrict_network
+from xbar_cli.train.transforms import Transform
 from xbar_cli.workflows import build
 from xbar_cli.workflows.cells import copy_cell, load_cell
 from xbar_cli.workflows.models import CELL, open_trained, save_weights, weight_maxima
 from xbar_cli.workflows.reporter import SILENT, Reporter
+from xbar_cli.workflows.train_arrays import transform_of
 
 EVALUATION_BATCH = 1000
 Part = tuple[np.ndarray, np.ndarray]
@@ -78,6 +80,7 @@ class Session:
     net: nnx.Module
     parts: dict[str, Part]
     phases: tuple[Phase, ...]
+    transform: Transform | None
     reporter: Reporter
 
     def epoch_batches(self, epoch: int) -> Any:
@@ -135,7 +138,7 @@ def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Sessio
             if (network, name) != (config.network, config.dataset.name):
                 raise ConfigError(f"--start {config.neat.start} trained {network.name} on {name}; ask for the same")
             set_parameters(net, parameters(started.net))
-    return Session(config, run, data, net, parts, phases(config), reporter)
+    return Session(config, run, data, net, parts, phases(config), transform_of(config, net, data), reporter)
 
 
 def gate_voltage(config: TrainConfig) -> float:
@@ -149,7 +152,7 @@ def gate_voltage(config: TrainConfig) -> float:
 def phases(config: TrainConfig) -> tuple[Phase, ...]:
     """The stretches of training that the method asks for."""
     plain = Phase("train", config.training.epochs, config.training.learning_rate)
-    if config.method == "ideal":
+    if config.method != "neat":
         return (plain,)
     neat = config.neat
     retrain = Phase("retrain", neat.rounds * neat.epochs_per_round, neat.learning_rate, neat.epochs_per_round)
@@ -210,9 +213,9 @@ def train_one(
     checkpoints: Checkpoints,
 ) -> tuple[State, State]:
     """The epochs of one phase that are still to do; returns the last state and the kept network state."""
-    step = make_step(graphdef)
+    step = make_step(graphdef, transform=session.transform, seed=session.config.seed)
     net, optimizer = nnx.merge(graphdef, state)
-    count = make_counter(nnx.split(net)[0])
+    count = make_counter(nnx.split(net)[0], transform=session.transform)
     offset = sum(p.epochs for p in session.phases[: progress.phase])
     if phase.restrict_every and phase.epochs and progress.epoch == 0:
         progress.in_range = restrict_network(net, progress.w_cut)
@@ -260,7 +263,7 @@ def accuracy(session: Session, count: Callable[..., Any], state: State, *, part:
 def conclude(session: Session, states: dict[str, State], progress: Progress) -> dict[str, Any]:
     """Measure the finished network once on the test set, write its weights, and sum up."""
     net, config = session.net, session.config
-    count = make_counter(nnx.split(net)[0])
+    count = make_counter(nnx.split(net)[0], transform=session.transform)
     nnx.update(net, states["final"])
     save_weights(session.run.path / MODEL, net)
     summary: dict[str, Any] = {
@@ -280,6 +283,13 @@ def conclude(session: Session, states: dict[str, State], progress: Progress) -> 
         "in_range_fraction": None,
         "metrics": METRICS,
     }
+    if config.method == "tat":
+        plain = make_counter(nnx.split(net)[0])
+        summary |= {
+            "array": config.tat.array,
+            "technology": config.tat.technology,
+            "test_accuracy_without_arrays": accuracy(session, plain, states["final"], part="test"),
+        }
     if config.method == "neat":
         summary |= conclude_neat(session, states["start"], progress, count)
     return summary
