@@ -1,6 +1,7 @@
 """Points per second of the cell sweep against the same netlist in the `ngspice -b` program (start-up excluded); at least 0.8."""
 
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from xbar_cli.spice.sweep import Grid, _circuit, sweep_cell
 G = np.linspace(0.1 / 300e3, 1.75 / 30e3, 64)
 VIN, VG = Grid(0.01, 0.5, 51), Grid(0.7, 1.4, 15)
 CELL = {"width_m": 90e-9, "length_m": 45e-9, "temperature_celsius": 27.0, "topology": "drain"}
-WANTED, ROUNDS = 0.8, 5
+WANTED, ROUNDS = 0.8, 9
 
 
 def ours() -> float:
@@ -57,13 +58,15 @@ def batch(program: str) -> float:
 
 def main() -> int:
     program = shutil.which("ngspice")
-    found = [ours() for _ in range(ROUNDS)]
-    print(f"cell sweep 64 × 51 × 15: {max(found):.3g} points/s")
+    rounds = [(ours(), batch(program) if program else float("nan")) for _ in range(ROUNDS)]
+    print(f"cell sweep 64 × 51 × 15: {max(found for found, _ in rounds):.3g} points/s")
     if program is None:
         print("the program ngspice is not installed: no ratio (apt install ngspice)")
         return 0
-    ratio = max(found) / max(batch(program) for _ in range(ROUNDS))
-    print(f"ratio to ngspice -b: {ratio:.2f} (at least {WANTED})")
+    ratio = statistics.median(
+        found / other for found, other in rounds
+    )  # of neighbours: what else runs meets both alike
+    print(f"ngspice -b: {max(other for _, other in rounds):.3g} points/s; ratio {ratio:.2f} (at least {WANTED})")
     return int(ratio < WANTED)
 
 

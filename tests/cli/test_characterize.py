@@ -167,6 +167,19 @@ def test_whole_arrays_against_the_models(xbar, tmp_path):
     assert bare["linear"]["max_relative_error"] > 3e-3
 
 
+@pytest.mark.slow
+def test_a_large_array_against_the_models(xbar, tmp_path):
+    """The errors of docs/cells.md, which `scripts/make_cell_docs.py` writes."""
+    found = xbar("characterize", "array", "--size", "32x32", "--json", "--out", tmp_path / "a")
+    assert found.code == 0, found.err
+    distances = {name: distance["nrmsd"] for name, distance in found.json["models"].items()}
+    assert distances["gated"] == pytest.approx(0.0314, rel=0.02), "what wires of 2.5 Ω cost"
+    assert distances["linear"] == pytest.approx(0.0340, rel=0.02)
+    assert distances["linear with wires"] == pytest.approx(0.0036, rel=0.05)
+    assert 0 < found.json["oracle_seconds_first_input"] < found.json["oracle_seconds"]
+    assert found.json["inputs"] == 8
+
+
 def test_a_measured_table_gives_what_its_simulation_gave(xbar, tmp_path):
     simulated = run(xbar, tmp_path / "c", *SMALL, "--vg-range", "0.9:1.0:0.1")
     results = read_dataset(tmp_path / "c" / "results.nc")

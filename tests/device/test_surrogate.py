@@ -3,9 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
+from numpy.polynomial import chebyshev
 
 from tests import analytic
 from xbar_cli.device.surrogate import certify, choose_surrogate, fit_separable
+from xbar_cli.device.transistor import polynomials_at
 
 
 @pytest.mark.parametrize("vg", [0.9, 1.2])
@@ -18,6 +20,28 @@ def test_the_smallest_rank_reaches_the_error_asked_for_between_the_tables_points
     if rank > 1:
         lower = certify(fit_separable(table, rank=rank - 1, degree=20), fresh)
         assert lower.max_error > 1e-3
+
+
+def test_a_truncated_fit_is_the_fit_of_that_rank():
+    table, fresh = analytic.samples(0.9), analytic.samples(0.9, shifted=True)
+    cut, own = fit_separable(table, rank=6, degree=9).truncated(2), fit_separable(table, rank=2, degree=9)
+    assert cut.rank == 2
+    np.testing.assert_allclose(cut.on_grid(fresh.g, fresh.v), own.on_grid(fresh.g, fresh.v), rtol=1e-12)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 14, 28])
+def test_polynomials_are_their_chebyshev_series(degree):
+    """NumPy's recurrence is the oracle; in float32 coefficients fall off as those of a smooth function do."""
+    coefficients = np.random.default_rng(degree).normal(size=(3, degree + 1))
+    x = np.linspace(-1, 1, 77).reshape(7, 11)
+    with jax.enable_x64(True):
+        found = jax.jit(polynomials_at)(jnp.asarray(x), jnp.asarray(coefficients))
+    expected = np.stack([chebyshev.chebval(x, row) for row in coefficients])
+    np.testing.assert_allclose(np.stack(found), expected, rtol=0, atol=1e-9)
+    smooth = coefficients * 0.6 ** np.arange(degree + 1)
+    rough = jax.jit(polynomials_at)(jnp.asarray(x, jnp.float32), jnp.asarray(smooth, jnp.float32))
+    expected = np.stack([chebyshev.chebval(x, row) for row in smooth])
+    np.testing.assert_allclose(np.stack(rough), expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
 def test_an_error_out_of_reach_returns_the_best_and_says_so():

@@ -62,7 +62,9 @@ def test_every_position_of_a_convolution_is_a_read_of_its_own():
     scale = Scale(Readout("de"), (3, 3, 2, 1), jnp.asarray(1e-5))
     noise = linear_noise(jnp.full((18, 2), 1e-6), scale=scale)
     image = jnp.ones((1, 8, 8, 2))
-    y = np.asarray(noise(jax.random.key(0), jnp.tile(image, (200, 1, 1, 1)), convolution(padding="VALID"), first=jnp.asarray(0)))
+    y = np.asarray(
+        noise(jax.random.key(0), jnp.tile(image, (200, 1, 1, 1)), convolution(padding="VALID"), first=jnp.asarray(0))
+    )
     expected = np.sqrt(18 * 2) * 1e-6 / 1e-5
     assert y.std() == pytest.approx(expected, rel=0.03)
     neighbours = np.corrcoef(y[:, 2, 2, 0], y[:, 2, 3, 0])[0, 1]

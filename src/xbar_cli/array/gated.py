@@ -22,8 +22,8 @@ def currents(
     Accuracy:
         that of the surrogate, stated in its certificate; wires, drivers and sense nodes are ideal.
     """
-    terms = surrogate.in_v(v).reshape(*v.shape[:-1], -1)
-    factors = jnp.moveaxis(surrogate.in_g(g), -1, 1).reshape(-1, g.shape[1])
+    terms = jnp.concatenate([v * factor for factor in surrogate.per_volt(v)], axis=-1)
+    factors = jnp.moveaxis(surrogate.in_g(g), -1, 0).reshape(-1, g.shape[1])
     products = terms @ factors
     return products + along_last(surrogate.at_zero(g).sum(axis=0), products)
 
@@ -55,8 +55,9 @@ class Drive:
 class GatedLayer:
     """A layer on 1T-1R arrays, folded to K kernels in units of weight.
 
-    The K products are taken one by one: stacked along the input channels they would be one convolution, but XLA's
-    convolution on a CPU falls off a cliff between 16 and 24 channels (5×5 window: 33 against 244 ms).
+    The K matrix products are one, of K times the rows: their sums need no pass over memory. Convolutions are taken one by
+    one: stacked along the input channels, XLA's on a CPU falls off a cliff between 16 and 24 channels (5×5 window: 33
+    against 244 ms).
 
     Attributes:
         kernel: `combine(a_k(G))` decoded.
@@ -77,7 +78,10 @@ class GatedLayer:
         share = self.drive.share(x)
         v = self.surrogate.v_max * share
         terms = [v * factor for factor in self.surrogate.per_volt(jnp.abs(v))]
-        y = functools.reduce(jnp.add, map(contract, terms, self.kernel))
+        if self.kernel.ndim == 3:
+            y = contract(jnp.concatenate(terms, axis=-1), self.kernel.reshape(-1, self.kernel.shape[-1]))
+        else:
+            y = functools.reduce(jnp.add, map(contract, terms, self.kernel))
         y = y + along_last(self.leakage, y)
         if self.digital is None:
             return y

@@ -1,6 +1,6 @@
-"""A layer split over arrays of one size: every tile folds on its own, and the tiles' currents are added."""
+"""Layers split over arrays of one size: every tile folds on its own, and the tiles' currents are added."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -11,37 +11,50 @@ Fold = Callable[[Array], tuple[Array, Array]]
 """One tile's conductances `[rows cols]` to its effective conductances and a residual."""
 
 
-def fold_tiles(
-    g: Float[Array, "rows cols"], fold: Fold, *, tile: tuple[int, int]
-) -> tuple[Float[Array, "rows cols"], Float[Array, ""]]:
-    """Fold every tile of a layer; the remainder tiles at the right and at the bottom are cut to what is left.
+def fold_layers(
+    layers: Mapping[str, Float[Array, "_rows _cols"]], fold: Fold, *, tile: tuple[int, int]
+) -> dict[str, tuple[Array, Array]]:
+    """Fold every tile of every layer, all in one shape: the array model is compiled once for a network.
 
-    The currents of the tiles below each other add, so that the layer's effective matrix is its tiles' side by side.
+    Remainder tiles hold absent devices (G = 0) above and to the right of theirs, behind the open ends of the lines: the
+    currents are those of an array cut to what is left. The currents of tiles below each other add, so that a layer's
+    effective matrix is its tiles' side by side.
 
     Args:
-        g: conductances of the layer [S].
-        fold: the array model; mapped over tiles of one shape one after the other.
-        tile: rows and columns of one array.
+        layers: conductances [S] by name.
+        fold: the array model; mapped over the tiles one after the other.
+        tile: rows and columns of one array; less than that is compiled for where no layer fills it.
 
     Returns:
-        The effective conductances [S], and the largest residual of the tiles.
+        By name, the effective conductances [S] and the largest residual of the tiles.
 
     Raises:
         ValueError: a tile without rows or columns.
     """
     if min(tile) < 1:
         raise ValueError(f"tile must have at least one row and one column, got {tile[0]}×{tile[1]}")
-    row_edges, col_edges = _edges(g.shape[0], tile[0]), _edges(g.shape[1], tile[1])
-    bands: list[Array] = []
-    residual = jnp.zeros(())
-    for top, bottom in row_edges:
-        blocks: list[Array] = []
-        for left, right in col_edges:
-            part, error = _fold_grid(g[top:bottom, left:right], fold, tile=tile)
-            blocks.append(part)
-            residual = jnp.maximum(residual, error.astype(residual.dtype))
-        bands.append(jnp.concatenate(blocks, axis=1))
-    return jnp.concatenate(bands, axis=0), residual
+    if not layers:
+        return {}
+    shape = (
+        min(tile[0], max(g.shape[0] for g in layers.values())),
+        min(tile[1], max(g.shape[1] for g in layers.values())),
+    )
+    tiles = {name: cut(g, shape) for name, g in layers.items()}
+    folded, residuals = jax.lax.map(fold, jnp.concatenate(list(tiles.values())))
+    found: dict[str, tuple[Array, Array]] = {}
+    start = 0
+    for name, g in layers.items():
+        stop = start + tiles[name].shape[0]
+        found[name] = (join(folded[start:stop], g.shape), residuals[start:stop].max())
+        start = stop
+    return found
+
+
+def fold_tiles(
+    g: Float[Array, "rows cols"], fold: Fold, *, tile: tuple[int, int]
+) -> tuple[Float[Array, "rows cols"], Float[Array, ""]]:
+    """Fold every tile of one layer; arguments, result and errors as for `fold_layers`."""
+    return fold_layers({"": g}, fold, tile=tile)[""]
 
 
 def tile_count(shape: tuple[int, int], tile: tuple[int, int]) -> int:
@@ -49,16 +62,25 @@ def tile_count(shape: tuple[int, int], tile: tuple[int, int]) -> int:
     return -(-shape[0] // tile[0]) * -(-shape[1] // tile[1])
 
 
-def _edges(length: int, size: int) -> list[tuple[int, int]]:
-    """The stretch of whole tiles, and the remainder; either can be missing."""
-    whole = length // size * size
-    return [(start, stop) for start, stop in ((0, whole), (whole, length)) if stop > start]
+def cut(g: Float[Array, "_rows _cols"], tile: tuple[int, int]) -> Float[Array, "_tiles _tile_rows _tile_cols"]:
+    """The tiles of a layer, row by row, those at the edges filled up with absent devices above and to the right."""
+    bands = -(-g.shape[0] // tile[0])
+    return jnp.concatenate([_cut_band(g[n * tile[0] : (n + 1) * tile[0]], tile) for n in range(bands)])
 
 
-def _fold_grid(g: Array, fold: Fold, *, tile: tuple[int, int]) -> tuple[Array, Array]:
-    """A stretch of equal tiles: cut, folded one after the other, and put together again."""
-    rows, cols = min(tile[0], g.shape[0]), min(tile[1], g.shape[1])
-    n_rows, n_cols = g.shape[0] // rows, g.shape[1] // cols
-    tiles = g.reshape(n_rows, rows, n_cols, cols).swapaxes(1, 2).reshape(-1, rows, cols)
-    folded, residuals = jax.lax.map(fold, tiles)
-    return folded.reshape(n_rows, n_cols, rows, cols).swapaxes(1, 2).reshape(g.shape), residuals.max()
+def join(tiles: Float[Array, "_tiles _tile_rows _tile_cols"], shape: tuple[int, ...]) -> Float[Array, "_rows _cols"]:
+    """The layer of `shape` [rows cols] from the tiles that `cut` made of it."""
+    _, height, width = tiles.shape
+    rows, cols = shape
+    across = -(-cols // width)
+    bands = []
+    for n in range(-(-rows // height)):
+        band = jnp.moveaxis(tiles[n * across : (n + 1) * across], 0, 1).reshape(height, -1)
+        bands.append(band[height - min(height, rows - n * height) :, :cols])
+    return jnp.concatenate(bands)
+
+
+def _cut_band(band: Array, tile: tuple[int, int]) -> Array:
+    above, right = tile[0] - band.shape[0], -band.shape[1] % tile[1]
+    filled = jnp.pad(band, ((above, 0), (0, right)))
+    return jnp.moveaxis(filled.reshape(tile[0], -1, tile[1]), 1, 0)

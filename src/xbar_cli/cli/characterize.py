@@ -190,39 +190,63 @@ def array(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: 
 
 
 def show(summary: dict[str, Any]) -> None:
-    """Print the summary as tables."""
-    columns = [
-        "vg_volt", "g_lo_siemens", "g_cut_siemens", "w_cut_over_w_max", "surrogate_rank", "surrogate_max_error",
-        "surrogate_rms_error", "surrogate_full_scale_error",
-    ]  # fmt: skip
-    rows = [
-        (f"{vg:g}", _siemens(lo), _siemens(cut), _share(share), rank, *(f"{error:.1e}" for error in errors))
-        for vg, lo, cut, share, rank, *errors in zip(*(summary[name] for name in columns), strict=True)
+    """Print the summary as tables, none wider than 80 columns."""
+    errors = ("max_error", "rms_error", "full_scale_error")
+    head = [
+        "V_g\n[V]",
+        "G_lo\n[µS]",
+        "G_cut\n[µS]",
+        "W_cut/\nW_max",
+        "rank",
+        "largest\nerror",
+        "rms\nerror",
+        "of full\nscale",
     ]
-    head = ["V_g [V]", "G_lo [µS]", "G_cut [µS]", "W_cut/W_max", "rank", "largest error", "rms error", "of full scale"]
-    print_table("Linear range and surrogate", head, rows)
+    shares = [_share(share) for share in summary["w_cut_over_w_max"]]
+    columns = [_edges(summary, "g_lo"), _edges(summary, "g_cut"), shares, summary["surrogate_rank"]]
+    columns += [[f"{error:.1e}" for error in summary[f"surrogate_{name}"]] for name in errors]
+    _by_gate(summary, "Linear range and surrogate", head, columns)
     if "bit_line_rank" in summary:
-        names = ["vg_volt", "bit_line_rank", "bit_line_max_error", "bit_line_rms_error", "bit_line_full_scale_error"]
-        lines = [
-            (f"{vg:g}", rank, *(f"{error:.1e}" for error in errors))
-            for vg, rank, *errors in zip(*(summary[name] for name in names), strict=True)
-        ]
+        columns = [summary["bit_line_rank"], *([f"{e:.1e}" for e in summary[f"bit_line_{name}"]] for name in errors)]
         title = f"Surrogate that follows the bit line to {summary['bit_line_volt_max'] * 1e3:g} mV"
-        print_table(title, ["V_g [V]", "rank", "largest error", "rms error", "of full scale"], lines)
-    for vdd, cuts in zip(summary.get("vdd_volt", ()), summary.get("supply_g_cut_siemens", ()), strict=True):
-        click.echo(f"G_cut at V_dd {vdd:g} V [µS]: {', '.join(map(_siemens, cuts))}")
+        _by_gate(summary, title, [head[0], *head[4:]], columns)
+    if "vdd_volt" in summary:
+        volts = [f"{vdd:g}" for vdd in summary["vdd_volt"]]
+        lists = zip(summary["supply_g_lo_siemens"], summary["supply_g_cut_siemens"], strict=True)
+        columns = [[f"{_siemens(g)}" for g in edges] for pair in lists for edges in pair]
+        names = [f"{edge} [µS]\nto {volt} V" for volt in volts for edge in ("G_lo", "G_cut")]
+        _by_gate(summary, "Linear range up to each supply voltage V_dd", [head[0], *names], columns)
     if "line_leakage_ampere" in summary:
-        usable = ", ".join(f"{vg:g}" for vg in summary["leakage_vg_volt"]) or "none"
-        click.echo(f"bit line at V_in = 0 [A]: {', '.join(f'{i:.3g}' for i in summary['line_leakage_ampere'])}")
-        click.echo(f"G_cut within the limit [µS]: {', '.join(map(_siemens, summary['leakage_g_cut_siemens']))}")
-        click.echo(f"usable V_g [V]: {usable}")
+        leaks = [f"{current:.3g}" for current in summary["line_leakage_ampere"]]
+        columns = [leaks, _edges(summary, "leakage_g_lo"), _edges(summary, "leakage_g_cut")]
+        _by_gate(
+            summary,
+            "Bit line at V_in = 0, and the range within its limit",
+            [head[0], "leakage\n[A]", *head[1:3]],
+            columns,
+        )
     if "mismatch_samples" in summary:
-        pairs = zip(summary["mismatch_g_cut_mean_siemens"], summary["mismatch_g_cut_std_siemens"], strict=True)
-        spread = ", ".join(f"{_siemens(mean)} ± {_siemens(std)}" for mean, std in pairs)
-        click.echo(f"G_cut of {summary['mismatch_samples']} transistors [µS]: {spread}")
+        cuts = [_edges(summary, f"mismatch_g_cut_{name}") for name in ("mean", "std")]
+        ends = [
+            [f"{100 * x:.2g}" for x in summary[f"mismatch_g_eff_at_{end}_relative_std"]] for end in ("g_off", "g_on")
+        ]
+        kept = [f"{100 * share:.0f}" for share in summary["mismatch_with_range"]]
+        names = ["G_cut mean\n[µS]", "std\n[µS]", "with range\n[%]", "G_eff std at\nG_off [%]", "at G_on\n[%]"]
+        title = f"{summary['mismatch_samples']} transistors of shifted threshold"
+        _by_gate(summary, title, [head[0], *names], [*cuts, kept, *ends])
     rate = summary["points_per_second"]
     made = f"at {rate:.3g} points/s, {summary['simulator']}" if rate else "measured"
     click.echo(f"{summary['points']} points {made}{', from the cache' if summary['cached'] else ''}")
+
+
+def _by_gate(summary: dict[str, Any], title: str, head: list[str], columns: list[list[Any]]) -> None:
+    """Print a table with one row a gate voltage."""
+    gates = [f"{vg:g}" for vg in summary["vg_volt"]]
+    print_table(title, head, zip(gates, *columns, strict=True))
+
+
+def _edges(summary: dict[str, Any], name: str) -> list[str]:
+    return [_siemens(value) for value in summary[f"{name}_siemens"]]
 
 
 def show_power(summary: dict[str, Any]) -> None:
@@ -254,7 +278,7 @@ def show_array(summary: dict[str, Any]) -> None:
 
 
 def _siemens(value: float | None) -> str:
-    return "none" if value is None else f"{value * 1e6:.4g}"
+    return "none" if value is None else f"{value * 1e6:#.4g}"
 
 
 def _share(value: float | None) -> str:

@@ -49,6 +49,41 @@ def _config() -> Any:
 @setting("--r-wire", "array.r_wire_ohm", metavar="OHM", help="nodal: every wire segment (default 0).")
 @setting("--r-wire-word", "array.r_wire_word_ohm", metavar="OHM", help="nodal: word-line segments alone.")
 @setting("--r-wire-bit", "array.r_wire_bit_ohm", metavar="OHM", help="nodal: bit-line segments alone.")
+@setting(
+    "--input", "converters.input", type=click.Choice(["amplitude", "bitserial", "pwm"]),
+    help="Inputs as voltages (default), bit by bit, or as pulse widths; the last two at one voltage.",
+)  # fmt: skip
+@setting(
+    "--v-read", "converters.v_read_volt", metavar="VOLT", help="1T-1R: that one voltage (default the cell's largest)."
+)
+@setting("--dac-bits", "converters.dac_bits", metavar="N", help="Bits of an input (default any value).")
+@setting(
+    "--dac-range", "converters.dac_range", metavar="max|percentile:P|VALUE",
+    help="Activation of the full drive of each layer, over the calibration images (default max).",
+)  # fmt: skip
+@setting("--adc-bits", "converters.adc_bits", metavar="N", help="Bits of a converter at every column of every tile.")
+@setting(
+    "--adc-range", "converters.adc_range", metavar="max|percentile:P|VALUE|levels",
+    help="Its full scale in each layer: currents of the calibration images (default max), a share of the most a column "
+    "carries, or with bitslice a code per level.",
+)  # fmt: skip
+@setting("--adc-gain-error", "converters.adc_gain_error", metavar="SIGMA", help="Spread of the converters' gains.")
+@setting(
+    "--adc-offset-error",
+    "converters.adc_offset_error",
+    metavar="SIGMA",
+    help="Spread of their offsets, over full scale.",
+)
+@setting(
+    "--calibrate", "decoding.calibrate", type=click.Choice(["gain", "affine"]),
+    help="Fit each chip's decoded outputs to the floating-point network's (default: decoded at the nominal scale).",
+)  # fmt: skip
+@setting(
+    "--calibrate-per",
+    "decoding.per",
+    type=click.Choice(["layer", "column"]),
+    help="One fit a layer (default) or column.",
+)
 @mapping_settings
 @setting("--data-dir", "data_dir", metavar="DIR", help="Where imported data sets are.")
 @common
@@ -75,8 +110,24 @@ def show(summary: dict[str, Any]) -> None:
         ("seconds per chip", f"{summary['seconds_per_sample']:.3f}"),
         ("seconds to fold a chip", f"{summary['fold_seconds']:.3f}"),
     ]
+    rows[-2:-2] = converter_rows(summary)
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))
     variation = f"{summary['variation'] * 100:g} % {summary['variation_model']} variation"
-    title = f"Accuracy on {summary['images']} images, {summary['array']} array, {variation}"
+    title = f"Accuracy on {summary['images']} images, {summary['array']} array ({summary['path']}), {variation}"
     print_table(title, ["", ""], rows)
+
+
+def converter_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the table says of inputs, converters and calibration: nothing where there are none."""
+    rows: list[tuple[str, str]] = []
+    if summary["dac_bits"] is not None:
+        rows.append((f"{summary['dac_bits']}-bit inputs", summary["input"]))
+    for kind in ("dac", "adc"):
+        share = summary[f"{kind}_saturated_fraction"]
+        if share is not None:
+            rows.append((f"{kind.upper()} beyond its range", f"{share:.3%}"))
+    if summary["calibration"] is not None:
+        gains = ", ".join(f"{gain:.4f}" for gain in summary["calibration"]["gain"])
+        rows.append((f"gain a {summary['calibration']['per']}", gains))
+    return rows

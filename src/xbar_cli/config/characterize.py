@@ -1,5 +1,6 @@
 """Configuration of `xbar characterize`: the cell, the sweep, the linear range and the surrogate."""
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -280,10 +281,14 @@ class ArrayConfig(CharacterizeConfig):
 
 
 def bit_line_voltages(config: CharacterizeConfig) -> tuple[float, ...]:
-    """The bit-line voltages of the sweep [V]: 0 and four to `sweep.vbl_volt`, of both signs where V_in has both."""
+    """The bit-line voltages of the sweep [V]: 0 and four to `sweep.vbl_volt`, of both signs where V_in has both.
+
+    Above 60 mV there is one for every 15 mV, 16 at most.
+    """
     top = config.sweep.vbl_volt
     if top == 0 or config.cell.table is not None:
         return (0.0,)
-    above = tuple(top * k / 4 for k in range(1, 5))
+    count = max(4, min(16, math.ceil(top / 0.015 - 1e-9)))
+    above = tuple(top * k / count for k in range(1, count + 1))
     both = input_voltages(config.sweep.vin_range)[0] < 0
     return (*(-volt for volt in reversed(above) if both), 0.0, *above)

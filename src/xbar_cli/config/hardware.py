@@ -2,20 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, parse_quantity, require
+from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, require
+from .converters import ConvertersSection, DecodingSection
 from .effects import Additive, AnyEffect, Effect, Proportional, ReadNoise
-from .ranges import TileSize
+from .ranges import TileSize, WeightLimit
 
 VariationModel = Literal["additive", "proportional"]
-
-
-def _limit(text: str) -> str:
-    """`max`, `auto` or a positive number."""
-    if text not in ("max", "auto") and not float(parse_quantity(text)) > 0:
-        raise ValueError(f"{text!r} is not a weight limit; write max, auto or a number above 0")
-    return text
 
 
 class MappingSection(Section):
@@ -25,7 +19,7 @@ class MappingSection(Section):
     weight_scale: Literal["network", "layer", "column"] | None = None
     """What |W| = full scale means: the largest of the network (default with a cell), of the layer (default without), or
     of the output column."""
-    weight_limit: Annotated[Text, AfterValidator(_limit)] = "max"
+    weight_limit: WeightLimit = "max"
     """The |W| at full scale: that largest one, a number, or the share of it that costs the least accuracy (tat)."""
     bits: Annotated[int, Field(ge=1, le=16)] | None = None
     """Bits of one device: 2^bits conductance levels; any conductance when absent (2 bits for slices)."""
@@ -168,6 +162,8 @@ class EvaluateConfig(Section):
     run: str = ""
     data_dir: str | None = None
     array: ArraySection = ArraySection()
+    converters: ConvertersSection = ConvertersSection()
+    decoding: DecodingSection = DecodingSection()
     mapping: MappingSection = MappingSection()
     cell: CellReference = CellReference()
     variation: VariationSection = VariationSection()
@@ -177,6 +173,13 @@ class EvaluateConfig(Section):
     def check(self) -> None:
         """Rules that join several keys."""
         self.mapping.rules()
+        self.converters.rules()
+        self.decoding.rules()
+
+    @property
+    def observes(self) -> bool:
+        """Whether evaluating looks at training images, however the network was mapped."""
+        return bool(self.converters.dac_range or self.converters.adc_bits or self.decoding.calibrate)
 
 
 class ResparcSection(Section):

@@ -1,21 +1,21 @@
 """Fitting the separable surrogate of a 1T-1R cell to its table, and measuring its error off the table's grid."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from .transistor import Separable
+if TYPE_CHECKING:
+    import xbar_cli.device.transistor
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.floating[Any]]
-DEGREES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28)
+DEGREES = tuple(range(2, 29))
 """Degrees of the voltage polynomials that are tried."""
 NEGLIGIBLE = 1e-3
 """Points nearer to the voltage of no current than this share of `v_floor` are left out of the fit."""
@@ -103,8 +103,18 @@ class Fit:
             "v_max": np.asarray(self.v_max),
         }
 
-    def to_jax(self) -> Separable:
-        """The same surrogate as a pytree of float64 JAX arrays."""
+    def truncated(self, rank: int) -> "Fit":
+        """The same with the first `rank` products only: what fitting at that rank gives."""
+        factors = CubicSpline.construct_fast(self.factors.c[..., :rank], self.factors.x)
+        return replace(self, factors=factors, polynomials=self.polynomials[:rank])
+
+    def to_jax(self) -> "xbar_cli.device.transistor.Separable":
+        """The same surrogate as a pytree of float64 JAX arrays. JAX is imported here: fitting does without."""
+        import jax
+        import jax.numpy as jnp
+
+        from .transistor import Separable
+
         with jax.enable_x64(True):
             arrays = {name: jnp.asarray(array) for name, array in self.arrays().items()}
             return Separable(**arrays, log_g=self.knots.log_g)
@@ -276,8 +286,12 @@ def choose_surrogate(table: Samples, fresh: Samples | None, *, error: float, max
         The surrogate and its certificate; where no rank up to `max_rank` reaches `error`, the best: the caller judges.
     """
 
+    @functools.cache
+    def whole(degree: int) -> Fit:
+        return fit_separable(table, rank=max_rank, degree=degree)
+
     def make(rank: int, degree: int) -> tuple[Fit, Certificate]:
-        fit = fit_separable(table, rank=rank, degree=degree)
+        fit = whole(degree).truncated(rank)
         return fit, cross_validate(table, rank=rank, degree=degree) if fresh is None else certify(fit, fresh)
 
     usable = table.v.size if fresh is not None else int(0.8 * table.v.size)

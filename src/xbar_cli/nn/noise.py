@@ -41,13 +41,13 @@ class ColumnNoise:
 
     def __call__(self, key: Array, x: Array, contract: Contract, *, first: Array) -> Array:
         """Noise of the layer's decoded outputs for inputs `x` [images …]; image n draws from its own stream, `first` + n."""
-        parts = [contract(feature, kernel) for feature, kernel in zip(self._features(x), self.variances, strict=True)]
+        parts = [contract(feature, kernel) for feature, kernel in zip(self.features(x), self.variances, strict=True)]
         variance = functools.reduce(jnp.add, parts)
         keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(first + jnp.arange(x.shape[0]))
         drawn = jax.vmap(lambda k: jax.random.normal(k, variance.shape[1:], variance.dtype))(keys)
         return self.scale.weights(jnp.sqrt(jnp.maximum(variance, 0)) * drawn)
 
-    def _features(self, x: Array) -> list[Array]:
+    def features(self, x: Array) -> list[Array]:
         """What of the inputs each product takes."""
         if self.surrogate is None or self.drive is None:
             return [jnp.square(x)]

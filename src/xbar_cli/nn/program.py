@@ -1,7 +1,7 @@
 """Programmed conductances to layers that compute: what a chip puts in the place of each kernel."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import jax
@@ -9,15 +9,12 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from xbar_cli.array.converters import Dac, serial_power
 from xbar_cli.array.gated import Drive, GatedLayer
 from xbar_cli.array.ideal import Contract, LinearLayer
 from xbar_cli.device.transistor import Separable
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.numerics import along_last
-
-from .layers import Product
-
-ProgrammedLayer = LinearLayer | GatedLayer
 
 
 @jax.tree_util.register_dataclass
@@ -68,7 +65,7 @@ class Scale:
 
     def weights(self, m: Float[Array, "*batch rows columns"]) -> Float[Array, "*batch rows out"]:
         """Decoded weights of conductances [S], without what the digital side adds."""
-        signed = self.readout.combine(m)
+        signed = jnp.asarray(self.readout.combine(m))
         return signed / (self.slope if self.slope.ndim == 0 else along_last(self.slope, signed))
 
     def digital_kernel(self) -> Array | None:
@@ -115,19 +112,38 @@ def gated_layer(g: Float[Array, "rows columns"], *, scale: Scale, surrogate: Sep
     )
 
 
-def on_arrays(
-    layers: Mapping[str, ProgrammedLayer], noise: Callable[[str, Array, Contract], Array] | None = None
-) -> Product:
-    """The product that computes every layer on its programmed arrays.
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class DrivenLayer:
+    """A folded layer behind converters of its inputs.
 
-    Args:
-        layers: by name.
-        noise: read noise of a layer's outputs from its name, inputs and contract; None without.
+    Attributes:
+        layer: what computes the product of the activations that the drive stands for.
+        dac: activations to row drive.
+        leakage: decoded sum of the currents of each output at no drive; None where there are none, or two reads cancel it.
+        serial: whether rows are driven bit by bit, each cycle a read of its own.
     """
 
-    def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-        del kernel
-        y = layers[name](x, contract)
-        return y if noise is None else y + noise(name, x, contract)
+    layer: LinearLayer | GatedLayer
+    dac: Dac
+    leakage: Float[Array, " out"] | None = None
+    serial: bool = field(default=False, metadata={"static": True})
 
-    return product
+    def __call__(self, x: Array, contract: Contract) -> Array:
+        """The layer's outputs, decoded, before any bias."""
+        y = self.layer(self.dac(x), contract)
+        return y if self.leakage is None else y + along_last(self.leakage, y)
+
+    def felt(self, x: Array) -> Array:
+        """The activations whose squares weigh the noise of the devices: every cycle has noise of its own."""
+        if not self.serial or self.dac.bits is None:
+            return self.dac(x)
+        unit = self.dac.full_scale / self.dac.top
+        return serial_power(self.dac.codes(x), bits=self.dac.bits) * unit
+
+
+def one_voltage(surrogate: Separable, v: Float[Array, ""]) -> MeanCell:
+    """The cell driven by one voltage `v` [V] or none: `(I(G, v) − I(G, 0)) / v`, exactly linear in which rows are driven."""
+    return MeanCell(
+        surrogate=surrogate, weights=surrogate.in_v(v[None])[0] / v, inverse_voltage=jnp.zeros((), v.dtype)
+    )  # fmt: skip

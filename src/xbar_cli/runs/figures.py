@@ -1,5 +1,10 @@
-"""Figures of runs: matplotlib without a display; axes carry units, captions the run's parameters."""
+"""Figures of runs: matplotlib without a display; axes carry units, captions the run's parameters.
 
+Drawing is half measuring texts: titles, axis labels and captions stand at fixed distances, so that only what is seen is
+measured. No text is mathematics ($…$), whose parser takes as long as a figure.
+"""
+
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,38 +12,75 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 Axes = Any
 
+LEFT, RIGHT, BOTTOM, TOP = 0.75, 0.15, 0.75, 0.32
+"""Margins of a figure [inch]."""
+X_LABEL, Y_LABEL = 0.3, 0.52
+"""Distance of the axis labels from their axes [inch]."""
+CAPTION_SIZE, CAPTION_LINE = 7, 0.14
+"""Size [pt] and height of a line [inch] of the caption."""
+LETTERS = 17
+"""Letters of the caption on one inch."""
+MOST_LINES = 13
+"""Most gate voltages that a figure shows as lines."""
+
 matplotlib.rcParams.update(
     {
         "axes.grid": True,
+        "axes.titley": 1.0,
         "grid.alpha": 0.3,
         "font.size": 9,
         "axes.titlesize": 9,
         "legend.fontsize": 8,
-        "legend.frameon": False,
+        "legend.framealpha": 0.8,
+        "legend.edgecolor": "none",
+        "legend.fancybox": False,
     }
 )
 
 
 def save(path: Path, draw: Callable[[Figure], None], *, caption: str, size: tuple[float, float] = (6.4, 4.2)) -> Path:
-    """Draw one figure and write it as PNG, with the caption below the axes.
-
-    The margins are fixed lengths: matplotlib's own layout engine takes half of the drawing time.
-    """
+    """Draw one figure and write it as PNG, with the caption below the axes."""
     figure = Figure(figsize=size, dpi=120)
     width, height = size
+    lines = [part for line in caption.splitlines() for part in textwrap.wrap(line, int(LETTERS * (width - 0.3)))]
+    bottom = BOTTOM + CAPTION_LINE * (len(lines) - 1)
     figure.subplots_adjust(
-        left=0.75 / width, right=1 - 0.15 / width, bottom=(0.75 + 0.14 * caption.count("\n")) / height,
-        top=1 - 0.32 / height, wspace=0.08, hspace=0.45,
-    )  # fmt: skip
+        left=LEFT / width,
+        right=1 - RIGHT / width,
+        bottom=bottom / height,
+        top=1 - TOP / height,
+        wspace=0.08,
+        hspace=0.45,
+    )
     draw(figure)
-    figure.text(0.5, 0.08 / height, caption, fontsize=7, color="0.35", ha="center", va="bottom", wrap=True)
+    for axes in figure.axes:
+        box = axes.get_position()
+        axes.xaxis.set_label_coords(0.5, -X_LABEL / (box.height * height))
+        axes.yaxis.set_label_coords(-Y_LABEL / (box.width * width), 0.5)
+    figure.text(0.5, 0.08 / height, "\n".join(lines), fontsize=CAPTION_SIZE, color="0.35", ha="center", va="bottom")
     figure.savefig(path, metadata={"Software": None})
     return path
+
+
+def plain_log(axis: Any) -> None:
+    """A logarithmic axis labelled with plain numbers at 1, 2 and 5."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def legend_beside(figure: Figure, axes: Axes, *, title: str, width: float) -> None:
+    """The legend of `axes` to the right of all axes, in a margin of `width` [inch]."""
+    figure.subplots_adjust(right=1 - width / figure.get_figwidth())
+    figure.legend(
+        *axes.get_legend_handles_labels(), title=title, loc="center right", bbox_to_anchor=(1, 0.55), frameon=False
+    )
 
 
 def effective_conductance(
@@ -61,11 +103,9 @@ def effective_conductance(
             for conductance, line in zip(g, values, strict=True):
                 panel.plot(vin, line * 1e6, label=f"{conductance * 1e6:.1f} µS")
             panel.set(title=f"V_g = {gate:g} V", xlabel="input voltage V_in [V]")
+            panel.locator_params(axis="x", nbins=5)
         panels[0].set_ylabel("effective conductance I / V_in [µS]")
-        figure.legend(
-            *panels[0].get_legend_handles_labels(), title="memristor G", loc="center right", bbox_to_anchor=(1, 0.55)
-        )
-        figure.subplots_adjust(right=1 - 1.1 / figure.get_figwidth())
+        legend_beside(figure, panels[0], title="memristor G", width=1.1)
 
     return save(path, draw, caption=caption, size=(2.6 * len(vg) + 1.6, 3.6))
 
@@ -95,33 +135,31 @@ def tolerance(
     """
 
     def draw(figure: Figure) -> None:
+        figure.subplots_adjust(wspace=0.25)
         left, right = figure.subplots(1, 2)
-        colors = matplotlib.colormaps["viridis"](np.linspace(0, 0.92, len(vg)))
-        for gate, line, color in zip(vg, tm, colors, strict=True):
-            left.plot(g * 1e6, line * 100, color=color, label=f"{gate:g} V")
-        left.axhline(bound * 100, color="crimson", linestyle="--", linewidth=1, label=f"bound {bound * 100:g} %")
+        shown = sorted({round(k) for k in np.linspace(0, len(vg) - 1, MOST_LINES)})
+        colors = dict(zip(shown, matplotlib.colormaps["viridis"](np.linspace(0, 0.92, len(shown))), strict=True))
+        for index, color in colors.items():
+            left.plot(g * 1e6, tm[index] * 100, color=color, label=f"{vg[index]:g} V")
+        left.axhline(bound * 100, color="crimson", linestyle="--", linewidth=1, label=f"bound\n{bound * 100:g} %")
         left.set(
             xlabel="memristor conductance G [µS]", ylabel=f"{metric} of G_eff over V_in [%]", yscale="log",
             title="Tolerance metric tm",
         )  # fmt: skip
-        left.legend(title="V_g", ncols=2)
-        for index in sorted({0, (len(vg) - 1) // 2, len(vg) - 1}):
+        plain_log(left.yaxis)
+        bands = [shown[0], shown[(len(shown) - 1) // 2], shown[-1]]
+        for index in dict.fromkeys(bands):
             right.fill_between(
-                g * 1e6,
-                span[0, index] / g,
-                span[1, index] / g,
-                color=colors[index],
-                alpha=0.6,
-                label=f"{vg[index]:g} V",
+                g * 1e6, span[0, index] / g, span[1, index] / g, color=colors[index], alpha=0.6, linewidth=1
             )
+        names = ", ".join(f"{vg[index]:g}" for index in dict.fromkeys(bands))
         right.set(
             xlabel="memristor conductance G [µS]", ylabel="G_eff / G, smallest to largest over V_in",
-            title="Spread of the effective conductance",
+            title=f"Spread of the effective conductance at V_g = {names} V",
         )  # fmt: skip
-        right.legend(title="V_g")
-        figure.subplots_adjust(wspace=0.28)
+        legend_beside(figure, left, title="V_g", width=0.95)
 
-    return save(path, draw, caption=caption, size=(9.6, 4.2))
+    return save(path, draw, caption=caption, size=(10.2, 4.2))
 
 
 def linear_range(
@@ -156,11 +194,11 @@ def linear_range(
         axes.plot(vg, g_cut_second * 1e6, "^--", color="tab:green", label=f"G_cut, {bounds[1]}")
         axes.plot(vg, g_cut * 1e6, "o-", color="tab:blue", label=f"G_cut, {bounds[0]}")
         axes.plot(vg, g_lo * 1e6, "s-", color="tab:orange", markersize=4, label=f"G_lo, {bounds[0]}")
-        for value, name in ((g_on, "G_on"), (g_off, "G_off")):
+        for value, name, rise, side in ((g_on, "G_on", 3, "bottom"), (g_off, "G_off", -3, "top")):
             axes.axhline(value * 1e6, color="0.4", linestyle=":", linewidth=1)
             axes.annotate(
-                name, (0, value * 1e6), xycoords=("axes fraction", "data"), xytext=(3, 3), textcoords="offset points",
-                fontsize=8,
+                name, (0, value * 1e6), xycoords=("axes fraction", "data"), xytext=(3, rise), textcoords="offset points",
+                fontsize=8, va=side,
             )  # fmt: skip
         for gate in vg[np.isnan(g_cut)]:
             axes.annotate("none", (gate, g_off * 1e6), xytext=(0, 12), textcoords="offset points", fontsize=8, ha="center",
@@ -170,7 +208,7 @@ def linear_range(
             ylim=(0, 1.12 * g_on * 1e6),
         )  # fmt: skip
         axes.margins(x=0.06)
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 0.87))
+        axes.legend(loc="upper left", bbox_to_anchor=(0, 0.88))
 
     return save(path, draw, caption=caption)
 

@@ -1,17 +1,22 @@
-"""Results as files: results.nc (xarray through h5netcdf) and model.safetensors. No time, path or version in them."""
+"""Results as files: results.nc (netCDF through h5netcdf) and model.safetensors. No time, path or version in them.
 
-import importlib
+xarray is imported where a dataset is wanted: it and what it loads cost a second, and writing does without.
+"""
+
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import h5netcdf
 import h5py
 import numpy as np
-import xarray as xr
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from xbar_cli.errors import RunError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 RESULTS = "results.nc"
 MODEL = "model.safetensors"
@@ -19,31 +24,55 @@ FORMAT = 1
 """Version of the layout of results.nc, in its attribute `xbar_format`."""
 
 
-def variable(dims: tuple[str, ...], values: Any, *, unit: str, long_name: str) -> xr.Variable:
+class Field(NamedTuple):
+    """A variable of results.nc: what `xarray.Dataset` takes for one. It is a coordinate if it has its dimension's name."""
+
+    dims: tuple[str, ...]
+    values: np.ndarray
+    attrs: Mapping[str, Any]
+
+
+def field(dims: tuple[str, ...], values: Any, *, unit: str, long_name: str) -> Field:
     """A variable or coordinate with its unit (`1` for a pure number)."""
-    return xr.Variable(dims, np.asarray(values), {"units": unit, "long_name": long_name})
+    return Field(dims, np.asarray(values), {"units": unit, "long_name": long_name})
 
 
-def warm_up() -> None:
-    """Import what xarray imports only with its first variable and its first file: dask and distributed."""
-    variable((), 0.0, unit="1", long_name="none")
-    importlib.import_module("distributed")
+def variable(dims: tuple[str, ...], values: Any, *, unit: str, long_name: str) -> "xr.Variable":
+    """The same as xarray's own variable."""
+    import xarray as xr
+
+    return xr.Variable(*field(dims, values, unit=unit, long_name=long_name))
 
 
-def write_dataset(path: Path, dataset: xr.Dataset) -> None:
+def write_dataset(path: Path, dataset: "xr.Dataset") -> None:
     """Write results.nc: the same bytes for the same values."""
-    dataset.attrs["xbar_format"] = FORMAT
-    dataset.to_netcdf(path, engine="h5netcdf")
+    fields = {str(n): Field(tuple(map(str, v.dims)), v.values, v.attrs) for n, v in dataset.variables.items()}
+    write_fields(path, fields, attributes=dataset.attrs)
+
+
+def write_fields(path: Path, fields: Mapping[str, Field], *, attributes: Mapping[str, Any]) -> None:
+    """Write results.nc from its variables and its own attributes: the same bytes for the same values."""
+    sizes = {dim: n for v in fields.values() for dim, n in zip(v.dims, v.values.shape, strict=True)}
+    with h5netcdf.File(path, "w") as file:
+        file.dimensions.update(sizes)
+        for name, (dims, values, attrs) in fields.items():
+            texts = values.dtype.kind in "OU"
+            kept = values.astype(object) if texts else values
+            written = file.create_variable(name, dims, h5py.string_dtype() if texts else values.dtype, data=kept)
+            written.attrs.update(attrs)
+        file.attrs.update({**attributes, "xbar_format": FORMAT})
     with h5py.File(path, "a") as file:
         file.attrs.pop("_NCProperties", None)
 
 
-def read_dataset(path: Path) -> xr.Dataset:
+def read_dataset(path: Path) -> "xr.Dataset":
     """Read results.nc into memory.
 
     Raises:
         RunError: missing, damaged, or written by a newer version.
     """
+    import xarray as xr
+
     try:
         with xr.open_dataset(path, engine="h5netcdf") as dataset:
             loaded = dataset.load()

@@ -1,15 +1,17 @@
 """Workers that share jobs: none outlives the pool, one that died is replaced, and its job is run again once."""
 
+import contextlib
 import logging
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from multiprocessing.connection import wait
 from types import TracebackType
 
 from xbar_cli.errors import SpiceError
-from xbar_cli.spice.backends import BackendName
+from xbar_cli.spice.backends import BackendName, resolve
 from xbar_cli.spice.jobs import Job, Outcome
 from xbar_cli.spice.worker import Worker
 
@@ -17,6 +19,27 @@ _LOG = logging.getLogger("xbar_cli.spice")
 
 START_SECONDS = 60.0
 """A worker that is not ready by then never will be."""
+
+_KEPT: ContextVar[list[Worker] | None] = ContextVar("kept workers", default=None)
+
+
+@contextlib.contextmanager
+def workers_kept() -> Iterator[None]:
+    """Inside the block the idle workers of a closed pool serve the next pool of their kind; at its end they end.
+
+    Starting one takes a quarter of a second.
+    """
+    if _KEPT.get() is not None:
+        yield
+        return
+    kept: list[Worker] = []
+    token = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+        while kept:
+            kept.pop().close()
 
 
 class Pool:
@@ -42,9 +65,14 @@ class Pool:
         self.close()
 
     def close(self) -> None:
-        """End every worker."""
+        """End every worker, but leave idle ones to `workers_kept`."""
+        kept = _KEPT.get()
         while self._workers:
-            self._workers.pop().close()
+            worker = self._workers.pop()
+            if kept is not None and worker.state == "idle":
+                kept.append(worker)
+            else:
+                worker.close()
 
     @property
     def pids(self) -> list[int]:
@@ -84,7 +112,7 @@ class Pool:
         try:
             while not until():
                 self._hand_out(todo)
-                left = min(todo.deadlines[worker] - time.monotonic() for worker in self._unsettled())
+                left = min((todo.deadlines[worker] - time.monotonic() for worker in self._unsettled()), default=0.0)
                 ready = wait([worker.connection for worker in self._unsettled()], timeout=max(left, 0.0))
                 for worker in [worker for worker in self._workers if worker.connection in ready]:
                     self._read(worker, todo)
@@ -103,15 +131,24 @@ class Pool:
         worker.close()
 
     def _hand_out(self, todo: "_Round") -> None:
-        for worker in list(self._workers):
+        free = sum(worker.state in ("starting", "idle") for worker in self._workers)
+        wanted = max(len(todo.waiting), 0 if self._workers else 1) - free
+        for _ in range(min(wanted, self._size - len(self._workers))):
+            self._workers.append(self._hired())
+        for worker in self._workers:
             if worker.state == "idle" and todo.waiting:
                 todo.give(worker)
-        starting = sum(worker.state == "starting" for worker in self._workers)
-        wanted = max(len(todo.waiting), 0 if self._workers else 1) - starting
-        for _ in range(min(wanted, self._size - len(self._workers))):
-            self._workers.append(Worker(self._backend, time_points=self._time_points))
         for worker in self._unsettled():
             todo.deadlines.setdefault(worker, time.monotonic() + START_SECONDS)
+
+    def _hired(self) -> Worker:
+        """A kept worker of this pool's kind, or a new one."""
+        kept, kind = _KEPT.get() or [], (*resolve(self._backend), self._time_points)
+        for worker in kept:
+            if worker.kind == kind:
+                kept.remove(worker)
+                return worker
+        return Worker(self._backend, time_points=self._time_points)
 
     def _read(self, worker: Worker, todo: "_Round") -> None:
         try:

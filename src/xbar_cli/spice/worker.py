@@ -35,11 +35,12 @@ _THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLIC
 
 
 class Worker:
-    """The parent's side of one worker process. `state` is starting, idle, busy or gone."""
+    """The parent's side of one worker process. `state` is starting, idle, busy or gone; `kind` what a pool may ask for."""
 
     def __init__(self, backend: BackendName, *, time_points: bool) -> None:
         """Start a process; it reports `ready` later. Raises SpiceError when library or package are missing."""
         name, library = resolve(backend)
+        self.kind = (name, library, time_points)
         self.state = "starting"
         self.version = ""
         self.scratch = tempfile.TemporaryDirectory(prefix="xbar-spice-", ignore_cleanup_errors=True)

@@ -19,6 +19,7 @@ from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.cards import load_card
+from xbar_cli.spice.pool import workers_kept
 from xbar_cli.workflows.cell_figures import caption
 from xbar_cli.workflows.cell_tables import cell_tables
 from xbar_cli.workflows.cells import cell_of
@@ -34,9 +35,10 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     Memristor conductances are uniform in [G_off, G_on], inputs uniform in [0, V_dd].
     """
     write_toml(run.path / CONFIG, config)
-    tables = cell_tables(config.at_its_gate_voltage(), reporter=reporter)
-    dataset = characterised(config.at_its_gate_voltage(), tables, reporter=reporter)
-    cell, wires = cell_of(dataset), config.array
+    with workers_kept():
+        tables = cell_tables(config.at_its_gate_voltage(), reporter=reporter)
+    fields = characterised(config.at_its_gate_voltage(), tables, reporter=reporter)
+    cell, wires = cell_of(xr.Dataset(fields)), config.array
     rows, cols = parse_tile(wires.size)
     g, v = draws(config, cell, rows, cols)
     resistances = {
@@ -58,7 +60,7 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         models={name: values.ravel() * 1e6 for name, values in found.items()},
         x_label="column current in ngspice [µA]", y_label="model − ngspice [% of ngspice]",
         title="Column currents of the array",
-        caption=f"{caption(config, dataset)}\n{rows}×{cols}, V_g {wires.vg_volt:g} V, {wires.r_wire_ohm:g} Ω a wire "
+        caption=f"{caption(config, fields)}\n{rows}×{cols}, V_g {wires.vg_volt:g} V, {wires.r_wire_ohm:g} Ω a wire "
         f"segment, source {wires.r_source_ohm:g} Ω, neuron {wires.r_neuron_ohm:g} Ω, {wires.inputs} inputs",
     )  # fmt: skip
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, simulator=tables.table.simulator))

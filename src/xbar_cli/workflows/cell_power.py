@@ -15,10 +15,12 @@ from xbar_cli.mapping.window import cell_window, program
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
+from xbar_cli.spice.pool import workers_kept
 from xbar_cli.workflows.cell_figures import caption
+from xbar_cli.workflows.cell_surrogates import power_samples, surrogate_knots
 from xbar_cli.workflows.cell_tables import cell_tables
 from xbar_cli.workflows.cells import cell_of
-from xbar_cli.workflows.characterize import characterised, power_samples, surrogate_knots
+from xbar_cli.workflows.characterize import characterised
 from xbar_cli.workflows.reporter import SILENT, Reporter
 from xbar_cli.workflows.statistics import estimate
 
@@ -32,9 +34,10 @@ def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     at the top of the scale (|MU| + 3 SIGMA), ideal wires.
     """
     write_toml(run.path / CONFIG, config)
-    tables = cell_tables(config, reporter=reporter)
-    dataset = characterised(config, tables, reporter=reporter)
-    cell, table = cell_of(dataset), tables.table
+    with workers_kept():
+        tables = cell_tables(config, reporter=reporter)
+    fields = characterised(config, tables, reporter=reporter)
+    cell, table = cell_of(xr.Dataset(fields)), tables.table
     rows, cols = parse_tile(config.power.array)
     weights, inputs = draws(config, rows, cols, low=min(0.0, float(table.vin_volt[0])), high=float(table.vin_volt[-1]))
     knots = surrogate_knots(config, table)
@@ -57,7 +60,7 @@ def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         run.figures / "power.png", x=cell.vg, mean=np.array([e.mean for e in found]) * 1e6, low=intervals[:, 0] * 1e6,
         high=intervals[:, 1] * 1e6, x_label="gate voltage V_g [V]", y_label="mean power per synapse [µW]",
         title="Power of the 1T-1R array", label="mean and its 95 % confidence interval",
-        caption=f"{caption(config, dataset)}\n{distribution}",
+        caption=f"{caption(config, fields)}\n{distribution}",
     )  # fmt: skip
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, simulator=table.simulator or None))
     return {

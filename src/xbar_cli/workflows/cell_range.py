@@ -48,6 +48,16 @@ def ranges(g: Vector, tm: Matrix, *, tolerance: float, g_off: float, g_on: float
     )
 
 
+def cut_share(g: Vector, mean: Matrix, linear: Ranges) -> Vector:
+    """W_cut / W_max at each gate voltage, from the mean effective conductances [vg g]; NaN where there is no range.
+
+    The weights span `Ḡ(G_cut) − Ḡ(G_lo)`; that at the largest gate voltage is the scale's (`mapping.window`).
+    """
+    ends = zip(mean, linear.g_lo, linear.g_cut, strict=True)
+    spans = np.array([np.ptp(CubicSpline(g, row)([low, high])) if low < high else np.nan for row, low, high in ends])
+    return spans / spans[-1]
+
+
 def supply_ranges(config: CharacterizeConfig, table: CellTable) -> tuple[Vector, list[Ranges], NDArray[np.float64]]:
     """The supplies asked for [V], the ranges at each, and tm [vdd vg g] over |V_in| up to each.
 

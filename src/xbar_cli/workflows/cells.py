@@ -1,7 +1,6 @@
-"""Characterised cells as files: `Cell` to and from results.nc."""
+"""Characterised cells as files: `Cell` from results.nc, which `cell_results` writes."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -9,66 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from xbar_cli.device.bit_line import LineFit
 from xbar_cli.device.cell import Cell
-from xbar_cli.device.surrogate import Fit
 from xbar_cli.device.transistor import BitLineSeparable, Separable
 from xbar_cli.errors import RunError
 from xbar_cli.runs.directory import open_run
-from xbar_cli.runs.results import RESULTS, read_dataset, variable
-
-QUANTITIES = {"current": "A", "power": "W", "bit_line": "A"}
-
-
-def surrogate_variables(name: str, fits: Sequence[Fit | LineFit]) -> dict[str, xr.Variable]:
-    """The coefficients of one quantity's surrogates, one for each gate voltage, zero-padded to the largest rank and degree.
-
-    That of the bit line's voltage (`bit_line`) has one more axis of Chebyshev coefficients over that voltage.
-    """
-    arrays = [fit.arrays() for fit in fits]
-    ranks = [fit.rank for fit in fits]
-    widths = [a["polynomials"].shape[-1] for a in arrays]
-    term, unit = f"{name}_term", QUANTITIES[name]
-    line = ("line_order",) if arrays[0]["base"].ndim == 3 else ()
-
-    def padded(key: str, shape: tuple[int, ...]) -> list[np.ndarray]:
-        return [
-            np.pad(a[key], [(0, want - have) for want, have in zip(shape, a[key].shape, strict=True)]) for a in arrays
-        ]
-
-    segments, orders = arrays[0]["base"].shape[1], arrays[0]["base"].shape[2:]
-    return {
-        f"{name}_base": variable(
-            ("vg", "power_of_g", "segment", *line), [a["base"] for a in arrays], unit=unit,
-            long_name=f"cubic coefficients of the {name} at V_in = {'V_bl' if line else '0'}",
-        ),
-        f"{name}_factors": variable(
-            ("vg", "power_of_g", "segment", term), padded("factors", (4, segments, max(ranks))), unit=f"{unit} V-1 S-1",
-            long_name=f"cubic coefficients of the conductance factors of the {name}",
-        ),
-        f"{name}_polynomials": variable(
-            ("vg", *line, term, f"{name}_order"), padded("polynomials", (*orders, max(ranks), max(widths))), unit="1",
-            long_name=f"Chebyshev coefficients of the voltage factors of the {name}",
-        ),
-        f"{name}_rank": variable(("vg",), ranks, unit="1", long_name=f"rank of the {name} surrogate"),
-        f"{name}_degree": variable(
-            ("vg",), [width - 1 for width in widths], unit="1", long_name=f"degree of the {name} surrogate"
-        ),
-    }  # fmt: skip
-
-
-def domain_variables(fit: Fit, line: LineFit | None) -> dict[str, xr.Variable]:
-    """The knots and the voltages that all surrogates of a file share."""
-    found = {
-        "g_knot": variable(("knot",), fit.knots.g, unit="S", long_name="conductances between the surrogate's cubics"),
-        "g_knot_log": variable((), int(fit.knots.log_g), unit="1", long_name="1: the logarithms of the knots are even"),
-        "v_min": variable((), fit.v_min, unit="V", long_name="lower end of the voltage polynomials"),
-        "v_max": variable((), fit.v_max, unit="V", long_name="upper end of the voltage polynomials"),
-    }
-    if line is not None:
-        for name, value in zip(("line_min", "line_max"), line.u_range, strict=True):
-            found[name] = variable((), value, unit="V", long_name=f"{name[5:]}imum bit-line voltage of the surrogate")
-    return found
+from xbar_cli.runs.results import RESULTS, read_dataset
 
 
 def _arrays(dataset: xr.Dataset, name: str, index: int) -> dict[str, jax.Array]:

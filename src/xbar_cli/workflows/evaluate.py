@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,15 @@ from xbar_cli.config.load import write_toml
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import digital
-from xbar_cli.nn.noise import ColumnNoise
-from xbar_cli.nn.program import on_arrays
+from xbar_cli.nn.reading import Circuit, Correction, Counts, on_arrays, share_beyond
 from xbar_cli.numerics import stream
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.train.losses import correct
+from xbar_cli.workflows.calibration import adc_full_scales, held_out, make_calibrator, with_drive_range
 from xbar_cli.workflows.chips import describe, make_fabricator
-from xbar_cli.workflows.folding import Layers, judge, make_folder, make_noise, noise_of
+from xbar_cli.workflows.folding import Folder, Hardware, Residuals, judge, make_folder
 from xbar_cli.workflows.map import ORIGIN
 from xbar_cli.workflows.mapped import MappedNetwork, load_mapped
 from xbar_cli.workflows.models import Trained, open_trained
@@ -39,14 +40,14 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
     """Evaluate as `config` says into `run`; returns the summary."""
     trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
-    model = array_model(config, network)
-    result = measure(config, trained, network, model=model, reporter=reporter)
-    write_dataset(run.path / RESULTS, to_dataset(result["accuracy_samples"]))
+    hardware = build_hardware(config, trained, network)
+    result, corrections = measure(config, trained, hardware, reporter=reporter)
+    write_dataset(run.path / RESULTS, to_dataset(result["accuracy_samples"], corrections))
     figures.sample_accuracies(
         run.figures / "accuracy.png",
         samples=result["accuracy_samples"],
         reference=result["ideal_accuracy"],
-        caption=f"{trained.summary['network']} on {trained.summary['dataset']}, {model} array, "
+        caption=f"{trained.summary['network']} on {trained.summary['dataset']}, {hardware.model} array, "
         f"{config.variation.amount * 100:g} % {config.variation.model} variation",
     )
     devices = [str(device) for device in jax.devices()]
@@ -59,9 +60,12 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[T
     path = Path(config.run)
     _, summary = open_run(path, commands=("train", "map"), use="xbar evaluate")
     if summary["command"] == "map":
-        given = (config.mapping, config.cell, config.calibration)
-        if given != (MappingSection(), CellReference(), CalibrationSection()):
-            raise ConfigError(f"{path} is mapped already: mapping, cell and calibration options apply to train runs")
+        if (config.mapping, config.cell) != (MappingSection(), CellReference()):
+            raise ConfigError(f"{path} is mapped already: mapping and cell options apply to train runs")
+        if config.calibration != CalibrationSection() and not config.observes:
+            raise ConfigError(
+                f"{path} is mapped already: without converters or --calibrate no images calibrate anything"
+            )
         return open_trained(path / ORIGIN, use="xbar evaluate", data_dir=config.data_dir), load_mapped(path)
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
     network, _ = map_network(
@@ -81,61 +85,138 @@ def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
     return model
 
 
+def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetwork) -> Hardware:
+    """What the network's devices are built into, the range of the row drive with it."""
+    model = array_model(config, network)
+    config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None)
+    network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
+    return Hardware(
+        network, config.array, model=model, converters=config.converters, noises=tuple(config.variation.read_noises())
+    )
+
+
+@dataclass
+class Tally:
+    """What the chips add up to.
+
+    Attributes:
+        accuracies: of each.
+        beyond: ADC conversions beyond the range and all of them, and the same of the DAC.
+        devices: share of devices below 0, mean shift [S] and share off the table, of each.
+        corrections: what each was calibrated to.
+        seconds: of the passes, sampling with them.
+        fold_seconds: of folding and calibrating.
+    """
+
+    accuracies: list[float] = field(default_factory=list)
+    beyond: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    devices: list[tuple[float, float, float]] = field(default_factory=list)
+    corrections: list[dict[str, Correction]] = field(default_factory=list)
+    seconds: float = 0.0
+    fold_seconds: float = 0.0
+
+
 def measure(
-    config: EvaluateConfig, trained: Trained, network: MappedNetwork, *, model: str, reporter: Reporter
-) -> dict[str, Any]:
-    """Accuracy of every sampled chip, and of the network in floating point."""
+    config: EvaluateConfig, trained: Trained, hardware: Hardware, *, reporter: Reporter
+) -> tuple[dict[str, Any], list[dict[str, Correction]]]:
+    """Accuracy of every sampled chip and of the network in floating point, and what each chip was calibrated to."""
     images, labels = test_part(trained, config.monte_carlo.images)
     size = min(config.monte_carlo.batch_size, len(labels))
     parts = [tuple(map(jnp.asarray, part)) for part in eval_batches(images, labels, batch_size=size)]
     count = make_counter(trained)
-    fabricate = make_fabricator(network, config.variation)
-    fold = make_folder(network, config.array, model=model)
-    noise = make_noise(network, config.variation.read_noises(), model=model)
-    order = describe(config.variation, network)
+    order = describe(config.variation, hardware.network)
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
 
-    def hits(layers: Layers | None, noises: dict[str, ColumnNoise], key: Array) -> float:
-        return sum(float(count(layers, noises, key, jnp.asarray(n * size), *part)) for n, part in enumerate(parts))
+    def hits(circuit: Circuit | None, key: Array) -> np.ndarray:
+        found = [count(circuit, key, jnp.asarray(n * size), *part) for n, part in enumerate(parts)]
+        return np.sum(np.asarray(found, np.float64), axis=0)
 
     root = stream(jax.random.key(config.seed), "chip")
-    ideal = hits(None, {}, root) / len(labels)
+    ideal = float(hits(None, root)[0]) / len(labels)
+    make_circuit, fitted_to = make_preparer(config, trained, hardware)
     # without variation every chip is the same: one is enough
-    n = config.monte_carlo.samples if config.variation.all_effects() else 1
-    warm = fabricate(root).conductances
-    jax.block_until_ready(count(fold(warm)[0], noise(warm), root, jnp.asarray(0), *parts[0]))
-    accuracies: list[float] = []
-    chips: list[tuple[float, float, float]] = []
-    seconds = folding = 0.0
+    differ = config.variation.all_effects() or config.converters.adc_gain_error or config.converters.adc_offset_error
+    n = config.monte_carlo.samples if differ else 1
+    fabricate = make_fabricator(hardware.network, config.variation)
+    jax.block_until_ready(count(make_circuit(fabricate(root).conductances, root)[0], root, jnp.asarray(0), *parts[0]))
+    tally = Tally()
     for i in range(n):
         reporter.progress("chips", i, n)
         began = time.perf_counter()
         key = jax.random.fold_in(root, i)
         chip = jax.block_until_ready(fabricate(key))
         made = time.perf_counter()
-        layers, residual = jax.block_until_ready(fold(chip.conductances))
+        circuit, residuals = jax.block_until_ready(make_circuit(chip.conductances, key))
         folded = time.perf_counter()
-        judge(residual, chip=i)
-        accuracies.append(hits(layers, noise(chip.conductances), stream(key, "read")) / len(labels))
-        folding += folded - made
-        seconds += time.perf_counter() - folded + made - began
-        chips.append((float(chip.negative), float(chip.mean_shift), float(chip.off_table)))
+        judge(residuals, chip=i)
+        right, *beyond = hits(circuit, stream(key, "read"))
+        tally.accuracies.append(float(right) / len(labels))
+        tally.beyond += beyond
+        tally.fold_seconds += folded - made
+        tally.seconds += time.perf_counter() - folded + made - began
+        tally.devices.append((float(chip.negative), float(chip.mean_shift), float(chip.off_table)))
+        tally.corrections.append(circuit.corrections)
     reporter.progress("chips", n, n)
-    samples = accuracies * (config.monte_carlo.samples // n)
-    found = estimate(samples)
-    negative, mean_shift, off_table = (float(value) for value in np.mean(chips, axis=0))
-    return {
+    summary = {
         "command": "evaluate",
-        "array": model,
-        "scheme": network.scheme,
+        "array": hardware.model,
+        "path": config.converters.path,
+        "scheme": hardware.network.scheme,
         "variation": config.variation.amount,
         "variation_model": config.variation.model,
         "effects": order,
-        "samples": len(samples),
         "images": len(labels),
         "dataset_note": trained.data.note,
         "ideal_accuracy": ideal,
+    }
+    return summary | summarise(config, hardware, tally, fitted_to=fitted_to), tally.corrections
+
+
+def make_preparer(
+    config: EvaluateConfig, trained: Trained, hardware: Hardware
+) -> tuple[Callable[[dict[str, Array], Array], tuple[Circuit, Residuals]], int]:
+    """The function from a chip's devices and key to its circuit, calibrated if asked for, and the images it is fitted to."""
+    fold = make_folder(hardware)
+    full_scales: dict[str, float] = {}
+    if config.converters.path == "tiled":
+        nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
+
+        def unvaried() -> Circuit:
+            # the scales are not known yet; they are no part of the layers
+            circuit, residuals = fold(nominal, jax.random.key(0), dict.fromkeys(nominal, 1.0))
+            judge(residuals)
+            return circuit
+
+        full_scales = adc_full_scales(trained, hardware, unvaried, images=config.calibration.images)
+    if config.decoding.calibrate is None:
+        return partial(_prepare, fold, None, full_scales), 0
+    pictures = held_out(trained, images=config.calibration.images)
+    calibrate = make_calibrator(trained, config.decoding, pictures=pictures)
+    return partial(_prepare, fold, calibrate, full_scales), len(pictures)
+
+
+def _prepare(
+    fold: Folder,
+    calibrate: Callable[[Circuit, Array], dict[str, Correction]] | None,
+    full_scales: dict[str, float],
+    conductances: dict[str, Array],
+    key: Array,
+) -> tuple[Circuit, Residuals]:
+    circuit, residuals = fold(conductances, key, full_scales)
+    return circuit if calibrate is None else replace(circuit, corrections=calibrate(circuit, key)), residuals
+
+
+def summarise(config: EvaluateConfig, hardware: Hardware, tally: Tally, *, fitted_to: int) -> dict[str, Any]:
+    """What the summary says of the chips and their converters."""
+    n = len(tally.accuracies)
+    samples = tally.accuracies * (config.monte_carlo.samples // n)
+    found = estimate(samples)
+    negative, mean_shift, off_table = (float(value) for value in np.mean(tally.devices, axis=0))
+    adc_beyond, adc_all, dac_beyond, dac_all = (float(value) for value in tally.beyond)
+    converters = config.converters
+    return {
+        "samples": len(samples),
         "accuracy_mean": found.mean,
         "accuracy_std": found.std,
         "accuracy_ci95": list(found.ci95) if found.ci95 else None,
@@ -145,23 +226,47 @@ def measure(
         "negative_mean_shift_siemens": mean_shift,
         "clamped_fraction": negative if config.variation.negative == "clamp" else 0.0,
         "off_table_fraction": off_table,
-        "vg_volt": [layer.vg for layer in network.layers.values()],
-        "seconds_per_sample": seconds / n,
-        "fold_seconds": folding / n,
+        "vg_volt": [layer.vg for layer in hardware.network.layers.values()],
+        "input": converters.input,
+        "v_read_volt": hardware.v_read if hardware.single and hardware.network.cell is not None else None,
+        "dac_bits": converters.dac_bits,
+        "adc_bits": converters.adc_bits,
+        "dac_saturated_fraction": dac_beyond / dac_all if dac_all else None,
+        "adc_saturated_fraction": adc_beyond / adc_all if adc_all else None,
+        "calibration": calibration(config, tally.corrections, images=fitted_to),
+        "seconds_per_sample": tally.seconds / n,
+        "fold_seconds": tally.fold_seconds / n,
     }
 
 
+def calibration(
+    config: EvaluateConfig, corrections: list[dict[str, Correction]], *, images: int
+) -> dict[str, Any] | None:
+    """What outputs were corrected by: gain and offset of each layer, means over chips and columns; None without."""
+    if config.decoding.calibrate is None:
+        return None
+
+    def mean(what: str) -> list[float]:
+        return [float(np.mean([getattr(chip[name], what) for chip in corrections])) for name in corrections[0]]
+
+    fitted = {"gain": mean("gain")} | ({"offset": mean("offset")} if config.decoding.calibrate == "affine" else {})
+    return {"fit": config.decoding.calibrate, "per": config.decoding.per or "layer", "images": images, **fitted}
+
+
 def make_counter(trained: Trained) -> Callable[..., Array]:
-    """The function from layers (None for floating point), noise and a batch to its number of correct answers."""
+    """The function from a circuit (None for floating point), key, number of the first image and a batch to five counts.
+
+    They are the right answers, the ADC's conversions beyond its range and all of them, and the same of the DAC.
+    """
     graphdef, state = nnx.split(trained.net)
 
     @jax.jit
-    def count(
-        state: Any, layers: Layers | None, noises: dict[str, ColumnNoise], key: Array, first: Array, *batch: Array
-    ) -> Array:
+    def count(state: Any, circuit: Circuit | None, key: Array, first: Array, *batch: Array) -> Array:
         x, y, weight = batch
-        product = digital if layers is None else on_arrays(layers, noise_of(noises, key, first))
-        return correct(nnx.merge(graphdef, state)(x, product), y, weight)
+        counts: dict[str, Counts] = {}
+        product = digital if circuit is None else on_arrays(circuit, key=key, first=first, counts=counts)
+        right = correct(nnx.merge(graphdef, state)(x, product), y, weight)
+        return jnp.stack([right, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)])
 
     return partial(count, state)
 
@@ -176,10 +281,18 @@ def test_part(trained: Trained, images: int | None) -> tuple[np.ndarray, np.ndar
     return data.test_images[:images], data.test_labels[:images]
 
 
-def to_dataset(samples: list[float]) -> xr.Dataset:
-    """results.nc: the accuracy of every chip."""
+def to_dataset(samples: list[float], corrections: list[dict[str, Correction]]) -> xr.Dataset:
+    """results.nc: the accuracy of every chip, and the gains and offsets that it was calibrated to."""
+    data = {"accuracy": variable(("sample",), samples, unit="1", long_name="accuracy on the test images")}
+    for name in corrections[0]:
+        for what in ("gain", "offset"):
+            values = np.stack([np.asarray(getattr(chip[name], what)) for chip in corrections])
+            dims = ("chip", f"{name}_out")[: values.ndim]
+            data[f"{name}_{what}"] = variable(
+                dims, values, unit="1", long_name=f"{what} of the decoded outputs of {name}"
+            )
     return xr.Dataset(
-        {"accuracy": variable(("sample",), samples, unit="1", long_name="accuracy on the test images")},
+        data,
         coords={"sample": variable(("sample",), np.arange(len(samples)), unit="1", long_name="chip")},
         attrs={"xbar_kind": "accuracy"},
     )

@@ -1,0 +1,148 @@
+"""Converters around arrays: how activations become row drive, and what a converter at a column makes of its current.
+
+A row is driven with a share of the full drive, from 0 to 1: of the largest voltage (amplitude), of one cycle (a pulse
+width), or bit by bit. Currents are given over the full voltage, [S]: `I / V = Σ_i share_i · G_i`.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from xbar_cli.device.levels import check_bits
+from xbar_cli.numerics import along_last
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Dac:
+    """Activations to row drive: `round(|x| / full_scale · (2^bits − 1))` steps, at most all of them; signs in two phases.
+
+    Attributes:
+        full_scale: activation of the full drive.
+        signed: whether activations have both signs, and each product is two reads, x⁺ and x⁻, subtracted.
+        bits: of the converter; None drives any share of the full drive.
+        limited: whether drive ends at the full one; False for ideal drivers, which go on.
+    """
+
+    full_scale: Float[Array, ""]
+    signed: bool = field(metadata={"static": True})
+    bits: int | None = field(default=None, metadata={"static": True})
+    limited: bool = field(default=True, metadata={"static": True})
+
+    def __post_init__(self) -> None:
+        if self.bits is not None:
+            check_bits(self.bits)
+            if not self.limited:
+                raise ValueError("limited must be True for a converter: its codes end")
+
+    @property
+    def top(self) -> int:
+        """The highest code, 2^bits − 1; 1 without a converter."""
+        return 1 if self.bits is None else 2**self.bits - 1
+
+    def codes(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Codes of activations, with their sign; without a converter any number of that range."""
+        share = x / self.full_scale
+        if self.limited:
+            share = jnp.clip(share, -1 if self.signed else 0, 1)
+        return share if self.bits is None else jnp.round(share * self.top)
+
+    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """The activations that the drive stands for."""
+        return self.codes(x) * (self.full_scale / self.top)
+
+    def saturated(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """1 where an activation is beyond the range by more than rounding to its end, else 0."""
+        if not self.limited:
+            return jnp.zeros_like(x)
+        margin = 0 if self.bits is None else 0.5 / self.top
+        share = x / self.full_scale
+        low = -1 - margin if self.signed else -margin
+        return ((share > 1 + margin) | (share < low)).astype(x.dtype)
+
+    def phases(self, codes: Float[Array, "*shape"]) -> list[tuple[int, Float[Array, "*shape"]]]:
+        """(sign, magnitudes) of each read that a product takes."""
+        if not self.signed:
+            return [(1, codes)]
+        return [(1, jnp.maximum(codes, 0)), (-1, jnp.maximum(-codes, 0))]
+
+
+def bit(codes: Float[Array, "*shape"], place: Array | int) -> Float[Array, "*shape"]:
+    """The bit of whole non-negative `codes` at `place`, 0 or 1."""
+    return ((codes.astype(jnp.int32) >> place) & 1).astype(codes.dtype)
+
+
+def serial_power(codes: Float[Array, "*shape"], *, bits: int) -> Float[Array, "*shape"]:
+    """`√(Σ_k 4^k b_k)` of the bits of signed codes: what independent noise of the cycles adds up to, in codes."""
+    magnitude = jnp.abs(codes)
+    total = jnp.zeros_like(codes)
+    for k in range(bits):
+        total = total + 4.0**k * bit(magnitude, k)
+    return jnp.sqrt(total)
+
+
+class Converted(NamedTuple):
+    """Codes, whole numbers in floats, and 1 where a current was beyond the converter's range."""
+
+    codes: Array
+    saturated: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Adc:
+    """The converters of a layer, one at every column of every tile: `round((I (1 + gain) + offset FS) / step)`, cut at 0 and top.
+
+    Attributes:
+        full_scale: FS, the current of the highest code, over the full voltage [S].
+        gain: relative gain error of each converter, [tile rows, columns].
+        offset: offset of each converter in units of the full scale, likewise.
+        baseline: conductance [S] whose share of the current a column of such devices takes off before converting.
+        bits: of the converter.
+    """
+
+    full_scale: Float[Array, ""]
+    gain: Float[Array, "bands columns"]
+    offset: Float[Array, "bands columns"]
+    baseline: Float[Array, ""]
+    bits: int = field(metadata={"static": True})
+
+    def __post_init__(self) -> None:
+        check_bits(self.bits)
+
+    @property
+    def top(self) -> int:
+        """The highest code, 2^bits − 1."""
+        return 2**self.bits - 1
+
+    @property
+    def step(self) -> Array:
+        """Current over voltage of one code [S]."""
+        return self.full_scale / self.top
+
+    def convert(self, i: Float[Array, "*batch columns"], *, band: Array | int) -> Converted:
+        """Codes of the columns' currents over the full voltage [S], in the tiles of row band `band`."""
+        gain, offset = along_last(self.gain[band], i), along_last(self.offset[band], i)
+        rounded = jnp.round((i * (1 + gain) + offset * self.full_scale) / self.step)
+        codes = jnp.clip(rounded, 0, self.top)
+        return Converted(codes, (rounded != codes).astype(i.dtype))
+
+
+def draw_errors(
+    key: Array, *, bands: int, columns: int, gain_error: float, offset_error: float
+) -> tuple[Float[Array, "bands columns"], Float[Array, "bands columns"]]:
+    """Gain and offset error of the converters of one chip's layer: independent, normal, mean 0.
+
+    Args:
+        key: random key of the chip and layer.
+        bands: tiles below each other.
+        columns: physical columns of the layer.
+        gain_error: standard deviation of the relative gain.
+        offset_error: standard deviation of the offset in units of the full scale.
+    """
+    drawn = jax.random.normal(key, (2, bands, columns))
+    return gain_error * drawn[0], offset_error * drawn[1]

@@ -1,0 +1,70 @@
+"""`xbar compare`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .console import print_table
+
+
+@click.command(
+    epilog="Example: xbar compare runs/eval-de runs/eval-acm",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory (default runs/compare-TIME-HASH).")
+@click.option("--overwrite", is_flag=True, help="Replace a complete run at --out.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
+@click.option("--quiet", is_flag=True, help="No notes.")
+def compare(a: str, b: str, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+    """Compare two evaluate runs: B − A over the same chips where both drew the same, with interval and p."""
+    from xbar_cli.runs.directory import default_out
+    from xbar_cli.workflows.compare import run
+
+    from .running import execute
+
+    config = {"a": a, "b": b}
+    target = out or default_out("compare", config)
+    execute("compare", config, workflow=run, show=show, out=target, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print the summary as a table."""
+    (mean_a, mean_b), (error_a, error_b) = summary["accuracy_mean"], summary["test_set_error"]
+    low, high = summary["difference_ci95"]
+    p = summary["p_value"]
+    rows = [
+        (f"A: {summary['a']}", f"{mean_a:.4f}", f"±{error_a:.4f}"),
+        (f"B: {summary['b']}", f"{mean_b:.4f}", f"±{error_b:.4f}"),
+        ("B − A", f"{summary['difference']:+.4f}", f"±{summary['difference_test_set_error']:.4f}"),
+        ("its 95 % interval over chips", f"{low:+.4f} … {high:+.4f}", ""),
+        ("p of no difference over chips", "–" if p is None else f"{p:.3g}", ""),
+    ]
+    print_table(f"{METHODS[summary['method']]}, {summary['images']} images", ["", "accuracy", "test set"], rows)
+    click.echo(verdict(summary))
+
+
+METHODS = {
+    "paired t": "Paired over the same chips (Student's t)",
+    "Welch t": "Not the same chips: compared as independent (Welch's t)",
+    "identical": "The same accuracies",
+    "exact": "Nothing spreads over the chips: no test",
+}
+
+
+def verdict(summary: dict[str, Any]) -> str:
+    """One sentence: which is better, and whether the test set is large enough to say so of other images."""
+    if summary["identical"]:
+        return "Identical: every chip has the same accuracy in both."
+    if summary["better"] is None:
+        return "No difference can be told apart over these chips (5 % level)."
+    which = summary["better"].upper()
+    margin = 1.96 * summary["difference_test_set_error"]
+    beyond = abs(summary["difference"]) > margin
+    images = "more than" if beyond else "less than"
+    return (
+        f"{which} is better on these images, by {abs(summary['difference']):.4f}; that is {images} the ±{margin:.4f} "
+        "that another test set of this size could shift it (95 %, images taken as independent)."
+    )

@@ -1,0 +1,45 @@
+"""`xbar report`."""
+
+from pathlib import Path
+
+import click
+
+from .console import print_json
+
+
+@click.command(
+    epilog="Example: xbar report runs/schemes --out schemes.html --csv schemes.csv",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="The page (default runs/report-TIME-HASH.html)."
+)
+@click.option("--csv", "csv_out", metavar="FILE", type=click.Path(path_type=Path), help="Also the figures as CSV.")
+@click.option(
+    "--markdown", "markdown_out", metavar="FILE", type=click.Path(path_type=Path), help="Also the figures as Markdown."
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
+def report(
+    runs: tuple[Path, ...],
+    out: Path | None,
+    csv_out: Path | None,
+    markdown_out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """One HTML page of runs and sweeps: figures, tables, configuration, provenance. It opens from disk, on a phone too."""
+    from xbar_cli.runs.directory import default_out
+    from xbar_cli.workflows.report import run
+
+    if out is None:
+        folder = default_out("report", {"runs": [str(path) for path in runs]})
+        out = folder.with_name(folder.name + ".html")
+    summary = run(runs, out=out, csv_out=csv_out, markdown_out=markdown_out, overwrite=overwrite)
+    if as_json:
+        print_json(summary)
+        return
+    for name in ("out", "csv", "markdown"):
+        if summary[name]:
+            click.echo(f"{'report' if name == 'out' else name}: {summary[name]}")

@@ -1,0 +1,188 @@
+"""`xbar run`."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from .console import STDERR, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from xbar_cli.runs.sweep import Outcome
+    from xbar_cli.workflows.experiment_plan import Plan
+
+
+@click.command(
+    epilog="Example: xbar run experiments/schemes.toml --workers 2",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.argument("experiment", metavar="EXPERIMENT.toml", type=click.Path(path_type=Path))
+@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes here (default one a processor).")
+@click.option("--scheduler", metavar="ADDRESS", help="An existing Dask cluster instead, such as tcp://host:8786.")
+@click.option(
+    "--retries", type=click.IntRange(0, 100), default=2, show_default=True, help="More tries of a failed run."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Limit of each run (default none).",
+)
+@click.option("--dry-run", is_flag=True, help="List the points and what of them is there; compute nothing.")
+@click.option("--set", "settings", multiple=True, metavar="STAGE.KEY=VALUE", help="Set one key of a stage.")
+@click.option("--seed", metavar="N", help="Seed of every stage.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder of the runs (default runs/NAME); what is there stays."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress table, no notes.")
+def run(
+    experiment: Path, workers: int | None, scheduler: str | None, retries: int, timeout: float | None, dry_run: bool,
+    settings: tuple[str, ...], seed: str | None, out: Path | None, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Run a pipeline, or a sweep of one, from a file: what is complete stays, what is missing or failed is computed."""
+    if workers is not None and scheduler is not None:
+        raise click.UsageError("--workers starts processes here and --scheduler uses a cluster: give one of them")
+    from xbar_cli.config.experiment import load_experiment
+    from xbar_cli.workflows import experiment as workflow
+
+    loaded = load_experiment(experiment, settings=settings, seed=seed)
+    folder = out or Path("runs") / loaded.name
+    if dry_run:
+        summary = workflow.dry_run(loaded, out=folder)
+    else:
+        with SweepTable(quiet=quiet) as table:
+            summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
+                                   timeout=timeout, watcher=table)  # fmt: skip
+    print_json(summary) if as_json else show(summary)
+    fail(summary)
+
+
+def fail(summary: dict[str, Any]) -> None:
+    """Raise XbarError where points failed: what the first said, and where its log is."""
+    from xbar_cli.errors import RunError
+
+    if summary["failed"]:
+        first = next(entry for entry in summary["list"] if entry["state"] == "failed")
+        raise RunError(
+            f"{summary['failed']} of {summary['points']} points failed; {first['name']}, stage {first['stage']}: "
+            f"{first['reason']} (log: {first['log']}); the same command tries them again"
+        )
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print the points as a table."""
+    keys = list(summary["list"][0]["values"])
+    short = [key.rpartition(".")[2] for key in keys]
+    head = [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
+    figures = list(dict.fromkeys(name for entry in summary["list"] for name in entry["figures"]))
+    failed = bool(summary["failed"])
+    rows = []
+    for entry in summary["list"]:
+        numbers = (f"{entry['figures'][name]:.4g}" if name in entry["figures"] else None for name in figures)
+        run = Path(next(reversed(entry["runs"].values()))).name
+        row = (entry["state"], *entry["values"].values(), *numbers, run)
+        rows.append((*row, f"{entry['reason']} ({entry['log']})" if entry["reason"] else "") if failed else row)
+    counts = f"{summary['done']} done ({summary['cached']} of them before), {summary['failed']} failed"
+    title = f"{summary['experiment']}: {summary['points']} points, {counts}"
+    print_table(title, ["state", *head, *figures, "last run", *["reason"] * failed], rows)
+    if summary["results"]:
+        click.echo(f"results: {summary['results']}")
+    click.echo(f"runs: {summary['out']}")
+
+
+class SweepTable:
+    """A `workflows.experiment.SweepWatcher` that keeps a table on the terminal; a context manager.
+
+    Where stderr is no terminal it only notes what fails.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        """`quiet` silences table and notes."""
+        self._quiet = quiet
+        self._live: Live | None = None
+        self._stages: dict[str, str] = {}
+        self._done: dict[str, int] = {}
+        self._failed: dict[str, int] = {}
+        self._total: dict[str, int] = {}
+        self._seconds: dict[str, float] = {}
+        self._running: dict[str, float] = {}
+        self._cached: dict[str, int] = {}
+        self._workers = 1
+
+    def __enter__(self) -> "SweepTable":
+        """Nothing to draw yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the table."""
+        if self._live is not None:
+            self._live.stop()
+
+    def begin(self, plan: "Plan", *, workers: int | None) -> None:
+        """Draw the table for the first time."""
+        self._stages = {key: run.stage for key, run in plan.runs.items()}
+        self._total = dict.fromkeys(plan.experiment.stages, 0)
+        for key, stage in self._stages.items():
+            self._total[stage] += 1
+            self._cached[stage] = self._cached.get(stage, 0) + (key in plan.cached)
+        self._workers = workers or 1
+        if not self._quiet and STDERR.is_terminal:
+            self._live = Live(self._draw(), console=STDERR, auto_refresh=False, transient=True)
+            self._live.start()
+
+    def started(self, key: str) -> None:
+        """A worker begins with a run."""
+        self._running[key] = time.monotonic()
+        self.tick()
+
+    def ended(self, key: str, outcome: "Outcome") -> None:
+        """A run is done or has failed."""
+        self._running.pop(key, None)
+        stage = self._stages[key]
+        counts = self._done if outcome.ok else self._failed
+        counts[stage] = counts.get(stage, 0) + 1
+        if outcome.ok:
+            self._seconds[stage] = self._seconds.get(stage, 0.0) + outcome.seconds
+        elif not self._quiet and outcome.attempts:
+            note(f"failed: {key}: {outcome.reason}")
+        self.tick()
+
+    def tick(self) -> None:
+        """Draw the table again."""
+        if self._live is not None:
+            self._live.update(self._draw(), refresh=True)
+
+    def _left(self, stage: str) -> int:
+        return self._total[stage] - sum(counts.get(stage, 0) for counts in (self._done, self._failed, self._cached))
+
+    def remaining_seconds(self) -> float | None:
+        """How long the rest takes at the mean time of each stage so far; None before anything is known."""
+        done = sum(self._done.values())
+        if done == 0:
+            return None
+        overall = sum(self._seconds.values()) / done
+        means = {s: self._seconds[s] / self._done[s] if self._done.get(s) else overall for s in self._total}
+        now = time.monotonic()
+        gone = sum(min(now - began, means[self._stages[key]]) for key, began in self._running.items())
+        left = sum(self._left(stage) * means[stage] for stage in self._total)
+        return max(left - gone, 0.0) / max(self._workers, len(self._running), 1)
+
+    def _draw(self) -> Group:
+        table = Table(header_style="bold")
+        for index, column in enumerate(("stage", "runs", "there", "done", "running", "failed", "waiting")):
+            table.add_column(column, justify="left" if index == 0 else "right")
+        for stage, total in self._total.items():
+            running = sum(self._stages[key] == stage for key in self._running)
+            counts = (self._cached.get(stage, 0), self._done.get(stage, 0), running, self._failed.get(stage, 0))
+            table.add_row(stage, str(total), *map(str, counts), str(max(self._left(stage) - running, 0)))
+        now = time.monotonic()
+        names = ", ".join(f"{key} ({now - began:.0f} s)" for key, began in list(self._running.items())[:8])
+        rest = self.remaining_seconds()
+        eta = "" if rest is None else f"about {rest / 60:.0f} min left" if rest > 90 else f"about {rest:.0f} s left"
+        return Group(table, Text(f"running: {names}" if names else ""), Text(eta))

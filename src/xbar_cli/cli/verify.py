@@ -1,0 +1,100 @@
+"""`xbar verify`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from xbar_cli.errors import ConfigError
+
+from .console import print_json, print_table
+from .options import common, setting, with_config
+
+
+def _config() -> Any:
+    from xbar_cli.config.verify import VerifyConfig
+
+    return VerifyConfig
+
+
+@click.command(
+    epilog="Example: xbar verify --cases crossbars.json --json",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@setting("--cases", "cases", metavar="FILE.json", help="Solve the arrays of this file in place of the pack.")
+@setting(
+    "--no-cache", "sweep.cache", is_flag=True, flag_value="false", default=None,
+    help="Simulate cells even where their tables are in the cache, and keep none.",
+)  # fmt: skip
+@common
+@with_config(_config)
+def verify(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+    """Check the array models against Qucs, ngspice, SciPy's sparse LU and closed forms; exit 1 where one fails.
+
+    No run directory is made without --out.
+    """
+    from xbar_cli.workflows.verify import require_passed
+
+    if overwrite and out is None:
+        raise ConfigError("--overwrite replaces the run at --out, and there is no --out")
+    summary = _summary(config, out=out, overwrite=overwrite, quiet=quiet)
+    if as_json:
+        print_json(summary)
+    else:
+        show(summary)
+    require_passed(summary)
+
+
+def _summary(config: Any, *, out: Path | None, overwrite: bool, quiet: bool) -> dict[str, Any]:
+    """Verify, in a run directory only where one is asked for."""
+    from xbar_cli.runs.directory import new_run
+    from xbar_cli.workflows.verify import run
+
+    from .console import plain
+    from .reporter import TerminalReporter
+
+    if out is None:
+        with TerminalReporter(quiet=quiet) as reporter:
+            return run(config, reporter=reporter)
+    with new_run(out, overwrite=overwrite) as directory, TerminalReporter(quiet=quiet) as reporter:
+        summary = plain(run(config, directory, reporter=reporter))
+        directory.finish(summary, overwrite=overwrite)
+    return summary
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print the checks, or the cases of a file, as a table."""
+    if "checks" in summary:
+        rows = [
+            (
+                c["model"],
+                c["oracle"],
+                c["n"],
+                _error(c["max_error"]),
+                f"{c['allowed']:.0e} {_of(c['scale'])}",
+                _word(c["passed"]),
+            )
+            for c in summary["checks"]
+        ]
+        print_table("xbar verify", ["model", "oracle", "n", "max error", "allowed", "pass"], rows)
+        for note in sorted({c["note"] for c in summary["checks"] if c["note"]}):
+            click.echo(note)
+    else:
+        rows = [
+            (c["case"], c["model"], "×".join(map(str, c["array"])), _error(c["max_relative_error"]),
+             _error(c["max_full_scale_error"]), _word(c["passed"]))
+            for c in summary["cases"]
+        ]  # fmt: skip
+        print_table("xbar verify", ["case", "model", "array", "relative error", "of full scale", "pass"], rows)
+
+
+def _error(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1e}"
+
+
+def _of(scale: str) -> str:
+    return "of full scale" if scale == "full scale" else ""
+
+
+def _word(passed: bool | None) -> str:
+    return {True: "yes", False: "NO", None: "left out"}[passed]

@@ -1,0 +1,118 @@
+"""Configuration of what stands around arrays: row drive, converters, and the calibration of decoded outputs."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from .base import NonNegativeQuantity, PositiveQuantity, Section, Text, parse_quantity, require
+
+
+def parse_range(text: str) -> tuple[str, float]:
+    """(`max`, 0), (`levels`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range.
+
+    Raises:
+        ValueError: another rule, a percentile not in (0, 100], or a value not above 0.
+    """
+    form = "write max, percentile:P or a number above 0"
+    if text in ("max", "levels"):
+        return text, 0.0
+    rule, colon, number = text.rpartition(":")
+    try:
+        value = float(parse_quantity(number))
+    except ValueError:
+        raise ValueError(f"{text!r} is no range; {form}") from None
+    if rule not in ("", "percentile") or (colon and not rule):
+        raise ValueError(f"{text!r} is no range; {form}")
+    if rule == "percentile" and not 0 < value <= 100:
+        raise ValueError(f"{text!r}: a percentile is above 0 and at most 100")
+    if value <= 0:
+        raise ValueError(f"{text!r} is no range; {form}")
+    return rule or "value", value
+
+
+def _dac_range(text: str) -> str:
+    rule, _ = parse_range(text)
+    if rule == "levels":
+        raise ValueError("'levels' is a range of the ADC; write max, percentile:P or a number above 0")
+    return text
+
+
+def _adc_range(text: str) -> str:
+    parse_range(text)
+    return text
+
+
+Bits = Annotated[int, Field(ge=1, le=16)]
+
+
+class ConvertersSection(Section):
+    """Row drive, and converters before and behind the arrays."""
+
+    input: Literal["amplitude", "bitserial", "pwm"] = "amplitude"
+    """Activations as voltages, as one bit a cycle at one voltage, or as pulse widths at one voltage."""
+    v_read_volt: PositiveQuantity | None = None
+    """That one voltage of 1T-1R cells; the largest of the cell's table when absent."""
+    dac_bits: Bits | None = None
+    dac_range: Annotated[Text, AfterValidator(_dac_range)] | None = None
+    """Activation of the full drive of each layer: the largest of the calibration images (default), a percentile, a number."""
+    adc_bits: Bits | None = None
+    """One converter at every column of every tile; none when absent, and currents add up exactly."""
+    adc_range: Annotated[Text, AfterValidator(_adc_range)] | None = None
+    """Full scale of the layer's converters: the largest column current of the calibration images on the nominal chip
+    (default), a percentile of them, a share of what a column of the layer's tiles carries at most, or (levels, bit slices)
+    one code a level of one device, from the current of devices at the lowest level on."""
+    adc_gain_error: NonNegativeQuantity | None = None
+    """Standard deviation of each converter's gain."""
+    adc_offset_error: NonNegativeQuantity | None = None
+    """Standard deviation of each converter's offset, in units of the full scale."""
+
+    def rules(self) -> None:
+        """Rules that join several keys."""
+        for key, option in (
+            ("adc_range", "range"),
+            ("adc_gain_error", "gain-error"),
+            ("adc_offset_error", "offset-error"),
+        ):
+            require(
+                getattr(self, key) is None or self.adc_bits is not None,
+                f"--adc-{option} needs --adc-bits: there is no ADC",
+            )
+        require(
+            self.input == "amplitude" or self.dac_bits is not None,
+            f"--input {self.input} needs --dac-bits: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
+        )
+        require(
+            self.v_read_volt is None or self.input != "amplitude",
+            "--v-read is the one voltage of --input bitserial or pwm; amplitude inputs take all",
+        )
+        require(self.adc_range != "levels" or self.dac_bits is not None, "--adc-range levels needs --dac-bits")
+
+    def check(self, *, model: str, scheme: str, cell: bool) -> None:
+        """What the array model, the mapping scheme or resistive devices have no use for is an error."""
+        require(
+            self.dac_range is None or self.dac_bits is not None or model == "gated",
+            f"--dac-range: --array {model} without --dac-bits takes any input; leave it out or give --dac-bits",
+        )
+        require(self.v_read_volt is None or cell, "--v-read needs 1T-1R cells: resistive arrays are linear in voltage")
+        require(
+            self.adc_range != "levels" or scheme == "bitslice",
+            f"--adc-range levels counts the levels of --scheme bitslice; this is {scheme}",
+        )
+
+    @property
+    def path(self) -> Literal["folded", "tiled"]:
+        """Converters at every tile leave nothing to fold."""
+        return "folded" if self.adc_bits is None else "tiled"
+
+
+class DecodingSection(Section):
+    """Outputs are decoded at the nominal scale; optionally each chip is calibrated against the floating-point network."""
+
+    calibrate: Literal["gain", "affine"] | None = None
+    """Fit a gain, or gain and offset, to held-out training images, layer by layer."""
+    per: Literal["layer", "column"] | None = None
+    """One fit a layer (default), or one an output column."""
+
+    def rules(self) -> None:
+        """Rules that join several keys."""
+        require(self.per is None or self.calibrate is not None, "--calibrate-per needs --calibrate gain or affine")

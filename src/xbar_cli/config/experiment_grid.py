@@ -1,0 +1,119 @@
+"""The points of an experiment's grid, each with the resolved configuration of every stage and the names of its runs."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from xbar_cli.config.experiment import MODELS, Experiment, label, references
+from xbar_cli.config.load import put, validate
+from xbar_cli.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """One stage at one point: what one run directory holds.
+
+    Attributes:
+        stage: its name.
+        command: its command.
+        key: name of its directory: the stage and a hash of what determines the run.
+        config: the resolved configuration; inputs are written `@key`.
+        needs: keys of the runs that it reads.
+    """
+
+    stage: str
+    command: str
+    key: str
+    config: dict[str, Any]
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the grid.
+
+    Attributes:
+        name: the swept values, `key=value` joined by commas; the experiment's name without a grid.
+        index: its position along each axis.
+        values: the swept values by dotted key.
+        runs: the run of each stage.
+    """
+
+    name: str
+    index: tuple[int, ...]
+    values: dict[str, Any]
+    runs: dict[str, StageRun]
+
+
+def expand(experiment: Experiment) -> list[Point]:
+    """The points of the grid, each with the resolved configuration of every stage.
+
+    Raises:
+        ConfigError: a stage's configuration is not allowed, or two points are one and the same.
+    """
+    known: dict[str, StageRun] = {}
+    points: list[Point] = []
+    owners: dict[tuple[str, ...], str] = {}
+    for index in product(*(range(len(axis.rows)) for axis in experiment.axes)):
+        values: dict[str, Any] = {}
+        for axis, position in zip(experiment.axes, index, strict=True):
+            values.update(zip(axis.keys, axis.rows[position], strict=True))
+        name = ",".join(f"{key}={label(value)}" for key, value in values.items()) or experiment.name
+        runs: dict[str, StageRun] = {}
+        for stage in experiment.stages:
+            runs[stage] = _stage_run(experiment, stage, values, runs, known)
+        identity = tuple(run.key for run in runs.values())
+        if identity in owners:
+            raise ConfigError(
+                f"{experiment.file}: sweep: points {owners[identity]} and {name} are one and the same run"
+            )
+        owners[identity] = name
+        points.append(Point(name=name, index=index, values=values, runs=runs))
+    return points
+
+
+def _stage_run(
+    experiment: Experiment, stage: str, values: Mapping[str, Any], runs: Mapping[str, StageRun], known: dict[str, StageRun]
+) -> StageRun:  # fmt: skip
+    """The run of a stage at the point with these values; equal ones are checked once."""
+    tree = copy.deepcopy(experiment.stages[stage])
+    for key, value in values.items():
+        name, _, rest = key.partition(".")
+        if name == stage:
+            put(tree, rest, copy.deepcopy(value), where=f"{experiment.file}: sweep.{key}")
+    needs = tuple(dict.fromkeys(runs[name].key for name in references(tree)))
+    tree = _renamed(tree, {name: run.key for name, run in runs.items()})
+    command = experiment.commands[stage]
+    signature = json.dumps([stage, tree], sort_keys=True, default=str)
+    if signature not in known:
+        try:
+            config = validate(MODELS[command], tree, {}).in_use()
+        except ConfigError as error:
+            raise ConfigError(f"{experiment.file}: stages.{stage}: {error}") from None
+        content = json.dumps({"command": command, "config": config}, sort_keys=True, default=str)
+        digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+        known[signature] = StageRun(stage, command, f"{stage}-{digest}", config, needs)
+    return known[signature]
+
+
+def _renamed(tree: Any, keys: Mapping[str, str]) -> Any:
+    """The tree with `@stage` replaced by `@key`."""
+    if isinstance(tree, Mapping):
+        return {name: _renamed(value, keys) for name, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_renamed(value, keys) for value in tree]
+    return f"@{keys[tree[1:]]}" if isinstance(tree, str) and tree.startswith("@") else tree
+
+
+def with_paths(config: Any, folder: Path) -> Any:
+    """A resolved configuration with the inputs `@key` replaced by their run directories in `folder`."""
+    if isinstance(config, Mapping):
+        return {name: with_paths(value, folder) for name, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return [with_paths(value, folder) for value in config]
+    return str(folder / config[1:]) if isinstance(config, str) and config.startswith("@") else config

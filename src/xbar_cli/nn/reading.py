@@ -1,0 +1,122 @@
+"""Networks computed on programmed arrays: noise, corrections and counts around each layer's product."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import jax
+from jax import Array
+from jaxtyping import Float
+
+from xbar_cli.array.converters import Adc
+from xbar_cli.array.gated import GatedLayer
+from xbar_cli.array.ideal import Contract, LinearLayer
+from xbar_cli.numerics import along_last, stream
+
+from .layers import Product
+from .noise import ColumnNoise
+from .program import DrivenLayer
+from .tiled import TiledLayer
+
+ProgrammedLayer = LinearLayer | GatedLayer | DrivenLayer | TiledLayer
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Correction:
+    """What turns decoded outputs into those that the floating-point network would have had: `gain · y + offset`."""
+
+    gain: Float[Array, "..."]
+    offset: Float[Array, "..."]
+
+    def __call__(self, y: Float[Array, "*batch out"]) -> Float[Array, "*batch out"]:
+        """The corrected outputs."""
+        gain, offset = (v if v.ndim == 0 else along_last(v, y) for v in (self.gain, self.offset))
+        return y * gain + offset
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Circuit:
+    """The layers of one chip, ready to compute.
+
+    Attributes:
+        layers: by name.
+        adcs: the converters of tiled layers.
+        noises: read noise of the layers that have some.
+        corrections: of the layers that were calibrated.
+    """
+
+    layers: dict[str, ProgrammedLayer]
+    adcs: dict[str, Adc] = field(default_factory=dict)
+    noises: dict[str, ColumnNoise] = field(default_factory=dict)
+    corrections: dict[str, Correction] = field(default_factory=dict)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Counts:
+    """Conversions of one layer's inputs or outputs beyond the range.
+
+    Attributes:
+        beyond: of each image.
+        total: conversions for one image.
+    """
+
+    beyond: Float[Array, " images"]
+    total: int = field(metadata={"static": True})
+
+
+def layer_outputs(
+    circuit: Circuit,
+    name: str,
+    x: Array,
+    contract: Contract,
+    *,
+    key: Array,
+    first: Array,
+    counts: dict[str, Counts] | None,
+) -> Array:
+    """The decoded and corrected outputs of one layer for the inputs `x` [images …]; arguments as for `on_arrays`."""
+    layer, noise = circuit.layers[name], circuit.noises.get(name)
+    noise_key = stream(key, name)
+    match layer:
+        case TiledLayer():
+            y, beyond = layer(x, contract, adc=circuit.adcs[name], noise=noise, key=noise_key, first=first)
+            if counts is not None:
+                positions = y[0].size // y.shape[-1]
+                counts[f"adc {name}"] = Counts(beyond, layer.conversions(positions))
+        case DrivenLayer():
+            y = layer(x, contract)
+            y = y if noise is None else y + noise(noise_key, layer.felt(x), contract, first=first)
+        case _:
+            y = layer(x, contract)
+            y = y if noise is None else y + noise(noise_key, x, contract, first=first)
+    if counts is not None and isinstance(layer, TiledLayer | DrivenLayer) and layer.dac.limited:
+        counts[f"dac {name}"] = Counts(layer.dac.saturated(x).reshape(x.shape[0], -1).sum(axis=1), x[0].size)
+    correction = circuit.corrections.get(name)
+    return y if correction is None else correction(y)
+
+
+def on_arrays(circuit: Circuit, *, key: Array, first: Array, counts: dict[str, Counts] | None = None) -> Product:
+    """The product that computes every layer on its programmed arrays.
+
+    Args:
+        circuit: the layers.
+        key: of the read noise.
+        first: number of the batch's first image; every image draws its noise from a stream of its own.
+        counts: filled with the conversions beyond the converters' ranges, by "adc" or "dac" and layer, while tracing.
+    """
+
+    def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
+        del kernel
+        return layer_outputs(circuit, name, x, contract, key=key, first=first, counts=counts)
+
+    return product
+
+
+def share_beyond(counts: Mapping[str, Counts], kind: str, weight: Float[Array, " images"]) -> tuple[Array, Array]:
+    """Conversions of one kind, "adc" or "dac", beyond the range, and all of them, of images that count `weight`."""
+    chosen = [c for name, c in counts.items() if name.startswith(f"{kind} ")]
+    zero = weight.sum() * 0
+    beyond = sum(((c.beyond * weight).sum() for c in chosen), start=zero)
+    return beyond, sum((c.total * weight.sum() for c in chosen), start=zero)

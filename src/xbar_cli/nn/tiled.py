@@ -1,0 +1,209 @@
+"""Layers on tiles with a converter at every column: what is converted before it is added cannot be folded into weights.
+
+Every product is split: reads (x⁺ and x⁻), cycles of bit-serial inputs, bands of tiles below each other. Each of these gives
+one current per column, which is converted; codes are shifted, added, and combined digitally.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from xbar_cli.array.converters import Adc, Dac, bit
+from xbar_cli.array.ideal import Contract
+from xbar_cli.device.transistor import Separable
+from xbar_cli.numerics import along_last
+
+from .layers import rows_of
+from .noise import ColumnNoise
+from .program import Scale
+
+BUDGET = 2**23
+"""Numbers that the windows and currents of one part of a batch may hold."""
+
+
+class Outputs(NamedTuple):
+    """A layer's decoded outputs, and for each image how many conversions were beyond the converters' range."""
+
+    y: Array
+    saturated: Float[Array, " images"]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TiledLayer:
+    """A layer of tiles.
+
+    Attributes:
+        factors: what multiplies each feature of the row drive, [bands products rows columns] [S]: effective conductances,
+            or the conductance factors of cells over the full voltage. Rows beyond the layer's are 0.
+        leakage: current over the full voltage of columns at no drive [bands columns] [S].
+        scale: how columns are decoded; `digital` holds the ADC's baseline too.
+        dac: activations to row drive.
+        surrogate: cells whose current is no straight line, driven by amplitude; None where one product does.
+        serial: whether rows are driven bit by bit.
+    """
+
+    factors: Float[Array, "bands products rows columns"]
+    leakage: Float[Array, "bands columns"]
+    scale: Scale
+    dac: Dac
+    surrogate: Separable | None = None
+    serial: bool = field(default=False, metadata={"static": True})
+
+    def __call__(
+        self,
+        x: Array,
+        contract: Contract,
+        *,
+        adc: Adc,
+        noise: ColumnNoise | None = None,
+        key: Array | None = None,
+        first: Array | int = 0,
+    ) -> Outputs:
+        """The layer's outputs, decoded at the nominal scale, before any bias.
+
+        Args:
+            x: activations [images …].
+            contract: the layer's product.
+            adc: the converters.
+            noise: of the devices at every read, in front of the converters; None without.
+            key: of the noise.
+            first: number of the first image; image n draws its noise from a stream of its own, `first` + n.
+        """
+
+        def start(shape: tuple[int, ...]) -> tuple[Array, Array]:
+            return jnp.zeros(shape, x.dtype), jnp.zeros(shape[:1], x.dtype)
+
+        def step(carry: tuple[Array, Array], i: Array, drive: Array, band: Array, weight: Array) -> tuple[Array, Array]:
+            total, beyond = carry
+            codes, saturated = adc.convert(i - adc.baseline * drive.sum(axis=-1, keepdims=True), band=band)
+            return total + weight * codes, beyond + saturated.reshape(i.shape[0], -1).sum(axis=1)
+
+        def part(x: Array, numbers: Array) -> tuple[Array, Array]:
+            total, beyond = self.reduce(x, contract, start=start, step=step, noise=noise, key=key, numbers=numbers)
+            unit = adc.step * self.dac.full_scale / (self.dac.top if self.serial else 1)
+            return self.scale.weights(total) * unit, beyond
+
+        y, saturated = in_parts(part, x, jnp.arange(x.shape[0]) + first, size=self.part_size(x.shape, contract))
+        kernel = self.scale.digital_kernel()
+        return Outputs(y if kernel is None else y + contract(self.dac(x), kernel), saturated)
+
+    def conversions(self, positions: int) -> int:
+        """Conversions for one image with so many output positions."""
+        bands, _, _, columns = self.factors.shape
+        reads = (2 if self.dac.signed else 1) * (self._cycles() if self.serial else 1)
+        return positions * bands * columns * reads
+
+    def part_size(self, shape: tuple[int, ...], contract: Contract) -> int:
+        """Images that may be computed at once, for inputs of `shape` [images …]."""
+        one = jax.ShapeDtypeStruct((1, *shape[1:]), jnp.float32)
+        window = math.prod(jax.eval_shape(lambda x: rows_of(contract, x, self.scale.kernel), one).shape)
+        rows = math.prod(self.scale.kernel[:-1])
+        return max(1, BUDGET // (window * 2 + window // rows * 3 * self.factors.shape[-1]))
+
+    def reduce(
+        self,
+        x: Array,
+        contract: Contract,
+        *,
+        start: Callable[[tuple[int, ...]], Any],
+        step: Callable[..., Any],
+        noise: ColumnNoise | None = None,
+        key: Array | None = None,
+        numbers: Array | None = None,
+    ) -> Any:
+        """Reduce the currents of all reads, cycles and bands of some images.
+
+        Args:
+            x: activations.
+            contract: the layer's product.
+            start: from the shape of one band's currents [images … columns] to the first carry.
+            step: `(carry, currents over the full voltage [S], row drive, band, weight of the codes) -> carry`.
+            noise: of the devices at every read; None without.
+            key: of the noise.
+            numbers: of the images, for the noise.
+        """
+        codes = rows_of(contract, self.dac.codes(x), self.scale.kernel)
+        bands, _, height, columns = self.factors.shape
+        codes = jnp.pad(codes, [(0, 0)] * (codes.ndim - 1) + [(0, bands * height - codes.shape[-1])])
+        variances = None if noise is None else split_rows(noise.variances.reshape(-1, *self._shape()), height)
+        carry = start((*codes.shape[:-1], columns))
+        for sign, magnitude in self.dac.phases(codes):
+
+            def read(carry: Any, place: Array, sign: int = sign, magnitude: Array = magnitude) -> tuple[Any, None]:
+                weight = jnp.asarray(sign, x.dtype) * (1 << place).astype(x.dtype)
+                share = bit(magnitude, place) if self.serial else magnitude / self.dac.top
+
+                def tile(carry: Any, band: Array) -> tuple[Any, None]:
+                    drive = jax.lax.dynamic_slice_in_dim(share, band * height, height, axis=-1)
+                    i = self._currents(drive, band)
+                    if noise is not None and variances is not None and key is not None and numbers is not None:
+                        stream = jax.random.fold_in(jax.random.fold_in(key, place * 2 + int(sign < 0)), band)
+                        i = i + self._noise(drive, noise, variances[band], stream, numbers)
+                    return step(carry, i, drive, band, weight), None
+
+                return jax.lax.scan(tile, carry, jnp.arange(bands))
+
+            carry, _ = jax.lax.scan(read, carry, jnp.arange(self._cycles() if self.serial else 1))
+        return carry
+
+    def _cycles(self) -> int:
+        return self.dac.bits or 1
+
+    def _shape(self) -> tuple[int, int]:
+        return math.prod(self.scale.kernel[:-1]), self.factors.shape[-1]
+
+    def _currents(self, drive: Array, band: Array) -> Array:
+        """Column currents over the full voltage [S] of one band."""
+        factors = self.factors[band]
+        if self.surrogate is None:
+            i = drive @ factors[0]
+        else:
+            v = self.surrogate.v_max * drive
+            terms = [drive * factor for factor in self.surrogate.per_volt(v)]
+            i = terms[0] @ factors[0]
+            for term, factor in zip(terms[1:], factors[1:], strict=True):
+                i = i + term @ factor
+        return i + along_last(self.leakage[band], i)
+
+    def _noise(self, drive: Array, noise: ColumnNoise, variances: Array, key: Array, numbers: Array) -> Array:
+        """Noise of one read of one band [S]; every image draws from its own stream."""
+        features = noise.features(drive * self.dac.full_scale)
+        variance = features[0] @ variances[0]
+        for feature, kernel in zip(features[1:], variances[1:], strict=True):
+            variance = variance + feature @ kernel
+        keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
+        drawn = jax.vmap(lambda k: jax.random.normal(k, variance.shape[1:], variance.dtype))(keys)
+        return jnp.sqrt(jnp.maximum(variance, 0)) * drawn / self.dac.full_scale
+
+
+def split_rows(
+    matrices: Float[Array, "products rows columns"], height: int
+) -> Float[Array, "bands products _ columns"]:
+    """Row bands of matrices, the last filled up with zeros."""
+    products, rows, columns = matrices.shape
+    bands = -(-rows // height)
+    filled = jnp.pad(matrices, ((0, 0), (0, bands * height - rows), (0, 0)))
+    return jnp.moveaxis(filled.reshape(products, bands, height, columns), 1, 0)
+
+
+def in_parts(function: Callable[[Array, Array], Any], x: Array, numbers: Array, *, size: int) -> Any:
+    """`function(x, numbers)`, which gives arrays [images …], over parts of at most `size` images, to bound its memory."""
+    count = x.shape[0]
+    parts = -(-count // size)
+    if parts == 1:
+        return function(x, numbers)
+    each = -(-count // parts)
+
+    def divided(array: Array) -> Array:
+        filled = jnp.pad(array, [(0, parts * each - count)] + [(0, 0)] * (array.ndim - 1))
+        return filled.reshape(parts, each, *array.shape[1:])
+
+    found = jax.lax.map(lambda part: function(*part), (divided(x), divided(numbers)))
+    return jax.tree.map(lambda leaf: leaf.reshape(parts * each, *leaf.shape[2:])[:count], found)

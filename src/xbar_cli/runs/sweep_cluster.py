@@ -1,0 +1,117 @@
+"""Dask clusters that sweeps run on: processes of this machine, or one that somebody else started."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from xbar_cli.errors import RunError
+
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+
+CONNECT_SECONDS = 4
+"""How long a scheduler is waited for: once for its port, once for its answer."""
+LOCAL = {
+    "distributed.logging.distributed": "critical",
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.worker.daemon": True,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.limit": "1h",
+    "distributed.comm.timeouts.connect": "30s",
+}
+"""Settings of a local cluster. What to do when a worker dies is decided here: Dask blames every job that it had in hand."""
+
+
+@contextlib.contextmanager
+def local_cluster(workers: int, *, environment: Mapping[str, str]) -> "Iterator[Client]":
+    """Worker processes on this machine, one thread each; when this process dies, they do.
+
+    Args:
+        workers: how many processes.
+        environment: variables that workers are started with.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    with dask.config.set(LOCAL), _variables(environment), _quiet():
+        # workers and the threads that start them inherit the mask: Ctrl-C is for this process alone
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, silence_logs=logging.CRITICAL,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            )  # fmt: skip
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        try:
+            with Client(cluster, set_as_default=False) as client:
+                yield client
+        finally:
+            _kill(cluster)
+            cluster.close(timeout=10)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's log out of the terminal: what matters is told as outcomes of jobs."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _variables(environment: Mapping[str, str]) -> Iterator[None]:
+    """The variables in this process's environment, which new workers inherit before they import anything."""
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _kill(cluster: "LocalCluster") -> None:
+    """End the worker processes at once: what is done is in its files, and what is not may take long."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        pid = nanny.pid
+        if pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def existing_cluster(address: str) -> "Iterator[Client]":
+    """A cluster that somebody else started and that stays.
+
+    Raises:
+        RunError: nobody answers at the address.
+    """
+    from distributed import Client
+
+    try:
+        place = urlsplit(address)
+        if place.scheme in ("tcp", "tls"):  # refused at once where nobody listens; Dask would go on trying
+            socket.create_connection((place.hostname, place.port), timeout=CONNECT_SECONDS).close()
+        with _quiet():
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        line = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise RunError(f"--scheduler {address}: no Dask scheduler answers there ({line})") from None
+    with _quiet(), client:
+        yield client

@@ -1,0 +1,209 @@
+"""Solved crossbars in JSON: reading and checking the file that `xbar verify --cases` takes.
+
+The file: `{"about": text, "cases": {name: case, …}}`. A case: `resistance_ohm` [rows][cols] (Infinity, or null, is no
+device), `applied_v` [rows], `r_word_ohm`, `r_bit_ohm`, perhaps `r_source_ohm` and `r_neuron_ohm` (else 0; each may be 0 or
+Infinity), `output_a` [cols], perhaps `word_v` and `bit_v` [rows][cols]; with `cell` (`card`, `width_m`, `length_m`,
+`vg_volt`, perhaps `topology` and `temperature_celsius`) it is an array of 1T-1R cells.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar_cli.errors import ConfigError
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Note = Callable[[str], None]
+
+KEYS = frozenset(
+    ("resistance_ohm", "applied_v", "r_word_ohm", "r_bit_ohm", "r_source_ohm", "r_neuron_ohm", "output_a", "word_v",
+     "bit_v", "cell", "about", "source")
+)  # fmt: skip
+CELL_KEYS = frozenset(("card", "width_m", "length_m", "vg_volt", "topology", "temperature_celsius"))
+WIRES: tuple[str, ...] = ("r_word", "r_bit", "r_source", "r_neuron")
+
+
+@dataclass(frozen=True)
+class CellKind:
+    """The transistor of the cells of an array."""
+
+    card: str
+    width_m: float
+    length_m: float
+    vg_volt: float
+    topology: Literal["drain", "source"]
+    temperature_celsius: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """An array that somebody else solved.
+
+    Attributes:
+        name: of the case, with its file.
+        g: conductances [rows cols] [S]; 0 is no device.
+        v: row voltages [rows] [V].
+        wires: r_word, r_bit, r_source, r_neuron [ohm]; 0 and infinity are allowed.
+        output: current into ground of each bit line [cols] [A].
+        nodes: voltages of the word-line (`word`) and bit-line (`bit`) nodes [rows cols] [V], where they are known.
+        cell: of an array of 1T-1R cells, whose memristors g are; None for resistors.
+    """
+
+    name: str
+    g: Matrix
+    v: Vector
+    wires: dict[str, float]
+    output: Vector
+    nodes: dict[str, Matrix]
+    cell: CellKind | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no current can flow from a source to ground."""
+        return any(math.isinf(r) for r in self.wires.values()) or not self.g.any()
+
+
+def read_cases(path: Path, *, note: Note) -> list[Case]:
+    """The cases of a file.
+
+    Args:
+        path: the file.
+        note: told of each key that is not used.
+
+    Raises:
+        ConfigError: the file cannot be read, or something in it is missing or not allowed: what, where, what is allowed.
+    """
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not JSON ({error})") from None
+    cases = tree.get("cases") if isinstance(tree, dict) else None
+    if not isinstance(cases, dict) or not cases:
+        raise ConfigError(f'{path}: wanted is {{"cases": {{name: case, …}}}} with at least one case')
+    return [_case(f"{path}, case {name}", case, note=note) for name, case in cases.items()]
+
+
+def _case(where: str, tree: Any, *, note: Note) -> Case:
+    if not isinstance(tree, dict):
+        raise ConfigError(
+            f"{where}: must be an object with the keys resistance_ohm, applied_v, r_word_ohm, r_bit_ohm, output_a"
+        )
+    _unused(where, tree, KEYS, note)
+    ohm = _matrix(where, tree, "resistance_ohm", allowed=_positive, rule="above 0 ohm; Infinity or null is no device")
+    rows, cols = ohm.shape
+    wires = {
+        name: _number(
+            f"{where}: {name}_ohm", _get(where, tree, f"{name}_ohm", default), _not_negative, "of at least 0 ohm"
+        )
+        for name, default in zip(WIRES, (None, None, 0.0, 0.0), strict=True)
+    }
+    word_and_bit = {
+        name: _matrix(where, tree, f"{name}_v", allowed=math.isfinite, rule="finite", shape=(rows, cols))
+        for name in ("word", "bit")
+        if f"{name}_v" in tree
+    }
+    return Case(
+        name=where.rpartition(", case ")[2], g=1 / ohm, v=_vector(where, tree, "applied_v", rows, "row"), wires=wires,
+        output=_vector(where, tree, "output_a", cols, "column"), nodes=word_and_bit,
+        cell=_cell(where, tree["cell"], note) if "cell" in tree else None,
+    )  # fmt: skip
+
+
+def _cell(where: str, tree: Any, note: Note) -> CellKind:
+    where = f"{where}: cell"
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where} must be an object with the keys card, width_m, length_m, vg_volt")
+    _unused(where, tree, CELL_KEYS, note)
+    card, topology = _get(where, tree, "card"), tree.get("topology", "drain")
+    if not isinstance(card, str):
+        raise ConfigError(f"{where}: card = {card!r} must be the name of a transistor card, or a file with one")
+    if topology not in ("drain", "source"):
+        raise ConfigError(f"{where}: topology = {topology!r} must be drain or source")
+
+    def number(key: str, allowed: Callable[[float], bool], rule: str, default: float | None = None) -> float:
+        return _number(f"{where}: {key}", _get(where, tree, key, default), allowed, rule)
+
+    return CellKind(
+        card=card, width_m=number("width_m", _size, "above 0 m"), length_m=number("length_m", _size, "above 0 m"),
+        vg_volt=number("vg_volt", _size, "above 0 V"), topology=topology,
+        temperature_celsius=number("temperature_celsius", lambda x: -100 <= x <= 300, "from -100 to 300", 27.0),
+    )  # fmt: skip
+
+
+def _positive(x: float) -> bool:
+    return x > 0
+
+
+def _not_negative(x: float) -> bool:
+    return x >= 0
+
+
+def _size(x: float) -> bool:
+    return 0 < x < math.inf
+
+
+def _unused(where: str, tree: Mapping[str, Any], known: frozenset[str], note: Note) -> None:
+    """A resistance that is not known is an error: it would change the result. Anything else is only noted."""
+    for key in tree.keys() - known:
+        if key.startswith("r_"):
+            raise ConfigError(f"{where}: unknown key {key!r}; known are {', '.join(sorted(known))}")
+        note(f"{where}: {key!r} is not used")
+
+
+def _get(where: str, tree: Mapping[str, Any], key: str, default: Any = None) -> Any:
+    value = tree.get(key, default)
+    if value is None:
+        raise ConfigError(f"{where}: {key} is missing")
+    return value
+
+
+def _number(what: str, value: Any, allowed: Callable[[float], bool], rule: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not allowed(value):
+        raise ConfigError(f"{what} = {value!r} must be a number {rule}")
+    return float(value)
+
+
+def _vector(where: str, tree: Mapping[str, Any], key: str, length: int, of: str) -> Vector:
+    values = _get(where, tree, key)
+    if not isinstance(values, list) or len(values) != length:
+        has = f"{len(values)} numbers" if isinstance(values, list) else repr(values)
+        raise ConfigError(f"{where}: {key} must have one number per {of} of resistance_ohm, {length} in all, got {has}")
+    return np.array([_number(f"{where}: {key}[{k}]", x, math.isfinite, "finite") for k, x in enumerate(values)])
+
+
+def _matrix(
+    where: str,
+    tree: Mapping[str, Any],
+    key: str,
+    *,
+    allowed: Callable[[float], bool],
+    rule: str,
+    shape: tuple[int, int] | None = None,
+) -> Matrix:
+    rows = _get(where, tree, key)
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, list) and row for row in rows):
+        raise ConfigError(f"{where}: {key} must be a list of rows, each a list of numbers")
+    lengths = {len(row) for row in rows}
+    if len(lengths) > 1:
+        raise ConfigError(
+            f"{where}: {key} has rows of {min(lengths)} and of {max(lengths)} numbers; all must have one length"
+        )
+    found = (len(rows), len(rows[0]))
+    if shape not in (None, found):
+        raise ConfigError(f"{where}: {key} has {found[0]}×{found[1]} numbers, and resistance_ohm {shape[0]}×{shape[1]}")
+    null = math.inf if key == "resistance_ohm" else None
+    return np.array(
+        [
+            [_number(f"{where}: {key}[{i}][{j}]", null if x is None else x, allowed, rule) for j, x in enumerate(row)]
+            for i, row in enumerate(rows)
+        ]
+    )

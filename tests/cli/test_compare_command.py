@@ -1,0 +1,79 @@
+"""`xbar compare`, `xbar ls` and `xbar report` on real runs."""
+
+import json
+
+import h5py
+import pytest
+
+
+@pytest.fixture(scope="module")
+def evaluations(tmp_path_factory, trained):
+    """Ideal devices, the same again, and 3 bits: two chips each."""
+    from xbar_cli.cli.main import guarded
+
+    folder = tmp_path_factory.mktemp("evaluations")
+    for name, words in {"a": (), "same": (), "coarse": ("--bits", 1)}.items():
+        words = [
+            "eval",
+            trained,
+            "--variation",
+            0.15,
+            "--samples",
+            3,
+            "--images",
+            300,
+            "--out",
+            folder / name,
+            "--quiet",
+            *words,
+        ]
+        assert guarded([str(word) for word in words]) == 0
+    return folder
+
+
+def test_compare_says_which_is_better_and_knows_the_same(xbar, evaluations, tmp_path):
+    a, same, coarse = (evaluations / name for name in ("a", "same", "coarse"))
+    found = xbar("compare", a, coarse, "--out", tmp_path / "c", "--json").json
+    assert (found["method"], found["better"], found["identical"]) == ("paired t", "a", False)
+    assert found["difference"] == pytest.approx(found["accuracy_mean"][1] - found["accuracy_mean"][0])
+    assert found["difference_ci95"][0] < found["difference"] < found["difference_ci95"][1] < 0
+    assert found["p_value"] < 0.05
+    assert json.loads((tmp_path / "c" / "summary.json").read_text()) == found
+    text = xbar("compare", a, same, "--out", tmp_path / "d").out
+    assert "Identical: every chip has the same accuracy in both." in text
+    assert "A is better on these images" in xbar("compare", a, coarse, "--out", tmp_path / "e").out
+
+
+def test_compare_refuses_other_runs_and_newer_results(xbar, evaluations, trained, tmp_path):
+    assert "needs a `evaluate` run" in xbar("compare", trained, evaluations / "a").err.replace("an `eval", "a `eval")
+    with h5py.File(evaluations / "same" / "results.nc", "a") as file:
+        file.attrs["xbar_format"] = 99
+    found = xbar("compare", evaluations / "a", evaluations / "same", "--out", tmp_path / "c")
+    assert (found.code, found.err.count("\n")) == (1, 1)
+    assert "format 99; this version reads formats up to 1" in found.err
+    with h5py.File(evaluations / "same" / "results.nc", "a") as file:
+        file.attrs["xbar_format"] = 1
+
+
+def test_ls_and_report_on_real_runs(xbar, evaluations, tmp_path):
+    entries = xbar("ls", evaluations, "--json").json["runs"]
+    assert [entry["command"] for entry in entries] == ["evaluate"] * 3
+    assert {entry["network"] for entry in entries} == {"mlp"}
+    text = xbar("ls", evaluations).out
+    assert "coarse" in text
+    assert "network mlp" in text.replace("\n", " ")
+    assert xbar("ls", tmp_path).out == f"no runs in {tmp_path}\n"
+    made = xbar(
+        "report",
+        evaluations / "a",
+        evaluations / "coarse",
+        "--out",
+        tmp_path / "r.html",
+        "--csv",
+        tmp_path / "r.csv",
+        "--json",
+    ).json
+    assert made["figures"] == 2
+    assert (tmp_path / "r.html").stat().st_size > 20_000
+    assert len((tmp_path / "r.csv").read_text().splitlines()) == 3
+    assert xbar("report").code == 2
