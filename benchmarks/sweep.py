@@ -64,8 +64,9 @@ def bare(plan: Plan) -> float:
 
 def swept(plan: Plan, client: Any) -> float:
     """Seconds to compute every point on a cluster."""
+    workers = len(client.nthreads())
     began = time.perf_counter()
-    outcomes = compute(client, plan, retries=0, timeout=None, workers=None, watcher=None)
+    outcomes = compute(client, plan, retries=0, timeout=None, workers=workers, watcher=None)
     seconds = time.perf_counter() - began
     assert all(outcome.ok for outcome in outcomes.values()), outcomes
     return seconds

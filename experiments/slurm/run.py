@@ -25,8 +25,8 @@ def main() -> int:
     parser.add_argument("--account", help="of Slurm")
     parser.add_argument("--memory", default="4GB", help="of each job")
     parser.add_argument("--walltime", default="01:00:00", help="of each job; a job that ends is replaced")
-    parser.add_argument("xbar", nargs="*", help="options of `xbar run`, behind --")
-    words = parser.parse_args()
+    split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    words, passed_on = parser.parse_args(sys.argv[1:split]), sys.argv[split + 1 :]
     with SLURMCluster(
         queue=words.partition,
         account=words.account,
@@ -38,7 +38,7 @@ def main() -> int:
         job_script_prologue=["export NPROC=1", "export OPENBLAS_NUM_THREADS=1"],
     ) as cluster:
         cluster.adapt(minimum_jobs=1, maximum_jobs=words.jobs)
-        command = ["xbar", "run", words.experiment, "--scheduler", cluster.scheduler_address, *words.xbar]
+        command = ["xbar", "run", words.experiment, "--scheduler", cluster.scheduler_address, *passed_on]
         return subprocess.run(command, check=False).returncode
 
 

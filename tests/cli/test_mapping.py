@@ -168,3 +168,12 @@ def test_a_technology_file_must_be_whole(xbar, trained, tmp_path):
     words = ("--effect", "chip_to_chip", "--samples", "1", "--images", "100", "--out", tmp_path / "e", "--json")
     found = xbar("eval", tmp_path / "m", *words)
     assert "sigma_relative = 0.2" in found.json["effects"][0]
+
+
+@pytest.mark.spice
+def test_cells_with_resistances_need_a_bit_line_axis_and_plain_inputs(xbar, trained, cell, tmp_path):
+    words = ("eval", trained, "--cell", cell, "--vg", "0.9", "--r-wire", "1", "--images", "10", "--samples", "1")
+    found = xbar(*words, "--out", tmp_path / "x")
+    assert (found.code, "--vbl 60m" in found.err) == (1, True)
+    found = xbar("eval", trained, "--r-wire", "1", "--out", tmp_path / "x")
+    assert (found.code, "--array ideal does not use r_wire_ohm" in found.err) == (1, True)

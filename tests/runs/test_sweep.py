@@ -44,7 +44,7 @@ def sweep(client, tmp_path):
         seen = Seen()
         made = [Job(key, payload, tuple(needs)) for key, (payload, *needs) in jobs.items()]
         outcomes = execute(
-            client, made, work, logs=tmp_path / "logs", retries=RETRIES, timeout=timeout,
+            client, made, work, logs=tmp_path / "logs", width=2, retries=RETRIES, timeout=timeout,
             environment=environment or {}, watcher=seen,
         )  # fmt: skip
         return outcomes, seen

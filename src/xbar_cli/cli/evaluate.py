@@ -44,11 +44,11 @@ def _config() -> Any:
     "--array", "array.model", type=click.Choice(["ideal", "lumped", "published", "nodal", "gated"]),
     help="Array model (default gated where there is a cell, else ideal).",
 )  # fmt: skip
-@setting("--r-source", "array.r_source_ohm", metavar="OHM", help="lumped, published, nodal: each source (default 0).")
-@setting("--r-neuron", "array.r_neuron_ohm", metavar="OHM", help="lumped, published, nodal: each neuron (default 0).")
-@setting("--r-wire", "array.r_wire_ohm", metavar="OHM", help="nodal: every wire segment (default 0).")
-@setting("--r-wire-word", "array.r_wire_word_ohm", metavar="OHM", help="nodal: word-line segments alone.")
-@setting("--r-wire-bit", "array.r_wire_bit_ohm", metavar="OHM", help="nodal: bit-line segments alone.")
+@setting("--r-source", "array.r_source_ohm", metavar="OHM", help="Each source, but in ideal arrays (default 0).")
+@setting("--r-neuron", "array.r_neuron_ohm", metavar="OHM", help="Each neuron, but in ideal arrays (default 0).")
+@setting("--r-wire", "array.r_wire_ohm", metavar="OHM", help="nodal, gated: every wire segment (default 0).")
+@setting("--r-wire-word", "array.r_wire_word_ohm", metavar="OHM", help="nodal, gated: word-line segments alone.")
+@setting("--r-wire-bit", "array.r_wire_bit_ohm", metavar="OHM", help="nodal, gated: bit-line segments alone.")
 @setting(
     "--input", "converters.input", type=click.Choice(["amplitude", "bitserial", "pwm"]),
     help="Inputs as voltages (default), bit by bit, or as pulse widths; the last two at one voltage.",

@@ -74,7 +74,7 @@ RESISTANCES = {
     "lumped": ("r_source_ohm", "r_neuron_ohm"),
     "published": ("r_source_ohm", "r_neuron_ohm"),
     "nodal": ("r_source_ohm", "r_neuron_ohm", "r_wire_ohm", "r_wire_word_ohm", "r_wire_bit_ohm"),
-    "gated": (),
+    "gated": ("r_source_ohm", "r_neuron_ohm", "r_wire_ohm", "r_wire_word_ohm", "r_wire_bit_ohm"),
 }
 """The resistances that each array model knows."""
 
@@ -89,6 +89,11 @@ class ArraySection(Section):
     """Of each word-line and each bit-line segment; or apart:"""
     r_wire_word_ohm: NonNegativeQuantity | None = None
     r_wire_bit_ohm: NonNegativeQuantity | None = None
+
+    @property
+    def wired(self) -> bool:
+        """Whether any resistance is above 0."""
+        return any(getattr(self, name) for name in RESISTANCES["nodal"])
 
     def check(self, model: str) -> None:
         """A resistance that `model` does not know is an error."""

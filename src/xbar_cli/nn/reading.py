@@ -16,8 +16,9 @@ from .layers import Product
 from .noise import ColumnNoise
 from .program import DrivenLayer
 from .tiled import TiledLayer
+from .wired import Trust, WiredLayer
 
-ProgrammedLayer = LinearLayer | GatedLayer | DrivenLayer | TiledLayer
+ProgrammedLayer = LinearLayer | GatedLayer | DrivenLayer | TiledLayer | WiredLayer
 
 
 @jax.tree_util.register_dataclass
@@ -75,6 +76,7 @@ def layer_outputs(
     key: Array,
     first: Array,
     counts: dict[str, Counts] | None,
+    trusts: dict[str, Trust] | None = None,
 ) -> Array:
     """The decoded and corrected outputs of one layer for the inputs `x` [images …]; arguments as for `on_arrays`."""
     layer, noise = circuit.layers[name], circuit.noises.get(name)
@@ -85,6 +87,11 @@ def layer_outputs(
             if counts is not None:
                 positions = y[0].size // y.shape[-1]
                 counts[f"adc {name}"] = Counts(beyond, layer.conversions(positions))
+        case WiredLayer():
+            y, trust = layer(x, contract)
+            y = y if noise is None else y + noise(noise_key, x, contract, first=first)
+            if trusts is not None:
+                trusts[name] = trust
         case DrivenLayer():
             y = layer(x, contract)
             y = y if noise is None else y + noise(noise_key, layer.felt(x), contract, first=first)
@@ -97,7 +104,14 @@ def layer_outputs(
     return y if correction is None else correction(y)
 
 
-def on_arrays(circuit: Circuit, *, key: Array, first: Array, counts: dict[str, Counts] | None = None) -> Product:
+def on_arrays(
+    circuit: Circuit,
+    *,
+    key: Array,
+    first: Array,
+    counts: dict[str, Counts] | None = None,
+    trusts: dict[str, Trust] | None = None,
+) -> Product:
     """The product that computes every layer on its programmed arrays.
 
     Args:
@@ -105,11 +119,12 @@ def on_arrays(circuit: Circuit, *, key: Array, first: Array, counts: dict[str, C
         key: of the read noise.
         first: number of the batch's first image; every image draws its noise from a stream of its own.
         counts: filled with the conversions beyond the converters' ranges, by "adc" or "dac" and layer, while tracing.
+        trusts: filled with how well the arrays of each layer were solved, likewise.
     """
 
     def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
         del kernel
-        return layer_outputs(circuit, name, x, contract, key=key, first=first, counts=counts)
+        return layer_outputs(circuit, name, x, contract, key=key, first=first, counts=counts, trusts=trusts)
 
     return product
 

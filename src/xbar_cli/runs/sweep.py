@@ -73,6 +73,7 @@ def execute(
     work: Callable[[Any], None],
     *,
     logs: Path,
+    width: int | None,
     retries: int,
     timeout: float | None,
     environment: Mapping[str, tuple[str, str]],
@@ -85,6 +86,8 @@ def execute(
         jobs: in any order; what they need must be among them.
         work: called in a worker with a job's payload. An exception is a failure.
         logs: folder of the jobs' logs.
+        width: most jobs handed to the cluster at once, the first that are ready first, so that each goes to a worker that
+            is free; None for all that are ready, which lets a cluster grow.
         retries: how often a job that failed, or whose worker died, is started again, unless its error says that it
             cannot succeed.
         timeout: seconds that one job may take; its worker is then ended and started again. None for no limit.
@@ -98,7 +101,7 @@ def execute(
         sweep=f"sweep-{uuid.uuid4().hex[:12]}", retries=retries, logs=str(logs.absolute()), directory=os.getcwd(),
         timeout=timeout, environment=dict(environment),
     )  # fmt: skip
-    state = _Execution(client, {job.key: job for job in jobs}, work, terms, watcher)
+    state = _Execution(client, {job.key: job for job in jobs}, work, terms, width, watcher)
     client.subscribe_topic(terms.sweep, lambda event: state.events.put(("started", str(event[1]))))
     try:
         state.submit_ready()
@@ -127,6 +130,7 @@ class _Execution:
     jobs: dict[str, Job]
     work: Callable[[Any], None]
     terms: Terms
+    width: int | None
     watcher: Watcher
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     submissions: dict[str, int] = field(default_factory=dict)
@@ -146,7 +150,7 @@ class _Execution:
                     first = next(need for need in job.needs if need in self.outcomes and not self.outcomes[need].ok)
                     self.end(key, Outcome(False, _needs(first, self.outcomes[first]), 0.0, 0))
                     changed = True
-                elif len(ended) == len(job.needs):
+                elif len(ended) == len(job.needs) and (self.width is None or len(self.futures) < self.width):
                     self.submit(key)
 
     def submit(self, key: str) -> None:

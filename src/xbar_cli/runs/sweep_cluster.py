@@ -21,10 +21,14 @@ LOCAL = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.worker.daemon": True,
     "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.memory.monitor-interval": "5s",
     "distributed.admin.tick.limit": "1h",
     "distributed.comm.timeouts.connect": "30s",
 }
-"""Settings of a local cluster. What to do when a worker dies is decided here: Dask blames every job that it had in hand."""
+"""Settings of a local cluster. What to do when a worker dies is decided by the sweep: Dask blames every job that the worker
+had in hand. Dask watches itself rarely: as often as it would, it takes a tenth of a processor."""
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from xbar_cli.data.batches import eval_batches
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import digital
 from xbar_cli.nn.reading import Circuit, Correction, Counts, on_arrays, share_beyond
+from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
@@ -27,7 +28,7 @@ from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.train.losses import correct
 from xbar_cli.workflows.calibration import adc_full_scales, held_out, make_calibrator, with_drive_range
 from xbar_cli.workflows.chips import describe, make_fabricator
-from xbar_cli.workflows.folding import Folder, Hardware, Residuals, judge, make_folder
+from xbar_cli.workflows.folding import Folder, Hardware, Residuals, judge, make_folder, require_trust
 from xbar_cli.workflows.map import ORIGIN
 from xbar_cli.workflows.mapped import MappedNetwork, load_mapped
 from xbar_cli.workflows.models import Trained, open_trained
@@ -128,9 +129,12 @@ def measure(
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
 
-    def hits(circuit: Circuit | None, key: Array) -> np.ndarray:
+    def hits(circuit: Circuit | None, key: Array, chip: int | None = None) -> np.ndarray:
         found = [count(circuit, key, jnp.asarray(n * size), *part) for n, part in enumerate(parts)]
-        return np.sum(np.asarray(found, np.float64), axis=0)
+        for _, trusts in found:
+            if circuit is not None:
+                require_trust(circuit, trusts, chip=chip)
+        return np.sum(np.asarray([counts for counts, _ in found], np.float64), axis=0)
 
     root = stream(jax.random.key(config.seed), "chip")
     ideal = float(hits(None, root)[0]) / len(labels)
@@ -139,7 +143,9 @@ def measure(
     differ = config.variation.all_effects() or config.converters.adc_gain_error or config.converters.adc_offset_error
     n = config.monte_carlo.samples if differ else 1
     fabricate = make_fabricator(hardware.network, config.variation)
-    jax.block_until_ready(count(make_circuit(fabricate(root).conductances, root)[0], root, jnp.asarray(0), *parts[0]))
+    if not hardware.wired:  # compiled before the clock runs; wired arrays take so long that this is lost in it
+        warm = make_circuit(fabricate(root).conductances, root)[0]
+        jax.block_until_ready(count(warm, root, jnp.asarray(0), *parts[0]))
     tally = Tally()
     for i in range(n):
         reporter.progress("chips", i, n)
@@ -150,7 +156,7 @@ def measure(
         circuit, residuals = jax.block_until_ready(make_circuit(chip.conductances, key))
         folded = time.perf_counter()
         judge(residuals, chip=i)
-        right, *beyond = hits(circuit, stream(key, "read"))
+        right, *beyond = hits(circuit, stream(key, "read"), i)
         tally.accuracies.append(float(right) / len(labels))
         tally.beyond += beyond
         tally.fold_seconds += folded - made
@@ -253,20 +259,25 @@ def calibration(
     return {"fit": config.decoding.calibrate, "per": config.decoding.per or "layer", "images": images, **fitted}
 
 
-def make_counter(trained: Trained) -> Callable[..., Array]:
+def make_counter(trained: Trained) -> Callable[..., tuple[Array, dict[str, Trust]]]:
     """The function from a circuit (None for floating point), key, number of the first image and a batch to five counts.
 
-    They are the right answers, the ADC's conversions beyond its range and all of them, and the same of the DAC.
+    With them comes how well arrays with wires were solved. The counts are the right answers, the ADC's conversions beyond
+    its range and all of them, and the same of the DAC.
     """
     graphdef, state = nnx.split(trained.net)
 
     @jax.jit
-    def count(state: Any, circuit: Circuit | None, key: Array, first: Array, *batch: Array) -> Array:
+    def count(
+        state: Any, circuit: Circuit | None, key: Array, first: Array, *batch: Array
+    ) -> tuple[Array, dict[str, Trust]]:
         x, y, weight = batch
         counts: dict[str, Counts] = {}
-        product = digital if circuit is None else on_arrays(circuit, key=key, first=first, counts=counts)
+        trusts: dict[str, Trust] = {}
+        given = {"key": key, "first": first, "counts": counts, "trusts": trusts}
+        product = digital if circuit is None else on_arrays(circuit, **given)
         right = correct(nnx.merge(graphdef, state)(x, product), y, weight)
-        return jnp.stack([right, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)])
+        return jnp.stack([right, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)]), trusts
 
     return partial(count, state)
 

@@ -181,6 +181,7 @@ def compute(
         jobs,
         run_stage,
         logs=plan.out / LOGS,
+        width=workers,
         retries=retries,
         timeout=timeout,
         environment=ENVIRONMENT,

@@ -42,7 +42,7 @@ class Plan:
 def make_plan(experiment: Experiment, out: Path) -> Plan:
     """The points and runs of an experiment, and what of them is complete in `out`."""
     points = tuple(expand(experiment))
-    runs = {run.key: run for stage in experiment.stages for point in points for run in [point.runs[stage]]}
+    runs = {run.key: run for point in points for run in point.runs.values()}
     return Plan(experiment, out, points, runs, frozenset(key for key in runs if read_summary(out / key) is not None))
 
 

@@ -19,17 +19,19 @@ from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.array.lumped import lumped, published
 from xbar_cli.array.nodal import nodal
 from xbar_cli.array.tiling import Fold, fold_layers
+from xbar_cli.array.wired import Wired, require_solved
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.effects import ReadNoise
 from xbar_cli.config.hardware import ArraySection
 from xbar_cli.device.read_noise import read_sigma
-from xbar_cli.device.transistor import Separable
+from xbar_cli.device.transistor import BitLineSeparable, Separable
 from xbar_cli.errors import ConfigError, ModelError
 from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer, mean_cell, one_voltage
 from xbar_cli.nn.reading import Circuit, ProgrammedLayer
 from xbar_cli.nn.shapes import parameters, set_parameters
 from xbar_cli.nn.tiled import TiledLayer, split_rows
+from xbar_cli.nn.wired import Trust, WiredLayer, Wires
 from xbar_cli.numerics import stream
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork, drive_of, surrogates
 
@@ -76,6 +78,11 @@ class Hardware:
         return self.model == "gated" and not self.single
 
     @property
+    def wired(self) -> bool:
+        """Whether arrays of cells have resistances, and are solved at every read."""
+        return self.model == "gated" and self.array.wired
+
+    @property
     def v_read(self) -> float:
         """The one voltage [V]."""
         assert self.network.cell is not None
@@ -101,12 +108,13 @@ def make_folder(hardware: Hardware) -> Folder:
     network = hardware.network
     cells = surrogates(network, "current") if network.cell is not None else {}
     linear = {} if hardware.curved else linear_cells(hardware, cells)
+    lines = bit_lines(hardware) if hardware.wired else {}
     tile_fold = tile_model(hardware.array, model=hardware.model)
     build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
 
     @jax.jit
     def fold(
-        conductances: dict[str, Array], key: Array, full_scales: dict[str, Array], cells: Any, linear: Any
+        conductances: dict[str, Array], key: Array, full_scales: dict[str, Array], cells: Any, linear: Any, lines: Any
     ) -> tuple[Circuit, Residuals]:
         wanted = {name: linear[name](g) if name in linear else g for name, g in conductances.items()}
         residuals: Residuals = {}
@@ -117,7 +125,10 @@ def make_folder(hardware: Hardware) -> Folder:
         layers: dict[str, ProgrammedLayer] = {}
         noises: dict[str, ColumnNoise] = {}
         for name, g in conductances.items():
-            layers[name] = build(hardware, network.layers[name], wanted[name], g, cells.get(name))
+            if name in lines:
+                layers[name] = wired_layer(hardware, network.layers[name], g, lines[name])
+            else:
+                layers[name] = build(hardware, network.layers[name], wanted[name], g, cells.get(name))
             if hardware.noises:
                 noises[name] = read_noise(hardware, network.layers[name], g, cells.get(name), linear.get(name))
         adcs = {name: draw_adc(hardware, name, full_scale, key) for name, full_scale in full_scales.items()}
@@ -125,7 +136,7 @@ def make_folder(hardware: Hardware) -> Folder:
 
     def folder(conductances: Mapping[str, Array], key: Array, full_scales: Mapping[str, float]) -> Any:
         scales = {name: jnp.asarray(value, jnp.float32) for name, value in full_scales.items()}
-        return fold(dict(conductances), key, scales, cells, linear)
+        return fold(dict(conductances), key, scales, cells, linear, lines)
 
     return folder
 
@@ -149,6 +160,50 @@ def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Arra
     if hardware.model == "gated" and cell is not None and not layer.signed:
         leakage = layer.scale.weights(cell.at_zero(g)).sum(axis=0) * (layer.full_scale / hardware.v_read)
     return DrivenLayer(straight, hardware.dac(layer), leakage, hardware.serial) if driven else straight
+
+
+def wired_layer(hardware: Hardware, layer: LayerMapping, g: Array, cell: BitLineSeparable) -> WiredLayer:
+    """A layer of 1T-1R cells whose arrays have resistances; arguments as for `folded_layer`."""
+    array, network = hardware.array, hardware.network
+    assert network.cell is not None
+    both = array.r_wire_ohm or 0.0
+    wires = Wires(
+        r_word=array.r_wire_word_ohm or both,
+        r_bit=array.r_wire_bit_ohm or both,
+        r_source=array.r_source_ohm or 0.0,
+        r_neuron=array.r_neuron_ohm or 0.0,
+    )
+    v_max = jnp.asarray(network.cell.v_max, jnp.float32)
+    return WiredLayer(g, cell, layer.scale, drive_of(layer), v_max, signed=layer.signed, tile=network.tile, wires=wires)
+
+
+def bit_lines(hardware: Hardware) -> dict[str, BitLineSeparable]:
+    """Each layer's cell with the bit line's voltage as an axis.
+
+    Raises:
+        ConfigError: the table has no such axis, or inputs that these arrays are not read by.
+    """
+    cell, converters = hardware.network.cell, hardware.converters
+    if cell is None or cell.bit_line is None:
+        raise ConfigError("--array gated with resistances needs a cell characterized with a bit-line axis: --vbl 60m")
+    if converters.input != "amplitude" or converters.dac_bits is not None or converters.adc_bits is not None:
+        raise ConfigError(
+            "--array gated with resistances takes amplitude inputs without converters: leave out --input, --dac-bits, --adc-bits"
+        )
+    layers = hardware.network.layers.items()
+    return {name: cell.bit_line[cell.index(layer.vg)] for name, layer in layers if layer.vg is not None}
+
+
+def require_trust(circuit: Circuit, trusts: Mapping[str, Trust], *, chip: int | None = None) -> None:
+    """Raise ModelError where the wired arrays of a layer were not solved, with the tile's name."""
+    for name, trust in trusts.items():
+        layer = circuit.layers[name]
+        assert isinstance(layer, WiredLayer)
+        zero = jnp.zeros(())
+        for number in range(trust.residual.shape[0]):
+            where = f"layer {name}, {layer.tile_name(number)}" + ("" if chip is None else f", chip {chip}")
+            found = Wired(zero, trust.residual[number], zero, trust.beyond[number])
+            require_solved(found, tile=where, surrogate=layer.surrogate)
 
 
 def tiled_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: Separable | None) -> TiledLayer:

@@ -1,0 +1,118 @@
+"""Layers on 1T-1R arrays with wires: nothing folds, every read of every tile is a Newton solve."""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from xbar_cli.array.gated import Drive
+from xbar_cli.array.ideal import Contract
+from xbar_cli.array.wired import gated_wired
+from xbar_cli.device.transistor import BitLineSeparable
+
+from .layers import rows_of
+from .program import Scale
+from .tiled import in_parts
+
+BUDGET_BYTES = 2**28
+"""Memory that the reads solved at once may take."""
+
+
+class Trust(NamedTuple):
+    """The worst of a layer's tiles over the reads of a batch: see `wired.Wired`."""
+
+    residual: Float[Array, " tiles"]
+    beyond: Float[Array, " tiles"]
+
+
+@dataclass(frozen=True)
+class Wires:
+    """Resistances of the arrays [ohm].
+
+    Attributes:
+        r_word: of a word-line segment.
+        r_bit: of a bit-line segment.
+        r_source: of each source.
+        r_neuron: between each bit line and ground.
+    """
+
+    r_word: float
+    r_bit: float
+    r_source: float
+    r_neuron: float
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class WiredLayer:
+    """A layer on tiles of 1T-1R cells with wires, decoded at the nominal scale.
+
+    Attributes:
+        g: memristor conductances [rows columns] [S]; a remainder tile is an array of that size.
+        surrogate: the cell, with the bit line's voltage as an axis.
+        scale: how columns are decoded.
+        drive: activations to row voltages.
+        v_max: largest row voltage [V].
+        signed: whether activations have both signs, and take two reads.
+        tile: rows and columns of one array.
+        wires: its resistances.
+    """
+
+    g: Float[Array, "rows columns"]
+    surrogate: BitLineSeparable
+    scale: Scale
+    drive: Drive
+    v_max: Float[Array, ""]
+    signed: bool = field(metadata={"static": True})
+    tile: tuple[int, int] = field(metadata={"static": True})
+    wires: Wires = field(metadata={"static": True})
+
+    def __call__(self, x: Array, contract: Contract) -> tuple[Array, Trust]:
+        """The layer's outputs before any bias, and how far the solutions can be trusted."""
+        share = self.drive.share(rows_of(contract, x, self.scale.kernel))
+        reads = share.reshape(-1, share.shape[-1])
+        cells = min(self.tile[0], self.g.shape[0]) * min(self.tile[1], self.g.shape[1])
+        size = max(1, BUDGET_BYTES // (2 * 320 * cells))
+
+        def part(share: Array, _: Array) -> tuple[Array, Array, Array]:
+            current, trust = self._read(self.v_max * jnp.maximum(share, 0))
+            if self.signed:
+                backward, other = self._read(self.v_max * jnp.maximum(-share, 0))
+                current = current - backward
+                trust = Trust(*(jnp.maximum(a, b) for a, b in zip(trust, other, strict=True)))
+            return current, trust.residual.T, trust.beyond.T
+
+        current, residual, beyond = in_parts(part, reads, jnp.arange(reads.shape[0]), size=size)
+        y = self.scale.weights(current) * (self.drive.full_scale / self.v_max)
+        y = y.reshape(*share.shape[:-1], y.shape[-1])
+        kernel = self.scale.digital_kernel()
+        if kernel is not None:
+            y = y + contract(self.drive.full_scale * self.drive.share(x), kernel)
+        return y, Trust(residual.max(axis=0), beyond.max(axis=0))
+
+    def _read(self, v: Float[Array, "reads rows"]) -> tuple[Array, Trust]:
+        """Column currents [A] of one phase, the tiles below each other added, and the trust in each [tiles reads]."""
+        rows, columns = self.g.shape
+        currents, residuals, beyonds = [], [], []
+        for left in range(0, columns, self.tile[1]):
+            total = jnp.zeros((v.shape[0], min(self.tile[1], columns - left)), v.dtype)
+            for top in range(0, rows, self.tile[0]):
+                g = self.g[top : top + self.tile[0], left : left + self.tile[1]]
+                found = gated_wired(
+                    self.surrogate, g, v[:, top : top + self.tile[0]], r_word=self.wires.r_word, r_bit=self.wires.r_bit,
+                    r_source=self.wires.r_source, r_neuron=self.wires.r_neuron,
+                )  # fmt: skip
+                total = total + found.current
+                residuals.append(found.residual)
+                beyonds.append(found.beyond)
+            currents.append(total)
+        return jnp.concatenate(currents, axis=1), Trust(jnp.stack(residuals), jnp.stack(beyonds))
+
+    def tile_name(self, number: int) -> str:
+        """Which tile the element `number` of a `Trust` is of."""
+        bands = math.ceil(self.g.shape[0] / self.tile[0])
+        return f"tile of rows {number % bands * self.tile[0]}… and columns {number // bands * self.tile[1]}…"

@@ -1,0 +1,74 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests import analytic
+from xbar_cli.array.gated import Drive
+from xbar_cli.device.bit_line import LineSamples, fit_line
+from xbar_cli.device.surrogate import Knots
+from xbar_cli.mapping.readout import Readout
+from xbar_cli.nn.layers import convolution, dense
+from xbar_cli.nn.program import Scale, gated_layer
+from xbar_cli.nn.wired import WiredLayer, Wires
+
+VG = 0.9
+NONE = Wires(r_word=0.0, r_bit=0.0, r_source=0.0, r_neuron=0.0)
+SOME = Wires(r_word=20.0, r_bit=20.0, r_source=200.0, r_neuron=50.0)
+
+
+@pytest.fixture(scope="module")
+def bit_line():
+    u, g, v = np.linspace(0.0, 0.06, 5), analytic.G, analytic.V_IN
+    value = np.stack([analytic.current(g[:, None], v - shift, VG - shift) for shift in u])
+    rest = np.full((u.size, g.size), analytic.LEAKAGE)
+    table = LineSamples(u=u, g=g, v=v, value=value, at_rest=rest, v_floor=0.01, knots=Knots(g))
+    return fit_line(table, rank=4, degree=8).to_jax()
+
+
+def layers(bit_line, kernel, *, signed, wires=NONE, tile=(4, 6)):
+    """The same cells with and without wires."""
+    plain = analytic.fitted(VG).to_jax().astype(jnp.float32)
+    scale = Scale(Readout("de"), kernel, jnp.asarray(1e-5))
+    drive = Drive(full_scale=jnp.asarray(1.0), signed=jnp.asarray(float(signed)))
+    shape = (int(np.prod(kernel[:-1])), 2 * kernel[-1])
+    g = jax.random.uniform(jax.random.key(1), shape, minval=analytic.G_OFF, maxval=analytic.G_ON)
+    wired = WiredLayer(g, bit_line, scale, drive, plain.v_max, signed=signed, tile=tile, wires=wires)
+    return wired, gated_layer(g, scale=scale, surrogate=plain, drive=drive)
+
+
+def outputs(wired, x, contract):
+    y, trust = jax.jit(lambda layer, x: layer(x, contract))(wired, x)
+    assert float(trust.residual.max()) < 1e-9
+    return np.asarray(y), trust
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_without_resistances_dense_tiles_are_the_gated_product(bit_line, signed):
+    wired, gated = layers(bit_line, (10, 4), signed=signed)  # 3 × 2 tiles, remainders in both directions
+    x = jax.random.uniform(jax.random.key(2), (3, 10), minval=-1.0 if signed else 0.0)
+    y, trust = outputs(wired, x, dense)
+    wanted = np.asarray(gated(x, dense))
+    np.testing.assert_allclose(y, wanted, atol=2e-3 * np.abs(wanted).max())
+    assert trust.residual.shape == (6,)
+    assert wired.tile_name(4) == "tile of rows 4… and columns 6…"
+
+
+def test_wires_lower_a_convolution_everywhere(bit_line):
+    kernel, contract = (2, 2, 1, 1), convolution(padding="VALID")
+    x = jax.random.uniform(jax.random.key(3), (2, 4, 4, 1), minval=0.2)
+    free, gated = layers(bit_line, kernel, signed=False)
+    y, _ = outputs(free, x, contract)
+    wanted = np.asarray(gated(x, contract))
+    np.testing.assert_allclose(y, wanted, atol=2e-3 * np.abs(wanted).max())
+    wired, _ = layers(bit_line, kernel, signed=False, wires=SOME)
+    dropped, _ = outputs(wired, x, contract)
+    assert (np.abs(dropped) < np.abs(y)).all()
+    np.testing.assert_allclose(dropped, y, rtol=0.2)
+
+
+def test_a_negative_conductance_is_not_trusted(bit_line):
+    wired, _ = layers(bit_line, (4, 1), signed=False)
+    bad = WiredLayer(**{**vars(wired), "g": wired.g.at[0, 0].set(-1e-6)})
+    _, trust = jax.jit(lambda layer, x: layer(x, dense))(bad, jnp.ones((1, 4)))
+    assert not float(trust.residual[0]) <= 1e-9
