@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # XLA calls OpenBLAS, whose threads fight with its own.
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup demo test slow check bench lock clean help
+.PHONY: setup demo test experiments slow check bench lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ demo: setup ## characterise, train with NEAT, map, evaluate, cost: the whole pip
 
 test: setup ## run the tests
 	@$(BIN)/python -m pytest -n 2 -m "not slow"
+
+experiments: setup ## run every sweep of experiments/ on two workers
+	@for file in experiments/*.toml; do $(BIN)/xbar run $$file --workers 2 || exit 1; done
 
 slow: setup ## run the tests that take longest: large arrays against scipy, gradients through them
 	@$(BIN)/python -m pytest -n 2 -m slow

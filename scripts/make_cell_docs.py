@@ -9,6 +9,7 @@ import numpy as np
 
 from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig
 from xbar_cli.device.linear_range import tolerance_metric
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import Run
 from xbar_cli.spice.cards import card_names
 from xbar_cli.workflows import cell_array
@@ -56,7 +57,7 @@ def arrays() -> list[str]:
         seconds = [f"{found[name]:.2g}" for name in ("oracle_seconds", "oracle_seconds_first_input")]
         for model, distance in found["models"].items():
             names = ("nrmsd", "max_relative_error", "max_full_scale_error")
-            rows.append([size, model, *(f"{distance[name]:.2g}" for name in names), *seconds])
+            rows.append([size, model, *(f"{distance[name]:.3g}" for name in names), *seconds])
     return markdown(heads, rows)
 
 
@@ -65,13 +66,20 @@ def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
 
 
+MARKS = {
+    "<!-- arrays -->": lambda: "\n".join(arrays()),
+    "<!-- cards -->": lambda: "\n".join(cards()),
+    "<!-- processor -->": environment.processor,
+}
+
+
 def main() -> int:
     """Write the file; the exit code."""
     text = TEXT.read_text(encoding="utf-8")
-    for mark, lines in (("<!-- arrays -->", arrays()), ("<!-- cards -->", cards())):
+    for mark, make in MARKS.items():
         if text.count(mark) != 1:
             raise ValueError(f"{TEXT} must hold {mark} once")
-        text = text.replace(mark, "\n".join(lines))
+        text = text.replace(mark, make())
     TARGET.write_text(text, encoding="utf-8")
     return 0
 

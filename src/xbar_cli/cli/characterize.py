@@ -1,4 +1,4 @@
-"""`xbar characterize` and its subcommands `power` and `array`."""
+"""`xbar characterize` and its subcommands `power`, `array` and `tile`."""
 
 import functools
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from .characterize_tile import tile
 from .console import print_table
 from .options import common, setting, with_config
 
@@ -103,7 +104,7 @@ def alone(function: Function) -> Function:
 
 @click.group(
     invoke_without_command=True,
-    subcommand_metavar="[power|array] [OPTIONS]",
+    subcommand_metavar="[power|array|tile] [OPTIONS]",
     epilog="Example: xbar characterize --vg-range 0.7:1.0:0.05 --width 90n --out runs/cell",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -135,6 +136,9 @@ def characterize(config: Any, out: Path | None, overwrite: bool, as_json: bool, 
     from .running import execute
 
     execute("characterize", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+characterize.add_command(tile)
 
 
 @characterize.command(
