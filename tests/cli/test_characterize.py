@@ -13,6 +13,7 @@ import pytest
 from jax.test_util import check_grads
 
 from xbar_cli.device.linear_range import tolerance_metric
+from xbar_cli.mapping.window import cell_window
 from xbar_cli.runs.results import read_dataset
 from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.sweep import Grid, sweep_cell
@@ -47,6 +48,9 @@ def test_every_option_of_the_laboratory(xbar, tmp_path):
     results = read_dataset(tmp_path / "c" / "results.nc")
     assert (results["supply_tolerance_metric"][0] < results["supply_tolerance_metric"][1]).all()
     np.testing.assert_allclose(found["w_cut_over_w_max"], [0.367, 0.690, 1.0], atol=2e-3)
+    cell = load_cell(tmp_path / "c" / "results.nc")
+    shares = [cell_window(cell, vg=float(vg), w_max=1.0).w_cut for vg in cell.vg]
+    np.testing.assert_allclose(found["w_cut_over_w_max"], shares, rtol=1e-9)
 
     leakage = np.array(found["line_leakage_ampere"])
     assert (np.diff(leakage) > 0).all()
@@ -73,7 +77,7 @@ def test_every_option_of_the_laboratory(xbar, tmp_path):
     for name in ("max_error", "rms_error", "full_scale_error"):
         assert len(found[f"surrogate_{name}"]) == len(found[f"bit_line_{name}"]) == 3
     assert max(found["bit_line_max_error"]) <= 5e-3
-    check_bit_line(load_cell(tmp_path / "c" / "results.nc"), found["bit_line_max_error"])
+    check_bit_line(cell, found["bit_line_max_error"])
 
 
 def check_bit_line(cell, errors):
@@ -91,6 +95,20 @@ def check_bit_line(cell, errors):
             jax.jit(lambda x, v, u: line(x * 1e-5, v, u) * 1e5),
             (jnp.asarray([0.6, 2.5]), jnp.asarray([0.1, 0.4]), jnp.asarray([0.005, 0.03])), order=1, modes=["rev"],
         )  # fmt: skip
+
+
+def test_a_characterisation_loads_neither_jax_nor_xarray(tmp_path):
+    """They would be a third of the whole command's time."""
+    words = ["characterize", *map(str, SMALL), "--vg-range", "0.9", "--json", "--out", str(tmp_path / "c")]
+    code = (
+        "import sys; from xbar_cli.cli.main import guarded; code = guarded(sys.argv[1:]); "
+        "sys.exit(code or ' '.join({'jax', 'xarray', 'pandas', 'dask'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    cell = load_cell(tmp_path / "c" / "results.nc")
+    assert read_dataset(tmp_path / "c" / "results.nc")["w_cut_over_w_max"].values == [1.0]
+    assert cell.current[0].rank >= 1
 
 
 @pytest.mark.parametrize(("spacing", "vin"), [("linear", "0.01:0.5:51"), ("log", "-0.5:0.5:101")])

@@ -6,7 +6,15 @@ import xarray as xr
 
 from xbar_cli.errors import RunError
 from xbar_cli.runs.directory import check_free, new_run, open_run, reopened_run
-from xbar_cli.runs.results import read_dataset, read_tensors, variable, write_dataset, write_tensors
+from xbar_cli.runs.results import (
+    field,
+    read_dataset,
+    read_tensors,
+    variable,
+    write_dataset,
+    write_fields,
+    write_tensors,
+)
 
 
 def complete(path, command="train"):
@@ -111,6 +119,20 @@ def test_results_are_the_same_bytes_for_the_same_values(tmp_path):
     assert first == write("b.nc")
     assert b"h5netcdf" not in first
     assert read_dataset(tmp_path / "a.nc")["x"].attrs["units"] == "V"
+
+
+def test_fields_are_read_back_as_the_dataset_they_make(tmp_path):
+    fields = {
+        "current": field(("vg", "g"), np.arange(6.0).reshape(2, 3), unit="A", long_name="current"),
+        "vg": field(("vg",), [0.8, np.nan], unit="V", long_name="gate voltage"),
+        "layer": field(("layer",), ["conv1", "dense"], unit="1", long_name="layer"),
+        "rank": field((), 3, unit="1", long_name="rank"),
+    }
+    write_fields(tmp_path / "a.nc", fields, attributes={"xbar_kind": "cell", "note": "", "tile": np.array([2, 3])})
+    found = read_dataset(tmp_path / "a.nc")
+    xr.testing.assert_identical(found.drop_attrs(deep=False), xr.Dataset(fields))
+    assert set(found.coords) == {"vg", "layer"}
+    assert (found.attrs["xbar_kind"], found.attrs["note"], found.attrs["tile"].tolist()) == ("cell", "", [2, 3])
 
 
 def test_damaged_and_newer_results_are_refused(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from xbar_cli.errors import SpiceError
 from xbar_cli.spice.jobs import Analysis, Grid, Job
-from xbar_cli.spice.pool import Pool
+from xbar_cli.spice.pool import Pool, workers_kept
 
 pytestmark = pytest.mark.spice
 
@@ -23,7 +23,7 @@ ENDLESS = "dc v1 0 1 1e-10"
 SCRIPT = """
 import sys
 from xbar_cli.spice.jobs import Analysis, Grid, Job
-from xbar_cli.spice.pool import Pool
+from xbar_cli.spice.pool import Pool, workers_kept
 quick = Analysis((("v1", Grid(0.0, 1.0, 3)),), ("i(v1)",))
 circuit = ("v1 a 0 dc 1", "r1 a 0 2", ".save i(v1)")
 hang = Analysis((("v1", Grid(0.0, 1.0, 3)),), ("i(v1)",), ("dc v1 0 1 1e-10",))
@@ -91,6 +91,27 @@ def test_a_worker_that_dies_is_reported_and_its_share_run_again_once(caplog):
                 timeout_s=30.0,
                 on_outcome=kill,
             )
+
+
+def test_kept_workers_serve_the_next_pool_of_their_kind_and_end_with_the_block():
+    def once(**kind):
+        with Pool(1, backend="ctypes", **kind) as pool:
+            ((outcome,),) = pool.run([Job(CIRCUIT, (QUICK,))], timeout_s=30.0)
+            return pool.pids[0], outcome.values.tolist()
+
+    with workers_kept():
+        first, second = once(), once()
+        other = once(time_points=True)
+        assert first == second
+        assert other[0] != first[0]
+        with workers_kept(), Pool(1, backend="ctypes") as pool:
+            assert pool.version().startswith("ngspice-"), "known without a new worker"
+            assert pool.pids == [first[0]]
+        os.kill(first[0], signal.SIGKILL)
+        assert once()[1] == first[1], "one that died while it was kept is replaced"
+        assert alive(other[0])
+    assert gone_within(1.0, [first[0], other[0]])
+    assert once()[0] != first[0]
 
 
 def test_an_interrupt_inside_the_pool_leaves_no_worker():
