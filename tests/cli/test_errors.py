@@ -69,8 +69,11 @@ def test_one_clear_line(xbar, tmp_path, monkeypatch, words, message):
         (("--vg", "0.83"), "0.83 V is not in the cell's table (0.8, 0.9, 1 V)"),
         (("--array", "quantum"), "'quantum'"),
         (("--tile", "0x4"), "is not a tile size"),
-        (("--r-source", "5"), "--array gated does not use r_source_ohm; lumped or published or nodal does"),
-        (("--array", "lumped", "--r-wire", "1"), "--array lumped does not use r_wire_ohm; nodal does"),
+        (
+            ("--array", "ideal", "--r-source", "5"),
+            "does not use r_source_ohm; lumped or published or nodal or gated does",
+        ),
+        (("--array", "lumped", "--r-wire", "1"), "--array lumped does not use r_wire_ohm; nodal or gated does"),
         (("--array", "nodal", "--r-wire", "1", "--r-wire-bit", "2"), "--r-wire sets both wires"),
         (("--array", "nodal", "--r-wire", "-1"), "greater than or equal to 0"),
         (("--images", "10000000"), "more than the 1000 test images"),

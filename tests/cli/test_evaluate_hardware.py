@@ -61,6 +61,7 @@ def test_bit_slices_read_bit_by_bit_lose_nothing_to_converters_that_count_levels
     ] < folded["accuracy_mean"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_percentile_leaves_its_share_beyond_the_range(evaluate, trained):
     """The calibration images are not those that are evaluated: shares agree to what differs between the two."""
     found = evaluate(
@@ -81,6 +82,7 @@ def test_percentiles_of_counts_are_those_of_numpy():
     assert percentile_of(np.array([9, 1]), 50) == 0.0
 
 
+@pytest.mark.slow
 def test_converters_that_err_make_chips_differ(evaluate, trained):
     words = ("--adc-bits", 8, "--samples", 3)
     same = evaluate(trained, *words)
@@ -112,6 +114,7 @@ def test_one_gain_a_layer_takes_back_what_resistances_cost(evaluate, trained):
     assert results["output_offset"].shape == (1, 10)
 
 
+@pytest.mark.slow
 def test_every_chip_has_gains_of_its_own(evaluate, trained):
     found = evaluate(
         trained, "--effect", "chip_to_chip:sigma=0.2", "--calibrate", "gain", "--samples", 3, "--array", "ideal"
@@ -177,6 +180,7 @@ def test_fold_network_refuses_what_does_not_fold(opened):
         fold_network(trained.net, Hardware(network, ArraySection(), model="gated"))
 
 
+@pytest.mark.slow
 def test_convolutions_behind_wires_with_and_without_converters(xbar, tmp_path):
     """LeNet-5 as it is drawn: sixteen bits at every tile of 24×32 devices, against the network of folded weights."""
     assert xbar("train", "--network", "lenet5", "--epochs", 0, "--out", tmp_path / "n").code == 0
@@ -200,6 +204,7 @@ def test_convolutions_behind_wires_with_and_without_converters(xbar, tmp_path):
     np.testing.assert_allclose(converted, wired, atol=2e-3 * scale)
 
 
+@pytest.mark.slow
 def test_read_noise_costs_accuracy_on_both_paths(evaluate, trained):
     noise = ("--effect", "read_noise:sigma=0.3", "--samples", 2)
     quiet = evaluate(trained)
@@ -208,6 +213,7 @@ def test_read_noise_costs_accuracy_on_both_paths(evaluate, trained):
     assert tiled["accuracy_mean"] == pytest.approx(folded["accuracy_mean"], abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.spice
 def test_cells_read_at_one_voltage(evaluate, mapped):
     """Bits and widths read the same cells at one voltage; without converters behind them they are the same numbers."""

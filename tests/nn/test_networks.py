@@ -19,6 +19,10 @@ PUBLISHED = {
 }
 
 
+def slow(name):
+    return pytest.param(name, marks=pytest.mark.slow)
+
+
 def make(name, shape=CIFAR, **given):
     return build.network(NetworkSection(name=name, **given), shape=shape, n_classes=10, seed=0)
 
@@ -44,7 +48,7 @@ def test_layer_names_are_where_the_kernels_are(name):
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("name", ["cnn", "resnet20", "vgg9"])
+@pytest.mark.parametrize("name", [slow("cnn"), "resnet20", slow("vgg9")])
 def test_one_step_lowers_the_loss_and_moves_the_statistics(name):
     net = make(name, width=0.125)
     graphdef, state = nnx.split((net, make_optimizer(net, learning_rate=3e-3)))

@@ -68,9 +68,9 @@ def save(path: Path, draw: Callable[[Figure], None], *, caption: str, size: tupl
     return path
 
 
-def plain_log(axis: Any) -> None:
-    """A logarithmic axis labelled with plain numbers at 1, 2 and 5."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+def plain_log(axis: Any, *, at: tuple[float, ...]) -> None:
+    """A logarithmic axis labelled with plain numbers at these multiples of the powers of ten."""
+    axis.set_major_locator(LogLocator(subs=at))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 
@@ -146,7 +146,7 @@ def tolerance(
             xlabel="memristor conductance G [µS]", ylabel=f"{metric} of G_eff over V_in [%]", yscale="log",
             title="Tolerance metric tm",
         )  # fmt: skip
-        plain_log(left.yaxis)
+        plain_log(left.yaxis, at=(1.0, 2.0, 5.0))
         bands = [shown[0], shown[(len(shown) - 1) // 2], shown[-1]]
         for index in dict.fromkeys(bands):
             right.fill_between(
@@ -287,6 +287,7 @@ def histograms(path: Path, *, values: dict[str, NDArray[np.floating[Any]]], x_la
         for panel, (name, v) in zip(panels, values.items(), strict=True):
             panel.hist(v, bins=bins.tolist(), color="tab:blue")
             panel.set(yscale="log", ylabel="devices")
+            plain_log(panel.yaxis, at=(1.0,))
             panel.set_title(name, loc="left")
         panels[-1].set_xlabel(x_label)
 
