@@ -37,7 +37,7 @@ def cell_settings(function: Function) -> Function:
             setting("--g-points", "sweep.g_points", metavar="N", help="Conductances of the table (default 64)."),
             setting(
                 "--g-spacing", "sweep.g_spacing", type=click.Choice(["linear", "log"]),
-                help="Spacing of the conductances (default linear).",
+                help="Spacing of the conductances (default linear; log with --topology source).",
             ),
             setting(
                 "--vin-range", "sweep.vin_range", metavar="START:STOP:COUNT",

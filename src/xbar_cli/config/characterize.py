@@ -63,8 +63,9 @@ class SweepSection(Section):
     vin_range: InputRange = "0.01:0.5:51"
     g_points: Annotated[int, Field(ge=8, le=4096)] = 64
     """Conductances of the table, evenly spaced from 0.1 G_off to 1.75 G_on so that varied devices stay on it."""
-    g_spacing: Literal["linear", "log"] = "linear"
-    """Evenly spaced conductances, or evenly spaced logarithms of them; the surrogate's cubics follow."""
+    g_spacing: Literal["linear", "log"] | None = None
+    """Evenly spaced conductances (default), or evenly spaced logarithms of them (default with the memristor at the source,
+    whose currents bend at low conductances); the surrogate's cubics follow."""
     vbl_volt: Annotated[NonNegativeQuantity, Field(le=1)] = 0.0
     """Highest voltage of a bit line that a second surrogate follows (to ± this where V_in has both signs); 0: none."""
     jobs: Annotated[int, Field(ge=1, le=64)] = 1
@@ -118,6 +119,11 @@ class CharacterizeConfig(Section):
     range: RangeSection = RangeSection()
     surrogate: SurrogateSection = SurrogateSection()
     mismatch: MismatchSection = MismatchSection()
+
+    @property
+    def log_spaced(self) -> bool:
+        """Whether the logarithms of the conductances are evenly spaced."""
+        return (self.sweep.g_spacing or ("log" if self.cell.topology == "source" else "linear")) == "log"
 
     def check(self) -> None:
         """Rules that join several keys."""

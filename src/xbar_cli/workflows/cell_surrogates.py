@@ -74,7 +74,7 @@ def fit(config: CharacterizeConfig, tables: Tables) -> Surrogates:
 
 def surrogate_knots(config: CharacterizeConfig, table: CellTable) -> Knots:
     """The knots of the surrogate's cubics: the simulated conductances, or as many as `g_points`, evenly over measured ones."""
-    log_g, g = config.sweep.g_spacing == "log", table.g_siemens
+    log_g, g = config.log_spaced, table.g_siemens
     if config.cell.table is None:
         return Knots(g, log_g)
     return Knots((np.geomspace if log_g else np.linspace)(g[0], g[-1], max(config.sweep.g_points, 4 * g.size)), log_g)
@@ -114,7 +114,7 @@ def judge(config: CharacterizeConfig, surrogates: Surrogates, vg: NDArray[np.flo
     wanted, remedy = config.surrogate, "take more --g-points"
     if config.cell.table is not None:
         remedy = "measure more points"
-    elif config.sweep.g_spacing == "linear":
+    elif not config.log_spaced:
         remedy = "take --g-spacing log or more --g-points"
     judged = (
         (surrogates.current, "", wanted.error, "--surrogate-error"),

@@ -66,7 +66,7 @@ def cell_tables(config: CharacterizeConfig, *, reporter: Reporter) -> Tables:
 def conductances(config: CharacterizeConfig) -> np.ndarray:
     """The conductances of the simulated table [S]."""
     low, high = BELOW_OFF / config.cell.r_off_ohm, ABOVE_ON / config.cell.r_on_ohm
-    space = np.geomspace if config.sweep.g_spacing == "log" else np.linspace
+    space = np.geomspace if config.log_spaced else np.linspace
     return space(low, high, config.sweep.g_points)
 
 
@@ -78,7 +78,7 @@ def arguments(config: CharacterizeConfig, *, off_grid: bool) -> dict[str, Any]:
     if off_grid:
         half = (stop - start) / (count - 1) / 2
         start, stop, count = start + half, stop - half, count - 1
-        g = np.sqrt(g[1:] * g[:-1]) if sweep.g_spacing == "log" else (g[1:] + g[:-1]) / 2
+        g = np.sqrt(g[1:] * g[:-1]) if config.log_spaced else (g[1:] + g[:-1]) / 2
         lines = np.array([0.0, *((lines[1:] + lines[:-1]) / 2)])
     return {
         "g_siemens": g,
