@@ -75,6 +75,27 @@ def test_effects_act_in_physical_order_and_a_chip_repeats(xbar, trained, tmp_pat
     assert clamped["negative_mean_shift_siemens"] > 0
 
 
+def test_a_weight_limit_sets_the_scale_and_clips(xbar, trained, tmp_path):
+    words = ("map", trained, "--bits", "2", "--json")
+    largest, half, auto = (
+        xbar(*words, "--weight-limit", limit, "--out", tmp_path / limit).json for limit in ("max", "0.1", "auto")
+    )
+    assert all(layer["clipped_fraction"] == 0 for layer in largest["layers"])
+    assert half["layers"][0]["clipped_fraction"] > 0
+    assert half["layers"][0]["slope_siemens"] == pytest.approx((1 / 30e3 - 1 / 300e3) / 0.1, rel=1e-5)
+    # two bits lose most small weights at the largest one's scale: a lower limit keeps more
+    assert auto["layers"][0]["slope_siemens"] > largest["layers"][0]["slope_siemens"]
+
+
+def test_reflecting_keeps_what_clamping_loses(xbar, trained, tmp_path):
+    words = ("eval", trained, "--samples", "1", "--images", "100", "--json", "--variation", "0.3")
+    clamped, reflected = (
+        xbar(*words, "--negative", policy, "--out", tmp_path / policy).json for policy in ("clamp", "reflect")
+    )
+    shift = [found["negative_mean_shift_siemens"] for found in (clamped, reflected)]
+    assert shift[1] == pytest.approx(2 * shift[0], rel=1e-3)
+
+
 def reversed_pairs(words):
     return [word for n in range(len(words) - 2, -1, -2) for word in words[n : n + 2]]
 
