@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -23,17 +22,17 @@ BAD = [
     (("characterize", "--set", "nonsense"), "write section.key=value"),
     (("characterize", "--jobs", "0"), "greater than or equal to 1"),
     (("train", "--epochs", "-1"), "greater than or equal to 0"),
-    (("train", "--method", "magic"), "'ideal', 'neat' or 'tat'"),
+    (("train", "--method", "magic"), "'ideal', 'neat', 'tat', 'periphery' or 'biased'"),
     (("train", "--method", "tat"), "needs --array"),
     (("train", "--method", "tat", "--array", "lumped"), "needs --technology"),
     (
         ("train", "--method", "tat", "--array", "lumped", "--technology", "taox", "--r-wire", "1"),
         "belongs to --array nodal",
     ),
-    (("train", "--bits", "4"), "does not use tat.bits; only --method tat does"),
+    (("train", "--bits", "4"), "--method ideal does not use --bits; it belongs to tat, periphery, biased"),
     (("train", "--activation", "sigmoid"), "belongs to mlp, not to lenet5"),
     (("train", "--width", "0.5"), "lenet5 has its own widths"),
-    (("train", "--network", "alexnet"), "'mlp', 'lenet5', 'cnn'"),
+    (("train", "--network", "alexnet"), "'mlp', 'lenet5', 'lenet', 'cnn'"),
     (("train", "--dataset", "imagenet"), "imagenet"),
     (("train", "--method", "neat"), "needs --cell"),
     (("train", "--vg", "0.8"), "does not use neat.vg"),
@@ -171,20 +170,16 @@ def test_a_data_set_that_is_not_there(xbar, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small tmpfs needs root on Linux")
-def test_a_full_disk(tmp_path):
+def test_a_full_disk(xbar, tmp_path):
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"tmpfs cannot be mounted here: {mounted.stderr.decode().strip()}")
     try:
-        script = Path(sys.executable).with_name("xbar")
-        words = ["train", "--network", "mlp", "--epochs", "1", "--out", str(small / "run"), "--quiet"]
-        done = subprocess.run([script, *words], capture_output=True, text=True, timeout=200)
-        assert done.returncode == 1
-        assert done.stderr.splitlines() == [
-            "Error: the disk is full: nothing was kept; free some space, or choose another --out"
-        ]
+        found = xbar("train", "--network", "mlp", "--width", 0.1, "--epochs", 1, "--out", small / "run", "--quiet")
+        assert (found.code, found.out) == (1, "")
+        assert found.err == "Error: the disk is full: nothing was kept; free some space, or choose another --out\n"
         assert list(small.iterdir()) == []
     finally:
         subprocess.run(["umount", str(small)], check=True)

@@ -1,10 +1,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 
 from xbar_cli.config.train import NetworkSection
+from xbar_cli.nn.norm import Norm, fold_norms
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes, parameters, set_parameters
 from xbar_cli.train.loop import make_optimizer, make_step
 from xbar_cli.workflows import build
@@ -51,7 +53,7 @@ def test_layer_names_are_where_the_kernels_are(name):
 @pytest.mark.parametrize("name", [slow("cnn"), "resnet20", slow("vgg9")])
 def test_one_step_lowers_the_loss_and_moves_the_statistics(name):
     net = make(name, width=0.125)
-    graphdef, state = nnx.split((net, make_optimizer(net, learning_rate=3e-3)))
+    graphdef, state = nnx.split((net, make_optimizer(net, optax.adam(3e-3))))
     step = make_step(graphdef)
     images, labels = jax.random.uniform(jax.random.key(0), (16, *CIFAR)), jnp.arange(16) % 10
     before = parameters(net)
@@ -81,3 +83,23 @@ def test_parameters_make_the_network():
     set_parameters(other, parameters(one))
     np.testing.assert_array_equal(one(images), other(images))
     assert set(layer_inputs(one, images)) == {layer.name for layer in layer_shapes(one, shape=CIFAR)}
+
+
+@pytest.mark.parametrize("name", ["resnet20", "cnn"])
+def test_folding_batch_norm_leaves_the_outputs(name):
+    net = make(name, width=0.125)
+    images = jax.random.uniform(jax.random.key(0), (4, *CIFAR))
+    for layer in vars(net).values():
+        if isinstance(layer, Norm):
+            keys = jax.random.split(jax.random.key(layer.inner.scale.shape[0]), 4)
+            layer.inner.scale[...] = jax.random.uniform(keys[0], layer.inner.scale.shape) + 0.5
+            layer.inner.bias[...] = jax.random.normal(keys[1], layer.inner.bias.shape) / 4
+            layer.inner.mean[...] = jax.random.normal(keys[2], layer.inner.mean.shape) / 4
+            layer.inner.var[...] = jax.random.uniform(keys[3], layer.inner.var.shape) + 0.5
+    before, weights = net(images), parameters(net)
+    fold_norms(net)
+    np.testing.assert_allclose(net(images), before, rtol=1e-3, atol=1e-4)
+    moved = parameters(net)
+    assert all((moved[n] == 1).all() for n in moved if n.endswith("inner.scale"))
+    followed = [n for n in moved if n.endswith("kernel") and n not in ("output.kernel", "hidden.kernel")]
+    assert not any(np.allclose(weights[n], moved[n]) for n in followed)

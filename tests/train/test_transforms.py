@@ -1,30 +1,34 @@
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
-from xbar_cli.array.lumped import lumped_dual, of_pairs, published_dual
+from xbar_cli.array.lumped import lumped_dual, published_dual
+from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.nn.layers import dense
-from xbar_cli.train.transforms import Injection, Technology, compose, transformed
+from xbar_cli.train.forward import make_forward
+from xbar_cli.train.transforms import Injection, Site, Technology, compose
 
 G_ON = 1 / 20e3
 W = jax.random.normal(jax.random.key(0), (30, 8))
 
 
-def technology(dual=published_dual, *, r_source=0.0, r_neuron=0.0, **given):
+def technology(dual=published_dual, *, r_source=0.0, r_neuron=0.0, tile=None, **given):
     ends = {"r_source": r_source, "r_neuron": r_neuron}
-    fold = lambda g: (of_pairs(partial(dual, **ends), g), jnp.zeros((), g.dtype))  # noqa: E731
-    plain = {"bits": 4, "ratio": 15.0, "limit": None, "g_on": G_ON, "tile": None, "corner": 0.0, "layers": None}
-    return Technology(**{**plain, "fold": fold, **given})
+    fold = lambda model: partial(fold_pairs, dual=partial(model, **ends), tile=tile, together=False)  # noqa: E731
+    plain = {"bits": 4, "ratio": 15.0, "limit": None, "g_on": G_ON, "corner": 0.0, "layers": None}
+    return Technology(**{**plain, "arrays": fold(dual), "cheap": fold(published_dual), **given})
 
 
 def test_without_resistance_weights_are_only_discretised():
     wanted = discretise_ratio(W, limit=jnp.abs(W).max(), bits=4, ratio=15.0)
-    np.testing.assert_allclose(technology()("a", W, None), wanted, atol=1e-5)
-    half = technology(corner=-0.2)("a", W, None)
+    np.testing.assert_allclose(technology()(Site("a"), W), wanted, atol=1e-5)
+    half = technology(corner=-0.2)(Site("a"), W)
     np.testing.assert_allclose(half, 0.8 * wanted, atol=1e-5)
 
 
@@ -34,14 +38,14 @@ def test_resistances_act_on_the_dual_arrays(dual):
     limit = jnp.abs(W).max()
     g = discretise_ratio(W, limit=limit, bits=4, ratio=15.0) * (G_ON / limit)
     wanted = dual(jnp.maximum(g, 0), jnp.maximum(-g, 0), **ends) * (limit / G_ON)
-    found = technology(dual, **ends)("a", W, None)
+    found = technology(dual, **ends)(Site("a"), W)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
     assert float(jnp.abs(found).sum()) < 0.9 * float(jnp.abs(W).sum())
 
 
 def test_smaller_arrays_suffer_less():
     loss = {
-        tile: float(jnp.abs(technology(r_source=800.0, r_neuron=200.0, tile=tile)("a", W, None) - W).mean())
+        tile: float(jnp.abs(technology(r_source=800.0, r_neuron=200.0, tile=tile)(Site("a"), W) - W).mean())
         for tile in [(30, 8), (10, 4), (5, 2)]
     }
     assert loss[(5, 2)] < loss[(10, 4)] < loss[(30, 8)]
@@ -49,28 +53,65 @@ def test_smaller_arrays_suffer_less():
 
 def test_an_absent_device_can_come_back():
     small = jnp.zeros((3, 2)).at[0, 0].set(1.0)
-    gradient = jax.grad(lambda w: technology()("a", w, None).sum())(small)
+    gradient = jax.grad(lambda w: technology()(Site("a"), w).sum())(small)
     np.testing.assert_allclose(gradient, np.ones((3, 2)), rtol=1e-5)
 
 
 def test_layers_that_are_not_on_arrays_stay_as_they_are():
-    np.testing.assert_array_equal(technology(layers=frozenset({"b"}))("a", W, None), W)
-    assert not np.array_equal(technology(layers=frozenset({"a"}))("a", W, None), W)
+    np.testing.assert_array_equal(technology(layers=frozenset({"b"}))(Site("a"), W), W)
+    assert not np.array_equal(technology(layers=frozenset({"a"}))(Site("a"), W), W)
 
 
 @pytest.mark.parametrize("model", ["additive", "proportional"])
 def test_injected_noise_is_new_at_every_key_and_absent_without(model):
     noise, w = Injection(model=model, sigma=0.1), jnp.linspace(-2.0, 2.0, 40_000).reshape(200, 200)
-    np.testing.assert_array_equal(noise("a", w, None), w)
-    first, second = (noise("a", w, jax.random.key(n)) - w for n in (0, 1))
+    np.testing.assert_array_equal(noise(Site("a"), w), w)
+    first, second = (noise(Site("a", key=jax.random.key(n)), w) - w for n in (0, 1))
     assert not np.array_equal(first, second)
     scale = 0.1 * 2.0 if model == "additive" else 0.1 * np.sqrt(np.mean(np.square(w)))
     assert float(first.std()) == pytest.approx(scale, rel=0.02)
 
 
 def test_a_product_transforms_each_layer_by_its_own_stream():
-    product = transformed(compose([Injection(model="additive", sigma=0.1)]), jax.random.key(0))
+    net = SimpleNamespace(a=None, b=None)
+    product = make_forward(compose([Injection(model="additive", sigma=0.1)]))(net, jax.random.key(0), None)
     x, w = jnp.eye(4), jnp.ones((4, 4))
     assert not np.array_equal(product("a", x, w, dense), product("b", x, w, dense))
     np.testing.assert_array_equal(product("a", x, w, dense), product("a", x, w, dense))
     assert compose([]) is None
+
+
+def test_a_chip_shifts_every_layer_alike_and_a_stuck_share_is_0():
+    w, key = jnp.ones((200, 50)), jax.random.key(3)
+    chip = Injection(model="chip_to_chip", sigma=0.3)
+    np.testing.assert_array_equal(chip(Site("a", key=key), w), chip(Site("b", key=key), w))
+    assert float(jnp.ptp(chip(Site("a", key=key), w))) == 0
+    stuck = Injection(model="stuck", sigma=0.2)(Site("a", key=key), w)
+    assert float(jnp.mean(stuck == 0)) == pytest.approx(0.2, abs=0.02)
+
+
+def test_between_two_folds_the_published_form_is_corrected_by_the_last_solution():
+    layer = SimpleNamespace(fold_error=nnx.BatchStat(jnp.zeros(W.shape)))
+    ends = {"r_source": 2000.0, "r_neuron": 2000.0}
+    rule, cheap = technology(lumped_dual, refold=3, **ends), technology(**ends)
+    fresh = rule(Site("a", layer=layer, step=jnp.asarray(3)), W)
+    np.testing.assert_allclose(fresh, rule(Site("a"), W), rtol=1e-5, atol=1e-6)
+    wrong = fresh - cheap(Site("a"), W)
+    assert float(jnp.abs(wrong).max()) > 1e-3
+    other = W.at[0, 0].add(0.3)
+    stale = rule(Site("a", layer=layer, step=jnp.asarray(4)), other)
+    np.testing.assert_allclose(stale, cheap(Site("a"), other) + wrong, atol=1e-5)
+    again = rule(Site("a", layer=layer, step=jnp.asarray(6)), other)
+    assert 1e-6 < float(jnp.abs(again - stale).max()) < float(jnp.abs(wrong).max())
+
+
+def test_gradients_pass_through_stale_and_fresh_arrays_alike():
+    rule = technology(lumped_dual, refold=2, r_source=800.0, r_neuron=200.0)
+
+    def loss(w, step):
+        layer = SimpleNamespace(fold_error=nnx.BatchStat(jnp.zeros(W.shape)))
+        return jnp.sum(rule(Site("a", layer=layer, step=jnp.asarray(step)), w) ** 2)
+
+    fresh, stale = jax.grad(loss)(W, 0), jax.grad(loss)(W, 1)
+    cosine = jnp.vdot(fresh, stale) / jnp.linalg.norm(fresh) / jnp.linalg.norm(stale)
+    assert 0.999 < float(cosine) < 1 + 1e-6

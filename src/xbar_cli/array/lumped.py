@@ -120,6 +120,14 @@ def of_pairs(
     return jnp.stack([signed, jnp.zeros_like(signed)], axis=-1).reshape(g.shape)
 
 
+def interleaved(
+    fold: Callable[[Conductances], tuple[Array, Array]], g_pos: Conductances, g_neg: Float[Array, "_ _"]
+) -> Conductances:
+    """A model of one array on the two halves as neighbouring columns with neurons of their own: the signed matrix."""
+    folded, _ = fold(jnp.stack([g_pos, g_neg], axis=-1).reshape(g_pos.shape[0], -1))
+    return folded[:, 0::2] - folded[:, 1::2]
+
+
 def _require_dual(g_pos: Array, g_neg: Array, r_source: Resistance, r_neuron: Resistance) -> None:
     require_tile("g_pos", g_pos)
     require_same_shape("g_pos", g_pos, "g_neg", g_neg)

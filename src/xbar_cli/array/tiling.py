@@ -57,6 +57,32 @@ def fold_tiles(
     return fold_layers({"": g}, fold, tile=tile)[""]
 
 
+def fold_pairs(
+    g_pos: Float[Array, "rows out"],
+    g_neg: Float[Array, "rows out"],
+    dual: Callable[[Array, Array], Array],
+    *,
+    tile: tuple[int, int] | None,
+    together: bool,
+) -> Float[Array, "rows out"]:
+    """Fold the dual arrays of one layer, tile by tile: the signed matrix that they act as.
+
+    Args:
+        g_pos: conductances of the arrays driven with +V [S].
+        g_neg: conductances of those driven with −V [S].
+        dual: the model of one pair of arrays.
+        tile: rows and outputs of one pair; None for arrays as large as the layer.
+        together: all tiles at once instead of one after the other: for models without a linear solve.
+    """
+    rows, out = tile or g_pos.shape
+    shape = (min(rows, g_pos.shape[0]), min(out, g_pos.shape[1]))
+    if shape == g_pos.shape:
+        return dual(g_pos, g_neg)
+    pairs = (cut(g_pos, shape), cut(g_neg, shape))
+    count = pairs[0].shape[0]
+    return join(jax.lax.map(lambda pair: dual(*pair), pairs, batch_size=count if together else None), g_pos.shape)
+
+
 def tile_count(shape: tuple[int, int], tile: tuple[int, int]) -> int:
     """Arrays that a layer of `shape` [rows cols] takes; remainder tiles count whole."""
     return -(-shape[0] // tile[0]) * -(-shape[1] // tile[1])

@@ -49,6 +49,8 @@ class States(Section):
     model: Literal["states"]
     file: str | None = None
     """Statistics that `xbar fit` wrote; the technology's own when absent."""
+    scale: Relative = 1.0
+    """Multiplies the spread of every state."""
 
 
 class Smooth(Section):

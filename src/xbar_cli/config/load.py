@@ -129,7 +129,7 @@ def describe(error: ValidationError, origin: Mapping[str, str]) -> str:
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if first["type"] == "value_error":
-        return f"{where}{key}: {message}"
+        return f"{where}{key}: {message}" if key else message
     return f"{where}{key} = {first['input']!r}: {message}"
 
 

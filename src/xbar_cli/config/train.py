@@ -2,13 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, require
-from .ranges import TileSize, WeightLimit
+from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, require
+from .methods import BiasedSection, InjectSection, NeatSection, PeripherySection, TatSection, parse_injection
 
-Method = Literal["ideal", "neat", "tat"]
-Network = Literal["mlp", "lenet5", "cnn", "vgg9", "vgg11", "resnet18", "resnet20"]
+Method = Literal["ideal", "neat", "tat", "periphery", "biased"]
+Network = Literal["mlp", "lenet5", "lenet", "cnn", "vgg9", "vgg11", "resnet18", "resnet20"]
+SECTIONS: dict[str, type[Section]] = {
+    "neat": NeatSection,
+    "tat": TatSection,
+    "periphery": PeripherySection,
+    "biased": BiasedSection,
+}
+"""Methods with a section of their own."""
+SHORTHANDS = ("array", "bits", "scheme", "start", "tile", "weight_limit", "technology", "encoding")
+"""Top-level keys that stand for the key of the same name in the section of the method."""
 
 
 class NetworkSection(Section):
@@ -17,6 +26,8 @@ class NetworkSection(Section):
     name: Network = "lenet5"
     width: Annotated[Quantity, Field(gt=0, le=8)] = 1.0
     """Multiplies hidden units and channels; lenet5 has its own."""
+    hidden: Annotated[int, Field(ge=1, le=65536)] | None = None
+    """Hidden units of mlp (default 500)."""
     activation: Literal["relu", "sigmoid"] = "relu"
     """Of mlp's hidden layer; tat has sigmoid."""
 
@@ -25,9 +36,11 @@ class NetworkSection(Section):
         require(
             self.activation == "relu" or self.name == "mlp", f"network.activation belongs to mlp, not to {self.name}"
         )
+        require(self.hidden is None or self.name == "mlp", f"network.hidden belongs to mlp, not to {self.name}")
         require(
             self.width == 1 or self.name != "lenet5", "network.width: lenet5 has its own widths; use another network"
         )
+        require(self.hidden is None or self.width == 1, "network.hidden and network.width both set mlp's hidden units")
 
 
 class DatasetSection(Section):
@@ -36,58 +49,43 @@ class DatasetSection(Section):
     name: str = "fashion_mnist_mini"
     data_dir: str | None = None
     validation_fraction: Annotated[Quantity, Field(gt=0, lt=1)] = 0.1
+    train_images: Annotated[int, Field(ge=2)] | None = None
+    """Take only the first training images; all of them when absent."""
 
 
 class TrainingSection(Section):
-    """Plain training: Adam on the cross-entropy; the epoch best on the validation part is kept."""
+    """Plain training: cross-entropy, an optimiser, a schedule; the epoch best on the validation part is kept."""
 
     epochs: Annotated[int, Field(ge=0, le=100_000)] = 15
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
-    learning_rate: PositiveQuantity = 2e-3
+    learning_rate: PositiveQuantity | None = None
+    """2e-3 for Adam, 0.05 for SGD."""
+    optimizer: Literal["adam", "sgd"] | None = None
+    """adam; periphery has sgd, the paper's."""
+    momentum: Annotated[Quantity, Field(ge=0, lt=1)] = 0.0
+    """Of sgd."""
+    weight_decay: NonNegativeQuantity = 0.0
+    """Added to the gradient of every kernel, in units of the kernel (L2)."""
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    """The learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
+    label_smoothing: Annotated[Quantity, Field(ge=0, lt=1)] = 0.0
+    clip_norm: PositiveQuantity | None = None
+    """Largest global norm of the gradient."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the products; everything else is float32."""
+    augment: Literal["none", "flip", "crop", "crop+flip"] = "none"
+    """Random mirror images and shifts by up to 4 pixels, new at every step."""
+    early_stop: Annotated[int, Field(ge=1)] | None = None
+    """Stop after so many epochs without a better validation accuracy."""
+    keep: Literal["best", "last"] = "best"
+    """The epoch kept: best on the validation part, or the last."""
+    fold_norm: bool = False
+    """Move batch norm into the weights when training is done (ideal only)."""
 
-
-class NeatSection(Section):
-    """NEAT: restrict to ±W_cut, retrain, repeat (Algorithm 2, eq. 3)."""
-
-    cell: str | None = None
-    """The characterize run whose linear ranges apply."""
-    vg: Text | None = None
-    """Gate voltage of every layer [V], one of the cell's table."""
-    start: str | None = None
-    """A train run to start from; without one, a network is trained first."""
-    rounds: Annotated[int, Field(ge=0, le=10_000)] = 30
-    epochs_per_round: Annotated[int, Field(ge=1, le=1000)] = 2
-    learning_rate: PositiveQuantity = 1e-5
-    weight_scale: Literal["network", "layer"] = "network"
-
-
-class TatSection(Section):
-    """Technology aware training: discretised weights on non-ideal arrays in every forward pass."""
-
-    array: Literal["published", "lumped", "nodal"] | None = None
-    """The array model: the paper's closed form, the exact arrays that share neurons, or with wires (own neurons)."""
-    technology: str | None = None
-    """Sets R_on and the ratio of the levels (R_off/R_on)."""
-    bits: Annotated[int, Field(ge=1, le=16)] = 4
-    weight_limit: WeightLimit = "max"
-    """|W| at the highest level: the layer's largest at each step, or a number."""
-    r_source_ohm: NonNegativeQuantity = 0.0
-    r_neuron_ohm: NonNegativeQuantity = 0.0
-    r_wire_ohm: NonNegativeQuantity = 0.0
-    tile: TileSize | None = None
-    """Rows and outputs of one array; as large as the layer when absent."""
-    corner: Annotated[Quantity, Field(ge=-10, le=10)] = 0.0
-    """Chip-to-chip corner k, in units of the technology's sigma."""
-    sigma_chip: Annotated[Quantity, Field(ge=0, le=1)] | None = None
-    layers: Literal["all", "dense"] = "all"
-    """Which layers sit on arrays."""
-
-
-class InjectSection(Section):
-    """Noise on the weights of every training step: additive in units of the largest weight, or proportional."""
-
-    model: Literal["additive", "proportional"] = "additive"
-    sigma: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
+    def rules(self) -> None:
+        """Rules that join several keys."""
+        require(self.optimizer == "sgd" or self.momentum == 0, "training.momentum belongs to training.optimizer = sgd")
+        require(self.early_stop is None or self.keep == "best", "training.early_stop needs training.keep = best")
 
 
 class TrainConfig(Section):
@@ -100,32 +98,59 @@ class TrainConfig(Section):
     training: TrainingSection = TrainingSection()
     neat: NeatSection = NeatSection()
     tat: TatSection = TatSection()
-    inject: InjectSection = InjectSection()
+    periphery: PeripherySection = PeripherySection()
+    biased: BiasedSection = BiasedSection()
+    inject: Annotated[InjectSection, BeforeValidator(parse_injection)] = InjectSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def shorthands(cls, tree: Any) -> Any:
+        """Move top-level `bits`, `start`, … into the section of the method."""
+        if not isinstance(tree, dict) or not (given := [key for key in SHORTHANDS if key in tree]):
+            return tree
+        tree = dict(tree)
+        method = tree.get("method", "ideal")
+        fields = SECTIONS[method].model_fields if method in SECTIONS else {}
+        for key in given:
+            if key not in fields:
+                users = [name for name, section in SECTIONS.items() if key in section.model_fields]
+                option = "--" + key.replace("_", "-")
+                raise ValueError(f"--method {method} does not use {option}; it belongs to {', '.join(users)}")
+            tree[method] = {**tree.get(method, {}), key: tree.pop(key)}
+        return tree
 
     def in_use(self) -> dict[str, Any]:
         """Every key with a value; the method's own section only."""
-        return self.model_dump(exclude_none=True, exclude={"neat", "tat"} - {self.method})
+        return self.model_dump(exclude_none=True, exclude={name for name in SECTIONS if name != self.method})
+
+    @property
+    def optimizer(self) -> str:
+        """The optimiser: adam, or sgd for periphery, unless given."""
+        return self.training.optimizer or ("sgd" if self.method == "periphery" else "adam")
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of plain training."""
+        return self.training.learning_rate or (2e-3 if self.optimizer == "adam" else 0.05)
 
     def check(self) -> None:
         """Rules that join several keys; an option that the method does not use is an error."""
-        self.network.rules()
-        for method in ("neat", "tat"):
+        for section in (self.network, self.training, self.inject):
+            section.rules()
+        require(
+            self.method == "ideal" or not self.training.fold_norm,
+            f"training.fold_norm moves weights that --method {self.method} trained where they are; it belongs to ideal",
+        )
+        require(
+            not self.training.fold_norm or self.network.name not in ("mlp", "lenet5", "lenet"),
+            f"training.fold_norm: {self.network.name} has no batch norm",
+        )
+        for method in SECTIONS:
             given = sorted(getattr(self, method).model_fields_set)
             require(
                 self.method == method or not given,
                 f"--method {self.method} does not use {', '.join(f'{method}.{name}' for name in given)}; "
                 f"only --method {method} does",
             )
-        if self.method == "neat":
-            require(self.neat.cell is not None, "--method neat needs --cell RUN, a characterize run")
-            require(self.neat.vg is not None, "--method neat needs --vg VOLT, a gate voltage of the cell's table")
-        if self.method == "tat":
-            require(self.tat.array is not None, "--method tat needs --array published, lumped or nodal")
-            require(
-                self.tat.technology is not None,
-                "--method tat needs --technology NAME|FILE: R_on and the ratio of levels",
-            )
-            require(self.tat.r_wire_ohm == 0 or self.tat.array == "nodal", "--r-wire belongs to --array nodal")
-            require(
-                self.tat.weight_limit != "auto", "--weight-limit auto belongs to xbar map; give max or a number here"
-            )
+        if self.method in ("neat", "tat", "biased"):
+            getattr(self, self.method).rules()

@@ -1,10 +1,11 @@
-"""LeNet-5: two convolutions, three fully connected layers."""
+"""LeNet-5, and the later LeNet of two wide convolutions and two fully connected layers."""
 
 import jax
 from flax import nnx
 from jax import Array
 
 from .layers import Conv, Dense, Product, digital, max_pool
+from .vgg import scaled
 
 
 class LeNet5(nnx.Module):
@@ -36,3 +37,30 @@ class LeNet5(nnx.Module):
         x = jax.nn.relu(self.fc1(x, product))
         x = jax.nn.relu(self.fc2(x, product))
         return self.fc3(x, product)
+
+
+class LeNet(nnx.Module):
+    """The LeNet of 20 and 50 channels and 500 hidden units with rectifiers: 20c5, pool, 50c5, pool, 500, classes.
+
+    acm trains "a LeNet variant" and does not say which; this is the one that Caffe and MXNet call LeNet.
+    """
+
+    def __init__(self, *, shape: tuple[int, int, int], n_classes: int, width: float, rngs: nnx.Rngs) -> None:
+        """`shape` is the image's [h w c], at least 16×16; `width` multiplies channels and hidden units."""
+        height, w, channels = shape
+        if min(height, w) < 16:
+            raise ValueError(f"shape must be at least 16×16 for LeNet, got {height}×{w}")
+        first, second, hidden = (scaled(n, width) for n in (20, 50, 500))
+        left = [((n - 4) // 2 - 4) // 2 for n in (height, w)]
+        self.conv1 = Conv("conv1", channels, first, size=5, padding="VALID", rngs=rngs)
+        self.conv2 = Conv("conv2", first, second, size=5, padding="VALID", rngs=rngs)
+        self.fc1 = Dense("fc1", left[0] * left[1] * second, hidden, rngs=rngs)
+        self.fc2 = Dense("fc2", hidden, n_classes, rngs=rngs)
+
+    def __call__(self, images: Array, product: Product = digital, *, training: bool = False) -> Array:
+        """Class scores `[n classes]` of images `[n h w c]` in [0, 1]."""
+        del training
+        x = max_pool(jax.nn.relu(self.conv1(images, product)))
+        x = max_pool(jax.nn.relu(self.conv2(x, product)))
+        x = jax.nn.relu(self.fc1(x.reshape(x.shape[0], -1), product))
+        return self.fc2(x, product)

@@ -45,6 +45,11 @@ class Run:
             file.flush()
             os.fsync(file.fileno())
 
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; none where it is not there."""
+        path = self.path / METRICS
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
     def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
         """Write summary.json and `done`, then rename to the final name."""
         (self.path / SUMMARY).write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -294,6 +294,47 @@ def histograms(path: Path, *, values: dict[str, NDArray[np.floating[Any]]], x_la
     return save(path, draw, caption=caption, size=(6.0, 1.2 * len(values) + 1.0))
 
 
+def weight_distributions(
+    path: Path,
+    *,
+    before: dict[str, NDArray[np.floating[Any]]],
+    after: dict[str, NDArray[np.floating[Any]]],
+    limits: Mapping[str, float],
+    caption: str,
+) -> Path:
+    """Weights of each layer before and after retraining, and the limits they were restricted to (neat, Figs. 7 and 9)."""
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(len(before), 1, sharex=True, squeeze=False)[:, 0]
+        largest = max(float(np.abs(v).max()) for v in before.values()) or 1.0
+        bins = np.linspace(-largest, largest, 81).tolist()
+        for panel, name in zip(panels, before, strict=True):
+            panel.hist(before[name], bins=bins, color="0.7", label="before restricting")
+            panel.hist(after[name], bins=bins, histtype="step", color="tab:blue", label="retrained")
+            for limit in (-limits[name], limits[name]):
+                panel.axvline(limit, color="crimson", linestyle="--", linewidth=1)
+            panel.set(yscale="log", ylabel="weights")
+            plain_log(panel.yaxis, at=(1.0,))
+            panel.set_title(name, loc="left")
+        panels[0].legend(fontsize=7, loc="upper right")
+        panels[-1].set_xlabel("weight")
+
+    return save(path, draw, caption=caption, size=(6.0, 1.2 * len(before) + 1.0))
+
+
+def share_lines(path: Path, *, lines: Mapping[str, Sequence[float]], x_label: str, y_label: str, caption: str) -> Path:
+    """Shares [%] against a count from 0, a line for each name."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for name, values in lines.items():
+            axes.plot(range(len(values)), np.asarray(values) * 100, marker="o", markersize=3, label=name)
+        axes.set(xlabel=x_label, ylabel=y_label)
+        legend_beside(figure, axes, title="layer", width=0.9)
+
+    return save(path, draw, caption=caption)
+
+
 def sample_accuracies(path: Path, *, samples: Sequence[float], reference: float, caption: str) -> Path:
     """The accuracy of every sampled chip, and that of the network in floating point."""
 

@@ -12,36 +12,42 @@ from jax import Array
 
 from xbar_cli.errors import ModelError
 
+from .augment import augment
+from .forward import PLAIN, Forward
 from .losses import correct, cross_entropy
-from .transforms import Transform, transformed
 
 State = Any
 """The arrays of network and optimiser: what a checkpoint holds."""
 Step = Callable[[State, Array, Array], tuple[State, Array]]
-Batches = Callable[[int], Iterable[tuple[Array, Array]]]
 
 
-def make_optimizer(net: nnx.Module, *, learning_rate: float) -> nnx.Optimizer:
-    """Adam on the parameters of `net`, its moments at zero."""
-    return nnx.Optimizer(net, optax.adam(learning_rate), wrt=nnx.Param)
+def make_optimizer(net: nnx.Module, transformation: optax.GradientTransformation) -> nnx.Optimizer:
+    """The optimiser of the parameters of `net`, its moments at zero."""
+    return nnx.Optimizer(net, transformation, wrt=nnx.Param)
 
 
-def make_step(graphdef: Any, *, transform: Transform | None = None, seed: int = 0) -> Step:
+def make_step(
+    graphdef: Any, *, forward: Forward = PLAIN, seed: int = 0, label_smoothing: float = 0.0, augmentation: str = "none"
+) -> Step:
     """The jitted training step `(state, images [n h w c], labels [n]) -> (state, loss)` of a split (network, optimiser).
 
     Args:
         graphdef: of (network, optimiser).
-        transform: what every kernel goes through in the forward pass; its key is made of `seed` and the step's number.
+        forward: what the products go through; its key is made of `seed` and the step's number.
         seed: of what is random.
+        label_smoothing: share of the target spread over all classes.
+        augmentation: what happens to the images, as `augment.augment` has it.
     """
 
     @jax.jit
     def step(state: State, images: Array, labels: Array) -> tuple[State, Array]:
         net, optimizer = nnx.merge(graphdef, state)
         key = jax.random.fold_in(jax.random.key(seed), optimizer.step[...])
+        seen = augment(images, jax.random.fold_in(key, 1), rule=augmentation)
 
         def objective(net: Any) -> Array:
-            return cross_entropy(net(images, transformed(transform, key), training=True), labels)
+            scores = net(seen, forward(net, key, optimizer.step[...]), training=True)
+            return cross_entropy(scores, labels, smoothing=label_smoothing)
 
         loss, gradients = nnx.value_and_grad(objective)(net)
         with jax.numpy_dtype_promotion("standard"):  # optax's bias correction mixes integer and floating types
@@ -68,16 +74,17 @@ def run_epoch(step: Step, state: State, batches: Iterable[tuple[Array, Array]], 
     return state, float(values.mean())
 
 
-def make_counter(graphdef: Any, *, transform: Transform | None = None) -> Callable[[State, Array, Array, Array], Array]:
+def make_counter(graphdef: Any, *, forward: Forward = PLAIN) -> Callable[[State, Array, Array, Array], Array]:
     """The jitted count of correct answers `(network state, images, labels, weight) -> count` of a split network.
 
     Args:
         graphdef: of the network.
-        transform: what every kernel goes through, nothing being random.
+        forward: what the products go through, nothing being random.
     """
 
     @jax.jit
     def count(state: State, images: Array, labels: Array, weight: Array) -> Array:
-        return correct(nnx.merge(graphdef, state)(images, transformed(transform, None)), labels, weight)
+        net = nnx.merge(graphdef, state)
+        return correct(net(images, forward(net, None, None)), labels, weight)
 
     return count

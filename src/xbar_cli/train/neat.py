@@ -1,6 +1,6 @@
 """NEAT: weights restricted to the linear range of their layer's gate voltage (neat, Section III)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 from flax import nnx
@@ -41,3 +41,34 @@ def restrict_network(net: nnx.Module, w_cut: Mapping[str, float]) -> dict[str, f
         before[name] = in_range_fraction(kernel[...], w_cut=limit)
         kernel[...] = restrict(kernel[...], w_cut=limit)
     return before
+
+
+def choose_gate(largest: float, *, vg: Sequence[float], w_cut: Sequence[float], rule: str, offset: float) -> float:
+    """The gate voltage [V] of a layer: the search ends where W_cut covers its largest weight.
+
+    Args:
+        largest: max |W_l|.
+        vg: the search list, ascending [V].
+        w_cut: W_cut at each.
+        rule: `covering`, the first that covers, or `previous`, the one before it; the largest where none covers.
+        offset: added to what the rule finds [V]; the list bounds it, and the nearest of the list is taken.
+
+    Raises:
+        ValueError: an empty list, an unknown rule, or an offset that leads between two of the list.
+
+    References:
+        neat, Algorithm 1; "we set the last V_g as the optimal" has two readings, and "optimal V_g − 0.05" is the offset.
+    """
+    if not vg:
+        raise ValueError("vg must have at least one gate voltage")
+    if rule not in ("previous", "covering"):
+        raise ValueError(f"rule must be previous or covering, got {rule!r}")
+    covering = next((index for index, cut in enumerate(w_cut) if cut >= largest), None)
+    index = len(vg) - 1 if covering is None else covering - (rule == "previous")
+    wanted = min(max(vg[max(index, 0)] + offset, vg[0]), vg[-1])
+    nearest = min(vg, key=lambda v: abs(v - wanted))
+    if abs(nearest - wanted) > 1e-6:
+        raise ValueError(
+            f"offset {offset:g} V leads to {wanted:g} V, which is not in the list; its steps are in between"
+        )
+    return nearest

@@ -1,38 +1,45 @@
 """What stands between a trained weight and the product it enters: technology, noise. Gradients pass through.
 
-A transform is `(layer name, kernel, key) -> kernel`. Its key is new at every step, and None where nothing is random: when
-the network is measured.
+A transform is `(site, kernel) -> kernel`. The site's key and step are None where nothing is random and nothing is kept:
+when the network is measured.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from xbar_cli.array.ideal import Contract
-from xbar_cli.array.tiling import Fold, fold_tiles
 from xbar_cli.device.levels import discretise_ratio_straight_through
-from xbar_cli.device.variation import normal_additive, normal_proportional
-from xbar_cli.nn.layers import Product, digital
+from xbar_cli.device.variation import chip_to_chip, lognormal, normal_additive, normal_proportional
 from xbar_cli.numerics import stream
 
-Transform = Callable[[str, Array, Array | None], Array]
+
+@dataclass(frozen=True)
+class Site:
+    """Where a kernel is used.
+
+    Attributes:
+        name: of the layer.
+        layer: the layer itself, for what it keeps from step to step.
+        key: of the step, the same for all layers; None when the network is measured.
+        step: number of the step; None when the network is measured.
+    """
+
+    name: str
+    layer: Any = None
+    key: Array | None = None
+    step: Array | None = None
+
+
+Transform = Callable[[Site, Array], Array]
+DualFold = Callable[[Array, Array], Array]
+"""Positive and negative conductances of a layer [rows out] [S] to the signed ones that its arrays act as."""
 Layers = frozenset[str] | None
 """The layers that a transform applies to; None for all."""
-
-
-def transformed(transform: Transform | None, key: Array | None) -> Product:
-    """The product in which every kernel has gone through `transform`."""
-    if transform is None:
-        return digital
-
-    def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-        return contract(x, transform(name, kernel, None if key is None else stream(key, name)))
-
-    return product
 
 
 def compose(transforms: Sequence[Transform]) -> Transform | None:
@@ -40,9 +47,10 @@ def compose(transforms: Sequence[Transform]) -> Transform | None:
     if not transforms:
         return None
 
-    def all_of(name: str, kernel: Array, key: Array | None) -> Array:
+    def all_of(site: Site, kernel: Array) -> Array:
         for number, transform in enumerate(transforms):
-            kernel = transform(name, kernel, None if key is None else jax.random.fold_in(key, number))
+            own = site if site.key is None else replace(site, key=jax.random.fold_in(site.key, number))
+            kernel = transform(own, kernel)
         return kernel
 
     return all_of
@@ -57,10 +65,12 @@ class Technology:
         ratio: largest over smallest magnitude, R_off/R_on.
         limit: the weight at the highest level; None for the largest of the layer.
         g_on: conductance of the highest level [S].
-        fold: how a tile of interleaved positive and negative columns folds.
-        tile: rows and pairs of columns of one array; None for arrays as large as the layer.
+        arrays: the dual arrays of a layer.
+        cheap: an approximation of them that costs next to nothing, for the steps between two solutions.
         corner: every device at `1 + corner` times its conductance (chip-to-chip, k·σ).
-        layers: on arrays; the others are only discretised if they are in it.
+        layers: on arrays; the others stay as they are.
+        refold: steps between two solutions of the arrays. In between a layer is what `cheap` says, corrected by how far
+            that was from the arrays when they were solved last; the layer keeps that as `fold_error` [rows out].
 
     References:
         Chakraborty, Roy, Roy (tat), sections II-D, III-C, V; weights are discretised in every forward pass, and the
@@ -71,34 +81,45 @@ class Technology:
     ratio: float
     limit: float | None
     g_on: float
-    fold: Fold
-    tile: tuple[int, int] | None
+    arrays: DualFold
+    cheap: DualFold
     corner: float
     layers: Layers
+    refold: int = 1
 
-    def __call__(self, name: str, kernel: Array, key: Array | None) -> Array:
+    def __call__(self, site: Site, kernel: Array) -> Array:
         """The kernel that the arrays act as, decoded at the nominal scale."""
-        del key
-        if self.layers is not None and name not in self.layers:
+        if self.layers is not None and site.name not in self.layers:
             return kernel
         w = kernel.reshape(-1, kernel.shape[-1])
         limit = jax.lax.stop_gradient(jnp.abs(w).max()) if self.limit is None else jnp.asarray(self.limit, w.dtype)
         limit = jnp.maximum(limit, jnp.finfo(w.dtype).tiny)
         w = discretise_ratio_straight_through(w, limit=limit, bits=self.bits, ratio=self.ratio)
         per_weight = self.g_on / limit
-        g = per_weight * (1 + self.corner) * interleave(w)
-        rows, pairs = self.tile or w.shape
-        folded, _ = fold_tiles(g, self.fold, tile=(rows, 2 * pairs))
-        return ((folded[:, 0::2] - folded[:, 1::2]) / per_weight).reshape(kernel.shape)
+        devices = (per_weight * (1 + self.corner) * part for part in halves(w))
+        return (self.folded(site, *devices) / per_weight).reshape(kernel.shape)
+
+    def folded(self, site: Site, g_pos: Array, g_neg: Array) -> Array:
+        """The signed conductances that the arrays act as [S], solved now or corrected by the last solution."""
+        if self.refold == 1 or site.step is None:
+            return self.arrays(g_pos, g_neg)
+        kept = site.layer.fold_error
+        near = self.cheap(g_pos, g_neg)
+        unit = 1 / self.g_on
+        exact = jax.lax.cond(
+            site.step % self.refold == 0, lambda: self.arrays(g_pos, g_neg), lambda: near + kept[...] * self.g_on
+        )
+        kept[...] = jax.lax.stop_gradient(exact - near) * unit
+        return exact
 
 
-def interleave(w: Float[Array, "rows out"]) -> Float[Array, "rows pairs"]:
-    """Positive parts in the even columns, negative ones in the odd.
+def halves(w: Float[Array, "rows out"]) -> tuple[Float[Array, "rows out"], Float[Array, "rows out"]]:
+    """Positive and negative parts of weights.
 
     At 0 the gradient is shared by the two (that of `maximum` is 1/2 to each side), so that their difference has slope 1
     everywhere: an absent device can come back.
     """
-    return jnp.stack([jnp.maximum(w, 0), jnp.maximum(-w, 0)], axis=-1).reshape(w.shape[0], -1)
+    return jnp.maximum(w, 0), jnp.maximum(-w, 0)
 
 
 @dataclass(frozen=True)
@@ -106,8 +127,9 @@ class Injection:
     """Noise on the weights of every step: the baseline that robust training is compared with.
 
     Attributes:
-        model: `additive` in units of the layer's largest weight, or `proportional` to the weight.
-        sigma: relative standard deviation.
+        model: `additive` in units of the layer's largest weight; `proportional` and `lognormal` of each weight;
+            `chip_to_chip`, one relative draw for all weights of the network; `stuck`, a share of the weights at 0.
+        sigma: relative standard deviation, or the share.
 
     References:
         Joshi et al., Nature Communications 11, 2473 (2020): additive, sigma in units of the largest weight.
@@ -116,12 +138,22 @@ class Injection:
     model: str
     sigma: float
 
-    def __call__(self, name: str, kernel: Array, key: Array | None) -> Array:
+    def __call__(self, site: Site, kernel: Array) -> Array:
         """The kernel with noise; as it is without a key."""
-        del name
-        if key is None:
+        if site.key is None:
             return kernel
-        if self.model == "proportional":
-            return normal_proportional(key, kernel, sigma_relative=self.sigma)
-        largest = jax.lax.stop_gradient(jnp.abs(kernel).max())
-        return normal_additive(key, kernel, sigma_siemens=self.sigma * largest)
+        key = stream(site.key, site.name)
+        match self.model:
+            case "additive":
+                largest = jax.lax.stop_gradient(jnp.abs(kernel).max())
+                return normal_additive(key, kernel, sigma_siemens=self.sigma * largest)
+            case "proportional":
+                return normal_proportional(key, kernel, sigma_relative=self.sigma)
+            case "lognormal":
+                return lognormal(key, kernel, sigma_log=self.sigma)
+            case "chip_to_chip":
+                return chip_to_chip(site.key, kernel, sigma_relative=self.sigma)
+            case "stuck":
+                return jnp.where(jax.random.bernoulli(key, self.sigma, kernel.shape), 0.0, kernel)
+            case _:
+                raise ValueError(f"model must be a model of injected noise, got {self.model!r}")

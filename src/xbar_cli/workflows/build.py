@@ -8,7 +8,7 @@ from xbar_cli.config.train import NetworkSection
 from xbar_cli.data.datasets import Dataset, load
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.cnn import Cnn
-from xbar_cli.nn.lenet import LeNet5
+from xbar_cli.nn.lenet import LeNet, LeNet5
 from xbar_cli.nn.mlp import Mlp
 from xbar_cli.nn.resnet import ResNet
 from xbar_cli.nn.vgg import Vgg, scaled
@@ -28,9 +28,11 @@ def network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: i
     try:
         match name:
             case "mlp":
-                return Mlp(**given, hidden=scaled(MLP_HIDDEN, width), activation=config.activation)
+                return Mlp(**given, hidden=config.hidden or scaled(MLP_HIDDEN, width), activation=config.activation)
             case "lenet5":
                 return LeNet5(**given)
+            case "lenet":
+                return LeNet(**given, width=width)
             case "cnn":
                 return Cnn(**given, width=width)
             case "vgg9" | "vgg11":

@@ -91,7 +91,7 @@ def _model(effect: effects.AnyEffect, network: MappedNetwork) -> tuple[Callable[
             table = read_statistics(Path(effect.file)) if effect.file else technology(network, "states").states
             if table is None:
                 raise ConfigError(f"technology {network.technology} has no table of states; give states:file=FILE")
-            return variation.per_state, {"table": table}
+            return variation.per_state, {"table": table._replace(sigma=effect.scale * table.sigma)}
         case effects.Smooth():
             return variation.smooth, {"curve": read_statistics(Path(effect.file))}
         case effects.ChipCorner():

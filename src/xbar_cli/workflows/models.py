@@ -26,6 +26,9 @@ from xbar_cli.workflows import build
 CELL = "cell.nc"
 """The characterised cell, copied into every run that depends on one."""
 
+DEVICES = "devices.safetensors"
+"""Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
+
 
 @dataclass(frozen=True)
 class Trained:

@@ -28,6 +28,7 @@ from xbar_cli.workflows.cells import load_cell
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
 from xbar_cli.workflows.models import CELL, Trained, kernel_accuracy, weight_maxima
 from xbar_cli.workflows.reporter import Reporter
+from xbar_cli.workflows.trained_devices import mapping_of, place_devices, trained_devices
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
@@ -54,6 +55,8 @@ def map_network(
     Raises:
         ConfigError: options that exclude each other.
     """
+    mapping = mapping_of(trained, mapping)
+    devices = trained_devices(trained)
     cell_file, gates = resolve_cell(trained, reference)
     cell = load_cell(cell_file) if cell_file else None
     g_off, g_on = device_range(mapping, cell)
@@ -74,7 +77,9 @@ def map_network(
         vg = gates[index] if cell is not None else None
         low, high = ranges[name]
         span = conductances(mapping, cell=cell, vg=vg, w_max=maxima[name], g_off=g_off, g_on=g_on)
-        if mapping.scheme == "bitslice":
+        if devices is not None:
+            placed = place_devices(trained, name, devices[name], span)
+        elif mapping.scheme == "bitslice":
             placed = place_slices(slice_format(mapping, weights), weights, bottom=span.bottom, top=span.top)
         else:
             placed = place(mapping.scheme, weights, span)

@@ -1,57 +1,96 @@
-"""What training goes through besides the network: injected noise, the arrays of technology aware training."""
+"""Technology aware training in a training run: the arrays that every forward pass goes through."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
 
-from xbar_cli.array.lumped import lumped_dual, of_pairs, published_dual
+from xbar_cli.array.lumped import interleaved, lumped_dual, published_dual
 from xbar_cli.array.nodal import nodal
-from xbar_cli.array.tiling import Fold
+from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.config.base import parse_quantity
+from xbar_cli.config.methods import TatSection
 from xbar_cli.config.ranges import parse_tile
-from xbar_cli.config.train import TatSection, TrainConfig
-from xbar_cli.data.datasets import Dataset
+from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.shapes import LayerShape, layer_shapes
-from xbar_cli.train.transforms import Injection, Technology, Transform, compose
-from xbar_cli.workflows import build
+from xbar_cli.nn.shapes import LayerShape
+from xbar_cli.train.forward import make_forward
+from xbar_cli.train.loop import State, make_counter
+from xbar_cli.train.transforms import DualFold, Technology, Transform, compose
+from xbar_cli.workflows.train_session import Method, Phase, Progress, Session, accuracy, start_from
 
 
-def transform_of(config: TrainConfig, net: nnx.Module, data: Dataset) -> Transform | None:
-    """What every kernel goes through in the forward pass: injected noise, then the arrays of tat."""
-    transforms: list[Transform] = []
-    if config.inject.sigma > 0:
-        transforms.append(Injection(model=config.inject.model, sigma=config.inject.sigma))
-    if config.method == "tat":
-        transforms.append(technology_of(config.tat, layer_shapes(net, shape=build.image_shape(data))))
-    return compose(transforms)
+def method(
+    config: TrainConfig, net: nnx.Module, shapes: Sequence[LayerShape], plain: Phase, noise: Transform | None
+) -> Method:
+    """Discretised weights on arrays in every forward pass, after injected noise."""
+    technology = technology_of(config.tat, shapes)
+    if config.tat.start is not None:
+        start_from(net, config.tat.start, config)
+    if technology.refold > 1:
+        keep_fold_errors(net, shapes, technology)
+    transform = compose([technology] if noise is None else [noise, technology])
+    return Method(
+        (plain,), make_forward(transform, precision=config.training.precision), conclude=conclude
+    )  # fmt: skip
 
 
-def technology_of(config: TatSection, layers: list[LayerShape]) -> Technology:
+def keep_fold_errors(net: nnx.Module, shapes: Sequence[LayerShape], technology: Technology) -> None:
+    """Give every layer on arrays the room for how far its arrays are from their published form [rows out]."""
+    for layer in shapes:
+        if technology.layers is None or layer.name in technology.layers:
+            getattr(net, layer.name).fold_error = nnx.BatchStat(jnp.zeros((layer.rows, layer.outputs)))
+
+
+def conclude(session: Session, states: dict[str, State], progress: Progress) -> dict[str, Any]:
+    """The arrays, and the accuracy that the weights have without them."""
+    del states, progress
+    for name in session.layers:
+        if hasattr(getattr(session.net, name), "fold_error"):
+            delattr(getattr(session.net, name), "fold_error")
+    plain = make_counter(nnx.split(session.net)[0])
+    return {
+        "array": session.config.tat.array,
+        "technology": session.config.tat.technology,
+        "test_accuracy_without_arrays": accuracy(session, plain, nnx.state(session.net), part="test"),
+    }
+
+
+def technology_of(config: TatSection, layers: Sequence[LayerShape]) -> Technology:
     """The arrays that tat trains through."""
     device = load_technology(str(config.technology))
     sigma = device.sigma_chip_relative if config.sigma_chip is None else config.sigma_chip
     if sigma is None and config.corner != 0:
         raise ConfigError(f"technology {device.name} says nothing of chips; give --set tat.sigma_chip=X")
+    arrays, cheap = tat_arrays(config)
     dense = frozenset(layer.name for layer in layers if len(layer.kernel) == 2)
     return Technology(
         bits=config.bits,
         ratio=device.ratio,
         limit=None if config.weight_limit == "max" else float(parse_quantity(config.weight_limit)),
         g_on=device.g_on,
-        fold=tat_fold(config),
-        tile=None if config.tile is None else parse_tile(config.tile),
+        arrays=arrays,
+        cheap=cheap,
         corner=config.corner * (sigma or 0.0),
         layers=dense if config.layers == "dense" else None,
+        refold=config.refold,
     )
 
 
-def tat_fold(config: TatSection) -> Fold:
-    """How a tile of interleaved columns folds: sharing neurons, or with wires and neurons of their own."""
+def tat_arrays(config: TatSection) -> tuple[DualFold, DualFold]:
+    """The dual arrays of a layer, sharing neurons or with wires and neurons of their own, and their published form."""
     ends = {"r_source": config.r_source_ohm, "r_neuron": config.r_neuron_ohm}
-    if config.array == "nodal":
-        return partial(nodal, **ends, r_word=config.r_wire_ohm, r_bit=config.r_wire_ohm)
-    dual = partial(published_dual if config.array == "published" else lumped_dual, **ends)
-    return lambda g: (of_pairs(dual, g), jnp.zeros((), g.dtype))
+    tile = None if config.tile is None else parse_tile(config.tile)
+    cheap = partial(fold_pairs, dual=partial(published_dual, **ends), tile=tile, together=True)
+    match config.array:
+        case "published":
+            return cheap, cheap
+        case "lumped":
+            dual = partial(lumped_dual, **ends)
+        case _:
+            wires = {"r_word": config.r_wire_ohm, "r_bit": config.r_wire_ohm}
+            dual = partial(interleaved, partial(nodal, **ends, **wires))
+    return partial(fold_pairs, dual=dual, tile=tile, together=False), cheap

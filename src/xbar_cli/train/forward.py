@@ -1,0 +1,85 @@
+"""What the products of a network go through while it is trained: weights, inputs, precision.
+
+A forward is `(network, key, step) -> product`. Key and step are None when the network is measured: nothing is random
+then, and nothing that it keeps changes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+from jaxtyping import Float
+
+from xbar_cli.array.ideal import Contract
+from xbar_cli.nn.layers import Product
+from xbar_cli.numerics import straight_through
+
+from .transforms import Site, Transform
+
+Forward = Callable[[Any, Array | None, Array | None], Product]
+
+INPUT_MOMENTUM = 0.9
+"""Share of its old input range that a layer keeps at each step, as batch norm does with its statistics."""
+
+
+def make_forward(
+    transform: Transform | None = None, *, activation_bits: int | None = None, precision: str = "float32"
+) -> Forward:
+    """A forward pass.
+
+    Args:
+        transform: what every kernel goes through.
+        activation_bits: bits of every layer's inputs; None for floating point. Layers then need an `input_range`
+            (`add_input_ranges`).
+        precision: of the products, `float32` or `bfloat16`.
+    """
+    dtype = jnp.dtype(precision)
+
+    def forward(net: Any, key: Array | None, step: Array | None) -> Product:
+        def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
+            layer = getattr(net, name)
+            if transform is not None:
+                kernel = transform(Site(name, layer=layer, key=key, step=step), kernel)
+            if activation_bits is not None:
+                x = quantised_inputs(layer, x, bits=activation_bits, training=step is not None)
+            return contract(x.astype(dtype), kernel.astype(dtype)).astype(x.dtype)
+
+        return product
+
+    return forward
+
+
+PLAIN = make_forward()
+"""The network as it is, in float32."""
+
+
+def add_input_ranges(net: nnx.Module, layers: list[str]) -> None:
+    """Give every layer the running largest input that `activation_bits` needs."""
+    for name in layers:
+        getattr(net, name).input_range = nnx.BatchStat(jnp.zeros(()))
+
+
+def drop_input_ranges(net: nnx.Module, layers: list[str]) -> None:
+    """Take the running largest inputs away again: a network as `nn` makes it has none."""
+    for name in layers:
+        if hasattr(getattr(net, name), "input_range"):
+            delattr(getattr(net, name), "input_range")
+
+
+def quantised_inputs(
+    layer: Any, x: Float[Array, "*batch in"], *, bits: int, training: bool
+) -> Float[Array, "*batch in"]:
+    """Inputs on 2^bits levels from 0 to the layer's running largest input (and as many below 0), straight-through.
+
+    References:
+        Kazemi et al. (acm), section IV: 8-bit activations; the range is not in the paper.
+    """
+    kept = layer.input_range
+    if training:
+        largest = jnp.abs(x).max()
+        kept[...] = jnp.where(kept[...] > 0, INPUT_MOMENTUM * kept[...] + (1 - INPUT_MOMENTUM) * largest, largest)
+    full = jnp.maximum(kept[...], jnp.finfo(x.dtype).tiny)
+    step = full / (2**bits - 1)
+    return straight_through(lambda v: jnp.round(v / step) * step, jnp.clip(x, -full, full))

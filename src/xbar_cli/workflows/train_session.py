@@ -1,0 +1,172 @@
+"""What a training run consists of: data in parts, network, phases, and what its method adds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from xbar_cli.config.train import NetworkSection, TrainConfig
+from xbar_cli.data.batches import batches, eval_batches, validation_split
+from xbar_cli.data.datasets import Dataset
+from xbar_cli.errors import ConfigError
+from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
+from xbar_cli.runs.directory import Run
+from xbar_cli.train.forward import PLAIN, Forward
+from xbar_cli.train.loop import State, make_counter
+from xbar_cli.workflows import build
+from xbar_cli.workflows.models import open_trained
+from xbar_cli.workflows.reporter import Reporter
+
+EVALUATION_BATCH = 1000
+Part = tuple[np.ndarray, np.ndarray]
+"""Images and labels."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of epochs under one optimiser.
+
+    Attributes:
+        name: `train`, `retrain` or the method's.
+        epochs: how many.
+        learning_rate: at the start.
+        schedule: of the learning rate.
+        restrict_every: epochs between the method's restrictions; 0 for none.
+        restrict_first: whether it restricts before the first epoch too.
+        keep: `best` on `select`, or the `last`.
+        select: the part that chooses the best epoch.
+    """
+
+    name: str
+    epochs: int
+    learning_rate: float
+    schedule: str = "constant"
+    restrict_every: int = 0
+    restrict_first: bool = False
+    keep: str = "best"
+    select: str = "validation"
+
+
+@dataclass
+class Progress:
+    """Where a run stands besides its arrays: the JSON record of a checkpoint."""
+
+    phase: int = 0
+    epoch: int = 0
+    best_accuracy: float = -1.0
+    best_epoch: int = 0
+    method: dict[str, Any] = field(default_factory=dict)
+    """What the method keeps."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What stays the same while a run trains."""
+
+    config: TrainConfig
+    run: Run
+    data: Dataset
+    net: nnx.Module
+    parts: dict[str, Part]
+    shapes: tuple[LayerShape, ...]
+    method: "Method"
+    reporter: Reporter
+
+    def epoch_batches(self, epoch: int, *, images: int | None = None) -> Iterator[tuple[jax.Array, jax.Array]]:
+        """The training batches of one epoch, or those of its first `images`; (seed, epoch) alone decides the order."""
+        x_all, y_all = self.parts["train"]
+        size = min(self.config.training.batch_size, len(y_all))
+        for number, (x, y) in enumerate(batches(x_all, y_all, batch_size=size, seed=self.config.seed, epoch=epoch)):
+            if images is not None and number * size >= images:
+                return
+            yield jnp.asarray(x), jnp.asarray(y)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers in the order they compute."""
+        return [layer.name for layer in self.shapes]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps of one epoch."""
+        count = len(self.parts["train"][1])
+        return count // min(self.config.training.batch_size, count)
+
+
+Restrict = Callable[[Session, Progress, int], dict[str, Any]]
+"""`(session, progress, epoch) -> metrics`: changes the kernels of the session's network in place."""
+Conclude = Callable[[Session, dict[str, State], Progress], dict[str, Any]]
+"""`(session, states, progress) -> summary`: the method's own figures; the network is left as its weights are saved."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a training method adds to the loop.
+
+    Attributes:
+        phases: stretches of epochs, in order.
+        forward: what the products go through in training.
+        after: what happens to a finished step of the optimiser.
+        restrict: what happens to the weights between epochs, where a phase asks for it.
+        conclude: the method's part of the summary.
+    """
+
+    phases: tuple[Phase, ...]
+    forward: Forward = PLAIN
+    after: optax.GradientTransformation | None = None
+    restrict: Restrict | None = None
+    conclude: Conclude | None = None
+
+
+def split_parts(config: TrainConfig, data: Dataset) -> dict[str, Part]:
+    """Training images without the validation part, that part, and the test images."""
+    count = config.dataset.train_images or len(data.train_labels)
+    if count > len(data.train_labels):
+        raise ConfigError(f"dataset.train_images = {count}: {data.name} has {len(data.train_labels)} training images")
+    images, labels = data.train_images[:count], data.train_labels[:count]
+    train_index, validation_index = validation_split(
+        count, fraction=config.dataset.validation_fraction, seed=config.seed, labels=labels
+    )
+    return {
+        "train": (images[train_index], labels[train_index]),
+        "validation": (images[validation_index], labels[validation_index]),
+        "test": (data.test_images, data.test_labels),
+    }
+
+
+def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
+    """Give `net` the weights of the train run `start`, which must be of the same network on the same data."""
+    started = open_trained(Path(start), use="--start", data_dir=config.dataset.data_dir)
+    network, name = NetworkSection(**started.config["network"]), started.config["dataset"]["name"]
+    if (network, name) != (config.network, config.dataset.name):
+        raise ConfigError(f"--start {start} trained {network.name} on {name}; ask for the same")
+    set_parameters(net, parameters(started.net))
+
+
+def shapes_of(net: nnx.Module, data: Dataset) -> tuple[LayerShape, ...]:
+    """The layers of a network for the images of a data set."""
+    return tuple(layer_shapes(net, shape=build.image_shape(data)))
+
+
+def snapshot(net: nnx.Module) -> State:
+    """A copy of the network's state: `nnx.state` alone shares its variables with the network."""
+    return jax.tree.map(lambda leaf: leaf, nnx.state(net))
+
+
+def counter(session: Session) -> Callable[..., Any]:
+    """The jitted count of correct answers of the network as the method computes it."""
+    return make_counter(nnx.split(session.net)[0], forward=session.method.forward)
+
+
+def accuracy(session: Session, count: Callable[..., Any], state: State, *, part: str) -> float:
+    """Share of correct answers on the `train`, `validation` or `test` part."""
+    images, labels = session.parts[part]
+    size = min(EVALUATION_BATCH, len(labels))
+    hits = sum(float(count(state, x, y, weight)) for x, y, weight in eval_batches(images, labels, batch_size=size))
+    return hits / len(labels)
