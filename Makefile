@@ -28,7 +28,7 @@ demo: setup ## characterise, train with NEAT, map, evaluate, cost: the whole pip
 	@$(BIN)/xbar demo
 
 test: setup ## run the tests
-	@$(BIN)/python -m pytest -n 2 -m "not slow" --durations 12
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --durations 12
 
 experiments: setup ## run every sweep of experiments/ on two workers
 	@for file in experiments/*.toml; do $(BIN)/xbar run $$file --workers 2 || exit 1; done

@@ -10,7 +10,6 @@ thread. ngspice's time is the mean over all inputs but the first, which it finds
 import argparse
 import os
 import sys
-import time
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -19,6 +18,7 @@ os.environ.setdefault("NPROC", "1")
 import jax
 import jax.numpy as jnp
 import numpy as np
+from _timing import measure, statistics
 
 from xbar_cli.array.wired import gated_wired, require_solved
 from xbar_cli.cli.console import print_json, print_table
@@ -36,37 +36,19 @@ WIRES: dict[str, float] = {"r_word": 2.5, "r_bit": 2.5, "r_source": 0.0, "r_neur
 CELL = CellKind(card="lp", width_m=90e-9, length_m=45e-9, vg_volt=1.0, topology="drain", temperature_celsius=27.0)
 
 
-def statistics(seconds: list[float]) -> dict[str, float]:
-    """What is reported of repeated timings."""
-    return {
-        "n": len(seconds),
-        "best_seconds": min(seconds),
-        "mean_seconds": float(np.mean(seconds)),
-        "std_seconds": float(np.std(seconds)),
-    }
-
-
 def ours(g: np.ndarray, v: np.ndarray, repeats: int) -> tuple[dict[str, float], dict[str, float], np.ndarray]:
     """Times per input of the batch and of one input alone, and the currents."""
     surrogate, _ = characterise(CELL, g, v, WIRES, sweep=VerifyConfig().sweep, reporter=SILENT)
 
-    def timed(inputs: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        start = time.perf_counter()
-        solve = (
-            jax.jit(lambda v: gated_wired(surrogate, jnp.asarray(g), v, **WIRES)).lower(jnp.asarray(inputs)).compile()
-        )
-        compile_seconds = time.perf_counter() - start
-        found = jax.block_until_ready(solve(jnp.asarray(inputs)))
+    def per_input(inputs: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        solve = lambda v: gated_wired(surrogate, jnp.asarray(g), v, **WIRES)  # noqa: E731
+        timing, found = measure(solve, jnp.asarray(inputs), repeats=repeats)
         require_solved(found, tile="benchmark", surrogate=surrogate)
-        seconds = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            jax.block_until_ready(solve(jnp.asarray(inputs)))
-            seconds.append((time.perf_counter() - start) / len(inputs))
-        return statistics(seconds) | {"compile_seconds": compile_seconds}, np.asarray(found.current)
+        share = {name: timing[name] / len(inputs) for name in timing if name not in ("n", "compile_seconds")}
+        return timing | share, np.asarray(found.current)
 
-    batch, currents = timed(v)
-    return batch, timed(v[:1])[0], currents
+    batch, currents = per_input(v)
+    return batch, per_input(v[:1])[0], currents
 
 
 def ngspice(g: np.ndarray, v: np.ndarray, repeats: int) -> tuple[dict[str, float], np.ndarray]:

@@ -28,7 +28,8 @@ from xbar_cli.data.batches import eval_batches
 from xbar_cli.runs.directory import new_run
 from xbar_cli.workflows import train
 from xbar_cli.workflows.evaluate import make_counter
-from xbar_cli.workflows.folding import Hardware, judge, make_folder
+from xbar_cli.workflows.folding import judge, make_folder
+from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.models import Trained, open_trained
 from xbar_cli.workflows.placement import map_network
 from xbar_cli.workflows.reporter import SILENT
@@ -75,7 +76,7 @@ def benchmark(trained: Trained, *, images: int, repeats: int) -> dict[str, Any]:
 
     circuits = {"floating point": None, "ideal array": ideal, "folded, 1 ohm wires": circuit}
     seconds: dict[str, list[float]] = {name: [] for name in circuits}
-    accuracy = {name: float(sum(found[0] for found in passes(c))) / images for name, c in circuits.items()}
+    accuracy = {name: float(sum(counts[0] for counts, _ in passes(c))) / images for name, c in circuits.items()}
     for _ in range(repeats):
         for name, chosen in circuits.items():
             seconds[name].append(timed(lambda chosen=chosen: passes(chosen)))

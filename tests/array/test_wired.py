@@ -223,5 +223,5 @@ def test_bad_input(surrogate):
         with pytest.raises(ValueError, match=r"g must not be below 0 S .* 1T-1R cells, got .* at row 1, column 2"):
             gated_wired(small, g.at[1, 2].set(value), v, **WIRES)
     huge = jax.ShapeDtypeStruct((2**17, 2**17), jnp.float32)
-    with pytest.raises(ValueError, match=r"g must fit into memory"):
+    with pytest.raises(ModelError, match=r"g must fit into memory"):
         jax.eval_shape(lambda g: gated_wired(small, g, jnp.zeros(2**17), **WIRES), huge)

@@ -1,6 +1,8 @@
-"""One small characterisation and training for all tests of the commands."""
+"""One small characterisation and training for all tests of the commands, shared by the workers of a session."""
 
+import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -32,51 +34,52 @@ def xbar(capsys):
     return run
 
 
-def make(*words):
-    assert guarded([str(word) for word in words]) == 0
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """Make a run directory once a session: the worker that asks first runs the command, the others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+
+    def make(name, *words) -> Path:
+        out = folder / name
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (out / "done").exists():
+                assert guarded([str(word) for word in (*words, "--out", out, "--quiet")]) == 0
+        return out
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def cell(tmp_path_factory):
+def cell(shared):
     """A characterize run: three gate voltages, few points."""
-    out = tmp_path_factory.mktemp("cell") / "cell"
-    make(
-        "characterize",
-        "--vg-range",
-        "0.8:1.0:0.1",
-        "--g-points",
-        32,
-        "--vin-range",
-        "0.01:0.5:26",
-        "--out",
-        out,
-        "--quiet",
-    )
-    return out
+    return shared("cell", "characterize", "--vg-range", "0.8:1.0:0.1", "--g-points", 32, "--vin-range", "0.01:0.5:26")
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def trained(shared):
     """An ideal train run of the perceptron."""
-    out = tmp_path_factory.mktemp("net") / "net"
-    make("train", "--network", "mlp", "--epochs", 2, "--out", out, "--quiet")
-    return out
+    return shared("trained", "train", "--network", "mlp", "--epochs", 2)
 
 
 @pytest.fixture(scope="session")
-def neat(tmp_path_factory, cell, trained):
+def small(shared):
+    """The same with a tenth of the hidden units, where only the command's numbers count."""
+    return shared("small", "train", "--network", "mlp", "--width", 0.1, "--epochs", 3)
+
+
+@pytest.fixture(scope="session")
+def neat(shared, cell, trained):
     """A neat run at 0.8 V from the ideal one."""
-    out = tmp_path_factory.mktemp("neat") / "neat"
-    make(
-        "train", "--method", "neat", "--network", "mlp", "--vg", "0.8", "--cell", cell, "--start", trained,
-        "--rounds", 1, "--epochs-per-round", 1, "--retrain-learning-rate", "1e-4", "--out", out, "--quiet",
+    return shared(
+        "neat", "train", "--method", "neat", "--network", "mlp", "--vg", "0.8", "--cell", cell, "--start", trained,
+        "--rounds", 1, "--epochs-per-round", 1, "--retrain-learning-rate", "1e-4",
     )  # fmt: skip
-    return out
 
 
 @pytest.fixture(scope="session")
-def mapped(tmp_path_factory, neat) -> Path:
+def mapped(shared, neat):
     """The neat run on devices."""
-    out = tmp_path_factory.mktemp("map") / "map"
-    make("map", neat, "--out", out, "--quiet")
-    return out
+    return shared("mapped", "map", neat)

@@ -7,48 +7,37 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def evaluations(tmp_path_factory, trained):
-    """Ideal devices, the same again, and 3 bits: two chips each."""
+def evaluations(tmp_path_factory, small):
+    """Ideal devices, and twice devices of 3 bits under variation."""
     from xbar_cli.cli.main import guarded
 
     folder = tmp_path_factory.mktemp("evaluations")
-    for name, words in {"a": (), "same": (), "coarse": ("--bits", 1)}.items():
-        words = [
-            "eval",
-            trained,
-            "--variation",
-            0.15,
-            "--samples",
-            3,
-            "--images",
-            300,
-            "--out",
-            folder / name,
-            "--quiet",
-            *words,
-        ]
+    coarse = ("--bits", 3, "--variation", 0.15)
+    for name, words in {"ideal": (), "coarse": coarse, "same": coarse}.items():
+        words = ["eval", small, "--samples", 10, "--images", 300, "--out", folder / name, "--quiet", *words]
         assert guarded([str(word) for word in words]) == 0
     return folder
 
 
 def test_compare_says_which_is_better_and_knows_the_same(xbar, evaluations, tmp_path):
-    a, same, coarse = (evaluations / name for name in ("a", "same", "coarse"))
-    found = xbar("compare", a, coarse, "--out", tmp_path / "c", "--json").json
+    ideal, same, coarse = (evaluations / name for name in ("ideal", "same", "coarse"))
+    found = xbar("compare", ideal, coarse, "--out", tmp_path / "c", "--json").json
     assert (found["method"], found["better"], found["identical"]) == ("paired t", "a", False)
     assert found["difference"] == pytest.approx(found["accuracy_mean"][1] - found["accuracy_mean"][0])
     assert found["difference_ci95"][0] < found["difference"] < found["difference_ci95"][1] < 0
     assert found["p_value"] < 0.05
     assert json.loads((tmp_path / "c" / "summary.json").read_text()) == found
-    text = xbar("compare", a, same, "--out", tmp_path / "d").out
+    assert xbar("compare", coarse, ideal, "--out", tmp_path / "r", "--json").json["better"] == "b"
+    text = xbar("compare", coarse, same, "--out", tmp_path / "d").out
     assert "Identical: every chip has the same accuracy in both." in text
-    assert "A is better on these images" in xbar("compare", a, coarse, "--out", tmp_path / "e").out
+    assert "A is better on these images" in xbar("compare", ideal, coarse, "--out", tmp_path / "e").out
 
 
-def test_compare_refuses_other_runs_and_newer_results(xbar, evaluations, trained, tmp_path):
-    assert "needs a `evaluate` run" in xbar("compare", trained, evaluations / "a").err.replace("an `eval", "a `eval")
+def test_compare_refuses_other_runs_and_newer_results(xbar, evaluations, small, tmp_path):
+    assert "needs a `evaluate` run" in xbar("compare", small, evaluations / "ideal").err.replace("an `eval", "a `eval")
     with h5py.File(evaluations / "same" / "results.nc", "a") as file:
         file.attrs["xbar_format"] = 99
-    found = xbar("compare", evaluations / "a", evaluations / "same", "--out", tmp_path / "c")
+    found = xbar("compare", evaluations / "ideal", evaluations / "same", "--out", tmp_path / "c")
     assert (found.code, found.err.count("\n")) == (1, 1)
     assert "format 99; this version reads formats up to 1" in found.err
     with h5py.File(evaluations / "same" / "results.nc", "a") as file:
@@ -65,7 +54,7 @@ def test_ls_and_report_on_real_runs(xbar, evaluations, tmp_path):
     assert xbar("ls", tmp_path).out == f"no runs in {tmp_path}\n"
     made = xbar(
         "report",
-        evaluations / "a",
+        evaluations / "ideal",
         evaluations / "coarse",
         "--out",
         tmp_path / "r.html",

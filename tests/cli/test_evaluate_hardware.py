@@ -13,7 +13,8 @@ from xbar_cli.config.hardware import ArraySection, CellReference, MappingSection
 from xbar_cli.nn.reading import Circuit, on_arrays
 from xbar_cli.runs.results import read_dataset
 from xbar_cli.workflows.calibration import adc_full_scales, least_squares, make_calibrator, percentile_of
-from xbar_cli.workflows.folding import Hardware, fold_network, make_folder
+from xbar_cli.workflows.folding import fold_network, make_folder
+from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.models import open_trained
 from xbar_cli.workflows.placement import map_network
 from xbar_cli.workflows.reporter import SILENT
@@ -34,29 +35,29 @@ def evaluate(xbar, tmp_path):
     return run
 
 
-def test_sixteen_bits_change_nothing_and_two_do(evaluate, trained):
-    plain = evaluate(trained)
+def test_sixteen_bits_change_nothing_and_two_do(evaluate, small):
+    plain = evaluate(small)
     assert (plain["path"], plain["input"]) == ("folded", "amplitude")
     nothing = ("dac_bits", "adc_bits", "dac_saturated_fraction", "adc_saturated_fraction", "calibration")
     assert [plain[key] for key in nothing] == [None] * 5
-    fine = evaluate(trained, "--dac-bits", 16, "--adc-bits", 16)
+    fine = evaluate(small, "--dac-bits", 16, "--adc-bits", 16)
     assert (fine["path"], fine["dac_bits"], fine["adc_bits"]) == ("tiled", 16, 16)
     assert fine["accuracy_mean"] == pytest.approx(plain["accuracy_mean"], abs=0.011)
     assert 0 <= fine["adc_saturated_fraction"] < 1e-3
     assert 0 <= fine["dac_saturated_fraction"] < 1e-3
-    coarse = evaluate(trained, "--adc-bits", 2)
+    coarse = evaluate(small, "--adc-bits", 2)
     assert coarse["accuracy_mean"] < plain["accuracy_mean"] - 0.2
 
 
-def test_bit_slices_read_bit_by_bit_lose_nothing_to_converters_that_count_levels(evaluate, trained):
+def test_bit_slices_read_bit_by_bit_lose_nothing_to_converters_that_count_levels(evaluate, small):
     words = ("--scheme", "bitslice", "--dac-bits", 6)
-    folded = evaluate(trained, *words)
+    folded = evaluate(small, *words)
     assert folded["path"] == "folded"
-    tiled = evaluate(trained, *words, "--input", "bitserial", "--adc-bits", 9, "--adc-range", "levels")
+    tiled = evaluate(small, *words, "--input", "bitserial", "--adc-bits", 9, "--adc-range", "levels")
     assert tiled["path"] == "tiled"
     assert tiled["accuracy_samples"] == folded["accuracy_samples"]
     assert tiled["adc_saturated_fraction"] == 0
-    assert evaluate(trained, *words, "--input", "bitserial", "--adc-bits", 3, "--adc-range", "levels")[
+    assert evaluate(small, *words, "--input", "bitserial", "--adc-bits", 3, "--adc-range", "levels")[
         "accuracy_mean"
     ] < folded["accuracy_mean"]  # fmt: skip
 

@@ -105,7 +105,7 @@ def test_what_is_there_stays(xbar, file, whole):
 
 @pytest.mark.spice
 @pytest.mark.parametrize("sign", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
-def test_interrupted_it_leaves_no_process_and_goes_on_to_the_same_bits(file, whole, tmp_path, sign):
+def test_interrupted_it_leaves_no_process_and_goes_on_to_the_same_bits(xbar, file, whole, tmp_path, sign):
     out = tmp_path / "out"
     process = start("run", file, "--workers", 1, "--out", out, "--json", "--quiet")
     deadline = time.monotonic() + 100
@@ -125,9 +125,9 @@ def test_interrupted_it_leaves_no_process_and_goes_on_to_the_same_bits(file, who
     assert (bool(gone), alive) == (True, [])
     before = checksums(out)
     assert 1 <= len(before) < 4
-    code, text, err = finish(start("run", file, "--workers", 1, "--out", out, "--json"))
-    assert (code, err) == (0, "")
-    summary = json.loads(text)
+    found = xbar("run", file, "--workers", 1, "--out", out, "--json")
+    assert (found.code, found.err) == (0, "")
+    summary = found.json
     assert (summary["done"], summary["cached"], summary["failed"]) == (4, len(before), 0)
     assert {starts(out)[name] for name in before} == {1}
     assert not list(out.glob("*.partial"))
@@ -137,19 +137,19 @@ def test_interrupted_it_leaves_no_process_and_goes_on_to_the_same_bits(file, who
 
 
 @pytest.mark.spice
-def test_one_failed_point_fails_no_other(tmp_path):
+def test_one_failed_point_fails_no_other(xbar, tmp_path):
     file = tmp_path / "bad.toml"
     file.write_text(
         CELLS.replace("[27, 75]", "[27]").replace('cell.width_m = ["90n", "120n"]', 'cell.card = ["lp", "no.lib"]')
     )
-    code, out, err = finish(start("run", file, "--out", tmp_path / "out", "--workers", 1, "--json"))
-    summary = json.loads(out)
-    assert (code, summary["points"], summary["done"], summary["failed"]) == (1, 2, 1, 1)
+    found = xbar("run", file, "--out", tmp_path / "out", "--workers", 1, "--json")
+    summary = found.json
+    assert (found.code, summary["points"], summary["done"], summary["failed"]) == (1, 2, 1, 1)
     failed = next(entry for entry in summary["list"] if entry["state"] == "failed")
     assert "no.lib" in failed["reason"]
     assert failed["reason"] in Path(failed["log"]).read_text()
-    assert err.splitlines()[-1].startswith("Error: 1 of 2 points failed; cell.cell.card=no.lib")
-    assert failed["log"] in err
+    assert found.err.splitlines()[-1].startswith("Error: 1 of 2 points failed; cell.cell.card=no.lib")
+    assert failed["log"] in found.err
     assert not (tmp_path / "out" / "done").exists()
 
 

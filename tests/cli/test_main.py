@@ -38,9 +38,9 @@ def test_a_real_process_returns_the_exit_codes():
     assert run("--version").returncode == 0
     usage = run("nosuch")
     assert (usage.returncode, usage.stdout, usage.stderr.count("\n")) == (2, "", 1)
-    failed = run("eval", "nowhere")
+    failed = run("run", "nowhere.toml", "--dry-run")
     assert (failed.returncode, failed.stdout) == (1, "")
-    assert failed.stderr == "Error: nowhere: no such run directory\n"
+    assert failed.stderr == "Error: nowhere.toml: cannot be read (No such file or directory)\n"
 
 
 def test_doctor_finds_the_bundled_data(xbar):

@@ -7,7 +7,7 @@ import pytest
 
 from xbar_cli.runs.results import read_dataset, read_tensors, write_tensors
 
-LAYERS = {"hidden": (784, 500), "output": (500, 10)}
+LAYERS = {"hidden": (784, 50), "output": (50, 10)}
 
 
 def decoded(run, name):
@@ -39,10 +39,10 @@ def decoded(run, name):
     ],
     ids=["de", "bc", "acm", "bc-column", "bitslice", "ratio"],
 )
-def test_every_scheme_decodes_to_the_weights(xbar, trained, tmp_path, words, columns, error):
+def test_every_scheme_decodes_to_the_weights(xbar, small, tmp_path, words, columns, error):
     out = tmp_path / "map"
-    summary = xbar("map", trained, *words, "--json", "--out", out).json
-    weights = read_tensors(trained / "model.safetensors")
+    summary = xbar("map", small, *words, "--json", "--out", out).json
+    weights = read_tensors(small / "model.safetensors")
     assert summary["devices"] == sum(rows * columns(outputs) for rows, outputs in LAYERS.values())
     for layer in summary["layers"]:
         w = weights[f"{layer['name']}.kernel"]
@@ -57,8 +57,8 @@ def test_every_scheme_decodes_to_the_weights(xbar, trained, tmp_path, words, col
     assert found["accuracy_mean"] == pytest.approx(found["ideal_accuracy"], abs=0.03)
 
 
-def test_effects_act_in_physical_order_and_a_chip_repeats(xbar, trained, tmp_path):
-    words = ("eval", trained, "--technology", "pcm", "--samples", "2", "--images", "200", "--json")
+def test_effects_act_in_physical_order_and_a_chip_repeats(xbar, small, tmp_path):
+    words = ("eval", small, "--technology", "pcm", "--samples", "2", "--images", "200", "--json")
     effects = [
         "--effect", "drift:t=1e5", "--effect", "stuck:open=0.01", "--effect", "lognormal:sigma=0.05",
         "--effect", "write_verify:tolerance=0.02", "--effect", "chip_to_chip", "--effect", "read_noise:relative=0.02",
@@ -75,8 +75,8 @@ def test_effects_act_in_physical_order_and_a_chip_repeats(xbar, trained, tmp_pat
     assert clamped["negative_mean_shift_siemens"] > 0
 
 
-def test_a_weight_limit_sets_the_scale_and_clips(xbar, trained, tmp_path):
-    words = ("map", trained, "--bits", "2", "--json")
+def test_a_weight_limit_sets_the_scale_and_clips(xbar, small, tmp_path):
+    words = ("map", small, "--bits", "2", "--json")
     largest, half, auto = (
         xbar(*words, "--weight-limit", limit, "--out", tmp_path / limit).json for limit in ("max", "0.1", "auto")
     )
@@ -87,8 +87,8 @@ def test_a_weight_limit_sets_the_scale_and_clips(xbar, trained, tmp_path):
     assert auto["layers"][0]["slope_siemens"] > largest["layers"][0]["slope_siemens"]
 
 
-def test_reflecting_keeps_what_clamping_loses(xbar, trained, tmp_path):
-    words = ("eval", trained, "--samples", "1", "--images", "100", "--json", "--variation", "0.3")
+def test_reflecting_keeps_what_clamping_loses(xbar, small, tmp_path):
+    words = ("eval", small, "--samples", "1", "--images", "100", "--json", "--variation", "0.3")
     clamped, reflected = (
         xbar(*words, "--negative", policy, "--out", tmp_path / policy).json for policy in ("clamp", "reflect")
     )
@@ -100,8 +100,8 @@ def reversed_pairs(words):
     return [word for n in range(len(words) - 2, -1, -2) for word in words[n : n + 2]]
 
 
-def test_read_noise_depends_on_the_image_not_on_the_batch(xbar, trained, tmp_path):
-    words = ("eval", trained, "--samples", "2", "--images", "200", "--json", "--effect", "read_noise:relative=0.3")
+def test_read_noise_depends_on_the_image_not_on_the_batch(xbar, small, tmp_path):
+    words = ("eval", small, "--samples", "2", "--images", "200", "--json", "--effect", "read_noise:relative=0.3")
     whole = xbar(*words, "--out", tmp_path / "a").json
     parts = xbar(*words, "--set", "monte_carlo.batch_size=50", "--out", tmp_path / "b").json
     assert whole["accuracy_samples"] == parts["accuracy_samples"]
@@ -109,7 +109,7 @@ def test_read_noise_depends_on_the_image_not_on_the_batch(xbar, trained, tmp_pat
     assert whole["accuracy_samples"][0] != whole["accuracy_samples"][1]
 
 
-def test_measured_devices_are_fitted_and_drawn_from(xbar, trained, tmp_path):
+def test_measured_devices_are_fitted_and_drawn_from(xbar, small, tmp_path):
     rng = np.random.default_rng(0)
     target = np.repeat(np.linspace(1 / 300e3, 1 / 30e3, 4), 500)
     lines = [f"{t},{m}" for t, m in zip(target, target + 2e-6 * rng.normal(size=target.size), strict=True)]
@@ -118,7 +118,7 @@ def test_measured_devices_are_fitted_and_drawn_from(xbar, trained, tmp_path):
     assert fitted["points"] == 4
     np.testing.assert_allclose(fitted["sigma_siemens"], 2e-6, rtol=0.1)
     assert (tmp_path / "fit" / "figures" / "statistics.png").exists()
-    words = ("eval", trained, "--samples", "1", "--images", "200", "--json")
+    words = ("eval", small, "--samples", "1", "--images", "200", "--json")
     effect = f"states:file={tmp_path / 'fit'}"
     found = xbar(*words, "--bits", "2", "--effect", effect, "--out", tmp_path / "e").json
     assert found["accuracy_mean"] < found["ideal_accuracy"]
@@ -168,23 +168,23 @@ BAD = [
 
 
 @pytest.mark.parametrize(("words", "message"), BAD, ids=[" ".join(words) for words, _ in BAD])
-def test_one_clear_line(xbar, trained, tmp_path, monkeypatch, words, message):
+def test_one_clear_line(xbar, small, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
-    found = xbar(words[0], trained, *words[1:], "--out", tmp_path / "x")
+    found = xbar(words[0], small, *words[1:], "--out", tmp_path / "x")
     assert (found.code, found.out) in ((1, ""), (2, ""))
     assert found.err.splitlines()[-1].startswith("Error: ")
     assert message in found.err
     assert not list(tmp_path.rglob("x*"))
 
 
-def test_a_technology_file_must_be_whole(xbar, trained, tmp_path):
+def test_a_technology_file_must_be_whole(xbar, small, tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text('source = "mine"\nr_on_ohm = 10e3\n')
-    found = xbar("map", trained, "--technology", file, "--out", tmp_path / "x")
+    found = xbar("map", small, "--technology", file, "--out", tmp_path / "x")
     assert found.code == 1
     assert "mine.toml: r_off_ohm is missing" in found.err
     file.write_text('source = "mine"\nr_on_ohm = 10e3\nr_off_ohm = 100e3\nsigma_chip_relative = 0.2\n')
-    assert xbar("map", trained, "--technology", file, "--out", tmp_path / "m").code == 0
+    assert xbar("map", small, "--technology", file, "--out", tmp_path / "m").code == 0
     file.unlink()
     words = ("--effect", "chip_to_chip", "--samples", "1", "--images", "100", "--out", tmp_path / "e", "--json")
     found = xbar("eval", tmp_path / "m", *words)
@@ -192,9 +192,9 @@ def test_a_technology_file_must_be_whole(xbar, trained, tmp_path):
 
 
 @pytest.mark.spice
-def test_cells_with_resistances_need_a_bit_line_axis_and_plain_inputs(xbar, trained, cell, tmp_path):
-    words = ("eval", trained, "--cell", cell, "--vg", "0.9", "--r-wire", "1", "--images", "10", "--samples", "1")
+def test_cells_with_resistances_need_a_bit_line_axis_and_plain_inputs(xbar, small, cell, tmp_path):
+    words = ("eval", small, "--cell", cell, "--vg", "0.9", "--r-wire", "1", "--images", "10", "--samples", "1")
     found = xbar(*words, "--out", tmp_path / "x")
     assert (found.code, "--vbl 60m" in found.err) == (1, True)
-    found = xbar("eval", trained, "--r-wire", "1", "--out", tmp_path / "x")
+    found = xbar("eval", small, "--r-wire", "1", "--out", tmp_path / "x")
     assert (found.code, "--array ideal does not use r_wire_ohm" in found.err) == (1, True)

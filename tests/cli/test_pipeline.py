@@ -40,8 +40,8 @@ def test_characterize_gives_its_keys_and_the_references_cut_off(xbar, tmp_path):
     assert all("units" in results[name].attrs for name in [*results.data_vars, *results.coords])
 
 
-def test_train_gives_its_keys_and_neat_ends_in_range(xbar, neat):
-    summary = xbar("train", "--network", "mlp", "--epochs", 0, "--json", "--out", neat.parent / "zero").json
+def test_train_gives_its_keys_and_neat_ends_in_range(xbar, neat, tmp_path):
+    summary = xbar("train", "--network", "mlp", "--epochs", 0, "--json", "--out", tmp_path / "zero").json
     assert set(summary) >= {"test_accuracy", "train_accuracy", "epochs", "vg_volt", "in_range_fraction", "out"}
     weights = read_tensors(neat / "model.safetensors")
     import json
@@ -170,26 +170,54 @@ def test_energy_is_the_power_of_every_cell_on_every_input(mapped):
     np.testing.assert_allclose(separable, direct, rtol=1e-4)
 
 
+def kill_at(sign, command):
+    """Start the command in a process of its own and kill it when the file or folder `sign` is there."""
+    script = Path(sys.executable).with_name("xbar")
+    process = subprocess.Popen([script, *command], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not sign.exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, "finished before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def neat_words(cell, *, epochs, rounds):
+    return [
+        "train", "--method", "neat", "--network", "mlp", "--vg", "0.9", "--cell", str(cell), "--epochs", str(epochs),
+        "--rounds", str(rounds), "--epochs-per-round", "1", "--retrain-learning-rate", "1e-4", "--quiet",
+    ]  # fmt: skip
+
+
+def test_training_killed_while_retraining_ends_with_the_same_bits(xbar, cell, tmp_path):
+    """And so does one that was killed before its first checkpoint, of which only the configuration is left."""
+    words, whole, cut = [*neat_words(cell, epochs=1, rounds=4), "--width", "0.2"], tmp_path / "whole", tmp_path / "cut"
+    assert xbar(*words, "--out", whole).code == 0
+    partial = tmp_path / "cut.partial"
+    kill_at(partial / "checkpoints" / "2", [*words, "--out", str(cut)])
+    assert not cut.exists()
+    early = tmp_path / "early"
+    (tmp_path / "early.partial").mkdir()
+    shutil.copy(whole / "config.toml", tmp_path / "early.partial")
+    for run in (cut, early):
+        assert xbar("train", "--resume", run, "--quiet").code == 0
+        assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+        assert len((run / "metrics.jsonl").read_text().splitlines()) == 5
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.slow
 def test_training_killed_three_times_ends_with_the_same_bits(cell, tmp_path):
     """Killed before the first checkpoint, in the first phase and while retraining, and resumed each time."""
     script = Path(sys.executable).with_name("xbar")
-    words = [
-        "train", "--method", "neat", "--network", "mlp", "--vg", "0.9", "--cell", str(cell), "--epochs", "3", "--rounds", "2",
-        "--epochs-per-round", "1", "--retrain-learning-rate", "1e-4", "--quiet", "--json",
-    ]  # fmt: skip
+    words = neat_words(cell, epochs=3, rounds=2)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     subprocess.run([script, *words, "--out", whole], check=True, timeout=200, capture_output=True)
     partial = tmp_path / "cut.partial"
     command = [*words, "--out", cut]
     for sign in (partial / "config.toml", partial / "checkpoints" / "2", partial / "checkpoints" / "4"):
-        process = subprocess.Popen([script, *command], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while not sign.exists():
-            assert time.monotonic() < deadline
-            assert process.poll() is None, "finished before it could be killed"
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        kill_at(sign, command)
         assert not cut.exists()
         command = ["train", "--resume", cut, "--quiet"]
     subprocess.run([script, "train", "--resume", cut, "--quiet"], check=True, timeout=200, capture_output=True)
@@ -198,11 +226,11 @@ def test_training_killed_three_times_ends_with_the_same_bits(cell, tmp_path):
     assert not partial.exists()
 
 
-def test_resume_refuses_other_options_and_complete_runs(xbar, trained):
+def test_resume_refuses_other_options_and_complete_runs(xbar, trained, tmp_path):
     found = xbar("train", "--resume", trained)
     assert (found.code, found.err.count("\n")) == (1, 1)
     assert "complete" in found.err
-    shutil.copytree(trained, trained.with_name("other.partial"))
-    found = xbar("train", "--resume", trained.with_name("other"), "--epochs", 9)
+    shutil.copytree(trained, tmp_path / "other.partial")
+    found = xbar("train", "--resume", tmp_path / "other", "--epochs", 9)
     assert found.code == 1
     assert "--epochs: training.epochs = 9, but the run to resume has 2" in found.err

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from xbar_cli.errors import RunError
-from xbar_cli.workflows.compare import Evaluation, compare, on_chips, sampling_error
+from xbar_cli.workflows.compare import Evaluation, compare, on_chips
+from xbar_cli.workflows.statistics import sampling_error
 
 IMAGES = 1000
 STEP = 1 / IMAGES

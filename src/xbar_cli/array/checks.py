@@ -6,6 +6,7 @@ import os
 from jax.core import Tracer
 from jaxtyping import Float
 
+from xbar_cli.errors import ModelError
 from xbar_cli.types import Array
 
 Resistance = float | int | Float[Array, ""]
@@ -39,10 +40,10 @@ def is_zero(resistance: Resistance) -> bool:
 
 
 def require_memory(name: str, shape: tuple[int, ...], n_bytes: int) -> None:
-    """Raise when solving for `name` would take more than this machine's memory."""
+    """Raise ModelError when solving for `name` would take more than this machine's memory."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if n_bytes > total:
-        raise ValueError(
+        raise ModelError(
             f"{name} must fit into memory when it is solved: shape {tuple(shape)} takes about {n_bytes / 2**30:.1f} GiB "
             f"of {total / 2**30:.1f} GiB; split the array into smaller tiles"
         )

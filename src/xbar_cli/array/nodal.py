@@ -56,7 +56,8 @@ def nodal(
         Rounding alone leaves less than 1e-12; NaN or a larger value means that the result is not to be used.
 
     Raises:
-        ValueError: `g` is not a matrix or too large for the memory, or a known resistance is negative or not finite.
+        ValueError: `g` is not a matrix, or a known resistance is negative or not finite.
+        ModelError: `g` is too large for the memory.
 
     Accuracy:
         Element by element within 1e-13 of a sparse LU in node voltages and wire currents up to 64×64 (conductance ratios

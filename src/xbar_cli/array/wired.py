@@ -86,8 +86,9 @@ def gated_wired(
         conductance is negative or NaN.
 
     Raises:
-        ValueError: `g` is not a matrix or too large for the memory, `v` has another length than `g` has rows, a known
-            resistance is negative or not finite, or a known conductance is negative or NaN.
+        ValueError: `g` is not a matrix, `v` has another length than `g` has rows, a known resistance is negative or not
+            finite, or a known conductance is negative or NaN.
+        ModelError: `g` is too large for the memory.
 
     Accuracy:
         That of the surrogate. Each cell draws from its word line what it passes into the bit line: the gate's tunnelling

@@ -148,8 +148,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def write_toml(path: Path, config: Config) -> None:
-    """Write the resolved configuration: what is in use and has a value (TOML has no null)."""
-    path.write_text(tomli_w.dumps(config.in_use()), encoding="utf-8")
+    """Write the resolved configuration, whole or not at all: what is in use and has a value (TOML has no null)."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(tomli_w.dumps(config.in_use()), encoding="utf-8")
+    part.replace(path)
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -1,0 +1,131 @@
+"""Cost of the exact fold against tile size and against number of tiles: a figure, and the exponents fitted to it.
+
+    OPENBLAS_NUM_THREADS=1 NPROC=1 python benchmarks/nodal_scaling.py [--json] [--figure FILE.png]
+        [--sizes 32 64 128 256 512] [--tiles 1 4 16 64] [--repeats 5]
+
+The exponent is the slope of a straight line through the best times on doubly logarithmic axes, over all sizes and over
+the larger half of them; its error is the standard error of that slope. float64, one thread, compile time apart.
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("NPROC", "1")
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from _timing import measure
+from matplotlib.figure import Figure
+from scipy.stats import linregress
+
+from xbar_cli.array.nodal import nodal
+from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.runs.figures import plain_log, save
+
+WIRES = {"r_word": 1.0, "r_bit": 1.0, "r_source": 100.0, "r_neuron": 50.0}
+TILE = 64
+
+
+def one(size: int, tiles: int, repeats: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Timings of the fold of that many tiles, one after the other in one compiled function."""
+    g = jnp.asarray(rng.uniform(1e-6, 1e-4, (tiles, size, size)))
+    timing, (_, residual) = measure(
+        lambda g: jax.lax.map(lambda tile: nodal(tile, **WIRES), g), g, repeats=repeats
+    )  # fmt: skip
+    return {"size": size, "tiles": tiles, "residual": float(residual.max())} | timing
+
+
+def exponent(cases: list[dict[str, Any]], over: str) -> dict[str, float]:
+    """Slope of log time over log `over`, and its standard error."""
+    x, y = (np.log([case[name] for case in cases]) for name in (over, "best_seconds"))
+    line = linregress(x, y)
+    return {"exponent": float(line.slope), "standard_error": float(line.stderr), "n": len(cases)}
+
+
+def fits(sizes: list[dict[str, Any]], counts: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """The exponents that three points or more allow."""
+    upper = sizes[len(sizes) // 2 - (len(sizes) < 5) :]
+    wanted = {
+        "tile size": (sizes, "size"),
+        "tile size, larger half": (upper, "size"),
+        "number of tiles": (counts, "tiles"),
+    }
+    return {name: exponent(cases, over) for name, (cases, over) in wanted.items() if len(cases) > 2}
+
+
+def draw(path: Path, summary: dict[str, Any]) -> Path:
+    """Both dependencies side by side."""
+
+    def panels(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        for axes, cases, over in ((left, summary["sizes"], "size"), (right, summary["counts"], "tiles")):
+            x, y, spread = (np.array([case[name] for case in cases]) for name in (over, "best_seconds", "mean_seconds"))
+            axes.loglog(x, y, "o", label="best")
+            axes.loglog(x, spread, "_", color="0.4", label=f"mean of {summary['repeats']}")
+            fit = summary["fits"].get({"size": "tile size", "tiles": "number of tiles"}[over])
+            if fit:
+                middle = np.exp(np.mean(np.log(y)) + fit["exponent"] * (np.log(x) - np.mean(np.log(x))))
+                axes.loglog(x, middle, "-", lw=1, label=f"exponent {fit['exponent']:.2f} ± {fit['standard_error']:.2f}")
+            axes.set_xticks(x, [f"{value}" for value in x])
+            axes.minorticks_off()
+            plain_log(axes.yaxis, at=(1,))
+            axes.legend()
+        left.set(xlabel="side n of a tile of n×n devices", ylabel="time of a fold [s]", title="one tile")
+        right.set(xlabel="number of tiles", title=f"tiles of {TILE}×{TILE}")
+        figure.subplots_adjust(wspace=0.22)
+
+    caption = (
+        f"benchmarks/nodal_scaling.py: wires 1 ohm, source 100 ohm, neuron 50 ohm; float64, one thread, jax {summary['jax']}, "
+        "without compilation"
+    )
+    return save(path, panels, caption=caption, size=(8.4, 4.0))
+
+
+def show(summary: dict[str, Any]) -> None:
+    """The same numbers as a table."""
+    columns = ("tile", "tiles", "n", "best [s]", "mean [s]", "std [s]", "compile [s]")
+    rows = [
+        (f"{c['size']}×{c['size']}", c["tiles"], c["n"], *(f"{c[k]:.4g}" for k in ("best_seconds", "mean_seconds",
+         "std_seconds")), f"{c['compile_seconds']:.1f}")
+        for c in [*summary["sizes"], *summary["counts"]]
+    ]  # fmt: skip
+    print_table("Exact fold, float64, one thread", columns, rows)
+    for name, fit in summary["fits"].items():
+        print(f"time ~ ({name})^{fit['exponent']:.2f} ± {fit['standard_error']:.2f}, {fit['n']} points")
+    print(f"figure: {summary['figure']}")
+
+
+def main() -> None:
+    """Measure, draw and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument(
+        "--figure", type=Path, help="the PNG to write; without it, one in the folder of temporary files"
+    )
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[32, 64, 128, 256, 512], help="sides of the square tiles"
+    )
+    parser.add_argument("--tiles", type=int, nargs="+", default=[1, 4, 16, 64], help=f"tiles of {TILE}×{TILE}")
+    parser.add_argument("--repeats", type=int, default=5, help="timed repetitions, of which the best counts")
+    options = parser.parse_args()
+    figure = options.figure or Path(tempfile.mkdtemp(prefix="xbar-bench-")) / "nodal_scaling.png"
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        sizes = [one(size, 1, options.repeats, rng) for size in sorted(options.sizes)]
+        counts = [one(TILE, tiles, options.repeats, rng) for tiles in sorted(options.tiles)]
+    summary = {
+        "repeats": options.repeats, "jax": jax.__version__, "threads": os.environ["NPROC"], "sizes": sizes,
+        "counts": counts, "fits": fits(sizes, counts), "figure": str(figure),
+    }  # fmt: skip
+    figure.parent.mkdir(parents=True, exist_ok=True)
+    draw(figure, summary)
+    (print_json if options.json else show)(summary)
+
+
+if __name__ == "__main__":
+    main()

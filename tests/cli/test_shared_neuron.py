@@ -1,0 +1,40 @@
+"""A neuron for the two columns of a weight: the arrays of tat, in training and in evaluation."""
+
+import pytest
+
+TAOX = ("--r-source", 2400, "--r-neuron", 600)
+TINY = ("--network", "mlp", "--hidden", 40, "--train-images", 800)
+
+
+def test_evaluation_finds_what_training_through_the_same_arrays_measured(xbar, tmp_path):
+    start, through = tmp_path / "start", tmp_path / "through"
+    assert xbar("train", *TINY, "--epochs", 3, "--out", start).code == 0
+    words = ("train", *TINY, "--method", "tat", "--array", "lumped", "--technology", "taox", *TAOX, "--start", start)
+    trained = xbar(*words, "--epochs", 0, "--json", "--out", through).json
+    assert trained["test_accuracy"] < trained["test_accuracy_without_arrays"]
+    words = ("eval", start, "--levels", "ratio", "--bits", 4, "--technology", "taox", "--array", "lumped", *TAOX)
+    words = (*words, "--tile", "784x80", "--json")
+    shared = xbar(*words, "--neuron", "shared", "--out", tmp_path / "a").json
+    separate = xbar(*words, "--out", tmp_path / "b").json
+    assert shared["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.003)
+    assert separate["accuracy_mean"] != shared["accuracy_mean"]
+    calibrated = xbar(*words, "--neuron", "shared", "--calibrate", "gain", "--out", tmp_path / "c").json
+    assert calibrated["accuracy_mean"] > shared["accuracy_mean"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--array", "nodal", "--r-wire", 1, "--neuron", "shared"),
+            "belongs to --array lumped or published, not nodal",
+        ),
+        (("--array", "lumped", "--neuron", "shared", "--scheme", "acm"), "joins the two columns of --scheme de; acm"),
+        (("--array", "lumped", "--neuron", "shared", "--adc-bits", 8), "leave out --adc-bits"),
+        (("--array", "ideal", "--neuron", "separate"), "--array ideal does not use --neuron"),
+    ],
+)
+def test_where_there_is_none_it_is_said(xbar, small, tmp_path, words, message):
+    found = xbar("eval", small, *words, "--out", tmp_path / "run")
+    assert found.code == 1
+    assert message in found.err

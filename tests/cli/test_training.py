@@ -1,0 +1,152 @@
+"""Every training method by its command: its figures, the devices it leaves, and the same bits after an interruption."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from xbar_cli.runs.checkpoint import Checkpoints
+from xbar_cli.runs.directory import Run
+
+TINY = ("--network", "mlp", "--hidden", 12, "--train-images", 600, "--batch-size", 50)
+TAT = ("--technology", "taox", "--r-source", 800, "--r-neuron", 200)
+
+
+@pytest.fixture(scope="module")
+def start(shared):
+    return shared("few-images", "train", *TINY, "--epochs", 4)
+
+
+def methods(cell, start):
+    return {
+        "ideal": ("--schedule", "cosine", "--augment", "crop+flip", "--inject", "normal:0.05", "--clip-norm", 5),
+        "neat": ("--method", "neat", "--cell", cell, "--vg", "auto", "--rounds", 1, "--epochs-per-round", 1),
+        "tat": ("--method", "tat", "--array", "lumped", "--refold", 5, *TAT),
+        "periphery": ("--method", "periphery", "--scheme", "acm", "--bits", 4, "--nonlinearity", 2),
+        "biased": ("--method", "biased", "--start", start, "--favourable", "0,1,2", "--encoding", "differential"),
+    }
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "name", [*(pytest.param(n, marks=pytest.mark.slow) for n in ("ideal", "neat")), "tat", "periphery", "biased"]
+)
+def test_an_interrupted_run_ends_with_the_same_bits(xbar, cell, start, tmp_path, monkeypatch, name):
+    words = ("train", *TINY, "--epochs", 3, *methods(cell, start)[name], "--json")
+    whole = xbar(*words, "--out", tmp_path / "whole").json
+    save = Checkpoints.save
+    saved = []
+
+    def save_and_stop(self, step, tree, record):
+        save(self, step, tree, record)
+        saved.append(step)
+        raise Interrupted
+
+    monkeypatch.setattr(Checkpoints, "save", save_and_stop)
+    for _ in range(2):  # twice: after the first epoch, and after the second
+        with pytest.raises(Interrupted):
+            xbar(
+                *words,
+                *(() if not saved else ("--resume", tmp_path / "cut")),
+                *(("--out", tmp_path / "cut") if not saved else ()),
+            )
+    monkeypatch.setattr(Checkpoints, "save", save)
+    resumed = xbar("train", "--resume", tmp_path / "cut", "--json").json
+    assert saved == [1, 2]
+    assert (tmp_path / "cut" / "model.safetensors").read_bytes() == (
+        tmp_path / "whole" / "model.safetensors"
+    ).read_bytes()
+    timed = ("out", "wall_seconds")
+    assert {k: v for k, v in resumed.items() if k not in timed} == {k: v for k, v in whole.items() if k not in timed}
+    steps = [line["step"] for line in Run(tmp_path / "cut", tmp_path / "cut").read_metrics()]
+    assert steps == list(range(1, len(steps) + 1))
+    assert whole["test_accuracy"] > (0.2 if name != "biased" else 0.05)
+
+
+def test_trained_devices_go_onto_arrays_as_they_are(xbar, tmp_path):
+    words = (*TINY, "--epochs", 2, "--method", "periphery", "--bits", 3, "--activation-bits", 0)
+    for scheme, columns in (("bc", 13), ("acm", 13)):
+        run, out = tmp_path / scheme, tmp_path / f"map-{scheme}"
+        trained = xbar("train", *words, "--scheme", scheme, "--json", "--out", run).json
+        devices = load_file(run / "devices.safetensors")["hidden"]
+        assert devices.shape == (784, columns)
+        inner = devices[:, :-1] if scheme == "bc" else devices
+        np.testing.assert_allclose(inner * 7, np.round(inner * 7), atol=1e-4)
+        mapped = xbar("map", run, "--json", "--out", out).json
+        assert (mapped["scheme"], mapped["layers"][0]["cols"]) == (scheme, columns)
+        assert mapped["weight_rmse"] < 1e-6
+        found = xbar("eval", out, "--variation", 0, "--json", "--out", tmp_path / f"eval-{scheme}").json
+        assert found["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
+    refused = xbar("map", run, "--scheme", "de", "--bits", 3, "--out", tmp_path / "no")
+    assert refused.code == 1
+    assert "trained its conductances behind scheme acm; leave out --scheme, --bits" in refused.err
+
+
+def test_every_layer_has_its_own_gate_voltage(xbar, cell, start, tmp_path):
+    words = (
+        "train",
+        *TINY,
+        "--method",
+        "neat",
+        "--cell",
+        cell,
+        "--start",
+        start,
+        "--vg",
+        "auto",
+        "--rounds",
+        0,
+        "--json",
+    )
+    found = {rule: xbar(*words, "--vg-rule", rule, "--out", tmp_path / rule).json for rule in ("previous", "covering")}
+    for previous, covering in zip(found["previous"]["vg_volt"], found["covering"]["vg_volt"], strict=True):
+        assert covering - previous == pytest.approx(0.1) or previous == covering == 0.8
+    assert max(found["covering"]["vg_volt"]) == 1.0  # the layer with the network's largest weight
+    assert found["covering"]["restricted_accuracy"] == found["covering"]["start_accuracy"]
+    lower = xbar(*words, "--vg-offset", "-0.1", "--out", tmp_path / "lower").json
+    assert lower["vg_volt"] == [max(v - 0.1, 0.8) for v in found["previous"]["vg_volt"]]
+    mapped = xbar("map", tmp_path / "previous", "--json", "--out", tmp_path / "map").json
+    assert [layer["vg_volt"] for layer in mapped["layers"]] == found["previous"]["vg_volt"]
+    assert {p.name for p in (tmp_path / "previous" / "figures").iterdir()} == {
+        "weights.png", "in_range.png", "gate_voltages.png",
+    }  # fmt: skip
+
+
+def test_biased_training_says_what_it_selected_on(xbar, start, tmp_path):
+    words = ("train", *TINY, "--method", "biased", "--start", start, "--epochs", 1)
+    found = xbar(*words, "--favourable", "best:3", "--important", 1, "--json", "--out", tmp_path / "a").json
+    assert found["favourable_states"] == [0, 1, 3]
+    assert found["favourable_fraction"] == [1.0, 1.0]
+    assert found["selected_on"] == "validation"
+    assert max(found["favourable_fraction_at_start"]) < 0.7
+    shown = xbar(*words, "--select", "test", "--out", tmp_path / "b")
+    assert "selected on" in shown.out
+    assert "biased upwards" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--method", "biased"), "needs --start RUN"),
+        (("--bits", 4), "--method ideal does not use --bits"),
+        (("--method", "neat", "--bits", 4), "--method neat does not use --bits; it belongs to tat, periphery, biased"),
+        (("--method", "periphery", "--start", "x"), "does not use --start; it belongs to neat, tat, biased"),
+        (("--method", "neat", "--vg", "0.8", "--cell", "x", "--vg-rule", "covering"), "belong to --vg auto"),
+        (("--method", "biased", "--start", "x", "--favourable", "a,b"), "names no states"),
+        (("--method", "periphery", "--bits", 0), "periphery.bits"),
+        (("--inject", "cauchy:0.1"), "is no injected noise"),
+        (("--inject", "stuck:1"), "share below 1"),
+        (("--momentum", 0.9), "belongs to training.optimizer = sgd"),
+        (("--set", "training.fold_norm=true"), "lenet5 has no batch norm"),
+        (("--train-images", 100000), "has 4000 training images"),
+        (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 8), "is not 2^bits - 1"),
+    ],
+)
+def test_bad_combinations_are_one_line(xbar, tmp_path, words, message):
+    found = xbar("train", *words, "--out", tmp_path / "run")
+    assert found.code in (1, 2)
+    assert message in found.err
+    assert len(found.err.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("run*"))
