@@ -100,9 +100,6 @@ def test_runs_of_the_wrong_kind(xbar, cell, trained, mapped, tmp_path):
     assert "is a `train` run" in xbar(
         "train", "--method", "neat", "--network", "mlp", "--vg", "0.8", "--cell", trained, "--out", tmp_path / "x"
     ).err  # fmt: skip
-    resistive = tmp_path / "resistive"
-    assert xbar("map", trained, "--out", resistive).code == 0
-    assert "map it with --cell" in xbar("energy", resistive, "--out", tmp_path / "x").err
 
 
 @pytest.mark.spice

@@ -131,45 +131,6 @@ def test_wide_transistors_at_a_high_gate_voltage_are_the_ideal_array(xbar, train
     assert found["accuracy_mean"] == pytest.approx(found["ideal_accuracy"], abs=0.005)
 
 
-def test_energy_gives_its_keys_and_falls_with_the_gate_voltage(xbar, trained, mapped, cell, tmp_path):
-    low = xbar("energy", mapped, "--json", "--out", tmp_path / "a").json
-    assert set(low) >= {"energy_joule", "area_m2", "latency_seconds", "breakdown", "out"}
-    assert low["energy_joule"] == pytest.approx(low["breakdown"]["cells_joule"] + low["breakdown"]["gate_lines_joule"])
-    assert low["latency_seconds"] == pytest.approx(2 * 100e-9)
-    assert low["area_m2"] == pytest.approx(2 * 397_000 * 9 * (45e-9) ** 2)
-    assert xbar("map", trained, "--cell", cell, "--vg", "1.0", "--out", tmp_path / "m").code == 0
-    high = xbar("energy", tmp_path / "m", "--json", "--out", tmp_path / "b").json
-    assert low["energy_joule"] < high["energy_joule"]
-    doubled = xbar("energy", mapped, "--json", "--set", "resparc.read_seconds=200n", "--out", tmp_path / "c").json
-    assert doubled["breakdown"]["cells_joule"] == pytest.approx(2 * low["breakdown"]["cells_joule"])
-
-
-def test_energy_is_the_power_of_every_cell_on_every_input(mapped):
-    """The separable mean against a plain sum over cells, images and rows."""
-    import jax.numpy as jnp
-
-    from xbar_cli.config.hardware import EnergyConfig
-    from xbar_cli.nn.shapes import layer_inputs
-    from xbar_cli.workflows.energy import activity
-    from xbar_cli.workflows.mapped import drive_of, load_mapped, surrogates
-    from xbar_cli.workflows.models import open_trained
-    from xbar_cli.workflows.reporter import SILENT
-    from xbar_cli.workflows.train import layer_shapes
-
-    trained, network = open_trained(mapped / "train", use="test"), load_mapped(mapped)
-    shapes = {layer.name: layer for layer in layer_shapes(trained.net, shape=(28, 28, 1))}
-    powers = surrogates(network, "power")
-    images = EnergyConfig().images // 64
-    means = activity(trained, network, shapes, powers, images=images, reporter=SILENT)
-    pictures = jnp.asarray(trained.data.test_images[:images], jnp.float32) / 255
-    x, _ = layer_inputs(trained.net, pictures)["output"]
-    volts = powers["output"].v_max * drive_of(network.layers["output"]).fraction(x)
-    g = jnp.asarray(network.layers["output"].conductance)
-    direct = sum(powers["output"](g, jnp.broadcast_to(v[:, None], g.shape)).sum() for v in volts) / images
-    separable = jnp.sum(powers["output"].in_g(g).sum(axis=1) * means["output"]) + powers["output"].at_zero(g).sum()
-    np.testing.assert_allclose(separable, direct, rtol=1e-4)
-
-
 def kill_at(sign, command):
     """Start the command in a process of its own and kill it when the file or folder `sign` is there."""
     script = Path(sys.executable).with_name("xbar")

@@ -6,6 +6,7 @@ import pytest
 from flax import nnx
 
 from xbar_cli.config.train import NetworkSection
+from xbar_cli.nn.layers import convolution
 from xbar_cli.nn.norm import Norm, fold_norms
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes, parameters, set_parameters
 from xbar_cli.train.loop import make_optimizer, make_step
@@ -103,3 +104,14 @@ def test_folding_batch_norm_leaves_the_outputs(name):
     assert all((moved[n] == 1).all() for n in moved if n.endswith("inner.scale"))
     followed = [n for n in moved if n.endswith("kernel") and n not in ("output.kernel", "hidden.kernel")]
     assert not any(np.allclose(weights[n], moved[n]) for n in followed)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_pictures_smaller_than_the_window_give_the_convolution(size, stride):
+    x = jax.random.normal(jax.random.key(0), (2, size, size, 3))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 3, 4))
+    wanted = jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )  # fmt: skip
+    np.testing.assert_allclose(convolution(padding="SAME", stride=stride)(x, kernel), wanted, rtol=1e-4, atol=1e-4)

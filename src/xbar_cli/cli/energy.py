@@ -1,5 +1,6 @@
 """`xbar energy`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from .options import common, setting, with_config
 
 
 def _config() -> Any:
-    from xbar_cli.config.hardware import EnergyConfig
+    from xbar_cli.config.energy import EnergyConfig
 
     return EnergyConfig
 
@@ -19,40 +20,204 @@ def _config() -> Any:
     epilog="Example: xbar energy runs/mapped --model resparc",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.argument("run", metavar="RUN")
-@setting("--model", "model", type=click.Choice(["resparc"]), help="Cost model (default resparc).")
-@setting("--images", "images", metavar="N", help="Test images whose activations are averaged (default 256).")
+@click.argument("run", metavar="[RUN]", required=False)
+@setting("--model", "model", type=click.Choice(["resparc", "neurosim", "isaac"]), help="Cost model (default resparc).")
+@setting(
+    "--preset",
+    "preset",
+    type=click.Choice(["acm-table1", "biased-table1", "neat"]),
+    help="A paper's table in place of RUN: needs no run.",
+)
+@click.option("--per-layer", is_flag=True, help="Table of the layers in place of the parts.")
+@setting(
+    "--images",
+    "images",
+    metavar="N",
+    help="Test images whose activity is averaged; 0 is the worst case (default 256, fewer of large networks).",
+)
+@setting(
+    "--activity", "activity", metavar="RUN", help="Energy run with the activity, or evaluate run with the accuracy."
+)
+@setting(
+    "--baseline", "baseline", metavar="RUN", help="Mapped run to compare with: gain by gate voltage and conductances."
+)
+@setting("--accuracy", "accuracy", metavar="SHARE", help="Accuracy for correct operations (default the run's own).")
+@setting("--node", "node_nm", metavar="NM", help="neurosim: technology node, 7 to 130 nm (default 14).")
+@setting("--input-bits", "input_bits", metavar="N", help="neurosim, isaac: pulses of an input (default 8, isaac 16).")
+@setting(
+    "--adc-bits", "adc_bits", metavar="N", help="Bits of the converters (default 8; isaac by rows and device bits)."
+)
+@setting(
+    "--tiles", "tiles", metavar="N", help="Arrays of the chip: spare ones take copies of layers (default as needed)."
+)
+@setting("--pipeline", "pipeline", is_flag=True, default=None, help="Every layer works on an image of its own.")
+@setting("--r-source", "array.r_source_ohm", metavar="OHM", help="Resistance of each source.")
+@setting("--r-neuron", "array.r_neuron_ohm", metavar="OHM", help="Resistance between each bit line and ground.")
+@setting(
+    "--r-wire", "array.r_wire_ohm", metavar="OHM", help="Resistance of each wire segment: IR drop of sampled reads."
+)
+@setting("--constants", "constants", metavar="FILE", help="TOML file in place of the model's constants.")
 @setting("--data-dir", "data_dir", metavar="DIR", help="Where imported data sets are.")
 @common
 @with_config(_config, argument="run")
-def energy(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
-    """Energy, area and latency of a map run for one image, from measured activations and the cell's SPICE table."""
-    from xbar_cli.workflows.energy import run
+def energy(
+    config: Any, per_layer: bool, out: Path | None, overwrite: bool, as_json: bool, quiet: bool
+) -> None:  # fmt: skip
+    """Energy, area and latency of a map run for one image, or what a paper's table reports (--preset).
 
+    Constants are the model's own, with sources; --set energy.SECTION.NAME=VALUE replaces one (energy.adc.energy_joule=1p).
+    """
     from .running import execute
 
-    execute("energy", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    if config.preset is not None:  # computes without JAX
+        from xbar_cli.workflows.energy_presets import run
+    else:
+        from xbar_cli.workflows.energy import run
+
+    execute(
+        "energy", config, workflow=run, show=partial(show, per_layer=per_layer), out=out, overwrite=overwrite,
+        as_json=as_json, quiet=quiet,
+    )  # fmt: skip
 
 
-def show(summary: dict[str, Any]) -> None:
-    """Print the summary as a table."""
+def show(summary: dict[str, Any], *, per_layer: bool) -> None:
+    """Print the summary as tables."""
+    match summary.get("preset"):
+        case None:
+            show_run(summary, per_layer=per_layer)
+        case "acm-table1":
+            show_schemes(summary)
+        case "neat":
+            show_gates(summary)
+        case _:
+            show_unit(summary)
+
+
+def show_run(summary: dict[str, Any], *, per_layer: bool) -> None:
+    """Parts or layers of a network, and what follows from them."""
     total = summary["energy_joule"]
+    of = {"measured": "test images", "calibration": "calibration images"}.get(summary["activity"])
+    images = f"mean of {summary['images']} {of}" if of else summary["activity"]
+    title = f"{summary['model']}: {engineering(total, 'J')} per image, {images}"
+    if per_layer:
+        layers = summary["breakdown"]["layers"].items()
+        rows = [
+            (
+                name, layer["tiles"] * summary["copies"][name], engineering(layer["energy_joule"], "J"),
+                share(layer["energy_joule"], total), engineering(layer["latency_seconds"], "s"),
+                f"{layer['area_m2'] * summary['copies'][name] * 1e12:.4g}",
+            )
+            for name, layer in layers
+        ]  # fmt: skip
+        print_table(title, ["layer", "arrays", "energy", "share", "latency", "area [µm²]"], rows)
+    else:
+        print_table(title, ["part", "energy", "share", "area [µm²]", "share"], parts(summary))
+    facts = [
+        ("area", f"{summary['area_m2'] * 1e6:.4g} mm² in {summary['tiles']} arrays of {'x'.join(map(str, summary['tile']))}"),
+        ("latency", engineering(summary["latency_seconds"], "s")),
+        ("time between images", engineering(summary["interval_seconds"], "s")),
+    ]  # fmt: skip
+    if summary["leakage_watt"]:
+        facts.append(("leakage", f"{engineering(summary['leakage_watt'], 'W')}, not in the energy"))
+    if summary["correct_ops_per_joule"] is not None:
+        facts.append(
+            (
+                "correct operations per joule",
+                f"{summary['correct_ops_per_joule']:.4g} (accuracy {summary['accuracy']:.4f}, {summary['accuracy_from']})",
+            )
+        )
+    if summary.get("gain"):
+        gain = summary["gain"]
+        for name, of in (("saved of all parts", gain), ("saved of the arrays", gain["arrays"])):
+            by = f"{of['by_gate_voltage']:.1%} by gate voltage, {of['by_conductances']:.1%} by conductances"
+            facts.append((name, f"{of['saved']:.1%}: {by}"))
+    print_table("image and chip", ["", ""], facts)
+
+
+def parts(summary: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Rows of the table of parts: energy and area, with shares."""
+    found: dict[str, list[float]] = {}
+    tree = summary["breakdown"]["tree"]
+    for name, layer in tree["children"].items():
+        for part, figures in (layer.get("children") or {name: layer}).items():
+            sums = found.setdefault(part, [0.0, 0.0])
+            sums[0] += figures["energy_joule"]
+            sums[1] += figures["area_m2"]
     rows = [
         (
-            name, f"{layer['cells_joule'] * 1e9:.4g}", f"{layer['gate_lines_joule'] * 1e9:.4g}",
-            f"{(layer['cells_joule'] + layer['gate_lines_joule']) / total:.1%}",
-            f"{layer['latency_seconds'] * 1e6:.4g}", f"{layer['area_m2'] * 1e12:.4g}",
+            name.replace("_", " "), engineering(e, "J"), share(e, tree["energy_joule"]), f"{a * 1e12:.4g}",
+            share(a, tree["area_m2"]),
         )
-        for name, layer in summary["breakdown"]["layers"].items()
+        for name, (e, a) in found.items()
     ]  # fmt: skip
-    breakdown = summary["breakdown"]
-    rows.append(
+    return [
+        *rows,
+        ("total", engineering(tree["energy_joule"], "J"), "100.0%", f"{tree['area_m2'] * 1e12:.4g}", "100.0%"),
+    ]
+
+
+def show_schemes(summary: dict[str, Any]) -> None:
+    """The twelve figures of acm's Table I."""
+    units = {"m2": (1e12, "µm²"), "joule": (1e6, "µJ"), "seconds": (1e3, "ms")}
+    rows = []
+    for scheme, figures in summary["table"].items():
+        for name, value in figures.items():
+            scale, unit = units[name.rpartition("_")[2]]
+            paper = summary["paper"][scheme][name]
+            what = f"{name.rpartition('_')[0].replace('_', ' ')} [{unit}]"
+            rows.append((scheme, what, f"{paper * scale:.4g}", f"{value * scale:.4g}", f"{value / paper:.2f}"))
+    print_table(f"{summary['source']}, {summary['node_nm']:g} nm", ["scheme", "", "paper", "ours", "ratio"], rows)
+    ratios = [
+        (name.rpartition("_")[0].replace("_", " "), f"{summary['paper_de_over_acm'][name]:.2f}", f"{value:.2f}")
+        for name, value in summary["de_over_acm"].items()
+    ]
+    print_table("de over acm", ["", "paper", "ours"], ratios)
+
+
+def show_unit(summary: dict[str, Any]) -> None:
+    """Biased's Table I beside ISAAC's component table."""
+    rows = [
         (
-            "total", f"{breakdown['cells_joule'] * 1e9:.4g}", f"{breakdown['gate_lines_joule'] * 1e9:.4g}", "100.0%",
-            f"{summary['latency_seconds'] * 1e6:.4g}", f"{summary['area_m2'] * 1e12:.4g}",
+            name, f"{row['accuracy']:.3f}", f"{summary['paper'][name] / 1e9:.1f}",
+            f"{row['correct_ops_per_joule'] / 1e9:.2f}", f"{summary['ratio'][name]:.4f}",
         )
-    )  # fmt: skip
+        for name, row in summary["table"].items()
+    ]  # fmt: skip
     print_table(
-        f"{summary['model']}: {total * 1e9:.4g} nJ per image, mean of {summary['images']} images",
-        ["layer", "cells [nJ]", "gate lines [nJ]", "share", "latency [µs]", "cell area [µm²]"], rows,
-    )  # fmt: skip
+        f"{summary['source']}: correct operations per joule [GOP/J]", ["", "accuracy", "paper", "ours", "ratio"], rows
+    )
+    print_table("one in-situ MAC unit", ["", "energy [pJ]", "area [µm²]"], [
+        (summary["source"], f"{summary['energy_joule'] * 1e12:.0f}", f"{summary['area_m2'] * 1e12:.0f}"),
+        ("ISAAC, Table I, one cycle", *(f"{summary['component_table'][k] * 1e12:.0f}" for k in ("energy_joule", "area_m2"))),
+    ])  # fmt: skip
+    click.echo(f"accuracy {summary['accuracy']:g}: {summary['correct_ops_per_joule'] / 1e9:.2f} GOP/J")
+
+
+def show_gates(summary: dict[str, Any]) -> None:
+    """Gain of neat's homogeneous gate voltages, for each W_max."""
+    rows = [
+        (
+            f"{sigmas} σ", vg, f"{row['saved']:.1%}", f"{row['by_gate_voltage']:.1%}", f"{row['by_conductances']:.1%}",
+            f"{summary['paper'][vg]:.0%}" if vg in summary["paper"] else "–",
+        )
+        for sigmas, gates in summary["table"].items()
+        for vg, row in gates.items()
+    ]  # fmt: skip
+    print_table(
+        f"{summary['source']}: energy saved against {summary['baseline_volt']:g} V, normal weights",
+        ["W_max", "V_g [V]", "saved", "by gate lines", "by conductances", "paper"],
+        rows,
+    )
+
+
+def share(value: float, total: float) -> str:
+    """A part of the total in per cent."""
+    return f"{value / total:.1%}" if total else "–"
+
+
+def engineering(value: float, unit: str) -> str:
+    """A number with an SI prefix."""
+    for prefix, scale in (("", 1.0), ("m", 1e3), ("µ", 1e6), ("n", 1e9), ("p", 1e12)):
+        if abs(value) * scale >= 1:
+            return f"{value * scale:.4g} {prefix}{unit}"
+    return f"{value * 1e12:.4g} p{unit}"

@@ -39,6 +39,16 @@ def _config() -> Any:
     help="What becomes of conductances below 0 (default clamp).",
 )  # fmt: skip
 @setting("--samples", "monte_carlo.samples", metavar="N", help="Chips (default 25).")
+@setting(
+    "--ci-width", "monte_carlo.ci_width", metavar="W",
+    help="Instead: chips until the 95 % interval of their mean is no wider (10 or more).",
+)  # fmt: skip
+@setting("--max-samples", "monte_carlo.max_samples", metavar="N", help="With --ci-width: at most (default 1000).")
+@setting("--yield-at", "monte_carlo.yield_at", metavar="ACCURACY", help="Share of the chips that reach this accuracy.")
+@setting(
+    "--per-layer", "monte_carlo.per_layer", is_flag=True, flag_value="true", default=None,
+    help="Each layer alone on arrays besides: whose non-ideality costs the most.",
+)  # fmt: skip
 @setting("--images", "monte_carlo.images", metavar="N", help="Test images used (default all).")
 @setting(
     "--array", "array.model", type=click.Choice(["ideal", "lumped", "published", "nodal", "gated"]),
@@ -46,6 +56,10 @@ def _config() -> Any:
 )  # fmt: skip
 @setting("--r-source", "array.r_source_ohm", metavar="OHM", help="Each source, but in ideal arrays (default 0).")
 @setting("--r-neuron", "array.r_neuron_ohm", metavar="OHM", help="Each neuron, but in ideal arrays (default 0).")
+@setting(
+    "--neuron", "array.neuron", type=click.Choice(["separate", "shared"]),
+    help="lumped, published: a neuron a column (default), or one for the pair of columns of a weight (tat).",
+)  # fmt: skip
 @setting("--r-wire", "array.r_wire_ohm", metavar="OHM", help="nodal, gated: every wire segment (default 0).")
 @setting("--r-wire-word", "array.r_wire_word_ohm", metavar="OHM", help="nodal, gated: word-line segments alone.")
 @setting("--r-wire-bit", "array.r_wire_bit_ohm", metavar="OHM", help="nodal, gated: bit-line segments alone.")
@@ -98,24 +112,52 @@ def evaluate(config: Any, out: Path | None, overwrite: bool, as_json: bool, quie
 
 
 def show(summary: dict[str, Any]) -> None:
-    """Print the summary as a table."""
-    ci = summary["accuracy_ci95"]
+    """Print the summary as a table, and one of the layers where they were evaluated alone."""
     rows = [
         ("floating point", f"{summary['ideal_accuracy']:.4f}"),
         (f"mean of {summary['samples']} chips", f"{summary['accuracy_mean']:.4f}"),
-        ("95 % interval of the mean", "–" if ci is None else f"{ci[0]:.4f} … {ci[1]:.4f}"),
+        ("95 % interval of the mean over chips", interval(summary["accuracy_ci95"])),
+        ("the same over test sets of this size too", interval(summary["accuracy_with_test_set_ci95"])),
         ("standard deviation", f"{summary['accuracy_std']:.4f}"),
+        (f"worst chip (number {summary['worst_sample']})", f"{summary['accuracy_worst']:.4f}"),
+        *yield_rows(summary),
         ("devices clamped at 0", f"{summary['clamped_fraction']:.2%}"),
         ("devices beyond the cell's table", f"{summary['off_table_fraction']:.2%}"),
+        *converter_rows(summary),
         ("seconds per chip", f"{summary['seconds_per_sample']:.3f}"),
         ("seconds to fold a chip", f"{summary['fold_seconds']:.3f}"),
     ]
-    rows[-2:-2] = converter_rows(summary)
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))
     variation = f"{summary['variation'] * 100:g} % {summary['variation_model']} variation"
     title = f"Accuracy on {summary['images']} images, {summary['array']} array ({summary['path']}), {variation}"
     print_table(title, ["", ""], rows)
+    if "per_layer" in summary:
+        show_layers(summary)
+
+
+def interval(ci: list[float] | None) -> str:
+    """An interval as the table shows it."""
+    return "–" if ci is None else f"{ci[0]:.4f} … {ci[1]:.4f}"
+
+
+def yield_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """The yield, and whether the interval is as narrow as it should be."""
+    rows: list[tuple[str, str]] = []
+    if "yield_at" in summary:
+        low, high = summary["yield_ci95"]
+        value = f"{summary['yield_fraction']:.1%} (95 %: {low:.1%} … {high:.1%})"
+        rows.append((f"chips with {summary['yield_at']:g} or more", value))
+    if summary.get("ci_width_reached") is False:
+        rows.append((f"interval of {summary['ci_width']:g}", "not reached: --max-samples"))
+    return rows
+
+
+def show_layers(summary: dict[str, Any]) -> None:
+    """Print what each layer costs alone on arrays, the costliest first."""
+    layers = sorted(summary["per_layer"].items(), key=lambda item: -item[1]["cost"])
+    rows = [(n, f"{v['accuracy_mean']:.4f}", f"{v['cost']:+.4f}", interval(v["cost_ci95"])) for n, v in layers]
+    print_table("Each layer alone on arrays", ["layer", "accuracy", "cost", "95 % interval over chips"], rows)
 
 
 def converter_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

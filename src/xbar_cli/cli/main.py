@@ -18,6 +18,7 @@ COMMANDS = {
     "map": ("map", "Put a network's weights on devices."),
     "evaluate": ("evaluate", "Monte-Carlo accuracy on non-ideal arrays (also: eval)."),
     "energy": ("energy", "Energy, area and latency of a mapped network."),
+    "pareto": ("pareto", "Accuracy against energy and area over runs."),
     "verify": ("verify", "Check the array models against oracles from outside."),
     "run": ("run", "Run a pipeline or a sweep from a file, on Dask."),
     "compare": ("compare", "Compare two evaluations chip by chip."),

@@ -1,4 +1,4 @@
-"""Configuration of `xbar map`, `xbar evaluate` and `xbar energy`: mapping, array, variation, energy constants."""
+"""Configuration of `xbar map` and `xbar evaluate`: mapping, array, variation."""
 
 from typing import Annotated, Literal
 
@@ -7,6 +7,7 @@ from pydantic import Field
 from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, require
 from .converters import ConvertersSection, DecodingSection
 from .effects import Additive, AnyEffect, Effect, Proportional, ReadNoise
+from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit
 
 VariationModel = Literal["additive", "proportional"]
@@ -89,14 +90,25 @@ class ArraySection(Section):
     """Of each word-line and each bit-line segment; or apart:"""
     r_wire_word_ohm: NonNegativeQuantity | None = None
     r_wire_bit_ohm: NonNegativeQuantity | None = None
+    neuron: Literal["separate", "shared"] | None = None
+    """lumped, published: a neuron for every column (default), or one for the two columns of a weight, which are driven with
+    opposite voltages (tat)."""
 
     @property
     def wired(self) -> bool:
         """Whether any resistance is above 0."""
         return any(getattr(self, name) for name in RESISTANCES["nodal"])
 
-    def check(self, model: str) -> None:
-        """A resistance that `model` does not know is an error."""
+    def check(self, model: str, *, scheme: str, adc: bool) -> None:
+        """A resistance that `model` does not know is an error, and a shared neuron where no two columns are a pair."""
+        if self.neuron == "shared":
+            require(
+                model in ("lumped", "published"), f"--neuron shared belongs to --array lumped or published, not {model}"
+            )
+            require(scheme == "de", f"--neuron shared joins the two columns of --scheme de; {scheme} has none")
+            require(not adc, "--neuron shared leaves one current for two columns; leave out --adc-bits")
+        else:
+            require(self.neuron is None or model in ("lumped", "published"), f"--array {model} does not use --neuron")
         given = [name for names in RESISTANCES.values() for name in names if getattr(self, name) is not None]
         unused = sorted(set(given) - set(RESISTANCES[model]))
         knowing = [name for name, known in RESISTANCES.items() if set(unused) <= set(known)]
@@ -128,15 +140,6 @@ class VariationSection(Section):
     def read_noises(self) -> list[ReadNoise]:
         """The effects that are new at every read."""
         return [effect for effect in self.effects if isinstance(effect, ReadNoise)]
-
-
-class MonteCarloSection(Section):
-    """Chips drawn, and images seen by each."""
-
-    samples: Annotated[int, Field(ge=1, le=1_000_000)] = 25
-    batch_size: Annotated[int, Field(ge=1, le=65536)] = 1000
-    images: Annotated[int, Field(ge=1)] | None = None
-    """Test images used; all when absent."""
 
 
 class CalibrationSection(Section):
@@ -180,41 +183,12 @@ class EvaluateConfig(Section):
         self.mapping.rules()
         self.converters.rules()
         self.decoding.rules()
+        self.monte_carlo.rules()
 
     @property
     def observes(self) -> bool:
         """Whether evaluating looks at training images, however the network was mapped."""
         return bool(self.converters.dac_range or self.converters.adc_bits or self.decoding.calibrate)
-
-
-class ResparcSection(Section):
-    """Constants of the RESPARC-like model of 1T-1R arrays. Every default names its source."""
-
-    read_seconds: PositiveQuantity = 100e-9
-    """One read of an array: 100 ns (Shafiee et al., ISAAC, ISCA 2016, Section IV)."""
-    feature_m: PositiveQuantity = 45e-9
-    """Feature size F of the PTM 45 nm transistor (neat, Section II)."""
-    oxide_capacitance_farad_per_m2: PositiveQuantity = 1.918e-2
-    """3.9 eps_0 / toxe, toxe = 1.8 nm: the `lp` card (PTM 45 nm low power)."""
-    overlap_capacitance_farad_per_m: NonNegativeQuantity = 2.2e-10
-    """cgso + cgdo of the PTM 45 nm low-power card."""
-    wire_capacitance_farad_per_m: NonNegativeQuantity = 2e-10
-    """0.2 fF/um of intermediate wire (ITRS 2009, interconnect chapter)."""
-
-
-class EnergyConfig(Section):
-    """Everything that determines an energy estimate."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    run: str = ""
-    data_dir: str | None = None
-    model: Literal["resparc"] = "resparc"
-    images: Annotated[int, Field(ge=1, le=1_000_000)] = 256
-    """Images whose activations are averaged (the first of the test set)."""
-    resparc: ResparcSection = ResparcSection()
-
-    def check(self) -> None:
-        """Nothing joins here."""
 
 
 def check_resistances(mapping: MappingSection) -> None:

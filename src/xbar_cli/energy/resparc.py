@@ -1,30 +1,19 @@
 """Energy, area and latency of 1T-1R arrays from the cell's SPICE table and measured activity (neat, Section IV-C).
 
-One read of a layer applies one input vector to all of its arrays at once, for `read_seconds`. Each cell then draws
+One read of a layer applies one input vector to all of its arrays at once, for `read.seconds`. Each cell then draws
 `P(G, V) = V I_in + V_g I_g` from its input and its gate line, and each gate line is charged once, `C V_g²`. A layer reads once
-for each output position of an image, twice where its activations have both signs.
+for each output position of an image, twice where its activations have both signs. Every row of every array has a driver,
+every column is converted once a read, and inputs and codes pass a buffer.
 
 References:
     Ankit et al., RESPARC, arXiv 1702.06064 (the breakdown; its constants are not given in neat).
     Dong et al., NVSim, IEEE TCAD 31 (2012) 994, eq. (1): area of a MOS-accessed cell, 3 (W/L + 1) F².
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-import jax.numpy as jnp
-from jax import Array
-from jaxtyping import Float
-
-from xbar_cli.device.transistor import Separable
-
-
-@dataclass(frozen=True)
-class Constants:
-    """Constants of the model, SI."""
-
-    read_seconds: float
-    cell_area_m2: float
-    gate_capacitance_farad: float
+from .tree import Component, group
+from .work import LayerWork
 
 
 def cell_area(*, width_m: float, length_m: float, feature_m: float) -> float:
@@ -48,58 +37,35 @@ def gate_capacitance(
     return oxide * width_m * length_m + overlap * width_m + wire * pitch_m
 
 
-def cell_power(
-    power: Separable, g: Float[Array, "rows devices"], in_v_mean: Float[Array, "rows rank"], *, phases: int
-) -> Float[Array, ""]:
-    """Mean power of all cells of a layer during one read, summed over its phases [W].
+def layer_cost(
+    work: LayerWork, k: Mapping[str, float], *, gate_farad: float, cell_area_m2: float, adc_bits: int
+) -> Component:
+    """A layer on its arrays: energy and latency of one image, area of one copy.
 
     Args:
-        power: surrogate of the power of one cell.
-        g: memristor conductances [S].
-        in_v_mean: mean over the data of the surrogate's voltage factors of each row's voltage, summed over phases.
-        phases: reads of each input vector: a row idle in a phase still draws the power at V = 0.
-
-    Accuracy:
-        exact in the mean for a separable power: P is linear in the voltage factors.
+        work: what the layer asks of its arrays; inputs are amplitudes, one read each.
+        k: the model's constants.
+        gate_farad: `gate_capacitance` [F]; 0 on resistive arrays, which have no gates.
+        cell_area_m2: `cell_area` [m²].
+        adc_bits: of the converters.
     """
-    factors = power.in_g(g).sum(axis=1)
-    return jnp.sum(factors * in_v_mean) + phases * power.at_zero(g).sum()
-
-
-@dataclass(frozen=True)
-class LayerEnergy:
-    """One layer, for one image.
-
-    Attributes:
-        cells_joule: drawn by the cells from inputs and gates.
-        gate_lines_joule: to charge the gate lines.
-        latency_seconds: reads one after the other.
-        area_m2: of the cells.
-    """
-
-    cells_joule: float
-    gate_lines_joule: float
-    latency_seconds: float
-    area_m2: float
-
-
-def layer_energy(
-    *, power_watt: float, devices: int, positions: int, phases: int, vg_volt: float, constants: Constants
-) -> LayerEnergy:
-    """Energy, latency and area of one layer for one image.
-
-    Args:
-        power_watt: `cell_power` [W], summed over phases.
-        devices: number of cells.
-        positions: output positions of an image.
-        phases: reads of each input vector.
-        vg_volt: gate voltage [V].
-        constants: of the model.
-    """
-    gate = constants.gate_capacitance_farad * vg_volt**2
-    return LayerEnergy(
-        cells_joule=positions * power_watt * constants.read_seconds,
-        gate_lines_joule=positions * phases * devices * gate,
-        latency_seconds=positions * phases * constants.read_seconds,
-        area_m2=devices * constants.cell_area_m2,
-    )
+    reads = work.positions * work.phases
+    down, across = work.bands
+    rows, columns = work.rows * across, work.columns * down
+    bits = rows * k["activation.bits"] + columns * adc_bits
+    scale = 2.0 ** (adc_bits - k["adc.energy_bits"])
+    seconds = k["read.seconds"]
+    tile_rows, tile_columns = work.tile
+    tile_bits = tile_rows * k["activation.bits"] + tile_columns * adc_bits
+    parts = [
+        Component("cells", work.watt["cells"] * seconds * work.positions, work.tiles * tile_rows * tile_columns * cell_area_m2),
+        Component("gate_lines", reads * work.devices * gate_farad * (work.vg or 0.0) ** 2),
+        Component("drivers", reads * rows * k["driver.energy_joule"], work.tiles * tile_rows * k["driver.area_m2"]),
+        Component("converters", reads * columns * k["adc.energy_joule"] * scale, work.tiles * k["adc.area_m2"] * scale),
+        Component(
+            "buffers", reads * bits * k["buffer.energy_joule_per_bit"], work.tiles * tile_bits * k["buffer.area_m2_per_bit"]
+        ),
+    ]  # fmt: skip
+    lost = (item for item in work.watt.items() if item[0] != "cells")
+    parts += [Component(name, watt * seconds * work.positions) for name, watt in lost]
+    return group(work.name, parts, latency_seconds=reads * max(seconds, tile_columns / k["adc.samples_per_second"]))

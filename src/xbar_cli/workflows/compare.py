@@ -17,6 +17,7 @@ from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, read_dataset
 from xbar_cli.workflows.reporter import SILENT, Reporter
+from xbar_cli.workflows.statistics import sampling_error
 
 ADC_SPREAD = ("adc_gain_error", "adc_offset_error")
 """Keys of the converters that differ between chips, besides the effects on devices."""
@@ -112,11 +113,6 @@ def compare(
     half = float(stats.t.ppf(0.975, freedom)) * error
     p = float(2 * stats.t.sf(abs(difference) / error, freedom))
     return Comparison("paired t" if paired else "Welch t", difference, (difference - half, difference + half), p)
-
-
-def sampling_error(accuracy: float, images: int) -> float:
-    """Standard error of an accuracy measured on a random test set: sqrt(p (1 - p) / n)."""
-    return math.sqrt(max(accuracy * (1 - accuracy), 0.0) / images)
 
 
 def open_evaluation(path: Path) -> Evaluation:

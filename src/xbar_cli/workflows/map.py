@@ -26,8 +26,9 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
     write_toml(run.path / CONFIG, config)
     reporter.progress("map", 0, 2)
     network, cell_file = map_network(
-        trained, config.mapping, config.cell, calibration_images=config.calibration.images, reporter=reporter
-    )
+        trained, config.mapping, config.cell, calibration_images=config.calibration.images, reporter=reporter,
+        keep_activity=True,
+    )  # fmt: skip
     reporter.progress("map", 1, 2)
     write_dataset(run.path / RESULTS, to_dataset(network))
     if cell_file is not None:

@@ -1,7 +1,7 @@
 """Networks on devices: programmed conductances of every layer with the scale they are decoded by."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.program import Scale
 from xbar_cli.runs.results import RESULTS, read_dataset, variable
+from xbar_cli.workflows.activity import LayerActivity, from_values, to_field
 from xbar_cli.workflows.cells import load_cell
 from xbar_cli.workflows.models import CELL
 
@@ -76,6 +77,7 @@ class MappedNetwork:
         g_off: memristor conductance of the high-resistance state [S].
         g_on: memristor conductance of the low-resistance state [S].
         tile: rows and columns of one array.
+        activity: how calibration images drive the rows of each layer; empty where that was not kept.
     """
 
     layers: dict[str, LayerMapping]
@@ -85,6 +87,7 @@ class MappedNetwork:
     g_off: float
     g_on: float
     tile: tuple[int, int]
+    activity: dict[str, LayerActivity] = field(default_factory=dict)
 
     def tiles(self, name: str) -> int:
         """Arrays that a layer takes; remainder tiles count whole."""
@@ -136,6 +139,8 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
             unit="1",
             long_name=f"digital weight of {name}",
         )
+    for name, seen in network.activity.items():
+        data[f"{name}_activity"] = xr.Variable(*to_field(name, seen))
     attributes: dict[str, Any] = {
         "xbar_kind": "mapping",
         "scheme": network.scheme,
@@ -166,6 +171,7 @@ def load_mapped(path: Path) -> MappedNetwork:
             g_off=float(attributes["g_off_siemens"]),
             g_on=float(attributes["g_on_siemens"]),
             tile=(int(attributes["tile"][0]), int(attributes["tile"][1])),
+            activity=_activity(dataset, layers),
         )
     except KeyError as error:
         raise RunError(f"{path / RESULTS} holds no mapping ({error} is missing)") from None
@@ -174,6 +180,8 @@ def load_mapped(path: Path) -> MappedNetwork:
 def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
     for name in dataset.attrs["layers"].split():
         array = dataset[f"{name}_conductance"]
+        if not np.isfinite(array.values).all():
+            raise RunError(f"layer {name} of the mapped run has conductances that are no numbers")
         attributes = array.attrs
         yield (
             name,
@@ -192,6 +200,12 @@ def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
                 clipped_fraction=float(attributes["clipped_fraction"]),
             ),
         )
+
+
+def _activity(dataset: xr.Dataset, layers: Iterable[str]) -> dict[str, LayerActivity]:
+    """The activity of every layer; empty where the run was made before it was kept."""
+    kept = {name: dataset[f"{name}_activity"] for name in layers if f"{name}_activity" in dataset}
+    return {name: from_values(stored.values, stored.attrs) for name, stored in kept.items()}
 
 
 def _format(attributes: dict[Any, Any]) -> SliceFormat | None:

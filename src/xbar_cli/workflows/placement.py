@@ -1,18 +1,14 @@
 """Weights onto devices: cell, scale, levels and scheme of every layer."""
 
 from pathlib import Path
-from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from numpy.typing import NDArray
 
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import parse_tile
-from xbar_cli.data.batches import eval_batches
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.levels import ratio_levels, read_levels, uniform_levels, weight_limit
 from xbar_cli.device.technologies import Technology, load_technology
@@ -21,9 +17,9 @@ from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.encode import full_scale
 from xbar_cli.mapping.placing import Conductances, place, place_slices
 from xbar_cli.mapping.window import cell_window, program
-from xbar_cli.nn.shapes import layer_inputs
 from xbar_cli.runs.directory import open_run
 from xbar_cli.runs.results import RESULTS
+from xbar_cli.workflows.calibrating import calibrate
 from xbar_cli.workflows.cells import load_cell
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
 from xbar_cli.workflows.models import CELL, Trained, kernel_accuracy, weight_maxima
@@ -38,7 +34,13 @@ LIMIT_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 def map_network(
-    trained: Trained, mapping: MappingSection, reference: CellReference, *, calibration_images: int, reporter: Reporter
+    trained: Trained,
+    mapping: MappingSection,
+    reference: CellReference,
+    *,
+    calibration_images: int,
+    reporter: Reporter,
+    keep_activity: bool = False,
 ) -> tuple[MappedNetwork, Path | None]:
     """Put the weights of a train run on devices.
 
@@ -48,6 +50,7 @@ def map_network(
         reference: the cell; a neat run brings its own, with its gate voltages.
         calibration_images: training images whose activations set the row voltages' full scale.
         reporter: is told of gate voltages without a linear range.
+        keep_activity: whether the network holds how some of these images drive its rows.
 
     Returns:
         The mapped network, and the file of the cell it uses.
@@ -71,11 +74,11 @@ def map_network(
         images=calibration_images,
         levels=resistive_levels(mapping, g_off=g_off, g_on=g_on) if cell is None else None,
     )
-    ranges = activation_ranges(trained, images=calibration_images)
+    seen = calibrate(trained, images=calibration_images, sampled=keep_activity)
     layers: dict[str, LayerMapping] = {}
     for index, (name, weights) in enumerate(kernels.items()):
         vg = gates[index] if cell is not None else None
-        low, high = ranges[name]
+        low, high = seen.ranges[name]
         span = conductances(mapping, cell=cell, vg=vg, w_max=maxima[name], g_off=g_off, g_on=g_on)
         if devices is not None:
             placed = place_devices(trained, name, devices[name], span)
@@ -102,7 +105,7 @@ def map_network(
         )
     network = MappedNetwork(
         layers=layers, scheme=mapping.scheme, technology=mapping.technology, cell=cell, g_off=g_off, g_on=g_on,
-        tile=parse_tile(mapping.tile),
+        tile=parse_tile(mapping.tile), activity=seen.activity(layers, cell) if keep_activity else {},
     )  # fmt: skip
     return network, cell_file
 
@@ -267,25 +270,3 @@ def limited(
 
     best = weight_limit(jnp.ones(1), rule="auto", score=score, shares=LIMIT_SHARES)
     return {name: value * best for name, value in maxima.items()}
-
-
-def activation_ranges(trained: Trained, *, images: int) -> dict[str, tuple[float, float]]:
-    """Smallest and largest activation that enters each layer, over the first training images, in floating point."""
-    picked = trained.data.train_images[:images]
-    graphdef, state = nnx.split(trained.net)
-
-    @jax.jit
-    def ends(state: Any, x: jax.Array, weight: jax.Array) -> dict[str, jax.Array]:
-        inputs = layer_inputs(nnx.merge(graphdef, state), x)
-        # the pictures that fill up the last batch do not count
-        real = {name: v * weight.reshape(-1, *(1,) * (v.ndim - 1)) for name, (v, _) in inputs.items()}
-        return {name: jnp.stack([values.min(), values.max()]) for name, values in real.items()}
-
-    low: dict[str, float] = {}
-    high: dict[str, float] = {}
-    labels = trained.data.train_labels[:images]
-    for part, _, weight in eval_batches(picked, labels, batch_size=min(500, len(picked))):
-        for name, (least, largest) in ends(state, jnp.asarray(part), jnp.asarray(weight)).items():
-            low[name] = min(low.get(name, 0.0), float(least))
-            high[name] = max(high.get(name, 0.0), float(largest))
-    return {name: (low[name], high[name]) for name in low}

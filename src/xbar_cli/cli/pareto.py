@@ -1,0 +1,66 @@
+"""`xbar pareto`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .console import print_table
+from .options import common, setting, with_config
+
+
+def _config() -> Any:
+    from xbar_cli.config.energy import ParetoConfig
+
+    return ParetoConfig
+
+
+@click.command(
+    epilog="Example: xbar pareto runs/energy-de runs/energy-acm runs/eval-de runs/eval-acm",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@setting(
+    "--against",
+    "against",
+    type=click.Choice(["energy", "area", "latency"]),
+    help="Cost that accuracy is weighed against (default energy).",
+)
+@common
+@with_config(_config, argument="runs")
+def pareto(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+    """Accuracy against energy and area: energy runs, each with its own accuracy or that of an evaluate run beside it."""
+    from xbar_cli.workflows.pareto import run
+
+    from .running import execute
+
+    execute("pareto", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print the points, cheapest first."""
+    rows = [
+        (
+            "*" if point["on_front"][summary["against"]] else "", point["run"], point["scheme"], point["bits"],
+            gates(point["vg_volt"]), "x".join(map(str, point["tile"])), accuracy(point), f"{point['energy_joule'] * 1e9:.4g}",
+            f"{point['area_m2'] * 1e6:.4g}",
+        )
+        for point in summary["points"]
+    ]  # fmt: skip
+    columns = ["", "run", "scheme", "bits", "V_g [V]", "tile", "accuracy [%]", "energy [nJ]", "area [mm²]"]
+    print_table(f"{summary['model']}: * no other run beats it in accuracy and {summary['against']}", columns, rows)
+
+
+def gates(volts: list[float | None]) -> str | None:
+    """Gate voltages of the layers, from the smallest to the largest."""
+    found = sorted({v for v in volts if v is not None})
+    return None if not found else f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g}…{found[-1]:g}"
+
+
+def accuracy(point: dict[str, Any]) -> str:
+    """Accuracy and half its confidence interval."""
+    text = f"{100 * point['accuracy']:.2f}"
+    if point["accuracy_ci95"]:
+        low, high = point["accuracy_ci95"]
+        text += f" ± {50 * (high - low):.2f}"
+    return text

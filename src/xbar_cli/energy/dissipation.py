@@ -1,0 +1,142 @@
+"""Where an array dissipates what its sources deliver: cells, wires, sources, neurons.
+
+    Σ_i v_i Σ_j I_ij  =  Σ I_ij (w_ij − b_ij)  +  R_word Σ J²  +  R_bit Σ K²  +  R_source Σ J_i0²  +  R_neuron Σ K_j²
+
+with the currents J along word lines and K along bit lines (Tellegen's theorem: node voltages that do not obey Kirchhoff's
+laws break the equality).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from xbar_cli.array.nodal import solve
+from xbar_cli.device.transistor import BitLineSeparable
+from xbar_cli.errors import ModelError
+
+TOLERANCE, MOST_ROUNDS = 1e-12, 500
+"""Of the currents of 1T-1R cells with wires, relative to the largest."""
+
+
+class Resistances(NamedTuple):
+    """Of one array [ohm]: a word-line segment, a bit-line segment, each source, each neuron."""
+
+    r_word: float
+    r_bit: float
+    r_source: float
+    r_neuron: float
+
+    @property
+    def any(self) -> bool:
+        """Whether one of them is above 0."""
+        return max(self) > 0
+
+
+class Dissipation(NamedTuple):
+    """Power of one array for each of several inputs [W].
+
+    Attributes:
+        delivered: by the sources.
+        cells: in the cells.
+        wires: in both kinds of wire.
+        sources: in the sources' resistances.
+        neurons: in the neurons' resistances.
+    """
+
+    delivered: NDArray[np.float64]
+    cells: NDArray[np.float64]
+    wires: NDArray[np.float64]
+    sources: NDArray[np.float64]
+    neurons: NDArray[np.float64]
+
+    @property
+    def gap(self) -> float:
+        """Largest relative difference between what is delivered and what is dissipated."""
+        spent = self.cells + self.wires + self.sources + self.neurons
+        scale = np.maximum(np.abs(self.delivered), np.finfo(np.float64).tiny)
+        return float(np.max(np.abs(self.delivered - spent) / scale, initial=0.0))
+
+
+def of_resistive(
+    g: Float[np.ndarray, "rows cols"], v: Float[np.ndarray, "inputs rows"], resistances: Resistances
+) -> Dissipation:
+    """Dissipation of a linear array.
+
+    Args:
+        g: conductances [S].
+        v: source voltages of each input [V].
+        resistances: of the array.
+
+    Accuracy:
+        conserves power to about 1e-12 (float64).
+    """
+    with jax.enable_x64(True):
+        volts = jnp.asarray(v, jnp.float64)
+        nodes = jax.vmap(lambda one: solve(jnp.asarray(g, jnp.float64), one, **resistances._asdict()))(volts)
+        word, bit = np.asarray(nodes.word, np.float64), np.asarray(nodes.bit, np.float64)
+    return _balance(np.asarray(v, np.float64), np.asarray(g, np.float64) * (word - bit), word - bit, resistances)
+
+
+def of_cells(
+    cell: BitLineSeparable,
+    g: Float[np.ndarray, "rows cols"],
+    v: Float[np.ndarray, "inputs rows"],
+    resistances: Resistances,
+) -> Dissipation:
+    """Dissipation of an array of 1T-1R cells, of their currents from word line to bit line; gates apart.
+
+    Voltages of the nodes and currents of the cells are computed in turn from each other until they agree.
+
+    Args:
+        cell: the cell at its gate voltage, with the bit line's voltage as an axis.
+        g: memristor conductances [S].
+        v: source voltages of each input [V].
+        resistances: of the array.
+
+    Raises:
+        ModelError: they do not come to agree: wires whose resistance is not small against the cells'.
+    """
+    rows, cols = g.shape
+    word = _shared(cols, segment=resistances.r_word, end=resistances.r_source)
+    bit = _shared(rows, segment=resistances.r_bit, end=resistances.r_neuron)[::-1, ::-1]
+    with jax.enable_x64(True):
+        precise = cell.astype(jnp.float64)
+        terms = precise.terms(jnp.asarray(g, jnp.float64))
+        currents = jax.jit(jax.vmap(lambda w, b: precise.current(terms, w, b)))
+        i = np.zeros((len(v), rows, cols))
+        for _ in range(MOST_ROUNDS):
+            w, b = v[:, :, None] - i @ word, bit @ i
+            new = np.asarray(currents(jnp.asarray(w), jnp.asarray(b)), np.float64)
+            change, i = np.abs(new - i).max(), new
+            if change <= TOLERANCE * max(np.abs(i).max(), np.finfo(np.float64).tiny):
+                return _balance(np.asarray(v, np.float64), i, w - b, resistances)
+    raise ModelError(
+        "the currents of a 1T-1R array with wires did not settle: its resistances are too large against the cells'"
+    )
+
+
+def _shared(count: int, *, segment: float, end: float) -> NDArray[np.float64]:
+    """The resistance that the currents of two cells of a line share, cell 0 being nearest to the line's end [ohm]."""
+    places = np.arange(count)
+    return end + segment * (1.0 + np.minimum(places[:, None], places[None, :]))
+
+
+def _balance(
+    v: NDArray[np.float64], i: NDArray[np.float64], drop: NDArray[np.float64], resistances: Resistances
+) -> Dissipation:
+    """From source voltages [inputs rows], currents and voltages of all cells [inputs rows cols]."""
+    along_word = np.cumsum(i[:, :, ::-1], axis=2)[:, :, ::-1]
+    along_bit = np.cumsum(i, axis=1)
+    total = (1, 2)
+    return Dissipation(
+        delivered=np.sum(v * along_word[:, :, 0], axis=1),
+        cells=np.sum(i * drop, axis=total),
+        wires=resistances.r_word * np.sum(along_word**2, axis=total)
+        + resistances.r_bit * np.sum(along_bit**2, axis=total),
+        sources=resistances.r_source * np.sum(along_word[:, :, 0] ** 2, axis=1),
+        neurons=resistances.r_neuron * np.sum(along_bit[:, -1] ** 2, axis=1),
+    )

@@ -1,0 +1,85 @@
+"""A chip of so many arrays: copies of layers, one image after the other or one behind the other."""
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the arrays of a chip make of the layers' latencies.
+
+    Attributes:
+        copies: of each layer.
+        tiles: arrays in use.
+        latency_seconds: of one image through all layers [s].
+        interval_seconds: between two images [s].
+    """
+
+    copies: tuple[int, ...]
+    tiles: int
+    latency_seconds: float
+    interval_seconds: float
+
+
+def plan(
+    latencies: Sequence[float],
+    tiles: Sequence[int],
+    positions: Sequence[int],
+    *,
+    available: int | None,
+    pipelined: bool,
+) -> Plan:
+    """Give spare arrays to copies of layers, which share the output positions of an image between them.
+
+    A copy goes where it shortens the interval (pipelined: the slowest layer) or the latency (else: the most time per array).
+
+    Args:
+        latencies: of each layer with one copy [s].
+        tiles: arrays of each layer.
+        positions: output positions of each layer: more copies would have nothing to do.
+        available: arrays of the chip; as many as needed when None.
+        pipelined: whether every layer works on an image of its own.
+
+    Raises:
+        ValueError: `available` is less than one copy of all layers needs.
+
+    References:
+        ISAAC, Section III (pipeline, replicated layers).
+    """
+    needed = sum(tiles)
+    if available is not None and available < needed:
+        raise ValueError(f"available must be at least {needed}, the arrays that the weights take, got {available}")
+    copies = [1] * len(tiles)
+    spare = 0 if available is None else available - needed
+
+    def seconds(layer: int, count: int) -> float:
+        return latencies[layer] * math.ceil(positions[layer] / count) / positions[layer]
+
+    def worth(layer: int) -> float:
+        now, after = seconds(layer, copies[layer]), seconds(layer, _next(positions[layer], copies[layer]))
+        extra = (_next(positions[layer], copies[layer]) - copies[layer]) * tiles[layer]
+        return now if pipelined else (now - after) / max(extra, 1)
+
+    queue = [(-worth(layer), layer) for layer in range(len(tiles))]
+    heapq.heapify(queue)
+    while queue:
+        _, layer = heapq.heappop(queue)
+        count = _next(positions[layer], copies[layer])
+        extra = (count - copies[layer]) * tiles[layer]
+        if count == copies[layer] or extra > spare:
+            if pipelined:
+                break  # the slowest layer can have no more copies: others would not help
+            continue
+        copies[layer], spare = count, spare - extra
+        heapq.heappush(queue, (-worth(layer), layer))
+    times = [seconds(layer, copies[layer]) for layer in range(len(tiles))]
+    used = sum(count * number for count, number in zip(copies, tiles, strict=True))
+    return Plan(tuple(copies), used, sum(times), max(times) if pipelined else sum(times))
+
+
+def _next(positions: int, copies: int) -> int:
+    """The next number of copies that leaves each of them less to do."""
+    rounds = math.ceil(positions / copies)
+    return copies if rounds == 1 else math.ceil(positions / (rounds - 1))

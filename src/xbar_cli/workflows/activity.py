@@ -1,0 +1,154 @@
+"""How real data drives the rows of a layer: means of everything that the power of its cells depends on, row by row.
+
+A row of 1T-1R cells at the share `f = |V| / V_max` of the largest voltage draws `Σ_k a_k(G) b_k(V)` with polynomials `b_k`, so
+that the means of `f T_n(2f − 1)` (Chebyshev) give the mean power of any cell at any gate voltage, exactly. Resistive cells
+need the mean of f² alone, bit-serial inputs the mean number of pulses.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar_cli.array.ideal import Contract
+from xbar_cli.nn.layers import Convolution, MatrixProduct
+from xbar_cli.runs.results import Field, field
+
+Vector = NDArray[np.float64]
+STORED_BITS = (8, 16)
+"""Inputs whose pulses a map run counts: those of neurosim and of isaac, unless others are asked for."""
+
+
+@dataclass(frozen=True)
+class LayerActivity:
+    """One layer's rows: means over images and output positions, summed over the phases of signed inputs.
+
+    Attributes:
+        positions: products of an image.
+        images: that the means are of; 0 for no data.
+        squares: of f² [rows].
+        pulses: of the pulses of a bit-serial input, by its bits [rows].
+        moments: of `f T_n(2f − 1)`, n = 0, 1, … [rows orders].
+    """
+
+    positions: int
+    images: int
+    squares: Vector
+    pulses: Mapping[int, Vector]
+    moments: NDArray[np.float64]
+
+    def driven(self, bits: int | None) -> Vector:
+        """`Σ (V / V_max)²` of every row over its pulses: of amplitudes, or of inputs of so many bits."""
+        return self.squares if bits is None else self.pulses[bits]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is measured.
+
+    Attributes:
+        bits: of bit-serial inputs, each of whose pulses are counted.
+        orders: of the moments.
+    """
+
+    bits: tuple[int, ...]
+    orders: int
+
+
+def of_inputs(
+    x: NDArray[np.float32],
+    contract: Contract,
+    window: tuple[int, ...],
+    *,
+    full_scale: float,
+    signed: bool,
+    wanted: Wanted,
+) -> LayerActivity:
+    """The activity of a layer.
+
+    Args:
+        x: its inputs [images *place in].
+        contract: its product.
+        window: of its kernel, without input and output channels.
+        full_scale: input that drives a row fully.
+        signed: whether negative inputs are applied in a phase of their own; else they drive no row.
+        wanted: what is measured.
+    """
+    f = np.abs(np.clip(x / np.float32(full_scale), np.float32(-1 if signed else 0), np.float32(1)))
+    columns = [f * f]
+    for bits in wanted.bits:  # float64: more than 24 bits are not all in a float32
+        columns.append(np.bitwise_count(np.rint(f * np.float64(2**bits - 1)).astype(np.uint64)))
+    columns += _chebyshev(f, wanted.orders)
+    sums = np.stack([np.sum(column, axis=0, dtype=np.float64) for column in columns], axis=-1)
+    total, positions = window_sums(sums, contract, window)
+    return _split(total / (len(x) * positions), positions=positions, images=len(x), bits=wanted.bits)
+
+
+def _chebyshev(f: NDArray[np.float32], orders: int) -> list[NDArray[np.float32]]:
+    """`f T_n(2f − 1)` for n below `orders`."""
+    y = 2 * f - 1
+    found = [f, f * y]
+    while len(found) < orders:
+        found.append(2 * y * found[-1] - found[-2])
+    return found[:orders]
+
+
+def full_drive(rows: int, positions: int, wanted: Wanted) -> LayerActivity:
+    """Every row at full drive in every pulse of one phase: no data."""
+    values = np.ones((rows, 1 + len(wanted.bits) + wanted.orders))
+    values[:, 1 : 1 + len(wanted.bits)] = wanted.bits
+    return _split(values, positions=positions, images=0, bits=wanted.bits)
+
+
+def _split(values: NDArray[np.float64], *, positions: int, images: int, bits: Iterable[int]) -> LayerActivity:
+    """From the columns f², pulses, moments."""
+    counted = {b: values[:, 1 + number] for number, b in enumerate(bits)}
+    return LayerActivity(positions, images, values[:, 0], counted, values[:, 1 + len(counted) :])
+
+
+def _joined(activity: LayerActivity) -> NDArray[np.float64]:
+    """The columns f², pulses, moments."""
+    return np.column_stack([activity.squares, *activity.pulses.values(), activity.moments])
+
+
+def mean(parts: Sequence[LayerActivity]) -> LayerActivity:
+    """The activity over the images of all parts."""
+    images = sum(part.images for part in parts)
+    values = sum(part.images * _joined(part) for part in parts) / images
+    return _split(np.asarray(values), positions=parts[0].positions, images=images, bits=parts[0].pulses)
+
+
+def window_sums(x: NDArray[np.float64], contract: Contract, window: tuple[int, ...]) -> tuple[NDArray[np.float64], int]:
+    """Sums over output positions of what each row sees [rows columns], and the positions, of inputs [*place in columns]."""
+    if isinstance(contract, MatrixProduct):
+        flat = x.reshape(-1, *x.shape[-2:])
+        return flat.sum(axis=0), len(flat)
+    assert isinstance(contract, Convolution)
+    height, width = x.shape[:2]
+    step = contract.stride
+    ends = jax.lax.padtype_to_pads((height, width), window, (step, step), contract.padding)
+    x = np.pad(x, (*ends, (0, 0), (0, 0)))
+    h, w = ((x.shape[n] - window[n]) // step + 1 for n in range(2))
+    sums = [
+        x[i : i + (h - 1) * step + 1 : step, j : j + (w - 1) * step + 1 : step].sum(axis=(0, 1))
+        for i in range(window[0])
+        for j in range(window[1])
+    ]
+    return np.concatenate(sums), h * w
+
+
+def to_field(name: str, activity: LayerActivity) -> Field:
+    """The variable of results.nc that holds the activity of a layer."""
+    text = f"mean of f^2, of pulses, and of f T_n(2f - 1) in the rows of {name}, f = |V| / V_max"
+    stored = field((f"{name}_row", f"{name}_statistic"), _joined(activity), unit="1", long_name=text)
+    numbers = {"positions": activity.positions, "images": activity.images, "pulse_bits": np.asarray([*activity.pulses])}
+    return stored._replace(attrs={**stored.attrs, **numbers})
+
+
+def from_values(values: NDArray[np.float64], attributes: Mapping[Any, Any]) -> LayerActivity:
+    """The activity in a variable of results.nc."""
+    bits = [int(b) for b in np.atleast_1d(attributes["pulse_bits"])]
+    return _split(values, positions=int(attributes["positions"]), images=int(attributes["images"]), bits=bits)

@@ -1,0 +1,174 @@
+"""`xbar pareto`: accuracy against energy, area and latency over runs, and which of them no other run beats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from xbar_cli.config.energy import ParetoConfig
+from xbar_cli.config.load import read_toml, write_toml
+from xbar_cli.errors import RunError
+from xbar_cli.runs import environment, figures
+from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.workflows.energy_presets import FLOATING_POINT
+from xbar_cli.workflows.reporter import SILENT, Reporter
+
+COSTS = {"energy": "energy_joule", "area": "area_m2", "latency": "latency_seconds"}
+LABELS = {
+    "energy": ("energy per image [nJ]", 1e9),
+    "area": ("area [mm²]", 1e6),
+    "latency": ("latency per image [µs]", 1e6),
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One mapped network.
+
+    Attributes:
+        run: the energy run.
+        summary: its summary.
+        accuracy: share of right answers.
+        interval: 95 % confidence interval; None for a single figure.
+        origin: what says so.
+    """
+
+    run: str
+    summary: dict[str, Any]
+    accuracy: float
+    interval: tuple[float, float] | None
+    origin: str
+
+    def cost(self, against: str) -> float:
+        """Energy [J], area [m²] or latency [s]."""
+        return float(self.summary[COSTS[against]])
+
+
+def run(config: ParetoConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
+    """Compare the runs of `config`; returns the summary.
+
+    Raises:
+        RunError: a run without accuracy, an evaluation of a network that is not costed, or costs of different models.
+    """
+    points = points_of([Path(name) for name in config.runs])
+    fronts = {against: front([(p.cost(against), p.accuracy) for p in points]) for against in COSTS}
+    write_toml(run.path / CONFIG, config)
+    draw(run.figures / "pareto.png", points, fronts, against=config.against)
+    environment.write(run.path / "env.json", environment.describe(seed=config.seed))
+    order = sorted(range(len(points)), key=lambda i: points[i].cost(config.against))
+    rows = [row(points[i], {against: marks[i] for against, marks in fronts.items()}) for i in order]
+    return {
+        "command": "pareto",
+        "model": points[0].summary["model"],
+        "against": config.against,
+        "points": rows,
+        "front": [r["run"] for r in rows if r["on_front"][config.against]],
+        "out": str(run.final),
+    }
+
+
+def points_of(paths: Sequence[Path]) -> list[Point]:
+    """Energy runs, with the accuracy of the evaluate runs of the same mapped network where there are some."""
+    costs: list[tuple[str, dict[str, Any]]] = []
+    evaluations: dict[Path, tuple[str, dict[str, Any]]] = {}
+    for path in paths:
+        found, summary = open_run(path, commands=("energy", "evaluate"), use="xbar pareto")
+        if summary["command"] == "energy":
+            if summary.get("preset"):
+                raise RunError(f"{path} is a preset: a front is of mapped networks")
+            costs.append((str(path), summary))
+            continue
+        mapped = Path(read_toml(found.path / CONFIG)["run"]).resolve()
+        if mapped in evaluations:
+            raise RunError(f"{path} and {evaluations[mapped][0]} evaluate the same mapped run: give one of them")
+        evaluations[mapped] = str(path), summary
+    models = sorted({summary["model"] for _, summary in costs})
+    if len(models) > 1:
+        raise RunError(f"energies of {' and '.join(models)} cannot be compared: cost all runs by one model")
+    points = [point(path, summary, evaluations) for path, summary in costs]
+    used = {Path(summary["run"]).resolve() for _, summary in costs}
+    for mapped, (path, _) in evaluations.items():
+        if mapped not in used:
+            raise RunError(f"{path} evaluates {mapped.name}, of which no energy run is given: xbar energy costs it")
+    if not points:
+        raise RunError("no energy run among the runs: xbar energy makes one")
+    return points
+
+
+def point(path: str, summary: dict[str, Any], evaluations: dict[Path, tuple[str, dict[str, Any]]]) -> Point:
+    """An energy run with its accuracy."""
+    evaluated = evaluations.get(Path(summary["run"]).resolve())
+    if evaluated is not None:
+        name, found = evaluated
+        interval = found["accuracy_ci95"]
+        return Point(
+            path, summary, found["accuracy_mean"], tuple(interval) if interval else None, f"evaluate run {name}"
+        )
+    if summary["accuracy"] is None or summary["accuracy_from"] == FLOATING_POINT:
+        raise RunError(
+            f"{path} holds no accuracy of the arrays: give an evaluate run of {summary['run']} too, or make it with --activity"
+        )
+    interval = summary["accuracy_ci95"]
+    return Point(path, summary, summary["accuracy"], tuple(interval) if interval else None, summary["accuracy_from"])
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[bool]:
+    """Which points (cost, accuracy) no other one dominates: none costs no more and is no less accurate, and better in one."""
+    return [
+        not any(c <= cost and a >= accuracy and (c, a) != (cost, accuracy) for c, a in points)
+        for cost, accuracy in points
+    ]
+
+
+def row(point: Point, on_front: dict[str, bool]) -> dict[str, Any]:
+    """One point for the summary."""
+    kept = ("network", "dataset", "scheme", "bits", "tile", "vg_volt", "energy_joule", "area_m2", "latency_seconds")
+    return {
+        "run": point.run,
+        **{key: point.summary[key] for key in kept},
+        "accuracy": point.accuracy,
+        "accuracy_ci95": list(point.interval) if point.interval else None,
+        "accuracy_from": point.origin,
+        "on_front": on_front,
+    }
+
+
+def label(summary: dict[str, Any]) -> str:
+    """A point in few words: scheme, bits, gate voltages, tile."""
+    words = [summary["scheme"], f"{summary['bits']} bit" if summary["bits"] else "analog"]
+    gates = sorted({vg for vg in summary["vg_volt"] if vg is not None})
+    if gates:
+        words.append(f"{gates[0]:g} V" if len(gates) == 1 else f"{gates[0]:g}…{gates[-1]:g} V")
+    return ", ".join([*words, "x".join(map(str, summary["tile"]))])
+
+
+def draw(path: Path, points: list[Point], fronts: dict[str, list[bool]], *, against: str) -> Path:
+    """Accuracy with its interval against the chosen cost and against area (or energy), fronts joined."""
+    panels = list(dict.fromkeys([against, "energy" if against == "area" else "area"]))
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for panel, kind in zip(axes, panels, strict=True):
+            name, scale = LABELS[kind]
+            for number, point in enumerate(points):
+                low, high = point.interval or (point.accuracy, point.accuracy)
+                bars = [[100 * (point.accuracy - low)], [100 * (high - point.accuracy)]]
+                best = fronts[kind][number]
+                panel.errorbar(
+                    point.cost(kind) * scale, 100 * point.accuracy, yerr=bars, fmt="o" if best else "x", capsize=3,
+                    color=f"C{number % 10}", markersize=7, label=label(point.summary),
+                )  # fmt: skip
+            both = zip(points, fronts[kind], strict=True)
+            chosen = sorted((p.cost(kind) * scale, 100 * p.accuracy) for p, best in both if best)
+            panel.plot(*zip(*chosen, strict=True), color="0.5", linewidth=1, zorder=0)
+            panel.set(xlabel=name, xscale="log", title=f"accuracy against {kind}")
+            figures.plain_log(panel.xaxis, at=(1.0, 2.0, 3.0, 5.0))
+            panel.margins(x=0.15)
+        axes[0].set_ylabel("accuracy [%]")
+        figures.legend_beside(figure, axes[0], title="scheme, device, V_g, tile", width=2.4)
+
+    models = {p.summary["model"] for p in points}
+    caption = f"model {', '.join(sorted(models))}; dots, line: no other run costs less and is as accurate; bars: 95 % intervals"
+    return figures.save(path, paint, caption=caption, size=(4.0 * len(panels) + 2.6, 4.0))

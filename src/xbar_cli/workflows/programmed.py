@@ -1,0 +1,123 @@
+"""One layer of a chip: its conductances as what computes it, folded, tiled or solved at every read; converters, noise."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from xbar_cli.array.converters import Adc, draw_errors
+from xbar_cli.device.read_noise import read_sigma
+from xbar_cli.device.transistor import BitLineSeparable, Separable
+from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
+from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer
+from xbar_cli.nn.tiled import TiledLayer, split_rows
+from xbar_cli.nn.wired import WiredLayer, Wires
+from xbar_cli.numerics import stream
+from xbar_cli.workflows.hardware import Hardware, baseline, full_voltage
+from xbar_cli.workflows.mapped import LayerMapping, drive_of
+
+
+def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: Separable | None) -> Any:
+    """A layer whose tiles' currents add up exactly.
+
+    Args:
+        hardware: what its devices are built into.
+        layer: its mapping.
+        wanted: effective conductances of a linear array [S].
+        g: conductances of its memristors [S].
+        cell: its 1T-1R cell; None on resistive arrays.
+    """
+    driven = hardware.converters.dac_bits is not None or hardware.converters.dac_range is not None
+    if hardware.curved and cell is not None:
+        curved = gated_layer(g, scale=layer.scale, surrogate=cell, drive=drive_of(layer))
+        return DrivenLayer(curved, hardware.dac(layer)) if driven else curved
+    straight = linear_layer(wanted, scale=layer.scale, cell=None)
+    leakage = None
+    if hardware.model == "gated" and cell is not None and not layer.signed:
+        leakage = layer.scale.weights(cell.at_zero(g)).sum(axis=0) * (layer.full_scale / hardware.v_read)
+    return DrivenLayer(straight, hardware.dac(layer), leakage, hardware.serial) if driven else straight
+
+
+def wired_layer(hardware: Hardware, layer: LayerMapping, g: Array, cell: BitLineSeparable) -> WiredLayer:
+    """A layer of 1T-1R cells whose arrays have resistances; arguments as for `folded_layer`."""
+    array, network = hardware.array, hardware.network
+    assert network.cell is not None
+    both = array.r_wire_ohm or 0.0
+    wires = Wires(
+        r_word=array.r_wire_word_ohm or both,
+        r_bit=array.r_wire_bit_ohm or both,
+        r_source=array.r_source_ohm or 0.0,
+        r_neuron=array.r_neuron_ohm or 0.0,
+    )
+    v_max = jnp.asarray(network.cell.v_max, jnp.float32)
+    return WiredLayer(g, cell, layer.scale, drive_of(layer), v_max, signed=layer.signed, tile=network.tile, wires=wires)
+
+
+def tiled_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: Separable | None) -> TiledLayer:
+    """A layer with converters at every tile; arguments as for `folded_layer`."""
+    height = min(hardware.network.tile[0], g.shape[0])
+    bands = -(-g.shape[0] // height)
+    factors, leakage = wanted[None], jnp.zeros((bands, g.shape[1]), g.dtype)
+    if hardware.model == "gated" and cell is not None:
+        if hardware.curved:
+            factors = jnp.moveaxis(cell.in_g(g), -1, 0)
+        leakage = split_rows(cell.at_zero(g)[None], height).sum(axis=(1, 2)) / full_voltage(hardware, cell)
+    return TiledLayer(
+        factors=split_rows(factors, height),
+        leakage=leakage,
+        scale=converted_scale(hardware, layer),
+        dac=hardware.dac(layer),
+        surrogate=cell if hardware.curved else None,
+        serial=hardware.serial,
+    )
+
+
+def converted_scale(hardware: Hardware, layer: LayerMapping) -> Scale:
+    """How codes are decoded: what the converters' baseline took off is added digitally."""
+    base = baseline(hardware, layer)
+    if base == 0:
+        return layer.scale
+    columns = np.full((1, layer.conductance.shape[1]), base)
+    digital = layer.digital + np.asarray(layer.readout.combine(columns)) / layer.slope
+    return Scale(layer.readout, layer.kernel, jnp.asarray(layer.slope, jnp.float32), jnp.asarray(digital, jnp.float32))
+
+
+def draw_adc(hardware: Hardware, name: str, full_scale: Array, key: Array) -> Adc:
+    """The converters of a layer of one chip."""
+    layer, converters = hardware.network.layers[name], hardware.converters
+    assert converters.adc_bits is not None
+    rows, columns = layer.conductance.shape
+    gain, offset = draw_errors(
+        stream(stream(key, "adc"), name),
+        bands=-(-rows // min(hardware.network.tile[0], rows)),
+        columns=columns,
+        gain_error=converters.adc_gain_error or 0.0,
+        offset_error=converters.adc_offset_error or 0.0,
+    )
+    base = jnp.asarray(baseline(hardware, layer), jnp.float32)
+    return Adc(full_scale=full_scale, gain=gain, offset=offset, baseline=base, bits=converters.adc_bits)
+
+
+def read_noise(
+    hardware: Hardware, layer: LayerMapping, g: Array, cell: Separable | None, linear: MeanCell | None
+) -> ColumnNoise:
+    """Read noise of a layer.
+
+    Args:
+        hardware: what its devices are built into.
+        layer: its mapping.
+        g: conductances of its memristors [S].
+        cell: its 1T-1R cell; None on resistive arrays.
+        linear: the cell as a linear conductance; None where there is none.
+    """
+    span = hardware.network.g_on - hardware.network.g_off
+    parts = [read_sigma(g, sigma_siemens=n.sigma * span, sigma_relative=n.relative) for n in hardware.noises]
+    sigma = jnp.sqrt(sum(jnp.square(part) for part in parts))
+    if hardware.curved and cell is not None:
+        return gated_noise(g, sigma, scale=layer.scale, surrogate=cell, drive=drive_of(layer))
+    if linear is not None:  # the spread of the cell that its memristor's spread makes
+        _, slope = jax.jvp(linear, (g,), (jnp.ones_like(g),))
+        sigma = jnp.abs(slope) * sigma
+    return linear_noise(sigma, scale=layer.scale)

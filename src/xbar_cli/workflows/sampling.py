@@ -1,0 +1,245 @@
+"""The stages of a chip, from its number to its right answers, and the run over many of them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from xbar_cli.nn.layers import Product, digital
+from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
+from xbar_cli.nn.wired import Trust
+from xbar_cli.numerics import stream
+from xbar_cli.train.losses import correct
+from xbar_cli.workflows.chips import Chip
+from xbar_cli.workflows.folding import Residuals, judge, require_trust
+from xbar_cli.workflows.monte_carlo import Engine, by_patches, hoist
+from xbar_cli.workflows.reporter import Reporter
+
+Part = tuple[Array, Array, Array]
+"""Images, labels, and what each image counts."""
+Fabricate = Callable[[Array], Chip]
+Prepare = Callable[[dict[str, Array], Array], tuple[Circuit, Residuals]]
+Leaves = list[Array]
+"""Of a circuit: a stack of the circuits of many chips is no circuit, and stages pass on its parts."""
+
+
+def count_batch(
+    net: Any, circuit: Circuit | None, key: Array, first: Array, part: Part, *, patches: bool = False
+) -> tuple[Array, dict[str, Trust]]:
+    """Five counts of a batch, and how well arrays with wires were solved.
+
+    The counts are the right answers, the ADC's conversions beyond its range and all of them, and the same of the DAC.
+
+    Args:
+        net: the network.
+        circuit: of the chip; None for floating point.
+        key: of what is drawn at every read.
+        first: number of the first image.
+        part: the batch.
+        patches: convolutions as products of patches.
+    """
+    x, y, weight = part
+    counts: dict[str, Counts] = {}
+    trusts: dict[str, Trust] = {}
+    product: Product = digital
+    if circuit is not None:
+        product = on_arrays(circuit, key=key, first=first, counts=counts, trusts=trusts)
+    right = correct(net(x, by_patches(product) if patches else product), y, weight)
+    return jnp.stack([right, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)]), trusts
+
+
+@dataclass
+class Tally:
+    """What the chips add up to.
+
+    Attributes:
+        accuracies: of each.
+        alone: of each, by layer, with that layer alone on arrays.
+        beyond: ADC conversions beyond the range and all of them, and the same of the DAC.
+        devices: share of devices below 0, mean shift [S] and share off the table, of each.
+        corrections: gain and offset by layer that each was calibrated to.
+        computed: chips, those with them that filled up the last call.
+        seconds: of the passes, sampling with them.
+        fold_seconds: of folding and calibrating.
+    """
+
+    accuracies: list[float] = field(default_factory=list)
+    alone: dict[str, list[float]] = field(default_factory=dict)
+    beyond: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    devices: list[tuple[float, ...]] = field(default_factory=list)
+    corrections: list[dict[str, tuple[np.ndarray, np.ndarray]]] = field(default_factory=list)
+    computed: int = 0
+    seconds: float = 0.0
+    fold_seconds: float = 0.0
+
+
+class Sampler:
+    """The compiled stages: number → devices → circuit → counts. Everything drawn comes of the seed's key and the number."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        net: nnx.Module,
+        parts: Sequence[Part],
+        *,
+        root: Array,
+        nominal: Mapping[str, Any],
+        fabricate: Fabricate,
+        prepare: Prepare,
+    ) -> None:
+        """The stages for a network on the images `parts`; `nominal` conductances have the shape of a chip's."""
+        self.engine = engine
+        self.graphdef, state = nnx.split(net)
+        self.state, self.root, self.parts = (engine.shared(tree) for tree in (state, root, list(parts)))
+        self.trees: dict[str | None, Any] = {}
+        self._counters: dict[Any, Callable[..., Any]] = {}
+        shapes = {name: jax.ShapeDtypeStruct(g.shape, jnp.float32) for name, g in nominal.items()}
+
+        def devices(key: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
+            chip = fabricate(key)
+            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table)
+
+        def circuit(conductances: dict[str, Array], key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
+            made, residuals = prepare(conductances, key)
+            leaves, self.trees[None] = jax.tree.flatten(made)
+            return leaves, residuals, {name: (c.gain, c.offset) for name, c in made.corrections.items()}
+
+        making, preparing = hoist(devices, root), hoist(circuit, shapes, root)
+        self._captured = [engine.shared(hoisted.captured) for hoisted in (making, preparing)]
+
+        def make(shared: Any, number: Array) -> Any:
+            captured, root = shared
+            return making.function(captured, jax.random.fold_in(root, number))
+
+        def build(shared: Any, number: Array, conductances: dict[str, Array]) -> Any:
+            captured, root = shared
+            return preparing.function(captured, conductances, jax.random.fold_in(root, number))
+
+        self._make, self._build = engine.stage(make), engine.stage(build)
+
+    def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
+        """The conductances of chips [chips …] [S], and what fabricating them found."""
+        return self._make((self._captured[0], self.root), numbers)
+
+    def build(self, numbers: Array, conductances: dict[str, Array]) -> tuple[Leaves, Residuals, dict[str, Any]]:
+        """The circuits of chips as stacked leaves, their residuals and corrections."""
+        return self._build((self._captured[1], self.root), numbers, conductances)
+
+    def circuit(self, leaves: Leaves, chip: int, layer: str | None = None) -> Circuit:
+        """One of the stacked circuits."""
+        return jax.tree.unflatten(self.trees[layer], [leaf[chip] for leaf in leaves])
+
+    def count(
+        self, numbers: Array, leaves: Leaves, *, layer: str | None = None, parts: int | None = None
+    ) -> tuple[np.ndarray, list[dict[str, Trust]]]:
+        """Counts [chips 5] over the images, and how well the arrays were solved, part by part.
+
+        Args:
+            numbers: of the chips.
+            leaves: their stacked circuits.
+            layer: the layer that is alone on arrays in them; None for all.
+            parts: of the images, only the first so many parts.
+        """
+        count = self._counter(self.trees[layer])
+        size = self.parts[0][1].shape[0]
+        found = [
+            count((self.state, self.root, jnp.asarray(n * size), part), numbers, leaves)
+            for n, part in enumerate(self.parts[:parts])
+        ]
+        total = np.sum([np.asarray(counts, np.float64) for counts, _ in found], axis=0)
+        return total, [trusts for _, trusts in found]
+
+    def _counter(self, tree: Any) -> Callable[..., Any]:
+        """The compiled counting of circuits of this structure."""
+        if tree not in self._counters:
+            patches = self.engine.strategy.inner == "patches"
+
+            def count(shared: Any, number: Array, leaves: Leaves) -> tuple[Array, dict[str, Trust]]:
+                state, root, first, part = shared
+                key = stream(jax.random.fold_in(root, number), "read")
+                net, circuit = nnx.merge(self.graphdef, state), jax.tree.unflatten(tree, leaves)
+                return count_batch(net, circuit, key, first, part, patches=patches)
+
+            self._counters[tree] = self.engine.stage(count)
+        return self._counters[tree]
+
+    @cached_property
+    def images(self) -> float:
+        """How many images there are."""
+        return float(sum(float(weight.sum()) for _, _, weight in self.parts))
+
+
+Alone = Callable[[Array, Leaves], Leaves]
+"""From chips and their circuits to the same circuits with one layer alone on arrays."""
+
+
+def sample(
+    sampler: Sampler,
+    n: int,
+    *,
+    enough: Callable[[Sequence[float]], bool],
+    alone: Mapping[str, Alone],
+    warm: bool,
+    reporter: Reporter,
+) -> Tally:
+    """Sample chips 0, 1, 2, … until there are `n`, or until those so far are `enough`, judged after each in turn.
+
+    Args:
+        sampler: the stages.
+        n: most chips.
+        enough: of the accuracies of the first chips.
+        alone: by layer, for the chips with that layer alone on arrays.
+        warm: compile before the clock runs.
+        reporter: is told how far it is.
+    """
+    tally = Tally(alone={name: [] for name in alone})
+    for chips, numbers in sampler.engine.chunks(n):
+        if warm and not tally.computed:
+            _, leaves, _ = _prepare(sampler, numbers, Tally())
+            sampler.count(numbers, leaves, parts=1)
+        reporter.progress("chips", chips.start, n)
+        found, leaves, corrections = _prepare(sampler, numbers, tally, first=chips)
+        began = time.perf_counter()
+        counts, trusts = sampler.count(numbers, leaves)
+        tally.seconds += time.perf_counter() - began
+        tally.computed += sampler.engine.chunk
+        layers = {name: sampler.count(numbers, make(numbers, leaves), layer=name)[0] for name, make in alone.items()}
+        for k, chip in enumerate(chips):
+            for trusted in trusts:
+                if trusted:
+                    of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
+                    require_trust(sampler.circuit(leaves, k), of_chip, chip=chip)
+            tally.accuracies.append(float(counts[k, 0] / sampler.images))
+            tally.beyond += counts[k, 1:]
+            tally.devices.append(tuple(float(value[k]) for value in found))
+            tally.corrections.append({name: (gain[k], offset[k]) for name, (gain, offset) in corrections.items()})
+            for name, alone_counts in layers.items():
+                tally.alone[name].append(float(alone_counts[k, 0] / sampler.images))
+            if enough(tally.accuracies):
+                reporter.progress("chips", n, n)
+                return tally
+    reporter.progress("chips", n, n)
+    return tally
+
+
+def _prepare(
+    sampler: Sampler, numbers: Array, tally: Tally, *, first: range = range(0)
+) -> tuple[tuple[np.ndarray, ...], Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Make and fold the chips of one call, on the clocks of `tally`; those of `first` are judged."""
+    began = time.perf_counter()
+    conductances, found = jax.block_until_ready(sampler.make(numbers))
+    made = time.perf_counter()
+    leaves, residuals, corrections = jax.block_until_ready(sampler.build(numbers, conductances))
+    tally.seconds += made - began
+    tally.fold_seconds += time.perf_counter() - made
+    residuals = jax.tree.map(np.asarray, residuals)
+    for k, chip in enumerate(first):
+        judge({name: residual[k] for name, residual in residuals.items()}, chip=chip)
+    return tuple(map(np.asarray, found)), leaves, jax.tree.map(np.asarray, corrections)

@@ -1,0 +1,62 @@
+"""`xbar pareto`: fronts, and the runs that make one."""
+
+import pytest
+
+from xbar_cli.workflows.pareto import front
+
+
+def test_a_front_is_what_nothing_beats():
+    points = [(1.0, 0.5), (2.0, 0.5), (2.0, 0.9), (3.0, 0.8), (0.5, 0.1), (1.0, 0.5)]
+    assert front(points) == [True, False, True, False, True, True]
+    for i, (cost, accuracy) in enumerate(points):
+        better = [j for j, (c, a) in enumerate(points) if c <= cost and a >= accuracy and (c < cost or a > accuracy)]
+        assert front(points)[i] == (not better)
+
+
+def test_pareto_of_schemes(xbar, trained, tmp_path):
+    words = []
+    for scheme, bits in (("de", 4), ("acm", 4), ("acm", 1)):
+        name = f"{scheme}{bits}"
+        assert xbar("map", trained, "--scheme", scheme, "--bits", bits, "--out", tmp_path / name).code == 0
+        words.append(tmp_path / f"energy-{name}")
+        given = ("--accuracy", 0.8) if name != "acm4" else ()
+        assert xbar("energy", tmp_path / name, "--images", 8, *given, "--out", words[-1]).code == 0
+    evaluated = tmp_path / "eval"
+    assert xbar(
+        "eval", tmp_path / "acm4", "--variation", "0.1", "--samples", 2, "--set", "monte_carlo.images=100", "--out", evaluated
+    ).code == 0  # fmt: skip
+    found = xbar("pareto", *words, evaluated, "--json", "--out", tmp_path / "p").json
+    points = {point["run"]: point for point in found["points"]}
+    assert points[str(words[1])]["accuracy_from"].startswith("evaluate run")
+    assert points[str(words[1])]["accuracy_ci95"] is not None
+    assert found["front"] == [p["run"] for p in found["points"] if p["on_front"]["energy"]]
+    assert found["points"][0]["on_front"]["energy"]  # nothing is cheaper than the cheapest
+    costs = [p["energy_joule"] for p in found["points"]]
+    assert costs == sorted(costs)
+    assert (tmp_path / "p" / "figures" / "pareto.png").stat().st_size > 5000
+    assert "*" in xbar("pareto", *words, evaluated, "--against", "area", "--out", tmp_path / "q").out
+    other = tmp_path / "other"
+    assert (
+        xbar("energy", tmp_path / "de4", "--model", "isaac", "--images", 8, "--accuracy", 0.8, "--out", other).code == 0
+    )
+    for given, message in (
+        ((words[0], other), "cannot be compared"),
+        ((words[1],), "no accuracy of the arrays"),
+        ((words[0], evaluated), "no energy run is given"),
+        ((evaluated,), "no energy run"),
+        ((trained,), "needs a `energy` run or a `evaluate` run"),
+    ):
+        refused = xbar("pareto", *given, "--out", tmp_path / "x")
+        assert refused.code == 1
+        assert message in refused.err
+
+
+def test_no_run_is_a_usage_error(xbar):
+    assert xbar("pareto").code == 2
+
+
+@pytest.mark.parametrize("preset", [("neurosim", "acm-table1")])
+def test_presets_make_no_front(xbar, tmp_path, preset):
+    model, name = preset
+    assert xbar("energy", "--model", model, "--preset", name, "--out", tmp_path / "a").code == 0
+    assert "is a preset" in xbar("pareto", tmp_path / "a", "--out", tmp_path / "x").err
