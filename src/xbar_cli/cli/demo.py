@@ -52,7 +52,7 @@ def show(summary: dict[str, Any]) -> None:
         if first["variation"]:
             name = f"1T-1R, {first['variation'] * 100:g} % {first['variation_model'][:4]}. [%]"
         lines.append((name, *(_interval(r["hardware"][index]) for r in rows)))
-    lines.append(("energy per image [nJ]", *(f"{r['energy_joule'] * 1e9:.2f}" for r in rows)))
+    lines.append(("arrays, per image [nJ]", *(f"{r['energy_joule'] * 1e9:.2f}" for r in rows)))
     lines.append((f"against {rows[0]['vg_volt']:g} V [%]", *(f"{(r['energy_ratio'] - 1) * 100:+.1f}" for r in rows)))
     print_table("NEAT: LeNet-5, fashion_mnist_mini", ["gate voltage", *(f"{r['vg_volt']:g} V" for r in rows)], lines)
     click.echo(

@@ -6,6 +6,7 @@ with the currents J along word lines and K along bit lines (Tellegen's theorem: 
 laws break the equality).
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from xbar_cli.array.nodal import solve
+from xbar_cli.array.nodal import NodeVoltages, solve
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ModelError
 
@@ -76,9 +77,17 @@ def of_resistive(
     """
     with jax.enable_x64(True):
         volts = jnp.asarray(v, jnp.float64)
-        nodes = jax.vmap(lambda one: solve(jnp.asarray(g, jnp.float64), one, **resistances._asdict()))(volts)
+        nodes = _nodes(jnp.asarray(g, jnp.float64), volts, resistances)
         word, bit = np.asarray(nodes.word, np.float64), np.asarray(nodes.bit, np.float64)
     return _balance(np.asarray(v, np.float64), np.asarray(g, np.float64) * (word - bit), word - bit, resistances)
+
+
+@partial(jax.jit, static_argnames="resistances")
+def _nodes(
+    g: Float[jax.Array, "rows cols"], v: Float[jax.Array, "inputs rows"], resistances: Resistances
+) -> NodeVoltages:
+    """All node voltages for each input; compiled once for tiles of one size."""
+    return jax.vmap(lambda one: solve(g, one, **resistances._asdict()))(v)
 
 
 def of_cells(

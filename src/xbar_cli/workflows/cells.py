@@ -16,13 +16,14 @@ from xbar_cli.runs.results import RESULTS, read_dataset
 
 
 def _arrays(dataset: xr.Dataset, name: str, index: int) -> dict[str, jax.Array]:
-    at = dataset.isel(vg=index)
-    rank, degree = int(at[f"{name}_rank"]), int(at[f"{name}_degree"])
+    # not isel: it imports dask, a second before anything is computed
+    at = {n: dataset[f"{name}_{n}"].values[index] for n in ("rank", "degree", "base", "factors", "polynomials")}
+    rank, degree = int(at["rank"]), int(at["degree"])
     return {
         "g_knots": jnp.asarray(dataset["g_knot"].values),
-        "base": jnp.asarray(at[f"{name}_base"].values),
-        "factors": jnp.asarray(at[f"{name}_factors"].values[:, :, :rank]),
-        "polynomials": jnp.asarray(at[f"{name}_polynomials"].values[..., :rank, : degree + 1]),
+        "base": jnp.asarray(at["base"]),
+        "factors": jnp.asarray(at["factors"][:, :, :rank]),
+        "polynomials": jnp.asarray(at["polynomials"][..., :rank, : degree + 1]),
         "v_min": jnp.asarray(float(dataset["v_min"])),
         "v_max": jnp.asarray(float(dataset["v_max"])),
     }
