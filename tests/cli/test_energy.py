@@ -204,6 +204,7 @@ def test_the_map_run_keeps_what_a_pass_over_its_images_finds(mapped, sliced):
                 assert half != pytest.approx(seen, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_wires_and_older_map_runs(xbar, small, tmp_path):
     """--r-wire by command, and a map run that kept no activity: the network is passed over test images."""
     import h5py

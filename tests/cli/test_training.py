@@ -31,7 +31,7 @@ class Interrupted(Exception):
 
 
 @pytest.mark.parametrize(
-    "name", [*(pytest.param(n, marks=pytest.mark.slow) for n in ("ideal", "neat")), "tat", "periphery", "biased"]
+    "name", [*(pytest.param(n, marks=pytest.mark.slow) for n in ("ideal", "neat", "tat")), "periphery", "biased"]
 )
 def test_an_interrupted_run_ends_with_the_same_bits(xbar, cell, start, tmp_path, monkeypatch, name):
     words = ("train", *TINY, "--epochs", 3, *methods(cell, start)[name], "--json")

@@ -43,7 +43,7 @@ def outputs(wired, x, contract):
     return np.asarray(y), trust
 
 
-@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("signed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_without_resistances_dense_tiles_are_the_gated_product(bit_line, signed):
     wired, gated = layers(bit_line, (10, 4), signed=signed)  # 3 × 2 tiles, remainders in both directions
     x = jax.random.uniform(jax.random.key(2), (3, 10), minval=-1.0 if signed else 0.0)
