@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # XLA calls OpenBLAS, whose threads fight with its own.
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup demo test experiments slow check bench lock clean help
+.PHONY: setup demo test experiments papers slow check bench lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,12 @@ test: setup ## run the tests
 
 experiments: setup ## run every sweep of experiments/ on two workers
 	@for file in experiments/*.toml; do $(BIN)/xbar run $$file --workers 2 || exit 1; done
+
+papers: setup ## run the papers' sweeps (hours; mnist, fashion_mnist and cifar10 must be imported) into runs/papers, write docs/training.md
+	@for file in experiments/*/*.toml; do \
+	  name=$$(dirname $${file#experiments/})-$$(basename $$file .toml); \
+	  $(BIN)/xbar run $$file --workers 2 --out runs/papers/$$name || exit 1; done
+	@$(BIN)/python scripts/make_training_docs.py runs/papers
 
 slow: setup ## run the tests that take longest: large arrays against scipy, gradients through them
 	@$(BIN)/python -m pytest -n 2 -m slow

@@ -147,13 +147,24 @@ def neat(folder: Path, network: str) -> str:
     return table(head, rows)
 
 
+def full_size(folder: Path) -> str:
+    """The rows of FOLDER/full_size.json, what benchmarks/full_size.py --json prints."""
+    file = folder / "full_size.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
+    return "\n".join(
+        f"| {r['network']} | {r['parameters'] / 1e6:.2f} M | {r['macs'] / 1e6:.0f} M | {r['step']['mean_seconds']:.2f} ± "
+        f"{r['step']['std_seconds']:.2f} | {r['evaluation']['mean_seconds']:.2f} | {r['peak_memory_bytes'] / 2**30:.1f} |"
+        for r in rows
+    )
+
+
 def main() -> None:
     """Write docs/training.md."""
     folder = Path(sys.argv[1])
     text = (ROOT / "scripts" / "training_head.md").read_text(encoding="utf-8")
     parts = {
         "{tat}": tat(folder), "{acm}": acm(folder), "{biased}": biased(folder), "{neat-lenet5}": neat(folder, "lenet5"),
-        "{neat-resnet20}": neat(folder, "resnet20"),
+        "{neat-resnet20}": neat(folder, "resnet20"), "{full-size}": full_size(folder),
     }  # fmt: skip
     for mark, part in parts.items():
         text = text.replace(mark, part.rstrip("\n"))

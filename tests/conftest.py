@@ -1,6 +1,7 @@
 """Settings every test runs under: strict types, checked shapes, one thread per worker."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -9,7 +10,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # most of the time of these tests is XLA compiling code that runs once
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+    " --xla_cpu_parallel_codegen_split_count=1",
+)
 # what one worker or process of a session has compiled, the others load
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="xbar-test-compiled-")
@@ -33,3 +38,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("house")
+
+# what is imported stays: the collector need not look at it again and again
+gc.freeze()
+gc.set_threshold(50_000, 20, 20)

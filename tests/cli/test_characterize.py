@@ -37,6 +37,7 @@ def run(xbar, out, *words):
     return found.json
 
 
+@pytest.mark.slow
 def test_every_option_of_the_laboratory(xbar, tmp_path):
     found = run(
         xbar, tmp_path / "c", *SMALL, "--vg-range", "0.8:1.0:0.1", "--vdd", "0.25,0.5", "--leakage-limit", "100p", "--rows", 64,
@@ -172,6 +173,7 @@ def test_power_per_synapse_grows_with_the_gate_voltage(xbar, tmp_path):
     assert (tmp_path / "p" / "figures" / "power.png").exists()
 
 
+@pytest.mark.slow
 def test_whole_arrays_against_the_models(xbar, tmp_path):
     words = ("characterize", "array", *SMALL, "--size", "8x8", "--seed", 1, "--inputs", 4, "--json", "--out")
     found = xbar(*words, tmp_path / "a")
@@ -198,6 +200,7 @@ def test_a_large_array_against_the_models(xbar, tmp_path):
     assert found.json["inputs"] == 8
 
 
+@pytest.mark.slow
 def test_a_measured_table_gives_what_its_simulation_gave(xbar, tmp_path):
     simulated = run(xbar, tmp_path / "c", *SMALL, "--vg-range", "0.9:1.0:0.1")
     results = read_dataset(tmp_path / "c" / "results.nc")

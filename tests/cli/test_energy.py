@@ -228,6 +228,7 @@ def test_wires_and_older_map_runs(xbar, small, tmp_path):
     assert passed["energy_joule"] == pytest.approx(kept["energy_joule"], rel=0.05)  # test images, not training images
 
 
+@pytest.mark.slow
 def test_resistances_dissipate_and_evaluations_bring_accuracy(xbar, sliced, tmp_path):
     found = xbar(
         "energy", sliced, "--images", 8, "--r-source", 300, "--r-neuron", 100, "--set", "array.reads=2",

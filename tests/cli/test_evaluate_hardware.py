@@ -35,6 +35,7 @@ def evaluate(xbar, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_sixteen_bits_change_nothing_and_two_do(evaluate, small):
     plain = evaluate(small)
     assert (plain["path"], plain["input"]) == ("folded", "amplitude")
@@ -49,6 +50,7 @@ def test_sixteen_bits_change_nothing_and_two_do(evaluate, small):
     assert coarse["accuracy_mean"] < plain["accuracy_mean"] - 0.2
 
 
+@pytest.mark.slow
 def test_bit_slices_read_bit_by_bit_lose_nothing_to_converters_that_count_levels(evaluate, small):
     words = ("--scheme", "bitslice", "--dac-bits", 6)
     folded = evaluate(small, *words)
@@ -97,6 +99,7 @@ def test_converters_that_err_make_chips_differ(evaluate, trained):
     assert gains["accuracy_mean"] < same["accuracy_mean"]
 
 
+@pytest.mark.slow
 def test_one_gain_a_layer_takes_back_what_resistances_cost(evaluate, trained):
     words = ("--array", "lumped", "--r-source", 2000, "--r-neuron", 2000)
     lossy, calibrated = evaluate(trained, *words), evaluate(trained, *words, "--calibrate", "gain")

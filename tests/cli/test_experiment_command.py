@@ -104,7 +104,8 @@ def test_what_is_there_stays(xbar, file, whole):
 
 
 @pytest.mark.spice
-@pytest.mark.parametrize("sign", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_it_leaves_no_process_and_goes_on_to_the_same_bits(xbar, file, whole, tmp_path, sign):
     out = tmp_path / "out"
     process = start("run", file, "--workers", 1, "--out", out, "--json", "--quiet")

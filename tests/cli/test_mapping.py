@@ -57,6 +57,7 @@ def test_every_scheme_decodes_to_the_weights(xbar, small, tmp_path, words, colum
     assert found["accuracy_mean"] == pytest.approx(found["ideal_accuracy"], abs=0.03)
 
 
+@pytest.mark.slow
 def test_effects_act_in_physical_order_and_a_chip_repeats(xbar, small, tmp_path):
     words = ("eval", small, "--technology", "pcm", "--samples", "2", "--images", "200", "--json")
     effects = [

@@ -95,6 +95,7 @@ def test_evaluate_gives_its_keys_and_variation_costs_accuracy(xbar, mapped, tmp_
     assert low < some["accuracy_mean"] < high
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_json_and_another_another(xbar, mapped, tmp_path):
     words = ("eval", mapped, "--samples", 2, "--images", 300, "--variation", 0.05, "--json")
     first = xbar(*words, "--seed", 3, "--out", tmp_path / "a")
@@ -105,6 +106,7 @@ def test_the_same_seed_gives_the_same_json_and_another_another(xbar, mapped, tmp
     assert (tmp_path / "a" / "results.nc").read_bytes() == (tmp_path / "b" / "results.nc").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_chip_depends_on_its_number_alone(xbar, mapped, tmp_path):
     words = ("eval", mapped, "--images", 300, "--variation", 0.05, "--json")
     few = xbar(*words, "--samples", 2, "--out", tmp_path / "a").json
@@ -151,6 +153,7 @@ def neat_words(cell, *, epochs, rounds):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_training_killed_while_retraining_ends_with_the_same_bits(xbar, cell, tmp_path):
     """And so does one that was killed before its first checkpoint, of which only the configuration is left."""
     words, whole, cut = [*neat_words(cell, epochs=1, rounds=4), "--width", "0.2"], tmp_path / "whole", tmp_path / "cut"

@@ -6,6 +6,7 @@ TAOX = ("--r-source", 2400, "--r-neuron", 600)
 TINY = ("--network", "mlp", "--hidden", 40, "--train-images", 800)
 
 
+@pytest.mark.slow
 def test_evaluation_finds_what_training_through_the_same_arrays_measured(xbar, tmp_path):
     start, through = tmp_path / "start", tmp_path / "through"
     assert xbar("train", *TINY, "--epochs", 3, "--out", start).code == 0

@@ -51,7 +51,7 @@ def test_layer_names_are_where_the_kernels_are(name):
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("name", [slow("cnn"), "resnet20", slow("vgg9")])
+@pytest.mark.parametrize("name", [slow("cnn"), slow("resnet20"), slow("vgg9")])
 def test_one_step_lowers_the_loss_and_moves_the_statistics(name):
     net = make(name, width=0.125)
     graphdef, state = nnx.split((net, make_optimizer(net, optax.adam(3e-3))))
@@ -68,6 +68,7 @@ def test_one_step_lowers_the_loss_and_moves_the_statistics(name):
     assert len(moved) == sum(n.endswith((".mean", ".var")) for n in before) > 0
 
 
+@pytest.mark.slow
 def test_out_of_training_a_picture_does_not_depend_on_its_batch():
     net = make("resnet20", width=0.25)
     images = jax.random.uniform(jax.random.key(0), (4, *CIFAR))

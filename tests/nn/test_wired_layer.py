@@ -43,7 +43,8 @@ def outputs(wired, x, contract):
     return np.asarray(y), trust
 
 
-@pytest.mark.parametrize("signed", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("signed", [False, True])
 def test_without_resistances_dense_tiles_are_the_gated_product(bit_line, signed):
     wired, gated = layers(bit_line, (10, 4), signed=signed)  # 3 × 2 tiles, remainders in both directions
     x = jax.random.uniform(jax.random.key(2), (3, 10), minval=-1.0 if signed else 0.0)
@@ -54,6 +55,7 @@ def test_without_resistances_dense_tiles_are_the_gated_product(bit_line, signed)
     assert wired.tile_name(4) == "tile of rows 4… and columns 6…"
 
 
+@pytest.mark.slow
 def test_wires_lower_a_convolution_everywhere(bit_line):
     kernel, contract = (2, 2, 1, 1), convolution(padding="VALID")
     x = jax.random.uniform(jax.random.key(3), (2, 4, 4, 1), minval=0.2)

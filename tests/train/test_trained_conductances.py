@@ -49,6 +49,7 @@ def test_the_bias_column_is_the_middle_and_is_not_quantised():
     assert m.shape == (3, 5)
 
 
+@pytest.mark.slow
 def test_a_step_moves_the_conductance_by_its_slope():
     """Δm = −η·c′(p)·∂L/∂m to first order, and the gradient that reaches h is that of m."""
     own, eta = rule(nu=3.0), 1e-3

@@ -105,6 +105,7 @@ def test_between_two_folds_the_published_form_is_corrected_by_the_last_solution(
     assert 1e-6 < float(jnp.abs(again - stale).max()) < float(jnp.abs(wrong).max())
 
 
+@pytest.mark.slow
 def test_gradients_pass_through_stale_and_fresh_arrays_alike():
     rule = technology(lumped_dual, refold=2, r_source=800.0, r_neuron=200.0)
 

@@ -93,6 +93,7 @@ def test_samples_at_once_are_the_same_samples(reference):
     assert samples_of(name, samples=2, strategy=Strategy("vmap", 2)) == samples[:2]
 
 
+@pytest.mark.slow
 def test_four_devices_give_the_same_samples(reference):
     name, samples = reference
     flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=4"

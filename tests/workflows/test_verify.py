@@ -66,6 +66,7 @@ def test_the_figures_of_qucs(capsys):
     assert (shown.count("yes"), shown.count("NO")) == (3, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.spice
 def test_the_figures_of_ngspice(capsys):
     assert guarded(["verify", "--cases", str(verify_pack.FIGURES / "crossbars_ngspice.json"), "--json"]) == 0
