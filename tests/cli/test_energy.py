@@ -304,3 +304,13 @@ def test_refusals_are_one_line(xbar, trained, sliced, tmp_path, words, message):
     assert message in found.err
     assert found.err.count("\n") == 1
     assert not (tmp_path / "x").exists()
+
+
+def test_arrays_that_share_neurons_are_refused(xbar, small, tmp_path):
+    run, evaluated = tmp_path / "map", tmp_path / "eval"
+    assert xbar("map", small, "--out", run).code == 0
+    words = ("--array", "lumped", "--neuron", "shared", "--r-neuron", 100, "--images", 10, "--samples", 1)
+    assert xbar("eval", run, *words, "--out", evaluated).code == 0
+    found = xbar("energy", run, "--activity", evaluated, "--out", tmp_path / "energy")
+    assert (found.code, found.err.count("\n")) == (1, 1)
+    assert "its columns share neurons" in found.err

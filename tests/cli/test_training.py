@@ -66,23 +66,53 @@ def test_an_interrupted_run_ends_with_the_same_bits(xbar, cell, start, tmp_path,
     assert whole["test_accuracy"] > (0.2 if name != "biased" else 0.05)
 
 
-def test_trained_devices_go_onto_arrays_as_they_are(xbar, tmp_path):
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("scheme", "columns"),
+    [pytest.param("de", 24, marks=slow), pytest.param("bc", 13, marks=slow), ("acm", 13)],
+)
+def test_trained_devices_go_onto_arrays_as_they_are(xbar, tmp_path, scheme, columns):
     words = (*TINY, "--epochs", 2, "--method", "periphery", "--bits", 3, "--activation-bits", 0)
-    for scheme, columns in (("acm", 13),):
-        run, out = tmp_path / scheme, tmp_path / f"map-{scheme}"
-        trained = xbar("train", *words, "--scheme", scheme, "--json", "--out", run).json
-        devices = load_file(run / "devices.safetensors")["hidden"]
-        assert devices.shape == (784, columns)
-        inner = devices[:, :-1] if scheme == "bc" else devices
-        np.testing.assert_allclose(inner * 7, np.round(inner * 7), atol=1e-4)
-        mapped = xbar("map", run, "--json", "--out", out).json
-        assert (mapped["scheme"], mapped["layers"][0]["cols"]) == (scheme, columns)
-        assert mapped["weight_rmse"] < 1e-6
-        found = xbar("eval", out, "--variation", 0, "--json", "--out", tmp_path / f"eval-{scheme}").json
-        assert found["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
-    refused = xbar("map", run, "--scheme", "de", "--bits", 3, "--out", tmp_path / "no")
+    run, out = tmp_path / "run", tmp_path / "map"
+    trained = xbar("train", *words, "--scheme", scheme, "--json", "--out", run).json
+    devices = load_file(run / "devices.safetensors")["hidden"]
+    assert devices.shape == (784, columns)
+    inner = devices[:, :-1] if scheme == "bc" else devices
+    np.testing.assert_allclose(inner * 7, np.round(inner * 7), atol=1e-4)
+    mapped = xbar("map", run, "--json", "--out", out).json
+    assert (mapped["scheme"], mapped["layers"][0]["cols"]) == (scheme, columns)
+    assert mapped["weight_rmse"] < 1e-6
+    # a resolved configuration, as a sweep passes it on, is not taken for a wish
+    again = xbar("map", "--config", out / "config.toml", run, "--json", "--out", tmp_path / "again").json
+    assert again["scheme"] == scheme
+    found = xbar("eval", out, "--variation", 0, "--json", "--out", tmp_path / "eval").json
+    assert found["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
+    other = "de" if scheme != "de" else "acm"
+    refused = xbar("map", run, "--scheme", other, "--bits", 3, "--out", tmp_path / "no")
     assert refused.code == 1
-    assert "trained its conductances behind scheme acm; leave out --scheme, --bits" in refused.err
+    assert f"trained its conductances behind scheme {scheme}; leave out --scheme, --bits" in refused.err
+
+
+def test_which_epoch_is_kept_and_when_to_stop(xbar, tmp_path):
+    """A rate that learns nothing is stopped after the second epoch; one that jumps about leaves another last than best."""
+    still = ("train", *TINY, "--learning-rate", 1e-12, "--epochs", 5, "--early-stop", 1, "--json")
+    assert xbar(*still, "--out", tmp_path / "still").json["epochs"] == 2
+    wild = ("train", *TINY, "--learning-rate", 0.05, "--epochs", 4, "--json")
+    best, last = (xbar(*wild, "--keep", keep, "--out", tmp_path / keep).json for keep in ("best", "last"))
+    seen = [line["validation_accuracy"] for line in Run(tmp_path / "last", tmp_path / "last").read_metrics()]
+    assert (best["validation_accuracy"], last["validation_accuracy"]) == (max(seen), seen[-1])
+    assert (best["epochs"], last["epochs"]) == (4, 4)
+
+
+def test_levels_are_another_word_for_bits(xbar, tmp_path):
+    words = ("train", *TINY, "--method", "tat", "--array", "published", "--technology", "taox", "--epochs", 1, "--json")
+    levels, bits, four = (
+        xbar(*words, *more, "--out", tmp_path / str(n)).json["test_accuracy_without_arrays"]
+        for n, more in enumerate([("--levels", 3), ("--bits", 2), ()])
+    )
+    assert levels == bits != four
 
 
 def test_every_layer_has_its_own_gate_voltage(xbar, cell, start, tmp_path):
@@ -144,6 +174,7 @@ def test_biased_training_says_what_it_selected_on(xbar, start, tmp_path, capsys)
         (("--set", "training.fold_norm=true"), "lenet5 has no batch norm"),
         (("--train-images", 100000), "has 4000 training images"),
         (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 8), "is not 2^bits - 1"),
+        (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 3), "say the same"),
     ],
 )
 def test_bad_combinations_are_one_line(xbar, tmp_path, words, message):

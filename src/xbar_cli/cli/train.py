@@ -91,7 +91,7 @@ def _config() -> Any:
 @setting("--array", "array", type=click.Choice(["published", "lumped", "nodal"]), help="tat: array model.")
 @setting("--technology", "technology", metavar="NAME|FILE", help="tat, biased: device technology.")
 @setting("--bits", "bits", metavar="B", help="tat: bits of a magnitude (default 4); periphery, biased: of a device.")
-@setting("--levels", "tat.levels", metavar="N", help="tat: levels besides 0, 2^bits - 1 (15).")
+@setting("--levels", "tat.levels", metavar="N", help="tat: the same as levels besides 0, such as 15.")
 @setting(
     "--weight-limit",
     "weight_limit",

@@ -16,7 +16,8 @@ VariationModel = Literal["additive", "proportional"]
 class MappingSection(Section):
     """Signed weights on the columns of arrays."""
 
-    scheme: Literal["de", "bc", "acm", "bitslice"] = "de"
+    scheme: Literal["de", "bc", "acm", "bitslice"] | None = None
+    """de when absent, or that of a run whose conductances were trained (periphery)."""
     weight_scale: Literal["network", "layer", "column"] | None = None
     """What |W| = full scale means: the largest of the network (default with a cell), of the layer (default without), or
     of the output column."""
@@ -39,6 +40,11 @@ class MappingSection(Section):
     r_off_ohm: PositiveQuantity | None = None
     tile: TileSize = "128x128"
 
+    @property
+    def chosen(self) -> str:
+        """The scheme."""
+        return self.scheme or "de"
+
     def rules(self) -> None:
         """Rules that join several keys."""
         check_resistances(self)
@@ -46,7 +52,7 @@ class MappingSection(Section):
         given = [key for key, default in sliced.items() if getattr(self, key) != default]
         require(
             self.scheme == "bitslice" or not given,
-            f"{', '.join(f'mapping.{key}' for key in given)} belong to --scheme bitslice, not to {self.scheme}",
+            f"{', '.join(f'mapping.{key}' for key in given)} belong to --scheme bitslice, not to {self.chosen}",
         )
         if self.scheme == "bitslice":
             require(self.levels == "uniform", "--scheme bitslice has uniform levels; leave out --levels")
@@ -56,7 +62,7 @@ class MappingSection(Section):
             )
         if self.levels == "ratio":
             require(
-                self.scheme == "de", f"--levels ratio has absent devices, which needs --scheme de, not {self.scheme}"
+                self.chosen == "de", f"--levels ratio has absent devices, which needs --scheme de, not {self.chosen}"
             )
             require(self.bits is not None, "--levels ratio needs --bits B: 2^B levels, 0 with them")
         elif self.levels != "uniform":

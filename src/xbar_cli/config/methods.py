@@ -50,9 +50,10 @@ class TatSection(Section):
     """Sets R_on and the ratio of the levels (R_off/R_on)."""
     start: str | None = None
     """A train run to start from; fresh weights without one."""
-    bits: Bits = 4
+    bits: Bits | None = None
+    """Of a weight's magnitude, 4 when absent;"""
     levels: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """Levels of a weight's magnitude besides 0, 2^bits - 1: 15 for 4 bits."""
+    """or its levels besides 0, 2^bits - 1: 15."""
     weight_limit: WeightLimit = "max"
     """|W| at the highest level: the layer's largest at each step, or a number."""
     r_source_ohm: NonNegativeQuantity = 0.0
@@ -74,11 +75,16 @@ class TatSection(Section):
         require(self.technology is not None, "--method tat needs --technology NAME|FILE: R_on and the ratio of levels")
         require(self.r_wire_ohm == 0 or self.array == "nodal", "--r-wire belongs to --array nodal")
         require(self.weight_limit != "auto", "--weight-limit auto belongs to xbar map; give max or a number here")
-        if self.levels is not None:
-            require(
-                self.levels == 2**self.bits - 1,
-                f"--levels {self.levels} is not 2^bits - 1; {self.bits} bits have {2**self.bits - 1} levels besides 0",
-            )
+        require(self.bits is None or self.levels is None, "--bits and --levels say the same: give one of them")
+        require(
+            self.levels is None or self.levels == 2**self.magnitude_bits - 1,
+            f"--levels {self.levels} is not 2^bits - 1, such as 7 or 15",
+        )
+
+    @property
+    def magnitude_bits(self) -> int:
+        """Bits of a weight's magnitude, its sign apart."""
+        return self.bits or (4 if self.levels is None else self.levels.bit_length())
 
 
 class PeripherySection(Section):

@@ -11,6 +11,7 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.errors import ModelError
+from xbar_cli.numerics import stream
 
 from .augment import augment
 from .forward import PLAIN, Forward
@@ -43,7 +44,7 @@ def make_step(
     def step(state: State, images: Array, labels: Array) -> tuple[State, Array]:
         net, optimizer = nnx.merge(graphdef, state)
         key = jax.random.fold_in(jax.random.key(seed), optimizer.step[...])
-        seen = augment(images, jax.random.fold_in(key, 1), rule=augmentation)
+        seen = augment(images, stream(key, "augment"), rule=augmentation)
 
         def objective(net: Any) -> Array:
             scores = net(seen, forward(net, key, optimizer.step[...]), training=True)

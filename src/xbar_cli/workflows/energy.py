@@ -112,6 +112,8 @@ def source_of(config: EnergyConfig, opened: Opened, coding: Coding) -> Source:
         else:
             if other.get("array", {}).get("model") == "published":
                 raise ConfigError(f"--activity {path}: the published closed form is no circuit and conserves no power")
+            if other.get("array", {}).get("neuron") == "shared":
+                raise ConfigError(f"--activity {path}: its columns share neurons, which xbar energy does not solve")
             if not config.array.wired:
                 resistances = resistances_of(other.get("array", {}))
             accuracy, interval, origin = summary["accuracy_mean"], summary["accuracy_ci95"], f"evaluate run {path}"

@@ -29,6 +29,7 @@ def summarise(
     adc_beyond, adc_all, dac_beyond, dac_all = (float(value) for value in tally.beyond)
     converters = config.converters
     return accuracies(config, tally, images=images) | {
+        "scheme": hardware.network.scheme,
         "negative_policy": config.variation.negative,
         "negative_fraction": negative,
         "negative_mean_shift_siemens": mean_shift,

@@ -82,10 +82,10 @@ def map_network(
         span = conductances(mapping, cell=cell, vg=vg, w_max=maxima[name], g_off=g_off, g_on=g_on)
         if devices is not None:
             placed = place_devices(trained, name, devices[name], span)
-        elif mapping.scheme == "bitslice":
+        elif mapping.chosen == "bitslice":
             placed = place_slices(slice_format(mapping, weights), weights, bottom=span.bottom, top=span.top)
         else:
-            placed = place(mapping.scheme, weights, span)
+            placed = place(mapping.chosen, weights, span)
         wanted = placed.wanted
         if cell is not None and vg is not None:
             wanted = program(cell, wanted, vg=vg, target=mapping.map_target)
@@ -104,7 +104,7 @@ def map_network(
             clipped_fraction=placed.clipped_fraction,
         )
     network = MappedNetwork(
-        layers=layers, scheme=mapping.scheme, technology=mapping.technology, cell=cell, g_off=g_off, g_on=g_on,
+        layers=layers, scheme=mapping.chosen, technology=mapping.technology, cell=cell, g_off=g_off, g_on=g_on,
         tile=parse_tile(mapping.tile), activity=seen.activity(layers, cell) if keep_activity else {},
     )  # fmt: skip
     return network, cell_file
@@ -163,13 +163,13 @@ def conductances(
     if mapping.bits is not None:  # levels stay inside the linear range
         top = window.bottom + window.slope * window.w_cut
     levels = None if mapping.bits is None else uniform_levels(mapping.bits, g_min=window.bottom, g_max=top)
-    half = 2 if mapping.scheme == "bc" else 1
+    half = 2 if mapping.chosen == "bc" else 1
     return Conductances(levels, window.bottom, top, window.slope / half / np.asarray(w_max, np.float64))
 
 
 def _signed(mapping: MappingSection) -> str:
     """The scheme that sets the full scale; slices use the whole range, as pairs do."""
-    return "de" if mapping.scheme == "bitslice" else mapping.scheme
+    return "de" if mapping.chosen == "bitslice" else mapping.chosen
 
 
 def slice_format(mapping: MappingSection, weights: NDArray[np.float32]) -> SliceFormat:
@@ -262,9 +262,9 @@ def limited(
         for name, kernel in trained.kernels.items():
             limit = maxima[name] * share
             span = Conductances(
-                levels, levels[0], levels[-1], full_scale(mapping.scheme, g_min=levels[0], g_max=levels[-1]) / limit
+                levels, levels[0], levels[-1], full_scale(mapping.chosen, g_min=levels[0], g_max=levels[-1]) / limit
             )
-            placed = place(mapping.scheme, kernel.reshape(-1, kernel.shape[-1]), span)
+            placed = place(mapping.chosen, kernel.reshape(-1, kernel.shape[-1]), span)
             values[name] = placed.decoded().astype(np.float32).reshape(kernel.shape)
         return accuracy(values)
 

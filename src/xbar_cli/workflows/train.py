@@ -92,7 +92,7 @@ def train_phases(session: Session, checkpoints: Checkpoints) -> tuple[dict[str, 
                 drop_metrics_after(session.run, step=latest)
         if progress.phase != number or latest is None:
             kept = start = snapshot(net)
-            progress = Progress(phase=number, best_epoch=progress.best_epoch, method=progress.method)
+            progress = dataclasses.replace(progress, phase=number, epoch=0, best_accuracy=-1.0)
         kept = train_one(session, phase, graphdef, state, (kept, start), progress, checkpoints)
         nnx.update(net, kept)
     return {"final": snapshot(net), "start": start}, progress
@@ -160,7 +160,7 @@ def train_one(
         elif reached > progress.best_accuracy:
             progress.best_accuracy, progress.best_epoch = reached, epoch + 1
             kept = snapshot(net)
-        progress.epoch = epoch + 1
+        progress.epoch, progress.epochs = epoch + 1, progress.epochs + 1
         session.run.append_metrics({"step": offset + epoch + 1, **record})
         checkpoints.save(
             offset + epoch + 1, {"state": state, "kept": kept, "start": start}, dataclasses.asdict(progress)
@@ -188,7 +188,7 @@ def conclude(session: Session, states: dict[str, State], progress: Progress) -> 
         "test_accuracy": accuracy(session, count, states["final"], part="test"),
         "train_accuracy": accuracy(session, count, states["final"], part="train"),
         "validation_accuracy": accuracy(session, count, states["final"], part="validation"),
-        "epochs": sum(phase.epochs for phase in session.method.phases),
+        "epochs": progress.epochs,
         "best_epoch": progress.best_epoch,
         "vg_volt": None,
         "in_range_fraction": None,

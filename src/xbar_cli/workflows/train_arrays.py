@@ -68,7 +68,7 @@ def technology_of(config: TatSection, layers: Sequence[LayerShape]) -> Technolog
     arrays, cheap = tat_arrays(config)
     dense = frozenset(layer.name for layer in layers if len(layer.kernel) == 2)
     return Technology(
-        bits=config.bits,
+        bits=config.magnitude_bits,
         ratio=device.ratio,
         limit=None if config.weight_limit == "max" else float(parse_quantity(config.weight_limit)),
         g_on=device.g_on,

@@ -61,6 +61,8 @@ class Progress:
     epoch: int = 0
     best_accuracy: float = -1.0
     best_epoch: int = 0
+    epochs: int = 0
+    """Run so far, in all phases."""
     method: dict[str, Any] = field(default_factory=dict)
     """What the method keeps."""
 

@@ -1,7 +1,5 @@
 """Conductances that were trained themselves (periphery): they go onto the devices as they are."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,9 +23,10 @@ def mapping_of(trained: Trained, mapping: MappingSection) -> MappingSection:
     if not (trained.run.path / DEVICES).exists():
         return mapping
     scheme = trained.summary["scheme"]
-    given: dict[str, Any] = {key: getattr(mapping, key) for key in CHOSEN if key in mapping.model_fields_set}
-    if given.get("scheme") == scheme:
-        del given["scheme"]
+    allowed = {key: field.default for key, field in MappingSection.model_fields.items() if key in CHOSEN}
+    given = [
+        key for key, default in allowed.items() if getattr(mapping, key) not in (default, key == "scheme" and scheme)
+    ]
     if given:
         options = ", ".join("--" + key.replace("_", "-") for key in given)
         raise ConfigError(f"{trained.run.path} trained its conductances behind scheme {scheme}; leave out {options}")
