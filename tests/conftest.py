@@ -19,7 +19,7 @@ os.environ.setdefault(
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="xbar-test-compiled-")
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
-os.environ.setdefault("JAX_PERSISTENT_COMPILATION_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ["XBAR_CACHE_DIR"] = tempfile.mkdtemp(prefix="xbar-test-cache-")
 atexit.register(shutil.rmtree, os.environ["XBAR_CACHE_DIR"], ignore_errors=True)
 

@@ -5,12 +5,13 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from xbar_cli.caches import cache_folder
 from xbar_cli.config.characterize import CharacterizeConfig, bit_line_voltages
 from xbar_cli.errors import ConfigError
 from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.sweep import CellTable
 from xbar_cli.workflows.cell_measured import read_cell_table
-from xbar_cli.workflows.cell_tables import arguments, cache_folder, cell_tables, digest
+from xbar_cli.workflows.cell_tables import arguments, cell_tables, digest
 from xbar_cli.workflows.reporter import Silent
 
 SMALL = {"vg_range": "0.9:1.0:0.1", "vin_range": "0.01:0.5:6", "g_points": 8}
@@ -84,7 +85,7 @@ def test_the_key_holds_everything_that_determines_a_table_and_nothing_else(tmp_p
 def test_the_cache_is_in_the_users_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("XBAR_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "xbar" / "cells"
+    assert cache_folder("cells") == tmp_path / "xbar" / "cells"
 
 
 def test_bit_line_voltages_have_the_inputs_signs():

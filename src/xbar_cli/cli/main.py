@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from xbar_cli.caches import keep_compiled
 from xbar_cli.errors import XbarError
 
 from .console import STDERR
@@ -69,6 +70,7 @@ def cli() -> None:
 def run() -> None:
     """Entry point of the `xbar` script."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # XLA calls OpenBLAS, whose threads fight with its own
+    keep_compiled()
     sys.exit(guarded(sys.argv[1:]))
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from xbar_cli.caches import cache_folder
 from xbar_cli.config.characterize import CharacterizeConfig, bit_line_voltages
 from xbar_cli.config.ranges import gate_voltages, input_voltages
 from xbar_cli.spice.backends import BackendName, resolve
@@ -104,7 +104,7 @@ def _table(config: CharacterizeConfig, *, off_grid: bool, reporter: Reporter) ->
     card = load_card(config.cell.card, config.cell.model, section=config.cell.section)
     if not config.sweep.cache:
         return simulated(config, card, asked), False
-    path = cache_folder() / f"{digest(card, asked, simulator=simulator(config.sweep.backend))}.npz"
+    path = cache_folder("cells") / f"{digest(card, asked, simulator=simulator(config.sweep.backend))}.npz"
     found = load_table(path)
     if found is not None:
         return found, True
@@ -124,16 +124,6 @@ def simulator(backend: BackendName) -> str:
 @cache
 def _version(backend: BackendName, library: str | None) -> str:
     return version(backend=backend)
-
-
-def cache_folder() -> Path:
-    """Where tables are kept: $XBAR_CACHE_DIR, else `xbar` in the user's cache folder."""
-    override = os.environ.get("XBAR_CACHE_DIR")
-    if override:
-        return Path(override).expanduser() / "cells"
-    home = os.environ.get("XDG_CACHE_HOME")
-    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return (Path(home) if home else usual) / "xbar" / "cells"
 
 
 def digest(card: Card, asked: dict[str, Any], *, simulator: str) -> str:

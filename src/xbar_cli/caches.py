@@ -1,0 +1,72 @@
+"""Folders of what can be made again: simulated tables of cells, compiled programs."""
+
+import hashlib
+import os
+import platform
+import sys
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+COMPILED_BYTES = 2**28
+"""Most that compiled programs may take; the ones used longest ago go first."""
+COMPILED_SECONDS = 0.02
+"""Programs that compile faster are not kept."""
+
+
+def cache_folder(what: str) -> Path:
+    """Where `what` is kept: in $XBAR_CACHE_DIR, else in `xbar` of the user's cache folder."""
+    override = os.environ.get("XBAR_CACHE_DIR")
+    if override:
+        return Path(override).expanduser() / what
+    home = os.environ.get("XDG_CACHE_HOME")
+    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return (Path(home) if home else usual) / "xbar" / what
+
+
+def keep_compiled() -> None:
+    """Have JAX keep what it compiles from run to run, in this process and those that it starts.
+
+    To be called before JAX is imported. JAX's own variables go before; a folder that cannot be written to leaves JAX
+    without a cache. Programs are kept apart by processor and number of threads, which JAX's keys do not hold and the
+    programs depend on.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    folder = cache_folder("compiled") / machine()
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        return
+    forget_oldest(folder)
+    # two processes that compile the same program at the same time: one may read what the other has half written
+    warnings.filterwarnings("ignore", message="Error reading persistent compilation cache entry")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", str(COMPILED_SECONDS))
+
+
+def forget_oldest(folder: Path, *, limit: int = COMPILED_BYTES) -> None:
+    """Remove the files of `folder` that were used longest ago, until the others take half of `limit`, if all take more."""
+    with os.scandir(folder) as entries:
+        files = [(entry.stat(), entry.path) for entry in entries]
+    size = sum(seen.st_size for seen, _ in files)
+    if size <= limit:
+        return
+    for seen, path in sorted(files, key=lambda file: max(file[0].st_atime, file[0].st_mtime)):
+        if size <= limit // 2:
+            return
+        with suppress(OSError):
+            os.remove(path)
+        size -= seen.st_size
+
+
+def machine() -> str:
+    """A short hash of processor, its instructions and the number of threads XLA takes."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        processor = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    except OSError:
+        processor = [platform.processor()]
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [os.cpu_count()]
+    seen = [platform.machine(), *processor, str(len(cores)), os.environ.get("NPROC", "")]
+    return hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]
