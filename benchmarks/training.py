@@ -44,11 +44,14 @@ CASES: dict[str, tuple[str, int, dict[str, Any], float]] = {
     "periphery acm 4 bits, nu 2": (
         "lenet5", 64, {"method": "periphery", "periphery": {"bits": 4, "nonlinearity": 2.0}}, 1.5,
     ),
-    "tat published": ("mlp", 64, {"method": "tat", "tat": {"array": "published", **RESISTANCES}}, 2.0),
-    "tat lumped": ("mlp", 64, {"method": "tat", "tat": {"array": "lumped", **RESISTANCES}}, 2.0),
-    "tat lumped, refold 32": ("mlp", 64, {"method": "tat", "tat": {"array": "lumped", "refold": 32, **RESISTANCES}}, 2.0),
+    # at the batch of experiments/tat
+    "tat published": ("mlp", 128, {"method": "tat", "tat": {"array": "published", **RESISTANCES}}, 2.0),
+    "tat lumped, refold 128": (
+        "mlp", 128, {"method": "tat", "tat": {"array": "lumped", "refold": 128, **RESISTANCES}}, 2.0,
+    ),
+    "tat lumped, solved every step": ("mlp", 128, {"method": "tat", "tat": {"array": "lumped", **RESISTANCES}}, 2.0),
     "tat nodal 64x64, refold 256": (
-        "mlp", 64,
+        "mlp", 128,
         {"method": "tat", "tat": {"array": "nodal", "refold": 256, "r_wire_ohm": 1.0, "tile": "64x64", **RESISTANCES}}, 6.0,
     ),
 }  # fmt: skip
@@ -182,7 +185,7 @@ def benchmark(*, repeats: int, only: str | None) -> list[dict[str, Any]]:
         ours, compiled = prepared(TrainConfig.model_validate({**section, **method}), MNIST, batch)
         refold = method.get("tat", {}).get("refold", 1)
         block = refold if refold > 1 else 4
-        count = max(2, min(repeats, 200 // block))
+        count = max(3, min(repeats, 400 // block))
         rows.append(
             row(f"{name} ({network}, batch {batch})", *in_turn(ours, base, repeats=count, block=block), target=target,
                 compiled=compiled)

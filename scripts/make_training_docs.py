@@ -2,13 +2,14 @@
 
     python scripts/make_training_docs.py FOLDER
 
-FOLDER holds one folder for each experiment, as `xbar run experiments/tat/fcn_tat.toml --out FOLDER/tat-fcn_tat` makes them;
+FOLDER holds one folder for each experiment, as `xbar run experiments/tat/fcn.toml --out FOLDER/tat-fcn` makes them;
 a table is left out where its experiment is not there. scripts/training_head.md is the text above the tables.
 """
 
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from xbar_cli.config.experiment import load_experiment
 from xbar_cli.config.experiment_grid import expand
 
 ROOT = Path(__file__).resolve().parents[1]
+SCALES = ("0.5", "1", "2")
+"""Of the spread of biased's state table."""
 Found = list[tuple[dict[str, Any], dict[str, dict[str, Any]]]]
 """For each point its swept values, and the summary of every stage."""
 
@@ -36,12 +39,13 @@ def results(folder: Path, name: str) -> Found:
     return found
 
 
-def percent(values: Sequence[float]) -> str:
+def percent(values: Sequence[float], *, digits: int = 2) -> str:
     """Mean ± standard deviation in percent; the value alone where there is one."""
     if not len(values):
         return "–"
     mean = 100 * float(np.mean(values))
-    return f"{mean:.2f}" if len(values) == 1 else f"{mean:.2f} ± {100 * float(np.std(values, ddof=1)):.2f}"
+    spread = f" ± {100 * float(np.std(values, ddof=1)):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean:.{digits}f}{spread}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -62,19 +66,33 @@ def where(found: Found, **wanted: Any) -> Iterator[dict[str, dict[str, Any]]]:
 
 def tat(folder: Path) -> str:
     """FCN on TaOx's worst resistances: ideal training, a gain, technology aware training."""
-    ideal, gain, trained = (results(folder, f"tat-fcn_{name}") for name in ("ideal", "gain", "tat"))
+    found = results(folder, "tat-fcn")
     rows = []
     for r_source, r_neuron, k in [(800, 0, 0), (0, 200, 0), *((800, 200, k) for k in (-2, -1, 0, 1, 2))]:
-        wanted = {
-            "r_source_ohm": float(r_source), "r_neuron_ohm": float(r_neuron), "effects": [f"chip_corner:k={k}"],
-        }  # fmt: skip
-        columns = [
-            percent([s["evaluate"]["accuracy_mean"] for s in where(part, **wanted)]) for part in (ideal, gain, trained)
-        ]
+        wanted = {"r_source_ohm": float(r_source), "r_neuron_ohm": float(r_neuron), "corner": float(k)}
+        here = list(where(found, **wanted))
+        columns = [percent([s[stage]["accuracy_mean"] for s in here]) for stage in ("ideal", "gain", "aware")]
         rows.append([f"{r_source} Ω", f"{r_neuron} Ω", f"{k:+d}" if k else "0", *columns])
-    floating = percent(sorted({s["net"]["test_accuracy"] for _, s in ideal}))
+    floating = percent(sorted({s["net"]["test_accuracy"] for _, s in found}))
     head = ["sources", "neurons", "k", "trained ideally [%]", "and one gain a layer [%]", "technology aware [%]"]
     return f"In floating point: {floating} %.\n\n" + table(head, rows)
+
+
+def refold(folder: Path) -> str:
+    """What solving the arrays every N steps alone costs in accuracy, for arrays without and with wires."""
+    rows = []
+    for name, what in (
+        ("tat-refold", "one array a layer, 800 Ω, 200 Ω"),
+        ("tat-nodal", "64×64, 2.5 Ω wires, 80 Ω, 20 Ω"),
+    ):
+        found = results(folder, name)
+        for steps in dict.fromkeys(next(iter(v for k, v in values.items() if "refold" in k)) for values, _ in found):
+            here = list(where(found, refold=steps))
+            before = [s["net"]["test_accuracy"] for s in here]
+            after, seconds = ([s["tat"][key] for s in here] for key in ("test_accuracy", "wall_seconds"))
+            rows.append([what, str(steps), percent(before), percent(after), f"{np.mean(seconds):.0f}"])
+    head = ["arrays", "solved every … steps", "floating point [%]", "on the exact arrays [%]", "one training [s]"]
+    return table(head, rows)
 
 
 def acm(folder: Path) -> str:
@@ -94,55 +112,61 @@ def acm(folder: Path) -> str:
 
 
 def biased(folder: Path) -> str:
-    """Software and hardware accuracy, conventional and biased, and their ratio."""
-    plain, found = results(folder, "biased-conventional"), results(folder, "biased-lenet5")
-    scales = ("0.5", "1", "2")
-    rows = []
+    """Software and hardware accuracy, conventional and biased, and their ratio; the best m of every encoding."""
+    found = results(folder, "biased-lenet5")
+    rows, best = [], []
     for encoding in ("offset", "twos_complement", "differential"):
-        base = [
-            next((s["evaluate"] for s in where(plain, encoding=encoding, effects=[f"states:scale={x}"])), None)
-            for x in scales
-        ]
-        rows.append([encoding, "conventional", "–", *_hardware(base)])
+        base = hardware(found, "plain", encoding=encoding, favourable="0,1,3", important=0.1)
+        rows.append([encoding, "conventional", "–", *base.cells, "1"])
+        reached: dict[str, float] = {}
         for states in ("0,1,3", "0,1,2"):
             for m in (0.1, 0.3, 0.6):
-                chosen = {"encoding": encoding, "favourable": states, "important": m}
-                ours = [
-                    next((s["evaluate"] for s in where(found, effects=[f"states:scale={x}"], **chosen)), None)
-                    for x in scales
-                ]
-                rows.append([encoding, "{" + states + "}", f"{m:g}", *_hardware(ours, base)])
-    return table(["encoding", "favourable", "m", "software [%]", *(f"{x} σ [%]" for x in scales), "ratio at 1 σ"], rows)
+                ours = hardware(found, "evaluate", encoding=encoding, favourable=states, important=m)
+                ratio = f"{ours.nominal / base.nominal:.2f}" if found else "–"
+                rows.append([encoding, "{" + states + "}", f"{m:g}", *ours.cells, ratio])
+                reached[f"m = {m:g} with {{{states}}}"] = ours.nominal
+        if found:
+            name = max(reached, key=lambda key: reached[key])
+            best.append(f"{encoding}: {name}, {100 * reached[name]:.1f} % against {100 * base.nominal:.1f} %")
+    head = ["encoding", "favourable", "m", "software [%]", *(f"{x} σ [%]" for x in SCALES), "ratio at 1 σ"]
+    return table(head, rows) + (f"\nBest at 1 σ: {'; '.join(best)}.\n" if best else "")
 
 
-def _hardware(found: Sequence[dict[str, Any] | None], base: Sequence[dict[str, Any] | None] = ()) -> list[str]:
-    if any(f is None for f in found):
-        return ["–"] * 5
-    cells = [f"{100 * f['accuracy_mean']:.1f} ± {100 * f['accuracy_std']:.1f}" for f in found if f is not None]
-    ratio = "1"
-    if base and base[1] is not None and found[1] is not None:
-        ratio = f"{found[1]['accuracy_mean'] / base[1]['accuracy_mean']:.2f}"
-    assert found[1] is not None
-    return [f"{100 * found[1]['ideal_accuracy']:.1f}", *cells, ratio]
+@dataclass(frozen=True)
+class Hardware:
+    """One row: the columns as text, and the mean accuracy at the nominal spread."""
+
+    cells: list[str]
+    nominal: float
+
+
+def hardware(found: Found, stage: str, **wanted: Any) -> Hardware:
+    """Software accuracy, and that of the chips at each spread; means ± standard deviations over seeds."""
+    at = {x: [s[stage] for s in where(found, effects=[f"states:scale={x}"], **wanted)] for x in SCALES}
+    columns = [[s["ideal_accuracy"] for s in at["1"]], *([s["accuracy_mean"] for s in at[x]] for x in SCALES)]
+    nominal = float(np.mean(columns[2])) if columns[2] else float("nan")
+    return Hardware([percent(column, digits=1) for column in columns], nominal)
 
 
 def neat(folder: Path, network: str) -> str:
     """Homogeneous gate voltages and each layer's own: restricted, retrained, on gated arrays."""
     rows = []
-    for name, key in ((f"neat-{network}_cifar10", "vg"), (f"neat-{network}_cifar10_auto", "vg_rule")):
-        seen: dict[tuple[Any, ...], list[str]] = {}
-        for values, s in results(folder, name):
-            row = tuple(value for k, value in values.items() if ".neat." in k)
-            net, gated = s["neat"], s["evaluate"]
-            label = f"{row[0]} V" if key == "vg" else f"{row[0]}, {row[1]:+.2f} V"
-            layers = "" if key == "vg" else ", ".join(f"{v:g}" for v in net["vg_volt"])
-            figures = seen.setdefault(row, [
-                label, layers, f"{100 * net['start_accuracy']:.1f}", f"{100 * net['restricted_accuracy']:.1f}",
-                f"{100 * net['test_accuracy']:.1f}", "–", "–",
-            ])  # fmt: skip
-            place = 5 if "amplitude" in values.values() else 6
-            figures[place] = f"{100 * gated['accuracy_mean']:.1f}"
-        rows += list(seen.values())
+    for name, automatic in ((f"neat-{network}_cifar10", False), (f"neat-{network}_cifar10_auto", True)):
+        found = results(folder, name)
+        groups: dict[tuple[Any, ...], Found] = {}
+        for values, summaries in found:
+            chosen = tuple(value for key, value in values.items() if ".neat." in key)
+            groups.setdefault(chosen, []).append((values, summaries))
+        for chosen, group in groups.items():
+            nets, pulses = (list(where(group, input=kind)) for kind in ("amplitude", "pwm"))
+            layers = [", ".join(f"{v:g}" for v in s["neat"]["vg_volt"]) for s in nets]
+            columns = [
+                *([s["neat"][f"{key}_accuracy"] for s in nets] for key in ("start", "restricted", "test")),
+                *([s["evaluate"]["accuracy_mean"] for s in kind] for kind in (nets, pulses)),
+            ]
+            label = f"{chosen[0]}, {chosen[1]:+.2f} V" if automatic else f"{chosen[0]} V"
+            row = [label, "; ".join(dict.fromkeys(layers)) if automatic and layers else ""]
+            rows.append([*row, *(percent(column, digits=1) for column in columns)])
     head = ["V_g", "of each layer [V]", "start", "restricted", "retrained", "gated, amplitude", "gated, pwm"]
     return table(head, rows)
 
@@ -153,7 +177,8 @@ def full_size(folder: Path) -> str:
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
     return "\n".join(
         f"| {r['network']} | {r['parameters'] / 1e6:.2f} M | {r['macs'] / 1e6:.0f} M | {r['step']['mean_seconds']:.2f} ± "
-        f"{r['step']['std_seconds']:.2f} | {r['evaluation']['mean_seconds']:.2f} | {r['peak_memory_bytes'] / 2**30:.1f} |"
+        f"{r['step']['std_seconds']:.2f} | {r['evaluation']['mean_seconds']:.2f} | {r['peak_memory_bytes'] / 2**30:.1f} | "
+        f"{r['projected_hours']:.0f} |"
         for r in rows
     )
 
@@ -163,9 +188,14 @@ def main() -> None:
     folder = Path(sys.argv[1])
     text = (ROOT / "scripts" / "training_head.md").read_text(encoding="utf-8")
     parts = {
-        "{tat}": tat(folder), "{acm}": acm(folder), "{biased}": biased(folder), "{neat-lenet5}": neat(folder, "lenet5"),
-        "{neat-resnet20}": neat(folder, "resnet20"), "{full-size}": full_size(folder),
-    }  # fmt: skip
+        "{tat}": tat(folder),
+        "{refold}": refold(folder),
+        "{acm}": acm(folder),
+        "{biased}": biased(folder),
+        "{neat-lenet5}": neat(folder, "lenet5"),
+        "{neat-resnet20}": neat(folder, "resnet20"),
+        "{full-size}": full_size(folder),
+    }
     for mark, part in parts.items():
         text = text.replace(mark, part.rstrip("\n"))
     (ROOT / "docs" / "training.md").write_text(text, encoding="utf-8")

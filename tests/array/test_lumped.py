@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from xbar_cli.array.lumped import lumped, lumped_dual, published, published_dual
+from xbar_cli.array.lumped import halves, lumped, lumped_dual, published, published_dual, published_signed
 from xbar_cli.array.nodal import nodal
 
 RS, RN = 300.0, 80.0
@@ -85,6 +85,25 @@ def test_gradients(model):
         check_grads(scaled, point, order=1, modes=["rev"], rtol=1e-6, atol=1e-8)
         at_zero = (jnp.asarray(0.0), jnp.asarray(0.0), *(1e3 * g for g in arrays))
         assert all(jnp.all(jnp.isfinite(x)) for x in jax.grad(lambda *a: scaled(*a).sum(), (0, 1, 2))(*at_zero))
+
+
+def test_the_signed_form_has_the_values_and_gradients_of_the_dual_one():
+    with jax.enable_x64(True):
+        g = jnp.asarray(conductances((7, 5)) - conductances((7, 5), seed=1)).at[2].set(0).at[:, 3].set(0)
+        weights = jnp.asarray(np.random.default_rng(2).normal(size=g.shape))
+
+        def dual(g, r_source, r_neuron):
+            return jnp.sum(weights * published_dual(*halves(g), r_source=r_source, r_neuron=r_neuron))
+
+        def signed(g, r_source, r_neuron):
+            return jnp.sum(weights * published_signed(g, r_source=r_source, r_neuron=r_neuron))
+
+        for ends in ((RS, RN), (0.0, RN), (RS, 0.0), (0.0, 0.0)):
+            for at in (g, jnp.abs(g)):
+                wanted = jax.value_and_grad(dual, (0, 1, 2))(at, *map(jnp.asarray, ends))
+                found = jax.value_and_grad(signed, (0, 1, 2))(at, *map(jnp.asarray, ends))
+                for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+                    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12 * float(jnp.abs(theirs).max()))
 
 
 def test_float32_jit_and_vmap():

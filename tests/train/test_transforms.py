@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xbar_cli.array.lumped import lumped_dual, published_dual
+from xbar_cli.array.lumped import halves, lumped_dual, published_dual
 from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.nn.layers import dense
@@ -20,7 +20,10 @@ W = jax.random.normal(jax.random.key(0), (30, 8))
 
 def technology(dual=published_dual, *, r_source=0.0, r_neuron=0.0, tile=None, **given):
     ends = {"r_source": r_source, "r_neuron": r_neuron}
-    fold = lambda model: partial(fold_pairs, dual=partial(model, **ends), tile=tile, together=False)  # noqa: E731
+
+    def fold(model):
+        return partial(fold_pairs, dual=lambda g: model(*halves(g), **ends), tile=tile, together=False)
+
     plain = {"bits": 4, "ratio": 15.0, "limit": None, "g_on": G_ON, "corner": 0.0, "layers": None}
     return Technology(**{**plain, "arrays": fold(dual), "cheap": fold(published_dual), **given})
 

@@ -109,6 +109,75 @@ def published_dual(
     return (divided(g_pos) - divided(g_neg)) / (1 + neuron * jnp.sum(g_pos + g_neg, 0, keepdims=True))
 
 
+def halves(g: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+    """Positive and negative parts of signed conductances or weights.
+
+    At 0 the gradient is shared by the two (that of `maximum` is 1/2 to each side), so that their difference has slope 1
+    everywhere: an absent device can come back.
+    """
+    return jnp.maximum(g, 0), jnp.maximum(-g, 0)
+
+
+def published_signed(g: Conductances, *, r_source: Resistance, r_neuron: Resistance) -> Conductances:
+    """`published_dual(*halves(g))`, the same values and gradients in half the time: what every step of a training pays.
+
+    Args:
+        g: signed conductances [S], positive ones in the array driven with +V, the others in the one driven with −V.
+        r_source: resistance of each source [ohm].
+        r_neuron: resistance between each pair of bit lines and ground [ohm].
+
+    Raises:
+        ValueError: as `lumped`.
+
+    References:
+        Chakraborty, Roy, Roy, eqs. (1)-(4).
+    """
+    require_tile("g", g)
+    require_resistances(r_source=r_source, r_neuron=r_neuron)
+    return _published_signed(g, jnp.asarray(r_source, g.dtype), jnp.asarray(r_neuron, g.dtype))
+
+
+@jax.custom_vjp
+def _published_signed(g: Array, source: Array, neuron: Array) -> Array:
+    return _published_forward(g, source, neuron)[0]
+
+
+def _published_forward(g: Array, source: Array, neuron: Array) -> tuple[Array, tuple[Array, ...]]:
+    """Eq. (4) with `a`, `b` the dividers of the two sources of a row and `c` that of a column's neuron."""
+    seen = g / (1 + neuron * jnp.abs(g))
+    plus, minus = _by_sign(seen, jnp.abs(seen))
+    drawn = jnp.sum(jnp.abs(g), 0, keepdims=True)
+    a, b, c = 1 / (1 + source * plus), 1 / (1 + source * minus), 1 / (1 + neuron * drawn)
+    return g * jnp.where(g > 0, a, b) * c, (g, source, neuron, plus, minus, drawn, a, b, c)
+
+
+def _published_backward(kept: tuple[Array, ...], cotangent: Array) -> tuple[Array, Array, Array]:
+    g, source, neuron, plus, minus, drawn, a, b, c = kept
+    t = cotangent * c
+    flow = t * g
+    by_a, by_b = _by_sign(flow, flow * jnp.sign(g))
+    by_a, by_b = by_a * a**2, -by_b * b**2  # how fast the loss falls with the rows' 1/a and 1/b
+    by_c = jnp.sum(flow * jnp.where(g > 0, a, b), 0, keepdims=True) * c
+    bent = 1 / (1 + neuron * jnp.abs(g)) ** 2
+    up, down = t * a - bent * (by_a * source) - by_c * neuron, t * b + bent * (by_b * source) + by_c * neuron
+    to_g = jnp.where(g > 0, up, jnp.where(g < 0, down, (up + down) / 2))
+    to_source = -jnp.sum(by_a * plus + by_b * minus)
+    to_neuron = source * jnp.sum(g**2 * bent * jnp.where(g > 0, by_a, by_b)) - jnp.sum(by_c * drawn)
+    return to_g, to_source, to_neuron
+
+
+def _by_sign(signed: Array, unsigned: Array) -> tuple[Array, Array]:
+    """Row sums of the positive and of the negative terms, the latter with their sign turned.
+
+    Plain sums are what XLA computes fastest on a CPU.
+    """
+    both, difference = jnp.sum(unsigned, 1, keepdims=True), jnp.sum(signed, 1, keepdims=True)
+    return (both + difference) / 2, (both - difference) / 2
+
+
+_published_signed.defvjp(_published_forward, _published_backward)
+
+
 def of_pairs(
     dual: Callable[[Conductances, Array], Conductances], g: Float[Array, "rows pairs"]
 ) -> Float[Array, "rows pairs"]:

@@ -58,9 +58,8 @@ def fold_tiles(
 
 
 def fold_pairs(
-    g_pos: Float[Array, "rows out"],
-    g_neg: Float[Array, "rows out"],
-    dual: Callable[[Array, Array], Array],
+    g: Float[Array, "rows out"],
+    dual: Callable[[Array], Array],
     *,
     tile: tuple[int, int] | None,
     together: bool,
@@ -68,19 +67,17 @@ def fold_pairs(
     """Fold the dual arrays of one layer, tile by tile: the signed matrix that they act as.
 
     Args:
-        g_pos: conductances of the arrays driven with +V [S].
-        g_neg: conductances of those driven with −V [S].
-        dual: the model of one pair of arrays.
+        g: signed conductances [S], positive ones in the arrays driven with +V, the others in those driven with −V.
+        dual: the model of one pair of arrays, signed too.
         tile: rows and outputs of one pair; None for arrays as large as the layer.
         together: all tiles at once instead of one after the other: for models without a linear solve.
     """
-    rows, out = tile or g_pos.shape
-    shape = (min(rows, g_pos.shape[0]), min(out, g_pos.shape[1]))
-    if shape == g_pos.shape:
-        return dual(g_pos, g_neg)
-    pairs = (cut(g_pos, shape), cut(g_neg, shape))
-    count = pairs[0].shape[0]
-    return join(jax.lax.map(lambda pair: dual(*pair), pairs, batch_size=count if together else None), g_pos.shape)
+    rows, out = tile or g.shape
+    shape = (min(rows, g.shape[0]), min(out, g.shape[1]))
+    if shape == g.shape:
+        return dual(g)
+    pairs = cut(g, shape)
+    return join(jax.lax.map(dual, pairs, batch_size=len(pairs) if together else None), g.shape)
 
 
 def tile_count(shape: tuple[int, int], tile: tuple[int, int]) -> int:

@@ -178,11 +178,20 @@ def discretise_ratio(w: Float[Array, "*shape"], *, limit: ArrayLike, bits: int, 
     Raises:
         ValueError: as `ratio_levels`.
 
+    Accuracy:
+        By rounding, which is faster than `nearest`: the same level but within rounding of the middle between two.
+
     References:
         Chakraborty, Roy, Roy (tat), section III-C.
     """
+    levels = ratio_levels(bits, ratio=ratio, limit=1.0)
     scale = jnp.asarray(limit, w.dtype)
-    return jnp.sign(w) * nearest(jnp.abs(w) / scale, ratio_levels(bits, ratio=ratio, limit=1.0)) * scale
+    share = jnp.abs(w) / scale
+    if bits == 1:
+        return jnp.sign(w) * jnp.where(share > 0.5, scale, 0)
+    low, distance = float(levels[1]), float(levels[2] - levels[1])
+    index = jnp.clip(jnp.ceil((share - low) / distance - 0.5), 0, len(levels) - 2)
+    return jnp.sign(w) * jnp.where(share > low / 2, (low + index * distance) * scale, 0)
 
 
 def discretise_ratio_straight_through(

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float
 
 from xbar_cli.device.levels import discretise_ratio_straight_through
 from xbar_cli.device.variation import chip_to_chip, lognormal, normal_additive, normal_proportional
@@ -36,8 +35,8 @@ class Site:
 
 
 Transform = Callable[[Site, Array], Array]
-DualFold = Callable[[Array, Array], Array]
-"""Positive and negative conductances of a layer [rows out] [S] to the signed ones that its arrays act as."""
+DualFold = Callable[[Array], Array]
+"""Signed conductances of a layer [rows out] [S], positive in one array and negative in the other, to those they act as."""
 Layers = frozenset[str] | None
 """The layers that a transform applies to; None for all."""
 
@@ -69,8 +68,9 @@ class Technology:
         cheap: an approximation of them that costs next to nothing, for the steps between two solutions.
         corner: every device at `1 + corner` times its conductance (chip-to-chip, k·σ).
         layers: on arrays; the others stay as they are.
-        refold: steps between two solutions of the arrays. In between a layer is what `cheap` says, corrected by how far
-            that was from the arrays when they were solved last; the layer keeps that as `fold_error` [rows out].
+        refold: steps between two solutions of the arrays. A layer is what `cheap` says, corrected by how far that was
+            from the arrays when they were solved last, which the layer keeps as `fold_error` [rows out]; gradients are
+            those of `cheap`. With 1 the arrays are solved at every step, and gradients pass through the solution.
 
     References:
         Chakraborty, Roy, Roy (tat), sections II-D, III-C, V; weights are discretised in every forward pass, and the
@@ -96,30 +96,20 @@ class Technology:
         limit = jnp.maximum(limit, jnp.finfo(w.dtype).tiny)
         w = discretise_ratio_straight_through(w, limit=limit, bits=self.bits, ratio=self.ratio)
         per_weight = self.g_on / limit
-        devices = (per_weight * (1 + self.corner) * part for part in halves(w))
-        return (self.folded(site, *devices) / per_weight).reshape(kernel.shape)
+        return (self.folded(site, per_weight * (1 + self.corner) * w) / per_weight).reshape(kernel.shape)
 
-    def folded(self, site: Site, g_pos: Array, g_neg: Array) -> Array:
+    def folded(self, site: Site, g: Array) -> Array:
         """The signed conductances that the arrays act as [S], solved now or corrected by the last solution."""
         if self.refold == 1 or site.step is None:
-            return self.arrays(g_pos, g_neg)
-        kept = site.layer.fold_error
-        near = self.cheap(g_pos, g_neg)
-        unit = 1 / self.g_on
-        exact = jax.lax.cond(
-            site.step % self.refold == 0, lambda: self.arrays(g_pos, g_neg), lambda: near + kept[...] * self.g_on
+            return self.arrays(g)
+        kept, near, still = site.layer.fold_error, self.cheap(g), jax.lax.stop_gradient(g)
+        error = jax.lax.cond(
+            site.step % self.refold == 0,
+            lambda: (self.arrays(still) - jax.lax.stop_gradient(near)) / self.g_on,
+            lambda: kept[...],
         )
-        kept[...] = jax.lax.stop_gradient(exact - near) * unit
-        return exact
-
-
-def halves(w: Float[Array, "rows out"]) -> tuple[Float[Array, "rows out"], Float[Array, "rows out"]]:
-    """Positive and negative parts of weights.
-
-    At 0 the gradient is shared by the two (that of `maximum` is 1/2 to each side), so that their difference has slope 1
-    everywhere: an absent device can come back.
-    """
-    return jnp.maximum(w, 0), jnp.maximum(-w, 0)
+        kept[...] = error
+        return near + error * self.g_on
 
 
 @dataclass(frozen=True)

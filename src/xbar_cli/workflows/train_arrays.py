@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from xbar_cli.array.lumped import interleaved, lumped_dual, published_dual
+from xbar_cli.array.lumped import halves, interleaved, lumped_dual, published_signed
 from xbar_cli.array.nodal import nodal
 from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.config.base import parse_quantity
@@ -17,10 +17,10 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.shapes import LayerShape
-from xbar_cli.train.forward import make_forward
+from xbar_cli.train.forward import make_forward, make_settle
 from xbar_cli.train.loop import State, make_counter
 from xbar_cli.train.transforms import DualFold, Technology, Transform, compose
-from xbar_cli.workflows.train_session import Method, Phase, Progress, Session, accuracy, start_from
+from xbar_cli.workflows.train_session import Counter, Method, Phase, Progress, Session, accuracy, start_from
 
 
 def method(
@@ -33,9 +33,9 @@ def method(
     if technology.refold > 1:
         keep_fold_errors(net, shapes, technology)
     transform = compose([technology] if noise is None else [noise, technology])
-    return Method(
-        (plain,), make_forward(transform, precision=config.training.precision), conclude=conclude
-    )  # fmt: skip
+    forward = make_forward(transform, precision=config.training.precision)
+    settle = make_settle(nnx.split(net)[0], [layer.name for layer in shapes], technology)
+    return Method((plain,), forward, settle=settle, conclude=conclude)
 
 
 def keep_fold_errors(net: nnx.Module, shapes: Sequence[LayerShape], technology: Technology) -> None:
@@ -51,7 +51,7 @@ def conclude(session: Session, states: dict[str, State], progress: Progress) -> 
     for name in session.layers:
         if hasattr(getattr(session.net, name), "fold_error"):
             delattr(getattr(session.net, name), "fold_error")
-    plain = make_counter(nnx.split(session.net)[0])
+    plain = Counter(make_counter(nnx.split(session.net)[0]))
     return {
         "array": session.config.tat.array,
         "technology": session.config.tat.technology,
@@ -84,7 +84,7 @@ def tat_arrays(config: TatSection) -> tuple[DualFold, DualFold]:
     """The dual arrays of a layer, sharing neurons or with wires and neurons of their own, and their published form."""
     ends = {"r_source": config.r_source_ohm, "r_neuron": config.r_neuron_ohm}
     tile = None if config.tile is None else parse_tile(config.tile)
-    cheap = partial(fold_pairs, dual=partial(published_dual, **ends), tile=tile, together=True)
+    cheap = partial(fold_pairs, dual=partial(published_signed, **ends), tile=tile, together=True)
     match config.array:
         case "published":
             return cheap, cheap
@@ -93,4 +93,4 @@ def tat_arrays(config: TatSection) -> tuple[DualFold, DualFold]:
         case _:
             wires = {"r_word": config.r_wire_ohm, "r_bit": config.r_wire_ohm}
             dual = partial(interleaved, partial(nodal, **ends, **wires))
-    return partial(fold_pairs, dual=dual, tile=tile, together=False), cheap
+    return partial(fold_pairs, dual=lambda g: dual(*halves(g)), tile=tile, together=False), cheap

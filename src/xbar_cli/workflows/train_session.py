@@ -17,7 +17,7 @@ from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
 from xbar_cli.runs.directory import Run
-from xbar_cli.train.forward import PLAIN, Forward
+from xbar_cli.train.forward import PLAIN, Forward, make_forward
 from xbar_cli.train.loop import State, make_counter
 from xbar_cli.workflows import build
 from xbar_cli.workflows.models import open_trained
@@ -114,6 +114,8 @@ class Method:
     Attributes:
         phases: stretches of epochs, in order.
         forward: what the products go through in training.
+        settle: the network's state with its kernels as its products see them, for a forward whose kernels cost more than
+            its products: measuring then settles once, and plain products do the rest.
         after: what happens to a finished step of the optimiser.
         restrict: what happens to the weights between epochs, where a phase asks for it.
         conclude: the method's part of the summary.
@@ -121,6 +123,7 @@ class Method:
 
     phases: tuple[Phase, ...]
     forward: Forward = PLAIN
+    settle: Callable[[State], State] | None = None
     after: optax.GradientTransformation | None = None
     restrict: Restrict | None = None
     conclude: Conclude | None = None
@@ -161,14 +164,26 @@ def snapshot(net: nnx.Module) -> State:
     return jax.tree.map(lambda leaf: leaf, nnx.state(net))
 
 
-def counter(session: Session) -> Callable[..., Any]:
+@dataclass(frozen=True)
+class Counter:
+    """Counts correct answers: `count` of batches, for the state that `settle` makes of the network's."""
+
+    count: Callable[..., jax.Array]
+    settle: Callable[[State], State] | None = None
+
+
+def counter(session: Session) -> Counter:
     """The jitted count of correct answers of the network as the method computes it."""
-    return make_counter(nnx.split(session.net)[0], forward=session.method.forward)
+    method = session.method
+    forward = method.forward if method.settle is None else make_forward(precision=session.config.training.precision)
+    return Counter(make_counter(nnx.split(session.net)[0], forward=forward), method.settle)
 
 
-def accuracy(session: Session, count: Callable[..., Any], state: State, *, part: str) -> float:
+def accuracy(session: Session, counter: Counter, state: State, *, part: str) -> float:
     """Share of correct answers on the `train`, `validation` or `test` part."""
     images, labels = session.parts[part]
     size = min(EVALUATION_BATCH, len(labels))
-    hits = sum(float(count(state, x, y, weight)) for x, y, weight in eval_batches(images, labels, batch_size=size))
+    if counter.settle is not None:
+        state = counter.settle(state)
+    hits = sum(float(counter.count(state, *batch)) for batch in eval_batches(images, labels, batch_size=size))
     return hits / len(labels)
