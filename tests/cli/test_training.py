@@ -183,3 +183,14 @@ def test_bad_combinations_are_one_line(xbar, tmp_path, words, message):
     assert message in found.err
     assert len(found.err.strip().splitlines()) == 1
     assert not list(tmp_path.glob("run*"))
+
+
+def test_biases_as_rows_go_through_the_whole_pipeline(xbar, tmp_path):
+    words = ("--network", "lenet5", "--train-images", 300, "--epochs", 1, "--bias", "row")
+    trained = xbar("train", *words, "--out", tmp_path / "net", "--json").json
+    assert trained["weights"] == [26 * 6, 151 * 16, 401 * 120, 121 * 84, 85 * 10]
+    mapped = xbar("map", tmp_path / "net", "--out", tmp_path / "map", "--json").json
+    assert mapped["devices"] == 2 * sum(trained["weights"])
+    found = xbar("eval", tmp_path / "map", "--variation", 0, "--images", 200, "--json").json
+    assert found["accuracy_mean"] == pytest.approx(found["ideal_accuracy"], abs=0.011)
+    assert xbar("energy", tmp_path / "map", "--json").json["energy_joule"] > 0

@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 
 from xbar_cli.config.train import NetworkSection
-from xbar_cli.nn.layers import convolution
+from xbar_cli.nn.layers import Training, convolution
 from xbar_cli.nn.norm import Norm, fold_norms
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes, parameters, set_parameters
 from xbar_cli.train.loop import make_optimizer, make_step
@@ -116,3 +116,46 @@ def test_pictures_smaller_than_the_window_give_the_convolution(size, stride):
         x, kernel, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )  # fmt: skip
     np.testing.assert_allclose(convolution(padding="SAME", stride=stride)(x, kernel), wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "mlp"])
+def test_biases_as_rows_compute_the_same(name):
+    digital, rows = make(name, (28, 28, 1)), make(name, (28, 28, 1), bias="row")
+    values = parameters(digital)
+    for key, value in values.items():
+        if key.endswith(".bias"):
+            values[key] = np.random.default_rng(len(key)).normal(size=value.shape).astype(np.float32)
+    set_parameters(digital, values)
+    stacked = {
+        f"{name}.kernel": np.concatenate([kernel.reshape(-1, kernel.shape[-1]), values[f"{name}.bias"][None]])
+        for name, kernel in ((key.removesuffix(".kernel"), v) for key, v in values.items() if key.endswith(".kernel"))
+    }
+    set_parameters(rows, stacked)
+    images = jax.random.uniform(jax.random.key(0), (3, 28, 28, 1))
+    np.testing.assert_allclose(rows(images), digital(images), atol=2e-5)
+    before, after = (layer_shapes(net, shape=(28, 28, 1)) for net in (digital, rows))
+    assert [(a.rows, a.positions) for a in after] == [(b.rows + 1, b.positions) for b in before]
+
+
+def test_layers_without_a_bias_get_no_row():
+    shapes = {layer.name: layer.rows for layer in shapes_of("resnet20", bias="row")}
+    plain = {layer.name: layer.rows for layer in shapes_of("resnet20")}
+    assert {name for name in plain if shapes[name] != plain[name]} == {"output"}
+
+
+def test_cnn_leaves_out_half_of_its_hidden_units_in_training_alone():
+    net, images = make("cnn", (8, 8, 3), width=0.25), jax.random.uniform(jax.random.key(1), (2, 8, 8, 3))
+    seen = []
+
+    def product(name, x, kernel, contract):
+        if name == "output":
+            seen.append(x)
+        return contract(x, kernel)
+
+    for training in (False, Training(jax.random.key(0)), Training(jax.random.key(0)), Training(jax.random.key(1))):
+        net(images, product, training=training)
+    assert not jnp.any(seen[0] == 0)
+    share = float(jnp.mean(seen[1] == 0))
+    assert 0.35 < share < 0.65
+    np.testing.assert_array_equal(seen[1] == 0, seen[2] == 0)
+    assert jnp.any((seen[1] == 0) != (seen[3] == 0))

@@ -36,6 +36,12 @@ def _config() -> Any:
     type=click.Choice(["relu", "sigmoid"]),
     help="Of mlp's hidden layer (default relu).",
 )
+@setting(
+    "--bias",
+    "network.bias",
+    type=click.Choice(["digital", "row"]),
+    help="Biases after the arrays, or as one more row of each layer's (default digital).",
+)
 @setting("--dataset", "dataset.name", metavar="NAME", help="Data set (default fashion_mnist_mini; see xbar data ls).")
 @setting("--data-dir", "dataset.data_dir", metavar="DIR", help="Where imported data sets are.")
 @setting("--train-images", "dataset.train_images", metavar="N", help="Only the first training images (default all).")

@@ -30,6 +30,8 @@ class NetworkSection(Section):
     """Hidden units of mlp (default 500)."""
     activation: Literal["relu", "sigmoid"] = "relu"
     """Of mlp's hidden layer; tat has sigmoid."""
+    bias: Literal["digital", "row"] = "digital"
+    """Biases added after the arrays, or one more row of each layer's, whose input is always 1."""
 
     def rules(self) -> None:
         """A setting that the network does not have is an error."""

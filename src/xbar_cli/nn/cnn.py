@@ -5,7 +5,7 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
-from .layers import Conv, Dense, Product, digital, max_pool
+from .layers import Conv, Dense, Product, Training, digital, max_pool
 from .norm import Norm
 from .vgg import scaled
 
@@ -15,10 +15,13 @@ HIDDEN = 512
 
 
 class Cnn(nnx.Module):
-    """Three convolutions with batch norm, rectifier and pool, a hidden dense layer of sigmoids, the output.
+    """Three convolutions with batch norm, rectifier and pool, a hidden dense layer of sigmoids, dropout, the output.
 
-    The paper's dropout before the output is left to `train` (it has no place on arrays).
+    Attributes:
+        dropout: share of the hidden units that a training pass leaves out; it needs that pass's key.
     """
+
+    dropout = 0.5
 
     def __init__(self, *, shape: tuple[int, int, int], n_classes: int, width: float, rngs: nnx.Rngs) -> None:
         """`shape` is the image's [h w c], at least 8×8; `width` multiplies channels and hidden units."""
@@ -37,14 +40,16 @@ class Cnn(nnx.Module):
         self.hidden = Dense("hidden", height // 8 * (w // 8) * channels, scaled(HIDDEN, width), rngs=rngs)
         self.output = Dense("output", scaled(HIDDEN, width), n_classes, rngs=rngs)
 
-    def __call__(self, images: Array, product: Product = digital, *, training: bool = False) -> Array:
-        """Class scores `[n classes]` of images `[n h w c]` in [0, 1]."""
+    def __call__(self, images: Array, product: Product = digital, *, training: bool | Training = False) -> Array:
+        """Class scores `[n classes]` of images `[n h w c]` in [0, 1]; units are left out in a `Training` pass."""
         x = images
         for number in range(1, len(SIZES) + 1):
             x = getattr(self, f"conv{number}")(x, product)
-            x = jax.nn.relu(getattr(self, f"conv{number}_norm")(x, training=training))
+            x = jax.nn.relu(getattr(self, f"conv{number}_norm")(x, training=bool(training)))
             x = max_pool(x) if number < len(SIZES) else mean_pool(x)
         x = jax.nn.sigmoid(self.hidden(x.reshape(x.shape[0], -1), product))
+        if isinstance(training, Training):
+            x = nnx.Dropout(self.dropout)(x, deterministic=False, rngs=nnx.Rngs(training.key))
         return self.output(x, product)
 
 

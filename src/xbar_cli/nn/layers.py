@@ -11,7 +11,8 @@ from jax import Array
 from jaxtyping import Float
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.numerics import along_last
+from xbar_cli.numerics import along_last, namespace
+from xbar_cli.types import AnyArray
 
 Product = Callable[[str, Array, Array, Contract], Array]
 """What computes a layer's product: given its name, inputs, kernel and `contract`, returns the outputs without bias."""
@@ -75,16 +76,19 @@ class Convolution:
         Strided slices laid side by side, in the order of a kernel's `reshape(rows, out)`. (XLA's own patches put channels
         slowest, and are a convolution with a unit kernel.)
         """
-        _, height, width, _ = x.shape
-        ends = jax.lax.padtype_to_pads((height, width), window, (self.stride, self.stride), self.padding)
-        x = jnp.pad(x, ((0, 0), *ends, (0, 0)))
-        h2, w2 = ((x.shape[1 + n] - window[n]) // self.stride + 1 for n in range(2))
-        slices = [
-            x[:, i : i + (h2 - 1) * self.stride + 1 : self.stride, j : j + (w2 - 1) * self.stride + 1 : self.stride]
+        return jnp.concatenate(self.slices(x, window, axis=1), axis=-1)
+
+    def slices(self, x: AnyArray, window: tuple[int, ...], *, axis: int) -> list[AnyArray]:
+        """What each place of the window sees at every output position, of `x` with height and width along `axis` and the next."""
+        ends = jax.lax.padtype_to_pads(x.shape[axis : axis + 2], window, (self.stride, self.stride), self.padding)
+        x = namespace(x).pad(x, [*[(0, 0)] * axis, *ends, *[(0, 0)] * (x.ndim - axis - 2)])
+        before = (slice(None),) * axis
+        spans = [x.shape[axis + n] - window[n] + 1 for n in range(2)]
+        return [
+            x[(*before, *(slice(at, at + span, self.stride) for at, span in zip((i, j), spans, strict=True)))]
             for i in range(window[0])
             for j in range(window[1])
         ]
-        return jnp.concatenate(slices, axis=-1)
 
 
 dense = MatrixProduct()
@@ -107,20 +111,38 @@ def rows_of(contract: Contract, x: Array, kernel: tuple[int, ...]) -> Float[Arra
     return contract.rows(x, kernel[:-2])
 
 
+@dataclass(frozen=True)
+class Training:
+    """A training pass, for a network that draws something in it.
+
+    Attributes:
+        key: of the step.
+    """
+
+    key: Array
+
+
 class Dense(nnx.Module):
-    """A fully connected layer with a digital bias."""
+    """A fully connected layer with a digital bias, or with its bias as one more row (`bias_row`)."""
 
     def __init__(self, name: str, n_in: int, n_out: int, *, rngs: nnx.Rngs) -> None:
         """He-normal kernel `[in out]`, zero bias."""
         self.name = name
         self.contract: Contract = dense
         self.kernel = nnx.Param(nnx.initializers.he_normal()(rngs.params(), (n_in, n_out)))
-        self.bias = nnx.Param(nnx.initializers.zeros(rngs.params(), (n_out,)))
+        self.bias: nnx.Param | None = nnx.Param(nnx.initializers.zeros(rngs.params(), (n_out,)))
 
     def __call__(self, x: Array, product: Product) -> Array:
         """Outputs `[*batch out]`."""
+        if self.bias is None:
+            return product(self.name, with_one(x), self.kernel[...], self.contract)
         y = product(self.name, x, self.kernel[...], self.contract)
         return y + along_last(self.bias[...], y)
+
+    def bias_row(self) -> None:
+        """Take the bias into the kernel, `[in+1 out]`, as the row of an input that is always 1."""
+        if self.bias is not None:
+            self.kernel, self.bias = stacked(self.kernel[...], self.bias[...]), None
 
 
 class Conv(nnx.Module):
@@ -143,11 +165,40 @@ class Conv(nnx.Module):
         self.contract: Contract = convolution(padding=padding, stride=stride)
         self.kernel = nnx.Param(nnx.initializers.he_normal()(rngs.params(), (size, size, n_in, n_out)))
         self.bias = nnx.Param(nnx.initializers.zeros(rngs.params(), (n_out,))) if bias else None
+        self.patches: tuple[Convolution, tuple[int, int]] | None = None
 
     def __call__(self, x: Array, product: Product) -> Array:
         """Outputs `[n h w out]`."""
+        if self.patches is not None:
+            windows, size = self.patches
+            return product(self.name, with_one(windows.rows(x, size)), self.kernel[...], self.contract)
         y = product(self.name, x, self.kernel[...], self.contract)
         return y if self.bias is None else y + along_last(self.bias[...], y)
+
+    def bias_row(self) -> None:
+        """Take the bias, where there is one, into the kernel: a matrix `[rows+1 out]` that patches and a 1 are fed to."""
+        if self.bias is not None:
+            kernel = self.kernel[...]
+            assert isinstance(self.contract, Convolution)
+            self.patches, self.contract = (self.contract, (kernel.shape[0], kernel.shape[1])), dense
+            self.kernel, self.bias = stacked(kernel.reshape(-1, kernel.shape[-1]), self.bias[...]), None
+
+
+def bias_rows(net: nnx.Module) -> None:
+    """Turn the digital biases of `net`'s own Dense and Conv layers into rows of their arrays, in place."""
+    for _, layer in nnx.iter_modules(net):
+        if isinstance(layer, Dense | Conv):
+            layer.bias_row()
+
+
+def stacked(kernel: Float[Array, "rows out"], bias: Float[Array, " out"]) -> nnx.Param:
+    """The kernel with the bias as its last row."""
+    return nnx.Param(jnp.concatenate([kernel, bias[None]]))
+
+
+def with_one(x: Float[Array, "*batch rows"]) -> Float[Array, "*batch rows_and_one"]:
+    """Inputs and a 1 after the last."""
+    return jnp.concatenate([x, jnp.ones_like(x[..., :1])], axis=-1)
 
 
 def max_pool(x: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 c"]:

@@ -11,6 +11,7 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.errors import ModelError
+from xbar_cli.nn.layers import Training
 from xbar_cli.numerics import stream
 
 from .augment import augment
@@ -45,9 +46,10 @@ def make_step(
         net, optimizer = nnx.merge(graphdef, state)
         key = jax.random.fold_in(jax.random.key(seed), optimizer.step[...])
         seen = augment(images, stream(key, "augment"), rule=augmentation)
+        training = Training(stream(key, "dropout")) if hasattr(net, "dropout") else True
 
         def objective(net: Any) -> Array:
-            scores = net(seen, forward(net, key, optimizer.step[...]), training=True)
+            scores = net(seen, forward(net, key, optimizer.step[...]), training=training)
             return cross_entropy(scores, labels, smoothing=label_smoothing)
 
         loss, gradients = nnx.value_and_grad(objective)(net)

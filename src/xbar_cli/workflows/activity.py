@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -127,17 +126,8 @@ def window_sums(x: NDArray[np.float64], contract: Contract, window: tuple[int, .
         flat = x.reshape(-1, *x.shape[-2:])
         return flat.sum(axis=0), len(flat)
     assert isinstance(contract, Convolution)
-    height, width = x.shape[:2]
-    step = contract.stride
-    ends = jax.lax.padtype_to_pads((height, width), window, (step, step), contract.padding)
-    x = np.pad(x, (*ends, (0, 0), (0, 0)))
-    h, w = ((x.shape[n] - window[n]) // step + 1 for n in range(2))
-    sums = [
-        x[i : i + (h - 1) * step + 1 : step, j : j + (w - 1) * step + 1 : step].sum(axis=(0, 1))
-        for i in range(window[0])
-        for j in range(window[1])
-    ]
-    return np.concatenate(sums), h * w
+    seen = contract.slices(x, window, axis=0)
+    return np.concatenate([part.sum(axis=(0, 1)) for part in seen]), seen[0].shape[0] * seen[0].shape[1]
 
 
 def to_field(name: str, activity: LayerActivity) -> Field:

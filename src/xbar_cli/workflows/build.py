@@ -8,6 +8,7 @@ from xbar_cli.config.train import NetworkSection
 from xbar_cli.data.datasets import Dataset, load
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.cnn import Cnn
+from xbar_cli.nn.layers import bias_rows
 from xbar_cli.nn.lenet import LeNet, LeNet5
 from xbar_cli.nn.mlp import Mlp
 from xbar_cli.nn.resnet import ResNet
@@ -23,6 +24,13 @@ def network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: i
     Raises:
         ConfigError: the network cannot take images of this shape, or a setting that it does not have.
     """
+    net = _network(config, shape=shape, n_classes=n_classes, seed=seed)
+    if config.bias == "row":
+        bias_rows(net)
+    return net
+
+
+def _network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> nnx.Module:
     given = {"shape": shape, "n_classes": n_classes, "rngs": nnx.Rngs(seed)}
     name, width = config.name, config.width
     try:

@@ -66,7 +66,7 @@ def technology_of(config: TatSection, layers: Sequence[LayerShape]) -> Technolog
     if sigma is None and config.corner != 0:
         raise ConfigError(f"technology {device.name} says nothing of chips; give --set tat.sigma_chip=X")
     arrays, cheap = tat_arrays(config)
-    dense = frozenset(layer.name for layer in layers if len(layer.kernel) == 2)
+    dense = frozenset(layer.name for layer in layers if layer.positions == 1)
     return Technology(
         bits=config.magnitude_bits,
         ratio=device.ratio,
