@@ -118,6 +118,7 @@ def test_float32_callers():
             np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_descent_through_the_array_lowers_a_loss():
     target = jnp.asarray(conductances(seed=3), jnp.float32)
     g = jnp.full_like(target, 2e-4)

@@ -110,6 +110,7 @@ def point(wires):
     return (1e5 * jnp.asarray(g), jnp.asarray(v), *map(jnp.asarray, wires.values()))
 
 
+@pytest.mark.slow
 def test_gradients_are_differences(surrogate):
     with jax.enable_x64(True):
         weights = jnp.asarray(np.random.default_rng(1).normal(size=(3, 4)))
@@ -132,6 +133,7 @@ def test_gradients_in_conductances_inputs_and_every_resistance(surrogate):
             check_grads(compiled, point(wires), order=1, modes=["fwd", "rev"], rtol=1e-5, atol=1e-8, eps=1e-5)
 
 
+@pytest.mark.slow
 def test_float32_callers_and_maps(surrogate):
     """In a float32 process: the value to 1e-6 with a surrogate of either precision, batches are loops."""
     g, v = array()

@@ -83,3 +83,28 @@ def neat(shared, cell, trained):
 def mapped(shared, neat):
     """The neat run on devices."""
     return shared("mapped", "map", neat)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The words of a training that takes a moment."""
+    return "--network", "mlp", "--hidden", 12, "--train-images", 600, "--batch-size", 50
+
+
+@pytest.fixture(scope="session")
+def start(shared, tiny):
+    """A run that others start from."""
+    return shared("few-images", "train", *tiny, "--epochs", 4)
+
+
+@pytest.fixture(scope="session")
+def methods(cell, start, tiny):
+    """The words of a short training by each method, with what it alone has."""
+    own = {
+        "ideal": ("--schedule", "cosine", "--augment", "crop+flip", "--inject", "normal:0.05", "--clip-norm", 5),
+        "neat": ("--method", "neat", "--cell", cell, "--vg", "auto", "--rounds", 1, "--epochs-per-round", 1),
+        "tat": ("--method", "tat", "--array", "lumped", "--refold", 5, "--technology", "taox", "--r-source", 800),
+        "periphery": ("--method", "periphery", "--scheme", "acm", "--bits", 4, "--nonlinearity", 2),
+        "biased": ("--method", "biased", "--start", start, "--favourable", "0,1,2", "--encoding", "differential"),
+    }  # fmt: skip
+    return {name: (*tiny, "--epochs", 3, *words) for name, words in own.items()}

@@ -8,24 +8,6 @@ from xbar_cli.cli.train import show
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import Run
 
-TINY = ("--network", "mlp", "--hidden", 12, "--train-images", 600, "--batch-size", 50)
-TAT = ("--technology", "taox", "--r-source", 800, "--r-neuron", 200)
-
-
-@pytest.fixture(scope="module")
-def start(shared):
-    return shared("few-images", "train", *TINY, "--epochs", 4)
-
-
-def methods(cell, start):
-    return {
-        "ideal": ("--schedule", "cosine", "--augment", "crop+flip", "--inject", "normal:0.05", "--clip-norm", 5),
-        "neat": ("--method", "neat", "--cell", cell, "--vg", "auto", "--rounds", 1, "--epochs-per-round", 1),
-        "tat": ("--method", "tat", "--array", "lumped", "--refold", 5, *TAT),
-        "periphery": ("--method", "periphery", "--scheme", "acm", "--bits", 4, "--nonlinearity", 2),
-        "biased": ("--method", "biased", "--start", start, "--favourable", "0,1,2", "--encoding", "differential"),
-    }
-
 
 class Interrupted(Exception):
     pass
@@ -34,8 +16,8 @@ class Interrupted(Exception):
 @pytest.mark.parametrize(
     "name", [*(pytest.param(n, marks=pytest.mark.slow) for n in ("ideal", "neat", "tat", "biased")), "periphery"]
 )
-def test_an_interrupted_run_ends_with_the_same_bits(xbar, cell, start, tmp_path, monkeypatch, name):
-    words = ("train", *TINY, "--epochs", 3, *methods(cell, start)[name], "--json")
+def test_an_interrupted_run_ends_with_the_same_bits(xbar, methods, tmp_path, monkeypatch, name):
+    words = ("train", *methods[name], "--json")
     whole = xbar(*words, "--out", tmp_path / "whole").json
     save = Checkpoints.save
     saved = []
@@ -73,8 +55,8 @@ slow = pytest.mark.slow
     ("scheme", "columns"),
     [pytest.param("de", 24, marks=slow), pytest.param("bc", 13, marks=slow), ("acm", 13)],
 )
-def test_trained_devices_go_onto_arrays_as_they_are(xbar, tmp_path, scheme, columns):
-    words = (*TINY, "--epochs", 2, "--method", "periphery", "--bits", 3, "--activation-bits", 0)
+def test_trained_devices_go_onto_arrays_as_they_are(xbar, tiny, tmp_path, scheme, columns):
+    words = (*tiny, "--epochs", 2, "--method", "periphery", "--bits", 3, "--activation-bits", 0)
     run, out = tmp_path / "run", tmp_path / "map"
     trained = xbar("train", *words, "--scheme", scheme, "--json", "--out", run).json
     devices = load_file(run / "devices.safetensors")["hidden"]
@@ -95,19 +77,19 @@ def test_trained_devices_go_onto_arrays_as_they_are(xbar, tmp_path, scheme, colu
     assert f"trained its conductances behind scheme {scheme}; leave out --scheme, --bits" in refused.err
 
 
-def test_which_epoch_is_kept_and_when_to_stop(xbar, tmp_path):
+def test_which_epoch_is_kept_and_when_to_stop(xbar, tiny, tmp_path):
     """A rate that learns nothing is stopped after the second epoch; one that jumps about leaves another last than best."""
-    still = ("train", *TINY, "--learning-rate", 1e-12, "--epochs", 5, "--early-stop", 1, "--json")
+    still = ("train", *tiny, "--learning-rate", 1e-12, "--epochs", 5, "--early-stop", 1, "--json")
     assert xbar(*still, "--out", tmp_path / "still").json["epochs"] == 2
-    wild = ("train", *TINY, "--learning-rate", 0.05, "--epochs", 4, "--json")
+    wild = ("train", *tiny, "--learning-rate", 0.05, "--epochs", 4, "--json")
     best, last = (xbar(*wild, "--keep", keep, "--out", tmp_path / keep).json for keep in ("best", "last"))
     seen = [line["validation_accuracy"] for line in Run(tmp_path / "last", tmp_path / "last").read_metrics()]
     assert (best["validation_accuracy"], last["validation_accuracy"]) == (max(seen), seen[-1])
     assert (best["epochs"], last["epochs"]) == (4, 4)
 
 
-def test_levels_are_another_word_for_bits(xbar, tmp_path):
-    words = ("train", *TINY, "--method", "tat", "--array", "published", "--technology", "taox", "--epochs", 1, "--json")
+def test_levels_are_another_word_for_bits(xbar, tiny, tmp_path):
+    words = ("train", *tiny, "--method", "tat", "--array", "published", "--technology", "taox", "--epochs", 1, "--json")
     levels, bits, four = (
         xbar(*words, *more, "--out", tmp_path / str(n)).json["test_accuracy_without_arrays"]
         for n, more in enumerate([("--levels", 3), ("--bits", 2), ()])
@@ -115,10 +97,10 @@ def test_levels_are_another_word_for_bits(xbar, tmp_path):
     assert levels == bits != four
 
 
-def test_every_layer_has_its_own_gate_voltage(xbar, cell, start, tmp_path):
+def test_every_layer_has_its_own_gate_voltage(xbar, tiny, cell, start, tmp_path):
     words = (
         "train",
-        *TINY,
+        *tiny,
         "--method",
         "neat",
         "--cell",
@@ -145,8 +127,8 @@ def test_every_layer_has_its_own_gate_voltage(xbar, cell, start, tmp_path):
     }  # fmt: skip
 
 
-def test_biased_training_says_what_it_selected_on(xbar, start, tmp_path, capsys):
-    words = ("train", *TINY, "--method", "biased", "--start", start, "--epochs", 1)
+def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, capsys):
+    words = ("train", *tiny, "--method", "biased", "--start", start, "--epochs", 1)
     found = xbar(*words, "--favourable", "best:3", "--important", 1, "--json", "--out", tmp_path / "a").json
     assert found["favourable_states"] == [0, 1, 3]
     assert found["favourable_fraction"] == [1.0, 1.0]
@@ -185,10 +167,10 @@ def test_bad_combinations_are_one_line(xbar, tmp_path, words, message):
     assert not list(tmp_path.glob("run*"))
 
 
-def test_biases_as_rows_go_through_the_whole_pipeline(xbar, tmp_path):
-    words = ("--network", "lenet5", "--train-images", 300, "--epochs", 1, "--bias", "row")
+def test_biases_as_rows_go_through_the_whole_pipeline(xbar, tiny, tmp_path):
+    words = (*tiny, "--epochs", 1, "--bias", "row")
     trained = xbar("train", *words, "--out", tmp_path / "net", "--json").json
-    assert trained["weights"] == [26 * 6, 151 * 16, 401 * 120, 121 * 84, 85 * 10]
+    assert trained["weights"] == [785 * 12, 13 * 10]
     mapped = xbar("map", tmp_path / "net", "--out", tmp_path / "map", "--json").json
     assert mapped["devices"] == 2 * sum(trained["weights"])
     found = xbar("eval", tmp_path / "map", "--variation", 0, "--images", 200, "--json").json

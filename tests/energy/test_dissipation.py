@@ -21,7 +21,7 @@ from xbar_cli.errors import ModelError
     "resistances",
     [
         Resistances(2.0, 3.0, 500.0, 100.0),
-        Resistances(0.0, 0.0, 500.0, 100.0),
+        pytest.param(Resistances(0.0, 0.0, 500.0, 100.0), marks=pytest.mark.slow),
         Resistances(5.0, 0.0, 0.0, 100.0),
         Resistances(0.0, 1.0, 20.0, 0.0),
     ],

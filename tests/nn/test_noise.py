@@ -41,6 +41,7 @@ def test_linear_noise_is_that_of_devices_drawn_anew(readout):
     np.testing.assert_allclose(np.corrcoef(found.T), np.corrcoef(direct.T), atol=0.04)
 
 
+@pytest.mark.slow
 def test_gated_noise_is_that_of_devices_drawn_anew():
     surrogate = analytic.fitted(0.9).to_jax().astype(jnp.float32)
     g = jax.random.uniform(jax.random.key(2), (12, 6), minval=3e-6, maxval=30e-6)

@@ -69,6 +69,7 @@ def test_wires_lower_a_convolution_everywhere(bit_line):
     np.testing.assert_allclose(dropped, y, rtol=0.2)
 
 
+@pytest.mark.slow
 def test_a_negative_conductance_is_not_trusted(bit_line):
     wired, _ = layers(bit_line, (4, 1), signed=False)
     bad = WiredLayer(**{**vars(wired), "g": wired.g.at[0, 0].set(-1e-6)})

@@ -100,6 +100,7 @@ def test_without_wires_an_array_is_the_sum_of_its_cells():
         np.testing.assert_allclose(found.current_ampere[0], expected, rtol=3e-6)
 
 
+@pytest.mark.slow
 def test_a_32_by_32_array_is_solved_as_one_circuit():
     rng = np.random.default_rng(5)
     g, v = 1.0 / rng.uniform(30e3, 300e3, (32, 32)), rng.uniform(0.0, 0.5, (4, 32))
