@@ -24,7 +24,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share their session's, wh
     os.environ["XBAR_CACHE_DIR"] = tempfile.mkdtemp(prefix="xbar-test-cache-")
     atexit.register(shutil.rmtree, os.environ["XBAR_CACHE_DIR"], ignore_errors=True)
 
-from jaxtyping import install_import_hook  # noqa: E402
+from jaxtyping import install_import_hook
 
 install_import_hook(
     ["xbar_cli.device", "xbar_cli.array", "xbar_cli.mapping", "xbar_cli.nn", "xbar_cli.train", "xbar_cli.energy"],
