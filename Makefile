@@ -35,8 +35,7 @@ experiments: setup ## run every sweep of experiments/ on two workers
 
 papers: setup ## run the papers' sweeps (hours; mnist, fashion_mnist and cifar10 must be imported) into runs/papers, write docs/training.md
 	@for file in experiments/*/*.toml; do \
-	  name=$$(dirname $${file#experiments/})-$$(basename $$file .toml); \
-	  $(BIN)/xbar run $$file --workers 2 --out runs/papers/$$name || exit 1; done
+	  $(BIN)/xbar run $$file --workers 2 --out runs/papers/$$(basename $$(dirname $$file)) || exit 1; done
 	@$(BIN)/python scripts/make_training_docs.py runs/papers
 
 slow: setup ## run the tests that take longest: large arrays against scipy, gradients through them

@@ -2,8 +2,8 @@
 
     python scripts/make_training_docs.py FOLDER
 
-FOLDER holds one folder for each experiment, as `xbar run experiments/tat/fcn.toml --out FOLDER/tat-fcn` makes them;
-a table is left out where its experiment is not there. scripts/training_head.md is the text above the tables.
+FOLDER holds one folder for each paper, whose experiments share their runs, as `xbar run experiments/tat/fcn.toml --out
+FOLDER/tat` makes them; "–" stands where an experiment is not there. scripts/training_head.md is the text around the tables.
 """
 
 import json
@@ -26,9 +26,9 @@ Found = list[tuple[dict[str, Any], dict[str, dict[str, Any]]]]
 
 
 def results(folder: Path, name: str) -> Found:
-    """The finished points of experiments/PAPER/NAME.toml in `folder`/PAPER-NAME."""
+    """The finished points of experiments/PAPER/NAME.toml in `folder`/PAPER."""
     paper, _, experiment = name.partition("-")
-    place = folder / name
+    place = folder / paper
     if not place.is_dir():
         return []
     found: Found = []
@@ -96,19 +96,24 @@ def refold(folder: Path) -> str:
 
 
 def acm(folder: Path) -> str:
-    """Error of LeNet-5 against bits, scheme and update."""
-    found = results(folder, "acm-lenet5")
+    """Error of LeNet-5 against bits, scheme, update, and in adjacent connection the learning rate."""
+    usual, lower = results(folder, "acm-lenet5"), results(folder, "acm-lenet5_rate")
     rows = []
     for nu in (0.0, 2.0):
-        for scheme in ("de", "acm", "bc"):
-            errors = [
-                percent(
-                    [1 - s["net"]["test_accuracy"] for s in where(found, scheme=scheme, bits=bits, nonlinearity=nu)]
-                )
-                for bits in (2, 3, 4, 5, 6)
-            ]
-            rows.append([scheme, "linear" if nu == 0 else f"ν = {nu:g}", *errors])
-    return table(["scheme", "update", *(f"{bits} bits" for bits in (2, 3, 4, 5, 6))], rows)
+        for scheme, rate, found in (
+            ("de", 0.05, usual),
+            ("acm", 0.05, usual),
+            ("acm", 0.02, lower),
+            ("bc", 0.05, usual),
+        ):
+            cells = []
+            for bits in (2, 3, 4, 5, 6):
+                here = [s["net"]["test_accuracy"] for s in where(found, scheme=scheme, bits=bits, nonlinearity=nu)]
+                learned = [1 - accuracy for accuracy in here if accuracy > 0.2]
+                lost = len(here) - len(learned)
+                cells.append(percent(learned) + (f" ({lost} of {len(here)} diverged)" if lost else ""))
+            rows.append([scheme, f"{rate:g}", "linear" if nu == 0 else f"ν = {nu:g}", *cells])
+    return table(["scheme", "rate", "update", *(f"{bits} bits" for bits in (2, 3, 4, 5, 6))], rows)
 
 
 def biased(folder: Path) -> str:
