@@ -8,6 +8,7 @@ from jax.test_util import check_grads
 
 from xbar_cli.array.lumped import halves, lumped, lumped_dual, published, published_dual, published_signed
 from xbar_cli.array.nodal import nodal
+from xbar_cli.array.tiling import fold_pairs
 
 RS, RN = 300.0, 80.0
 
@@ -104,6 +105,13 @@ def test_the_signed_form_has_the_values_and_gradients_of_the_dual_one():
                 wanted, found = (form(at, *map(jnp.asarray, ends)) for form in (by_dual, by_sign))
                 for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
                     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12 * float(jnp.abs(theirs).max()))
+
+
+def test_the_signed_form_of_tiles_is_that_of_each_tile():
+    g = jnp.asarray(conductances((11, 7)) - conductances((11, 7), seed=1), jnp.float32)
+    ends = {"r_source": RS, "r_neuron": RN}
+    each = fold_pairs(g, lambda part: published_dual(*halves(part), **ends), tile=(4, 3))
+    np.testing.assert_allclose(published_signed(g, **ends, tile=(4, 3)), each, rtol=1e-5)
 
 
 def test_float32_jit_and_vmap():

@@ -22,7 +22,7 @@ def technology(dual=published_dual, *, r_source=0.0, r_neuron=0.0, tile=None, **
     ends = {"r_source": r_source, "r_neuron": r_neuron}
 
     def fold(model):
-        return partial(fold_pairs, dual=lambda g: model(*halves(g), **ends), tile=tile, together=False)
+        return partial(fold_pairs, dual=lambda g: model(*halves(g), **ends), tile=tile)
 
     plain = {"bits": 4, "ratio": 15.0, "limit": None, "g_on": G_ON, "corner": 0.0, "layers": None}
     return Technology(**{**plain, "arrays": fold(dual), "cheap": fold(published_dual), **given})

@@ -118,13 +118,16 @@ def halves(g: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Arr
     return jnp.maximum(g, 0), jnp.maximum(-g, 0)
 
 
-def published_signed(g: Conductances, *, r_source: Resistance, r_neuron: Resistance) -> Conductances:
-    """`published_dual(*halves(g))`, the same values and gradients in half the time: what every step of a training pays.
+def published_signed(
+    g: Conductances, *, r_source: Resistance, r_neuron: Resistance, tile: tuple[int, int] | None = None
+) -> Conductances:
+    """`published_dual(*halves(g))` of every tile in half the time, with the same values and gradients: for steps of a training.
 
     Args:
         g: signed conductances [S], positive ones in the array driven with +V, the others in the one driven with −V.
         r_source: resistance of each source [ohm].
         r_neuron: resistance between each pair of bit lines and ground [ohm].
+        tile: rows and outputs of one pair of arrays, whose currents are added; None for arrays as large as `g`.
 
     Raises:
         ValueError: as `lumped`.
@@ -134,7 +137,25 @@ def published_signed(g: Conductances, *, r_source: Resistance, r_neuron: Resista
     """
     require_tile("g", g)
     require_resistances(r_source=r_source, r_neuron=r_neuron)
-    return _published_signed(g, jnp.asarray(r_source, g.dtype), jnp.asarray(r_neuron, g.dtype))
+    ends = jnp.asarray(r_source, g.dtype), jnp.asarray(r_neuron, g.dtype)
+    rows, cols = g.shape
+    height, width = (min(a, b) for a, b in zip(tile or g.shape, g.shape, strict=True))
+    if (height, width) == g.shape:
+        return _published_signed(g, *ends)
+    blocks = jnp.pad(g, ((0, -rows % height), (0, -cols % width)))
+    down, across = blocks.shape
+    seen = _published_signed(blocks.reshape(down // height, height, across // width, width), *ends)
+    return seen.reshape(down, across)[:rows, :cols]
+
+
+def _down(x: Array) -> Array:
+    """Sums along the bit lines of `[rows columns]` or `[tiles down, rows, tiles across, columns]`."""
+    return jnp.sum(x, x.ndim // 2 - 1, keepdims=True)
+
+
+def _along(x: Array) -> Array:
+    """Sums along the word lines."""
+    return jnp.sum(x, -1, keepdims=True)
 
 
 @jax.custom_vjp
@@ -146,7 +167,7 @@ def _published_forward(g: Array, source: Array, neuron: Array) -> tuple[Array, t
     """Eq. (4) with `a`, `b` the dividers of the two sources of a row and `c` that of a column's neuron."""
     seen = g / (1 + neuron * jnp.abs(g))
     plus, minus = _by_sign(seen, jnp.abs(seen))
-    drawn = jnp.sum(jnp.abs(g), 0, keepdims=True)
+    drawn = _down(jnp.abs(g))
     a, b, c = 1 / (1 + source * plus), 1 / (1 + source * minus), 1 / (1 + neuron * drawn)
     return g * jnp.where(g > 0, a, b) * c, (g, source, neuron, plus, minus, drawn, a, b, c)
 
@@ -157,7 +178,7 @@ def _published_backward(kept: tuple[Array, ...], cotangent: Array) -> tuple[Arra
     flow = t * g
     by_a, by_b = _by_sign(flow, flow * jnp.sign(g))
     by_a, by_b = by_a * a**2, -by_b * b**2  # how fast the loss falls with the rows' 1/a and 1/b
-    by_c = jnp.sum(flow * jnp.where(g > 0, a, b), 0, keepdims=True) * c
+    by_c = _down(flow * jnp.where(g > 0, a, b)) * c
     bent = 1 / (1 + neuron * jnp.abs(g)) ** 2
     up, down = t * a - bent * (by_a * source) - by_c * neuron, t * b + bent * (by_b * source) + by_c * neuron
     to_g = jnp.where(g > 0, up, jnp.where(g < 0, down, (up + down) / 2))
@@ -171,7 +192,7 @@ def _by_sign(signed: Array, unsigned: Array) -> tuple[Array, Array]:
 
     Plain sums are what XLA computes fastest on a CPU.
     """
-    both, difference = jnp.sum(unsigned, 1, keepdims=True), jnp.sum(signed, 1, keepdims=True)
+    both, difference = _along(unsigned), _along(signed)
     return (both + difference) / 2, (both - difference) / 2
 
 

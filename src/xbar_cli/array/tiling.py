@@ -58,11 +58,7 @@ def fold_tiles(
 
 
 def fold_pairs(
-    g: Float[Array, "rows out"],
-    dual: Callable[[Array], Array],
-    *,
-    tile: tuple[int, int] | None,
-    together: bool,
+    g: Float[Array, "rows out"], dual: Callable[[Array], Array], *, tile: tuple[int, int] | None
 ) -> Float[Array, "rows out"]:
     """Fold the dual arrays of one layer, tile by tile: the signed matrix that they act as.
 
@@ -70,14 +66,12 @@ def fold_pairs(
         g: signed conductances [S], positive ones in the arrays driven with +V, the others in those driven with −V.
         dual: the model of one pair of arrays, signed too.
         tile: rows and outputs of one pair; None for arrays as large as the layer.
-        together: all tiles at once instead of one after the other: for models without a linear solve.
     """
     rows, out = tile or g.shape
     shape = (min(rows, g.shape[0]), min(out, g.shape[1]))
     if shape == g.shape:
         return dual(g)
-    pairs = cut(g, shape)
-    return join(jax.lax.map(dual, pairs, batch_size=len(pairs) if together else None), g.shape)
+    return join(jax.lax.map(dual, cut(g, shape)), g.shape)
 
 
 def tile_count(shape: tuple[int, int], tile: tuple[int, int]) -> int:

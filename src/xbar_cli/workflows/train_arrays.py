@@ -84,7 +84,7 @@ def tat_arrays(config: TatSection) -> tuple[DualFold, DualFold]:
     """The dual arrays of a layer, sharing neurons or with wires and neurons of their own, and their published form."""
     ends = {"r_source": config.r_source_ohm, "r_neuron": config.r_neuron_ohm}
     tile = None if config.tile is None else parse_tile(config.tile)
-    cheap = partial(fold_pairs, dual=partial(published_signed, **ends), tile=tile, together=True)
+    cheap = partial(published_signed, **ends, tile=tile)
     match config.array:
         case "published":
             return cheap, cheap
@@ -93,4 +93,4 @@ def tat_arrays(config: TatSection) -> tuple[DualFold, DualFold]:
         case _:
             wires = {"r_word": config.r_wire_ohm, "r_bit": config.r_wire_ohm}
             dual = partial(interleaved, partial(nodal, **ends, **wires))
-    return partial(fold_pairs, dual=lambda g: dual(*halves(g)), tile=tile, together=False), cheap
+    return partial(fold_pairs, dual=lambda g: dual(*halves(g)), tile=tile), cheap
