@@ -51,6 +51,14 @@ def test_doctor_finds_the_bundled_data(xbar):
     assert "cpu" in found["JAX devices"]["found"]
 
 
+def test_doctor_says_how_much_the_cache_takes(xbar, monkeypatch, tmp_path):
+    monkeypatch.setenv("XBAR_CACHE_DIR", str(tmp_path))
+    (tmp_path / "compiled" / "machine").mkdir(parents=True)
+    (tmp_path / "compiled" / "machine" / "program").write_bytes(bytes(3 << 20))
+    cache = next(f for f in xbar("doctor", "--json").json["findings"] if f["name"] == "cache")
+    assert cache["found"].startswith(f"{tmp_path}: 3 MiB")
+
+
 def test_doctor_says_what_to_do_without_a_simulator(xbar, monkeypatch):
     monkeypatch.setenv("LIBNGSPICE", "/nowhere/libngspice.so")
     found = xbar("doctor", "--json")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from xbar_cli.caches import cache_folder
 from xbar_cli.data.datasets import default_data_dir, status
 from xbar_cli.errors import XbarError
 from xbar_cli.runs.environment import commit, processor, versions
@@ -29,7 +30,7 @@ class Finding:
 
 def run(*, data_dir: str | None) -> dict[str, Any]:
     """Look for everything; `healthy` is whether all that xbar needs is there."""
-    findings = [*packages(), devices(), ngspice(), *data_sets(data_dir)]
+    findings = [*packages(), devices(), ngspice(), cache(), *data_sets(data_dir)]
     return {
         "healthy": all(f.ok for f in findings),
         "commit": commit(),
@@ -54,6 +55,13 @@ def devices() -> Finding:
 
     found = ", ".join(f"{device.platform}:{device.id} ({device.device_kind})" for device in jax.devices())
     return Finding("JAX devices", True, found, None)
+
+
+def cache() -> Finding:
+    """The folder of what can be made again: simulated tables, compiled programs."""
+    folder = cache_folder("compiled").parent
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return Finding("cache", True, f"{folder}: {size / 2**20:.0f} MiB, may be removed", None)
 
 
 def ngspice() -> Finding:
