@@ -133,8 +133,8 @@ def row(name: str, ours: list[float], plain: list[float], *, target: float, comp
     ratio = min(ours) / min(plain)
     pairs = [a / b for a, b in zip(ours, plain, strict=True)]
     return {
-        "name": name, "ratio": ratio, "ratio_median": float(np.median(pairs)), "target": target if math.isfinite(target) else None,
-        "passed": ratio <= target,
+        "name": name, "ratio": ratio, "ratio_median": float(np.median(pairs)), "passed": ratio <= target,
+        "target": target if math.isfinite(target) else None,
         "compile_seconds": compiled, "step": statistics(ours), "plain": statistics(plain),
     }  # fmt: skip
 

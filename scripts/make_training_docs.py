@@ -7,6 +7,7 @@ FOLDER/tat` makes them; "–" stands where an experiment is not there. scripts/t
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -127,10 +128,11 @@ def biased(folder: Path) -> str:
         for states in ("0,1,3", "0,1,2"):
             for m in (0.1, 0.3, 0.6):
                 ours = hardware(found, "evaluate", encoding=encoding, favourable=states, important=m)
-                ratio = f"{ours.nominal / base.nominal:.2f}" if found else "–"
+                ratio = "–" if math.isnan(ours.nominal) else f"{ours.nominal / base.nominal:.2f}"
                 rows.append([encoding, "{" + states + "}", f"{m:g}", *ours.cells, ratio])
-                reached[f"m = {m:g} with {{{states}}}"] = ours.nominal
-        if found:
+                if not math.isnan(ours.nominal):
+                    reached[f"m = {m:g} with {{{states}}}"] = ours.nominal
+        if reached:
             name = max(reached, key=lambda key: reached[key])
             best.append(f"{encoding}: {name}, {100 * reached[name]:.1f} % against {100 * base.nominal:.1f} %")
     head = ["encoding", "favourable", "m", "software [%]", *(f"{x} σ [%]" for x in SCALES), "ratio at 1 σ"]
