@@ -36,7 +36,7 @@ def keep_compiled() -> None:
     folder = cache_folder("compiled") / machine()
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return
     forget_oldest(folder)
     # two processes that compile the same program at the same time: one may read what the other has half written
@@ -47,8 +47,11 @@ def keep_compiled() -> None:
 
 def forget_oldest(folder: Path, *, limit: int = COMPILED_BYTES) -> None:
     """Remove the files of `folder` that were used longest ago, until the others take half of `limit`, if all take more."""
+    files = []
     with os.scandir(folder) as entries:
-        files = [(entry.stat(), entry.path) for entry in entries]
+        for entry in entries:
+            with suppress(FileNotFoundError):  # another process may be removing them too
+                files.append((entry.stat(), entry.path))
     size = sum(seen.st_size for seen, _ in files)
     if size <= limit:
         return
@@ -58,6 +61,15 @@ def forget_oldest(folder: Path, *, limit: int = COMPILED_BYTES) -> None:
         with suppress(OSError):
             os.remove(path)
         size -= seen.st_size
+
+
+def bytes_in(folder: Path) -> int:
+    """What the files below `folder` take; those that vanish meanwhile take nothing."""
+    size = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            size += file.stat().st_size if file.is_file() else 0
+    return size
 
 
 def machine() -> str:

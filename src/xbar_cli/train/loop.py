@@ -46,7 +46,7 @@ def make_step(
         net, optimizer = nnx.merge(graphdef, state)
         key = jax.random.fold_in(jax.random.key(seed), optimizer.step[...])
         seen = augment(images, stream(key, "augment"), rule=augmentation)
-        training = Training(stream(key, "dropout")) if hasattr(net, "dropout") else True
+        training = Training(stream(key, "dropout")) if isinstance(getattr(net, "dropout", None), float) else True
 
         def objective(net: Any) -> Array:
             scores = net(seen, forward(net, key, optimizer.step[...]), training=training)

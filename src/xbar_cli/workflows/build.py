@@ -31,6 +31,7 @@ def network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: i
 
 
 def _network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> nnx.Module:
+    """The network with digital biases."""
     given = {"shape": shape, "n_classes": n_classes, "rngs": nnx.Rngs(seed)}
     name, width = config.name, config.width
     try:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from xbar_cli.caches import cache_folder
+from xbar_cli.caches import bytes_in, cache_folder
 from xbar_cli.data.datasets import default_data_dir, status
 from xbar_cli.errors import XbarError
 from xbar_cli.runs.environment import commit, processor, versions
@@ -60,7 +60,7 @@ def devices() -> Finding:
 def cache() -> Finding:
     """The folder of what can be made again: simulated tables, compiled programs."""
     folder = cache_folder("compiled").parent
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    size = bytes_in(folder)
     return Finding("cache", True, f"{folder}: {size / 2**20:.0f} MiB, may be removed", None)
 
 

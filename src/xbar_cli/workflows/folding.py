@@ -148,6 +148,8 @@ def fold_network(net: nnx.Module, hardware: Hardware, *, conductances: Mapping[s
         assert isinstance(straight, LinearLayer)
         values[f"{name}.kernel"] = np.asarray(straight.kernel)
         if leakage is not None:
+            if f"{name}.bias" not in values:
+                raise ConfigError(f"layer {name} has no digital bias that could take the leakage of its cells")
             values[f"{name}.bias"] = values[f"{name}.bias"] + np.asarray(leakage)
     folded = nnx.clone(net)
     set_parameters(folded, values)
