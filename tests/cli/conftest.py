@@ -101,7 +101,10 @@ def start(shared, tiny):
 def methods(cell, start, tiny):
     """The words of a short training by each method, with what it alone has."""
     own = {
-        "ideal": ("--schedule", "cosine", "--augment", "crop+flip", "--inject", "normal:0.05", "--clip-norm", 5),
+        "ideal": (
+            "--schedule", "cosine", "--augment", "crop+flip", "--inject", "normal:0.05", "--clip-norm", 5,
+            "--learning-rate", 0.01,
+        ),
         "neat": ("--method", "neat", "--cell", cell, "--vg", "auto", "--rounds", 1, "--epochs-per-round", 1),
         "tat": ("--method", "tat", "--array", "lumped", "--refold", 5, "--technology", "taox", "--r-source", 800),
         "periphery": ("--method", "periphery", "--scheme", "acm", "--bits", 4, "--nonlinearity", 2),
