@@ -31,7 +31,7 @@ from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.runs.directory import new_run
 from xbar_cli.train.biased import Restriction, make_importance, restrict_columns
-from xbar_cli.train.loop import make_optimizer, make_step
+from xbar_cli.train.loop import make_optimizer, make_step, renewing
 from xbar_cli.train.neat import restrict_network
 from xbar_cli.train.optimizers import chain
 from xbar_cli.workflows import build
@@ -67,7 +67,7 @@ def prepared(config: TrainConfig, shape: tuple[int, int, int], batch: int) -> tu
         method = method_of(config, run, net, shapes)
     rate = config.learning_rate
     graphdef, state = nnx.split((net, make_optimizer(net, chain(config.optimizer, rate=rate, after=method.after))))
-    step = make_step(graphdef, forward=method.forward)
+    step = renewing(make_step(graphdef, forward=method.forward), graphdef, method.renewal)
     images, labels = data(shape, batch)
     start = time.perf_counter()
     state, _ = jax.block_until_ready(step(state, images, labels))

@@ -11,7 +11,9 @@ from xbar_cli.array.lumped import halves, lumped_dual, published_dual
 from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.nn.layers import dense
+from xbar_cli.train.arrays import make_renewal, make_solve
 from xbar_cli.train.forward import make_forward
+from xbar_cli.train.loop import Renewal, renewing
 from xbar_cli.train.transforms import Injection, Site, Technology, compose
 
 G_ON = 1 / 20e3
@@ -93,19 +95,52 @@ def test_a_chip_shifts_every_layer_alike_and_a_stuck_share_is_0():
     assert float(jnp.mean(stuck == 0)) == pytest.approx(0.2, abs=0.02)
 
 
+def on_arrays(kernel) -> SimpleNamespace:
+    """A network of one layer, which keeps how far its arrays are from their published form."""
+    return SimpleNamespace(
+        a=SimpleNamespace(kernel=nnx.Param(kernel), fold_error=nnx.BatchStat(jnp.zeros(kernel.shape)))
+    )
+
+
 def test_between_two_folds_the_published_form_is_corrected_by_the_last_solution():
-    layer = SimpleNamespace(fold_error=nnx.BatchStat(jnp.zeros(W.shape)))
     ends = {"r_source": 2000.0, "r_neuron": 2000.0}
     rule, cheap = technology(lumped_dual, refold=3, **ends), technology(**ends)
-    fresh = rule(Site("a", layer=layer, step=jnp.asarray(3)), W)
-    np.testing.assert_allclose(fresh, rule(Site("a"), W), rtol=1e-5, atol=1e-6)
-    wrong = fresh - cheap(Site("a"), W)
+    net, other = on_arrays(W), W.at[0, 0].add(0.3)
+    renewal = make_renewal(["a"], rule, make_solve(rule))
+    assert renewal.every == 3
+
+    def seen(w):
+        return rule(Site("a", layer=net.a, step=jnp.asarray(4)), w)
+
+    renewal.renew(net)
+    np.testing.assert_allclose(seen(W), rule(Site("a"), W), rtol=1e-5, atol=1e-6)
+    wrong = seen(W) - cheap(Site("a"), W)
     assert float(jnp.abs(wrong).max()) > 1e-3
-    other = W.at[0, 0].add(0.3)
-    stale = rule(Site("a", layer=layer, step=jnp.asarray(4)), other)
+    stale = seen(other)
     np.testing.assert_allclose(stale, cheap(Site("a"), other) + wrong, atol=1e-5)
-    again = rule(Site("a", layer=layer, step=jnp.asarray(6)), other)
-    assert 1e-6 < float(jnp.abs(again - stale).max()) < float(jnp.abs(wrong).max())
+    net.a.kernel[...] = other
+    renewal.renew(net)
+    assert 1e-6 < float(jnp.abs(seen(other) - stale).max()) < float(jnp.abs(wrong).max())
+
+
+def test_a_renewal_comes_before_every_nth_step_and_goes_on_counting():
+    graphdef, state = nnx.split((nnx.Linear(2, 2, rngs=nnx.Rngs(0)), nnx.Linear(1, 1, rngs=nnx.Rngs(1))))
+    calls, renewed = [], []
+
+    def step(state, images, labels):
+        calls.append(float(nnx.merge(graphdef, state)[0].bias[0]))
+        return state, labels
+
+    def renew(net):
+        renewed.append(len(calls))
+        net.bias[...] = jnp.full(2, float(len(calls)))
+
+    after_four = renewing(step, graphdef, Renewal(3, renew), taken=4)
+    for _ in range(6):
+        state, _ = after_four(state, jnp.zeros(1), jnp.zeros(1))
+    assert renewed == [2, 5]
+    assert calls == [0, 0, 2, 2, 2, 5]
+    assert renewing(step, graphdef, None) is step
 
 
 @pytest.mark.slow
@@ -113,9 +148,11 @@ def test_gradients_between_two_folds_are_near_those_through_the_solution():
     ends = {"r_source": 800.0, "r_neuron": 200.0}
     solved, between = technology(lumped_dual, **ends), technology(lumped_dual, refold=2, **ends)
 
+    net = on_arrays(W)
+    make_renewal(["a"], between, make_solve(between)).renew(net)
+
     def loss(w, rule, step):
-        layer = SimpleNamespace(fold_error=nnx.BatchStat(jnp.zeros(W.shape)))
-        return jnp.sum(rule(Site("a", layer=layer, step=step), w) ** 2)
+        return jnp.sum(rule(Site("a", layer=net.a, step=step), w) ** 2)
 
     exact, near = jax.grad(loss)(W, solved, None), jax.grad(loss)(W, between, jnp.asarray(2))
     cosine = jnp.vdot(exact, near) / jnp.linalg.norm(exact) / jnp.linalg.norm(near)

@@ -4,10 +4,9 @@ A forward is `(network, key, step) -> product`. Key and step are None when the n
 then, and nothing that it keeps changes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
@@ -54,20 +53,6 @@ def make_forward(
 
 PLAIN = make_forward()
 """The network as it is, in float32."""
-
-
-def make_settle(graphdef: Any, layers: Sequence[str], transform: Transform) -> Callable[[Any], Any]:
-    """The jitted `network state -> state` whose kernels are what `transform` makes of them, nothing being random."""
-
-    @jax.jit
-    def settle(state: Any) -> Any:
-        net = nnx.merge(graphdef, state)
-        for name in layers:
-            layer = getattr(net, name)
-            layer.kernel[...] = transform(Site(name, layer=layer), layer.kernel[...])
-        return nnx.state(net)
-
-    return settle
 
 
 def add_input_ranges(net: nnx.Module, layers: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The training loop: one jitted step for every method, epochs around it."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -21,6 +22,19 @@ from .losses import correct, cross_entropy
 State = Any
 """The arrays of network and optimiser: what a checkpoint holds."""
 Step = Callable[[State, Array, Array], tuple[State, Array]]
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What a network keeps from step to step and computes anew every so often, being too dear for every step.
+
+    Attributes:
+        every: steps from one time to the next; the first is before the first step.
+        renew: changes the network in place.
+    """
+
+    every: int
+    renew: Callable[[Any], None]
 
 
 def make_optimizer(net: nnx.Module, transformation: optax.GradientTransformation) -> nnx.Optimizer:
@@ -58,6 +72,23 @@ def make_step(
         return nnx.split((net, optimizer))[1], loss
 
     return step
+
+
+def renewing(step: Step, graphdef: Any, renewal: Renewal | None, *, taken: int = 0) -> Step:
+    """The step with a renewal before every `every`-th; `taken` steps have been taken. It counts its calls."""
+    if renewal is None:
+        return step
+
+    def next_step(state: State, images: Array, labels: Array) -> tuple[State, Array]:
+        nonlocal taken
+        if taken % renewal.every == 0:
+            net, optimizer = nnx.merge(graphdef, state, copy=True)
+            renewal.renew(net)
+            state = nnx.split((net, optimizer))[1]
+        taken += 1
+        return step(state, images, labels)
+
+    return next_step
 
 
 def run_epoch(step: Step, state: State, batches: Iterable[tuple[Array, Array]], *, epoch: int) -> tuple[State, float]:

@@ -69,8 +69,9 @@ class Technology:
         corner: every device at `1 + corner` times its conductance (chip-to-chip, k·σ).
         layers: on arrays; the others stay as they are.
         refold: steps between two solutions of the arrays. A layer is what `cheap` says, corrected by how far that was
-            from the arrays when they were solved last, which the layer keeps as `fold_error` [rows out]; gradients are
-            those of `cheap`. With 1 the arrays are solved at every step, and gradients pass through the solution.
+            from the arrays when they were solved last, which the layer keeps as `fold_error` [rows out] (`error`);
+            gradients are those of `cheap`. With 1 the arrays are solved at every step, and gradients pass through the
+            solution.
 
     References:
         Chakraborty, Roy, Roy (tat), sections II-D, III-C, V; weights are discretised in every forward pass, and the
@@ -88,28 +89,41 @@ class Technology:
     refold: int = 1
 
     def __call__(self, site: Site, kernel: Array) -> Array:
-        """The kernel that the arrays act as, decoded at the nominal scale."""
-        if self.layers is not None and site.name not in self.layers:
+        """The kernel that the arrays act as, decoded at the nominal scale: solved now, or corrected by the last solution."""
+        if not self.applies(site.name):
             return kernel
+        if self.refold == 1 or site.step is None:
+            return self.solved(kernel)
+        error = site.layer.fold_error[...] * self.g_on
+        return self._through(lambda g: self.cheap(g) + error, kernel)
+
+    def applies(self, name: str) -> bool:
+        """Whether the layer of this name is on arrays."""
+        return self.layers is None or name in self.layers
+
+    def solved(self, kernel: Array) -> Array:
+        """The kernel that the arrays act as."""
+        return self._through(self.arrays, kernel)
+
+    def error(self, kernel: Array, solved: Array) -> Array:
+        """How far the arrays are from their approximation [rows out], in units of the highest level; `solved` is theirs."""
+        return ((solved - self._through(self.cheap, kernel)) / self._limit(kernel)).reshape(-1, kernel.shape[-1])
+
+    def _limit(self, kernel: Array) -> Array:
+        limit = (
+            jax.lax.stop_gradient(jnp.abs(kernel).max())
+            if self.limit is None
+            else jnp.asarray(self.limit, kernel.dtype)
+        )
+        return jnp.maximum(limit, jnp.finfo(kernel.dtype).tiny)
+
+    def _through(self, arrays: DualFold, kernel: Array) -> Array:
+        """The kernel that these arrays act as."""
+        limit = self._limit(kernel)
         w = kernel.reshape(-1, kernel.shape[-1])
-        limit = jax.lax.stop_gradient(jnp.abs(w).max()) if self.limit is None else jnp.asarray(self.limit, w.dtype)
-        limit = jnp.maximum(limit, jnp.finfo(w.dtype).tiny)
         w = discretise_ratio_straight_through(w, limit=limit, bits=self.bits, ratio=self.ratio)
         per_weight = self.g_on / limit
-        return (self.folded(site, per_weight * (1 + self.corner) * w) / per_weight).reshape(kernel.shape)
-
-    def folded(self, site: Site, g: Array) -> Array:
-        """The signed conductances that the arrays act as [S], solved now or corrected by the last solution."""
-        if self.refold == 1 or site.step is None:
-            return self.arrays(g)
-        kept, near, still = site.layer.fold_error, self.cheap(g), jax.lax.stop_gradient(g)
-        error = jax.lax.cond(
-            site.step % self.refold == 0,
-            lambda: (self.arrays(still) - jax.lax.stop_gradient(near)) / self.g_on,
-            lambda: kept[...],
-        )
-        kept[...] = error
-        return near + error * self.g_on
+        return (arrays(per_weight * (1 + self.corner) * w) / per_weight).reshape(kernel.shape)
 
 
 @dataclass(frozen=True)

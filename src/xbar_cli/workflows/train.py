@@ -17,7 +17,7 @@ from xbar_cli.runs import environment
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import CONFIG, METRICS, Run
 from xbar_cli.runs.results import MODEL
-from xbar_cli.train.loop import State, make_optimizer, make_step, run_epoch
+from xbar_cli.train.loop import State, make_optimizer, make_step, renewing, run_epoch
 from xbar_cli.train.optimizers import chain, learning_rate
 from xbar_cli.workflows import build
 from xbar_cli.workflows.models import save_weights
@@ -130,6 +130,7 @@ def train_one(
         label_smoothing=training.label_smoothing,
         augmentation=training.augment,
     )
+    step = renewing(step, graphdef, method.renewal, taken=progress.epoch * session.steps_per_epoch)
     kept, start = saved
     net, optimizer = nnx.merge(graphdef, state)
     nnx.update(session.net, nnx.state(net))

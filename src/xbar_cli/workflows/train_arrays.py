@@ -17,7 +17,8 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.shapes import LayerShape
-from xbar_cli.train.forward import make_forward, make_settle
+from xbar_cli.train.arrays import make_renewal, make_settle, make_solve
+from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import State, make_counter
 from xbar_cli.train.transforms import DualFold, Technology, Transform, compose
 from xbar_cli.workflows.train_session import Counter, Method, Phase, Progress, Session, accuracy, start_from
@@ -34,14 +35,16 @@ def method(
         keep_fold_errors(net, shapes, technology)
     transform = compose([technology] if noise is None else [noise, technology])
     forward = make_forward(transform, precision=config.training.precision)
-    settle = make_settle(nnx.split(net)[0], [layer.name for layer in shapes], technology)
-    return Method((plain,), forward, settle=settle, conclude=conclude)
+    layers, solve = [layer.name for layer in shapes], make_solve(technology)
+    settle = make_settle(nnx.split(net)[0], layers, technology, solve)
+    renewal = make_renewal(layers, technology, solve) if technology.refold > 1 else None
+    return Method((plain,), forward, settle=settle, renewal=renewal, conclude=conclude)
 
 
 def keep_fold_errors(net: nnx.Module, shapes: Sequence[LayerShape], technology: Technology) -> None:
     """Give every layer on arrays the room for how far its arrays are from their published form [rows out]."""
     for layer in shapes:
-        if technology.layers is None or layer.name in technology.layers:
+        if technology.applies(layer.name):
             getattr(net, layer.name).fold_error = nnx.BatchStat(jnp.zeros((layer.rows, layer.outputs)))
 
 

@@ -18,7 +18,7 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
 from xbar_cli.runs.directory import Run
 from xbar_cli.train.forward import PLAIN, Forward, make_forward
-from xbar_cli.train.loop import State, make_counter
+from xbar_cli.train.loop import Renewal, State, make_counter
 from xbar_cli.workflows import build
 from xbar_cli.workflows.models import open_trained
 from xbar_cli.workflows.reporter import Reporter
@@ -116,6 +116,7 @@ class Method:
         forward: what the products go through in training.
         settle: the network's state with its kernels as its products see them, for a forward whose kernels cost more than
             its products: measuring then settles once, and plain products do the rest.
+        renewal: what the network keeps from step to step and computes anew every so often.
         after: what happens to a finished step of the optimiser.
         restrict: what happens to the weights between epochs, where a phase asks for it.
         conclude: the method's part of the summary.
@@ -124,6 +125,7 @@ class Method:
     phases: tuple[Phase, ...]
     forward: Forward = PLAIN
     settle: Callable[[State], State] | None = None
+    renewal: Renewal | None = None
     after: optax.GradientTransformation | None = None
     restrict: Restrict | None = None
     conclude: Conclude | None = None
