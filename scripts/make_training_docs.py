@@ -7,10 +7,8 @@ FOLDER/tat` makes them; "–" stands where an experiment is not there. scripts/t
 """
 
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,10 @@ from xbar_cli.config.experiment import load_experiment
 from xbar_cli.config.experiment_grid import expand
 
 ROOT = Path(__file__).resolve().parents[1]
-SCALES = ("0.5", "1", "2")
+SCALES = ("0.1", "0.25", "0.5", "1", "2")
 """Of the spread of biased's state table."""
+COMPARED = ("0.25", "1")
+"""Those at which biased training is compared with conventional training."""
 Found = list[tuple[dict[str, Any], dict[str, dict[str, Any]]]]
 """For each point its swept values, and the summary of every stage."""
 
@@ -120,39 +120,48 @@ def acm(folder: Path) -> str:
 def biased(folder: Path) -> str:
     """Software and hardware accuracy, conventional and biased, and their ratio; the best m of every encoding."""
     found = results(folder, "biased-lenet5")
-    rows, best = [], []
+    rows: list[list[str]] = []
+    best: dict[str, list[str]] = {scale: [] for scale in COMPARED}
     for encoding in ("offset", "twos_complement", "differential"):
         base = hardware(found, "plain", encoding=encoding, favourable="0,1,3", important=0.1)
-        rows.append([encoding, "conventional", "–", *base.cells, "1"])
-        reached: dict[str, float] = {}
+        rows.append([encoding, "conventional", "–", *cells(base), *("1" for _ in COMPARED)])
+        reached: dict[str, dict[str, float]] = {scale: {} for scale in COMPARED}
         for states in ("0,1,3", "0,1,2"):
             for m in (0.1, 0.3, 0.6):
                 ours = hardware(found, "evaluate", encoding=encoding, favourable=states, important=m)
-                ratio = "–" if math.isnan(ours.nominal) else f"{ours.nominal / base.nominal:.2f}"
-                rows.append([encoding, "{" + states + "}", f"{m:g}", *ours.cells, ratio])
-                if not math.isnan(ours.nominal):
-                    reached[f"m = {m:g} with {{{states}}}"] = ours.nominal
-        if reached:
-            name = max(reached, key=lambda key: reached[key])
-            best.append(f"{encoding}: {name}, {100 * reached[name]:.1f} % against {100 * base.nominal:.1f} %")
-    head = ["encoding", "favourable", "m", "software [%]", *(f"{x} σ [%]" for x in SCALES), "ratio at 1 σ"]
-    return table(head, rows) + (f"\nBest at 1 σ: {'; '.join(best)}.\n" if best else "")
+                ratios = []
+                for scale in COMPARED:
+                    ratios.append(f"{np.mean(ours[scale]) / np.mean(base[scale]):.2f}" if ours[scale] else "–")
+                    if ours[scale]:
+                        reached[scale][f"m = {m:g} with {{{states}}}"] = float(np.mean(ours[scale]))
+                rows.append([encoding, "{" + states + "}", f"{m:g}", *cells(ours), *ratios])
+        for scale, values in reached.items():
+            if values:
+                name = max(values, key=lambda key: values[key])
+                best[scale].append(
+                    f"{encoding} {name}, {100 * values[name]:.1f} % against {percent(base[scale], digits=1)} %"
+                )
+    head = [
+        *("encoding", "favourable", "m", "software [%]"),
+        *(f"{x} σ [%]" for x in SCALES),
+        *(f"ratio at {x} σ" for x in COMPARED),
+    ]
+    lines = [f"\nBest at {scale} σ: {'; '.join(names)}.\n" for scale, names in best.items() if names]
+    return table(head, rows) + "".join(lines)
 
 
-@dataclass(frozen=True)
-class Hardware:
-    """One row: the columns as text, and the mean accuracy at the nominal spread."""
-
-    cells: list[str]
-    nominal: float
-
-
-def hardware(found: Found, stage: str, **wanted: Any) -> Hardware:
-    """Software accuracy, and that of the chips at each spread; means ± standard deviations over seeds."""
+def hardware(found: Found, stage: str, **wanted: Any) -> dict[str, list[float]]:
+    """For the software and every spread, the accuracy of each seed (of its 25 chips the mean)."""
     at = {x: [s[stage] for s in where(found, effects=[f"states:scale={x}"], **wanted)] for x in SCALES}
-    columns = [[s["ideal_accuracy"] for s in at["1"]], *([s["accuracy_mean"] for s in at[x]] for x in SCALES)]
-    nominal = float(np.mean(columns[2])) if columns[2] else float("nan")
-    return Hardware([percent(column, digits=1) for column in columns], nominal)
+    return {
+        "software": [s["ideal_accuracy"] for s in at["1"]],
+        **{x: [s["accuracy_mean"] for s in summaries] for x, summaries in at.items()},
+    }
+
+
+def cells(accuracies: dict[str, list[float]]) -> list[str]:
+    """The columns of one row."""
+    return [percent(values, digits=1) for values in accuracies.values()]
 
 
 def neat(folder: Path, network: str) -> str:

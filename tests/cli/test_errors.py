@@ -26,6 +26,10 @@ BAD = [
     (("train", "--method", "tat"), "needs --array"),
     (("train", "--method", "tat", "--array", "lumped"), "needs --technology"),
     (
+        ("train", "--method", "tat", "--array", "published", "--technology", "taox", "--refold", "8"),
+        "--refold belongs to --array lumped or nodal",
+    ),
+    (
         ("train", "--method", "tat", "--array", "lumped", "--technology", "taox", "--r-wire", "1"),
         "belongs to --array nodal",
     ),

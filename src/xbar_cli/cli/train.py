@@ -115,7 +115,12 @@ def _config() -> Any:
 )
 @setting("--corner", "tat.corner", metavar="K", help="tat: chip-to-chip corner in sigmas (default 0).")
 @setting("--layers", "tat.layers", type=click.Choice(["all", "dense"]), help="tat: layers on arrays (default all).")
-@setting("--refold", "tat.refold", metavar="N", help="tat: solve the arrays every N steps (default 1).")
+@setting(
+    "--refold",
+    "tat.refold",
+    metavar="N",
+    help="tat: solve the arrays every N steps (default 256); with 1, gradients pass through.",
+)
 @setting("--scheme", "scheme", type=click.Choice(["de", "bc", "acm"]), help="periphery: the mapping (default acm).")
 @setting("--nonlinearity", "periphery.nonlinearity", metavar="NU", help="periphery: of the weight update (default 0).")
 @setting(

@@ -41,6 +41,10 @@ class NeatSection(Section):
             )
 
 
+REFOLD = 256
+"""Steps between two solutions of the arrays that tat trains through, unless given (docs/training.md has their effect)."""
+
+
 class TatSection(Section):
     """Technology aware training: discretised weights on non-ideal arrays in every forward pass."""
 
@@ -66,20 +70,27 @@ class TatSection(Section):
     sigma_chip: Annotated[Quantity, Field(ge=0, le=1)] | None = None
     layers: Literal["all", "dense"] = "all"
     """Which layers sit on arrays."""
-    refold: Annotated[int, Field(ge=1, le=100_000)] = 1
-    """Steps between two solutions of the arrays; in between, the loss of conductance of the last one is subtracted."""
+    refold: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Steps between two solutions of lumped or nodal arrays, 256 when absent: in between, what a layer conducts is the closed
+    form plus how far that was from the last solution. With 1 every step solves them, and gradients pass through."""
 
     def rules(self) -> None:
         """Rules that join several keys."""
         require(self.array is not None, "--method tat needs --array published, lumped or nodal")
         require(self.technology is not None, "--method tat needs --technology NAME|FILE: R_on and the ratio of levels")
         require(self.r_wire_ohm == 0 or self.array == "nodal", "--r-wire belongs to --array nodal")
+        require(self.refold is None or self.array != "published", "--refold belongs to --array lumped or nodal")
         require(self.weight_limit != "auto", "--weight-limit auto belongs to xbar map; give max or a number here")
         require(self.bits is None or self.levels is None, "--bits and --levels say the same: give one of them")
         require(
             self.levels is None or self.levels == 2**self.magnitude_bits - 1,
             f"--levels {self.levels} is not 2^bits - 1, such as 7 or 15",
         )
+
+    @property
+    def steps_between(self) -> int:
+        """Steps between two solutions of the arrays; 1 where they are the closed form itself."""
+        return 1 if self.array == "published" else self.refold or REFOLD
 
     @property
     def magnitude_bits(self) -> int:

@@ -79,7 +79,7 @@ def technology_of(config: TatSection, layers: Sequence[LayerShape]) -> Technolog
         cheap=cheap,
         corner=config.corner * (sigma or 0.0),
         layers=dense if config.layers == "dense" else None,
-        refold=config.refold,
+        refold=config.steps_between,
     )
 
 
