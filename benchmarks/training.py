@@ -31,7 +31,7 @@ from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.runs.directory import new_run
 from xbar_cli.train.biased import Restriction, make_importance, restrict_columns
-from xbar_cli.train.loop import make_optimizer, make_step, renewing
+from xbar_cli.train.loop import RENEWAL, make_optimizer, make_step, renewing
 from xbar_cli.train.neat import restrict_network
 from xbar_cli.train.optimizers import chain
 from xbar_cli.workflows import build
@@ -69,7 +69,7 @@ def prepared(config: TrainConfig, shape: tuple[int, int, int], batch: int) -> tu
         method = method_of(config, run, net, shapes)
     rate = config.learning_rate
     graphdef, state = nnx.split((net, make_optimizer(net, chain(config.optimizer, rate=rate, after=method.after))))
-    step = renewing(make_step(graphdef, forward=method.forward), graphdef, method.renewal)
+    step = renewing(make_step(graphdef, forward=method.forward), graphdef, method.renewal, epoch_steps=RENEWAL)
     images, labels = data(shape, batch)
     start = time.perf_counter()
     state, _ = jax.block_until_ready(step(state, images, labels))
@@ -189,8 +189,7 @@ def benchmark(*, repeats: int, only: str | None) -> list[dict[str, Any]]:
         base, _ = prepared(TrainConfig.model_validate(section), MNIST, batch)
         config = TrainConfig.model_validate({**section, **method})
         ours, compiled = prepared(config, MNIST, batch)
-        refold = config.tat.steps_between if config.method == "tat" else 1
-        block = refold if refold > 1 else 4
+        block = RENEWAL if config.method == "tat" and not config.tat.every_step else 4
         count = max(3, min(repeats, 400 // block))
         rows.append(
             row(f"{name} ({network}, batch {batch})", *in_turn(ours, base, repeats=count, block=block), target=target,

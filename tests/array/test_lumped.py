@@ -1,12 +1,23 @@
 """Source and neuron resistance without wires: the exact fold, and the published approximation of it."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from xbar_cli.array.lumped import halves, lumped, lumped_dual, published, published_dual, published_signed
+from xbar_cli.array.lumped import (
+    halves,
+    interleaved,
+    lumped,
+    lumped_dual,
+    published,
+    published_columns,
+    published_dual,
+    published_signed,
+)
 from xbar_cli.array.nodal import nodal
 from xbar_cli.array.tiling import fold_pairs
 
@@ -112,6 +123,37 @@ def test_the_signed_form_of_tiles_is_that_of_each_tile():
     ends = {"r_source": RS, "r_neuron": RN}
     each = fold_pairs(g, lambda part: published_dual(*halves(part), **ends), tile=(4, 3))
     np.testing.assert_allclose(published_signed(g, **ends, tile=(4, 3)), each, rtol=1e-5)
+
+
+def test_columns_with_neurons_of_their_own_are_the_closed_form_of_one_array():
+    with jax.enable_x64(True):
+        g = jnp.asarray(conductances((7, 5)) - conductances((7, 5), seed=1))
+        weights = jnp.asarray(np.random.default_rng(2).normal(size=g.shape))
+        ends = {"r_source": RS, "r_neuron": RN}
+
+        def one_array(g):
+            return interleaved(lambda cells: (published(cells, **ends), jnp.zeros(())), *halves(g))
+
+        def gradient(form):
+            return jax.value_and_grad(lambda x: jnp.sum(weights * form(x)))(g)
+
+        wanted, found = gradient(one_array), gradient(lambda x: published_columns(x, **ends))
+        for ours, theirs in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+        tiled = fold_pairs(g, one_array, tile=(4, 3))
+        np.testing.assert_allclose(published_columns(g, **ends, tile=(4, 3)), tiled, rtol=1e-9)
+
+
+def test_the_closed_form_sees_most_of_what_wires_take():
+    rng = np.random.default_rng(3)
+    g = jnp.asarray(rng.normal(size=(32, 16)) * 1e-5)
+    exact = interleaved(partial(nodal, r_source=80.0, r_neuron=20.0, r_word=5.0, r_bit=5.0), *halves(g))
+
+    def lost(r_wire):
+        near = published_columns(g, r_source=80.0, r_neuron=20.0, r_wire=r_wire)
+        return float(jnp.linalg.norm(near - exact) / jnp.linalg.norm(g - exact))
+
+    assert lost(5.0) < lost(0.0) / 3
 
 
 def test_float32_jit_and_vmap():

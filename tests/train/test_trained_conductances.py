@@ -10,7 +10,7 @@ from xbar_cli.mapping.periphery import combine
 from xbar_cli.nn.layers import dense
 from xbar_cli.nn.mlp import Mlp
 from xbar_cli.train.forward import add_input_ranges, drop_input_ranges, make_forward
-from xbar_cli.train.periphery import Periphery, device_steps, he_sigma, initial, install, uninstall
+from xbar_cli.train.periphery import Periphery, device_steps, he_sigma, initial, install, uninstall, weight_decay
 from xbar_cli.train.transforms import Injection, Site
 
 TOP = 0.8
@@ -22,16 +22,27 @@ def rule(scheme="acm", bits=None, nu=0.0, **given):
 
 
 @pytest.mark.parametrize("scheme", ["de", "bc", "acm"])
-@pytest.mark.parametrize("nu", [0.0, 3.0])
-def test_every_scheme_starts_from_the_same_weights(scheme, nu):
-    own = rule(scheme, nu=nu)
-    h = initial(jax.random.key(0), own, "a", kernel=SHAPE, sigma=TOP / 4)
+@pytest.mark.parametrize(("bits", "nu", "limit"), [(None, 0.0, 4.0), (2, 0.0, 4.0), (3, 3.0, 4.0), (4, 0.0, 2.5)])
+def test_every_scheme_starts_from_weights_of_the_same_spread(scheme, bits, nu, limit):
+    own = rule(scheme, nu=nu, bits=bits)
+    h = initial(jax.random.key(0), own, "a", kernel=(300, 100), sigma=TOP / limit)
     w = own(Site("a"), h)
-    assert w.shape == SHAPE
+    assert w.shape == (300, 100)
     assert float(h.min()) >= 0
     assert float(h.max()) <= TOP + 1e-6
-    assert float(w.mean()) == pytest.approx(0, abs=0.01)
-    assert float(w.std()) == pytest.approx(TOP / 4, rel=0.06)  # the bias column's range cuts 5 % of the tails
+    assert float(w.mean()) == pytest.approx(0, abs=0.02 * TOP / limit)
+    assert float(w.std()) == pytest.approx(TOP / limit, rel=0.02)
+
+
+@pytest.mark.parametrize("scheme", ["de", "bc", "acm"])
+def test_l2_takes_the_signed_weights_to_0(scheme):
+    own = rule(scheme)
+    h = initial(jax.random.key(0), own, "a", kernel=SHAPE, sigma=TOP / 4)
+    params = {"a": {"kernel": h}}
+    decay = weight_decay(own, 0.5)
+    wanted = jax.grad(lambda x: 0.25 * jnp.sum(own(Site("a"), x) ** 2))(h)
+    found, _ = decay.update({"a": {"kernel": jnp.ones_like(h)}}, decay.init(params), params)
+    np.testing.assert_allclose(found["a"]["kernel"], 1 + wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("nu", [0.0, 2.0, -2.0])

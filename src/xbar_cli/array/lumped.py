@@ -138,14 +138,60 @@ def published_signed(
     require_tile("g", g)
     require_resistances(r_source=r_source, r_neuron=r_neuron)
     ends = jnp.asarray(r_source, g.dtype), jnp.asarray(r_neuron, g.dtype)
+    return _by_tiles(lambda blocks: _published_signed(blocks, *ends), g, tile)
+
+
+def published_columns(
+    g: Conductances,
+    *,
+    r_source: Resistance,
+    r_neuron: Resistance,
+    r_wire: Resistance = 0.0,
+    tile: tuple[int, int] | None = None,
+) -> Conductances:
+    """The published closed form for weights on neighbouring columns: one source drives both, each has its own neuron.
+
+    Resistive wires count as a third of a line's resistance at its end: the mean drop along an evenly loaded line is that
+    of a third of it under the whole current. An estimate for `nodal`, meant for its gradient.
+
+    Args:
+        g: signed conductances [S], positive ones in the first of two columns, the others in the second.
+        r_source: resistance of each source [ohm].
+        r_neuron: resistance between each bit line and ground [ohm].
+        r_wire: resistance of a wire between two cells [ohm].
+        tile: rows and outputs of one array, as for `published_signed`.
+
+    Raises:
+        ValueError: as `lumped`.
+
+    References:
+        Chakraborty, Roy, Roy, eqs. (1)-(4).
+    """
+    require_tile("g", g)
+    require_resistances(r_source=r_source, r_neuron=r_neuron, r_wire=r_wire)
+    rows, outputs = (min(a, b) for a, b in zip(tile or g.shape, g.shape, strict=True))
+    source, neuron, wire = (jnp.asarray(r, g.dtype) for r in (r_source, r_neuron, r_wire))
+    source, neuron = source + wire * (2 * outputs / 3), neuron + wire * (rows / 3)
+
+    def seen(g: Array) -> Array:
+        size = g * jnp.sign(g)  # unlike that of abs, its gradient at 0 is 0
+        row = 1 + source * _along(size / (1 + neuron * size))
+        both, difference = _down(size), _down(g)
+        first, second = (1 / (1 + neuron * (both + way * difference) / 2) for way in (1, -1))
+        return g / row * jnp.where(g > 0, first, jnp.where(g < 0, second, (first + second) / 2))
+
+    return _by_tiles(seen, g, tile)
+
+
+def _by_tiles(model: Callable[[Array], Array], g: Array, tile: tuple[int, int] | None) -> Array:
+    """A model of `[rows columns]` or `[tiles down, rows, tiles across, columns]` on the tiles of a layer."""
     rows, cols = g.shape
     height, width = (min(a, b) for a, b in zip(tile or g.shape, g.shape, strict=True))
     if (height, width) == g.shape:
-        return _published_signed(g, *ends)
+        return model(g)
     blocks = jnp.pad(g, ((0, -rows % height), (0, -cols % width)))
     down, across = blocks.shape
-    seen = _published_signed(blocks.reshape(down // height, height, across // width, width), *ends)
-    return seen.reshape(down, across)[:rows, :cols]
+    return model(blocks.reshape(down // height, height, across // width, width)).reshape(down, across)[:rows, :cols]
 
 
 def _down(x: Array) -> Array:

@@ -41,10 +41,6 @@ class NeatSection(Section):
             )
 
 
-REFOLD = 256
-"""Steps between two solutions of the arrays that tat trains through, unless given (docs/training.md has their effect)."""
-
-
 class TatSection(Section):
     """Technology aware training: discretised weights on non-ideal arrays in every forward pass."""
 
@@ -71,8 +67,9 @@ class TatSection(Section):
     layers: Literal["all", "dense"] = "all"
     """Which layers sit on arrays."""
     refold: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    """Steps between two solutions of lumped or nodal arrays, 256 when absent: in between, what a layer conducts is the closed
-    form plus how far that was from the last solution. With 1 every step solves them, and gradients pass through."""
+    """Steps between two solutions of lumped or nodal arrays, 256 or an epoch's when absent: in between, a device conducts
+    what the closed form says times its part of that in the last solution. With 1 every step solves them, and gradients pass
+    through."""
 
     def rules(self) -> None:
         """Rules that join several keys."""
@@ -88,9 +85,9 @@ class TatSection(Section):
         )
 
     @property
-    def steps_between(self) -> int:
-        """Steps between two solutions of the arrays; 1 where they are the closed form itself."""
-        return 1 if self.array == "published" else self.refold or REFOLD
+    def every_step(self) -> bool:
+        """Whether every step goes through the arrays themselves, which may be the closed form."""
+        return self.array == "published" or self.refold == 1
 
     @property
     def magnitude_bits(self) -> int:

@@ -31,14 +31,14 @@ def make_settle(graphdef: Any, layers: Sequence[str], technology: Technology, so
     return settle
 
 
-def make_renewal(layers: Sequence[str], technology: Technology, solve: Solve) -> Renewal:
-    """Every `refold` steps the layers on arrays keep anew how far these are from their approximation."""
-    error = jax.jit(technology.error)
+def make_renewal(layers: Sequence[str], technology: Technology, solve: Solve, *, every: int | None) -> Renewal:
+    """Every so many steps the layers on arrays keep anew what these conduct of their approximation."""
+    ratio = jax.jit(technology.fold_ratio)
 
     def renew(net: Any) -> None:
         for name in filter(technology.applies, layers):
             layer = getattr(net, name)
             kernel = layer.kernel[...]
-            layer.fold_error[...] = error(kernel, solve(kernel))
+            layer.fold_ratio[...] = ratio(kernel, solve(kernel))
 
-    return Renewal(technology.refold, renew)
+    return Renewal(every, renew)

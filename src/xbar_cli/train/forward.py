@@ -7,6 +7,7 @@ then, and nothing that it keeps changes.
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
@@ -78,7 +79,7 @@ def quantised_inputs(
     """
     kept = layer.input_range
     if training:
-        largest = jnp.abs(x).max()
+        largest = jax.lax.stop_gradient(jnp.abs(x).max())
         kept[...] = jnp.where(kept[...] > 0, INPUT_MOMENTUM * kept[...] + (1 - INPUT_MOMENTUM) * largest, largest)
     full = jnp.maximum(kept[...], jnp.finfo(x.dtype).tiny)
     step = full / (2**bits - 1)

@@ -24,16 +24,21 @@ State = Any
 Step = Callable[[State, Array, Array], tuple[State, Array]]
 
 
+RENEWAL = 256
+"""Steps from one renewal to the next, unless given or an epoch is shorter."""
+
+
 @dataclass(frozen=True)
 class Renewal:
     """What a network keeps from step to step and computes anew every so often, being too dear for every step.
 
     Attributes:
-        every: steps from one time to the next; the first is before the first step.
+        every: steps from one time to the next, the first before the first step; None for once an epoch, or every
+            `RENEWAL` steps of a longer one.
         renew: changes the network in place.
     """
 
-    every: int
+    every: int | None
     renew: Callable[[Any], None]
 
 
@@ -74,14 +79,15 @@ def make_step(
     return step
 
 
-def renewing(step: Step, graphdef: Any, renewal: Renewal | None, *, taken: int = 0) -> Step:
-    """The step with a renewal before every `every`-th; `taken` steps have been taken. It counts its calls."""
+def renewing(step: Step, graphdef: Any, renewal: Renewal | None, *, epoch_steps: int, taken: int = 0) -> Step:
+    """The step with a renewal before every so many of them. It counts its calls, from the `taken` steps on."""
     if renewal is None:
         return step
+    every = renewal.every or max(1, min(RENEWAL, epoch_steps))
 
     def next_step(state: State, images: Array, labels: Array) -> tuple[State, Array]:
         nonlocal taken
-        if taken % renewal.every == 0:
+        if taken % every == 0:
             net, optimizer = nnx.merge(graphdef, state, copy=True)
             renewal.renew(net)
             state = nnx.split((net, optimizer))[1]

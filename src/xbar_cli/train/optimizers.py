@@ -1,6 +1,7 @@
 """Optimisers as optax chains: clip, decay, Adam or SGD on a schedule, and what a method does to the step besides."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -35,6 +36,7 @@ def chain(
     rate: Rate,
     momentum: float = 0.0,
     weight_decay: float = 0.0,
+    decay: Callable[[float], optax.GradientTransformation] | None = None,
     clip_norm: float | None = None,
     after: optax.GradientTransformation | None = None,
 ) -> optax.GradientTransformation:
@@ -45,6 +47,7 @@ def chain(
         rate: learning rate or schedule.
         momentum: of sgd.
         weight_decay: times every kernel, added to its gradient; biases and batch norm stay.
+        decay: what adds it, where a kernel is not the weights themselves; given `weight_decay`.
         clip_norm: largest global norm of the gradient; None for any.
         after: applied to the finished step, such as a projection.
 
@@ -57,7 +60,8 @@ def chain(
     if clip_norm is not None:
         parts.append(optax.clip_by_global_norm(clip_norm))
     if weight_decay:
-        parts.append(optax.masked(optax.add_decayed_weights(weight_decay), kernel_mask))
+        usual = partial(optax.add_decayed_weights, mask=kernel_mask)
+        parts.append((decay or usual)(weight_decay))
     parts.append(optax.adam(rate) if name == "adam" else optax.sgd(rate, momentum=momentum or None))
     if after is not None:
         parts.append(after)

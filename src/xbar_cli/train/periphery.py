@@ -8,14 +8,17 @@ References:
     Kazemi et al. (acm), sections III and IV, Fig. 4a. The initial range of the conductances is not in the paper.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from xbar_cli.device.update import conductance, pulse_count, slope
@@ -27,6 +30,9 @@ from .transforms import Site, Transform
 
 LEAST_SLOPE = 1e-3
 """Least slope of a curve that a separate downward curve is compared with: near saturation the ratio would diverge."""
+
+SPREAD_POINTS, BISECTIONS = 2048, 24
+"""Quantiles that stand for a distribution of devices, and halvings of its centre and of its width."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Periphery:
         """The signed weights of hidden pulse counts."""
         devices = self.devices(site.name, kernel)
         if self.noise is not None:
-            devices = self.noise(site, devices)
+            devices = jnp.maximum(self.noise(site, devices), 0)
         return jnp.asarray(combine(self.scheme, devices))
 
     def devices(self, name: str, h: Float[Array, "*window trained"]) -> Float[Array, "*window columns"]:
@@ -85,10 +91,10 @@ def trained_columns(scheme: str, n_out: int) -> int:
 def initial(
     key: Array, rule: Periphery, name: str, *, kernel: tuple[int, ...], sigma: float
 ) -> Float[Array, "*window trained"]:
-    """Hidden pulse counts whose weights have standard deviation `sigma` under every scheme.
+    """Hidden pulse counts whose weights, as the devices' levels have them, have mean 0 and standard deviation `sigma`.
 
-    Conductances are drawn about the middle of the range, with σ/√2 where a weight is the difference of two trained
-    devices and σ where it is the distance from the bias column, so that single weights have the same distribution.
+    Conductances are drawn from a normal distribution that makes it so under every scheme (`spread`): single weights of two
+    schemes then differ in the shape of their distribution alone.
 
     Args:
         key: of the layer.
@@ -99,9 +105,48 @@ def initial(
     """
     top = rule.m_max[name]
     shape = (*kernel[:-1], trained_columns(rule.scheme, kernel[-1]))
-    spread = sigma if rule.scheme == "bc" else sigma / 2**0.5
-    m = jnp.clip(top / 2 + spread * jax.random.normal(key, shape), 0.0, top)
-    return jnp.clip(pulse_count(m, pulses=top, nu=rule.nu, g_min=0.0, g_max=top), 0.0, top) if rule.nu else m
+    two = rule.scheme != "bc"
+    centre, width = spread(sigma / top / (2**0.5 if two else 1.0), bits=rule.bits, nu=rule.nu)
+    return top * _drawn(jax.random.normal(key, shape), centre, width, rule.nu)
+
+
+@partial(jax.jit, static_argnames=("bits", "nu"))
+def spread(target: ArrayLike, *, bits: int | None, nu: float) -> tuple[Array, Array]:
+    """Centre and width of the normal distribution whose draws, on the devices' levels, have mean 1/2 and deviation `target`.
+
+    All in units of the range. Where the levels are too far apart for `target`, the width is the least that has both
+    neighbours of the middle.
+
+    Args:
+        target: standard deviation of the devices.
+        bits: of a device; None for any conductance.
+        nu: non-linearity of the curve.
+    """
+    z = jax.scipy.special.ndtri((jnp.arange(float(SPREAD_POINTS)) + 0.5) / SPREAD_POINTS)
+    rule = Periphery(scheme="de", bits=bits, nu=nu, m_max={})
+
+    def levels(centre: Array, width: Array) -> Array:
+        return rule.curve(rule.rounded(_drawn(z, centre, width, nu), 1.0), 1.0)
+
+    def bisect(above: Callable[[Array], Array], low: float, high: float) -> Array:
+        def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+            middle = (ends[0] + ends[1]) / 2
+            return jax.lax.cond(above(middle), lambda: (ends[0], middle), lambda: (middle, ends[1]))
+
+        ends = jax.lax.fori_loop(0, BISECTIONS, halve, (jnp.asarray(low), jnp.asarray(high)))
+        return (ends[0] + ends[1]) / 2
+
+    def centred(width: Array) -> Array:
+        return bisect(lambda centre: levels(centre, width).mean() > 1 / 2, 0.0, 1.0)
+
+    width = bisect(lambda width: levels(centred(width), width).std() > target, 0.02, 2.0)
+    return centred(width), width
+
+
+def _drawn(z: Array, centre: ArrayLike, width: ArrayLike, nu: float) -> Array:
+    """Hidden pulse counts of conductances `centre + width·z`, cut to the range; in units of the range."""
+    m = jnp.clip(centre + width * z, 0.0, 1.0)
+    return jnp.clip(pulse_count(m, pulses=1.0, nu=nu, g_min=0.0, g_max=1.0), 0.0, 1.0) if nu else m
 
 
 def install(net: nnx.Module, rule: Periphery, *, kernels: Mapping[str, tuple[int, ...]], seed: int) -> None:
@@ -136,6 +181,16 @@ def uninstall(net: nnx.Module, rule: Periphery) -> dict[str, Array]:
         devices[name] = quiet.devices(name, layer.kernel[...])
         layer.kernel = nnx.Param(jnp.asarray(combine(rule.scheme, devices[name])))
     return devices
+
+
+def weight_decay(rule: Periphery, rate: float) -> optax.GradientTransformation:
+    """L2 on the signed weights: the gradient of `rate·|W|²/2` with respect to every trained device is added to its own."""
+
+    def decayed(name: str, update: Array, h: Array) -> Array:
+        w, back = jax.vjp(lambda m: jnp.asarray(combine(rule.scheme, m)), rule.devices(name, h))
+        return update + rate * back(w)[0][..., : h.shape[-1]]
+
+    return of_kernels(decayed)
 
 
 def device_steps(rule: Periphery, *, nu_down: float | None) -> optax.GradientTransformation:

@@ -4,8 +4,8 @@ A transform is `(site, kernel) -> kernel`. The site's key and step are None wher
 when the network is measured.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -41,20 +41,6 @@ Layers = frozenset[str] | None
 """The layers that a transform applies to; None for all."""
 
 
-def compose(transforms: Sequence[Transform]) -> Transform | None:
-    """One transform of several, the first first; None of none."""
-    if not transforms:
-        return None
-
-    def all_of(site: Site, kernel: Array) -> Array:
-        for number, transform in enumerate(transforms):
-            own = site if site.key is None else replace(site, key=jax.random.fold_in(site.key, number))
-            kernel = transform(own, kernel)
-        return kernel
-
-    return all_of
-
-
 @dataclass(frozen=True)
 class Technology:
     """Discretised weights on dual arrays with source, neuron and wire resistance (tat, Sections II-D and III).
@@ -68,10 +54,10 @@ class Technology:
         cheap: an approximation of them that costs next to nothing, for the steps between two solutions.
         corner: every device at `1 + corner` times its conductance (chip-to-chip, k·σ).
         layers: on arrays; the others stay as they are.
-        refold: steps between two solutions of the arrays. A layer is what `cheap` says, corrected by how far that was
-            from the arrays when they were solved last, which the layer keeps as `fold_error` [rows out] (`error`);
-            gradients are those of `cheap`. With 1 the arrays are solved at every step, and gradients pass through the
-            solution.
+        kept: whether a step takes what `cheap` says of every device times what the arrays conducted of that when they
+            were solved last, which the layer keeps as `fold_ratio` [rows out] (`fold_ratio`). Gradients are those of
+            this product. Else every step solves the arrays, and gradients pass through the solution.
+        noise: on every device that is there, after it was discretised and before the arrays; None for nothing.
 
     References:
         Chakraborty, Roy, Roy (tat), sections II-D, III-C, V; weights are discretised in every forward pass, and the
@@ -86,42 +72,52 @@ class Technology:
     cheap: DualFold
     corner: float
     layers: Layers
-    refold: int = 1
+    kept: bool = False
+    noise: Transform | None = None
 
     def __call__(self, site: Site, kernel: Array) -> Array:
-        """The kernel that the arrays act as, decoded at the nominal scale: solved now, or corrected by the last solution."""
+        """The kernel that the arrays act as, decoded at the nominal scale: solved now, or by the last solution."""
         if not self.applies(site.name):
             return kernel
-        if self.refold == 1 or site.step is None:
-            return self.solved(kernel)
-        error = site.layer.fold_error[...] * self.g_on
-        return self._through(lambda g: self.cheap(g) + error, kernel)
+        if not self.kept or site.step is None:
+            return self._through(self.arrays, kernel, site)
+        ratio = site.layer.fold_ratio[...]
+        return self._through(lambda g: self.cheap(g) * ratio, kernel, site)
 
     def applies(self, name: str) -> bool:
         """Whether the layer of this name is on arrays."""
         return self.layers is None or name in self.layers
 
     def solved(self, kernel: Array) -> Array:
-        """The kernel that the arrays act as."""
+        """The kernel that the arrays act as, without noise."""
         return self._through(self.arrays, kernel)
 
-    def error(self, kernel: Array, solved: Array) -> Array:
-        """How far the arrays are from their approximation [rows out], in units of the highest level; `solved` is theirs."""
-        return ((solved - self._through(self.cheap, kernel)) / self._limit(kernel)).reshape(-1, kernel.shape[-1])
+    def fold_ratio(self, kernel: Array, solved: Array) -> Array:
+        """What the arrays conduct of what `cheap` says, device by device [rows out]; `solved` is what they act as.
 
-    def _limit(self, kernel: Array) -> Array:
-        limit = (
-            jax.lax.stop_gradient(jnp.abs(kernel).max())
-            if self.limit is None
-            else jnp.asarray(self.limit, kernel.dtype)
-        )
-        return jnp.maximum(limit, jnp.finfo(kernel.dtype).tiny)
+        A device that is absent has none: it gets the mean of its row times that of its column over that of all, in case
+        training brings it back. What flows past absent devices is left out (below 1e-3 of G_on).
+        """
+        near, exact = (w.reshape(-1, kernel.shape[-1]) for w in (self._through(self.cheap, kernel), solved))
+        there = near != 0
+        ratio = jnp.where(there, exact / jnp.where(there, near, 1), 0)
 
-    def _through(self, arrays: DualFold, kernel: Array) -> Array:
+        def mean(axis: int | None) -> Array:
+            count = jnp.sum(there, axis, keepdims=True, dtype=ratio.dtype)
+            return jnp.where(count > 0, jnp.sum(ratio, axis, keepdims=True) / jnp.maximum(count, 1), 1)
+
+        usual = mean(1) * mean(0) / jnp.where(mean(None) == 0, 1, mean(None))
+        return jnp.where(there, ratio, usual)
+
+    def _through(self, arrays: DualFold, kernel: Array, site: Site | None = None) -> Array:
         """The kernel that these arrays act as."""
-        limit = self._limit(kernel)
         w = kernel.reshape(-1, kernel.shape[-1])
+        limit = jax.lax.stop_gradient(jnp.abs(w).max()) if self.limit is None else jnp.asarray(self.limit, w.dtype)
+        limit = jnp.maximum(limit, jnp.finfo(w.dtype).tiny)
         w = discretise_ratio_straight_through(w, limit=limit, bits=self.bits, ratio=self.ratio)
+        if self.noise is not None and site is not None:
+            noisy, sign = self.noise(site, w), jnp.sign(w)
+            w = jnp.where(w == 0, w, sign * jnp.maximum(sign * noisy, 0))  # a device conducts 0 at least
         per_weight = self.g_on / limit
         return (arrays(per_weight * (1 + self.corner) * w) / per_weight).reshape(kernel.shape)
 

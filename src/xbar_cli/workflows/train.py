@@ -107,6 +107,7 @@ def optimiser(session: Session, phase: Phase) -> Any:
         rate=learning_rate(phase.schedule, rate=phase.learning_rate, steps=steps),
         momentum=training.momentum,
         weight_decay=training.weight_decay,
+        decay=session.method.decay,
         clip_norm=training.clip_norm,
         after=session.method.after,
     )
@@ -130,7 +131,8 @@ def train_one(
         label_smoothing=training.label_smoothing,
         augmentation=training.augment,
     )
-    step = renewing(step, graphdef, method.renewal, taken=progress.epoch * session.steps_per_epoch)
+    steps = session.steps_per_epoch
+    step = renewing(step, graphdef, method.renewal, epoch_steps=steps, taken=progress.epoch * steps)
     kept, start = saved
     net, optimizer = nnx.merge(graphdef, state)
     nnx.update(session.net, nnx.state(net))

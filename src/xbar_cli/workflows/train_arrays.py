@@ -1,13 +1,14 @@
 """Technology aware training in a training run: the arrays that every forward pass goes through."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
 
-from xbar_cli.array.lumped import halves, interleaved, lumped_dual, published_signed
+from xbar_cli.array.lumped import halves, interleaved, lumped_dual, published_columns, published_signed
 from xbar_cli.array.nodal import nodal
 from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.config.base import parse_quantity
@@ -20,7 +21,7 @@ from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.train.arrays import make_renewal, make_settle, make_solve
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import State, make_counter
-from xbar_cli.train.transforms import DualFold, Technology, Transform, compose
+from xbar_cli.train.transforms import DualFold, Technology, Transform
 from xbar_cli.workflows.train_session import Counter, Method, Phase, Progress, Session, accuracy, start_from
 
 
@@ -28,32 +29,31 @@ def method(
     config: TrainConfig, net: nnx.Module, shapes: Sequence[LayerShape], plain: Phase, noise: Transform | None
 ) -> Method:
     """Discretised weights on arrays in every forward pass, after injected noise."""
-    technology = technology_of(config.tat, shapes)
+    technology = replace(technology_of(config.tat, shapes), noise=noise)
     if config.tat.start is not None:
         start_from(net, config.tat.start, config)
-    if technology.refold > 1:
-        keep_fold_errors(net, shapes, technology)
-    transform = compose([technology] if noise is None else [noise, technology])
-    forward = make_forward(transform, precision=config.training.precision)
+    if technology.kept:
+        keep_fold_ratios(net, shapes, technology)
+    forward = make_forward(technology, precision=config.training.precision)
     layers, solve = [layer.name for layer in shapes], make_solve(technology)
     settle = make_settle(nnx.split(net)[0], layers, technology, solve)
-    renewal = make_renewal(layers, technology, solve) if technology.refold > 1 else None
+    renewal = make_renewal(layers, technology, solve, every=config.tat.refold) if technology.kept else None
     return Method((plain,), forward, settle=settle, renewal=renewal, conclude=conclude)
 
 
-def keep_fold_errors(net: nnx.Module, shapes: Sequence[LayerShape], technology: Technology) -> None:
-    """Give every layer on arrays the room for how far its arrays are from their published form [rows out]."""
+def keep_fold_ratios(net: nnx.Module, shapes: Sequence[LayerShape], technology: Technology) -> None:
+    """Give every layer on arrays the room for what these conduct of their closed form [rows out]."""
     for layer in shapes:
         if technology.applies(layer.name):
-            getattr(net, layer.name).fold_error = nnx.BatchStat(jnp.zeros((layer.rows, layer.outputs)))
+            getattr(net, layer.name).fold_ratio = nnx.BatchStat(jnp.ones((layer.rows, layer.outputs)))
 
 
 def conclude(session: Session, states: dict[str, State], progress: Progress) -> dict[str, Any]:
     """The arrays, and the accuracy that the weights have without them."""
     del states, progress
     for name in session.layers:
-        if hasattr(getattr(session.net, name), "fold_error"):
-            delattr(getattr(session.net, name), "fold_error")
+        if hasattr(getattr(session.net, name), "fold_ratio"):
+            delattr(getattr(session.net, name), "fold_ratio")
     plain = Counter(make_counter(nnx.split(session.net)[0]))
     return {
         "array": session.config.tat.array,
@@ -68,8 +68,11 @@ def technology_of(config: TatSection, layers: Sequence[LayerShape]) -> Technolog
     sigma = device.sigma_chip_relative if config.sigma_chip is None else config.sigma_chip
     if sigma is None and config.corner != 0:
         raise ConfigError(f"technology {device.name} says nothing of chips; give --set tat.sigma_chip=X")
+    corner = config.corner * (sigma or 0.0)
+    if corner <= -1:
+        raise ConfigError(f"tat.corner = {config.corner:g} at a chip-to-chip sigma of {sigma:g} leaves no conductance")
     arrays, cheap = tat_arrays(config)
-    dense = frozenset(layer.name for layer in layers if layer.positions == 1)
+    dense = frozenset(layer.name for layer in layers if len(layer.kernel) == 2)
     return Technology(
         bits=config.magnitude_bits,
         ratio=device.ratio,
@@ -77,9 +80,9 @@ def technology_of(config: TatSection, layers: Sequence[LayerShape]) -> Technolog
         g_on=device.g_on,
         arrays=arrays,
         cheap=cheap,
-        corner=config.corner * (sigma or 0.0),
+        corner=corner,
         layers=dense if config.layers == "dense" else None,
-        refold=config.steps_between,
+        kept=not config.every_step,
     )
 
 
@@ -88,12 +91,12 @@ def tat_arrays(config: TatSection) -> tuple[DualFold, DualFold]:
     ends = {"r_source": config.r_source_ohm, "r_neuron": config.r_neuron_ohm}
     tile = None if config.tile is None else parse_tile(config.tile)
     cheap = partial(published_signed, **ends, tile=tile)
-    match config.array:
-        case "published":
-            return cheap, cheap
-        case "lumped":
-            dual = partial(lumped_dual, **ends)
-        case _:
-            wires = {"r_word": config.r_wire_ohm, "r_bit": config.r_wire_ohm}
-            dual = partial(interleaved, partial(nodal, **ends, **wires))
+    if config.array == "published":
+        return cheap, cheap
+    if config.array == "lumped":
+        dual = partial(lumped_dual, **ends)
+    else:
+        wire = config.r_wire_ohm
+        dual = partial(interleaved, partial(nodal, **ends, r_word=wire, r_bit=wire))
+        cheap = partial(published_columns, **ends, r_wire=wire, tile=tile)
     return partial(fold_pairs, dual=lambda g: dual(*halves(g)), tile=tile), cheap

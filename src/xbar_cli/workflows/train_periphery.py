@@ -1,6 +1,7 @@
 """Periphery training (acm) in a training run: conductances in the place of weights, and the devices it ends with."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.results import write_tensors
 from xbar_cli.train.forward import add_input_ranges, drop_input_ranges, make_forward
 from xbar_cli.train.loop import State
-from xbar_cli.train.periphery import Periphery, device_steps, he_sigma, install, uninstall
+from xbar_cli.train.periphery import Periphery, device_steps, he_sigma, install, uninstall, weight_decay
 from xbar_cli.train.transforms import Transform
 from xbar_cli.workflows.models import DEVICES
 from xbar_cli.workflows.train_session import Method, Phase, Progress, Session
@@ -52,6 +53,7 @@ def method(
     return Method(
         (plain,),
         make_forward(rule, activation_bits=section.activation_bits or None, precision=config.training.precision),
+        decay=partial(weight_decay, rule),
         after=device_steps(rule, nu_down=section.nonlinearity_down),
         conclude=conclude,
     )

@@ -117,6 +117,7 @@ class Method:
         settle: the network's state with its kernels as its products see them, for a forward whose kernels cost more than
             its products: measuring then settles once, and plain products do the rest.
         renewal: what the network keeps from step to step and computes anew every so often.
+        decay: what adds `training.weight_decay` to the gradients, where kernels are not weights.
         after: what happens to a finished step of the optimiser.
         restrict: what happens to the weights between epochs, where a phase asks for it.
         conclude: the method's part of the summary.
@@ -126,6 +127,7 @@ class Method:
     forward: Forward = PLAIN
     settle: Callable[[State], State] | None = None
     renewal: Renewal | None = None
+    decay: Callable[[float], optax.GradientTransformation] | None = None
     after: optax.GradientTransformation | None = None
     restrict: Restrict | None = None
     conclude: Conclude | None = None
