@@ -106,7 +106,7 @@ def methods(cell, start, tiny):
             "--learning-rate", 0.01,
         ),
         "neat": ("--method", "neat", "--cell", cell, "--vg", "auto", "--rounds", 1, "--epochs-per-round", 1),
-        "tat": ("--method", "tat", "--array", "lumped", "--refold", 5, "--technology", "taox", "--r-source", 800),
+        "tat": ("--method", "tat", "--array", "lumped", "--refold", 3, "--technology", "taox", "--r-source", 800),
         "periphery": ("--method", "periphery", "--scheme", "acm", "--bits", 4, "--nonlinearity", 2),
         "biased": ("--method", "biased", "--start", start, "--favourable", "0,1,2", "--encoding", "differential"),
     }  # fmt: skip

@@ -5,11 +5,12 @@ import optax
 import pytest
 from flax import nnx
 
+from xbar_cli.errors import ModelError
 from xbar_cli.nn.lenet import LeNet
 from xbar_cli.nn.mlp import Mlp
 from xbar_cli.train.augment import augment
 from xbar_cli.train.forward import make_forward
-from xbar_cli.train.loop import make_optimizer, make_step
+from xbar_cli.train.loop import make_optimizer, make_step, run_epoch
 from xbar_cli.train.losses import cross_entropy
 from xbar_cli.train.optimizers import chain, learning_rate
 
@@ -44,6 +45,23 @@ def test_the_step_of_sgd_is_the_gradient_by_hand():
     clipped, _ = one_step(chain("sgd", rate=1.0, clip_norm=1e-3))
     moved = jax.tree.leaves(jax.tree.map(lambda a, b: a - b, nnx.state(clipped), nnx.state(mlp())))
     assert float(optax.tree.norm(moved)) == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("losses", "weight", "message"),
+    [
+        ([1.0, np.inf, 1.0], 0.0, "the loss is not finite at epoch 4, step 2"),
+        ([1.0, 1.0], np.nan, "the weights are not finite after epoch 4, step 2"),
+    ],
+)
+def test_an_epoch_that_diverges_is_an_error_that_says_where(losses, weight, message):
+    left = iter(losses)
+
+    def step(state, images, labels):
+        return {"w": jnp.full(3, weight), "step": jnp.asarray(1)}, jnp.asarray(next(left))
+
+    with pytest.raises(ModelError, match=message):
+        run_epoch(step, {}, [(IMAGES, LABELS)] * len(losses), epoch=3)
 
 
 def test_schedules():

@@ -53,6 +53,8 @@ class DatasetSection(Section):
     validation_fraction: Annotated[Quantity, Field(gt=0, lt=1)] = 0.1
     train_images: Annotated[int, Field(ge=2)] | None = None
     """Take only the first training images; all of them when absent."""
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """Draws the held-out part; the run's seed when absent."""
 
 
 class TrainingSection(Section):
@@ -90,6 +92,10 @@ class TrainingSection(Section):
         require(self.early_stop is None or self.keep == "best", "training.early_stop needs training.keep = best")
 
 
+PLAIN_ONLY = frozenset({"epochs", "learning_rate", "schedule", "early_stop", "keep", "fold_norm"})
+"""Keys of plain training that NEAT's retraining, at a constant rate for a number of rounds, has none of."""
+
+
 class TrainConfig(Section):
     """Everything that determines a training run."""
 
@@ -123,7 +129,20 @@ class TrainConfig(Section):
 
     def in_use(self) -> dict[str, Any]:
         """Every key with a value; the method's own section only."""
-        return self.model_dump(exclude_none=True, exclude={name for name in SECTIONS if name != self.method})
+        tree = self.model_dump(exclude_none=True, exclude={name for name in SECTIONS if name != self.method})
+        if self.retrains_only:
+            tree["training"] = {key: value for key, value in tree["training"].items() if key not in PLAIN_ONLY}
+        return tree
+
+    @property
+    def retrains_only(self) -> bool:
+        """Whether there is no plain training: NEAT from the weights of another run."""
+        return self.method == "neat" and self.neat.start is not None
+
+    @property
+    def split_seed(self) -> int:
+        """The seed of the held-out part."""
+        return self.seed if self.dataset.split_seed is None else self.dataset.split_seed
 
     @property
     def optimizer(self) -> str:
@@ -156,3 +175,13 @@ class TrainConfig(Section):
             )
         if self.method in ("neat", "tat", "biased"):
             getattr(self, self.method).rules()
+        plain = sorted(self.training.model_fields_set & PLAIN_ONLY)
+        require(
+            not (self.retrains_only and plain),
+            f"--method neat --start trains nothing before its rounds and does not use "
+            f"{', '.join(f'training.{name}' for name in plain)}; set --rounds, --epochs-per-round, --retrain-learning-rate",
+        )
+        require(
+            self.method != "biased" or self.biased.select == "validation" or self.training.keep == "best",
+            "--select test chooses the best epoch; --keep last chooses none",
+        )

@@ -322,15 +322,26 @@ def weight_distributions(
     return save(path, draw, caption=caption, size=(6.0, 1.2 * len(before) + 1.0))
 
 
-def share_lines(path: Path, *, lines: Mapping[str, Sequence[float]], x_label: str, y_label: str, caption: str) -> Path:
-    """Shares [%] against a count from 0, a line for each name."""
+def rounds(path: Path, *, accuracy: Sequence[float], shares: Mapping[str, Sequence[float]], caption: str) -> Path:
+    """Rounds of restricting and retraining: the accuracy after each restriction, the layers' weights in range before it.
+
+    Args:
+        path: the PNG to write.
+        accuracy: after each restriction, the first before any retraining.
+        shares: of the weights in range, by layer.
+        caption: parameters of the run.
+    """
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        for name, values in lines.items():
-            axes.plot(range(len(values)), np.asarray(values) * 100, marker="o", markersize=3, label=name)
-        axes.set(xlabel=x_label, ylabel=y_label)
-        legend_beside(figure, axes, title="layer", width=0.9)
+        above, below = figure.subplots(2, 1, sharex=True)
+        count = range(len(accuracy))
+        above.plot(count, np.asarray(accuracy) * 100, color="0.2", marker="o", markersize=3)
+        above.set(ylabel="validation accuracy\nafter restricting [%]")
+        for name, values in shares.items():
+            below.plot(count, np.asarray(values) * 100, marker="o", markersize=3, label=name)
+        below.set(xlabel="round of retraining and restricting", ylabel="weights in range\nbefore restricting [%]")
+        below.xaxis.get_major_locator().set_params(integer=True)
+        legend_beside(figure, below, title="layer", width=0.9)
 
     return save(path, draw, caption=caption)
 

@@ -101,17 +101,27 @@ def run_epoch(step: Step, state: State, batches: Iterable[tuple[Array, Array]], 
     """One epoch; the mean of the steps' losses.
 
     Raises:
-        ModelError: a loss is not finite; the epoch and step are named.
+        ModelError: a loss is not finite, or what the last step left; the epoch and step are named.
     """
     losses: list[Array] = []
     for images, labels in batches:
         state, loss = step(state, images, labels)
         losses.append(loss)
     values = np.asarray(jnp.stack(losses)) if losses else np.zeros(1)
-    if not np.isfinite(values).all():
-        first = int(np.argmin(np.isfinite(values)))
-        raise ModelError(f"the loss is not finite at epoch {epoch + 1}, step {first + 1}; try a lower --learning-rate")
+    finite = np.isfinite(values)
+    advice = "try a lower --learning-rate in a new run"
+    if not finite.all():
+        raise ModelError(f"the loss is not finite at epoch {epoch + 1}, step {int(np.argmin(finite)) + 1}; {advice}")
+    if not all_finite(state):
+        raise ModelError(f"the weights are not finite after epoch {epoch + 1}, step {len(losses)}; {advice}")
     return state, float(values.mean())
+
+
+@jax.jit
+def all_finite(state: State) -> Array:
+    """Whether every number of a network and its optimiser is finite."""
+    numbers = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return jnp.asarray([jnp.isfinite(leaf).all() for leaf in numbers] or [True]).all()
 
 
 def make_counter(graphdef: Any, *, forward: Forward = PLAIN) -> Callable[[State, Array, Array, Array], Array]:

@@ -96,7 +96,7 @@ class Technology:
         """What the arrays conduct of what `cheap` says, device by device [rows out]; `solved` is what they act as.
 
         A device that is absent has none: it gets the mean of its row times that of its column over that of all, in case
-        training brings it back. What flows past absent devices is left out (below 1e-3 of G_on).
+        training brings it back. What the arrays conduct past absent devices is left out.
         """
         near, exact = (w.reshape(-1, kernel.shape[-1]) for w in (self._through(self.cheap, kernel), solved))
         there = near != 0

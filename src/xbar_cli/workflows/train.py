@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -89,7 +90,7 @@ def train_phases(session: Session, checkpoints: Checkpoints) -> tuple[dict[str, 
                 restored = checkpoints.restore(latest, {"state": state, "kept": kept, "start": start})
                 state, kept, start = restored["state"], restored["kept"], restored["start"]
                 nnx.update((net, optimizer), state)
-                drop_metrics_after(session.run, step=latest)
+                keep_metrics(session.run, lambda line, last=latest: line["step"] <= last)
         if progress.phase != number or latest is None:
             kept = start = snapshot(net)
             progress = dataclasses.replace(progress, phase=number, epoch=0, best_accuracy=-1.0)
@@ -139,9 +140,12 @@ def train_one(
     count = counter(session)
     offset = sum(p.epochs for p in method.phases[: progress.phase])
     if method.restrict is not None and phase.restrict_first and progress.epoch == 0:
-        method.restrict(session, progress, offset)
+        first = method.restrict(session, progress, offset)
         nnx.update(net, nnx.state(session.net))
         kept, state = snapshot(net), nnx.split((net, optimizer))[1]
+        first[f"{phase.select}_accuracy"] = accuracy(session, count, nnx.state(net), part=phase.select)
+        keep_metrics(session.run, lambda line: (line["phase"], line["epoch"]) != (phase.name, 0))
+        session.run.append_metrics({"step": offset, "phase": phase.name, "epoch": 0, **first})
     for epoch in range(progress.epoch, phase.epochs):
         if training.early_stop and phase.keep == "best" and epoch - progress.best_epoch >= training.early_stop:
             session.reporter.note(f"stopped after epoch {epoch}: none better since epoch {progress.best_epoch}")
@@ -203,15 +207,15 @@ def conclude(session: Session, states: dict[str, State], progress: Progress) -> 
     return summary
 
 
-def drop_metrics_after(run: Run, *, step: int) -> None:
-    """Forget the lines of epochs that the checkpoint does not hold: they will be computed again."""
+def keep_metrics(run: Run, wanted: Callable[[dict[str, Any]], bool]) -> None:
+    """Forget the other lines of a run that goes on: they will be computed again."""
     path = run.path / METRICS
     if not path.exists():
         return
     kept: list[str] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            if json.loads(line)["step"] <= step:
+            if wanted(json.loads(line)):
                 kept.append(line + "\n")
         except (ValueError, KeyError):
             break

@@ -31,7 +31,7 @@ def method(config: TrainConfig, run: Run, net: nnx.Module, plain: Phase, noise: 
     copy_cell(Path(str(neat.cell)), run.path / CELL)
     cell = load_cell(run.path / CELL)
     if neat.vg == "auto":
-        require_range(cell, search_list(cell)[0])
+        check_offset(search_list(cell), neat.vg_offset or 0.0)
     else:
         require_range(cell, gate_voltage(neat))
     if neat.start is not None:
@@ -68,16 +68,33 @@ def search_list(cell: Cell) -> list[float]:
     return found
 
 
+def check_offset(gates: list[float], offset: float) -> None:
+    """The offset must lead from gate voltages of the list to others of it, before anything is trained.
+
+    Raises:
+        ConfigError: it leads out of the list from everywhere, or between two of it.
+    """
+    for start in gates:
+        wanted = start + offset
+        if gates[0] - 1e-6 <= wanted <= gates[-1] + 1e-6:
+            if min(abs(wanted - v) for v in gates) > 1e-6:
+                raise ConfigError(
+                    f"--vg-offset {offset:g} leads from {start:g} V to {wanted:g} V, which is not in the cell's table: "
+                    f"{', '.join(f'{v:g}' for v in gates)}"
+                )
+            return
+    raise ConfigError(f"--vg-offset {offset:g} leads out of the cell's gate voltages, {gates[0]:g} to {gates[-1]:g} V")
+
+
 def restrict(session: Session, progress: Progress, epoch: int) -> dict[str, Any]:
     """Restrict every layer to its ±W_cut; the share of its weights in range before."""
     del epoch
     record = progress.method
     if "w_cut" not in record:
         record |= cut_offs(session)
-    before = restrict_network(session.net, record["w_cut"])
-    record["in_range"] = before
-    record.setdefault("in_range_first", before)
-    return {"in_range_fraction": [before[name] for name in session.layers]}
+    record["in_range"] = restrict_network(session.net, record["w_cut"])
+    keys = {"vg_volt": "vg", "w_cut": "w_cut", "in_range_fraction": "in_range"}
+    return {key: [record[name][layer] for layer in session.layers] for key, name in keys.items()}
 
 
 def cut_offs(session: Session) -> dict[str, dict[str, float]]:
@@ -147,13 +164,11 @@ def draw(session: Session, progress: Progress, before: dict[str, np.ndarray]) ->
         limits=record["w_cut"],
         caption=f"{session.config.network.name} on {session.config.dataset.name}; dashed: ±W_cut",
     )
-    shares = [line["in_range_fraction"] for line in session.run.read_metrics() if "in_range_fraction" in line]
-    rounds = [[record["in_range_first"][name] for name in layers], *shares]
-    figures.share_lines(
+    rounds = [line for line in session.run.read_metrics() if "in_range_fraction" in line]
+    figures.rounds(
         session.run.figures / "in_range.png",
-        lines={name: [share[n] for share in rounds] for n, name in enumerate(layers)},
-        x_label="round of restricting and retraining",
-        y_label="weights in range before restricting [%]",
+        accuracy=[line["validation_accuracy"] for line in rounds],
+        shares={name: [line["in_range_fraction"][n] for line in rounds] for n, name in enumerate(layers)},
         caption=f"metrics: {METRICS}",
     )
     figures.stacked_bars(

@@ -140,7 +140,7 @@ def split_parts(config: TrainConfig, data: Dataset) -> dict[str, Part]:
         raise ConfigError(f"dataset.train_images = {count}: {data.name} has {len(data.train_labels)} training images")
     images, labels = data.train_images[:count], data.train_labels[:count]
     train_index, validation_index = validation_split(
-        count, fraction=config.dataset.validation_fraction, seed=config.seed, labels=labels
+        count, fraction=config.dataset.validation_fraction, seed=config.split_seed, labels=labels
     )
     return {
         "train": (images[train_index], labels[train_index]),
@@ -150,11 +150,27 @@ def split_parts(config: TrainConfig, data: Dataset) -> dict[str, Part]:
 
 
 def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
-    """Give `net` the weights of the train run `start`, which must be of the same network on the same data."""
+    """Give `net` the weights of the train run `start`, which must be of the same network on the same data.
+
+    Raises:
+        ConfigError: it is of another network or data set, or was trained on images that are held out here.
+    """
     started = open_trained(Path(start), use="--start", data_dir=config.dataset.data_dir)
     network, name = NetworkSection(**started.config["network"]), started.config["dataset"]["name"]
     if (network, name) != (config.network, config.dataset.name):
         raise ConfigError(f"--start {start} trained {network.name} on {name}; ask for the same")
+    if "training" in started.config:  # imported weights say nothing of it
+        theirs = TrainConfig.model_validate(started.config)
+        for key, own, other in (
+            ("--train-images", config.dataset.train_images, theirs.dataset.train_images),
+            ("dataset.validation_fraction", config.dataset.validation_fraction, theirs.dataset.validation_fraction),
+            ("--seed or dataset.split_seed", config.split_seed, theirs.split_seed),
+        ):
+            if own != other:
+                raise ConfigError(
+                    f"--start {start} was trained on images that are held out here: its {key} is "
+                    f"{'absent' if other is None else other}; ask for the same"
+                )
     set_parameters(net, parameters(started.net))
 
 
