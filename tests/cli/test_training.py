@@ -155,6 +155,9 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
         (("--method", "periphery", "--bits", 0), "periphery.bits"),
         (("--inject", "cauchy:0.1"), "is no injected noise"),
         (("--inject", "stuck:1"), "share below 1"),
+        (("--inject", "states:scale=0.5"), "takes its figures from a technology"),
+        (("--inject", "read_noise:sigma=0.1"), "use --inject normal:X"),
+        (("--inject", "states:size=0.5"), "states has no 'size'"),
         (("--momentum", 0.9), "belongs to training.optimizer = sgd"),
         (("--set", "training.fold_norm=true"), "lenet5 has no batch norm"),
         (("--train-images", 100000), "has 4000 training images"),
@@ -209,6 +212,24 @@ def test_a_start_that_does_not_fit_is_one_line(xbar, tiny, cell, start, tmp_path
     assert message in found.err
     assert len(found.err.strip().splitlines()) == 1
     assert not list(tmp_path.glob("run*"))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        (),
+        ("--method", "tat", "--array", "published", "--technology", "taox", "--r-source", 800),
+        ("--method", "periphery", "--bits", 4),
+    ],
+)
+def test_any_effect_of_a_chip_is_injected(xbar, tiny, tmp_path, method):
+    words = ("train", *tiny, "--epochs", 2, *method, "--json")
+    effect = ("--inject", "states:scale=0.5,technology=rram2bit")
+    plain, noisy = (
+        xbar(*words, *more, "--out", tmp_path / str(n)).json["train_accuracy"] for n, more in enumerate([(), effect])
+    )
+    assert plain != noisy
+    assert noisy > 0.2
 
 
 def test_another_seed_may_keep_the_held_out_part(xbar, tiny, start, tmp_path):

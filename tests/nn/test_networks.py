@@ -40,6 +40,9 @@ def test_weights_and_products_are_the_published_ones(name):
     weights, macs = PUBLISHED[name]
     assert sum(int(np.prod(layer.kernel)) for layer in layers) == pytest.approx(weights, rel=0.02)
     assert sum(layer.macs for layer in layers) == pytest.approx(macs, rel=0.03)
+    for layer in layers:
+        assert layer.devices() == 2 * layer.rows * layer.outputs
+        assert layer.devices("bc") == layer.devices("acm") == layer.rows * (layer.outputs + 1)
 
 
 @pytest.mark.parametrize("name", ["cnn", "vgg9", "vgg11", "resnet18", "resnet20", "mlp"])

@@ -9,12 +9,15 @@ from flax import nnx
 
 from xbar_cli.array.lumped import halves, lumped_dual, published_dual
 from xbar_cli.array.tiling import fold_pairs
+from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.nn.layers import dense
 from xbar_cli.train.arrays import make_renewal, make_solve
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import Renewal, renewing
-from xbar_cli.train.transforms import Injection, Site, Technology
+from xbar_cli.train.transforms import Fabrication, Injection, Site, Technology
+from xbar_cli.workflows.chips import steps_of
+from xbar_cli.workflows.train_methods import Window
 
 G_ON = 1 / 20e3
 W = jax.random.normal(jax.random.key(0), (30, 8))
@@ -193,3 +196,32 @@ def test_gradients_between_two_folds_are_near_those_through_the_solution():
     exact, near = jax.grad(loss)(W, solved, None), jax.grad(loss)(W, between, jnp.asarray(2))
     cosine = jnp.vdot(exact, near) / jnp.linalg.norm(exact) / jnp.linalg.norm(near)
     assert 0.999 < float(cosine) < 1 - 1e-9
+
+
+def chips(*effects, paired=True, bottom=1e-6):
+    devices = Window(1e-5, 1e-6, None)
+    steps = tuple(steps_of(VariationSection.model_validate({"effects": effects}), devices))
+    return Fabrication(steps=steps, top=devices.g_on, bottom=bottom, paired=paired)
+
+
+def test_injected_chips_act_on_both_devices_of_a_weight():
+    w, site = jnp.linspace(0.5, 1.0, 40_000).reshape(200, 200), Site("a", key=jax.random.key(0))
+    rule = chips("additive:sigma=0.02")
+    np.testing.assert_array_equal(rule(Site("a"), w), w)
+    np.testing.assert_allclose(chips()(site, w), w, rtol=1e-5)
+    noise = rule(site, w) - w
+    # a device at the bottom of its range loses none of its noise: 0.02 of the range is 0.18 of the least conductance
+    assert float(noise.std()) == pytest.approx(0.02 * 2**0.5, rel=0.02)
+    assert float(noise.mean()) == pytest.approx(0, abs=1e-3)
+    np.testing.assert_array_equal(jax.grad(lambda x: jnp.sum(3 * rule(site, x)))(w), 3.0)
+    single = chips("additive:sigma=0.02", paired=False)(site, w) - w
+    assert float(single.std()) == pytest.approx(0.02, rel=0.02)
+    half = chips("additive:sigma=0.02")(Site("a", key=site.key, limit=2.0), w) - w
+    assert float(half.std()) == pytest.approx(2 * 0.02 * 2**0.5, rel=0.02)
+
+
+def test_absent_devices_stay_absent_on_injected_chips():
+    w = jnp.asarray([[0.5, -0.5], [0.0, 1.0]])
+    seen = chips("additive:sigma=0.1", bottom=0.0)(Site("a", key=jax.random.key(1)), w)
+    assert seen[1, 0] == 0
+    assert float(seen[0, 1]) < 0 < float(seen[0, 0])

@@ -150,7 +150,8 @@ def _config() -> Any:
     "--inject",
     "inject",
     metavar="MODEL:X",
-    help="Noise on the weights of every step, such as normal:0.1; proportional, lognormal, chip_to_chip, stuck.",
+    help="Noise on the weights of every step: normal:0.1, proportional, lognormal, chip_to_chip, stuck; or an effect of "
+    "xbar evaluate on the devices, a new chip at every step: states:scale=0.5,technology=rram2bit.",
 )
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue this interrupted run.")
 @common

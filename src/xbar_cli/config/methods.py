@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, parse_quantity, require
+from .effects import STAGE, Effect
 from .ranges import TileSize, WeightLimit
 
 Bits = Annotated[int, Field(ge=1, le=16)]
@@ -170,17 +171,29 @@ class InjectSection(Section):
     """additive (or normal): in units of the layer's largest weight; proportional and lognormal: of the weight; one draw
     for the whole network; a share of the weights at 0."""
     sigma: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
+    effects: tuple[Effect, ...] | None = None
+    """Or any effects of evaluate on the devices that hold the weights: a new chip at every step."""
+    technology: str | None = None
+    """Of those devices: a name or a file; the method's own, or 30 and 300 kohm, when absent."""
 
     def rules(self) -> None:
         """Rules that join several keys."""
         require(self.model != "stuck" or self.sigma < 1, "--inject stuck:X takes a share below 1")
+        require(self.effects is None or self.sigma == 0, "inject.effects and inject.sigma: give one of them")
+        require(
+            all(effect.model != "read_noise" for effect in self.effects or ()),
+            "--inject read_noise: every product of a training is a read; use --inject normal:X",
+        )
+        require(self.effects is not None or self.technology is None, "inject.technology belongs to inject.effects")
 
 
 INJECT_MODELS = ("normal", "additive", "proportional", "lognormal", "chip_to_chip", "stuck")
 
 
 def parse_injection(value: object) -> object:
-    """`normal:0.1`, `additive:0.1`, … or a number alone (additive) as the table of an InjectSection.
+    """`normal:0.1`, `additive:0.1`, …, a number alone (additive) or `effect:key=value` as the table of an InjectSection.
+
+    A key of any effect is `technology`, that of the devices.
 
     Raises:
         ValueError: an unknown model or no number.
@@ -190,8 +203,17 @@ def parse_injection(value: object) -> object:
     if not isinstance(value, str):
         return value
     model, colon, sigma = value.rpartition(":")
+    if "=" in value or value in STAGE:
+        name, _, rest = value.partition(":")
+        parts = {part.partition("=")[0].strip(): part for part in rest.split(",")}
+        technology = parts.pop("technology", None)
+        effect = {"effects": [f"{name}:{','.join(parts.values())}"]}
+        return effect if technology is None else effect | {"technology": technology.partition("=")[2].strip()}
     if not colon:
         return {"sigma": parse_quantity(value)}
     if model not in INJECT_MODELS:
-        raise ValueError(f"{model!r} is no injected noise; use {', '.join(INJECT_MODELS)}")
+        raise ValueError(
+            f"{model!r} is no injected noise; use {', '.join(INJECT_MODELS)} with a number, or an effect of evaluate such as "
+            "states:scale=0.5"
+        )
     return {"model": "additive" if model == "normal" else model, "sigma": parse_quantity(sigma)}

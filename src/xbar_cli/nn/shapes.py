@@ -11,6 +11,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from xbar_cli.array.ideal import Contract
+from xbar_cli.mapping.periphery import device_columns
 
 from .layers import Product
 
@@ -51,6 +52,14 @@ class LayerShape:
     def macs(self) -> int:
         """Multiply-accumulates per image."""
         return self.positions * self.rows * self.outputs
+
+    def devices(self, scheme: str = "de") -> int:
+        """Devices of the layer behind a periphery scheme, `de`, `bc` or `acm`.
+
+        Raises:
+            ValueError: another scheme.
+        """
+        return self.rows * device_columns(scheme, self.outputs)
 
 
 def layer_shapes(net: nnx.Module, *, shape: tuple[int, int, int]) -> list[LayerShape]:

@@ -336,10 +336,10 @@ def rounds(path: Path, *, accuracy: Sequence[float], shares: Mapping[str, Sequen
         above, below = figure.subplots(2, 1, sharex=True)
         count = range(len(accuracy))
         above.plot(count, np.asarray(accuracy) * 100, color="0.2", marker="o", markersize=3)
-        above.set(ylabel="validation accuracy\nafter restricting [%]")
+        above.set(ylabel="accuracy [%]", title="Validation accuracy after restricting")
         for name, values in shares.items():
             below.plot(count, np.asarray(values) * 100, marker="o", markersize=3, label=name)
-        below.set(xlabel="round of retraining and restricting", ylabel="weights in range\nbefore restricting [%]")
+        below.set(xlabel="round of retraining and restricting", ylabel="share [%]", title="Weights in range before")
         below.xaxis.get_major_locator().set_params(integer=True)
         legend_beside(figure, below, title="layer", width=0.9)
 

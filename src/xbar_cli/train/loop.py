@@ -48,7 +48,13 @@ def make_optimizer(net: nnx.Module, transformation: optax.GradientTransformation
 
 
 def make_step(
-    graphdef: Any, *, forward: Forward = PLAIN, seed: int = 0, label_smoothing: float = 0.0, augmentation: str = "none"
+    graphdef: Any,
+    *,
+    forward: Forward = PLAIN,
+    seed: int = 0,
+    before: int = 0,
+    label_smoothing: float = 0.0,
+    augmentation: str = "none",
 ) -> Step:
     """The jitted training step `(state, images [n h w c], labels [n]) -> (state, loss)` of a split (network, optimiser).
 
@@ -56,6 +62,7 @@ def make_step(
         graphdef: of (network, optimiser).
         forward: what the products go through; its key is made of `seed` and the step's number.
         seed: of what is random.
+        before: steps of earlier optimisers of the same run, whose random numbers are others.
         label_smoothing: share of the target spread over all classes.
         augmentation: what happens to the images, as `augment.augment` has it.
     """
@@ -63,7 +70,7 @@ def make_step(
     @jax.jit
     def step(state: State, images: Array, labels: Array) -> tuple[State, Array]:
         net, optimizer = nnx.merge(graphdef, state)
-        key = jax.random.fold_in(jax.random.key(seed), optimizer.step[...])
+        key = jax.random.fold_in(jax.random.key(seed), optimizer.step[...] + before)
         seen = augment(images, stream(key, "augment"), rule=augmentation)
         training = Training(stream(key, "dropout")) if isinstance(getattr(net, "dropout", None), float) else True
 

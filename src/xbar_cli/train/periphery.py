@@ -60,7 +60,7 @@ class Periphery:
         """The signed weights of hidden pulse counts."""
         devices = self.devices(site.name, kernel)
         if self.noise is not None:
-            devices = jnp.maximum(self.noise(site, devices), 0)
+            devices = jnp.maximum(self.noise(replace(site, limit=self.m_max[site.name]), devices), 0)
         return jnp.asarray(combine(self.scheme, devices))
 
     def devices(self, name: str, h: Float[Array, "*window trained"]) -> Float[Array, "*window columns"]:

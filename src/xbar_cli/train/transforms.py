@@ -5,13 +5,15 @@ when the network is measured.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xbar_cli.array.lumped import halves
+from xbar_cli.device.chip import Step, fabricate
 from xbar_cli.device.levels import discretise_ratio_straight_through
 from xbar_cli.device.variation import chip_to_chip, lognormal, normal_additive, normal_proportional
 from xbar_cli.numerics import stream
@@ -26,12 +28,14 @@ class Site:
         layer: the layer itself, for what it keeps from step to step.
         key: of the step, the same for all layers; None when the network is measured.
         step: number of the step; None when the network is measured.
+        limit: the weight that a device at the top of its range stands for; None for the largest of the layer.
     """
 
     name: str
     layer: Any = None
     key: Array | None = None
     step: Array | None = None
+    limit: Array | float | None = None
 
 
 Transform = Callable[[Site, Array], Array]
@@ -116,7 +120,7 @@ class Technology:
         limit = jnp.maximum(limit, jnp.finfo(w.dtype).tiny)
         w = discretise_ratio_straight_through(w, limit=limit, bits=self.bits, ratio=self.ratio)
         if self.noise is not None and site is not None:
-            noisy, sign = self.noise(site, w), jnp.sign(w)
+            noisy, sign = self.noise(replace(site, limit=limit), w), jnp.sign(w)
             w = jnp.where(w == 0, w, sign * jnp.maximum(sign * noisy, 0))  # a device conducts 0 at least
         per_weight = self.g_on / limit
         return (arrays(per_weight * (1 + self.corner) * w) / per_weight).reshape(kernel.shape)
@@ -157,3 +161,42 @@ class Injection:
                 return jnp.where(jax.random.bernoulli(key, self.sigma, kernel.shape), 0.0, kernel)
             case _:
                 raise ValueError(f"model must be a model of injected noise, got {self.model!r}")
+
+
+@dataclass(frozen=True)
+class Fabrication:
+    """Another chip at every step: what programming, fabrication, faults and age make of the devices that hold the weights.
+
+    Attributes:
+        steps: the effects, in physical order.
+        top: conductance of the largest weight [S].
+        bottom: conductance of a weight of 0 [S]; 0 where its devices are absent.
+        paired: whether a weight is the difference of two devices (double element); else every value is a device itself.
+
+    Gradients are those of the weights without noise.
+    """
+
+    steps: tuple[Step, ...]
+    top: float
+    bottom: float
+    paired: bool
+
+    def __call__(self, site: Site, kernel: Array) -> Array:
+        """The kernel as the chip of this step has it; as it is without a key."""
+        key = site.key
+        if key is None:
+            return kernel
+        still = jax.lax.stop_gradient(kernel)
+        limit = jnp.abs(still).max() if site.limit is None else jnp.asarray(site.limit, still.dtype)
+        per_weight = (self.top - self.bottom) / jnp.maximum(limit, jnp.finfo(still.dtype).tiny)
+
+        def devices(column: str, w: Array) -> Array:
+            g = self.bottom + per_weight * w
+            return fabricate(key, g, layer=f"{site.name} {column}", steps=self.steps, negative="clamp")[0]
+
+        if self.paired:
+            plus, minus = halves(still)
+            noisy = devices("+", plus) - devices("-", minus)
+        else:
+            noisy = devices("", still) - self.bottom
+        return kernel + jax.lax.stop_gradient(noisy / per_weight - still)

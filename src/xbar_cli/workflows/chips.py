@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,25 @@ from xbar_cli.device.programming import write_verify
 from xbar_cli.device.technologies import Technology, load_technology, read_statistics
 from xbar_cli.errors import ConfigError
 from xbar_cli.workflows.mapped import MappedNetwork
+
+
+class Devices(Protocol):
+    """What effects take their figures from."""
+
+    @property
+    def g_on(self) -> float:
+        """Conductance of the low-resistance state [S]."""
+        ...
+
+    @property
+    def g_off(self) -> float:
+        """Conductance of the high-resistance state [S]."""
+        ...
+
+    @property
+    def technology(self) -> str | None:
+        """Name or file; None where only the resistances were given."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,7 +62,7 @@ class Chip:
 jax.tree_util.register_dataclass(Chip, ["conductances", "negative", "mean_shift", "off_table"], [])
 
 
-def steps_of(config: VariationSection, network: MappedNetwork) -> list[Step]:
+def steps_of(config: VariationSection, network: Devices) -> list[Step]:
     """The effects on a chip, in physical order; read noise is no part of a chip.
 
     Raises:
@@ -59,7 +78,7 @@ def steps_of(config: VariationSection, network: MappedNetwork) -> list[Step]:
     return named
 
 
-def step(effect: effects.AnyEffect, network: MappedNetwork) -> Step:
+def step(effect: effects.AnyEffect, network: Devices) -> Step:
     """One effect with its numbers."""
     model, parameters = _model(effect, network)
     # a missing device stays missing, but where a fault decides what is there
@@ -72,7 +91,7 @@ def step(effect: effects.AnyEffect, network: MappedNetwork) -> Step:
     )
 
 
-def _model(effect: effects.AnyEffect, network: MappedNetwork) -> tuple[Callable[..., Array], dict[str, Any]]:
+def _model(effect: effects.AnyEffect, network: Devices) -> tuple[Callable[..., Array], dict[str, Any]]:
     span = network.g_on - network.g_off
     match effect:
         case effects.WriteVerify():
@@ -117,7 +136,7 @@ def _model(effect: effects.AnyEffect, network: MappedNetwork) -> tuple[Callable[
             raise ValueError("read noise is drawn at every read, not once a chip")
 
 
-def _between_chips(effect: effects.ChipCorner | effects.ChipToChip, network: MappedNetwork) -> float:
+def _between_chips(effect: effects.ChipCorner | effects.ChipToChip, network: Devices) -> float:
     if effect.sigma is not None:
         return effect.sigma
     sigma = technology(network, effect.model).sigma_chip_relative
@@ -126,7 +145,7 @@ def _between_chips(effect: effects.ChipCorner | effects.ChipToChip, network: Map
     return sigma
 
 
-def _drift(effect: effects.Drift, network: MappedNetwork) -> dict[str, float]:
+def _drift(effect: effects.Drift, network: Devices) -> dict[str, float]:
     """The exponent and the reference time: given, or the technology's."""
     values = {"t0_seconds": effect.t0, "nu_mean": effect.nu, "nu_sigma": effect.nu_sigma}
     if None in values.values():
@@ -144,10 +163,10 @@ def _check_times(t: float, t0: float) -> None:
         raise ConfigError(f"drift: t = {t:g} s is before t0 = {t0:g} s; t must be at least t0")
 
 
-def technology(network: MappedNetwork, effect: str) -> Technology:
+def technology(network: Devices, effect: str) -> Technology:
     """The technology of the mapping, for the effect that needs its figures."""
     if network.technology is None:
-        raise ConfigError(f"effect {effect} takes its figures from a technology: map with --technology, or give them")
+        raise ConfigError(f"effect {effect} takes its figures from a technology: name one, or give them")
     return load_technology(network.technology)
 
 

@@ -93,7 +93,7 @@ def train_phases(session: Session, checkpoints: Checkpoints) -> tuple[dict[str, 
                 keep_metrics(session.run, lambda line, last=latest: line["step"] <= last)
         if progress.phase != number or latest is None:
             kept = start = snapshot(net)
-            progress = dataclasses.replace(progress, phase=number, epoch=0, best_accuracy=-1.0)
+            progress = dataclasses.replace(progress, phase=number, epoch=0, best_accuracy=-1.0, best_epoch=0)
         kept = train_one(session, phase, graphdef, state, (kept, start), progress, checkpoints)
         nnx.update(net, kept)
     return {"final": snapshot(net), "start": start}, progress
@@ -125,20 +125,20 @@ def train_one(
 ) -> State:
     """The epochs of one phase that are still to do; returns the network state it keeps."""
     training, method = session.config.training, session.method
+    offset, steps = sum(p.epochs for p in method.phases[: progress.phase]), session.steps_per_epoch
     step = make_step(
         graphdef,
         forward=method.forward,
         seed=session.config.seed,
+        before=offset * steps,
         label_smoothing=training.label_smoothing,
         augmentation=training.augment,
     )
-    steps = session.steps_per_epoch
     step = renewing(step, graphdef, method.renewal, epoch_steps=steps, taken=progress.epoch * steps)
     kept, start = saved
     net, optimizer = nnx.merge(graphdef, state)
     nnx.update(session.net, nnx.state(net))
     count = counter(session)
-    offset = sum(p.epochs for p in method.phases[: progress.phase])
     if method.restrict is not None and phase.restrict_first and progress.epoch == 0:
         first = method.restrict(session, progress, offset)
         nnx.update(net, nnx.state(session.net))
@@ -162,9 +162,7 @@ def train_one(
             state = nnx.split((net, optimizer))[1]
         reached = accuracy(session, count, nnx.state(net), part=phase.select)
         record |= {f"{phase.select}_accuracy": reached, "seconds": time.perf_counter() - began}
-        if phase.keep == "last":
-            kept = snapshot(net)
-        elif reached > progress.best_accuracy:
+        if phase.keep == "last" or reached > progress.best_accuracy:
             progress.best_accuracy, progress.best_epoch = reached, epoch + 1
             kept = snapshot(net)
         progress.epoch, progress.epochs = epoch + 1, progress.epochs + 1

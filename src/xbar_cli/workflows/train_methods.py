@@ -1,15 +1,20 @@
 """From the configuration to a training method: the only place where its name chooses one."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from flax import nnx
 
+from xbar_cli.config.hardware import VariationSection
 from xbar_cli.config.train import TrainConfig
+from xbar_cli.device.technologies import load_technology
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.directory import Run
 from xbar_cli.train.forward import make_forward
-from xbar_cli.train.transforms import Injection
+from xbar_cli.train.transforms import Fabrication, Injection, Transform
 from xbar_cli.workflows import train_arrays, train_biased, train_neat, train_periphery
+from xbar_cli.workflows.chips import steps_of
+from xbar_cli.workflows.placement import R_OFF_OHM, R_ON_OHM
 from xbar_cli.workflows.train_session import Method, Phase
 
 
@@ -22,11 +27,11 @@ def method_of(config: TrainConfig, run: Run, net: nnx.Module, shapes: Sequence[L
         net: the fresh network.
         shapes: its layers.
     """
-    training, inject = config.training, config.inject
+    training = config.training
     plain = Phase(
         "train", training.epochs, config.learning_rate, schedule=training.schedule, keep=training.keep
     )  # fmt: skip
-    noise = Injection(model=inject.model, sigma=inject.sigma) if inject.sigma > 0 else None
+    noise = injection(config)
     match config.method:
         case "ideal":
             return Method((plain,), make_forward(noise, precision=training.precision))
@@ -38,3 +43,34 @@ def method_of(config: TrainConfig, run: Run, net: nnx.Module, shapes: Sequence[L
             return train_periphery.method(config, net, shapes, plain, noise)
         case "biased":
             return train_biased.method(config, net, shapes, plain, noise)
+
+
+def injection(config: TrainConfig) -> Transform | None:
+    """The noise on the weights of every step; None without any.
+
+    Raises:
+        ConfigError: an effect that needs figures of a technology which are not there.
+    """
+    inject = config.inject
+    if not inject.effects:
+        return Injection(model=inject.model, sigma=inject.sigma) if inject.sigma > 0 else None
+    name = inject.technology or {"tat": config.tat.technology, "biased": config.biased.technology}.get(config.method)
+    if name is None:
+        devices = Window(1 / R_ON_OHM, 1 / R_OFF_OHM, None)
+    else:
+        technology = load_technology(name)
+        devices = Window(technology.g_on, technology.g_off, name)
+    return Fabrication(
+        steps=tuple(steps_of(VariationSection(effects=inject.effects), devices)),
+        top=devices.g_on,
+        bottom=0.0 if config.method == "tat" else devices.g_off,
+        paired=config.method != "periphery",
+    )
+
+
+class Window(NamedTuple):
+    """The devices that injected effects act on."""
+
+    g_on: float
+    g_off: float
+    technology: str | None
