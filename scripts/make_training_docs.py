@@ -112,7 +112,7 @@ def acm(folder: Path) -> str:
                 here = [s["net"]["test_accuracy"] for s in where(found, scheme=scheme, bits=bits, nonlinearity=nu)]
                 learned = [1 - accuracy for accuracy in here if accuracy > 0.2]
                 lost = len(here) - len(learned)
-                cells.append(percent(learned) + (f" ({lost} of {len(here)} diverged)" if lost else ""))
+                cells.append(percent(learned) + (f" ({lost} of {len(here)} at chance)" if lost else ""))
             rows.append([scheme, f"{rate:g}", "linear" if nu == 0 else f"ν = {nu:g}", *cells])
     return table(["scheme", "rate", "update", *(f"{bits} bits" for bits in (2, 3, 4, 5, 6))], rows)
 
@@ -146,7 +146,7 @@ def biased(folder: Path) -> str:
         *(f"{x} σ [%]" for x in SCALES),
         *(f"ratio at {x} σ" for x in COMPARED),
     ]
-    lines = [f"\nBest at {scale} σ: {'; '.join(names)}.\n" for scale, names in best.items() if names]
+    lines = [f"\nHighest at {scale} σ: {'; '.join(names)}.\n" for scale, names in best.items() if names]
     return table(head, rows) + "".join(lines)
 
 

@@ -186,11 +186,11 @@ def discretise_ratio(w: Float[Array, "*shape"], *, limit: ArrayLike, bits: int, 
     """
     levels = ratio_levels(bits, ratio=ratio, limit=1.0)
     scale = jnp.asarray(limit, w.dtype)
-    share = jnp.abs(w) / scale
+    share = jnp.abs(w) * (1 / scale)  # products: quotients of whole layers take a step's time
     if bits == 1:
         return jnp.sign(w) * jnp.where(share > 0.5, scale, 0)
     low, distance = float(levels[1]), float(levels[2] - levels[1])
-    index = jnp.clip(jnp.ceil((share - low) / distance - 0.5), 0, len(levels) - 2)
+    index = jnp.clip(jnp.ceil(share * (1 / distance) - (low / distance + 0.5)), 0, len(levels) - 2)
     return jnp.sign(w) * jnp.where(share > low / 2, (low + index * distance) * scale, 0)
 
 

@@ -122,8 +122,8 @@ class Technology:
         if self.noise is not None and site is not None:
             noisy, sign = self.noise(replace(site, limit=limit), w), jnp.sign(w)
             w = jnp.where(w == 0, w, sign * jnp.maximum(sign * noisy, 0))  # a device conducts 0 at least
-        per_weight = self.g_on / limit
-        return (arrays(per_weight * (1 + self.corner) * w) / per_weight).reshape(kernel.shape)
+        per_weight, per_siemens = self.g_on / limit, limit / self.g_on
+        return (arrays(per_weight * (1 + self.corner) * w) * per_siemens).reshape(kernel.shape)
 
 
 @dataclass(frozen=True)
