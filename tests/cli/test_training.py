@@ -5,8 +5,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from xbar_cli.cli.train import show
+from xbar_cli.config.methods import TatSection
+from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import Run
+from xbar_cli.workflows.train_arrays import technology_of
 
 
 class Interrupted(Exception):
@@ -137,7 +140,8 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
     assert found["favourable_fraction"] == [1.0, 1.0]
     assert found["selected_on"] == "validation"
     assert max(found["favourable_fraction_at_start"]) < 0.7
-    show(found | {"selected_on": "test"})
+    assert "selected on" not in capsys.readouterr().out
+    show(xbar(*words, "--select", "test", "--json", "--out", tmp_path / "b").json)
     shown = capsys.readouterr().out
     assert "selected on" in shown
     assert "biased upwards" in shown
@@ -236,6 +240,23 @@ def test_another_seed_may_keep_the_held_out_part(xbar, tiny, start, tmp_path):
     words = ("train", *tiny, "--epochs", 1, "--method", "biased", "--start", start, "--seed", 5)
     found = xbar(*words, "--set", "dataset.split_seed=0", "--out", tmp_path / "run")
     assert found.code == 0
+
+
+@pytest.mark.slow
+def test_training_goes_through_arrays_with_wires(xbar, tiny, start, tmp_path):
+    words = ("train", *tiny, "--method", "tat", "--array", "nodal", "--technology", "taox", "--r-wire", 40)
+    words = (*words, "--tile", "98x12", "--start", start, "--json")
+    lost = xbar(*words, "--epochs", 0, "--out", tmp_path / "lost").json
+    found = xbar(*words, "--epochs", 3, "--refold", 6, "--corner", 1, "--out", tmp_path / "won").json
+    assert lost["test_accuracy"] < lost["test_accuracy_without_arrays"] - 0.02
+    assert found["test_accuracy"] > lost["test_accuracy"] + 0.02
+
+
+def test_dense_layers_are_those_of_two_dimensions():
+    shapes = (LayerShape("conv", (1, 1, 8, 4), 1), LayerShape("fc", (4, 10), 1))
+    section = TatSection(array="published", technology="taox", layers="dense")
+    assert technology_of(section, shapes).layers == {"fc"}
+    assert technology_of(section.model_copy(update={"layers": "all"}), shapes).layers is None
 
 
 def test_biases_as_rows_go_through_the_whole_pipeline(xbar, tiny, tmp_path):
