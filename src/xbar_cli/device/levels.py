@@ -191,7 +191,8 @@ def discretise_ratio(w: Float[Array, "*shape"], *, limit: ArrayLike, bits: int, 
         return jnp.sign(w) * jnp.where(share > 0.5, scale, 0)
     low, distance = float(levels[1]), float(levels[2] - levels[1])
     index = jnp.clip(jnp.ceil(share * (1 / distance) - (low / distance + 0.5)), 0, len(levels) - 2)
-    return jnp.sign(w) * jnp.where(share > low / 2, (low + index * distance) * scale, 0)
+    size = jnp.where(share > low / 2, (low + index * distance) * scale, 0)
+    return jnp.where(w < 0, -size, size)
 
 
 def discretise_ratio_straight_through(
