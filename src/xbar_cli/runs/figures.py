@@ -339,7 +339,11 @@ def rounds(path: Path, *, accuracy: Sequence[float], shares: Mapping[str, Sequen
         above.set(ylabel="accuracy [%]", title="Validation accuracy after restricting")
         for name, values in shares.items():
             below.plot(count, np.asarray(values) * 100, marker="o", markersize=3, label=name)
-        below.set(xlabel="round of retraining and restricting", ylabel="share [%]", title="Weights in range before")
+        below.set(
+            xlabel="round of retraining and restricting",
+            ylabel="share [%]",
+            title="Weights in range before restricting",
+        )
         below.xaxis.get_major_locator().set_params(integer=True)
         legend_beside(figure, below, title="layer", width=0.9)
 
