@@ -8,7 +8,6 @@ images. Compile times are printed apart. Random images: what they show does not 
 """
 
 import argparse
-import math
 import os
 import tempfile
 import time
@@ -50,9 +49,9 @@ CASES: dict[str, tuple[str, int, dict[str, Any], float]] = {
     "tat lumped, solved every 256 steps": (
         "mlp", 128, {"method": "tat", "tat": {"array": "lumped", **RESISTANCES}}, 2.0,
     ),
-    # an inverse of 500x500 in float64 in every step: no refolding, no target
+    # missed: an inverse of 500x500 and two products of 784x500x500 in float64 are thirty plain steps
     "tat lumped, solved every step": (
-        "mlp", 128, {"method": "tat", "tat": {"array": "lumped", "refold": 1, **RESISTANCES}}, math.inf,
+        "mlp", 128, {"method": "tat", "tat": {"array": "lumped", "refold": 1, **RESISTANCES}}, 2.0,
     ),
     "tat nodal 64x64, solved every 256 steps": (
         "mlp", 128,
@@ -135,8 +134,7 @@ def row(name: str, ours: list[float], plain: list[float], *, target: float, comp
     ratio = min(ours) / min(plain)
     pairs = [a / b for a, b in zip(ours, plain, strict=True)]
     return {
-        "name": name, "ratio": ratio, "ratio_median": float(np.median(pairs)), "passed": ratio <= target,
-        "target": target if math.isfinite(target) else None,
+        "name": name, "ratio": ratio, "ratio_median": float(np.median(pairs)), "target": target, "passed": ratio <= target,
         "compile_seconds": compiled, "step": statistics(ours), "plain": statistics(plain),
     }  # fmt: skip
 
@@ -217,7 +215,7 @@ def main() -> None:
             ["", "n", "ms", "plain ms", "ratio", "median", "target", "compiled in"],
             [
                 (r["name"], r["step"]["n"], f"{r['step']['best_seconds'] * 1e3:.2f}", f"{r['plain']['best_seconds'] * 1e3:.2f}",
-                 f"{r['ratio']:.2f}", f"{r['ratio_median']:.2f}", f"{r['target']:g}" if r["target"] is not None else "–",
+                 f"{r['ratio']:.2f}", f"{r['ratio_median']:.2f}", f"{r['target']:g}",
                  "" if r["compile_seconds"] is None else f"{r['compile_seconds']:.1f} s")
                 for r in rows
             ],

@@ -6,10 +6,13 @@ from safetensors.numpy import load_file
 
 from xbar_cli.cli.train import show
 from xbar_cli.config.methods import TatSection
+from xbar_cli.config.train import TrainConfig
+from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import Run
 from xbar_cli.workflows.train_arrays import technology_of
+from xbar_cli.workflows.train_session import split_parts
 
 
 class Interrupted(Exception):
@@ -162,6 +165,8 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
         (("--inject", "states:scale=0.5"), "takes its figures from a technology"),
         (("--inject", "read_noise:sigma=0.1"), "use --inject normal:X"),
         (("--inject", "states:size=0.5"), "states has no 'size'"),
+        (("--inject", "lognormal"), "sigma"),
+        (("--inject", "lognormal:sigma=0.1,technology="), "inject.technology"),
         (("--momentum", 0.9), "belongs to training.optimizer = sgd"),
         (("--set", "training.fold_norm=true"), "lenet5 has no batch norm"),
         (("--train-images", 100000), "has 4000 training images"),
@@ -205,7 +210,7 @@ def test_bad_combinations_are_one_line(xbar, tmp_path, words, message):
     [
         (("--method", "biased", "--seed", 5), "was trained on images that are held out here: its --seed or"),
         (("--method", "biased", "--train-images", 500), "its --train-images is 600"),
-        (("--method", "neat", "--vg", "auto", "--vg-offset", "-0.03"), "which is not in the cell's table"),
+        (("--method", "neat", "--vg", "auto", "--vg-offset", "-0.03"), "which is not in the list 0.8, 0.9, 1"),
         (("--method", "neat", "--vg", "auto", "--vg-offset", "-5"), "leads out of the cell's gate voltages"),
     ],
 )
@@ -234,6 +239,20 @@ def test_any_effect_of_a_chip_is_injected(xbar, tiny, tmp_path, method):
     )
     assert plain != noisy
     assert noisy > 0.2
+
+
+def test_the_split_seed_alone_draws_what_is_held_out():
+    images, labels = np.arange(200, dtype=np.uint8).reshape(200, 1, 1, 1), (np.arange(200) % 2).astype(np.int32)
+    data = Dataset("dots", images, labels, images, labels, 2, ("even", "odd"), None)
+
+    def held_out(seed, split_seed=None):
+        given = {} if split_seed is None else {"split_seed": split_seed}
+        config = TrainConfig.model_validate({"seed": seed, "dataset": given})
+        return set(split_parts(config, data)["validation"][0].ravel())
+
+    assert held_out(0) != held_out(5)
+    assert held_out(5, 0) == held_out(0)
+    assert held_out(0, 5) == held_out(5)
 
 
 def test_another_seed_may_keep_the_held_out_part(xbar, tiny, start, tmp_path):

@@ -173,7 +173,7 @@ class InjectSection(Section):
     sigma: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
     effects: tuple[Effect, ...] | None = None
     """Or any effects of evaluate on the devices that hold the weights: a new chip at every step."""
-    technology: str | None = None
+    technology: Annotated[str, Field(min_length=1)] | None = None
     """Of those devices: a name or a file; the method's own, or 30 and 300 kohm, when absent."""
 
     def rules(self) -> None:
@@ -184,7 +184,7 @@ class InjectSection(Section):
             all(effect.model != "read_noise" for effect in self.effects or ()),
             "--inject read_noise: every product of a training is a read; use --inject normal:X",
         )
-        require(self.effects is not None or self.technology is None, "inject.technology belongs to inject.effects")
+        require(bool(self.effects) or self.technology is None, "inject.technology belongs to inject.effects")
 
 
 INJECT_MODELS = ("normal", "additive", "proportional", "lognormal", "chip_to_chip", "stuck")

@@ -65,10 +65,20 @@ def choose_gate(largest: float, *, vg: Sequence[float], w_cut: Sequence[float], 
         raise ValueError(f"rule must be previous or covering, got {rule!r}")
     covering = next((index for index, cut in enumerate(w_cut) if cut >= largest), None)
     index = len(vg) - 1 if covering is None else covering - (rule == "previous")
-    wanted = min(max(vg[max(index, 0)] + offset, vg[0]), vg[-1])
+    return shifted(vg[max(index, 0)], offset, vg=vg)
+
+
+def shifted(gate: float, offset: float, *, vg: Sequence[float]) -> float:
+    """The gate voltage of the list that is `offset` above `gate` [V], or the end of the list that bounds it.
+
+    Raises:
+        ValueError: the offset leads between two of the list.
+    """
+    wanted = min(max(gate + offset, vg[0]), vg[-1])
     nearest = min(vg, key=lambda v: abs(v - wanted))
     if abs(nearest - wanted) > 1e-6:
+        listed = ", ".join(f"{v:g}" for v in vg)
         raise ValueError(
-            f"offset {offset:g} V leads to {wanted:g} V, which is not in the list; its steps are in between"
+            f"offset {offset:g} V leads from {gate:g} V to {wanted:g} V, which is not in the list {listed}"
         )
     return nearest

@@ -28,7 +28,7 @@ from xbar_cli.workflows.train_session import Counter, Method, Phase, Progress, S
 def method(
     config: TrainConfig, net: nnx.Module, shapes: Sequence[LayerShape], plain: Phase, noise: Transform | None
 ) -> Method:
-    """Discretised weights on arrays in every forward pass, after injected noise."""
+    """Discretised weights on arrays in every forward pass, injected noise between the levels and the arrays."""
     technology = replace(technology_of(config.tat, shapes), noise=noise)
     if config.tat.start is not None:
         start_from(net, config.tat.start, config)

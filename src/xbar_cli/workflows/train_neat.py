@@ -18,7 +18,7 @@ from xbar_cli.runs import figures
 from xbar_cli.runs.directory import METRICS, Run
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import State
-from xbar_cli.train.neat import choose_gate, in_range_fraction, restrict_network
+from xbar_cli.train.neat import choose_gate, in_range_fraction, restrict_network, shifted
 from xbar_cli.train.transforms import Transform
 from xbar_cli.workflows.cells import copy_cell, load_cell
 from xbar_cli.workflows.models import CELL, weight_maxima
@@ -69,21 +69,20 @@ def search_list(cell: Cell) -> list[float]:
 
 
 def check_offset(gates: list[float], offset: float) -> None:
-    """The offset must lead from gate voltages of the list to others of it, before anything is trained.
+    """The offset must lead from every gate voltage of the list to another or to its end, before anything is trained.
 
     Raises:
-        ConfigError: it leads out of the list from everywhere, or between two of it.
+        ConfigError: it leads between two of the list, or out of it from everywhere.
     """
-    for start in gates:
-        wanted = start + offset
-        if gates[0] - 1e-6 <= wanted <= gates[-1] + 1e-6:
-            if min(abs(wanted - v) for v in gates) > 1e-6:
-                raise ConfigError(
-                    f"--vg-offset {offset:g} leads from {start:g} V to {wanted:g} V, which is not in the cell's table: "
-                    f"{', '.join(f'{v:g}' for v in gates)}"
-                )
-            return
-    raise ConfigError(f"--vg-offset {offset:g} leads out of the cell's gate voltages, {gates[0]:g} to {gates[-1]:g} V")
+    if abs(offset) > gates[-1] - gates[0] + 1e-6:
+        raise ConfigError(
+            f"--vg-offset {offset:g} leads out of the cell's gate voltages, {gates[0]:g} to {gates[-1]:g} V"
+        )
+    try:
+        for gate in gates:
+            shifted(gate, offset, vg=gates)
+    except ValueError as error:
+        raise ConfigError(f"--vg-offset: {error}") from None
 
 
 def restrict(session: Session, progress: Progress, epoch: int) -> dict[str, Any]:
@@ -120,12 +119,9 @@ def heterogeneous(
     chosen: dict[str, float] = {}
     for name, value in largest.items():
         w_cut = [cell_window(cell, vg=v, w_max=w_max[name]).w_cut for v in gates]
-        try:
-            chosen[name] = choose_gate(
-                value, vg=gates, w_cut=w_cut, rule=neat.vg_rule or "previous", offset=neat.vg_offset or 0.0
-            )
-        except ValueError as error:
-            raise ConfigError(f"--vg-offset: {error}") from None
+        chosen[name] = choose_gate(
+            value, vg=gates, w_cut=w_cut, rule=neat.vg_rule or "previous", offset=neat.vg_offset or 0.0
+        )
     return chosen
 
 
