@@ -1,18 +1,21 @@
 """Every training method by its command: its figures, the devices it leaves, and the same bits after an interruption."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from xbar_cli.cli.train import show
 from xbar_cli.config.methods import TatSection
-from xbar_cli.config.train import TrainConfig
+from xbar_cli.config.train import DatasetSection
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import Run
+from xbar_cli.workflows.calibration import held_out
+from xbar_cli.workflows.parts import split_parts
 from xbar_cli.workflows.train_arrays import technology_of
-from xbar_cli.workflows.train_session import split_parts
 
 
 class Interrupted(Exception):
@@ -241,18 +244,31 @@ def test_any_effect_of_a_chip_is_injected(xbar, tiny, tmp_path, method):
     assert noisy > 0.2
 
 
-def test_the_split_seed_alone_draws_what_is_held_out():
+def dots():
+    """200 images of one pixel, which is the image's number."""
     images, labels = np.arange(200, dtype=np.uint8).reshape(200, 1, 1, 1), (np.arange(200) % 2).astype(np.int32)
-    data = Dataset("dots", images, labels, images, labels, 2, ("even", "odd"), None)
+    return Dataset("dots", images, labels, images, labels, 2, ("even", "odd"), None)
 
-    def held_out(seed, split_seed=None):
-        given = {} if split_seed is None else {"split_seed": split_seed}
-        config = TrainConfig.model_validate({"seed": seed, "dataset": given})
-        return set(split_parts(config, data)["validation"][0].ravel())
 
-    assert held_out(0) != held_out(5)
-    assert held_out(5, 0) == held_out(0)
-    assert held_out(0, 5) == held_out(5)
+def test_the_split_seed_alone_draws_what_is_held_out():
+    def found(seed, split_seed=None):
+        section = DatasetSection(**({} if split_seed is None else {"split_seed": split_seed}))
+        return set(split_parts(section, dots(), seed=seed)["validation"][0].ravel())
+
+    assert found(0) != found(5)
+    assert found(5, 0) == found(0)
+    assert found(0, 5) == found(5)
+
+
+def test_calibration_takes_no_image_that_the_run_was_fitted_to():
+    section = {"train_images": 100, "validation_fraction": 0.2, "split_seed": 3}
+    trained = SimpleNamespace(config={"seed": 1, "dataset": section}, data=dots())
+    parts = split_parts(DatasetSection(**section), trained.data, seed=1)
+    pictures = held_out(trained, images=1000)
+    assert len(pictures) == 20
+    assert set(pictures.ravel()) == set(parts["validation"][0].ravel())
+    assert not set(pictures.ravel()) & set(parts["train"][0].ravel())
+    assert len(held_out(trained, images=5)) == 5
 
 
 def test_another_seed_may_keep_the_held_out_part(xbar, tiny, start, tmp_path):

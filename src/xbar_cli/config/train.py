@@ -56,6 +56,10 @@ class DatasetSection(Section):
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """Draws the held-out part; the run's seed when absent."""
 
+    def drawn_by(self, seed: int) -> int:
+        """The seed of the held-out part in a run of `seed`."""
+        return seed if self.split_seed is None else self.split_seed
+
 
 class TrainingSection(Section):
     """Plain training: cross-entropy, an optimiser, a schedule; the epoch best on the validation part is kept."""
@@ -138,11 +142,6 @@ class TrainConfig(Section):
     def retrains_only(self) -> bool:
         """Whether there is no plain training: NEAT from the weights of another run."""
         return self.method == "neat" and self.neat.start is not None
-
-    @property
-    def split_seed(self) -> int:
-        """The seed of the held-out part."""
-        return self.seed if self.dataset.split_seed is None else self.dataset.split_seed
 
     @property
     def optimizer(self) -> str:

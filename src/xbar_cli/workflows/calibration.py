@@ -12,7 +12,8 @@ from jax import Array
 
 from xbar_cli.array.ideal import Contract
 from xbar_cli.config.converters import DecodingSection, parse_range
-from xbar_cli.data.batches import eval_batches, to_float, validation_split
+from xbar_cli.config.train import DatasetSection
+from xbar_cli.data.batches import eval_batches, to_float
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import sufficient_adc_bits
 from xbar_cli.nn.reading import Circuit, Correction, layer_outputs
@@ -22,6 +23,7 @@ from xbar_cli.numerics import stream
 from xbar_cli.workflows.folding import Hardware
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
 from xbar_cli.workflows.models import Trained
+from xbar_cli.workflows.parts import split_parts
 
 BINS = 2**16
 """Bins of the histogram that a percentile is read from: it is exact to this share of the largest value."""
@@ -184,14 +186,10 @@ def _currents(layers: Any, name: str, x: Array, contract: Contract, start: Any, 
 def held_out(trained: Trained, *, images: int) -> np.ndarray:
     """Training images that the network was not fitted to: its validation part, at most `images` of them.
 
-    A network that came with no validation part takes the first training images.
+    Of a network trained elsewhere, what a run here would hold out.
     """
-    data, fraction = trained.data, trained.config["dataset"].get("validation_fraction")
-    if not fraction:
-        return data.train_images[:images]
-    seed = trained.config.get("seed", 0)
-    _, index = validation_split(len(data.train_labels), fraction=fraction, seed=seed, labels=data.train_labels)
-    return data.train_images[index[:images]]
+    section = DatasetSection(**trained.config["dataset"])
+    return split_parts(section, trained.data, seed=trained.config.get("seed", 0))["validation"][0][:images]
 
 
 def make_calibrator(

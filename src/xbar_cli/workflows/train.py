@@ -22,6 +22,7 @@ from xbar_cli.train.loop import State, make_optimizer, make_step, renewing, run_
 from xbar_cli.train.optimizers import chain, learning_rate
 from xbar_cli.workflows import build
 from xbar_cli.workflows.models import save_weights
+from xbar_cli.workflows.parts import split_parts
 from xbar_cli.workflows.reporter import SILENT, Reporter
 from xbar_cli.workflows.train_methods import method_of
 from xbar_cli.workflows.train_session import (
@@ -32,7 +33,6 @@ from xbar_cli.workflows.train_session import (
     counter,
     shapes_of,
     snapshot,
-    split_parts,
 )
 
 
@@ -60,7 +60,7 @@ def run(config: TrainConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
 def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Session:
     """Data, network and method of a run; files that the method depends on are copied into it."""
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
-    parts = split_parts(config, data)
+    parts = split_parts(config.dataset, data, seed=config.seed)
     net = build.network(config.network, shape=build.image_shape(data), n_classes=data.n_classes, seed=config.seed)
     shapes = shapes_of(net, data)
     method = method_of(config, run, net, shapes)

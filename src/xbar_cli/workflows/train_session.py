@@ -7,12 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 
 from xbar_cli.config.train import NetworkSection, TrainConfig
-from xbar_cli.data.batches import batches, eval_batches, validation_split
+from xbar_cli.data.batches import batches, eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
@@ -21,11 +20,10 @@ from xbar_cli.train.forward import PLAIN, Forward, make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
 from xbar_cli.workflows import build
 from xbar_cli.workflows.models import open_trained
+from xbar_cli.workflows.parts import Part
 from xbar_cli.workflows.reporter import Reporter
 
 EVALUATION_BATCH = 1000
-Part = tuple[np.ndarray, np.ndarray]
-"""Images and labels."""
 
 
 @dataclass(frozen=True)
@@ -133,22 +131,6 @@ class Method:
     conclude: Conclude | None = None
 
 
-def split_parts(config: TrainConfig, data: Dataset) -> dict[str, Part]:
-    """Training images without the validation part, that part, and the test images."""
-    count = config.dataset.train_images or len(data.train_labels)
-    if count > len(data.train_labels):
-        raise ConfigError(f"dataset.train_images = {count}: {data.name} has {len(data.train_labels)} training images")
-    images, labels = data.train_images[:count], data.train_labels[:count]
-    train_index, validation_index = validation_split(
-        count, fraction=config.dataset.validation_fraction, seed=config.split_seed, labels=labels
-    )
-    return {
-        "train": (images[train_index], labels[train_index]),
-        "validation": (images[validation_index], labels[validation_index]),
-        "test": (data.test_images, data.test_labels),
-    }
-
-
 def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
     """Give `net` the weights of the train run `start`, which must be of the same network on the same data.
 
@@ -164,7 +146,11 @@ def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
         for key, own, other in (
             ("--train-images", config.dataset.train_images, theirs.dataset.train_images),
             ("dataset.validation_fraction", config.dataset.validation_fraction, theirs.dataset.validation_fraction),
-            ("--seed or dataset.split_seed", config.split_seed, theirs.split_seed),
+            (
+                "--seed or dataset.split_seed",
+                config.dataset.drawn_by(config.seed),
+                theirs.dataset.drawn_by(theirs.seed),
+            ),
         ):
             if own != other:
                 raise ConfigError(
