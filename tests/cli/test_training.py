@@ -89,6 +89,23 @@ def test_trained_devices_go_onto_arrays_as_they_are(xbar, tiny, tmp_path, scheme
     assert f"trained its conductances behind scheme {scheme}; leave out --scheme, --bits" in refused.err
 
 
+def test_inputs_on_arrays_have_the_levels_that_training_gave_them(xbar, tiny, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "map"
+    words = (*tiny, "--epochs", 2, "--method", "periphery", "--activation-bits", 2)
+    trained = xbar("train", *words, "--json", "--out", run).json
+    assert list(trained["input_ranges"]) == ["hidden", "output"]
+    mapped = xbar("map", run, "--json", "--out", out).json
+    assert [layer["full_scale_activation"] for layer in mapped["layers"]] == pytest.approx(
+        list(trained["input_ranges"].values())
+    )
+    own, other = (
+        xbar("eval", out, "--variation", 0, "--dac-bits", 2, *more, "--json", "--out", tmp_path / f"e{n}").json
+        for n, more in enumerate([(), ("--dac-range", "max")])
+    )
+    assert own["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
+    assert other["accuracy_mean"] < own["accuracy_mean"]
+
+
 def test_which_epoch_is_kept_and_when_to_stop(xbar, tiny, tmp_path):
     """A rate that learns nothing is stopped after the second epoch; one that jumps about leaves another last than best."""
     still = ("train", *tiny, "--learning-rate", 1e-12, "--epochs", 5, "--early-stop", 1, "--json")

@@ -73,7 +73,7 @@ def _config() -> Any:
 @setting("--dac-bits", "converters.dac_bits", metavar="N", help="Bits of an input (default any value).")
 @setting(
     "--dac-range", "converters.dac_range", metavar="max|percentile:P|VALUE",
-    help="Activation of the full drive of each layer, over the calibration images (default max).",
+    help="Activation of the full drive of each layer, over the calibration images (default max, or what training fixed).",
 )  # fmt: skip
 @setting("--adc-bits", "converters.adc_bits", metavar="N", help="Bits of a converter at every column of every tile.")
 @setting(

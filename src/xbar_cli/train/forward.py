@@ -62,11 +62,15 @@ def add_input_ranges(net: nnx.Module, layers: list[str]) -> None:
         getattr(net, name).input_range = nnx.BatchStat(jnp.zeros(()))
 
 
-def drop_input_ranges(net: nnx.Module, layers: list[str]) -> None:
-    """Take the running largest inputs away again: a network as `nn` makes it has none."""
+def drop_input_ranges(net: nnx.Module, layers: list[str]) -> dict[str, float]:
+    """Take the running largest inputs away again, a network as `nn` makes it having none; returns them by layer."""
+    ranges: dict[str, float] = {}
     for name in layers:
-        if hasattr(getattr(net, name), "input_range"):
-            delattr(getattr(net, name), "input_range")
+        layer = getattr(net, name)
+        if hasattr(layer, "input_range"):
+            ranges[name] = float(layer.input_range[...])
+            delattr(layer, "input_range")
+    return ranges
 
 
 def quantised_inputs(

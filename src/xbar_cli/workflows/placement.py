@@ -24,7 +24,7 @@ from xbar_cli.workflows.cells import load_cell
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
 from xbar_cli.workflows.models import CELL, Trained, kernel_accuracy, weight_maxima
 from xbar_cli.workflows.reporter import Reporter
-from xbar_cli.workflows.trained_devices import mapping_of, place_devices, trained_devices
+from xbar_cli.workflows.trained_devices import input_ranges, mapping_of, place_devices, trained_devices
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
@@ -48,7 +48,7 @@ def map_network(
         trained: the run.
         mapping: scheme, levels, weight scale, resistances, tile size.
         reference: the cell; a neat run brings its own, with its gate voltages.
-        calibration_images: training images whose activations set the row voltages' full scale.
+        calibration_images: training images whose activations set the row voltages' full scale, where training did not.
         reporter: is told of gate voltages without a linear range.
         keep_activity: whether the network holds how some of these images drive its rows.
 
@@ -75,6 +75,7 @@ def map_network(
         levels=resistive_levels(mapping, g_off=g_off, g_on=g_on) if cell is None else None,
     )
     seen = calibrate(trained, images=calibration_images, sampled=keep_activity)
+    trained_ranges = input_ranges(trained)
     layers: dict[str, LayerMapping] = {}
     for index, (name, weights) in enumerate(kernels.items()):
         vg = gates[index] if cell is not None else None
@@ -98,7 +99,7 @@ def map_network(
             bottom=span.bottom,
             top=span.top,
             scale_kept=placed.scale_kept,
-            full_scale=max(high, -low) or 1.0,
+            full_scale=trained_ranges.get(name) or max(high, -low) or 1.0,
             signed=low < 0,
             vg=vg,
             clipped_fraction=placed.clipped_fraction,

@@ -38,7 +38,7 @@ def method(
     def conclude(session: Session, states: dict[str, State], progress: Progress) -> dict[str, Any]:
         del states, progress
         devices = uninstall(session.net, rule)
-        drop_input_ranges(session.net, session.layers)
+        ranges = drop_input_ranges(session.net, session.layers)
         shares = {name: np.asarray(m / rule.m_max[name], np.float32) for name, m in devices.items()}
         write_tensors(session.run.path / DEVICES, shares)
         return {
@@ -46,6 +46,7 @@ def method(
             "bits": rule.bits,
             "nonlinearity": rule.nu,
             "activation_bits": section.activation_bits,
+            "input_ranges": ranges,
             "m_max": [rule.m_max[name] for name in session.layers],
             "saturated_fraction": [float(jnp.mean((s <= 0) | (s >= 1))) for s in shares.values()],
         }

@@ -1,4 +1,4 @@
-"""Conductances that were trained themselves (periphery): they go onto the devices as they are."""
+"""Conductances that were trained themselves (periphery) go onto the devices as they are, and inputs keep their levels."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,11 @@ def trained_devices(trained: Trained) -> dict[str, NDArray[np.float32]] | None:
         return None
     found = read_tensors(trained.run.path / DEVICES)
     return {name: found[name].reshape(-1, found[name].shape[-1]) for name in trained.summary["layers"]}
+
+
+def input_ranges(trained: Trained) -> dict[str, float]:
+    """Inputs at the ends of the levels that layers were trained with; empty where these were floating point."""
+    return {name: found for name, found in trained.summary.get("input_ranges", {}).items() if found > 0}
 
 
 def place_devices(trained: Trained, name: str, devices: NDArray[np.float32], span: Conductances) -> Placed:
