@@ -65,7 +65,7 @@ def prepared(config: TrainConfig, shape: tuple[int, int, int], batch: int) -> tu
     net = build.network(config.network, shape=shape, n_classes=10, seed=0)
     shapes = layer_shapes(net, shape=shape)
     with tempfile.TemporaryDirectory() as folder, new_run(Path(folder) / "run", overwrite=False) as run:
-        method = method_of(config, run, net, shapes)
+        method = method_of(config, run, net, shapes, {})
     rate = config.learning_rate
     graphdef, state = nnx.split((net, make_optimizer(net, chain(config.optimizer, rate=rate, after=method.after))))
     step = renewing(make_step(graphdef, forward=method.forward), graphdef, method.renewal, epoch_steps=RENEWAL)

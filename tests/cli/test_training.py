@@ -13,8 +13,7 @@ from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import Run
-from xbar_cli.workflows.calibration import held_out
-from xbar_cli.workflows.parts import split_parts
+from xbar_cli.workflows.parts import held_out, split_parts
 from xbar_cli.workflows.train_arrays import technology_of
 
 
@@ -104,6 +103,30 @@ def test_inputs_on_arrays_have_the_levels_that_training_gave_them(xbar, tiny, tm
     )
     assert own["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
     assert other["accuracy_mean"] < own["accuracy_mean"]
+
+
+def test_the_weight_limit_that_training_chose_is_that_of_its_arrays(xbar, tiny, start, tmp_path):
+    """Two levels lose most weights at the largest one's scale: a lower limit keeps more, and mapping knows of it."""
+    technology = ("--technology", "taox", "--bits", 1)
+    words = ("train", *tiny, "--method", "tat", "--array", "published", *technology, "--start", start, "--json")
+    limit = ("--weight-limit", "auto")
+    best, largest = (
+        xbar(*words, "--epochs", 0, *more, "--out", tmp_path / f"n{len(more)}").json for more in (limit, ())
+    )
+    assert largest["weight_limits"] is None
+    assert best["validation_accuracy"] > largest["validation_accuracy"]
+    run, mapping = tmp_path / "run", (*technology, "--levels", "ratio", "--tile", "784x200")
+    trained = xbar(*words, *limit, "--epochs", 2, "--out", run).json
+    found = xbar("eval", run, *mapping, "--variation", 0, "--json", "--out", tmp_path / "eval").json
+    assert found["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
+    mapped = xbar("map", run, *mapping, "--json", "--out", tmp_path / "map").json
+    assert all(layer["clipped_fraction"] > 0 for layer in mapped["layers"])
+    other = xbar("map", run, *mapping, "--weight-scale", "network", "--out", tmp_path / "no")
+    assert (other.code, "trained with a weight limit of each layer" in other.err) == (1, True)
+    alone = xbar(
+        "train", *tiny, "--method", "tat", "--array", "published", *technology, *limit, "--out", tmp_path / "a"
+    )
+    assert "it needs --start RUN" in alone.err
 
 
 def test_which_epoch_is_kept_and_when_to_stop(xbar, tiny, tmp_path):
@@ -281,11 +304,11 @@ def test_calibration_takes_no_image_that_the_run_was_fitted_to():
     section = {"train_images": 100, "validation_fraction": 0.2, "split_seed": 3}
     trained = SimpleNamespace(config={"seed": 1, "dataset": section}, data=dots())
     parts = split_parts(DatasetSection(**section), trained.data, seed=1)
-    pictures = held_out(trained, images=1000)
-    assert len(pictures) == 20
+    pictures, labels = held_out(trained, images=1000)
+    assert len(pictures) == len(labels) == 20
     assert set(pictures.ravel()) == set(parts["validation"][0].ravel())
     assert not set(pictures.ravel()) & set(parts["train"][0].ravel())
-    assert len(held_out(trained, images=5)) == 5
+    assert len(held_out(trained, images=5)[1]) == 5
 
 
 def test_another_seed_may_keep_the_held_out_part(xbar, tiny, start, tmp_path):

@@ -74,7 +74,7 @@ def mapping_settings(function: Function) -> Function:
             ),
             setting(
                 "--weight-limit", "mapping.weight_limit", metavar="max|auto|VALUE",
-                help="Weight at full scale; auto tries shares of the largest (default max).",
+                help="Weight at full scale; auto tries shares of the largest (default max, or what tat trained with).",
             ),
             setting("--weight-bits", "mapping.weight_bits", metavar="N", help="bitslice: bits of a weight (default 8)."),
             setting("--fraction-bits", "mapping.fraction_bits", metavar="N", help="bitslice: of these, behind the point."),

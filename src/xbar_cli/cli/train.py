@@ -101,8 +101,9 @@ def _config() -> Any:
 @setting(
     "--weight-limit",
     "weight_limit",
-    metavar="max|VALUE",
-    help="tat: weight at the highest level (default max); periphery: range in initial standard deviations (default 4).",
+    metavar="max|auto|VALUE",
+    help="tat: weight at the highest level (default max; auto, with --start: the share of it that costs least); periphery: "
+    "range in initial standard deviations (default 4).",
 )
 @setting("--r-source", "tat.r_source_ohm", metavar="OHM", help="tat: each source (default 0).")
 @setting("--r-neuron", "tat.r_neuron_ohm", metavar="OHM", help="tat: each neuron (default 0).")

@@ -56,7 +56,8 @@ class TatSection(Section):
     levels: Annotated[int, Field(ge=1, le=65535)] | None = None
     """or its levels besides 0, 2^bits - 1: 15."""
     weight_limit: WeightLimit = "max"
-    """|W| at the highest level: the layer's largest at each step, or a number."""
+    """|W| at the highest level: the layer's largest at each step, a number, or the share of that largest at which the levels
+    cost the network that training starts from the least accuracy on held-out images (auto)."""
     r_source_ohm: NonNegativeQuantity = 0.0
     r_neuron_ohm: NonNegativeQuantity = 0.0
     r_wire_ohm: NonNegativeQuantity = 0.0
@@ -78,7 +79,10 @@ class TatSection(Section):
         require(self.technology is not None, "--method tat needs --technology NAME|FILE: R_on and the ratio of levels")
         require(self.r_wire_ohm == 0 or self.array == "nodal", "--r-wire belongs to --array nodal")
         require(self.refold is None or self.array != "published", "--refold belongs to --array lumped or nodal")
-        require(self.weight_limit != "auto", "--weight-limit auto belongs to xbar map; give max or a number here")
+        require(
+            self.weight_limit != "auto" or self.start is not None,
+            "--weight-limit auto chooses for weights that are trained: it needs --start RUN, or give max or a number",
+        )
         require(self.bits is None or self.levels is None, "--bits and --levels say the same: give one of them")
         require(
             self.levels is None or self.levels == 2**self.magnitude_bits - 1,

@@ -20,6 +20,9 @@ from xbar_cli.types import AnyArray
 
 MAX_BITS = 16
 
+LIMIT_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+"""Shares of the largest weight that the limit `auto` tries."""
+
 
 def check_bits(bits: int) -> int:
     """`bits` itself.

@@ -52,7 +52,7 @@ class Technology:
     Attributes:
         bits: of a weight's magnitude: 2^bits levels, 0 among them.
         ratio: largest over smallest magnitude, R_off/R_on.
-        limit: the weight at the highest level; None for the largest of the layer.
+        limit: the weight at the highest level; None for `share` of the largest of the layer.
         g_on: conductance of the highest level [S].
         arrays: the dual arrays of a layer.
         cheap: an approximation of them that costs next to nothing, for the steps between two solutions.
@@ -62,6 +62,7 @@ class Technology:
             were solved last, which the layer keeps as `fold_ratio` [rows out] (`fold_ratio`). Gradients are those of
             this product. Else every step solves the arrays, and gradients pass through the solution.
         noise: on every device that is there, after it was discretised and before the arrays; None for nothing.
+        share: of the largest weight of a layer that stands at the highest level; larger ones are cut there.
 
     References:
         Chakraborty, Roy, Roy (tat), sections II-D, III-C, V; weights are discretised in every forward pass, and the
@@ -78,6 +79,7 @@ class Technology:
     layers: Layers
     kept: bool = False
     noise: Transform | None = None
+    share: float = 1.0
 
     def __call__(self, site: Site, kernel: Array) -> Array:
         """The kernel that the arrays act as, decoded at the nominal scale: solved now, or by the last solution."""
@@ -113,12 +115,21 @@ class Technology:
         usual = mean(1) * mean(0) / jnp.where(mean(None) == 0, 1, mean(None))
         return jnp.where(there, ratio, usual)
 
+    def limit_of(self, w: Array) -> Array:
+        """The weight at the highest level, above 0."""
+        largest = self.share * jax.lax.stop_gradient(jnp.abs(w).max())
+        limit = largest if self.limit is None else jnp.asarray(self.limit, w.dtype)
+        return jnp.maximum(limit, jnp.finfo(w.dtype).tiny)
+
+    def discretised(self, w: Array, limit: Array) -> Array:
+        """The levels of the weights."""
+        return discretise_ratio_straight_through(w, limit=limit, bits=self.bits, ratio=self.ratio)
+
     def _through(self, arrays: DualFold, kernel: Array, site: Site | None = None) -> Array:
         """The kernel that these arrays act as."""
         w = kernel.reshape(-1, kernel.shape[-1])
-        limit = jax.lax.stop_gradient(jnp.abs(w).max()) if self.limit is None else jnp.asarray(self.limit, w.dtype)
-        limit = jnp.maximum(limit, jnp.finfo(w.dtype).tiny)
-        w = discretise_ratio_straight_through(w, limit=limit, bits=self.bits, ratio=self.ratio)
+        limit = self.limit_of(w)
+        w = self.discretised(w, limit)
         if self.noise is not None and site is not None:
             noisy, sign = self.noise(replace(site, limit=limit), w), jnp.sign(w)
             w = jnp.where(w == 0, w, sign * jnp.maximum(sign * noisy, 0))  # a device conducts 0 at least

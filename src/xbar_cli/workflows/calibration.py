@@ -12,7 +12,6 @@ from jax import Array
 
 from xbar_cli.array.ideal import Contract
 from xbar_cli.config.converters import DecodingSection, parse_range
-from xbar_cli.config.train import DatasetSection
 from xbar_cli.data.batches import eval_batches, to_float
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import sufficient_adc_bits
@@ -23,7 +22,6 @@ from xbar_cli.numerics import stream
 from xbar_cli.workflows.folding import Hardware
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
 from xbar_cli.workflows.models import Trained
-from xbar_cli.workflows.parts import split_parts
 
 BINS = 2**16
 """Bins of the histogram that a percentile is read from: it is exact to this share of the largest value."""
@@ -181,15 +179,6 @@ def _currents(layers: Any, name: str, x: Array, contract: Contract, start: Any, 
         return step(carry, i)
 
     return layers[name].reduce(x, contract, start=lambda shape: start, step=currents)
-
-
-def held_out(trained: Trained, *, images: int) -> np.ndarray:
-    """Training images that the network was not fitted to: its validation part, at most `images` of them.
-
-    Of a network trained elsewhere, what a run here would hold out.
-    """
-    section = DatasetSection(**trained.config["dataset"])
-    return split_parts(section, trained.data, seed=trained.config.get("seed", 0))["validation"][0][:images]
 
 
 def make_calibrator(

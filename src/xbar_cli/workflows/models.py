@@ -87,11 +87,12 @@ def weight_maxima(values: dict[str, NDArray[np.float32]], *, scale: str) -> dict
     return own if scale == "layer" else dict.fromkeys(own, np.asarray(max(own.values())))
 
 
-def kernel_accuracy(trained: Trained, *, images: int) -> Callable[[dict[str, NDArray[np.float32]]], float]:
-    """The function from kernels, in the place of the network's own, to accuracy on the first training images."""
-    graphdef, state = nnx.split(trained.net)
-    labels = trained.data.train_labels[:images]
-    batches = eval_batches(trained.data.train_images[:images], labels, batch_size=min(500, len(labels)))
+def kernel_accuracy(
+    net: nnx.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]
+) -> Callable[[dict[str, NDArray[np.float32]]], float]:
+    """The function from kernels by layer, in the place of the network's own, to accuracy."""
+    graphdef, state = nnx.split(net)
+    batches = eval_batches(images, labels, batch_size=min(500, len(labels)))
     parts = [tuple(map(jnp.asarray, part)) for part in batches]
 
     @jax.jit

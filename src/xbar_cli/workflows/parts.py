@@ -6,6 +6,7 @@ from xbar_cli.config.train import DatasetSection
 from xbar_cli.data.batches import validation_split
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
+from xbar_cli.workflows.models import Trained
 
 Part = tuple[np.ndarray, np.ndarray]
 """Images and labels."""
@@ -34,3 +35,13 @@ def split_parts(section: DatasetSection, data: Dataset, *, seed: int) -> dict[st
         "validation": (images[validation_index], labels[validation_index]),
         "test": (data.test_images, data.test_labels),
     }
+
+
+def held_out(trained: Trained, *, images: int) -> Part:
+    """Training images that the network was not fitted to: its validation part, at most `images` of them.
+
+    Of a network trained elsewhere, what a run here would hold out.
+    """
+    section = DatasetSection(**trained.config["dataset"])
+    pictures, labels = split_parts(section, trained.data, seed=trained.config.get("seed", 0))["validation"]
+    return pictures[:images], labels[:images]

@@ -10,7 +10,7 @@ from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.device.cell import Cell
-from xbar_cli.device.levels import ratio_levels, read_levels, uniform_levels, weight_limit
+from xbar_cli.device.levels import LIMIT_SHARES, ratio_levels, read_levels, uniform_levels, weight_limit
 from xbar_cli.device.technologies import Technology, load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import SliceFormat
@@ -23,14 +23,12 @@ from xbar_cli.workflows.calibrating import calibrate
 from xbar_cli.workflows.cells import load_cell
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
 from xbar_cli.workflows.models import CELL, Trained, kernel_accuracy, weight_maxima
+from xbar_cli.workflows.parts import held_out
 from xbar_cli.workflows.reporter import Reporter
 from xbar_cli.workflows.trained_devices import input_ranges, mapping_of, place_devices, trained_devices
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
-
-LIMIT_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
-"""Shares of the largest weight that `--weight-limit auto` tries."""
 
 
 def map_network(
@@ -245,18 +243,21 @@ def limited(
 ) -> dict[str, NDArray[np.float64]]:
     """W_max under `--weight-limit`: as it is, one number for all layers, or the share of it that keeps accuracy best.
 
+    That accuracy is on images held out of training, `images` at most. A limit that training fixed stays unless another is
+    asked for.
+
     References:
         Chakraborty, Roy, Roy (tat), section III-C.
     """
     if mapping.weight_limit == "max":
-        return maxima
+        return fixed_limits(trained, mapping) or maxima
     if mapping.weight_limit != "auto":
         limit = float(parse_quantity(mapping.weight_limit))
         return {name: np.full_like(value, limit) for name, value in maxima.items()}
     if levels is None:
         raise ConfigError("--weight-limit auto chooses for the levels of the devices: it needs --bits or --levels")
 
-    accuracy = kernel_accuracy(trained, images=images)
+    accuracy = kernel_accuracy(trained.net, *held_out(trained, images=images))
 
     def score(share: float) -> float:
         values = {}
@@ -271,3 +272,19 @@ def limited(
 
     best = weight_limit(jnp.ones(1), rule="auto", score=score, shares=LIMIT_SHARES)
     return {name: value * best for name, value in maxima.items()}
+
+
+def fixed_limits(trained: Trained, mapping: MappingSection) -> dict[str, NDArray[np.float64]] | None:
+    """The weight limits that a run was trained with (tat); None where it was the largest weight, or none.
+
+    Raises:
+        ConfigError: a scale other than each layer's own.
+    """
+    limits = trained.summary.get("weight_limits")
+    if limits is None:
+        return None
+    if mapping.weight_scale not in (None, "layer"):
+        raise ConfigError(
+            f"--weight-scale {mapping.weight_scale}: this run was trained with a weight limit of each layer"
+        )
+    return {name: np.asarray(limit) for name, limit in limits.items()}

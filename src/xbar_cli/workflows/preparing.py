@@ -10,10 +10,11 @@ from jax import Array
 
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.nn.reading import Circuit, Correction
-from xbar_cli.workflows.calibration import adc_full_scales, held_out, make_calibrator
+from xbar_cli.workflows.calibration import adc_full_scales, make_calibrator
 from xbar_cli.workflows.folding import Folder, Residuals, judge, make_folder
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.models import Trained
+from xbar_cli.workflows.parts import held_out
 from xbar_cli.workflows.sampling import Prepare
 
 
@@ -33,7 +34,7 @@ def make_preparer(config: EvaluateConfig, trained: Trained, hardware: Hardware) 
         full_scales = adc_full_scales(trained, hardware, unvaried, images=config.calibration.images)
     if config.decoding.calibrate is None:
         return partial(_prepare, fold, None, full_scales), 0
-    pictures = held_out(trained, images=config.calibration.images)
+    pictures, _ = held_out(trained, images=config.calibration.images)
     calibrate = make_calibrator(trained, config.decoding, pictures=pictures)
     return partial(_prepare, fold, calibrate, full_scales), len(pictures)
 

@@ -63,7 +63,7 @@ def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Sessio
     parts = split_parts(config.dataset, data, seed=config.seed)
     net = build.network(config.network, shape=build.image_shape(data), n_classes=data.n_classes, seed=config.seed)
     shapes = shapes_of(net, data)
-    method = method_of(config, run, net, shapes)
+    method = method_of(config, run, net, shapes, parts)
     return Session(config, run, data, net, parts, shapes, method, reporter)
 
 

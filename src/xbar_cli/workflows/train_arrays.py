@@ -1,11 +1,12 @@
 """Technology aware training in a training run: the arrays that every forward pass goes through."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from xbar_cli.array.lumped import halves, interleaved, lumped_dual, published_columns, published_signed
@@ -15,30 +16,59 @@ from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.methods import TatSection
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.config.train import TrainConfig
+from xbar_cli.device.levels import LIMIT_SHARES, weight_limit
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.shapes import LayerShape
+from xbar_cli.nn.shapes import LayerShape, kernels, parameters
 from xbar_cli.train.arrays import make_renewal, make_settle, make_solve
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import State, make_counter
 from xbar_cli.train.transforms import DualFold, Technology, Transform
+from xbar_cli.workflows.models import kernel_accuracy
+from xbar_cli.workflows.parts import Part
 from xbar_cli.workflows.train_session import Counter, Method, Phase, Progress, Session, accuracy, start_from
 
 
 def method(
-    config: TrainConfig, net: nnx.Module, shapes: Sequence[LayerShape], plain: Phase, noise: Transform | None
+    config: TrainConfig,
+    net: nnx.Module,
+    shapes: Sequence[LayerShape],
+    plain: Phase,
+    noise: Transform | None,
+    parts: Mapping[str, Part],
 ) -> Method:
-    """Discretised weights on arrays in every forward pass, injected noise between the levels and the arrays."""
+    """Discretised weights on arrays in every forward pass, injected noise between the levels and the arrays.
+
+    The weight limit `auto` is chosen on the validation part.
+    """
     technology = replace(technology_of(config.tat, shapes), noise=noise)
     if config.tat.start is not None:
         start_from(net, config.tat.start, config)
+    if config.tat.weight_limit == "auto":
+        technology = replace(technology, share=limit_share(net, technology, parts["validation"]))
     if technology.kept:
         keep_fold_ratios(net, shapes, technology)
     forward = make_forward(technology, precision=config.training.precision)
     layers, solve = [layer.name for layer in shapes], make_solve(technology)
     settle = make_settle(nnx.split(net)[0], layers, technology, solve)
     renewal = make_renewal(layers, technology, solve, every=config.tat.refold) if technology.kept else None
-    return Method((plain,), forward, settle=settle, renewal=renewal, conclude=conclude)
+    return Method((plain,), forward, settle=settle, renewal=renewal, conclude=partial(conclude, technology))
+
+
+def limit_share(net: nnx.Module, technology: Technology, held: Part) -> float:
+    """The share of each layer's largest weight at which the levels alone cost the least accuracy.
+
+    References:
+        Chakraborty, Roy, Roy (tat), section III-C.
+    """
+    accuracy = kernel_accuracy(net, *held)
+    own = {name: jnp.asarray(w) for name, w in kernels(parameters(net)).items() if technology.applies(name)}
+
+    def score(share: float) -> float:
+        levels = replace(technology, share=share)
+        return accuracy({name: np.asarray(levels.discretised(w, levels.limit_of(w))) for name, w in own.items()})
+
+    return weight_limit(jnp.ones(1), rule="auto", score=score, shares=LIMIT_SHARES)
 
 
 def keep_fold_ratios(net: nnx.Module, shapes: Sequence[LayerShape], technology: Technology) -> None:
@@ -48,8 +78,8 @@ def keep_fold_ratios(net: nnx.Module, shapes: Sequence[LayerShape], technology: 
             getattr(net, layer.name).fold_ratio = nnx.BatchStat(jnp.ones((layer.rows, layer.outputs)))
 
 
-def conclude(session: Session, states: dict[str, State], progress: Progress) -> dict[str, Any]:
-    """The arrays, and the accuracy that the weights have without them."""
+def conclude(technology: Technology, session: Session, states: dict[str, State], progress: Progress) -> dict[str, Any]:
+    """The arrays, the accuracy that the weights have without them, and limits other than the largest weight."""
     del states, progress
     for name in session.layers:
         if hasattr(getattr(session.net, name), "fold_ratio"):
@@ -58,7 +88,18 @@ def conclude(session: Session, states: dict[str, State], progress: Progress) -> 
     return {
         "array": session.config.tat.array,
         "technology": session.config.tat.technology,
+        "weight_limits": None if session.config.tat.weight_limit == "max" else weight_limits(session.net, technology),
         "test_accuracy_without_arrays": accuracy(session, plain, nnx.state(session.net), part="test"),
+    }
+
+
+def weight_limits(net: nnx.Module, technology: Technology) -> dict[str, float]:
+    """The weight at the highest level of each layer; the largest weight in layers that are on no arrays."""
+    found = kernels(parameters(net))
+    own = replace(technology, limit=None, share=1.0)
+    return {
+        name: float((technology if technology.applies(name) else own).limit_of(jnp.asarray(w)))
+        for name, w in found.items()
     }
 
 
@@ -76,7 +117,7 @@ def technology_of(config: TatSection, layers: Sequence[LayerShape]) -> Technolog
     return Technology(
         bits=config.magnitude_bits,
         ratio=device.ratio,
-        limit=None if config.weight_limit == "max" else float(parse_quantity(config.weight_limit)),
+        limit=None if config.weight_limit in ("max", "auto") else float(parse_quantity(config.weight_limit)),
         g_on=device.g_on,
         arrays=arrays,
         cheap=cheap,

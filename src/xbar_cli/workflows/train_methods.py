@@ -1,6 +1,6 @@
 """From the configuration to a training method: the only place where its name chooses one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from flax import nnx
@@ -14,11 +14,14 @@ from xbar_cli.train.forward import make_forward
 from xbar_cli.train.transforms import Fabrication, Injection, Transform
 from xbar_cli.workflows import train_arrays, train_biased, train_neat, train_periphery
 from xbar_cli.workflows.chips import steps_of
+from xbar_cli.workflows.parts import Part
 from xbar_cli.workflows.placement import R_OFF_OHM, R_ON_OHM
 from xbar_cli.workflows.train_session import Method, Phase
 
 
-def method_of(config: TrainConfig, run: Run, net: nnx.Module, shapes: Sequence[LayerShape]) -> Method:
+def method_of(
+    config: TrainConfig, run: Run, net: nnx.Module, shapes: Sequence[LayerShape], parts: Mapping[str, Part]
+) -> Method:
     """The method of `config` for a fresh network, which it may change: start weights, trained devices in place of weights.
 
     Args:
@@ -26,6 +29,7 @@ def method_of(config: TrainConfig, run: Run, net: nnx.Module, shapes: Sequence[L
         run: files that the method depends on are copied into it.
         net: the fresh network.
         shapes: its layers.
+        parts: of the data set, as `split_parts` has them.
     """
     training = config.training
     plain = Phase(
@@ -38,7 +42,7 @@ def method_of(config: TrainConfig, run: Run, net: nnx.Module, shapes: Sequence[L
         case "neat":
             return train_neat.method(config, run, net, plain, noise)
         case "tat":
-            return train_arrays.method(config, net, shapes, plain, noise)
+            return train_arrays.method(config, net, shapes, plain, noise, parts)
         case "periphery":
             return train_periphery.method(config, net, shapes, plain, noise)
         case "biased":
