@@ -211,7 +211,7 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
         (("--inject", "lognormal"), "sigma"),
         (("--inject", "lognormal:sigma=0.1,technology="), "inject.technology"),
         (("--momentum", 0.9), "belongs to training.optimizer = sgd"),
-        (("--set", "training.fold_norm=true"), "lenet5 has no batch norm"),
+        (("--fold-norm",), "lenet5 has no batch norm"),
         (("--train-images", 100000), "has 4000 training images"),
         (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 8), "is not 2^bits - 1"),
         (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 3), "say the same"),

@@ -78,6 +78,10 @@ def _config() -> Any:
 )
 @setting("--early-stop", "training.early_stop", metavar="N", help="Stop after N epochs without a better one.")
 @setting("--keep", "training.keep", type=click.Choice(["best", "last"]), help="Epoch kept (default best).")
+@setting(
+    "--fold-norm", "training.fold_norm", is_flag=True, default=None,
+    help="ideal: fold batch norm into the weights at the end (default digital, after the arrays).",
+)  # fmt: skip
 @setting("--start", "start", metavar="RUN", help="neat, tat, biased: start from this train run.")
 @setting("--cell", "neat.cell", metavar="RUN", help="neat: the characterize run.")
 @setting("--vg", "neat.vg", metavar="VOLT|auto", help="neat: gate voltage of every layer, or each layer its own.")

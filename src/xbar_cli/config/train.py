@@ -159,11 +159,11 @@ class TrainConfig(Section):
             section.rules()
         require(
             self.method == "ideal" or not self.training.fold_norm,
-            f"training.fold_norm moves weights that --method {self.method} trained where they are; it belongs to ideal",
+            f"--fold-norm moves weights that --method {self.method} trained where they are; it belongs to ideal",
         )
         require(
             not self.training.fold_norm or self.network.name not in ("mlp", "lenet5", "lenet"),
-            f"training.fold_norm: {self.network.name} has no batch norm",
+            f"--fold-norm: {self.network.name} has no batch norm",
         )
         for method in SECTIONS:
             given = sorted(getattr(self, method).model_fields_set)
