@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -21,6 +22,11 @@ class Section(BaseModel):
     def in_use(self) -> dict[str, Any]:
         """Every key with a value, without sections that the configuration does not use."""
         return self.model_dump(exclude_none=True)
+
+    @classmethod
+    def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
+        """The dotted keys that top-level keys stand for, `given` being known: none."""
+        return {}
 
 
 def parse_quantity(value: Any) -> Any:

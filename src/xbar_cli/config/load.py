@@ -1,7 +1,7 @@
 """Resolving a configuration: defaults < --config < options < --set, with errors that name the origin."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -16,6 +16,9 @@ class Config(Protocol):
 
     @classmethod
     def model_validate(cls, obj: Any) -> Self: ...  # noqa: D102
+
+    @classmethod
+    def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]: ...  # noqa: D102
 
     def check(self) -> None: ...  # noqa: D102
 
@@ -45,7 +48,8 @@ def resolve(
     Raises:
         ConfigError: one line that names the origin, the key and what is allowed.
     """
-    tree, origin = collect(config_file=config_file, options=options, option_names=option_names, settings=settings)
+    given = list(_given(config_file, options, option_names, settings))
+    tree, origin = collect(given, names=_names(model, given, {}))
     return validate(model, tree, origin)
 
 
@@ -68,44 +72,91 @@ def resume_config(
         state = "is complete; there is nothing to resume" if (run / "done").exists() else "no interrupted run to resume"
         raise ConfigError(f"{run}: {state}")
     stored = read_toml(folder / "config.toml")
-    tree, origin = collect(config_file=config_file, options=options, option_names=option_names, settings=settings)
+    given = list(_given(config_file, options, option_names, settings))
+    tree, origin = collect(given, names=_names(model, given, stored))
     config = validate(model, stored, {})
-    merged: dict[str, Any] = {}
-    for key, value in [*flatten(stored), *flatten(tree)]:
-        put(merged, key, value, where=origin.get(key, str(folder)))
-    asked = validate(model, merged, origin)
-    before, after = (dict(flatten(c.in_use())) for c in (config, asked))
-    for key in origin:
-        if before.get(key) != after.get(key):
-            raise ConfigError(
-                f"{origin[key]}: {key} = {after.get(key)!r}, but the run to resume has {before.get(key)!r}"
-            )
+    asked = validate(model, overlay(stored, tree), origin)
+    _same(config, asked, origin)
     return config
 
 
-def collect(
-    *,
-    config_file: Path | None,
-    options: Mapping[str, Any],
-    option_names: Mapping[str, str],
-    settings: Sequence[str],
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Everything given, merged in the order of precedence, and where each dotted key came from."""
+def _same(config: C, asked: C, origin: Mapping[str, str]) -> None:
+    """Raise ConfigError for a key in which `asked` differs, one that was given if there is such a one."""
+    before, after = (dict(flatten(c.in_use())) for c in (config, asked))
+    differing = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    if differing:
+        key = next((key for key in differing if source_of(key, origin)), differing[0])
+        source = source_of(key, origin)
+        where = f"{source}: " if source else ""
+        raise ConfigError(f"{where}{key} = {after.get(key)!r}, but the run to resume has {before.get(key)!r}")
+
+
+Given = tuple[str, Any, str]
+"""A dotted key as it was spelled, its value, and where it came from."""
+
+
+def _given(
+    config_file: Path | None, options: Mapping[str, Any], option_names: Mapping[str, str], settings: Sequence[str]
+) -> Iterator[Given]:
+    """Everything given, in the order of precedence."""
+    if config_file is not None:
+        yield from ((key, value, str(config_file)) for key, value in flatten(read_toml(config_file)))
+    yield from ((key, value, option_names[key]) for key, value in options.items() if value is not None)
+    for key, value in map(parse_setting, settings):
+        yield from ((leaf, part, "--set") for leaf, part in flatten({key: value}))
+
+
+def _names(model: type[C], given: Sequence[Given], stored: Mapping[str, Any]) -> Mapping[str, str]:
+    """What top-level keys stand for, all that is given and `stored` being known.
+
+    Raises:
+        ConfigError: a file has a key in both spellings.
+    """
+    names = model.stands_for({**stored, **{key: value for key, value, _ in given}})
+    spelled = [(where, key) for key, _, where in given if where != "--set"]  # of --set, the last wins
+    for where, key in spelled:
+        if (where, names.get(key)) in spelled:
+            raise ConfigError(f"{where}: {key} and {names[key]} say the same: give one of them")
+    return names
+
+
+def collect(given: Sequence[Given], *, names: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is given, later over earlier, as one tree, and where each dotted key came from.
+
+    Args:
+        given: in the order of precedence.
+        names: the dotted keys that top-level keys stand for.
+    """
     tree: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    if config_file is not None:
-        for key, value in flatten(read_toml(config_file)):
-            put(tree, key, value, where=str(config_file))
-            origin[key] = str(config_file)
-    for key, value in options.items():
-        if value is not None:
-            put(tree, key, value, where=option_names[key])
-            origin[key] = option_names[key]
-    for text in settings:
-        key, value = parse_setting(text)
-        put(tree, key, value, where="--set")
-        origin[key] = "--set"
+    for spelled, value, where in given:
+        top, dot, rest = spelled.partition(".")
+        key = names.get(top, top) + dot + rest
+        below = [name for name in origin if name.startswith(f"{key}.")]
+        if value == {} and below:
+            continue  # an empty table takes nothing away
+        put(tree, key, value, where=where)
+        for name in below:
+            del origin[name]
+        origin[key] = where
     return tree, origin
+
+
+def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid over `under`: tables merge, values replace."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = overlay(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def source_of(key: str, origin: Mapping[str, str]) -> str:
+    """Where a dotted key came from, or else the table around it or a key inside it; empty when it was not given."""
+    near = (
+        where for name, where in origin.items() if f"{name}.".startswith(f"{key}.") or f"{key}.".startswith(f"{name}.")
+    )
+    return origin.get(key) or next(near, "")
 
 
 def validate(model: type[C], tree: Mapping[str, Any], origin: Mapping[str, str]) -> C:
@@ -122,7 +173,7 @@ def describe(error: ValidationError, origin: Mapping[str, str]) -> str:
     """One line for the first thing that pydantic found wrong."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
-    source = next((where for name, where in origin.items() if name == key or name.startswith(key + ".")), None)
+    source = source_of(key, origin)
     where = f"{source}: " if source else ""
     if first["type"] == "extra_forbidden":
         return f"{where}unknown key {key!r}"

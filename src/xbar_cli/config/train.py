@@ -1,6 +1,7 @@
 """Configuration of `xbar train`: network, data set, optimisation and the method's own section."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -92,7 +93,6 @@ class TrainingSection(Section):
 
     def rules(self) -> None:
         """Rules that join several keys."""
-        require(self.optimizer == "sgd" or self.momentum == 0, "training.momentum belongs to training.optimizer = sgd")
         require(self.early_stop is None or self.keep == "best", "training.early_stop needs training.keep = best")
 
 
@@ -118,18 +118,29 @@ class TrainConfig(Section):
     @classmethod
     def shorthands(cls, tree: Any) -> Any:
         """Move top-level `bits`, `start`, … into the section of the method."""
-        if not isinstance(tree, dict) or not (given := [key for key in SHORTHANDS if key in tree]):
-            return tree
-        tree = dict(tree)
-        method = tree.get("method", "ideal")
-        fields = SECTIONS[method].model_fields if method in SECTIONS else {}
-        for key in given:
-            if key not in fields:
+        method = tree.get("method", "ideal") if isinstance(tree, dict) else None
+        if method not in get_args(Method):
+            return tree  # for pydantic to say so
+        names, tree = cls.stands_for(tree), dict(tree)
+        for key in [key for key in SHORTHANDS if key in tree]:
+            if key not in names:
                 users = [name for name, section in SECTIONS.items() if key in section.model_fields]
                 option = "--" + key.replace("_", "-")
                 raise ValueError(f"--method {method} does not use {option}; it belongs to {', '.join(users)}")
-            tree[method] = {**tree.get(method, {}), key: tree.pop(key)}
+            section = tree.get(method, {})
+            if not isinstance(section, dict):
+                raise ValueError(f"{method} = {section!r} is a value, not a section")
+            if key in section:
+                raise ValueError(f"{key} and {names[key]} say the same: give one of them")
+            tree[method] = {**section, key: tree.pop(key)}
         return tree
+
+    @classmethod
+    def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
+        """The keys of the method's section that shorthands stand for; none when it has no section."""
+        method = given.get("method")
+        section = SECTIONS.get(method) if isinstance(method, str) else None
+        return {key: f"{method}.{key}" for key in SHORTHANDS if section and key in section.model_fields}
 
     def in_use(self) -> dict[str, Any]:
         """Every key with a value; the method's own section only."""
@@ -158,6 +169,10 @@ class TrainConfig(Section):
         for section in (self.network, self.training, self.inject):
             section.rules()
         require(
+            self.optimizer == "sgd" or self.training.momentum == 0,
+            "training.momentum belongs to training.optimizer = sgd",
+        )
+        require(
             self.method == "ideal" or not self.training.fold_norm,
             f"--fold-norm moves weights that --method {self.method} trained where they are; it belongs to ideal",
         )
@@ -174,6 +189,10 @@ class TrainConfig(Section):
             )
         if self.method in ("neat", "tat", "biased"):
             getattr(self, self.method).rules()
+        require(
+            self.method != "neat" or self.optimizer == "adam" or "learning_rate" in self.neat.model_fields_set,
+            "--optimizer sgd needs --retrain-learning-rate: the default 1e-5 is Adam's",
+        )
         plain = sorted(self.training.model_fields_set & PLAIN_ONLY)
         require(
             not (self.retrains_only and plain),

@@ -1,0 +1,164 @@
+"""`xbar train`: precedence of shorthands and their keys, what contradicts a run to resume, rules that join keys."""
+
+import pytest
+
+from xbar_cli.config.experiment import load_experiment
+from xbar_cli.config.experiment_grid import expand
+from xbar_cli.config.load import resolve, resume_config, write_toml
+from xbar_cli.config.train import TrainConfig
+from xbar_cli.errors import ConfigError
+
+TAT = {"method": "tat", "array": "lumped", "technology": "taox"}
+
+
+def given(file=None, options=None, settings=()):
+    options = options or {}
+    names = {key: "--" + key.rpartition(".")[2].replace("_", "-") for key in options}
+    return {"config_file": file, "options": options, "option_names": names, "settings": settings}
+
+
+def load(options=None, settings=(), file=None):
+    return resolve(TrainConfig, **given(file, options, settings))
+
+
+def refused(options=None, settings=(), file=None):
+    """The one line that says why."""
+    with pytest.raises(ConfigError) as caught:
+        load(options, settings, file)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def toml(tmp_path):
+    def write(text):
+        file = tmp_path / "c.toml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+@pytest.fixture
+def resume(tmp_path):
+    """Resume an interrupted run that was made with `stored` options; `more` are given besides."""
+
+    def found(stored, **more):
+        folder = tmp_path / "run.partial"
+        folder.mkdir(exist_ok=True)
+        write_toml(folder / "config.toml", load(stored))
+        return resume_config(TrainConfig, tmp_path / "run", **given(**more))
+
+    return found
+
+
+@pytest.mark.parametrize("name", ["bits = 5", "tat.bits = 5"])
+def test_both_spellings_of_a_key_have_one_precedence(toml, name):
+    file = toml(f'method = "tat"\narray = "lumped"\ntechnology = "taox"\n{name}\n')
+    assert load(file=file).tat.bits == 5
+    assert load({"bits": "3"}, file=file).tat.bits == 3
+    for settings in (["tat.bits=4"], ["bits=4"], ["tat={bits=4}"], ["bits=2", "tat.bits=4"], ["tat.bits=2", "bits=4"]):
+        found = load({"bits": "3"}, settings, file).tat
+        assert (found.bits, found.array) == (4, "lumped")
+    assert load({"bits": "3"}, ["tat={}"], file).tat.bits == 3
+
+
+def test_the_method_may_come_from_any_source(toml):
+    file = toml("bits = 5\n")
+    assert load({"method": "periphery"}, file=file).periphery.bits == 5
+    assert load(settings=["method=periphery", "periphery.bits=4"], file=file).periphery.bits == 4
+    assert refused(file=file) == "--method ideal does not use --bits; it belongs to tat, periphery, biased"
+    assert "--method neat does not use --array" in refused({"method": "neat", "array": "lumped"})
+
+
+def test_a_bad_shorthand_is_named_as_it_was_given(toml):
+    assert refused({**TAT, "bits": "0"}).startswith("--bits: tat.bits = '0'")
+    assert refused({**TAT, "bits": "3"}, ["tat.bits=0"]).startswith("--set: tat.bits = 0")
+    assert "c.toml: tat.bits = 0" in refused(TAT, file=toml("bits = 0\n"))
+
+
+def test_both_spellings_in_one_source_are_refused(toml, tmp_path):
+    message = "bits and tat.bits say the same: give one of them"
+    file = toml('method = "tat"\nbits = 3\n[tat]\nbits = 4\narray = "lumped"\ntechnology = "taox"\n')
+    assert refused(file=file) == f"{file}: {message}"
+    with pytest.raises(ValueError, match=message):
+        TrainConfig.model_validate({"method": "tat", "bits": 3, "tat": {"bits": 4}})
+    stages = tmp_path / "e.toml"
+    stages.write_text('[stages.net]\ncommand = "train"\nmethod = "tat"\nbits = 3\ntat.bits = 4\n')
+    with pytest.raises(ConfigError, match=f"stages.net: {message}"):
+        expand(load_experiment(stages))
+
+
+@pytest.mark.parametrize("method", ["tatt", "[1]", "{a=1}", "3"])
+def test_an_unknown_method_is_what_is_wrong_first(method):
+    line = refused({"array": "lumped"}, [f"method={method}"])
+    assert line.startswith("--set: method = ")
+    assert "'ideal', 'neat', 'tat', 'periphery' or 'biased'" in line
+
+
+def test_a_section_that_is_a_value(toml):
+    assert refused({"method": "neat", "start": "x"}, ["neat=3"]).startswith("--set: neat = 3: ")
+    assert "'neat' is a value, not a section" in refused({"method": "neat", "start": "x"}, file=toml("neat = 3\n"))
+    with pytest.raises(ValueError, match="neat = 3 is a value, not a section"):
+        TrainConfig.model_validate({"method": "neat", "start": "x", "neat": 3})
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        ({"bits": "5"}, "--bits: tat.bits = 5"),
+        ({"array": "published"}, "--array: tat.array = 'published'"),
+        ({"start": "x"}, "--start: tat.start = 'x'"),
+        ({"tile": "64x64"}, "--tile: tat.tile"),
+        ({"weight_limit": "0.5"}, "--weight-limit: tat.weight_limit"),
+        ({"technology": "rram2bit"}, "--technology: tat.technology"),
+        ({"inject": "normal:0.1"}, "--inject: inject.sigma = 0.1"),
+        ({"inject": "states:scale=0.5"}, "--inject: inject."),
+        ({"training.epochs": "3"}, "--epochs: training.epochs = 3"),
+        ({"seed": "1"}, "--seed: seed = 1"),
+    ],
+)
+def test_what_differs_from_the_run_to_resume_is_refused(resume, options, source):
+    with pytest.raises(ConfigError) as caught:
+        resume({**TAT, "bits": "3"}, options=options)
+    assert str(caught.value).startswith(source)
+    assert "but the run to resume has" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ({"method": "periphery"}, {"scheme": "de"}),
+        ({"method": "biased", "start": "x"}, {"encoding": "differential"}),
+    ],
+)
+def test_shorthands_of_other_methods_are_compared_too(resume, method, options):
+    with pytest.raises(ConfigError, match="but the run to resume has"):
+        resume(method, options=options)
+
+
+def test_what_differs_in_a_file_is_refused(resume, toml):
+    with pytest.raises(ConfigError, match=r"c\.toml: tat\.bits = 4, but the run to resume has 3"):
+        resume({**TAT, "bits": "3"}, file=toml("bits = 4\n"))
+
+
+def test_what_agrees_with_the_run_to_resume_is_accepted(resume, toml):
+    stored = {**TAT, "bits": "3", "inject": "normal:0.1", "training.epochs": "4"}
+    same = resume(stored, options=stored, file=toml("bits = 3\n[training]\n"), settings=["tat.bits=3"])
+    assert same == resume(stored) == resume(stored, settings=["inject.sigma=100m"])
+    assert (same.tat.bits, same.training.epochs, same.inject.sigma) == (3, 4, 0.1)
+
+
+def test_momentum_belongs_to_sgd_given_or_by_default():
+    momentum = {"training.momentum": "0.9"}
+    assert load({"method": "periphery", **momentum}).training.momentum == 0.9
+    assert load({"training.optimizer": "sgd", **momentum}).training.momentum == 0.9
+    for options in ({}, {"method": "periphery", "training.optimizer": "adam"}):
+        assert "training.momentum belongs to training.optimizer = sgd" in refused({**options, **momentum})
+
+
+def test_the_rate_of_retraining_by_sgd_must_be_given():
+    neat = {"method": "neat", "neat.cell": "x", "neat.vg": "0.8", "training.optimizer": "sgd"}
+    assert refused(neat) == "--optimizer sgd needs --retrain-learning-rate: the default 1e-5 is Adam's"
+    assert load({**neat, "neat.learning_rate": "1e-3"}).neat.learning_rate == 1e-3
+    assert load({**neat, "training.optimizer": "adam"}).neat.learning_rate == 1e-5
