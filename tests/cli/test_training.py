@@ -8,13 +8,15 @@ from safetensors.numpy import load_file
 
 from xbar_cli.cli.train import show
 from xbar_cli.config.methods import TatSection
-from xbar_cli.config.train import DatasetSection
+from xbar_cli.config.train import DatasetSection, NetworkSection
 from xbar_cli.data.datasets import Dataset
-from xbar_cli.nn.shapes import LayerShape
+from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import Run
+from xbar_cli.workflows import build
 from xbar_cli.workflows.parts import held_out, split_parts
 from xbar_cli.workflows.train_arrays import technology_of
+from xbar_cli.workflows.train_session import network_of
 
 
 class Interrupted(Exception):
@@ -86,47 +88,6 @@ def test_trained_devices_go_onto_arrays_as_they_are(xbar, tiny, tmp_path, scheme
     refused = xbar("map", run, "--scheme", other, "--bits", 3, "--out", tmp_path / "no")
     assert refused.code == 1
     assert f"trained its conductances behind scheme {scheme}; leave out --scheme, --bits" in refused.err
-
-
-def test_inputs_on_arrays_have_the_levels_that_training_gave_them(xbar, tiny, tmp_path):
-    run, out = tmp_path / "run", tmp_path / "map"
-    words = (*tiny, "--epochs", 2, "--method", "periphery", "--activation-bits", 2)
-    trained = xbar("train", *words, "--json", "--out", run).json
-    assert list(trained["input_ranges"]) == ["hidden", "output"]
-    mapped = xbar("map", run, "--json", "--out", out).json
-    assert [layer["full_scale_activation"] for layer in mapped["layers"]] == pytest.approx(
-        list(trained["input_ranges"].values())
-    )
-    own, other = (
-        xbar("eval", out, "--variation", 0, "--dac-bits", 2, *more, "--json", "--out", tmp_path / f"e{n}").json
-        for n, more in enumerate([(), ("--dac-range", "max")])
-    )
-    assert own["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
-    assert other["accuracy_mean"] < own["accuracy_mean"]
-
-
-def test_the_weight_limit_that_training_chose_is_that_of_its_arrays(xbar, tiny, start, tmp_path):
-    """Two levels lose most weights at the largest one's scale: a lower limit keeps more, and mapping knows of it."""
-    technology = ("--technology", "taox", "--bits", 1)
-    words = ("train", *tiny, "--method", "tat", "--array", "published", *technology, "--start", start, "--json")
-    limit = ("--weight-limit", "auto")
-    best, largest = (
-        xbar(*words, "--epochs", 0, *more, "--out", tmp_path / f"n{len(more)}").json for more in (limit, ())
-    )
-    assert largest["weight_limits"] is None
-    assert best["validation_accuracy"] > largest["validation_accuracy"]
-    run, mapping = tmp_path / "run", (*technology, "--levels", "ratio", "--tile", "784x200")
-    trained = xbar(*words, *limit, "--epochs", 2, "--out", run).json
-    found = xbar("eval", run, *mapping, "--variation", 0, "--json", "--out", tmp_path / "eval").json
-    assert found["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
-    mapped = xbar("map", run, *mapping, "--json", "--out", tmp_path / "map").json
-    assert all(layer["clipped_fraction"] > 0 for layer in mapped["layers"])
-    other = xbar("map", run, *mapping, "--weight-scale", "network", "--out", tmp_path / "no")
-    assert (other.code, "trained with a weight limit of each layer" in other.err) == (1, True)
-    alone = xbar(
-        "train", *tiny, "--method", "tat", "--array", "published", *technology, *limit, "--out", tmp_path / "a"
-    )
-    assert "it needs --start RUN" in alone.err
 
 
 def test_which_epoch_is_kept_and_when_to_stop(xbar, tiny, tmp_path):
@@ -213,6 +174,11 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
         (("--momentum", 0.9), "belongs to training.optimizer = sgd"),
         (("--fold-norm",), "lenet5 has no batch norm"),
         (("--train-images", 100000), "has 4000 training images"),
+        (("--train-images", 10, "--set", "dataset.validation_fraction=0.95"), "must leave samples to train on"),
+        (
+            ("--method", "tat", "--array", "lumped", "--technology", "taox", "--set", "tat.sigma_chip=1"),
+            "needs --corner",
+        ),
         (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 8), "is not 2^bits - 1"),
         (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 3), "say the same"),
         (
@@ -253,6 +219,7 @@ def test_bad_combinations_are_one_line(xbar, tmp_path, words, message):
     [
         (("--method", "biased", "--seed", 5), "was trained on images that are held out here: its --seed or"),
         (("--method", "biased", "--train-images", 500), "its --train-images is 600"),
+        (("--method", "biased", "--hidden", 13), "its network.hidden is 12; ask for the same"),
         (("--method", "neat", "--vg", "auto", "--vg-offset", "-0.03"), "which is not in the list 0.8, 0.9, 1"),
         (("--method", "neat", "--vg", "auto", "--vg-offset", "-5"), "leads out of the cell's gate voltages"),
     ],
@@ -264,6 +231,19 @@ def test_a_start_that_does_not_fit_is_one_line(xbar, tiny, cell, start, tmp_path
     assert message in found.err
     assert len(found.err.strip().splitlines()) == 1
     assert not list(tmp_path.glob("run*"))
+
+
+def test_hidden_units_that_come_to_the_same_are_the_same():
+    assert network_of(NetworkSection(name="mlp")) == network_of(NetworkSection(name="mlp", hidden=500))
+    assert network_of(NetworkSection(name="mlp", width=0.5)) != network_of(NetworkSection(name="mlp"))
+
+
+def test_a_start_without_its_batch_norm_is_refused(xbar, tmp_path):
+    words = ("train", "--network", "cnn", "--width", 0.05, "--train-images", 100, "--epochs", 0)
+    assert xbar(*words, "--fold-norm", "--out", tmp_path / "folded").code == 0
+    tat = ("--method", "tat", "--array", "published", "--technology", "taox", "--start", tmp_path / "folded")
+    found = xbar(*words, *tat, "--out", tmp_path / "run")
+    assert (found.code, "--fold-norm and has no batch norm left" in found.err) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -327,11 +307,13 @@ def test_training_goes_through_arrays_with_wires(xbar, tiny, start, tmp_path):
     assert found["test_accuracy"] > lost["test_accuracy"] + 0.02
 
 
-def test_dense_layers_are_those_of_two_dimensions():
-    shapes = (LayerShape("conv", (1, 1, 8, 4), 1), LayerShape("fc", (4, 10), 1))
-    section = TatSection(array="published", technology="taox", layers="dense")
-    assert technology_of(section, shapes).layers == {"fc"}
-    assert technology_of(section.model_copy(update={"layers": "all"}), shapes).layers is None
+@pytest.mark.parametrize("bias", ["digital", "row"])
+def test_dense_layers_are_those_that_are_no_convolution(bias):
+    section = NetworkSection(name="lenet5", bias=bias)
+    shapes = layer_shapes(build.network(section, shape=(28, 28, 1), n_classes=10, seed=0), shape=(28, 28, 1))
+    tat = TatSection(array="published", technology="taox", layers="dense")
+    assert technology_of(tat, shapes).layers == {"fc1", "fc2", "fc3"}
+    assert technology_of(tat.model_copy(update={"layers": "all"}), shapes).layers is None
 
 
 def test_biases_as_rows_go_through_the_whole_pipeline(xbar, tiny, tmp_path):

@@ -49,6 +49,18 @@ def test_no_linear_range_is_refused_by_name():
         require_range(empty, 0.9)
 
 
+def test_the_scale_has_its_top_where_the_cell_has_its_last_linear_range():
+    cell = analytic.cell()
+    short = dataclasses.replace(
+        cell, g_cut=np.array([*cell.g_cut[:-1], np.nan]), g_lo=np.array([*cell.g_lo[:-1], np.nan])
+    )
+    assert cell_window(short, vg=1.2, w_max=0.7).w_cut == pytest.approx(0.7)
+    assert cell_window(cell, vg=1.2, w_max=0.7).w_cut < 0.7
+    require_range(short, 1.2)
+    with pytest.raises(ModelError, match=r"no linear range at V_g 1\.5 V"):
+        require_range(short, 1.5)
+
+
 def test_resistive_window_spans_the_devices():
     window = resistive_window(g_off=1e-6, g_on=5e-6, w_max=2.0)
     assert window.bottom + window.slope * 2.0 == pytest.approx(5e-6)

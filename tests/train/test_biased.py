@@ -66,6 +66,7 @@ def test_the_search_for_a_gate_voltage_and_its_two_readings():
     )
     assert [pick(w) for w in (0.05, 0.15, 0.25, 0.35, 0.9)] == [0.7, 0.7, 0.75, 0.8, 0.85]
     assert [pick(w, "covering") for w in (0.05, 0.15, 0.25, 0.35, 0.9)] == [0.7, 0.75, 0.8, 0.85, 0.85]
+    assert pick(0.4 * (1 + 1e-15)) == 0.8  # W_cut at the scale's top is W_max, but for rounding
     assert pick(0.35, offset=-0.05) == 0.75
     assert pick(0.05, offset=-0.05) == 0.7
     with pytest.raises(ValueError, match="not in the list"):

@@ -5,13 +5,16 @@ import optax
 import pytest
 from flax import nnx
 
+from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device.update import conductance
 from xbar_cli.mapping.periphery import combine
-from xbar_cli.nn.layers import dense
+from xbar_cli.nn.layers import bias_rows, dense
 from xbar_cli.nn.mlp import Mlp
 from xbar_cli.train.forward import add_input_ranges, drop_input_ranges, make_forward
 from xbar_cli.train.periphery import Periphery, device_steps, he_sigma, initial, install, uninstall, weight_decay
-from xbar_cli.train.transforms import Injection, Site
+from xbar_cli.train.transforms import Fabrication, Injection, Site
+from xbar_cli.workflows.chips import steps_of
+from xbar_cli.workflows.train_methods import Window
 
 TOP = 0.8
 SHAPE = (200, 60)
@@ -103,6 +106,30 @@ def test_weights_and_devices_of_a_network_agree():
     devices = uninstall(net, own)
     np.testing.assert_allclose(net(x), trained, rtol=1e-5)
     np.testing.assert_allclose(combine("acm", devices["output"]), net.output.kernel[...], rtol=1e-6)
+
+
+@pytest.mark.parametrize("scheme", ["de", "bc", "acm"])
+def test_biases_that_are_rows_start_at_0(scheme):
+    net = Mlp(shape=(6, 6, 1), n_classes=3, hidden=5, activation="relu", rngs=nnx.Rngs(0))
+    bias_rows(net)
+    kernels = {"hidden": (37, 5), "output": (6, 3)}
+    own = Periphery(scheme=scheme, bits=None, nu=2.0, m_max={n: 4 * he_sigma(s) for n, s in kernels.items()})
+    install(net, own, kernels=kernels, seed=1, bias_rows=True)
+    weights = own(Site("hidden"), net.hidden.kernel[...])
+    np.testing.assert_allclose(weights[-1], 0, atol=1e-6)
+    assert float(weights[:-1].std()) > 0.1
+
+
+def test_injected_chips_end_at_0_siemens_and_injected_noise_at_the_lowest_level():
+    window = Window(1 / 30e3, 1 / 300e3, None)
+    steps = tuple(steps_of(VariationSection(effects=["additive:sigma=0.15"]), window))
+    chip = Fabrication(steps=steps, top=window.g_on, bottom=window.g_off, paired=False)
+    floor = Injection(model="additive", sigma=0.15, floor=0.0)
+    site, lowest = Site("a", key=jax.random.key(0), limit=TOP), jnp.zeros(SHAPE)
+    assert float(floor(site, lowest).min()) == 0
+    assert float(chip(site, lowest).min()) == pytest.approx(
+        -TOP * window.g_off / (window.g_on - window.g_off), rel=1e-4
+    )
 
 
 def test_noise_falls_on_every_device():

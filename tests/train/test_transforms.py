@@ -10,7 +10,9 @@ from flax import nnx
 from xbar_cli.array.lumped import halves, lumped_dual, published_dual
 from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.config.hardware import VariationSection
+from xbar_cli.device.chip import fabricate
 from xbar_cli.device.levels import discretise_ratio
+from xbar_cli.mapping.bitslice import Sliced, SliceFormat, cut, join, to_conductances, to_integers, to_levels
 from xbar_cli.nn.layers import dense
 from xbar_cli.train.arrays import make_renewal, make_solve
 from xbar_cli.train.forward import make_forward
@@ -218,6 +220,30 @@ def test_injected_chips_act_on_both_devices_of_a_weight():
     assert float(single.std()) == pytest.approx(0.02, rel=0.02)
     half = chips("additive:sigma=0.02")(Site("a", key=site.key, limit=2.0), w) - w
     assert float(half.std()) == pytest.approx(2 * 0.02 * 2**0.5, rel=0.02)
+
+
+def test_injected_chips_act_on_every_slice_of_a_weight():
+    """The noise of a slice is weighed by its radix: far more than on one pair of devices for the whole weight."""
+    window = Window(1 / 30e3, 1 / 300e3, "rram2bit")
+    steps = tuple(steps_of(VariationSection(effects=["states:scale=0.5"]), window))
+    fmt = SliceFormat(weight_bits=8, fraction_bits=6, device_bits=2, encoding="offset")
+    given = {"steps": steps, "top": window.g_on, "bottom": window.g_off, "paired": True}
+    site = Site("a", key=jax.random.key(1), step=jnp.asarray(0))
+    w = 0.3 * W
+    sliced, pair = (Fabrication(**given, fmt=f)(site, w) - w for f in (fmt, None))
+    levels = cut(to_integers(w, fmt)[0], fmt).levels
+    key = jax.random.key(2)
+    g, _ = fabricate(
+        key,
+        to_conductances(levels, fmt, g_min=window.g_off, g_max=window.g_on),
+        layer="a",
+        steps=steps,
+        negative="clamp",
+    )
+    chip = join(Sliced(to_levels(g, fmt, g_min=window.g_off, g_max=window.g_on), None), fmt) / 64
+    np.testing.assert_allclose(jnp.std(sliced), jnp.std(chip - jnp.round(w * 64) / 64), rtol=0.2)
+    assert jnp.std(sliced) > 3 * jnp.std(pair)
+    np.testing.assert_array_equal(Fabrication(**given, fmt=fmt)(Site("a"), w), w)
 
 
 def test_absent_devices_stay_absent_on_injected_chips():

@@ -76,6 +76,10 @@ def mapping_settings(function: Function) -> Function:
                 "--weight-limit", "mapping.weight_limit", metavar="max|auto|VALUE",
                 help="Weight at full scale; auto tries shares of the largest (default max, or what tat trained with).",
             ),
+            setting(
+                "--layers", "mapping.layers", type=click.Choice(["all", "dense"]),
+                help="Layers on arrays, the others digital (default all, or those that tat trained there).",
+            ),
             setting("--weight-bits", "mapping.weight_bits", metavar="N", help="bitslice: bits of a weight (default 8)."),
             setting("--fraction-bits", "mapping.fraction_bits", metavar="N", help="bitslice: of these, behind the point."),
             setting(

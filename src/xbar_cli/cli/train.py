@@ -116,7 +116,8 @@ def _config() -> Any:
     "--tile",
     "tile",
     metavar="ROWSxOUTPUTS",
-    help="tat: size of one array (default the layer's); biased: crossbar (default 128x128).",
+    help="tat: size of one array (default the layer's); biased: crossbar, over whose rows importance is summed "
+    "(default 128x128).",
 )
 @setting("--corner", "tat.corner", metavar="K", help="tat: chip-to-chip corner in sigmas (default 0).")
 @setting("--layers", "tat.layers", type=click.Choice(["all", "dense"]), help="tat: layers on arrays (default all).")
@@ -137,7 +138,10 @@ def _config() -> Any:
 @setting("--activation-bits", "periphery.activation_bits", metavar="B", help="periphery: of layer inputs (default 8).")
 @setting("--important", "biased.important", metavar="M", help="biased: share of columns restricted (default 0.3).")
 @setting(
-    "--favourable", "biased.favourable", metavar="STATES|best:N", help="biased: states such as 0,1,3 (default best:3)."
+    "--favourable",
+    "biased.favourable",
+    metavar="STATES|best:N",
+    help="biased: states such as 0,1,3 (default best:3; see docs/training.md for those that weights have).",
 )
 @setting(
     "--encoding",
@@ -187,6 +191,7 @@ def show(summary: dict[str, Any]) -> None:
         rows.insert(1, ("test accuracy, restricted only", f"{summary['restricted_accuracy']:.4f}"))
     if summary["method"] == "tat":
         rows.append(("test accuracy without arrays", f"{summary['test_accuracy_without_arrays']:.4f}"))
+        rows.append(("on these arrays", f"xbar eval RUN {summary['evaluate']}"))
     if summary["method"] == "biased":
         rows.insert(0, ("test accuracy at the start", f"{summary['start_accuracy']:.4f}"))
         if summary["selected_on"] == "test":

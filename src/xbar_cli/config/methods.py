@@ -78,6 +78,7 @@ class TatSection(Section):
         require(self.array is not None, "--method tat needs --array published, lumped or nodal")
         require(self.technology is not None, "--method tat needs --technology NAME|FILE: R_on and the ratio of levels")
         require(self.r_wire_ohm == 0 or self.array == "nodal", "--r-wire belongs to --array nodal")
+        require(self.sigma_chip is None or self.corner != 0, "tat.sigma_chip needs --corner K, the sigmas off")
         require(self.refold is None or self.array != "published", "--refold belongs to --array lumped or nodal")
         require(
             self.weight_limit != "auto" or self.start is not None,

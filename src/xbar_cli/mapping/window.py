@@ -1,7 +1,7 @@
 """Weights on the effective conductance of 1T-1R cells: scale, cut-off and programming (neat, II-B to III, eq. 3).
 
 `|w|` is linear in the cell's mean effective conductance: `Ḡ = Ḡ_bottom(V_g) + |w| · slope`, with one slope for all gate
-voltages, `slope = (Ḡ_top − Ḡ_bottom) / W_max`, taken at the largest gate voltage of the table. Programming inverts the
+voltages, `slope = (Ḡ_top − Ḡ_bottom) / W_max`, taken at the largest gate voltage that has a linear range. Programming inverts the
 monotone curve `G → Ḡ` of the layer's own gate voltage.
 """
 
@@ -48,8 +48,13 @@ def cell_window(cell: Cell, *, vg: float, w_max: float) -> Window:
     """
     index = cell.index(vg)
     bottom, span = _span(cell, index)
-    slope = _span(cell, len(cell.vg) - 1)[1] / w_max
+    slope = _span(cell, scale_top(cell))[1] / w_max
     return Window(bottom=bottom, slope=slope, w_cut=span / slope)
+
+
+def scale_top(cell: Cell) -> int:
+    """The gate voltage whose linear range W_max fills, by index: the largest with one; the largest where none has."""
+    return max((index for index in range(len(cell.vg)) if cell.has_range(index)), default=len(cell.vg) - 1)
 
 
 def _span(cell: Cell, index: int) -> tuple[float, float]:
@@ -59,9 +64,9 @@ def _span(cell: Cell, index: int) -> tuple[float, float]:
 
 
 def require_range(cell: Cell, vg: float) -> None:
-    """Raise ModelError unless the cell has a linear range at `vg` [V] and at its largest gate voltage, the scale's top."""
+    """Raise ModelError unless the cell has a linear range at `vg` [V], and one that is not empty where the scale has its top."""
     usable = ", ".join(f"{v:g}" for i, v in enumerate(cell.vg) if cell.has_range(i)) or "none"
-    for index in (cell.index(vg), len(cell.vg) - 1):
+    for index in (cell.index(vg), scale_top(cell)):
         if not cell.has_range(index) or _span(cell, index)[1] <= 0:
             raise ModelError(
                 f"the cell has no linear range at V_g {cell.vg[index]:g} V, and neat needs one; usable: {usable} V"

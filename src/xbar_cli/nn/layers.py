@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -182,6 +182,11 @@ class Conv(nnx.Module):
             assert isinstance(self.contract, Convolution)
             self.patches, self.contract = (self.contract, (kernel.shape[0], kernel.shape[1])), dense
             self.kernel, self.bias = stacked(kernel.reshape(-1, kernel.shape[-1]), self.bias[...]), None
+
+
+def is_dense(layer: Any) -> bool:
+    """Whether a layer is fully connected, its bias as a row or not: a convolution whose bias is a row multiplies patches."""
+    return isinstance(layer.contract, MatrixProduct) and getattr(layer, "patches", None) is None
 
 
 def bias_rows(net: nnx.Module) -> None:

@@ -41,7 +41,7 @@ class Circuit:
     """The layers of one chip, ready to compute.
 
     Attributes:
-        layers: by name.
+        layers: by name; those that are not here are digital.
         adcs: the converters of tiled layers.
         noises: read noise of the layers that have some.
         corrections: of the layers that were calibrated.
@@ -112,7 +112,7 @@ def on_arrays(
     counts: dict[str, Counts] | None = None,
     trusts: dict[str, Trust] | None = None,
 ) -> Product:
-    """The product that computes every layer on its programmed arrays.
+    """The product that computes every layer on its programmed arrays, or digitally where it has none.
 
     Args:
         circuit: the layers.
@@ -123,7 +123,8 @@ def on_arrays(
     """
 
     def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-        del kernel
+        if name not in circuit.layers:
+            return contract(x, kernel)
         return layer_outputs(circuit, name, x, contract, key=key, first=first, counts=counts, trusts=trusts)
 
     return product

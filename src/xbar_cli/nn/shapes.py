@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xbar_cli.array.ideal import Contract
 from xbar_cli.mapping.periphery import device_columns
 
-from .layers import Product
+from .layers import Product, is_dense
 
 Network = nnx.Module
 Forward = Callable[[Array, Product], Array]
@@ -31,12 +31,14 @@ class LayerShape:
         name: the layer's name in its network.
         kernel: its kernel's shape `[*window in out]`.
         positions: products per image: output pixels of a convolution, 1 for a dense layer.
+        dense: whether it is fully connected.
         macs: multiply-accumulates per image.
     """
 
     name: str
     kernel: tuple[int, ...]
     positions: int
+    dense: bool
 
     @property
     def rows(self) -> int:
@@ -64,17 +66,19 @@ class LayerShape:
 
 def layer_shapes(net: nnx.Module, *, shape: tuple[int, int, int]) -> list[LayerShape]:
     """The layers of `net` in the order they compute, for images of `shape` [h w c]; nothing is computed."""
-    layers: list[LayerShape] = []
+    layers: dict[str, LayerShape] = {}
 
     def recording(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
         y = contract(x, kernel)
-        layers.append(LayerShape(name=name, kernel=tuple(kernel.shape), positions=int(np.prod(y.shape[1:-1]))))
+        positions, fully = int(np.prod(y.shape[1:-1])), is_dense(getattr(net, name))
+        used = layers[name].positions if name in layers else 0  # a layer at two places computes at both
+        layers[name] = LayerShape(name=name, kernel=tuple(kernel.shape), positions=used + positions, dense=fully)
         return y
 
     graphdef, state = nnx.split(net)
     images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     jax.eval_shape(lambda s, x: nnx.merge(graphdef, s)(x, recording), state, images)
-    return layers
+    return list(layers.values())
 
 
 def layer_inputs(net: nnx.Module, images: Array) -> dict[str, tuple[Array, Contract]]:

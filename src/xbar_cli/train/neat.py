@@ -7,6 +7,9 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
+ROUNDING = 1e-9
+"""Relative error of a W_cut: that of the scale's top, in exact numbers W_max, still covers a weight of W_max."""
+
 
 def restrict(kernel: Float[Array, "*shape"], *, w_cut: float) -> Float[Array, "*shape"]:
     """`W ← clip(W, −W_cut, +W_cut)`.
@@ -63,7 +66,7 @@ def choose_gate(largest: float, *, vg: Sequence[float], w_cut: Sequence[float], 
         raise ValueError("vg must have at least one gate voltage")
     if rule not in ("previous", "covering"):
         raise ValueError(f"rule must be previous or covering, got {rule!r}")
-    covering = next((index for index, cut in enumerate(w_cut) if cut >= largest), None)
+    covering = next((index for index, cut in enumerate(w_cut) if cut >= largest * (1 - ROUNDING)), None)
     index = len(vg) - 1 if covering is None else covering - (rule == "previous")
     return shifted(vg[max(index, 0)], offset, vg=vg)
 

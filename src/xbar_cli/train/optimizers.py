@@ -46,7 +46,7 @@ def chain(
         name: `adam` or `sgd`.
         rate: learning rate or schedule.
         momentum: of sgd.
-        weight_decay: times every kernel, added to its gradient; biases and batch norm stay.
+        weight_decay: times every kernel, added to its gradient; batch norm stays, and biases that are no rows of a kernel.
         decay: what adds it, where a kernel is not the weights themselves; given `weight_decay`.
         clip_norm: largest global norm of the gradient; None for any.
         after: applied to the finished step, such as a projection.

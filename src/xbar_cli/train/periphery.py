@@ -60,7 +60,7 @@ class Periphery:
         """The signed weights of hidden pulse counts."""
         devices = self.devices(site.name, kernel)
         if self.noise is not None:
-            devices = jnp.maximum(self.noise(replace(site, limit=self.m_max[site.name]), devices), 0)
+            devices = self.noise(replace(site, limit=self.m_max[site.name]), devices)
         return jnp.asarray(combine(self.scheme, devices))
 
     def devices(self, name: str, h: Float[Array, "*window trained"]) -> Float[Array, "*window columns"]:
@@ -149,7 +149,9 @@ def _drawn(z: Array, centre: ArrayLike, width: ArrayLike, nu: float) -> Array:
     return jnp.clip(pulse_count(m, pulses=1.0, nu=nu, g_min=0.0, g_max=1.0), 0.0, 1.0) if nu else m
 
 
-def install(net: nnx.Module, rule: Periphery, *, kernels: Mapping[str, tuple[int, ...]], seed: int) -> None:
+def install(
+    net: nnx.Module, rule: Periphery, *, kernels: Mapping[str, tuple[int, ...]], seed: int, bias_rows: bool = False
+) -> None:
     """Put trained devices in the place of the kernels of `net`.
 
     Args:
@@ -157,10 +159,13 @@ def install(net: nnx.Module, rule: Periphery, *, kernels: Mapping[str, tuple[int
         rule: scheme, bits and range of every layer.
         kernels: shapes of the signed kernels by layer.
         seed: of the draw.
+        bias_rows: whether the last row of every kernel holds biases, which begin at 0: all devices in the middle.
     """
     key = stream(jax.random.key(seed), "periphery")
+    middle = _drawn(jnp.zeros(()), 1 / 2, 0.0, rule.nu)
     for name, shape in kernels.items():
         h = initial(stream(key, name), rule, name, kernel=shape, sigma=he_sigma(shape))
+        h = h.at[-1].set(rule.m_max[name] * middle) if bias_rows else h
         getattr(net, name).kernel = nnx.Param(h)
 
 

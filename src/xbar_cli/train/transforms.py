@@ -16,6 +16,7 @@ from xbar_cli.array.lumped import halves
 from xbar_cli.device.chip import Step, fabricate
 from xbar_cli.device.levels import discretise_ratio_straight_through
 from xbar_cli.device.variation import chip_to_chip, lognormal, normal_additive, normal_proportional
+from xbar_cli.mapping.bitslice import Sliced, SliceFormat, cut, join, to_conductances, to_integers, to_levels
 from xbar_cli.numerics import stream
 
 
@@ -145,6 +146,7 @@ class Injection:
         model: `additive` in units of the layer's largest weight; `proportional` and `lognormal` of each weight;
             `chip_to_chip`, one relative draw for all weights of the network; `stuck`, a share of the weights at 0.
         sigma: relative standard deviation, or the share.
+        floor: lowest value of a kernel of devices; None for signed weights.
 
     References:
         Joshi et al., Nature Communications 11, 2473 (2020): additive, sigma in units of the largest weight.
@@ -152,11 +154,17 @@ class Injection:
 
     model: str
     sigma: float
+    floor: float | None = None
 
     def __call__(self, site: Site, kernel: Array) -> Array:
         """The kernel with noise; as it is without a key."""
         if site.key is None:
             return kernel
+        noisy = self._noisy(site, kernel)
+        return noisy if self.floor is None else jnp.maximum(noisy, self.floor)
+
+    def _noisy(self, site: Site, kernel: Array) -> Array:
+        assert site.key is not None
         key = stream(site.key, site.name)
         match self.model:
             case "additive":
@@ -183,14 +191,17 @@ class Fabrication:
         top: conductance of the largest weight [S].
         bottom: conductance of a weight of 0 [S]; 0 where its devices are absent.
         paired: whether a weight is the difference of two devices (double element); else every value is a device itself.
+        fmt: how weights are cut into slices, each a device (biased); None for one device or two.
 
-    Gradients are those of the weights without noise.
+    The largest weight of the layer stands at the top, unless the site has a limit or there are slices. Gradients are those
+    of the weights without noise.
     """
 
     steps: tuple[Step, ...]
     top: float
     bottom: float
     paired: bool
+    fmt: SliceFormat | None = None
 
     def __call__(self, site: Site, kernel: Array) -> Array:
         """The kernel as the chip of this step has it; as it is without a key."""
@@ -198,6 +209,8 @@ class Fabrication:
         if key is None:
             return kernel
         still = jax.lax.stop_gradient(kernel)
+        if self.fmt is not None:
+            return kernel + jax.lax.stop_gradient(self._in_slices(site.name, key, still, self.fmt))
         limit = jnp.abs(still).max() if site.limit is None else jnp.asarray(site.limit, still.dtype)
         per_weight = (self.top - self.bottom) / jnp.maximum(limit, jnp.finfo(still.dtype).tiny)
 
@@ -211,3 +224,13 @@ class Fabrication:
         else:
             noisy = devices("", still) - self.bottom
         return kernel + jax.lax.stop_gradient(noisy / per_weight - still)
+
+    def _in_slices(self, name: str, key: Array, w: Array, fmt: SliceFormat) -> Array:
+        """What the devices of every slice add to the weights."""
+        integers, _ = to_integers(w, fmt)
+        sliced, ends = cut(integers, fmt), {"g_min": self.bottom, "g_max": self.top}
+        g, _ = fabricate(
+            key, jnp.asarray(to_conductances(sliced.levels, fmt, **ends)), layer=name, steps=self.steps, negative="clamp"
+        )  # fmt: skip
+        noisy = join(Sliced(to_levels(g, fmt, **ends), sliced.negative), fmt)
+        return jnp.asarray((noisy - integers.astype(noisy.dtype)) * 2.0**-fmt.fraction_bits)

@@ -37,7 +37,7 @@ def _network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: 
     try:
         match name:
             case "mlp":
-                return Mlp(**given, hidden=config.hidden or scaled(MLP_HIDDEN, width), activation=config.activation)
+                return Mlp(**given, hidden=hidden_units(config), activation=config.activation)
             case "lenet5":
                 return LeNet5(**given)
             case "lenet":
@@ -50,6 +50,11 @@ def _network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: 
                 return ResNet(name, **given, width=width)
     except ValueError as error:
         raise ConfigError(f"network {name}: {error}") from None
+
+
+def hidden_units(config: NetworkSection) -> int:
+    """Hidden units of `mlp`."""
+    return config.hidden or scaled(MLP_HIDDEN, config.width)
 
 
 def dataset(name: str, *, data_dir: str | None) -> Dataset:

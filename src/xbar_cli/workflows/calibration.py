@@ -99,6 +99,8 @@ def observed_ranges(
 ) -> dict[str, float]:
     """A percentile of the values that `reduce` goes over in each layer, for the first training images.
 
+    With `layers`, of these alone.
+
     The largest value takes one pass; any other percentile a second one, which counts the values in bins.
     """
     graphdef, state = nnx.split(trained.net)
@@ -110,7 +112,7 @@ def observed_ranges(
 
         zero = jnp.zeros((), x.dtype)
         inputs = layer_inputs(nnx.merge(graphdef, state), x)
-        return {name: reduce(layers, name, *inputs[name], zero, step) for name in inputs}
+        return {name: reduce(layers, name, *inputs[name], zero, step) for name in layers or inputs}
 
     @jax.jit
     def counted(state: Any, layers: Any, tops: dict[str, Array], x: Array, weight: Array) -> dict[str, Array]:
@@ -123,7 +125,7 @@ def observed_ranges(
             return reduce(layers, name, v, contract, jnp.zeros(BINS, jnp.int32), step)
 
         inputs = layer_inputs(nnx.merge(graphdef, state), x)
-        return {name: count(name, *inputs[name]) for name in inputs}
+        return {name: count(name, *inputs[name]) for name in layers or inputs}
 
     tops: dict[str, float] = {}
     for part in training_parts(trained, images=images, batch=batch):
@@ -208,7 +210,8 @@ def make_calibrator(
             return wanted[name]
 
         def fitted(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-            del kernel
+            if name not in circuit.layers:
+                return contract(x, kernel)
             y = layer_outputs(circuit, name, x, contract, key=key, first=jnp.asarray(0), counts=None)
             corrections[name] = least_squares(y, wanted[name], decoding)
             return corrections[name](y)

@@ -120,14 +120,16 @@ def measure(
     images, labels = test_part(trained, wanted.images)
     size = min(wanted.batch_size, len(labels))
     parts = [jax.tree.map(jnp.asarray, part) for part in eval_batches(images, labels, batch_size=size)]
-    order = describe(config.variation, hardware.network)
+    order, converters = describe(config.variation, hardware.network), config.converters
+    bits = trained.summary.get("activation_bits")
+    if bits and converters.dac_bits is None:
+        reporter.note(f"trained with {bits}-bit inputs: --dac-bits {bits} converts them here too")
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
     root = stream(jax.random.key(config.seed), "chip")
     ideal = floating_accuracy(trained, parts)
     prepare, fitted_to = make_preparer(config, trained, hardware)
     # without variation every chip is the same: one is enough
-    converters = config.converters
     differ = bool(config.variation.all_effects() or converters.adc_gain_error or converters.adc_offset_error)
     most = (wanted.samples or wanted.max_samples or 1) if differ else 1
     sampler = Sampler(
@@ -143,7 +145,9 @@ def measure(
         sampler,
         most,
         enough=partial(_enough, wanted.ci_width, len(labels)),
-        alone=each_alone(sampler, trained.kernels) if wanted.per_layer else {},
+        alone=each_alone(sampler, {name: trained.kernels[name] for name in hardware.network.layers})
+        if wanted.per_layer
+        else {},
         warm=not hardware.wired,  # wired arrays take so long that compilation is lost in it
         reporter=reporter,
     )

@@ -33,8 +33,8 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
     write_dataset(run.path / RESULTS, to_dataset(network))
     if cell_file is not None:
         shutil.copyfile(cell_file, run.path / CELL)
-    if config.mapping.technology is not None and config.mapping.technology.endswith(".toml"):
-        shutil.copyfile(config.mapping.technology, run.path / TECHNOLOGY)
+    if network.technology is not None and network.technology.endswith(".toml"):
+        shutil.copyfile(network.technology, run.path / TECHNOLOGY)
     keep_origin(trained, run.path / ORIGIN)
     draw(network, run)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
@@ -53,8 +53,8 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
     """The summary, as summary.json holds it."""
     layers = []
     squares = count = 0.0
-    for name, kernel in trained.kernels.items():
-        layer = network.layers[name]
+    for name, layer in network.layers.items():
+        kernel = trained.kernels[name]
         weights = kernel.reshape(-1, kernel.shape[-1])
         error = (network.decoded(name) - weights) ** 2
         squares, count = squares + float(error.sum()), count + error.size
@@ -94,6 +94,7 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
         "utilisation": devices / (tiles * network.tile[0] * network.tile[1]),
         "weight_rmse": float(np.sqrt(squares / count)),
         "layers": layers,
+        "digital_layers": [name for name in trained.kernels if name not in network.layers],
     }
 
 

@@ -21,15 +21,18 @@ def split_parts(section: DatasetSection, data: Dataset, *, seed: int) -> dict[st
         seed: of the run; the section's own goes before.
 
     Raises:
-        ConfigError: more training images than there are.
+        ConfigError: more training images than there are, or none left to fit.
     """
     count = section.train_images or len(data.train_labels)
     if count > len(data.train_labels):
         raise ConfigError(f"dataset.train_images = {count}: {data.name} has {len(data.train_labels)} training images")
     images, labels = data.train_images[:count], data.train_labels[:count]
-    train_index, validation_index = validation_split(
-        count, fraction=section.validation_fraction, seed=section.drawn_by(seed), labels=labels
-    )
+    try:
+        train_index, validation_index = validation_split(
+            count, fraction=section.validation_fraction, seed=section.drawn_by(seed), labels=labels
+        )
+    except ValueError as error:
+        raise ConfigError(f"dataset.validation_fraction = {section.validation_fraction:g}: {error}") from None
     return {
         "train": (images[train_index], labels[train_index]),
         "validation": (images[validation_index], labels[validation_index]),

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,22 +9,23 @@ from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.device.cell import Cell
-from xbar_cli.device.levels import LIMIT_SHARES, ratio_levels, read_levels, uniform_levels, weight_limit
+from xbar_cli.device.levels import ratio_levels, read_levels, uniform_levels
 from xbar_cli.device.technologies import Technology, load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.encode import full_scale
 from xbar_cli.mapping.placing import Conductances, place, place_slices
 from xbar_cli.mapping.window import cell_window, program
+from xbar_cli.nn.layers import is_dense
 from xbar_cli.runs.directory import open_run
 from xbar_cli.runs.results import RESULTS
+from xbar_cli.workflows.as_trained import input_ranges, mapping_of, place_devices, trained_devices
 from xbar_cli.workflows.calibrating import calibrate
 from xbar_cli.workflows.cells import load_cell
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
-from xbar_cli.workflows.models import CELL, Trained, kernel_accuracy, weight_maxima
-from xbar_cli.workflows.parts import held_out
+from xbar_cli.workflows.models import CELL, Trained
 from xbar_cli.workflows.reporter import Reporter
-from xbar_cli.workflows.trained_devices import input_ranges, mapping_of, place_devices, trained_devices
+from xbar_cli.workflows.weight_limits import limited, maxima_of, restricted
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
@@ -56,18 +56,19 @@ def map_network(
     Raises:
         ConfigError: options that exclude each other.
     """
-    mapping = mapping_of(trained, mapping)
+    mapping = mapping_of(trained, mapping, cell=reference.run is not None, reporter=reporter)
     devices = trained_devices(trained)
+    names = layers_on_arrays(trained, mapping)
     cell_file, gates = resolve_cell(trained, reference)
     cell = load_cell(cell_file) if cell_file else None
     g_off, g_on = device_range(mapping, cell)
     for vg in [] if cell is None else sorted({*gates, float(cell.vg[-1])}):
         if cell is not None and not cell.has_range(cell.index(vg)):
             reporter.note(f"the cell has no linear range at V_g {vg:g} V: weights span G_off … G_on there")
-    kernels = {name: kernel.reshape(-1, kernel.shape[-1]) for name, kernel in trained.kernels.items()}
+    kernels = {name: trained.kernels[name].reshape(-1, trained.kernels[name].shape[-1]) for name in names}
     maxima = limited(
         trained,
-        maxima_of(trained, mapping, gated=cell is not None),
+        maxima_of(trained, mapping, names, gated=cell is not None),
         mapping,
         images=calibration_images,
         levels=resistive_levels(mapping, g_off=g_off, g_on=g_on) if cell is None else None,
@@ -75,10 +76,13 @@ def map_network(
     seen = calibrate(trained, images=calibration_images, sampled=keep_activity)
     trained_ranges = input_ranges(trained)
     layers: dict[str, LayerMapping] = {}
-    for index, (name, weights) in enumerate(kernels.items()):
-        vg = gates[index] if cell is not None else None
+    voltages = dict(zip(trained.summary["layers"], gates, strict=True)) if cell is not None else {}
+    for name, weights in kernels.items():
+        vg = voltages.get(name)
         low, high = seen.ranges[name]
-        span = conductances(mapping, cell=cell, vg=vg, w_max=maxima[name], g_off=g_off, g_on=g_on)
+        span = conductances(
+            mapping, cell=cell, vg=vg, w_max=maxima[name], g_off=g_off, g_on=g_on, restricted=restricted(trained)
+        )
         if devices is not None:
             placed = place_devices(trained, name, devices[name], span)
         elif mapping.chosen == "bitslice":
@@ -150,8 +154,12 @@ def conductances(
     w_max: float | NDArray[np.float64],
     g_off: float,
     g_on: float,
+    restricted: bool = False,
 ) -> Conductances:
-    """Levels, ends and scale of one layer; with a cell they are effective conductances at its gate voltage."""
+    """Levels, ends and scale of one layer; with a cell they are effective conductances at its gate voltage.
+
+    The devices of weights that were `restricted` to the linear range stay in it under every scheme.
+    """
     if cell is None or vg is None:
         levels = resistive_levels(mapping, g_off=g_off, g_on=g_on)
         bottom, top = (g_off, g_on) if levels is None else (float(levels[0]), float(levels[-1]))
@@ -159,7 +167,7 @@ def conductances(
         return Conductances(levels, bottom, top, slope)
     window = cell_window(cell, vg=vg, w_max=1.0)
     top = float(cell.effective(cell.index(vg), np.asarray(cell.g_on)))
-    if mapping.bits is not None:  # levels stay inside the linear range
+    if mapping.bits is not None or (restricted and mapping.chosen != "de"):
         top = window.bottom + window.slope * window.w_cut
     levels = None if mapping.bits is None else uniform_levels(mapping.bits, g_min=window.bottom, g_max=top)
     half = 2 if mapping.chosen == "bc" else 1
@@ -219,72 +227,15 @@ def gate_voltage(text: str) -> float:
         raise ConfigError(f"--vg: {error}") from None
 
 
-def maxima_of(trained: Trained, mapping: MappingSection, *, gated: bool) -> dict[str, NDArray[np.float64]]:
-    """W_max of each layer: what neat fixed before it restricted the weights, else from the weights themselves."""
-    names = trained.summary["layers"]
-    fixed = trained.summary.get("w_max")
-    if fixed is not None and mapping.weight_scale in (None, trained.summary["weight_scale"]):
-        return {name: np.asarray(value) for name, value in zip(names, fixed, strict=True)}
-    if fixed is not None:
-        raise ConfigError(
-            f"--weight-scale {mapping.weight_scale}: this run was restricted with scale {trained.summary['weight_scale']!r}; "
-            "another one would move its weights out of the linear range"
-        )
-    return weight_maxima(trained.kernels, scale=mapping.weight_scale or ("network" if gated else "layer"))
-
-
-def limited(
-    trained: Trained,
-    maxima: dict[str, NDArray[np.float64]],
-    mapping: MappingSection,
-    *,
-    images: int,
-    levels: NDArray[np.float64] | None,
-) -> dict[str, NDArray[np.float64]]:
-    """W_max under `--weight-limit`: as it is, one number for all layers, or the share of it that keeps accuracy best.
-
-    That accuracy is on images held out of training, `images` at most. A limit that training fixed stays unless another is
-    asked for.
-
-    References:
-        Chakraborty, Roy, Roy (tat), section III-C.
-    """
-    if mapping.weight_limit == "max":
-        return fixed_limits(trained, mapping) or maxima
-    if mapping.weight_limit != "auto":
-        limit = float(parse_quantity(mapping.weight_limit))
-        return {name: np.full_like(value, limit) for name, value in maxima.items()}
-    if levels is None:
-        raise ConfigError("--weight-limit auto chooses for the levels of the devices: it needs --bits or --levels")
-
-    accuracy = kernel_accuracy(trained.net, *held_out(trained, images=images))
-
-    def score(share: float) -> float:
-        values = {}
-        for name, kernel in trained.kernels.items():
-            limit = maxima[name] * share
-            span = Conductances(
-                levels, levels[0], levels[-1], full_scale(mapping.chosen, g_min=levels[0], g_max=levels[-1]) / limit
-            )
-            placed = place(mapping.chosen, kernel.reshape(-1, kernel.shape[-1]), span)
-            values[name] = placed.decoded().astype(np.float32).reshape(kernel.shape)
-        return accuracy(values)
-
-    best = weight_limit(jnp.ones(1), rule="auto", score=score, shares=LIMIT_SHARES)
-    return {name: value * best for name, value in maxima.items()}
-
-
-def fixed_limits(trained: Trained, mapping: MappingSection) -> dict[str, NDArray[np.float64]] | None:
-    """The weight limits that a run was trained with (tat); None where it was the largest weight, or none.
+def layers_on_arrays(trained: Trained, mapping: MappingSection) -> list[str]:
+    """The layers that are on arrays, in the order they compute.
 
     Raises:
-        ConfigError: a scale other than each layer's own.
+        ConfigError: none is.
     """
-    limits = trained.summary.get("weight_limits")
-    if limits is None:
-        return None
-    if mapping.weight_scale not in (None, "layer"):
-        raise ConfigError(
-            f"--weight-scale {mapping.weight_scale}: this run was trained with a weight limit of each layer"
-        )
-    return {name: np.asarray(limit) for name, limit in limits.items()}
+    names = list(trained.summary["layers"])
+    if mapping.layers == "dense":
+        names = [name for name in names if is_dense(getattr(trained.net, name))]
+    if not names:
+        raise ConfigError(f"--layers dense: {trained.summary['network']} has no fully connected layer")
+    return names

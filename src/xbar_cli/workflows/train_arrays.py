@@ -88,9 +88,29 @@ def conclude(technology: Technology, session: Session, states: dict[str, State],
     return {
         "array": session.config.tat.array,
         "technology": session.config.tat.technology,
+        "evaluate": evaluate_options(session.config.tat, [s for s in session.shapes if technology.applies(s.name)]),
         "weight_limits": None if session.config.tat.weight_limit == "max" else weight_limits(session.net, technology),
         "test_accuracy_without_arrays": accuracy(session, plain, nnx.state(session.net), part="test"),
     }
+
+
+def evaluate_options(section: TatSection, shapes: Sequence[LayerShape]) -> str:
+    """The options of `xbar evaluate` that build the arrays of the training; the devices it knows from the run."""
+    rows, outputs = (
+        parse_tile(section.tile) if section.tile else (max(s.rows for s in shapes), max(s.outputs for s in shapes))
+    )
+    words = ["--array", section.array, *(["--neuron", "shared"] if section.array != "nodal" else [])]
+    for option, ohm in (
+        ("source", section.r_source_ohm),
+        ("neuron", section.r_neuron_ohm),
+        ("wire", section.r_wire_ohm),
+    ):
+        words += [f"--r-{option}", f"{ohm:g}"] if ohm else []
+    words += ["--tile", f"{rows}x{2 * outputs}"]
+    if section.corner:
+        sigma = "" if section.sigma_chip is None else f",sigma={section.sigma_chip:g}"
+        words += ["--effect", f"chip_corner:k={section.corner:g}{sigma}"]
+    return " ".join(map(str, words))
 
 
 def weight_limits(net: nnx.Module, technology: Technology) -> dict[str, float]:
@@ -113,7 +133,7 @@ def technology_of(config: TatSection, layers: Sequence[LayerShape]) -> Technolog
     if corner <= -1:
         raise ConfigError(f"tat.corner = {config.corner:g} at a chip-to-chip sigma of {sigma:g} leaves no conductance")
     arrays, cheap = tat_arrays(config)
-    dense = frozenset(layer.name for layer in layers if len(layer.kernel) == 2)
+    dense = frozenset(layer.name for layer in layers if layer.dense)
     return Technology(
         bits=config.magnitude_bits,
         ratio=device.ratio,

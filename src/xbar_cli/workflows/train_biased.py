@@ -20,6 +20,9 @@ from xbar_cli.train.loop import State
 from xbar_cli.train.transforms import Transform
 from xbar_cli.workflows.train_session import Method, Phase, Progress, Session, accuracy, counter, start_from
 
+LARGE_LOSS = 0.1
+"""Accuracy that a restriction may cost before the user is told."""
+
 
 def method(
     config: TrainConfig, net: nnx.Module, shapes: Sequence[LayerShape], plain: Phase, noise: Transform | None
@@ -37,7 +40,6 @@ def method(
         return {"favourable_fraction": [before[name] for name in session.layers]}
 
     def conclude(session: Session, states: dict[str, State], progress: Progress) -> dict[str, Any]:
-        del progress
         after = favourable_fractions(session, rule)
         nnx.update(session.net, states["start"])
         before, started = (
@@ -45,6 +47,11 @@ def method(
             accuracy(session, counter(session), states["start"], part="test"),
         )
         nnx.update(session.net, states["final"])
+        if started - progress.best_accuracy > LARGE_LOSS:
+            session.reporter.note(
+                f"the restriction costs {(started - progress.best_accuracy) * 100:.0f} points: few small weights have states "
+                f"{section.favourable} under encoding {section.encoding}; try another pair"
+            )
         return {
             "start_accuracy": started,
             "favourable_states": list(rule.favourable),
@@ -68,6 +75,21 @@ def favourable_fractions(session: Session, rule: Restriction) -> list[float]:
     return [rule.favourable_fraction(getattr(session.net, name).kernel[...]) for name in session.layers]
 
 
+def slice_format(section: BiasedSection) -> SliceFormat:
+    """How weights are cut into slices.
+
+    Raises:
+        ConfigError: slices that do not fit.
+    """
+    try:
+        return SliceFormat(
+            weight_bits=section.weight_bits, fraction_bits=section.fraction_bits, device_bits=section.bits,
+            encoding=section.encoding,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ConfigError(f"--method biased: {error}") from None
+
+
 def restriction(section: BiasedSection) -> Restriction:
     """The restriction that the configuration asks for.
 
@@ -75,11 +97,8 @@ def restriction(section: BiasedSection) -> Restriction:
         ConfigError: slices that do not fit, states that the technology does not have, a set that no weight has.
     """
     technology = load_technology(section.technology)
+    fmt = slice_format(section)
     try:
-        fmt = SliceFormat(
-            weight_bits=section.weight_bits, fraction_bits=section.fraction_bits, device_bits=section.bits,
-            encoding=section.encoding,
-        )  # fmt: skip
         rule, _, count = section.favourable.partition(":")
         if rule != "best":
             favourable = tuple(int(state) for state in section.favourable.split(","))

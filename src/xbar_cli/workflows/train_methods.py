@@ -57,7 +57,8 @@ def injection(config: TrainConfig) -> Transform | None:
     """
     inject = config.inject
     if not inject.effects:
-        return Injection(model=inject.model, sigma=inject.sigma) if inject.sigma > 0 else None
+        floor = 0.0 if config.method == "periphery" else None
+        return Injection(model=inject.model, sigma=inject.sigma, floor=floor) if inject.sigma > 0 else None
     name = inject.technology or {"tat": config.tat.technology, "biased": config.biased.technology}.get(config.method)
     if name is None:
         devices = Window(1 / R_ON_OHM, 1 / R_OFF_OHM, None)
@@ -69,6 +70,7 @@ def injection(config: TrainConfig) -> Transform | None:
         top=devices.g_on,
         bottom=0.0 if config.method == "tat" else devices.g_off,
         paired=config.method != "periphery",
+        fmt=train_biased.slice_format(config.biased) if config.method == "biased" else None,
     )
 
 

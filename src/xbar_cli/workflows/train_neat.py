@@ -28,7 +28,8 @@ from xbar_cli.workflows.train_session import Method, Phase, Progress, Session, a
 def method(config: TrainConfig, run: Run, net: nnx.Module, plain: Phase, noise: Transform | None) -> Method:
     """Algorithm 2 (restrict, retrain, repeat), after plain training or from the weights of another run."""
     neat = config.neat
-    copy_cell(Path(str(neat.cell)), run.path / CELL)
+    if not (run.path / CELL).exists():  # a run that goes on keeps its own
+        copy_cell(Path(str(neat.cell)), run.path / CELL)
     cell = load_cell(run.path / CELL)
     if neat.vg == "auto":
         check_offset(search_list(cell), neat.vg_offset or 0.0)

@@ -31,7 +31,10 @@ def method(
         m_max={layer.name: section.weight_limit * he_sigma(layer.kernel) for layer in shapes},
         noise=noise,
     )
-    install(net, rule, kernels={layer.name: layer.kernel for layer in shapes}, seed=config.seed)
+    install(
+        net, rule, kernels={layer.name: layer.kernel for layer in shapes}, seed=config.seed,
+        bias_rows=config.network.bias == "row",
+    )  # fmt: skip
     if section.activation_bits:
         add_input_ranges(net, [layer.name for layer in shapes])
 

@@ -135,29 +135,46 @@ def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
     """Give `net` the weights of the train run `start`, which must be of the same network on the same data.
 
     Raises:
-        ConfigError: it is of another network or data set, or was trained on images that are held out here.
+        ConfigError: it is of another network or data set, was trained on images that are held out here, or has no batch
+            norm left to train on.
     """
     started = open_trained(Path(start), use="--start", data_dir=config.dataset.data_dir)
-    network, name = NetworkSection(**started.config["network"]), started.config["dataset"]["name"]
-    if (network, name) != (config.network, config.dataset.name):
-        raise ConfigError(f"--start {start} trained {network.name} on {name}; ask for the same")
-    if "training" in started.config:  # imported weights say nothing of it
-        theirs = TrainConfig.model_validate(started.config)
-        for key, own, other in (
-            ("--train-images", config.dataset.train_images, theirs.dataset.train_images),
-            ("dataset.validation_fraction", config.dataset.validation_fraction, theirs.dataset.validation_fraction),
-            (
-                "--seed or dataset.split_seed",
-                config.dataset.drawn_by(config.seed),
-                theirs.dataset.drawn_by(theirs.seed),
-            ),
-        ):
-            if own != other:
-                raise ConfigError(
-                    f"--start {start} was trained on images that are held out here: its {key} is "
-                    f"{'absent' if other is None else other}; ask for the same"
-                )
+    theirs = started.config
+    asked = {**network_of(config.network), "dataset.name": config.dataset.name}
+    found = {**network_of(NetworkSection(**theirs["network"])), "dataset.name": theirs["dataset"]["name"]}
+    require_same(asked, found, f"--start {start} is of another network or data set")
+    if "training" in theirs:  # imported weights say nothing of it
+        trained = TrainConfig.model_validate(theirs)
+        require_same(
+            split_of(config), split_of(trained), f"--start {start} was trained on images that are held out here"
+        )
+        if trained.training.fold_norm:
+            raise ConfigError(
+                f"--start {start} was trained with --fold-norm and has no batch norm left; take one without"
+            )
     set_parameters(net, parameters(started.net))
+
+
+def network_of(section: NetworkSection) -> dict[str, Any]:
+    """The keys of a network and what they come to."""
+    values = section.model_dump() | ({"hidden": build.hidden_units(section)} if section.name == "mlp" else {})
+    return {f"network.{key}": value for key, value in values.items()}
+
+
+def split_of(config: TrainConfig) -> dict[str, Any]:
+    """What decides which images are held out."""
+    return {
+        "--train-images": config.dataset.train_images,
+        "dataset.validation_fraction": config.dataset.validation_fraction,
+        "--seed or dataset.split_seed": config.dataset.drawn_by(config.seed),
+    }
+
+
+def require_same(asked: dict[str, Any], found: dict[str, Any], what: str) -> None:
+    """Raise ConfigError at the first key in which a run that was `found` differs from what is `asked` for."""
+    for key, value in found.items():
+        if asked[key] != value:
+            raise ConfigError(f"{what}: its {key} is {'absent' if value is None else value}; ask for the same")
 
 
 def shapes_of(net: nnx.Module, data: Dataset) -> tuple[LayerShape, ...]:

@@ -1,0 +1,134 @@
+"""Mapping and evaluation take up what a training fixed: devices, levels, weight limits, layers on arrays, input levels."""
+
+import numpy as np
+import pytest
+
+from xbar_cli.runs.results import read_dataset
+
+TAT = ("--method", "tat", "--technology", "taox", "--r-source", 800, "--r-neuron", 200)
+
+
+def words_of(text):
+    """Text without the line breaks of the terminal."""
+    return " ".join(text.split())
+
+
+def conductances(run, *names):
+    """Every conductance of these layers [S]."""
+    results = read_dataset(run / "results.nc")
+    return np.concatenate([results[f"{name}_conductance"].values.ravel() for name in names])
+
+
+def test_inputs_on_arrays_have_the_levels_that_training_gave_them(xbar, tiny, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "map"
+    words = (*tiny, "--epochs", 2, "--method", "periphery", "--activation-bits", 2)
+    trained = xbar("train", *words, "--json", "--out", run).json
+    assert list(trained["input_ranges"]) == ["hidden", "output"]
+    mapped = xbar("map", run, "--json", "--out", out).json
+    assert [layer["full_scale_activation"] for layer in mapped["layers"]] == pytest.approx(
+        list(trained["input_ranges"].values())
+    )
+    own, other = (
+        xbar("eval", out, "--variation", 0, "--dac-bits", 2, *more, "--json", "--out", tmp_path / f"e{n}").json
+        for n, more in enumerate([(), ("--dac-range", "max")])
+    )
+    assert own["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
+    assert other["accuracy_mean"] < own["accuracy_mean"]
+
+
+def test_the_weight_limit_that_training_chose_is_that_of_its_arrays(xbar, tiny, start, tmp_path):
+    """Two levels lose most weights at the largest one's scale: a lower limit keeps more, and mapping knows of it."""
+    technology = ("--technology", "taox", "--bits", 1)
+    words = ("train", *tiny, "--method", "tat", "--array", "published", *technology, "--start", start, "--json")
+    limit = ("--weight-limit", "auto")
+    best, largest = (
+        xbar(*words, "--epochs", 0, *more, "--out", tmp_path / f"n{len(more)}").json for more in (limit, ())
+    )
+    assert largest["weight_limits"] is None
+    assert best["validation_accuracy"] > largest["validation_accuracy"]
+    run, mapping = tmp_path / "run", (*technology, "--levels", "ratio", "--tile", "784x200")
+    trained = xbar(*words, *limit, "--epochs", 2, "--out", run).json
+    found = xbar("eval", run, *mapping, "--variation", 0, "--json", "--out", tmp_path / "eval").json
+    assert found["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
+    mapped = xbar("map", run, *mapping, "--json", "--out", tmp_path / "map").json
+    assert all(layer["clipped_fraction"] > 0 for layer in mapped["layers"])
+    other = xbar("map", run, *mapping, "--weight-scale", "network", "--out", tmp_path / "no")
+    assert (other.code, "trained with a weight limit of each layer" in other.err) == (1, True)
+    alone = xbar(
+        "train", *tiny, "--method", "tat", "--array", "published", *technology, *limit, "--out", tmp_path / "a"
+    )
+    assert "it needs --start RUN" in alone.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--array", "lumped", "--corner", 1),
+        pytest.param(("--array", "published", "--tile", "200x12"), marks=pytest.mark.slow),
+        pytest.param(("--array", "nodal", "--r-wire", 20, "--tile", "98x6"), marks=pytest.mark.slow),
+    ],
+)
+def test_the_options_that_training_names_give_its_accuracy(xbar, tiny, tmp_path, words):
+    run = tmp_path / "run"
+    trained = xbar("train", *tiny, *TAT, *words, "--epochs", 2, "--json", "--out", run).json
+    found = xbar("eval", run, *trained["evaluate"].split(), "--json", "--out", tmp_path / "eval")
+    assert "which the mapping takes: technology taox, levels ratio, bits 4" in words_of(found.err)
+    assert found.json["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
+    assert found.json["accuracy_mean"] != trained["test_accuracy_without_arrays"]
+
+
+@pytest.mark.parametrize("bias", ["digital", pytest.param("row", marks=pytest.mark.slow)])
+def test_layers_that_trained_off_the_arrays_stay_digital(xbar, tmp_path, bias):
+    run, out = tmp_path / "run", tmp_path / "map"
+    network = ("--network", "lenet5", "--bias", bias, "--train-images", 600, "--batch-size", 50, "--epochs", 1)
+    words = ("train", *network, *TAT, "--array", "published", "--layers", "dense", "--json", "--out", run)
+    trained = xbar(*words).json
+    arrays = trained["evaluate"].split()
+    found = xbar("eval", run, *arrays, "--per-layer", "--json", "--out", tmp_path / "eval").json
+    assert found["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
+    assert list(found["per_layer"]) == ["fc1", "fc2", "fc3"]
+    mapped = xbar("map", run, "--json", "--out", out).json
+    assert mapped["digital_layers"] == ["conv1", "conv2"]
+    assert [layer["name"] for layer in mapped["layers"]] == ["fc1", "fc2", "fc3"]
+    few = ("--images", 100, "--dac-bits", 8, "--adc-bits", 8, "--calibrate", "gain", "--json")
+    converted = xbar("eval", out, *few, "--out", tmp_path / "converted").json
+    assert len(converted["calibration"]["gain"]) == 3
+    assert list(xbar("energy", out, "--json", "--out", tmp_path / "energy").json["breakdown"]["layers"]) == list(
+        found["per_layer"]
+    )
+    all_of_them = xbar("map", run, "--layers", "all", "--json", "--out", tmp_path / "all").json
+    assert (len(all_of_them["layers"]), all_of_them["digital_layers"]) == (5, [])
+
+
+def test_slices_are_cut_as_they_were_trained(xbar, tiny, start, tmp_path):
+    run = tmp_path / "run"
+    words = ("train", *tiny, "--epochs", 1, "--method", "biased", "--start", start, "--encoding", "twos_complement")
+    trained = xbar(*words, "--important", 1, "--json", "--out", run).json
+    assert trained["favourable_fraction"] == [1, 1]
+    silent, named, whole = (tmp_path / name for name in ("silent", "named", "whole"))
+    found = xbar("map", run, "--json", "--out", silent)
+    assert (found.json["scheme"], found.json["technology"]) == ("bitslice", "rram2bit")
+    assert "fraction_bits 6" in words_of(found.err)
+    sliced = ("--scheme", "bitslice", "--technology", "rram2bit")
+    xbar("map", run, *sliced, "--out", named)
+    full = ("--encoding", "twos_complement", "--fraction-bits", 6, "--weight-bits", 8, "--bits", 2)
+    xbar("map", run, *sliced, *full, "--out", whole)
+    layers = ("hidden", "output")
+    np.testing.assert_array_equal(conductances(silent, *layers), conductances(whole, *layers))
+    np.testing.assert_array_equal(conductances(named, *layers), conductances(whole, *layers))
+    other = xbar("map", run, "--scheme", "acm", "--json", "--out", tmp_path / "acm").json
+    assert other["scheme"] == "acm"
+
+
+@pytest.mark.parametrize("scheme", ["bc", "acm"])
+def test_every_scheme_keeps_restricted_weights_in_the_linear_range(xbar, cell, neat, tmp_path, scheme):
+    cut = read_dataset(cell / "results.nc")["g_cut"].sel(vg=0.8).item()
+    xbar("map", neat, "--scheme", scheme, "--out", tmp_path / "map")
+    g = conductances(tmp_path / "map", "hidden", "output")
+    assert g.max() <= cut * 1.001
+    assert g.max() > 0.5 * cut
+
+
+def test_a_restricted_run_keeps_its_scale(xbar, neat, tmp_path):
+    found = xbar("map", neat, "--weight-limit", "0.1", "--out", tmp_path / "map")
+    assert (found.code, "restricted to the linear range at its own scale" in words_of(found.err)) == (1, True)
