@@ -79,6 +79,15 @@ def tat(folder: Path) -> str:
     return f"In floating point: {floating} %.\n\n" + table(head, rows)
 
 
+def limit(folder: Path) -> str:
+    """The weight limit chosen for the levels: its share of the largest weight, and the columns of `tat` with it."""
+    found = [summaries for _, summaries in results(folder, "tat-limit")]
+    columns = [percent([s[stage]["accuracy_mean"] for s in found]) for stage in ("ideal", "gain", "aware")]
+    shares = ", ".join(f"{s['tat']['limit_share']:g}" for s in found) or "–"
+    head = ["limit over the largest weight", "trained ideally [%]", "and one gain a layer [%]", "technology aware [%]"]
+    return table(head, [[shares, *columns]])
+
+
 def refold(folder: Path) -> str:
     """What solving the arrays every N steps alone costs in accuracy, for arrays without and with wires."""
     rows = []
@@ -205,6 +214,7 @@ def main() -> None:
     text = (ROOT / "scripts" / "training_head.md").read_text(encoding="utf-8")
     parts = {
         "{tat}": tat(folder),
+        "{limit}": limit(folder),
         "{refold}": refold(folder),
         "{acm}": acm(folder),
         "{biased}": biased(folder),

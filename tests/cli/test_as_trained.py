@@ -54,6 +54,8 @@ def test_the_weight_limit_that_training_chose_is_that_of_its_arrays(xbar, tiny, 
     assert all(layer["clipped_fraction"] > 0 for layer in mapped["layers"])
     other = xbar("map", run, *mapping, "--weight-scale", "network", "--out", tmp_path / "no")
     assert (other.code, "trained with a weight limit of each layer" in other.err) == (1, True)
+    whole = xbar("map", run, *mapping, "--weight-limit", "largest", "--json", "--out", tmp_path / "whole").json
+    assert all(layer["clipped_fraction"] == 0 for layer in whole["layers"])
     alone = xbar(
         "train", *tiny, "--method", "tat", "--array", "published", *technology, *limit, "--out", tmp_path / "a"
     )

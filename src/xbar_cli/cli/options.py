@@ -73,8 +73,9 @@ def mapping_settings(function: Function) -> Function:
                 help="Levels of the devices: equal steps, tat's with absent devices, or one conductance a line.",
             ),
             setting(
-                "--weight-limit", "mapping.weight_limit", metavar="max|auto|VALUE",
-                help="Weight at full scale; auto tries shares of the largest (default max, or what tat trained with).",
+                "--weight-limit", "mapping.weight_limit", metavar="max|largest|auto|VALUE",
+                help="Weight at full scale: the largest, or what tat trained with (max, the default); the largest in any case; "
+                "the share of it that costs least.",
             ),
             setting(
                 "--layers", "mapping.layers", type=click.Choice(["all", "dense"]),

@@ -21,9 +21,9 @@ class MappingSection(Section):
     weight_scale: Literal["network", "layer", "column"] | None = None
     """What |W| = full scale means: the largest of the network (default with a cell), of the layer (default without), or
     of the output column."""
-    weight_limit: WeightLimit | None = None
-    """The |W| at full scale: that largest one (max), a number, or the share of it that costs the least accuracy (auto, tat);
-    max when absent, or what training fixed."""
+    weight_limit: WeightLimit = "max"
+    """The |W| at full scale: that largest one (max, where training fixed none), the largest in any case (largest), a number,
+    or the share of the largest that costs the least accuracy (auto, tat)."""
     layers: Literal["all", "dense"] | None = None
     """Layers on arrays, the others being digital: all when absent, or those that training had there."""
     bits: Annotated[int, Field(ge=1, le=16)] | None = None
@@ -60,7 +60,7 @@ class MappingSection(Section):
         if self.scheme == "bitslice":
             require(self.levels == "uniform", "--scheme bitslice has uniform levels; leave out --levels")
             require(
-                self.weight_scale is None and self.weight_limit is None,
+                self.weight_scale is None and self.weight_limit == "max",
                 "--scheme bitslice scales weights by --fraction-bits; leave out --weight-scale and --weight-limit",
             )
         if self.levels == "ratio":

@@ -80,6 +80,7 @@ class TatSection(Section):
         require(self.r_wire_ohm == 0 or self.array == "nodal", "--r-wire belongs to --array nodal")
         require(self.sigma_chip is None or self.corner != 0, "tat.sigma_chip needs --corner K, the sigmas off")
         require(self.refold is None or self.array != "published", "--refold belongs to --array lumped or nodal")
+        require(self.weight_limit != "largest", "--weight-limit of --method tat is max, auto or a number above 0")
         require(
             self.weight_limit != "auto" or self.start is not None,
             "--weight-limit auto chooses for weights that are trained: it needs --start RUN, or give max or a number",

@@ -77,13 +77,13 @@ TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]
 
 
 def check_weight_limit(text: str) -> str:
-    """`max`, `auto` or a positive number, as it was written.
+    """`max`, `largest`, `auto` or a positive number, as it was written.
 
     Raises:
         ValueError: anything else.
     """
-    if text not in ("max", "auto") and not float(parse_quantity(text)) > 0:
-        raise ValueError(f"{text!r} is not a weight limit; write max, auto or a number above 0")
+    if text not in ("max", "largest", "auto") and not float(parse_quantity(text)) > 0:
+        raise ValueError(f"{text!r} is not a weight limit; write max, largest, auto or a number above 0")
     return text
 
 

@@ -89,6 +89,7 @@ def conclude(technology: Technology, session: Session, states: dict[str, State],
         "array": session.config.tat.array,
         "technology": session.config.tat.technology,
         "evaluate": evaluate_options(session.config.tat, [s for s in session.shapes if technology.applies(s.name)]),
+        "limit_share": technology.share if session.config.tat.weight_limit == "auto" else None,
         "weight_limits": None if session.config.tat.weight_limit == "max" else weight_limits(session.net, technology),
         "test_accuracy_without_arrays": accuracy(session, plain, nnx.state(session.net), part="test"),
     }

@@ -52,14 +52,14 @@ def limited(
     References:
         Chakraborty, Roy, Roy (tat), section III-C.
     """
-    if mapping.weight_limit is None:
+    if mapping.weight_limit == "max":
         return fixed_limits(trained, mapping) or maxima
-    if mapping.weight_limit != "max" and restricted(trained):
+    if restricted(trained):
         raise ConfigError(
             f"--weight-limit {mapping.weight_limit}: this run was restricted to the linear range at its own scale; another "
             "one would move its weights out of it"
         )
-    if mapping.weight_limit == "max":
+    if mapping.weight_limit == "largest":
         return maxima
     if mapping.weight_limit != "auto":
         limit = float(parse_quantity(mapping.weight_limit))
@@ -95,6 +95,7 @@ def fixed_limits(trained: Trained, mapping: MappingSection) -> dict[str, NDArray
         return None
     if mapping.weight_scale not in (None, "layer"):
         raise ConfigError(
-            f"--weight-scale {mapping.weight_scale}: this run was trained with a weight limit of each layer"
+            f"--weight-scale {mapping.weight_scale}: this run was trained with a weight limit of each layer; "
+            "--weight-limit largest leaves it"
         )
     return {name: np.asarray(limit) for name, limit in limits.items()}
