@@ -159,6 +159,10 @@ BAD = {
     "unknown table": ("[stage.a]", "unknown key stage"),
     "unknown command": ('[stages.a]\ncommand = "fly"', "stages.a: command = 'fly'; use one of characterize, train"),
     "unknown stage": ('[stages.a]\ncommand = "map"\nrun = "@b"', "stages.a: input '@b': there is no stage 'b'; stages: a"),
+    "stage without @": (
+        '[stages.a]\ncommand = "train"\n[stages.b]\ncommand = "map"\nrun = "a"',
+        "stages.b: run = 'a' is a path; the run of that stage is '@a'",
+    ),
     "unknown swept stage": ('[stages.a]\ncommand = "train"\n[sweep]\nb.seed = [1]', "sweep.b.seed: there is no stage 'b'"),
     "cycle": (
         '[stages.a]\ncommand = "map"\nrun = "@b"\n[stages.b]\ncommand = "train"\nneat.start = "@a"',

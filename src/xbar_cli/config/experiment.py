@@ -44,6 +44,8 @@ MODELS: dict[str, type[Config]] = {
 MAX_POINTS = 10_000
 """Most points of one grid: more is a mistake, and is refused before anything is expanded."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_RUNS = ("run", "start", "cell")
+"""Keys that name a run."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,11 @@ def references(tree: Any) -> Iterator[str]:
 def _needs(stages: Mapping[str, Any], axes: Sequence[Axis], file: Path) -> dict[str, tuple[str, ...]]:
     needs: dict[str, tuple[str, ...]] = {}
     for stage, tree in stages.items():
+        for key, value in flatten(tree):
+            bare = key.rpartition(".")[2] in _RUNS and isinstance(value, str) and value in stages
+            require(
+                not bare, f"{file}: stages.{stage}: {key} = {value!r} is a path; the run of that stage is '@{value}'"
+            )
         swept = [row[i] for axis in axes for i, key in enumerate(axis.keys) for row in axis.rows
                  if key.partition(".")[0] == stage]  # fmt: skip
         names = tuple(dict.fromkeys([*references(tree), *references(swept)]))
