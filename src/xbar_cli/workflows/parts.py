@@ -40,8 +40,8 @@ def split_parts(section: DatasetSection, data: Dataset, *, seed: int) -> dict[st
     }
 
 
-def held_out(trained: Trained, *, images: int) -> Part:
-    """Training images that the network was not fitted to: its validation part, at most `images` of them.
+def held_out(trained: Trained, *, images: int | None = None) -> Part:
+    """Training images that the network was not fitted to: its validation part, or the first `images` of it.
 
     Of a network trained elsewhere, what a run here would hold out.
     """

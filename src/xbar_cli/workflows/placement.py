@@ -70,7 +70,6 @@ def map_network(
         trained,
         maxima_of(trained, mapping, names, gated=cell is not None),
         mapping,
-        images=calibration_images,
         levels=resistive_levels(mapping, g_off=g_off, g_on=g_on) if cell is None else None,
     )
     seen = calibrate(trained, images=calibration_images, sampled=keep_activity)

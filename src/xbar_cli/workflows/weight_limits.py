@@ -41,12 +41,11 @@ def limited(
     maxima: dict[str, NDArray[np.float64]],
     mapping: MappingSection,
     *,
-    images: int,
     levels: NDArray[np.float64] | None,
 ) -> dict[str, NDArray[np.float64]]:
     """W_max under `--weight-limit`: as it is, one number for all layers, or the share of it that keeps accuracy best.
 
-    That accuracy is on images held out of training, `images` at most. A limit that training fixed stays unless another is
+    That accuracy is on the images held out of training. A limit that training fixed stays unless another is
     asked for.
 
     References:
@@ -67,7 +66,7 @@ def limited(
     if levels is None:
         raise ConfigError("--weight-limit auto chooses for the levels of the devices: it needs --bits or --levels")
 
-    accuracy = kernel_accuracy(trained.net, *held_out(trained, images=images))
+    accuracy = kernel_accuracy(trained.net, *held_out(trained))
 
     def score(share: float) -> float:
         values = {}
