@@ -191,7 +191,7 @@ def show(summary: dict[str, Any]) -> None:
         rows.insert(1, ("test accuracy, restricted only", f"{summary['restricted_accuracy']:.4f}"))
     if summary["method"] == "tat":
         rows.append(("test accuracy without arrays", f"{summary['test_accuracy_without_arrays']:.4f}"))
-        rows.append(("on these arrays", f"xbar eval RUN {summary['evaluate']}"))
+        rows.append(("on these arrays", f"xbar eval {summary['out']} {summary['evaluate']}"))
     if summary["method"] == "biased":
         rows.insert(0, ("test accuracy at the start", f"{summary['start_accuracy']:.4f}"))
         if summary["selected_on"] == "test":

@@ -68,11 +68,21 @@ def save(path: Path, draw: Callable[[Figure], None], *, caption: str, size: tupl
     return path
 
 
+MOST_NAMED = 9
+"""Names that fit beside each other; of more layers a legend names every so many."""
+
+
 def plain_log(axis: Any, *, at: tuple[float, ...]) -> None:
     """A logarithmic axis labelled with plain numbers at these multiples of the powers of ten."""
     axis.set_major_locator(LogLocator(subs=at))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
+
+
+def name_bars(axes: Axes, names: Sequence[str]) -> None:
+    """The names under the bars at 0, 1, …; upright and small where there are many."""
+    few = len(names) <= MOST_NAMED
+    axes.set_xticks(range(len(names)), list(names), rotation=0 if few else 90, fontsize=8 if few else 5)
 
 
 def legend_beside(figure: Figure, axes: Axes, *, title: str, width: float) -> None:
@@ -337,15 +347,18 @@ def rounds(path: Path, *, accuracy: Sequence[float], shares: Mapping[str, Sequen
         count = range(len(accuracy))
         above.plot(count, np.asarray(accuracy) * 100, color="0.2", marker="o", markersize=3)
         above.set(ylabel="accuracy [%]", title="Validation accuracy after restricting")
-        for name, values in shares.items():
-            below.plot(count, np.asarray(values) * 100, marker="o", markersize=3, label=name)
+        named = -(-len(shares) // MOST_NAMED)
+        for number, (name, values) in enumerate(shares.items()):
+            colour = matplotlib.colormaps["viridis"](0.9 * number / max(len(shares) - 1, 1))  # by depth
+            label = name if number % named == 0 or number == len(shares) - 1 else None
+            below.plot(count, np.asarray(values) * 100, marker="o", markersize=3, color=colour, label=label)
         below.set(
             xlabel="round of retraining and restricting",
             ylabel="share [%]",
             title="Weights in range before restricting",
         )
         below.xaxis.get_major_locator().set_params(integer=True)
-        legend_beside(figure, below, title="layer", width=0.9)
+        legend_beside(figure, below, title="layer" if named == 1 else "layers, some", width=1.25)
 
     return save(path, draw, caption=caption)
 
@@ -374,10 +387,12 @@ def stacked_bars(
         axes = figure.subplots()
         base = np.zeros(len(names))
         for part, values in parts.items():
-            axes.bar(names, values, bottom=base, label=part)
+            axes.bar(range(len(names)), values, bottom=base, label=part)
             base = base + np.asarray(values)
+        name_bars(axes, names)
         axes.set(ylabel=y_label)
         axes.grid(axis="x", visible=False)
-        axes.legend()
+        if len(parts) > 1:
+            axes.legend()
 
     return save(path, draw, caption=caption)

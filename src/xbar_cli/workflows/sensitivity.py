@@ -76,8 +76,7 @@ def draw(path: Path, summary: Mapping[str, Any], *, caption: str) -> Path:
         axes = figure.subplots()
         axes.bar(range(len(layers)), costs, yerr=halves, capsize=2, color="tab:blue", error_kw={"elinewidth": 1})
         axes.axhline(0, color="0.4", linewidth=0.8)
-        few = len(layers) <= 8
-        axes.set_xticks(range(len(layers)), list(layers), rotation=0 if few else 90, fontsize=8 if few else 5)
+        figures.name_bars(axes, list(layers))
         axes.set(ylabel="accuracy lost [%]", title="Cost of each layer alone on arrays")
         axes.grid(axis="x", visible=False)
 
