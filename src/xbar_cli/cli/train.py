@@ -191,7 +191,6 @@ def show(summary: dict[str, Any]) -> None:
         rows.insert(1, ("test accuracy, restricted only", f"{summary['restricted_accuracy']:.4f}"))
     if summary["method"] == "tat":
         rows.append(("test accuracy without arrays", f"{summary['test_accuracy_without_arrays']:.4f}"))
-        rows.append(("on these arrays", f"xbar eval {summary['out']} {summary['evaluate']}"))
     if summary["method"] == "biased":
         rows.insert(0, ("test accuracy at the start", f"{summary['start_accuracy']:.4f}"))
         if summary["selected_on"] == "test":
@@ -204,6 +203,8 @@ def show(summary: dict[str, Any]) -> None:
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))
     print_table(f"{summary['method']}: {summary['network']} on {summary['dataset']}", ["", ""], rows)
+    if summary["method"] == "tat":
+        click.echo(f"on these arrays: xbar eval {summary['out']} {summary['evaluate']}")
     if summary["method"] == "neat":
         names = ["layers", "vg_volt", "w_max", "w_cut", "in_range_fraction_at_start", "in_range_fraction"]
         layers = zip(*(summary[name] for name in names), strict=True)
