@@ -126,6 +126,20 @@ def acm(folder: Path) -> str:
     return table(["scheme", "rate", "update", *(f"{bits} bits" for bits in (2, 3, 4, 5, 6))], rows)
 
 
+def acm_seeds(folder: Path) -> str:
+    """Error at few bits over ten seeds, and how often one scheme errs more than another with the same seed."""
+    found, rows = results(folder, "acm-lenet5_seeds"), []
+    for bits in (2, 3, 4):
+        errors = {
+            scheme: np.asarray([1 - s["net"]["test_accuracy"] for s in where(found, scheme=scheme, bits=bits)])
+            for scheme in ("de", "acm", "bc")
+        }
+        pairs = [f"{np.sum(errors[a] < errors[b])} of {len(errors[a])}" for a, b in (("de", "acm"), ("acm", "bc"))]
+        rows.append([f"{bits}", *(percent(e) for e in errors.values()), *pairs])
+    head = ["bits", "de", "acm", "bc", "de errs less than acm", "acm errs less than bc"]
+    return table(head, rows)
+
+
 def biased(folder: Path) -> str:
     """Software and hardware accuracy, conventional and biased, and their ratio; the best m of every encoding."""
     found = results(folder, "biased-lenet5")
@@ -217,6 +231,7 @@ def main() -> None:
         "{limit}": limit(folder),
         "{refold}": refold(folder),
         "{acm}": acm(folder),
+        "{acm-seeds}": acm_seeds(folder),
         "{biased}": biased(folder),
         "{neat-lenet5}": neat(folder, "lenet5"),
         "{neat-resnet20}": neat(folder, "resnet20"),
