@@ -56,6 +56,12 @@ def test_the_weight_limit_that_training_chose_is_that_of_its_arrays(xbar, tiny, 
     assert (other.code, "trained with a weight limit of each layer" in other.err) == (1, True)
     whole = xbar("map", run, *mapping, "--weight-limit", "largest", "--json", "--out", tmp_path / "whole").json
     assert all(layer["clipped_fraction"] == 0 for layer in whole["layers"])
+    taken = xbar(
+        "map", run, "--tile", "784x200", "--weight-limit", "largest", "--json", "--out", tmp_path / "taken"
+    ).json
+    assert [layer["slope_siemens"] for layer in taken["layers"]] == [
+        layer["slope_siemens"] for layer in whole["layers"]
+    ]
     alone = xbar(
         "train", *tiny, "--method", "tat", "--array", "published", *technology, *limit, "--out", tmp_path / "a"
     )
@@ -118,8 +124,20 @@ def test_slices_are_cut_as_they_were_trained(xbar, tiny, start, tmp_path):
     layers = ("hidden", "output")
     np.testing.assert_array_equal(conductances(silent, *layers), conductances(whole, *layers))
     np.testing.assert_array_equal(conductances(named, *layers), conductances(whole, *layers))
+    refused = xbar("map", run, "--weight-limit", "0.1", "--out", tmp_path / "no")
+    assert (refused.code, "leave out --weight-scale and --weight-limit" in words_of(refused.err)) == (1, True)
     other = xbar("map", run, "--scheme", "acm", "--json", "--out", tmp_path / "acm").json
     assert other["scheme"] == "acm"
+
+
+def test_a_restriction_that_costs_much_is_told(xbar, tiny, start, tmp_path):
+    words = ("train", *tiny, "--method", "biased", "--start", start, "--important", 1)
+    told, silent = (
+        words_of(xbar(*words, "--epochs", epochs, "--out", tmp_path / str(epochs)).err) for epochs in (1, 0)
+    )
+    assert "the restriction costs" in told
+    assert "states best:3 under encoding offset" in told
+    assert "the restriction costs" not in silent  # nothing was restricted
 
 
 @pytest.mark.parametrize("scheme", ["bc", "acm"])

@@ -65,7 +65,7 @@ def to_crossbar(module: nnx.Module) -> Crossbar:
 
     The layers are named by their place, `fc1` or `blocks_0_conv`; the networks of this package, `layer_shapes`, the
     training methods and folding take the result as they take their own. A layer used at several places has one name, that of
-    the first, and the product is asked for it at each use.
+    the first, and the product is asked for it at each use; calibration sees the inputs of its last use.
 
     All else stays digital without a word: `nnx.ConvTranspose`, `nnx.LinearGeneral`, `nnx.Einsum`, attention (made of
     `nnx.LinearGeneral`), kernels that the module multiplies itself, and layers that it reaches only through a function (a

@@ -17,6 +17,12 @@ from xbar_cli.workflows.reporter import Reporter
 CHOSEN = ("scheme", "bits", "levels", "weight_limit", "weight_scale", "weight_bits", "fraction_bits", "encoding")
 """Settings of a mapping that a run of trained conductances (periphery) has fixed."""
 
+ASKED = ("scheme", "bits", "levels", "technology", "r_on_ohm", "r_off_ohm")
+"""Settings that ask for devices: with one of them none are taken up."""
+
+FORMAT = ("fraction_bits", "bits", "weight_bits", "encoding")
+"""How weights are cut into slices."""
+
 
 def mapping_of(trained: Trained, mapping: MappingSection, *, cell: bool, reporter: Reporter) -> MappingSection:
     """The mapping with what the run has fixed.
@@ -31,27 +37,22 @@ def mapping_of(trained: Trained, mapping: MappingSection, *, cell: bool, reporte
         reporter: is told what was taken up.
 
     Raises:
-        ConfigError: a setting that a periphery run has fixed otherwise.
+        ConfigError: a setting that a periphery run has fixed otherwise, or that does not go with what is taken up.
     """
     if (trained.run.path / DEVICES).exists():
         return _periphery(trained, mapping)
     fixed = {"tat": _tat, "biased": _biased}.get(trained.summary["method"], lambda _: {})(trained)
     defaults = {key: field.default for key, field in MappingSection.model_fields.items()}
-    if mapping.layers is None and "layers" in fixed:
-        mapping = mapping.model_copy(update={"layers": fixed["layers"]})
-    devices = {key: value for key, value in fixed.items() if key != "layers"}
-    sliced = mapping.scheme == "bitslice" and "fraction_bits" in fixed
-    if sliced:  # the number format of the slices that were trained
-        devices = {key: devices[key] for key in ("fraction_bits", "bits", "weight_bits", "encoding")}
-    elif cell or any(
-        getattr(mapping, key) != defaults[key] for key in (*CHOSEN, "technology", "r_on_ohm", "r_off_ohm")
-    ):
-        return mapping
-    update = {key: value for key, value in devices.items() if getattr(mapping, key) == defaults[key] != value}
+    if cell or any(getattr(mapping, key) != defaults[key] for key in ASKED):
+        taken_up = ("layers", *(FORMAT if mapping.scheme == "bitslice" else ()))
+        fixed = {key: value for key, value in fixed.items() if key in taken_up}
+    update = {key: value for key, value in fixed.items() if getattr(mapping, key) == defaults[key] != value}
     if update:
         taken = ", ".join(f"{key} {value}" for key, value in update.items())
         reporter.note(f"{trained.run.path} was trained for these devices, which the mapping takes: {taken}")
-    return mapping.model_copy(update=update)
+    mapping = mapping.model_copy(update=update)
+    mapping.rules()
+    return mapping
 
 
 def _tat(trained: Trained) -> dict[str, Any]:
@@ -62,8 +63,7 @@ def _tat(trained: Trained) -> dict[str, Any]:
 
 def _biased(trained: Trained) -> dict[str, Any]:
     section = BiasedSection(**trained.config["biased"])
-    keys = ("encoding", "weight_bits", "fraction_bits", "bits", "technology")
-    return {"scheme": "bitslice", **{key: getattr(section, key) for key in keys}}
+    return {"scheme": "bitslice", "technology": section.technology, **{key: getattr(section, key) for key in FORMAT}}
 
 
 def _periphery(trained: Trained, mapping: MappingSection) -> MappingSection:

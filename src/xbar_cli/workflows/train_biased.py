@@ -40,16 +40,15 @@ def method(
         return {"favourable_fraction": [before[name] for name in session.layers]}
 
     def conclude(session: Session, states: dict[str, State], progress: Progress) -> dict[str, Any]:
-        after = favourable_fractions(session, rule)
+        del progress
+        after, count = favourable_fractions(session, rule), counter(session)
         nnx.update(session.net, states["start"])
-        before, started = (
-            favourable_fractions(session, rule),
-            accuracy(session, counter(session), states["start"], part="test"),
-        )
+        before = favourable_fractions(session, rule)
         nnx.update(session.net, states["final"])
-        if started - progress.best_accuracy > LARGE_LOSS:
+        started, ended = (accuracy(session, count, states[name], part="test") for name in ("start", "final"))
+        if started - ended > LARGE_LOSS:
             session.reporter.note(
-                f"the restriction costs {(started - progress.best_accuracy) * 100:.0f} points: few small weights have states "
+                f"the restriction costs {(started - ended) * 100:.0f} points: few small weights have states "
                 f"{section.favourable} under encoding {section.encoding}; try another pair"
             )
         return {
