@@ -45,8 +45,8 @@ def _adc_range(text: str) -> str:
 Bits = Annotated[int, Field(ge=1, le=16)]
 
 
-class ConvertersSection(Section):
-    """Row drive, and converters before and behind the arrays."""
+class ReadSection(Section):
+    """How rows are read: what decides the conductances that cells are programmed to, and the range of the row drive."""
 
     input: Literal["amplitude", "bitserial", "pwm"] = "amplitude"
     """Activations as voltages, as one bit a cycle at one voltage, or as pulse widths at one voltage."""
@@ -55,6 +55,22 @@ class ConvertersSection(Section):
     dac_bits: Bits | None = None
     dac_range: Annotated[Text, AfterValidator(_dac_range)] | None = None
     """Activation of the full drive of each layer: the largest of the calibration images (default), a percentile, a number."""
+
+    def rules(self) -> None:
+        """Rules that join several keys."""
+        require(
+            self.input == "amplitude" or self.dac_bits is not None,
+            f"--input {self.input} needs --dac-bits: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
+        )
+        require(
+            self.v_read_volt is None or self.input != "amplitude",
+            "--v-read is the one voltage of --input bitserial or pwm; amplitude inputs take all",
+        )
+
+
+class ConvertersSection(ReadSection):
+    """Row drive, and converters before and behind the arrays."""
+
     adc_bits: Bits | None = None
     """One converter at every column of every tile; none when absent, and currents add up exactly."""
     adc_range: Annotated[Text, AfterValidator(_adc_range)] | None = None
@@ -65,26 +81,21 @@ class ConvertersSection(Section):
     """Standard deviation of each converter's gain."""
     adc_offset_error: NonNegativeQuantity | None = None
     """Standard deviation of each converter's offset, in units of the full scale."""
+    columns_per_adc: Annotated[int, Field(ge=1, le=65536)] | None = None
+    """Neighbouring columns of a tile that one converter serves in turn; a converter at every column when absent."""
+    rows_at_once: Annotated[int, Field(ge=1, le=65536)] | None = None
+    """Rows of a tile that are driven in one read; all of them when absent."""
+    adc_input: Literal["column", "pair"] | None = None
+    """What is converted: each column's current (default), or the difference of the two columns of a weight (de)."""
 
     def rules(self) -> None:
         """Rules that join several keys."""
-        for key, option in (
-            ("adc_range", "range"),
-            ("adc_gain_error", "gain-error"),
-            ("adc_offset_error", "offset-error"),
-        ):
+        super().rules()
+        for key in ("adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input"):
             require(
                 getattr(self, key) is None or self.adc_bits is not None,
-                f"--adc-{option} needs --adc-bits: there is no ADC",
+                f"--{key.replace('_', '-')} needs --adc-bits: there is no ADC",
             )
-        require(
-            self.input == "amplitude" or self.dac_bits is not None,
-            f"--input {self.input} needs --dac-bits: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
-        )
-        require(
-            self.v_read_volt is None or self.input != "amplitude",
-            "--v-read is the one voltage of --input bitserial or pwm; amplitude inputs take all",
-        )
         require(self.adc_range != "levels" or self.dac_bits is not None, "--adc-range levels needs --dac-bits")
 
     def check(self, *, model: str, scheme: str, cell: bool) -> None:
