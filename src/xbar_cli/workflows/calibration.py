@@ -1,6 +1,6 @@
 """Calibration on training images: ranges of converters, and the gains with which outputs are decoded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -34,18 +34,25 @@ Reducer = Callable[[Any, str, Array, Contract, Any, Callable[[Any, Array], Any]]
 
 def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None, *, images: int) -> MappedNetwork:
     """The network whose layers' full drive is at the activation that `--dac-range` says; None leaves what was mapped."""
-    kind, value = parse_range(rule or "max")
-    if rule is None:
-        return network
-    if kind == "value":
-        ranges = dict.fromkeys(network.layers, value)
-    else:
-        ranges = observed_ranges(trained, {}, _activations, percentile=value or 100.0, images=images, batch=BATCH)
-    for name, found in ranges.items():
-        if not found > 0:
-            raise ConfigError(f"--dac-range {rule}: layer {name} would have the range 0; ask for a higher percentile")
-    layers = {name: replace(layer, full_scale=ranges[name]) for name, layer in network.layers.items()}
+    ranges = drive_ranges(trained, network.layers, rule, images=images)
+    layers = {
+        name: replace(layer, full_scale=ranges.get(name, layer.full_scale)) for name, layer in network.layers.items()
+    }
     return replace(network, layers=layers)
+
+
+def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, images: int) -> dict[str, float]:
+    """The activation of the full drive of each of the layers `names`, as `--dac-range` says; empty without a rule."""
+    if rule is None:
+        return {}
+    kind, value = parse_range(rule)
+    if kind == "value":
+        return dict.fromkeys(names, value)
+    found = observed_ranges(trained, {}, _activations, percentile=value or 100.0, images=images, batch=BATCH)
+    for name in names:
+        if not found[name] > 0:
+            raise ConfigError(f"--dac-range {rule}: layer {name} would have the range 0; ask for a higher percentile")
+    return {name: found[name] for name in names}
 
 
 def adc_full_scales(
