@@ -110,6 +110,7 @@ def show(summary: dict[str, Any]) -> None:
         ("standard deviation", f"{summary['accuracy_std']:.4f}"),
         (f"worst chip (number {summary['worst_sample']})", f"{summary['accuracy_worst']:.4f}"),
         *yield_rows(summary),
+        *mapping_rows(summary),
         ("devices clamped at 0", f"{summary['clamped_fraction']:.2%}"),
         ("devices beyond the cell's table", f"{summary['off_table_fraction']:.2%}"),
         *converter_rows(summary),
@@ -128,6 +129,16 @@ def show(summary: dict[str, Any]) -> None:
 def interval(ci: list[float] | None) -> str:
     """An interval as the table shows it."""
     return "–" if ci is None else f"{ci[0]:.4f} … {ci[1]:.4f}"
+
+
+def mapping_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the mapping lost of the weights: nothing where it lost nothing."""
+    rows: list[tuple[str, str]] = []
+    if summary["clipped_fraction"]:
+        rows.append(("weights cut at the top of the scale", f"{summary['clipped_fraction']:.2%}"))
+    if summary["scale_kept"] < 1:
+        rows.append(("scale kept, so that running sums fit", f"{summary['scale_kept']:.2f}"))
+    return rows
 
 
 def yield_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -201,6 +201,8 @@ def measure(
         "images": len(labels),
         "dataset_note": trained.data.note,
         "ideal_accuracy": ideal,
+        "clipped_fraction": hardware.network.clipped_fraction,
+        "scale_kept": hardware.network.scale_kept,
     }
     return summary | summarise(config, hardware, tally, ideal=ideal, images=len(labels), fitted_to=fitted_to), tally
 
