@@ -20,7 +20,8 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NPROC", "1")
 
-TINY = "--network mlp --hidden 12 --train-images 600 --batch-size 50 --epochs 2"
+SET = "--network mlp --hidden 12 --train-images 600 --batch-size 50"
+TINY = f"{SET} --epochs 2"
 FEW = "--images 200 --samples 2"
 COMMANDS = {
     "cell": "characterize --vg-range 0.8:1.0:0.1 --g-points 32 --vin-range 0.01:0.5:26 --vbl 60m --no-cache",
@@ -30,11 +31,11 @@ COMMANDS = {
     "ideal": f"train {TINY} --schedule cosine --clip-norm 5 --inject normal:0.05",
     "lenet": "train --network lenet5 --train-images 300 --epochs 1",
     "row": f"train {TINY} --bias row",
-    "neat": f"train --method neat {TINY} --cell @cell --vg 0.8 --start @ideal --rounds 1 --epochs-per-round 1",
+    "neat": f"train --method neat {SET} --cell @cell --vg 0.8 --start @ideal --rounds 1 --epochs-per-round 1",
     "neat-auto": f"train --method neat {TINY} --cell @cell --vg auto --rounds 1 --epochs-per-round 1",
     "tat": f"train --method tat {TINY} --array published --technology taox --r-source 800 --r-neuron 200",
     "tat-lumped": f"train --method tat {TINY} --array lumped --refold 3 --technology taox --r-source 800",
-    "tat-nodal": f"train --method tat {TINY} --array nodal --tile 64x64 --r-wire 2",
+    "tat-nodal": f"train --method tat {TINY} --array nodal --technology taox --tile 64x64 --r-wire 2",
     "periphery": f"train --method periphery {TINY} --scheme acm --bits 4 --nonlinearity 2",
     "biased": f"train --method biased {TINY} --start @ideal --favourable 0,1,2 --encoding differential",
     "map-de": "map @ideal --scheme de --bits 4",
