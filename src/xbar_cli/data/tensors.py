@@ -76,7 +76,7 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
         stored = deserialize(path.read_bytes())
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} is missing or damaged ({error})") from None
-    return {name: _decoded(path, name, part) for name, part in stored}
+    return {name: _decoded(path, name, part) for name, part in sorted(stored, key=lambda item: item[0])}
 
 
 def _decoded(path: Path, name: str, part: dict[str, Any]) -> np.ndarray:
@@ -117,6 +117,8 @@ def _other(path: Path, start: bytes) -> str | None:
     """What a file is and what to do, told by its first bytes or its name; None where it may be safetensors."""
     if not start:
         return "empty"
+    if start[8:9] == b"{":  # the header behind its length, whose first byte may be any
+        return None
     if start.startswith(b"PK"):
         return _archive(path)
     for magic, said in _MAGIC:

@@ -72,7 +72,8 @@ def _check_given(given: Mapping[str, str], ours: Sequence[str], theirs: Sequence
         if name not in ours:
             raise ValueError(f"--pair {name}={source}: the network has no {name}; it has {', '.join(ours)}")
         if source not in theirs:
-            raise ValueError(f"--pair {name}={source}: the file has no {source}; it has {', '.join(theirs)}")
+            there = ", ".join(sorted(theirs, key=natural))
+            raise ValueError(f"--pair {name}={source}: the file has no {source}; it has {there}")
     for source in given.values():
         if list(given.values()).count(source) > 1:
             raise ValueError(f"--pair: {source} is given to two layers")
