@@ -85,7 +85,12 @@ def test_a_torch_resnet_is_padded_as_torch_does_and_stays_so(xbar, resnet_file, 
 
 def test_what_was_assumed_and_paired_is_told(xbar, resnet_file, tmp_path):
     shown = xbar("import", resnet_file[0], "--network", "resnet20", "--width", 0.2, "--out", tmp_path / "net")
-    for text in ("matched by order", "layer3.0.downsample.0", "pixels: 0 to 1 as they are", "padding of stride 2: torch"):
+    for text in (
+        "matched by order",
+        "layer3.0.downsample.0",
+        "pixels: 0 to 1 as they are",
+        "padding of stride 2: torch",
+    ):
         assert text in shown.out
     for text in ("matched by shape and by the numbers", "padded as torch does"):
         assert text in " ".join(shown.err.split())
@@ -94,10 +99,14 @@ def test_what_was_assumed_and_paired_is_told(xbar, resnet_file, tmp_path):
 @pytest.fixture(scope="module")
 def normalised(shared):
     """A perceptron trained on normalised images, as a train run of ours."""
-    return shared("normalised", "train", "--network", "mlp", "--width", 0.1, "--epochs", 3, "--mean", 0.286, "--std", "0.353")
+    return shared(
+        "normalised", "train", "--network", "mlp", "--width", 0.1, "--epochs", 3, "--mean", 0.286, "--std", "0.353"
+    )
 
 
-def test_a_network_of_normalised_images_is_the_same_after_import_map_evaluation_and_training(xbar, normalised, tmp_path):
+def test_a_network_of_normalised_images_is_the_same_after_import_map_evaluation_and_training(
+    xbar, normalised, tmp_path
+):
     trained = open_trained(normalised, use="a test")
     path = tmp_path / "m.safetensors"
     save_file(as_torch(load_file(normalised / "model.safetensors"), {"hidden": "0", "output": "2"}), path)
@@ -158,11 +167,23 @@ def test_biases_become_rows_where_asked_for(xbar, tmp_path):
     names = {name.partition(".")[0]: name.partition(".")[0] for name in values}
     save_file(as_torch(values, names), tmp_path / "m.safetensors")
     for bias in ("digital", "row"):
-        assert xbar("import", tmp_path / "m.safetensors", "--set", f"network.bias={bias}", "--out", tmp_path / bias).code == 0
+        assert (
+            xbar("import", tmp_path / "m.safetensors", "--set", f"network.bias={bias}", "--out", tmp_path / bias).code
+            == 0
+        )
     digital, row = (open_trained(tmp_path / bias, use="a test") for bias in ("digital", "row"))
     x = jax.random.uniform(jax.random.key(0), (3, 28, 28, 1))
     assert row.net.fc1.kernel.shape == (401, 120)
     np.testing.assert_allclose(row.net(x), digital.net(x), rtol=1e-4, atol=1e-4)
+
+
+def test_an_all_zero_network_is_imported_and_its_accuracy_told_to_be_that_of_guessing(xbar, tmp_path):
+    values = {name: np.zeros_like(value) for name, value in random_parameters(NetworkSection(name="lenet5")).items()}
+    names = {name.partition(".")[0]: name.partition(".")[0] for name in values}
+    save_file(as_torch(values, names), tmp_path / "m.safetensors")
+    made = xbar("import", tmp_path / "m.safetensors", "--out", tmp_path / "net")
+    assert made.code == 0
+    assert "a test accuracy of 0.1000 is near guessing" in " ".join(made.err.split())
 
 
 @pytest.mark.parametrize(
@@ -170,7 +191,10 @@ def test_biases_become_rows_where_asked_for(xbar, tmp_path):
     [
         (("--mean", 72.9), "72.9 lies outside 0 … 1, the range of the pixels; divide one of 0 … 255 by 255"),
         (("--std", 0), "pixels cannot be divided by 0"),
-        (("--mean", "0.1,0.2"), "network.mean has 2 values; give one, or one for each of the 1 channel(s) of the images"),
+        (
+            ("--mean", "0.1,0.2"),
+            "network.mean has 2 values; give one, or one for each of the 1 channel(s) of the images",
+        ),
         (("--padding", "torch"), "network.padding: lenet5 has no convolution of stride 2"),
         (("--norm-epsilon", 1e-3), "network.norm_epsilon: lenet5 has no batch norm"),
     ],
@@ -186,7 +210,10 @@ def test_settings_that_cannot_be_are_refused(xbar, tmp_path, words, message):
 def test_a_run_without_these_settings_is_what_it_was(xbar, normalised, tmp_path):
     """A configuration of before, which has none of the keys, opens with SAME's padding and pixels as they are."""
     out = tmp_path / "old"
-    assert xbar("train", "--network", "resnet20", "--width", 0.1, "--epochs", 0, "--train-images", 50, "--out", out).code == 0
+    assert (
+        xbar("train", "--network", "resnet20", "--width", 0.1, "--epochs", 0, "--train-images", 50, "--out", out).code
+        == 0
+    )
     config = (out / "config.toml").read_text()
     kept = [line for line in config.splitlines() if not line.startswith(("padding", "norm_epsilon"))]
     assert len(kept) == len(config.splitlines()) - 2

@@ -180,7 +180,9 @@ def test_wrong_content_is_refused(tmp_path, official):
 
 @pytest.mark.parametrize(("wanted", "other"), [(FASHION_MNIST, MNIST), (MNIST, FASHION_MNIST)])
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_another_sets_files_under_the_same_names_are_told_by_their_first_labels(wanted, other, split, tmp_path, official):
+def test_another_sets_files_under_the_same_names_are_told_by_their_first_labels(
+    wanted, other, split, tmp_path, official
+):
     """However they are packed: none of these files has a registered checksum."""
     splits = official.splits(wanted, n_train=40, n_test=30)
     first = np.array([int(digit) for digit in other.first_labels[split == "test"]], np.uint8)

@@ -79,13 +79,13 @@ def test_shards_are_read_together(tmp_path):
     with pytest.raises(DataError, match=r"the shard '\.\./x\.safetensors' is no safetensors file beside it"):
         read_foreign(index(tmp_path, {"a": "../x.safetensors"}))
     (tmp_path / names[1]).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
-    with pytest.raises(DataError, match="00002-of-00002.safetensors is a git-LFS pointer"):
+    with pytest.raises(DataError, match=r"00002-of-00002\.safetensors is a git-LFS pointer"):
         read_foreign(index(tmp_path, {"a": names[0], "b": names[1]}))
     (tmp_path / names[1]).unlink()
     with pytest.raises(DataError, match=f"the shard {names[1]} is not there; all of them are needed"):
         read_foreign(index(tmp_path, {"a": names[0], "b": names[1]}))
     (tmp_path / "config.json").write_text('{"model_type": "x"}')
-    with pytest.raises(DataError, match="config.json is no index of shards"):
+    with pytest.raises(DataError, match=r"config\.json is no index of shards"):
         read_foreign(tmp_path / "config.json")
 
 
@@ -113,7 +113,11 @@ def npz():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("m.pth", archive(**{"m/data.pkl": b"x", "m/data/0": b"y"}), r"is a torch pickle.*weights_only=True.*safetensors"),
+        (
+            "m.pth",
+            archive(**{"m/data.pkl": b"x", "m/data/0": b"y"}),
+            r"is a torch pickle.*weights_only=True.*safetensors",
+        ),
         ("m.safetensors", archive(**{"m/data.pkl": b"x"}), "is a torch pickle"),
         ("pytorch_model.bin", pickle.dumps({"a": 1}, protocol=2), "is a torch pickle"),
         ("m.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "git-LFS pointer.*git lfs pull"),
@@ -140,5 +144,5 @@ def test_other_files_are_named_in_one_line(name, content, message, tmp_path):
 def test_a_folder_and_a_missing_file_are_named(tmp_path):
     with pytest.raises(DataError, match="is a directory; name the file of the weights"):
         read_foreign(tmp_path)
-    with pytest.raises(DataError, match="m.safetensors cannot be read .No such file"):
+    with pytest.raises(DataError, match=r"m\.safetensors cannot be read .No such file"):
         read_foreign(tmp_path / "m.safetensors")

@@ -63,7 +63,8 @@ def test_empty_cells_behind_the_last_column_are_a_spreadsheets(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [("1,5e-6", r"'1,5e-6' has a decimal comma; write 1\.5e-6"), ("1e-6;2e-6", "has semicolons; write one")]
+    ("line", "message"),
+    [("1,5e-6", r"'1,5e-6' has a decimal comma; write 1\.5e-6"), ("1e-6;2e-6", "has semicolons; write one")],
 )
 def test_levels_name_them_too(line, message, tmp_path):
     path = tmp_path / "levels.txt"

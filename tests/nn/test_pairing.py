@@ -4,15 +4,20 @@ import pytest
 
 from xbar_cli.nn.pairing import numbered, pair, siblings
 
-OURS = {"conv1": (3, 3, 1, 4), "conv2": (3, 3, 4, 4), "conv3": (3, 3, 4, 4), "fc1": (16, 8), "fc2": (8, 8), "fc3": (8, 2)}
+OURS = {
+    "conv1": (3, 3, 1, 4),
+    "conv2": (3, 3, 4, 4),
+    "conv3": (3, 3, 4, 4),
+    "fc1": (16, 8),
+    "fc2": (8, 8),
+    "fc3": (8, 2),
+}
 NORMED = {"conv1": 4, "conv2": 4, "conv3": 4}
 
 
 def paired(names, *, norms=(), ours_normed=None, given=None, ours=OURS):
     theirs = dict(zip(names, ours.values(), strict=True))
-    return pair(
-        ours, ours_normed or {}, their_layers=theirs, their_norms=dict.fromkeys(norms, 4), given=given or {}
-    )
+    return pair(ours, ours_normed or {}, their_layers=theirs, their_norms=dict.fromkeys(norms, 4), given=given or {})
 
 
 @pytest.mark.parametrize(
@@ -35,11 +40,15 @@ def test_layers_are_paired_by_all_names_or_in_the_order_of_numbers(names, how):
 
 def test_what_numbers_do_not_tell_is_refused_and_can_be_said():
     words = ["conv1", "left", "right", "fc1", "fc2", "fc3"]
-    with pytest.raises(ValueError, match="left and right have one shape .* no number .* --pair conv2=THEIRS --pair conv3=THEIRS"):
+    with pytest.raises(
+        ValueError, match=r"left and right have one shape .* no number .* --pair conv2=THEIRS --pair conv3=THEIRS"
+    ):
         paired(words)
     assert list(paired(words, given={"conv2": "left"}).layers.values()) == words
     turned = ["c9", "c2", "c3", "fc1", "fc2", "fc3"]
-    with pytest.raises(ValueError, match="conv1 is c9 and conv2, which comes after it, is c2: .* conv2, conv3 have one shape"):
+    with pytest.raises(
+        ValueError, match=r"conv1 is c9 and conv2, which comes after it, is c2: .* conv2, conv3 have one shape"
+    ):
         paired(turned)
     assert list(paired(turned, given={"conv2": "c2"}).layers.values()) == turned
 
@@ -61,7 +70,12 @@ def test_numbers_that_run_backwards_do_no_harm_where_shapes_decide_everything():
 )
 def test_pairs_that_cannot_be_are_refused(given, message):
     with pytest.raises(ValueError, match=message):
-        paired(["conv0", "conv1", "conv2", "fc0", "fc1", "fc2"], norms=["bn0", "bn1", "bn2"], ours_normed=NORMED, given=given)
+        paired(
+            ["conv0", "conv1", "conv2", "fc0", "fc1", "fc2"],
+            norms=["bn0", "bn1", "bn2"],
+            ours_normed=NORMED,
+            given=given,
+        )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +104,9 @@ def test_a_shortcut_has_its_own_norm_and_not_that_of_the_same_number_beside_it()
 def test_norms_that_no_name_ties_to_a_convolution_are_refused_and_can_be_said():
     names = ["conv1", "conv2", "conv3", "fc1", "fc2", "fc3"]
     norms = ["alpha", "beta", "gamma"]
-    with pytest.raises(ValueError, match="no batch norm goes .* conv1, conv2, conv3 .* left over: alpha, beta, gamma; .*conv1_norm"):
+    with pytest.raises(
+        ValueError, match=r"no batch norm goes .* conv1, conv2, conv3 .* left over: alpha, beta, gamma; .*conv1_norm"
+    ):
         paired(names, norms=norms, ours_normed=NORMED)
     given = {f"conv{number}_norm": name for number, name in zip((1, 2, 3), ("gamma", "alpha", "beta"), strict=True)}
     assert paired(names, norms=norms, ours_normed=NORMED, given=given).norms == {
@@ -105,7 +121,14 @@ def test_a_sibling_of_another_size_is_none():
 
 @pytest.mark.parametrize(
     ("a", "b", "order"),
-    [("a2", "a10", -1), ("a10", "a2", 1), ("a", "b", 0), ("conv", "conv_1", -1), ("x.0.b", "x.1.a", -1), ("a1", "a1", 0)],
+    [
+        ("a2", "a10", -1),
+        ("a10", "a2", 1),
+        ("a", "b", 0),
+        ("conv", "conv_1", -1),
+        ("x.0.b", "x.1.a", -1),
+        ("a1", "a1", 0),
+    ],
 )
 def test_only_numbers_order_names(a, b, order):
     assert numbered(a, b) == order

@@ -73,4 +73,8 @@ def pixels(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:
     if mean is None and std is None:
         return "0 to 1 as they are (--mean and --std where it was trained on normalised ones)"
     text = [", ".join(f"{x:g}" for x in values or default) for values, default in ((mean, (0,)), (std, (1,)))]
-    return f"(x - {text[0]}) / {text[1]}" if len(mean or ()) < 2 and len(std or ()) < 2 else f"mean {text[0]}, std {text[1]}"
+    return (
+        f"(x - {text[0]}) / {text[1]}"
+        if len(mean or ()) < 2 and len(std or ()) < 2
+        else f"mean {text[0]}, std {text[1]}"
+    )

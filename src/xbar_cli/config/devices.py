@@ -55,7 +55,7 @@ class ImportConfig(Section):
     """Its tensors as safetensors, or the index.json of their shards."""
     layout: Literal["auto", "torch", "xbar"] = "auto"
     """torch: `weight` as [out in] and [out in h w]; xbar: `kernel` as [in out] and [h w in out]."""
-    pairs: Annotated[dict[str, Text], BeforeValidator(parse_pairs)] = {}
+    pairs: Annotated[dict[str, Text], BeforeValidator(parse_pairs)] = Field(default_factory=dict)
     """Sources of layers, or of batch norms by LAYER_norm, that names and shapes do not tell."""
     network: NetworkSection = NetworkSection()
     dataset: DatasetSection = DatasetSection()

@@ -16,7 +16,15 @@ from xbar_cli.data.catalogue import BUNDLED, FASHION_MNIST, Spec, find, wanted_f
 from xbar_cli.data.datasets import decode
 from xbar_cli.data.network import reachable
 from xbar_cli.data.prepared import Prepared, default_data_dir, inspect, missing, partial_note, write_cache
-from xbar_cli.data.sources import Split, are_official, check_whose, debian_fashion_mnist, locate, read_splits, sha256_sums
+from xbar_cli.data.sources import (
+    Split,
+    are_official,
+    check_whose,
+    debian_fashion_mnist,
+    locate,
+    read_splits,
+    sha256_sums,
+)
 from xbar_cli.errors import DataError
 
 _STAGING = ".xbar-import-"

@@ -87,7 +87,9 @@ def _decoded(path: Path, name: str, part: dict[str, Any]) -> np.ndarray:
         known = ", ".join([*_FLOATS, *_INTEGERS])
         raise DataError(f"{path}: {name} is stored as {kind}, which xbar does not read; save it as one of {known}")
     values = np.frombuffer(part["data"], dtype).reshape(part["shape"])
-    with np.errstate(over="ignore", invalid="ignore"):  # what float32 does not hold becomes infinite, and is refused later
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # what float32 does not hold becomes infinite, and is refused later
         return values.astype(np.float32) if kind in _FLOATS else values
 
 

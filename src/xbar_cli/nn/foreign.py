@@ -82,7 +82,9 @@ def plain(tensors: Tensors) -> dict[str, np.ndarray]:
         if name.endswith("num_batches_tracked"):
             continue
         if value.dtype.kind != "f":
-            raise ValueError(f"{name} holds {value.dtype}, not floating point: quantised weights must be saved as floats")
+            raise ValueError(
+                f"{name} holds {value.dtype}, not floating point: quantised weights must be saved as floats"
+            )
         if not np.isfinite(value).all():
             raise ValueError(f"{name} holds values that are not finite")
     return found
@@ -175,7 +177,9 @@ def _norm(
             raise ValueError(f"{source}.{theirs} is missing")
         if value is not None and value.shape != (outputs,):
             raise ValueError(f"{source}.{theirs} must have shape [{outputs}], has {list(value.shape)}")
-        parts[part] = np.full(outputs, float(part == "scale"), np.float32) if value is None else value.astype(np.float32)
+        parts[part] = (
+            np.full(outputs, float(part == "scale"), np.float32) if value is None else value.astype(np.float32)
+        )
     if (parts["var"] < 0).any():
         raise ValueError(f"{source}.{NORMS[layout]['var']} holds negative variances")
     if shift is not None:

@@ -3,6 +3,7 @@
 A file keeps no order of layers, only names. Numbers in names count layers; words say nothing of their order.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ def _by_order(ours: Mapping[str, Shape], theirs: Mapping[str, Shape]) -> dict[st
         if len(fitting) < len(mine):
             left = _listed({name: s for name, s in theirs.items() if name not in found.values()})
             raise ValueError(f"no tensor for layer {mine[len(fitting)]} {list(shape)}; left over: {left or 'nothing'}")
-        for before, after in zip(fitting, fitting[1:], strict=False):
+        for before, after in itertools.pairwise(fitting):
             if numbered(before, after) != -1:
                 raise ValueError(
                     f"{before} and {after} have one shape {list(shape)} and no number in their names tells which comes "
@@ -166,7 +167,7 @@ def siblings(wanted: Mapping[str, int], norms: Mapping[str, int], kernels: Seque
     places = {_group(kernel)[0] for kernel in wanted}
     there = sorted((norm for norm in norms if _group(norm)[0] in places), key=natural)
     mine = sorted(wanted, key=natural)
-    in_order = all(numbered(a, b) == -1 for names in (there, mine) for a, b in zip(names, names[1:], strict=False))
+    in_order = all(numbered(a, b) == -1 for names in (there, mine) for a, b in itertools.pairwise(names))
     if len(there) == len(mine) and in_order and all(norms[n] == wanted[k] for k, n in zip(mine, there, strict=True)):
         return dict(zip(mine, there, strict=True))
     return None
@@ -204,7 +205,7 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def numbered(a: str, b: str) -> Literal[-1, 0, 1]:
+def numbered(a: str, b: str) -> int:
     """Whether `a` comes before (-1) or after (1) `b` by the first thing in which they differ, if that is a number; else 0.
 
     A name comes before the same with a number behind it: `conv2d`, `conv2d_1`.

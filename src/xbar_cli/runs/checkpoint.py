@@ -15,7 +15,6 @@ import orbax.checkpoint as ocp
 
 from xbar_cli.errors import RunError
 
-
 DIGESTS = "sha256.json"
 """The sha256 of every checkpoint's files: arrays carry no checksum of their own, and a flipped bit would go unseen."""
 

@@ -16,6 +16,8 @@ from xbar_cli.nn.normalisation import Normalisation
 from xbar_cli.nn.resnet import ResNet
 from xbar_cli.nn.vgg import Vgg, scaled
 
+Built = Mlp | LeNet5 | LeNet | Cnn | Vgg | ResNet
+"""The networks there are."""
 MLP_HIDDEN = 500
 """Hidden units of `mlp`: 784-500-10 (tat, Section IV-A)."""
 
@@ -34,7 +36,7 @@ def network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: i
     return net
 
 
-def _network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> nnx.Module:
+def _network(config: NetworkSection, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> Built:
     """The network with digital biases."""
     given = {"shape": shape, "n_classes": n_classes, "rngs": nnx.Rngs(seed)}
     name, width = config.name, config.width
