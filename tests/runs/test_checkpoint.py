@@ -83,7 +83,7 @@ def test_a_checkpoint_whose_digest_was_not_written_yet_is_taken_if_it_can_be_rea
     (tmp_path / "c" / DIGESTS).write_text("{}")
     checkpoints = Checkpoints(tmp_path / "c")
     assert checkpoints.drop_damaged() == []
-    largest_array(tmp_path / "c" / "3" / "tree").write_bytes(b"")
+    (tmp_path / "c" / "3" / "record" / "metadata").write_bytes(b"")
     assert "checkpoint 3 cannot be read" in checkpoints.drop_damaged()[0]
     assert checkpoints.latest() == 2
     checkpoints.close()

@@ -73,7 +73,8 @@ class Checkpoints:
     def _check(self, step: int, digest: str | None) -> None:
         """Raise RunError where a checkpoint is not as it was written; one without a digest must be readable."""
         if digest is None:
-            self._restore(step, tree=ocp.args.StandardRestore(), record=ocp.args.JsonRestore())
+            self.record(step)
+            self._restore(step, tree=ocp.args.StandardRestore())
         elif digest != digest_of(self._folder / str(step)):
             raise RunError(f"checkpoint {step} is damaged: its files are not as they were written")
 
