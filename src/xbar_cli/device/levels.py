@@ -14,6 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from xbar_cli.device.tables import check_point
 from xbar_cli.errors import ConfigError
 from xbar_cli.numerics import namespace, straight_through
 from xbar_cli.types import AnyArray
@@ -95,6 +96,9 @@ def read_levels(path: str | Path) -> Float[np.ndarray, " levels"]:
     for number, line in enumerate(lines, start=1):
         if not (text := line.split("#")[0].strip()):
             continue
+        if ";" in text:
+            raise ConfigError(f"{path}:{number}: {text!r} has semicolons; write one level a line")
+        check_point(f"{path}:{number}", text)
         try:
             value = float(text)
         except ValueError:

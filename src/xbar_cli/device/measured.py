@@ -1,7 +1,7 @@
 """Statistics from measurements: a CSV of target and measured conductances becomes a table or a smooth curve."""
 
-import csv
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy.optimize import nnls
 from scipy.special import comb
 
 from xbar_cli.device.statistics import Statistics, statistics
+from xbar_cli.device.tables import check_point, header_cells, row_cells
 from xbar_cli.errors import ConfigError
 
 COLUMNS = ("target_siemens", "measured_siemens")
@@ -35,21 +36,26 @@ def read_measurements(path: str | Path) -> tuple[Float[np.ndarray, " n"], Float[
     rows = [(n, line) for n, line in enumerate(lines, start=1) if line.strip() and not line.lstrip().startswith("#")]
     if not rows:
         raise ConfigError(f"{path}: holds no measurements; the first line must name {', '.join(COLUMNS)}")
-    header = [name.strip() for name in next(csv.reader([rows[0][1]]))]
+    header = header_cells(f"{path}:{rows[0][0]}", rows[0][1])
     if missing := [name for name in COLUMNS if name not in header]:
         raise ConfigError(f"{path}:{rows[0][0]}: no column {missing[0]}; the first line must name {', '.join(COLUMNS)}")
     places = {name: header.index(name) for name in COLUMNS}
-    pairs = [[_conductance(f"{path}:{n}", line, name, place) for name, place in places.items()] for n, line in rows[1:]]
+    pairs = [_pair(f"{path}:{n}", line, places, columns=len(header)) for n, line in rows[1:]]
     if not pairs:
         raise ConfigError(f"{path}:{rows[0][0]}: holds no measurements below its first line")
     table = np.asarray(pairs, np.float64)
     return table[:, 0], table[:, 1]
 
 
-def _conductance(where: str, line: str, name: str, place: int) -> float:
-    cells = next(csv.reader([line]))
+def _pair(where: str, line: str, places: Mapping[str, int], *, columns: int) -> list[float]:
+    cells = row_cells(where, line, columns=columns)
+    return [_conductance(where, cells, name, place) for name, place in places.items()]
+
+
+def _conductance(where: str, cells: Sequence[str], name: str, place: int) -> float:
     if place >= len(cells) or not cells[place].strip():
         raise ConfigError(f"{where}: no value of {name}")
+    check_point(where, cells[place])
     try:
         value = float(cells[place])
     except ValueError:

@@ -1,11 +1,12 @@
 """Tables of measured currents: a CSV file with the columns G [S], V [V], I [A] and perhaps V_g [V]."""
 
-import csv
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from xbar_cli.device.tables import check_point, header_cells, row_cells
 from xbar_cli.errors import ConfigError
 from xbar_cli.spice.sweep import CellTable
 
@@ -88,17 +89,20 @@ def _rows(path: Path, gates: tuple[float, float, int]) -> dict[Key, tuple[float,
     return rows
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The lines that hold something, in cells; the first names the columns."""
     try:
         text = path.expanduser().read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    lines: list[tuple[int, list[str]]] = []
+    columns = 0
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.partition("#")[0].strip()
         if content:
-            lines.append((number, [cell.strip() for cell in next(csv.reader([content]))]))
-    return lines
+            where = f"{path}, line {number}"
+            cells = row_cells(where, content, columns=columns) if columns else header_cells(where, content)
+            columns = columns or len(cells)
+            yield number, cells
 
 
 def _header(path: Path, line: int, cells: list[str], gates: tuple[float, float, int]) -> list[str]:
@@ -113,6 +117,7 @@ def _header(path: Path, line: int, cells: list[str], gates: tuple[float, float, 
 
 
 def _number(path: Path, line: int, name: str, cell: str) -> float:
+    check_point(f"{path}, line {line}", cell)
     try:
         value = float(cell)
     except ValueError:

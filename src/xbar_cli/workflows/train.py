@@ -47,6 +47,8 @@ def run(config: TrainConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     write_toml(run.path / CONFIG, config)
     checkpoints = Checkpoints(run.path / "checkpoints")
     try:
+        for said in checkpoints.drop_damaged():
+            reporter.note(f"{said}; resuming from checkpoint {checkpoints.latest()}")
         states, progress = train_phases(session, checkpoints)
     finally:
         checkpoints.close()

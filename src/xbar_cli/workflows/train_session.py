@@ -174,7 +174,16 @@ def require_same(asked: dict[str, Any], found: dict[str, Any], what: str) -> Non
     """Raise ConfigError at the first key in which a run that was `found` differs from what is `asked` for."""
     for key, value in found.items():
         if asked[key] != value:
-            raise ConfigError(f"{what}: its {key} is {'absent' if value is None else value}; ask for the same")
+            raise ConfigError(
+                f"{what}: its {key} is {shown(value)} and here it is {shown(asked[key])}; ask for the same"
+            )
+
+
+def shown(value: Any) -> str:
+    """A setting as it is written on the command line; `absent` where there is none."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return "absent" if value is None else str(value)
 
 
 def shapes_of(net: nnx.Module, data: Dataset) -> tuple[LayerShape, ...]:
