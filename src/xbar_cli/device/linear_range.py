@@ -42,6 +42,21 @@ class LinearRange:
     g_cut: float
 
 
+def scale_top(usable: NDArray[np.bool_], fits: NDArray[np.bool_]) -> int:
+    """The gate voltage whose linear range W_max fills, by index: the largest that has one and a surrogate.
+
+    Where there is none, the largest with a surrogate; the largest where none has one.
+
+    Args:
+        usable: whether each gate voltage, ascending, has a linear range.
+        fits: whether it has a surrogate.
+    """
+    for candidates in (usable & fits, fits):
+        if candidates.any():
+            return int(np.flatnonzero(candidates)[-1])
+    return usable.size - 1
+
+
 def linear_range(g: Vector, tm: Vector, *, tolerance: float, g_off: float, g_on: float) -> LinearRange | None:
     """The widest interval inside [g_off, g_on] on which `tm` is at most `tolerance`; None where there is none.
 

@@ -37,7 +37,8 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     write_toml(run.path / CONFIG, config)
     with workers_kept():
         tables = cell_tables(config.at_its_gate_voltage(), reporter=reporter)
-    fields = characterised(config.at_its_gate_voltage(), tables, reporter=reporter)
+        found = characterised(config.at_its_gate_voltage(), tables, reporter=reporter)
+    tables, fields = found.tables, found.fields()
     cell, wires = cell_of(xr.Dataset(fields)), config.array
     rows, cols = parse_tile(wires.size)
     g, v = draws(config, cell, rows, cols)
@@ -52,12 +53,12 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         topology=config.cell.topology, **resistances,
     )  # fmt: skip
     reporter.progress("array", 1, 1)
-    found = models(cell, g, v, resistances)
+    modelled = models(cell, g, v, resistances)
     reference = oracle.current_ampere
-    write_dataset(run.path / RESULTS, results(g, v, reference, found))
+    write_dataset(run.path / RESULTS, results(g, v, reference, modelled))
     figures.differences(
         run.figures / "array.png", reference=reference.ravel() * 1e6,
-        models={name: values.ravel() * 1e6 for name, values in found.items()},
+        models={name: values.ravel() * 1e6 for name, values in modelled.items()},
         x_label="column current in ngspice [µA]", y_label="model − ngspice [% of ngspice]",
         title="Column currents of the array",
         caption=f"{caption(config, fields)}\n{rows}×{cols}, V_g {wires.vg_volt:g} V, {wires.r_wire_ohm:g} Ω a wire "
@@ -69,7 +70,7 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         "array": [rows, cols],
         "vg_volt": wires.vg_volt,
         "r_wire_ohm": wires.r_wire_ohm,
-        "models": {name: distance(values, reference) for name, values in found.items()},
+        "models": {name: distance(values, reference) for name, values in modelled.items()},
         "oracle_seconds": oracle.seconds_first + (wires.inputs - 1) * oracle.seconds_per_point,
         "oracle_seconds_first_input": oracle.seconds_first,
         "oracle_seconds_per_input": oracle.seconds_per_point,
