@@ -25,6 +25,10 @@ def cell_settings(function: Function) -> Function:
             ),
             setting("--model", "cell.model", metavar="NAME", help="Name of the .model or .subckt in the file."),
             setting("--section", "cell.section", metavar="NAME", help="The .lib section of the file."),
+            setting(
+                "--nominal", "cell.nominal", is_flag=True, flag_value="true", default=None,
+                help="Take random functions of the file, such as agauss(x, …), at their nominal value x.",
+            ),
             setting("--width", "cell.width_m", metavar="METRE", help="Gate width (default 90n)."),
             setting("--length", "cell.length_m", metavar="METRE", help="Gate length (default 45n)."),
             setting("--temperature", "cell.temperature_celsius", metavar="CELSIUS", help="Temperature (default 27)."),

@@ -18,10 +18,9 @@ from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.arraysim import simulate_array
-from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.pool import workers_kept
 from xbar_cli.workflows.cell_figures import caption
-from xbar_cli.workflows.cell_tables import cell_tables
+from xbar_cli.workflows.cell_tables import card_of, cell_tables
 from xbar_cli.workflows.cells import cell_of
 from xbar_cli.workflows.characterize import characterised
 from xbar_cli.workflows.reporter import SILENT, Reporter
@@ -47,7 +46,7 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     }  # fmt: skip
     reporter.progress("array", 0, 1)
     oracle = simulate_array(
-        load_card(config.cell.card, config.cell.model, section=config.cell.section), g_siemens=g, v_volt=v,
+        card_of(config.cell), g_siemens=g, v_volt=v,
         vg_volt=wires.vg_volt, width_m=config.cell.width_m, length_m=config.cell.length_m,
         temperature_celsius=config.cell.temperature_celsius, timeout_s=config.sweep.timeout_seconds,
         topology=config.cell.topology, **resistances,

@@ -60,8 +60,9 @@ def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     write_dataset(run.path / RESULTS, results(cell, samples))
     distribution = f"weights {config.power.weights}, {config.power.samples} arrays {rows}×{cols}, inputs uniform"
     figures.estimates(
-        run.figures / "power.png", x=cell.vg[kept], mean=np.array([e.mean for e in powers.values()]) * 1e6, low=intervals[:, 0] * 1e6,
-        high=intervals[:, 1] * 1e6, x_label="gate voltage V_g [V]", y_label="mean power per synapse [µW]",
+        run.figures / "power.png", x=cell.vg[kept], mean=np.array([e.mean for e in powers.values()]) * 1e6,
+        low=intervals[:, 0] * 1e6, high=intervals[:, 1] * 1e6,
+        x_label="gate voltage V_g [V]", y_label="mean power per synapse [µW]",
         title="Power of the 1T-1R array", label="mean and its 95 % confidence interval",
         caption=f"{caption(config, fields)}\n{distribution}",
     )  # fmt: skip

@@ -134,7 +134,7 @@ def summary(config: CharacterizeConfig, tables: Tables, fields: "Fields", run: R
         return finite(fields[name].values)
 
     def kept(name: str) -> list[Any]:
-        """null at marked gate voltages."""
+        """Null at marked gate voltages."""
         return [value if fit else None for value, fit in zip(fields[name].values.tolist(), fits, strict=True)]
 
     found = {

@@ -81,7 +81,7 @@ def read_cases(path: Path, *, note: Note) -> list[Case]:
         ConfigError: the file cannot be read, or something in it is missing or not allowed: what, where, what is allowed.
     """
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     except (ValueError, RecursionError) as error:
