@@ -1,5 +1,6 @@
 """Configuration of `xbar map` and `xbar evaluate`: mapping, array, variation."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -125,6 +126,22 @@ class ArraySection(Section):
         apart = self.r_wire_word_ohm is not None or self.r_wire_bit_ohm is not None
         require(
             self.r_wire_ohm is None or not apart, "--r-wire sets both wires; give it or --r-wire-word and --r-wire-bit"
+        )
+
+    def check_pairs(self, tile: tuple[int, int], *, widths: Mapping[str, int]) -> None:
+        """A shared neuron is at one array's edge: no tile may part the two columns of a weight.
+
+        Args:
+            tile: rows and columns of one array.
+            widths: columns of every layer.
+        """
+        if self.neuron != "shared" or tile[1] % 2 == 0:
+            return
+        parted = ", ".join(name for name, width in widths.items() if width > tile[1])
+        require(
+            not parted,
+            f"--neuron shared joins the two columns of a weight, and tiles of {tile[1]} columns part those of {parted}: "
+            f"take an even number of columns, --tile {tile[0]}x{tile[1] + 1}",
         )
 
 

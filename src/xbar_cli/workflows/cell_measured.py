@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.spice.sweep import CellTable
@@ -12,6 +13,9 @@ from xbar_cli.spice.sweep import CellTable
 COLUMNS = ("g", "v", "i")
 LEAST = 8
 """Fewest conductances, and fewest voltages that are not 0."""
+MOST, FEWEST = 10.0, 1 / 500
+"""Of G V, what a current may be: a memristor in series lets no more than G V through (what leaks besides is small at the largest
+G and V), and below the other at the smallest G the transistor hides the memristor: none of its states could be told."""
 Key = tuple[float, float, float]
 
 
@@ -53,6 +57,7 @@ def read_cell_table(
             "set --r-off and --r-on"
         )
     current = np.array([[[rows[gate, c, volt][0] for volt in v] for c in g] for gate in vg])[None]
+    _plausible(path, vg, g, v, current[0])
     has_zero = bool(np.any(v == 0))
     leakage = current[..., v == 0][..., 0] if has_zero else np.zeros(current.shape[:-1])
     current = np.ascontiguousarray(current[..., v != 0])
@@ -62,6 +67,30 @@ def read_cell_table(
         seconds=0.0, points=len(rows), simulator="",
     )  # fmt: skip
     return table, has_zero
+
+
+def _plausible(
+    path: Path, vg: NDArray[np.float64], g: NDArray[np.float64], v: NDArray[np.float64], current: NDArray[np.float64]
+) -> None:
+    """Refuse currents `[vg g v]` whose sign or size is none of a memristor with a transistor: units slip easily."""
+    tops = [-1] if v[0] >= 0 else [0, -1]
+    for gate, at in zip(vg, current[:, -1], strict=True):
+        for k in tops:
+            share = at[k] / (g[-1] * v[k])
+            row = f"G = {g[-1]:g} S, V = {v[k]:g} V, I = {at[k]:g} A at V_g = {gate:g} V"
+            if share < 0:
+                raise ConfigError(f"{path}: {row}: I must have the sign of V, into the bit line")
+            if share > MOST:
+                raise ConfigError(
+                    f"{path}: {row} is {share:.3g} times G·V, which a memristor does not let through: G, V and I must be in "
+                    "S, V and A"
+                )
+    largest = float((current[:, :, -1] / (g * v[-1])).max())
+    if largest < FEWEST:
+        raise ConfigError(
+            f"{path}: no I at V = {v[-1]:g} V is more than {largest:.2g} of G·V, so no conductance could be told from another: "
+            "G, V and I must be in S, V and A"
+        )
 
 
 def _rows(path: Path, gates: tuple[float, float, int]) -> dict[Key, tuple[float, int]]:
