@@ -135,6 +135,9 @@ def test_a_measured_table_in_any_order(tmp_path):
         (lambda t: t + "\n" + t.splitlines()[40], r"line 183: the same G, V and V_g as in line 41"),
         (lambda t: "\n".join(rows(skip=50)), r"no row for G = .* at V_g = 0.8 V; every G needs every V"),
         (lambda t: "", r"no rows"),
+        (lambda t: t.replace(",", ";"), r"line 2: columns are separated by commas"),
+        (lambda t: t.replace(",", ";").replace(".", ","), r"line 2: .* and numbers have a decimal point"),
+        (lambda t: t.replace(",", "\t"), r"line 2: columns are separated by commas"),
     ],
 )  # fmt: skip
 def test_a_measured_table_that_is_wrong_is_named_with_its_line(tmp_path, change, message):
@@ -170,6 +173,7 @@ def scaled(*, g=1.0, v=1.0, i=1.0):
         ({"i": 1e3}, r"I = 0.016 A at V_g = 0.8 V is 800 times G·V"),
         ({"i": (1.0, 1e6)}, r"I = 20 A at V_g = 1 V is 1e\+06 times G·V"),
         ({"v": 1e-3}, r"V = 0.0005 V, I = 1.6e-05 A at V_g = 0.8 V is 800 times G·V"),
+        ({"i": (0.0, 1.0)}, r"every I at G = 3e-06 S, V_g = 0.8 V is 0.*leave that gate voltage out"),
         ({"i": 1e-3}, r"no I at V = 0.5 V is more than 0.001 of G·V"),
         ({"v": 1e3}, r"no I at V = 500 V is more than 0.001 of G·V"),
     ],
@@ -186,6 +190,8 @@ def test_what_a_transistor_does_to_a_current_is_plausible(tmp_path):
     file = tmp_path / "m.csv"
     file.write_text(scaled(i=(1e-9, 0.3)))
     assert read(file)[0].vg_volt.size == 2
+    file.write_text(scaled(i=(-1e-9, 1.0)))
+    assert read(file)[0].vg_volt.size == 2, "noise around 0"
     leaking = [f"{g},{v},{float(i) + 1e-7},{vg}" for g, v, i, vg in (line.split(",") for line in rows()[2:])]
     file.write_text("\n".join(["G,V,I,V_g", *leaking]))
     assert read(file)[0].plain_current.min() > 0

@@ -78,13 +78,20 @@ def _plausible(
         for k in tops:
             share = at[k] / (g[-1] * v[k])
             row = f"G = {g[-1]:g} S, V = {v[k]:g} V, I = {at[k]:g} A at V_g = {gate:g} V"
-            if share < 0:
+            if share < -FEWEST:
                 raise ConfigError(f"{path}: {row}: I must have the sign of V, into the bit line")
             if share > MOST:
                 raise ConfigError(
                     f"{path}: {row} is {share:.3g} times G·V, which a memristor does not let through: G, V and I must be in "
                     "S, V and A"
                 )
+    dark = np.argwhere((current[:, :, v != 0] == 0).all(axis=-1))
+    if dark.size:
+        gate, conductance = vg[dark[0, 0]], g[dark[0, 1]]
+        raise ConfigError(
+            f"{path}: every I at G = {conductance:g} S, V_g = {gate:g} V is 0, which has no effective conductance; leave that "
+            "gate voltage out"
+        )
     largest = float((current[:, :, -1] / (g * v[-1])).max())
     if largest < FEWEST:
         raise ConfigError(
@@ -132,6 +139,10 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 
 def _header(path: Path, line: int, cells: list[str], gates: tuple[float, float, int]) -> list[str]:
     names = [cell.lower().replace("vg", "v_g") for cell in cells]
+    if len(cells) == 1 and any(mark in cells[0] for mark in ";\t"):
+        raise ConfigError(
+            f"{path}, line {line}: columns are separated by commas, and numbers have a decimal point, not a comma"
+        )
     if sorted(names) not in (sorted(COLUMNS), sorted((*COLUMNS, "v_g"))):
         raise ConfigError(f"{path}, line {line}: the columns are {','.join(cells)}; wanted are G,V,I or G,V,I,V_g")
     if "v_g" not in names and gates[2] != 1:
