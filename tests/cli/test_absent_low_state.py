@@ -28,13 +28,13 @@ def test_no_weight_is_no_device(xbar, small, absent, tmp_path):
     ("words", "message"),
     [
         (("map", "RUN", "--r-off", "inf", "--levels", "ratio", "--bits", 3), "--r-off must be finite"),
-        (("map", "RUN", "--r-off", "nan"), "--r-off: mapping.r_off_ohm: 'nan' is not a finite number"),
+        (("map", "RUN", "--r-off", "nan"), "--r-off: mapping.r_off_ohm: 'nan' is not a number; write a finite one"),
         (("map", "RUN", "--set", "mapping.r_off_ohm=nan"), "mapping.r_off_ohm = nan: input should be greater than 0"),
-        (("map", "RUN", "--r-off", "-inf"), "'-inf' is not a finite number"),
-        (("map", "RUN", "--r-on", "inf"), "'inf' is not a finite number"),
+        (("map", "RUN", "--r-off", "-inf"), "'-inf' is not a number; write a finite one"),
+        (("map", "RUN", "--r-on", "inf"), "'inf' is not a number; write a finite one"),
         (("map", "RUN", "--r-on", "1e-200"), "mapping.r_on_ohm = 1e-200 must lie from 1e-12 to 1e12 ohm"),
-        (("characterize", "--r-off", "inf"), "cell.r_off_ohm: 'inf' is not a finite number"),
-        (("characterize", "tile", "--r-on", "inf"), "tile.r_on_ohm: 'inf' is not a finite number"),
+        (("characterize", "--r-off", "inf"), "cell.r_off_ohm: 'inf' is not a number; write a finite one"),
+        (("characterize", "tile", "--r-on", "inf"), "tile.r_on_ohm: 'inf' is not a number; write a finite one"),
     ],
     ids=str,
 )

@@ -41,8 +41,8 @@ def parse_quantity(value: Any) -> Any:
         return value
     match = _NUMBER.fullmatch(value)
     if match is None or not math.isfinite(float(match[1])):
-        finite = "finite " if value.strip().lower().lstrip("+-") in ("inf", "infinity", "nan") else ""
-        raise ValueError(f"{value!r} is not a {finite}number; write one such as 500, 9e-8, 90n or 30k")
+        one = "a finite one" if value.strip().lower().lstrip("+-") in ("inf", "infinity", "nan") else "one"
+        raise ValueError(f"{value!r} is not a number; write {one} such as 500, 9e-8, 90n or 30k")
     mantissa, _, exponent = match[1].lower().partition("e")
     # the exponents are added as whole numbers, so that 90n and 9e-8 are the same float
     return float(f"{mantissa}e{int(exponent or 0) + SUFFIXES[match[2]]}")
