@@ -43,6 +43,7 @@ def _line_surrogate(dataset: xr.Dataset, index: int) -> BitLineSeparable:
 def cell_of(dataset: xr.Dataset) -> Cell:
     """The cell that a dataset of results.nc describes. Raises KeyError where something is missing."""
     count, vin = dataset.sizes["vg"], dataset["vin"].values
+    fits = dataset["surrogate_fits"].values if "surrogate_fits" in dataset else np.ones(count)  # once all had to fit
     return Cell(
         vg=dataset["vg"].values,
         g=dataset["g"].values,
@@ -57,6 +58,7 @@ def cell_of(dataset: xr.Dataset) -> Cell:
         current=tuple(_surrogate(dataset, "current", i) for i in range(count)),
         power=tuple(_surrogate(dataset, "power", i) for i in range(count)),
         bit_line=tuple(_line_surrogate(dataset, i) for i in range(count)) if "bit_line_base" in dataset else None,
+        marked=frozenset(np.flatnonzero(fits == 0).tolist()),
     )
 
 

@@ -132,6 +132,8 @@ def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
     if model == "gated" and config.variation.negative == "allow":
         raise ConfigError("--negative allow belongs to resistive arrays: a 1T-1R cell has no conductance below 0")
     config.array.check(model, scheme=network.scheme, adc=config.converters.adc_bits is not None)
+    widths = {name: layer.conductance.shape[1] for name, layer in network.layers.items()}
+    config.array.check_pairs(network.tile, widths=widths)
     return model
 
 
