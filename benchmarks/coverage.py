@@ -69,7 +69,12 @@ def cases() -> dict[str, Case]:
         "lognormal loss, σ = 1.5": make(lambda r, shape: 0.95 - 0.02 * r.lognormal(0, 1.5, shape)),
     }
     dead = {f"{share:.0%} dead": bimodal(share) for share in (0.01, 0.02, 0.05, 0.1, 0.2)}
-    return normal | skewed | dead | {"2 % all wrong, others all right": make(lambda r, shape: r.random(shape) >= 0.02)}
+    return (
+        normal
+        | skewed
+        | dead
+        | {"2 % all wrong, others all right": make(lambda r, shape: 1.0 * (r.random(shape) >= 0.02))}
+    )
 
 
 def moments(x: Floats) -> tuple[Floats, Floats, Floats]:
@@ -187,7 +192,7 @@ def show(found: dict[str, Any]) -> None:
 
 def main() -> None:
     """Simulate and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--runs", type=int, default=2000, help="rounded up to a multiple of 200")
     parser.add_argument("--chips", type=int, default=25)

@@ -24,6 +24,7 @@ from xbar_cli.runs.results import RESULTS, write_fields
 from xbar_cli.workflows import evaluate_summary, sensitivity
 from xbar_cli.workflows.calibration import with_drive_range
 from xbar_cli.workflows.chips import describe, make_fabricator
+from xbar_cli.workflows.evaluate_origin import origin
 from xbar_cli.workflows.evaluate_summary import summarise
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.map import ORIGIN
@@ -40,10 +41,13 @@ from xbar_cli.workflows.statistics import enough
 
 def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Evaluate as `config` says into `run`; returns the summary."""
+    if (unusual := environment.drawing_note(config.seed)) is not None:
+        reporter.note(unusual)
     trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
     hardware = build_hardware(config, trained, network)
     result, tally = measure(config, trained, hardware, reporter=reporter)
+    result |= origin(trained, network, *test_part(trained, config.monte_carlo.images))
     if (skewed := evaluate_summary.skew_note(result)) is not None:
         reporter.note(skewed)
     if result.get("ci_width_reached") is False:
