@@ -71,6 +71,24 @@ def bit_variables() -> dict[str, str]:
     return {name: os.environ[name] for name in [*BIT_VARIABLES, *sorted(own)] if name in os.environ}
 
 
+def jax_failure() -> str | None:
+    """One line on why JAX has no device in this process, with the variables that are set for it; None where it has one."""
+    try:
+        import jax
+
+        jax.devices()
+    except Exception as error:  # at its import, or when it starts: what it raises is of no common kind
+        return no_device(str(error) or "a platform that is asked for is not there")
+    return None
+
+
+def no_device(reason: str) -> str:
+    """The line: what JAX says, and what is set for it."""
+    own = [f"{name}={value}" for name, value in bit_variables().items() if name.startswith(BIT_PREFIXES)]
+    told = " ".join(reason.split()).removesuffix(".")
+    return f"JAX does not start: {told}; set for it: {', '.join(own) or 'nothing'}"
+
+
 def random_numbers(seed: int) -> dict[str, Any]:
     """How this process draws: JAX's settings, and the first bits that the seed gives, which say what no setting does.
 

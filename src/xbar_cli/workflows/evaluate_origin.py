@@ -1,12 +1,11 @@
 """What an evaluation is of: network, test images and devices, so that another run can tell whether it is of the same."""
 
-import hashlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar_cli.runs.results import MODEL
+from xbar_cli.runs.results import MODEL, digest
 from xbar_cli.workflows.mapped import MappedNetwork
 from xbar_cli.workflows.models import Trained
 
@@ -31,11 +30,3 @@ def origin(
         "test_images_sha256": digest(*(part.tobytes() for part in tested), repr(tested[0].shape).encode()),
         "chip_devices": {name: list(layer.conductance.shape) for name, layer in network.layers.items()},
     }
-
-
-def digest(*parts: bytes) -> str:
-    """The first 16 hex digits of the SHA-256 of the parts in turn."""
-    found = hashlib.sha256()
-    for part in parts:
-        found.update(part)
-    return found.hexdigest()[:16]

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from xbar_cli.runs.directory import METRICS, partial
 from xbar_cli.runs.results import RESULTS, read_dataset
 from xbar_cli.workflows.experiment_results import is_time, scalars, unit_of
 from xbar_cli.workflows.listing import Entry, describe, open_entry
+from xbar_cli.workflows.report_agreement import disagreements
 from xbar_cli.workflows.report_page import render
 from xbar_cli.workflows.report_tables import (
     Table,
@@ -54,7 +55,10 @@ def run(
     entries = [open_run_entry(path) for path in paths]
     sections = [section(entry) for entry in entries]
     head, rows = table_of_figures(entries)
+    notes = disagreements(entries)
     overview = comparing("Runs", head, rows) if len(entries) > 1 else None
+    if overview is not None and notes:
+        overview = replace(overview, note=". ".join([*notes, overview.note] if overview.note else notes))
     texts = {out: render(", ".join(s.name for s in sections), sections=sections, overview=overview)}
     if csv_out is not None:
         texts[csv_out] = as_csv(head, rows)
@@ -70,6 +74,7 @@ def run(
         "command": "report",
         "runs": [str(path) for path in paths],
         "figures": sum(len(s.figures) for s in sections),
+        "notes": notes,
         "csv": str(csv_out) if csv_out else None,
         "markdown": str(markdown_out) if markdown_out else None,
         "out": str(out),
