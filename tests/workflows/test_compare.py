@@ -122,7 +122,10 @@ def test_runs_of_other_counts_are_paired_over_the_chips_that_both_have():
         ({"random": USUAL | {"jax_threefry_partitionable": False}}, "jax_threefry_partitionable True and False"),
         ({"random": USUAL | {"jax_random_seed_offset": 3}}, "jax_random_seed_offset 0 and 3"),
         ({"random": USUAL | {"jax_enable_x64": True}}, "jax_enable_x64 False and True"),
-        ({"random": USUAL | {FIRST_BITS: [5, 6, 7, 8]}}, "first random bits [1, 2, 3, 4] and [5, 6, 7, 8] from the same seed"),
+        (
+            {"random": USUAL | {FIRST_BITS: [5, 6, 7, 8]}},
+            "first random bits [1, 2, 3, 4] and [5, 6, 7, 8] from the same seed",
+        ),
         ({"devices": {"fc1": [784, 31], "fc2": [60, 11]}}, "devices fc1 784×60, fc2 60×20 and fc1 784×31, fc2 60×11"),
         ({"devices": None, "facts": {"scheme": "bc"}}, "scheme de and bc"),
     ],

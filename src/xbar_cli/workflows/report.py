@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -57,9 +57,7 @@ def run(
     head, rows = table_of_figures(entries)
     notes = disagreements(entries)
     overview = comparing("Runs", head, rows) if len(entries) > 1 else None
-    if overview is not None and notes:
-        overview = replace(overview, note=". ".join([*notes, overview.note] if overview.note else notes))
-    texts = {out: render(", ".join(s.name for s in sections), sections=sections, overview=overview)}
+    texts = {out: render(", ".join(s.name for s in sections), sections=sections, overview=overview, notes=notes)}
     if csv_out is not None:
         texts[csv_out] = as_csv(head, rows)
     if markdown_out is not None:
