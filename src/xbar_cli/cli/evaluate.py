@@ -41,7 +41,7 @@ def _config() -> Any:
 @setting("--samples", "monte_carlo.samples", metavar="N", help="Chips (default 25).")
 @setting(
     "--ci-width", "monte_carlo.ci_width", metavar="W",
-    help="Instead: chips until a 95 % interval of their mean that holds whatever their distribution is no wider: 3.7/W or more.",
+    help="Instead: chips until their mean's 95 % interval, whatever their distribution, is no wider; 3.7/W or more.",
 )  # fmt: skip
 @setting("--max-samples", "monte_carlo.max_samples", metavar="N", help="With --ci-width: at most (default 1000).")
 @setting("--yield-at", "monte_carlo.yield_at", metavar="ACCURACY", help="Share of the chips that reach this accuracy.")

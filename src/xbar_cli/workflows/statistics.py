@@ -17,7 +17,7 @@ MOST_STAKED, CAUTION, PRIOR_VARIANCE = 0.95, 0.7, 0.05
 before the first: the interval holds for any; these take few chips over those of benchmarks/coverage.py."""
 HALVINGS = 40
 SKEWED = 3.0
-"""Standard errors by which a skewness must differ from that of normal samples for a note; 1.5 % of normal 25 do."""
+"""Standard errors by which a skewness must differ from that of normal samples for a note; 0.8 % of normal 25 do."""
 Interval = tuple[float, float]
 ANYTHING: Interval = (-math.inf, math.inf)
 ACCURACY: Interval = (0.0, 1.0)
@@ -90,7 +90,7 @@ def bounded_interval(x: Floats, *, width: float | None = None) -> tuple[Floats, 
 
     Accuracy:
         95 % or more, for any distribution in [0, 1] and any rule of stopping. In 2000 simulated runs each that stop by
-        their width 98 % or more (benchmarks/coverage.py; docs/monte_carlo.md).
+        their width 99 % or more (benchmarks/coverage.py; docs/monte_carlo.md).
 
     References:
         Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, Journal of the Royal Statistical
