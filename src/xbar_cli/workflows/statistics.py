@@ -90,7 +90,7 @@ def bounded_interval(x: Floats, *, width: float | None = None) -> tuple[Floats, 
 
     Accuracy:
         95 % or more, for any distribution in [0, 1] and any rule of stopping. In 2000 simulated runs each that stop by
-        their width 99 % or more (benchmarks/coverage.py; docs/monte_carlo.md).
+        their width 98 % or more (benchmarks/coverage.py; docs/monte_carlo.md).
 
     References:
         Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, Journal of the Royal Statistical
