@@ -25,6 +25,7 @@ from xbar_cli.runs.results import RESULTS, write_fields
 from xbar_cli.workflows import evaluate_summary, sensitivity
 from xbar_cli.workflows.calibration import with_drive_range
 from xbar_cli.workflows.chips import describe, make_fabricator
+from xbar_cli.workflows.evaluate_origin import origin
 from xbar_cli.workflows.evaluate_summary import summarise
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.map import ORIGIN
@@ -41,10 +42,15 @@ from xbar_cli.workflows.statistics import enough
 
 def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Evaluate as `config` says into `run`; returns the summary."""
+    if (unusual := environment.drawing_note(config.seed)) is not None:
+        reporter.note(unusual)
     config, trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
     hardware = build_hardware(config, trained, network)
     result, tally = measure(config, trained, hardware, reporter=reporter)
+    result |= origin(trained, network, *test_part(trained, config.monte_carlo.images))
+    if (skewed := evaluate_summary.skew_note(result)) is not None:
+        reporter.note(skewed)
     if result.get("ci_width_reached") is False:
         reporter.note(f"--ci-width {config.monte_carlo.ci_width:g} was not reached with {result['samples']} chips")
     fields = evaluate_summary.results(result["accuracy_samples"], tally)
@@ -173,6 +179,8 @@ def measure(
     # without variation every chip is the same: one is enough
     differ = bool(config.variation.all_effects() or converters.adc_gain_error or converters.adc_offset_error)
     most = (wanted.samples or wanted.max_samples or 1) if differ else 1
+    if (line := evaluate_summary.out_of_reach(config)) is not None and differ:
+        reporter.note(line)
     sampler = Sampler(
         make_engine(most, strategy),
         trained.net,
@@ -185,7 +193,7 @@ def measure(
     tally = sample(
         sampler,
         most,
-        enough=partial(_enough, wanted.ci_width, len(labels)),
+        enough=partial(_enough, wanted.ci_width),
         alone=each_alone(sampler, {name: trained.kernels[name] for name in hardware.network.layers})
         if wanted.per_layer
         else {},
@@ -209,8 +217,8 @@ def measure(
     return summary | summarise(config, hardware, tally, ideal=ideal, images=len(labels), fitted_to=fitted_to), tally
 
 
-def _enough(width: float | None, images: int, samples: Sequence[float]) -> bool:
-    return width is not None and enough(samples, width=width, images=images)
+def _enough(width: float | None, samples: Sequence[float]) -> bool:
+    return width is not None and enough(samples, width=width)
 
 
 def floating_accuracy(trained: Trained, parts: Sequence[Part]) -> float:
