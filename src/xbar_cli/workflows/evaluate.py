@@ -21,9 +21,10 @@ from xbar_cli.numerics import stream
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, write_fields
+from xbar_cli.train.losses import share_right
 from xbar_cli.workflows import evaluate_summary, sensitivity
 from xbar_cli.workflows.calibration import with_drive_range
-from xbar_cli.workflows.chips import describe, make_fabricator
+from xbar_cli.workflows.chips import describe, make_fabricator, remarks
 from xbar_cli.workflows.evaluate_summary import summarise
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.map import ORIGIN
@@ -126,6 +127,8 @@ def measure(
         reporter.note(f"trained with {bits}-bit inputs: --dac-bits {bits} converts them here too")
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
+    for remark in remarks(config.variation, hardware.network):
+        reporter.note(remark)
     root = stream(jax.random.key(config.seed), "chip")
     ideal = floating_accuracy(trained, parts)
     prepare, fitted_to = make_preparer(config, trained, hardware)
@@ -175,7 +178,8 @@ def floating_accuracy(trained: Trained, parts: Sequence[Part]) -> float:
     count = make_counter(trained)
     root, first = jax.random.key(0), jnp.asarray(0)
     found = [count(None, root, first, *part)[0][0] for part in parts]
-    return float(np.sum(np.asarray(found, np.float64)) / sum(float(weight.sum()) for _, _, weight in parts))
+    images = sum(float(weight.sum()) for _, _, weight in parts)
+    return share_right(float(np.sum(np.asarray(found, np.float64))), images, of="the network in floating point")
 
 
 def make_counter(trained: Trained) -> Callable[..., tuple[Array, dict[str, Trust]]]:

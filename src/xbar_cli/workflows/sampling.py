@@ -12,19 +12,19 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Product, digital
 from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
 from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.train.losses import correct
-from xbar_cli.workflows.chips import Chip
+from xbar_cli.workflows.chips import Fabricator
 from xbar_cli.workflows.folding import Residuals, judge, require_trust
 from xbar_cli.workflows.monte_carlo import Engine, by_patches, hoist
 from xbar_cli.workflows.reporter import Reporter
 
 Part = tuple[Array, Array, Array]
 """Images, labels, and what each image counts."""
-Fabricate = Callable[[Array], Chip]
 Prepare = Callable[[dict[str, Array], Array], tuple[Circuit, Residuals]]
 Leaves = list[Array]
 """Of a circuit: a stack of the circuits of many chips is no circuit, and stages pass on its parts."""
@@ -35,7 +35,8 @@ def count_batch(
 ) -> tuple[Array, dict[str, Trust]]:
     """Five counts of a batch, and how well arrays with wires were solved.
 
-    The counts are the right answers, the ADC's conversions beyond its range and all of them, and the same of the DAC.
+    The counts are the right answers (NaN where scores are not finite), the ADC's conversions beyond its range and all of
+    them, and the same of the DAC.
 
     Args:
         net: the network.
@@ -91,20 +92,20 @@ class Sampler:
         *,
         root: Array,
         nominal: Mapping[str, Any],
-        fabricate: Fabricate,
+        fabricate: Fabricator,
         prepare: Prepare,
     ) -> None:
         """The stages for a network on the images `parts`; `nominal` conductances have the shape of a chip's."""
-        self.engine = engine
+        self.engine, self.fabricate = engine, fabricate
         self.graphdef, state = nnx.split(net)
         self.state, self.root, self.parts = (engine.shared(tree) for tree in (state, root, list(parts)))
         self.trees: dict[str | None, Any] = {}
         self._counters: dict[Any, Callable[..., Any]] = {}
         shapes = {name: jax.ShapeDtypeStruct(g.shape, jnp.float32) for name, g in nominal.items()}
 
-        def devices(key: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
+        def devices(key: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array], dict[str, Array]]:
             chip = fabricate(key)
-            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table)
+            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table), chip.broken
 
         def circuit(conductances: dict[str, Array], key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
             made, residuals = prepare(conductances, key)
@@ -124,8 +125,8 @@ class Sampler:
 
         self._make, self._build = engine.stage(make), engine.stage(build)
 
-    def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
-        """The conductances of chips [chips …] [S], and what fabricating them found."""
+    def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array], dict[str, Array]]:
+        """The conductances of chips [chips …] [S], what fabricating them found, and by layer what broke them."""
         return self._make((self._captured[0], self.root), numbers)
 
     def build(self, numbers: Array, conductances: dict[str, Array]) -> tuple[Leaves, Residuals, dict[str, Any]]:
@@ -170,10 +171,47 @@ class Sampler:
             self._counters[tree] = self.engine.stage(count)
         return self._counters[tree]
 
+    def require_finite(self, right: float, leaves: Leaves, chip: int, *, number: int, layer: str | None = None) -> None:
+        """Raise ModelError where some scores of a chip were not finite, with the first layer whose outputs are not.
+
+        Args:
+            right: answers of the chip; NaN where scores were not finite.
+            leaves: the stacked circuits of a call.
+            chip: which of them.
+            number: of the chip.
+            layer: that is alone on arrays; None for all.
+        """
+        if np.isfinite(right):
+            return
+        net, key = nnx.merge(self.graphdef, self.state), stream(jax.random.fold_in(self.root, number), "read")
+        at = first_overflow(net, self.circuit(leaves, chip, layer), key, self.parts)
+        raise ModelError(
+            f"chip {number}: the scores are not finite" + ("" if at is None else f", from layer {at} on") + ": "
+            "conductances or converters are far beyond what the network was mapped to"
+        )
+
     @cached_property
     def images(self) -> float:
         """How many images there are."""
         return float(sum(float(weight.sum()) for _, _, weight in self.parts))
+
+
+def first_overflow(net: Any, circuit: Circuit, key: Array, parts: Sequence[Part]) -> str | None:
+    """The first layer of a network on the arrays of `circuit` whose outputs are not finite for some image of `parts`."""
+    finite: dict[str, bool] = {}
+    for n, (x, _, weight) in enumerate(parts):
+        inner = on_arrays(circuit, key=key, first=jnp.asarray(n * len(x)))
+
+        def watched(name: str, x: Array, kernel: Array, contract: Any, *, weight: Array = weight, inner: Product = inner) -> Array:
+            y = inner(name, x, kernel, contract)
+            good = jnp.isfinite(y).reshape(len(y), -1).all(axis=1) | (weight == 0)
+            finite[name] = finite.get(name, True) and bool(good.all())
+            return y
+
+        net(x, watched)
+        if broken := [name for name, good in finite.items() if not good]:
+            return broken[0]
+    return None
 
 
 Alone = Callable[[Array, Leaves], Leaves]
@@ -210,17 +248,20 @@ def sample(
         counts, trusts = sampler.count(numbers, leaves)
         tally.seconds += time.perf_counter() - began
         tally.computed += sampler.engine.chunk
-        layers = {name: sampler.count(numbers, make(numbers, leaves), layer=name)[0] for name, make in alone.items()}
+        made = {name: make(numbers, leaves) for name, make in alone.items()}
+        layers = {name: sampler.count(numbers, made[name], layer=name)[0] for name in alone}
         for k, chip in enumerate(chips):
             for trusted in trusts:
                 if trusted:
                     of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
                     require_trust(sampler.circuit(leaves, k), of_chip, chip=chip)
+            sampler.require_finite(counts[k, 0], leaves, k, number=chip)
             tally.accuracies.append(float(counts[k, 0] / sampler.images))
             tally.beyond += counts[k, 1:]
             tally.devices.append(tuple(float(value[k]) for value in found))
             tally.corrections.append({name: (gain[k], offset[k]) for name, (gain, offset) in corrections.items()})
             for name, alone_counts in layers.items():
+                sampler.require_finite(alone_counts[k, 0], made[name], k, number=chip, layer=name)
                 tally.alone[name].append(float(alone_counts[k, 0] / sampler.images))
             if enough(tally.accuracies):
                 reporter.progress("chips", n, n)
@@ -234,8 +275,11 @@ def _prepare(
 ) -> tuple[tuple[np.ndarray, ...], Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Make and fold the chips of one call, on the clocks of `tally`; those of `first` are judged."""
     began = time.perf_counter()
-    conductances, found = jax.block_until_ready(sampler.make(numbers))
+    conductances, found, broken = jax.block_until_ready(sampler.make(numbers))
     made = time.perf_counter()
+    broken = jax.tree.map(np.asarray, broken)
+    for k, chip in enumerate(first):
+        sampler.fabricate.require_finite({name: number[k] for name, number in broken.items()}, chip=chip)
     leaves, residuals, corrections = jax.block_until_ready(sampler.build(numbers, conductances))
     tally.seconds += made - began
     tally.fold_seconds += time.perf_counter() - made
