@@ -107,7 +107,7 @@ class Stuck(Section):
 
 
 class Drift(Section):
-    """G (t/t0)^-nu, nu drawn per device with the sign of its mean; the technology's t0 and nu when absent (Le Gallo et al. 2018)."""
+    """G (t/t0)^-nu, nu drawn per device, of its mean's sign; the technology's t0 and nu when absent (Le Gallo et al. 2018)."""
 
     model: Literal["drift"]
     t: Time

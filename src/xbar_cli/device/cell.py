@@ -15,6 +15,23 @@ _DENSE = 20_001
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """Transistors of a cell that were simulated with thresholds drawn from a normal distribution.
+
+    Attributes:
+        sigma: its standard deviation [V].
+        shift: of every sample's threshold [V].
+        g: memristor conductances [S].
+        effective: mean effective conductance [vg sample g] [S].
+    """
+
+    sigma: float
+    shift: Vector
+    g: Vector
+    effective: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Cell:
     """A cell at every gate voltage of its table.
 
@@ -32,6 +49,7 @@ class Cell:
         current: surrogate of the current into the bit line [A] at each gate voltage.
         power: surrogate of the power drawn from input and gate [W] at each gate voltage.
         bit_line: surrogate of the current into a bit line that is not at 0 V [A]; None where the table has no such axis.
+        sampled: transistors that differ; None where none were simulated.
     """
 
     vg: Vector
@@ -47,6 +65,7 @@ class Cell:
     current: tuple[Separable, ...]
     power: tuple[Separable, ...]
     bit_line: tuple[BitLineSeparable, ...] | None = None
+    sampled: Sampled | None = None
 
     @property
     def v_max(self) -> float:

@@ -5,7 +5,6 @@ Drift is structural relaxation, which goes one way: a normal ν is folded at 0, 
 """
 
 import math
-from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array

@@ -189,7 +189,9 @@ def _range(table: Mapping[str, Any], on: str, off: str, *, where: str) -> tuple[
             f"{where}: {on} must be above 0 and below {off} (G_on above G_off), got {r_on:g} and {r_off:g} ohm"
         )
     if r_on < 1 / LARGEST_SIEMENS:
-        raise ConfigError(f"{where}: {on} must be at least {1 / LARGEST_SIEMENS:g} ohm, got {r_on:g}: is it a conductance?")
+        raise ConfigError(
+            f"{where}: {on} must be at least {1 / LARGEST_SIEMENS:g} ohm, got {r_on:g}: is it a conductance?"
+        )
     return r_on, r_off
 
 

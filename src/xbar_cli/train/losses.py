@@ -45,5 +45,7 @@ def share_right(right: float, samples: float, *, of: str) -> float:
         ModelError: some scores were not finite.
     """
     if not math.isfinite(right):
-        raise ModelError(f"{of}: scores are not finite, so that no class is the highest; look for weights that overflow")
+        raise ModelError(
+            f"{of}: scores are not finite, so that no class is the highest; look for weights that overflow"
+        )
     return right / samples

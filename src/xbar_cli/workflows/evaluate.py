@@ -29,6 +29,7 @@ from xbar_cli.workflows.evaluate_summary import summarise
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.map import ORIGIN
 from xbar_cli.workflows.mapped import MappedNetwork, load_mapped
+from xbar_cli.workflows.mismatch import gate_shifts
 from xbar_cli.workflows.models import Trained, open_trained
 from xbar_cli.workflows.monte_carlo import Strategy, make_engine
 from xbar_cli.workflows.placement import map_network
@@ -103,9 +104,15 @@ def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetw
     model = array_model(config, network)
     config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None)
     network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
-    return Hardware(
-        network, config.array, model=model, converters=config.converters, noises=tuple(config.variation.read_noises())
-    )
+    hardware = Hardware(
+        network, config.array, model=model, converters=config.converters, noises=tuple(config.variation.read_noises()),
+        mismatch=gate_shifts(config.variation.mismatch(), network),
+    )  # fmt: skip
+    if hardware.wired and hardware.mismatch:
+        raise ConfigError(
+            "--effect mismatch takes 1T-1R arrays without resistances: leave out --r-wire, --r-source, --r-neuron"
+        )
+    return hardware
 
 
 def measure(
