@@ -19,9 +19,7 @@ PROGRAM = Step(
     model=write_verify,
     parameters={"tolerance_siemens": 0.0, "tolerance_relative": 0.01, "sigma_over_tolerance": 1.0},
 )
-DEVICE = Step(
-    name="additive", stage="device", model=normal_additive, parameters={"sigma_siemens": 1e-6}
-)
+DEVICE = Step(name="additive", stage="device", model=normal_additive, parameters={"sigma_siemens": 1e-6})
 CHIP = Step(name="corner", stage="chip", model=chip_to_chip, parameters={"sigma_relative": 0.1})
 FAULTS = Step(
     name="stuck",
@@ -61,10 +59,7 @@ def test_a_step_does_not_change_what_others_draw():
     present = np.asarray(G) > 0
     noise = np.asarray(clean - G)[present]
     assert np.allclose(np.asarray(with_others - written)[present], noise, atol=1e-11)
-    both = [
-        Step(name=n, stage="device", model=normal_additive, parameters={"sigma_siemens": 1e-6})
-        for n in "ab"
-    ]
+    both = [Step(name=n, stage="device", model=normal_additive, parameters={"sigma_siemens": 1e-6}) for n in "ab"]
     first, second = (np.asarray(build(key, steps=(step,), negative="allow") - G).ravel() for step in both)
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.2
 
@@ -92,7 +87,7 @@ def test_a_stuck_device_stands_where_the_fault_holds_it():
     faults = (FAULTS,)
     alone = np.asarray(build(KEYS[0], steps=faults))
     stuck = np.isclose(alone, 1e-4, rtol=1e-6) | np.isclose(alone, 1e-6, rtol=1e-6)
-    assert 0.1 < stuck.mean() < 0.25
+    assert 0.05 < stuck.mean() < 0.25
     old = np.asarray(build(KEYS[0], steps=(PROGRAM, DEVICE, CHIP, AGE, FAULTS)))
     np.testing.assert_array_equal(old[stuck], alone[stuck])  # neither aged, spread nor off with the chip
     free = ~stuck & (np.asarray(G) > 0)

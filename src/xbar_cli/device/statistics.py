@@ -22,16 +22,14 @@ def span(values: np.ndarray) -> str:
 
 def slip(values: np.ndarray, *, low: float, high: float) -> str:
     """What may have happened to conductances that should lie about low … high [S]; empty where nothing explains them."""
-    for text, moved in (
-        ("microsiemens", values * 1e-6),
-        ("millisiemens", values * 1e-3),
-        ("nanosiemens", values * 1e-9),
-        ("ohm", 1 / np.where(values > 0, values, np.inf)),
-    ):
-        middle = float(np.median(moved))
-        if low / FACTOR <= middle <= high * FACTOR:
-            return f" (are they {text}?)"
-    return ""
+    readings = {
+        "microsiemens": values * 1e-6,
+        "millisiemens": values * 1e-3,
+        "nanosiemens": values * 1e-9,
+        "ohm": 1 / np.where(values > 0, values, np.inf),
+    }
+    fitting = [unit for unit, read in readings.items() if low / FACTOR <= float(np.median(read)) <= high * FACTOR]
+    return f" (are they {' or '.join(fitting)}?)" if fitting else ""
 
 
 def check_conductances(values: np.ndarray, *, where: str, column: str) -> None:
@@ -41,7 +39,7 @@ def check_conductances(values: np.ndarray, *, where: str, column: str) -> None:
         ConfigError: with file and column, for values above 1 S.
     """
     if np.max(np.abs(values)) > LARGEST_SIEMENS:
-        hint = slip(np.abs(values), low=1e-7, high=1e-3)
+        hint = slip(np.abs(values), low=1e-6, high=1e-3)
         raise ConfigError(
             f"{where}: {column} spans {span(values)}, and no device conducts more than {LARGEST_SIEMENS:g} S{hint}"
         )

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.device.statistics import LARGEST_SIEMENS, Statistics, check_conductances, fit_for, statistics
+from xbar_cli.device.statistics import LARGEST_SIEMENS, Statistics, fit_for, statistics
 from xbar_cli.errors import ConfigError
 
 STATISTICS = "statistics.toml"
@@ -114,8 +114,6 @@ def read_statistics(path: Path) -> Statistics:
     file = path / STATISTICS if path.is_dir() else path
     found = _states(_parse(file), where=str(file))
     assert found is not None
-    for name in found._fields:
-        check_conductances(getattr(found, name), where=str(file), column=f"{name}_siemens")
     return found
 
 

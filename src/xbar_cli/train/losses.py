@@ -33,7 +33,7 @@ def correct(
     return jnp.sum(jnp.where(finite, right, jnp.nan))
 
 
-def share_right(right: float, samples: float, *, of: str) -> float:
+def share_right(right: float, samples: float | int, *, of: str) -> float:
     """The accuracy that `right` answers of `samples` make.
 
     Args:
