@@ -1,9 +1,13 @@
 """Effects through the command line: scores that overflow, statistics in other units, transistors that differ."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from xbar_cli.device.mismatch import MismatchedCell, node_weights
 from xbar_cli.runs.results import read_tensors, write_tensors
+from xbar_cli.workflows.cells import load_cell
+from xbar_cli.workflows.mismatch import gate_shift
 
 
 def one_line(result, code=1):
@@ -67,13 +71,41 @@ def test_microsiemens_in_a_siemens_column_are_refused(xbar, tmp_path, small):
     )
 
 
+@pytest.fixture
+def cell(shared):
+    """A characterize run with sampled transistors."""
+    words = ("--vg-range", "0.65:0.85:0.05", "--vth-sigma", "30m", "--mismatch-samples", 20)
+    return shared("cell-mismatch", "characterize", *words)
+
+
 @pytest.mark.spice
 @pytest.mark.slow
-def test_transistors_that_differ_cost_accuracy_where_they_saturate(xbar, shared, trained, tmp_path):
-    """The spread of the characterize run, by its scale; the same chips whatever the images."""
-    cell = shared(
-        "cell-mismatch", "characterize", "--vg-range", "0.65:0.85:0.05", "--vth-sigma", "30m", "--mismatch-samples", 20,
-    )  # fmt: skip
+@pytest.mark.parametrize(("vg", "worst", "mean"), [(0.75, 0.02, 0.06), (0.8, 0.03, 0.15)])
+def test_cells_at_shifted_thresholds_are_those_of_the_simulator(cell, vg, worst, mean):
+    """The sampled transistors, each with its own shift and simulated whole, against the interpolated surrogates."""
+    found = load_cell(cell / "results.nc")
+    sampled, index = found.sampled, found.index(vg)
+    assert sampled.sigma == pytest.approx(0.03)
+    inside = (sampled.g >= found.g_off) & (sampled.g <= found.g_on)
+    g, simulated = sampled.g[inside], sampled.effective[index][:, inside]
+    spread = gate_shift(found, vg, sampled.sigma)
+    assert 1.0 < spread.sigma / sampled.sigma < 1.25
+    gates = -spread.sigma / sampled.sigma * sampled.shift
+    weights = node_weights(np.repeat(gates[:, None], g.size, axis=1), [node - vg for node in spread.nodes])
+    cells = MismatchedCell(
+        tuple(found.current[place].astype(jnp.float32) for place in spread.index), jnp.asarray(weights, jnp.float32)
+    )
+    conductances = jnp.broadcast_to(jnp.asarray(g, jnp.float32), weights.shape[:2])
+    effective = np.mean([cells(conductances, jnp.full(weights.shape[:2], v)) / v for v in found.vin], axis=0)
+    error, effect = effective / simulated - 1, found.effective(index, g) / simulated - 1
+    assert np.abs(error).max() < worst
+    assert np.sqrt(np.mean(error**2)) < mean * np.sqrt(np.mean(effect**2))
+
+
+@pytest.mark.spice
+@pytest.mark.slow
+def test_transistors_that_differ_cost_accuracy_where_they_saturate(xbar, cell, trained, tmp_path):
+    """The spread of the characterize run, by its scale."""
     words = ("eval", trained, "--cell", cell, "--vg", "0.75", "--images", "300", "--samples", "3", "--json")
 
     def accuracy(*more):

@@ -199,7 +199,7 @@ def test_a_chip_that_an_effect_breaks_is_named_with_layer_and_effect():
 @pytest.mark.parametrize(
     ("target", "mean", "sigma", "message"),
     [
-        ([5.0, 30.0], [5.0, 30.0], [0.2, 1.7], "target_siemens spans 5 … 30 S, and the devices lie at 3.333e-06 … 3.333e-05 S (are they microsiemens?)"),
+        ([5.0, 30.0], [5.0, 30.0], [0.2, 1.7], "devices lie at 3.333e-06 … 3.333e-05 S (are they microsiemens?)"),
         ([5e-3, 3e-2], [5e-3, 3e-2], [2e-4, 1e-3], "the devices lie at 3.333e-06 … 3.333e-05 S (are they millisiemens?)"),
         ([5e-9, 3e-8], [5e-9, 3e-8], [2e-10, 1e-9], "target_siemens spans 5e-09 … 3e-08 S, and the devices lie at"),
         ([5e-6, 3e-5], [5e-3, 3e-2], [2e-7, 1e-6], "mean_siemens spans 0.005 … 0.03 S, and the devices lie at"),
