@@ -103,9 +103,9 @@ class Sampler:
         self._counters: dict[Any, Callable[..., Any]] = {}
         shapes = {name: jax.ShapeDtypeStruct(g.shape, jnp.float32) for name, g in nominal.items()}
 
-        def devices(key: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array], dict[str, Array]]:
+        def devices(key: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
             chip = fabricate(key)
-            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table), chip.broken
+            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table)
 
         def circuit(conductances: dict[str, Array], key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
             made, residuals = prepare(conductances, key)
@@ -125,8 +125,8 @@ class Sampler:
 
         self._make, self._build = engine.stage(make), engine.stage(build)
 
-    def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array], dict[str, Array]]:
-        """The conductances of chips [chips …] [S], what fabricating them found, and by layer what broke them."""
+    def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
+        """The conductances of chips [chips …] [S], and what fabricating them found."""
         return self._make((self._captured[0], self.root), numbers)
 
     def build(self, numbers: Array, conductances: dict[str, Array]) -> tuple[Leaves, Residuals, dict[str, Any]]:
@@ -171,29 +171,41 @@ class Sampler:
             self._counters[tree] = self.engine.stage(count)
         return self._counters[tree]
 
-    def require_finite(self, right: float, leaves: Leaves, chip: int, *, number: int, layer: str | None = None) -> None:
-        """Raise ModelError where some scores of a chip were not finite, with the first layer whose outputs are not.
-
-        Args:
-            right: answers of the chip; NaN where scores were not finite.
-            leaves: the stacked circuits of a call.
-            chip: which of them.
-            number: of the chip.
-            layer: that is alone on arrays; None for all.
-        """
-        if np.isfinite(right):
-            return
-        net, key = nnx.merge(self.graphdef, self.state), stream(jax.random.fold_in(self.root, number), "read")
-        at = first_overflow(net, self.circuit(leaves, chip, layer), key, self.parts)
-        raise ModelError(
-            f"chip {number}: the scores are not finite" + ("" if at is None else f", from layer {at} on") + ": "
-            "conductances or converters are far beyond what the network was mapped to"
-        )
-
     @cached_property
     def images(self) -> float:
         """How many images there are."""
         return float(sum(float(weight.sum()) for _, _, weight in self.parts))
+
+
+def require_sound(sampler: Sampler, conductances: Mapping[str, Array], chips: range) -> None:
+    """Raise ModelError where a chip of a call has conductances that are not finite, with the effect that left them."""
+    sound = [jnp.isfinite(g).all(axis=tuple(range(1, g.ndim))) for g in conductances.values()]
+    for k, chip in enumerate(chips):
+        if not all(bool(layer[k]) for layer in sound):
+            sampler.fabricate.require_finite(
+                sampler.fabricate(jax.random.fold_in(sampler.root, chip)).broken, chip=chip
+            )
+
+
+def require_scores(
+    sampler: Sampler, right: float, leaves: Leaves, place: int, *, chip: int, layer: str | None = None
+) -> None:
+    """Raise ModelError where some scores of a chip are not finite, with the first layer whose outputs are not.
+
+    Args:
+        sampler: the stages.
+        right: answers of the chip; NaN where scores are not finite.
+        leaves: the stacked circuits of a call.
+        place: of the chip among them.
+        chip: its number.
+        layer: that is alone on arrays; None for all.
+    """
+    if np.isfinite(right):
+        return
+    net, key = nnx.merge(sampler.graphdef, sampler.state), stream(jax.random.fold_in(sampler.root, chip), "read")
+    at = first_overflow(net, sampler.circuit(leaves, place, layer), key, sampler.parts)
+    where = "" if at is None else f", from layer {at} on"
+    raise ModelError(f"chip {chip}: the scores are not finite{where}: conductances far beyond those that were mapped")
 
 
 def first_overflow(net: Any, circuit: Circuit, key: Array, parts: Sequence[Part]) -> str | None:
@@ -257,13 +269,13 @@ def sample(
                 if trusted:
                     of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
                     require_trust(sampler.circuit(leaves, k), of_chip, chip=chip)
-            sampler.require_finite(counts[k, 0], leaves, k, number=chip)
+            require_scores(sampler, counts[k, 0], leaves, k, chip=chip)
             tally.accuracies.append(float(counts[k, 0] / sampler.images))
             tally.beyond += counts[k, 1:]
             tally.devices.append(tuple(float(value[k]) for value in found))
             tally.corrections.append({name: (gain[k], offset[k]) for name, (gain, offset) in corrections.items()})
             for name, alone_counts in layers.items():
-                sampler.require_finite(alone_counts[k, 0], made[name], k, number=chip, layer=name)
+                require_scores(sampler, alone_counts[k, 0], made[name], k, chip=chip, layer=name)
                 tally.alone[name].append(float(alone_counts[k, 0] / sampler.images))
             if enough(tally.accuracies):
                 reporter.progress("chips", n, n)
@@ -277,11 +289,9 @@ def _prepare(
 ) -> tuple[tuple[np.ndarray, ...], Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Make and fold the chips of one call, on the clocks of `tally`; those of `first` are judged."""
     began = time.perf_counter()
-    conductances, found, broken = jax.block_until_ready(sampler.make(numbers))
+    conductances, found = jax.block_until_ready(sampler.make(numbers))
     made = time.perf_counter()
-    broken = jax.tree.map(np.asarray, broken)
-    for k, chip in enumerate(first):
-        sampler.fabricate.require_finite({name: number[k] for name, number in broken.items()}, chip=chip)
+    require_sound(sampler, conductances, first)
     leaves, residuals, corrections = jax.block_until_ready(sampler.build(numbers, conductances))
     tally.seconds += made - began
     tally.fold_seconds += time.perf_counter() - made
