@@ -265,10 +265,9 @@ def sample(
         made = {name: make(numbers, leaves) for name, make in alone.items()}
         layers = {name: sampler.count(numbers, made[name], layer=name)[0] for name in alone}
         for k, chip in enumerate(chips):
-            for trusted in trusts:
-                if trusted:
-                    of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
-                    require_trust(sampler.circuit(leaves, k), of_chip, chip=chip)
+            for trusted in filter(None, trusts):
+                of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
+                require_trust(sampler.circuit(leaves, k), of_chip, chip=chip)
             require_scores(sampler, counts[k, 0], leaves, k, chip=chip)
             tally.accuracies.append(float(counts[k, 0] / sampler.images))
             tally.beyond += counts[k, 1:]
