@@ -46,7 +46,7 @@ def test_cut_off_grows_with_the_gate_voltage():
 def test_programming_inverts_the_effective_conductance():
     cell = analytic.cell()
     g = np.linspace(cell.g_off, cell.g_on, 50)
-    np.testing.assert_allclose(cell.memristor(0, cell.effective(0, g)), g, rtol=1e-7)
+    np.testing.assert_allclose(cell.memristor(0, cell.effective(0, g, volt=None), volt=None), g, rtol=1e-7)
 
 
 def test_a_gate_voltage_outside_the_table_names_the_table():

@@ -31,8 +31,8 @@ def _config() -> Any:
     multiple=True,
     metavar="MODEL:KEY=VALUE,…",
     default=None,
-    help="Another effect on the devices, may be repeated: write_verify, lognormal, states, smooth, chip_corner, "
-    "chip_to_chip, stuck, drift, pcm_drift, read_noise; they act in physical order.",
+    help="Another effect on the devices, may be repeated: write_verify, pcm_programming, lognormal, states, smooth, "
+    "chip_corner, chip_to_chip, drift, pcm_drift, stuck, mismatch, read_noise, pcm_read; they act in physical order.",
 )
 @setting(
     "--negative", "variation.negative", type=click.Choice(["clamp", "reflect", "allow"]),

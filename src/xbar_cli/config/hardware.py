@@ -8,7 +8,7 @@ from pydantic import Field
 
 from .base import NonNegativeQuantity, OpenResistance, PositiveQuantity, Quantity, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
-from .effects import Additive, AnyEffect, Effect, Proportional, ReadNoise
+from .effects import STAGE, Additive, AnyEffect, AnyReadNoise, Effects, Mismatch, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit
 
@@ -160,8 +160,8 @@ class VariationSection(Section):
     amount: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
     """Standard deviation of one normal variation, first of the list."""
     model: VariationModel = "additive"
-    effects: tuple[Effect, ...] = ()
-    """The others: programming, device, chip, faults, drift, read. They act in this order."""
+    effects: Effects = ()
+    """The others: programming, device, chip, drift, faults, transistor, read. They act in this order."""
     negative: Literal["clamp", "reflect", "allow"] = "clamp"
     """What becomes of conductances below 0."""
 
@@ -172,9 +172,17 @@ class VariationSection(Section):
         kinds = {"additive": Additive, "proportional": Proportional}
         return [kinds[self.model](model=self.model, sigma=self.amount), *self.effects]
 
-    def read_noises(self) -> list[ReadNoise]:
+    def on_devices(self) -> list[AnyEffect]:
+        """The effects that make a chip's memristors what they are."""
+        return [effect for effect in self.all_effects() if STAGE[effect.model] not in ("transistor", "read")]
+
+    def mismatch(self) -> Mismatch | None:
+        """The spread of the access transistors, if there is one."""
+        return next((effect for effect in self.effects if isinstance(effect, Mismatch)), None)
+
+    def read_noises(self) -> list[AnyReadNoise]:
         """The effects that are new at every read."""
-        return [effect for effect in self.effects if isinstance(effect, ReadNoise)]
+        return [effect for effect in self.effects if isinstance(effect, ReadNoise | PcmRead)]
 
 
 class CalibrationSection(Section):

@@ -17,6 +17,23 @@ _DENSE = 20_001
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """Transistors of a cell that were simulated with thresholds drawn from a normal distribution.
+
+    Attributes:
+        sigma: its standard deviation [V].
+        shift: of every sample's threshold [V].
+        g: memristor conductances [S].
+        effective: mean effective conductance [vg sample g] [S].
+    """
+
+    sigma: float
+    shift: Vector
+    g: Vector
+    effective: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Cell:
     """A cell at every gate voltage of its table.
 
@@ -35,6 +52,7 @@ class Cell:
         power: surrogate of the power drawn from input and gate [W] at each gate voltage.
         bit_line: surrogate of the current into a bit line that is not at 0 V [A]; None where the table has no such axis.
         marked: gate voltages, by number, without a surrogate that keeps to its error: `index` refuses them.
+        sampled: transistors that differ; None where none were simulated.
     """
 
     vg: Vector
@@ -51,6 +69,7 @@ class Cell:
     power: tuple[Separable, ...]
     bit_line: tuple[BitLineSeparable, ...] | None = None
     marked: frozenset[int] = frozenset()
+    sampled: Sampled | None = None
 
     @property
     def v_max(self) -> float:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from xbar_cli.array.converters import Adc, Dac, bit
 from xbar_cli.array.ideal import Contract
-from xbar_cli.device.transistor import Separable
+from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.numerics import along_last
 
 from .layers import rows_of
@@ -53,7 +53,7 @@ class TiledLayer:
     leakage: Float[Array, "bands columns"]
     scale: Scale
     dac: Dac
-    surrogate: Separable | None = None
+    surrogate: AnyCell | None = None
     serial: bool = field(default=False, metadata={"static": True})
 
     def __call__(

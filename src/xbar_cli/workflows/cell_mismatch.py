@@ -19,6 +19,7 @@ class Mismatch:
     """Sampled transistors.
 
     Attributes:
+        sigma: standard deviation that the shifts are drawn with [V].
         shift: of the threshold voltage [sample] [V].
         g: memristor conductances [S].
         g_eff: mean effective conductance [vg sample g] [S].
@@ -26,6 +27,7 @@ class Mismatch:
         g_cut: its upper edge.
     """
 
+    sigma: float
     shift: Vector
     g: Vector
     g_eff: NDArray[np.float64]
@@ -50,6 +52,7 @@ def mismatch(config: CharacterizeConfig) -> Mismatch | None:
     tm = tolerance_metric(g_eff, metric=config.range.metric).reshape(-1, count, g.size)
     found = [ranges(g, rows, tolerance=config.range.tolerance, g_off=g_off, g_on=g_on) for rows in tm]
     return Mismatch(
+        sigma=sigma,
         shift=shift,
         g=g,
         g_eff=g_eff.mean(axis=-1).reshape(tm.shape),

@@ -159,6 +159,7 @@ def mismatch_fields(found: Mismatch) -> Fields:
     """The sampled transistors, as results.nc holds them."""
     by_sample = ("vg", "sample")
     return {
+        "vth_sigma": field((), found.sigma, unit="V", long_name="standard deviation of the threshold voltage"),
         "vth_shift": field(("sample",), found.shift, unit="V", long_name="shift of the threshold voltage"),
         "mismatch_g": field(("mismatch_point",), found.g, unit="S", long_name="memristor conductance of the samples"),
         "mismatch_g_eff": field(

@@ -22,14 +22,16 @@ from xbar_cli.numerics import stream
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, write_fields
+from xbar_cli.train.losses import share_right
 from xbar_cli.workflows import evaluate_summary, sensitivity
 from xbar_cli.workflows.calibration import with_drive_range
-from xbar_cli.workflows.chips import describe, make_fabricator
+from xbar_cli.workflows.chips import describe, make_fabricator, remarks
 from xbar_cli.workflows.evaluate_origin import origin
 from xbar_cli.workflows.evaluate_summary import summarise
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.map import ORIGIN
 from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, read_voltage
+from xbar_cli.workflows.mismatch import gate_shifts
 from xbar_cli.workflows.models import CELL, Trained, open_trained
 from xbar_cli.workflows.monte_carlo import Strategy, make_engine
 from xbar_cli.workflows.placement import Gates, map_network, resolve_cell
@@ -149,9 +151,15 @@ def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetw
     config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None)
     if config.converters.dac_range != network.read.dac_range:
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
-    return Hardware(
-        network, config.array, model=model, converters=config.converters, noises=tuple(config.variation.read_noises())
-    )
+    hardware = Hardware(
+        network, config.array, model=model, converters=config.converters, noises=tuple(config.variation.read_noises()),
+        mismatch=gate_shifts(config.variation.mismatch(), network),
+    )  # fmt: skip
+    if hardware.wired and hardware.mismatch:
+        raise ConfigError(
+            "--effect mismatch takes 1T-1R arrays without resistances: leave out --r-wire, --r-source, --r-neuron"
+        )
+    return hardware
 
 
 def measure(
@@ -173,6 +181,8 @@ def measure(
         reporter.note(f"trained with {bits}-bit inputs: --dac-bits {bits} converts them here too")
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
+    for remark in remarks(config.variation, hardware.network):
+        reporter.note(remark)
     root = stream(jax.random.key(config.seed), "chip")
     ideal = floating_accuracy(trained, parts)
     prepare, fitted_to = make_preparer(config, trained, hardware)
@@ -226,7 +236,8 @@ def floating_accuracy(trained: Trained, parts: Sequence[Part]) -> float:
     count = make_counter(trained)
     root, first = jax.random.key(0), jnp.asarray(0)
     found = [count(None, root, first, *part)[0][0] for part in parts]
-    return float(np.sum(np.asarray(found, np.float64)) / sum(float(weight.sum()) for _, _, weight in parts))
+    images = sum(float(weight.sum()) for _, _, weight in parts)
+    return share_right(float(np.sum(np.asarray(found, np.float64))), images, of="the network in floating point")
 
 
 def make_counter(trained: Trained) -> Callable[..., tuple[Array, dict[str, Trust]]]:

@@ -11,7 +11,7 @@ from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.device.cell import Cell
-from xbar_cli.device.levels import ratio_levels, read_levels, uniform_levels
+from xbar_cli.device.levels import check_levels, ratio_levels, read_levels, uniform_levels
 from xbar_cli.device.technologies import Technology, load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import LARGEST_EXPONENT, SliceFormat
@@ -177,7 +177,9 @@ def resistive_levels(mapping: MappingSection, *, g_off: float, g_on: float) -> N
             assert mapping.bits is not None
             return ratio_levels(mapping.bits, ratio=g_on / g_off, limit=g_on)
         case path:
-            return read_levels(path)
+            levels = read_levels(path)
+            check_levels(levels, g_off=g_off, g_on=g_on, where=f"--levels {path}")
+            return levels
 
 
 def conductances(

@@ -18,6 +18,7 @@ from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_paramet
 from xbar_cli.runs.directory import Run
 from xbar_cli.train.forward import PLAIN, Forward, make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
+from xbar_cli.train.losses import share_right
 from xbar_cli.workflows import build
 from xbar_cli.workflows.models import open_trained
 from xbar_cli.workflows.parts import Part
@@ -218,4 +219,4 @@ def accuracy(session: Session, counter: Counter, state: State, *, part: str) -> 
     if counter.settle is not None:
         state = counter.settle(state)
     hits = sum(float(counter.count(state, *batch)) for batch in eval_batches(images, labels, batch_size=size))
-    return hits / len(labels)
+    return share_right(hits, len(labels), of=f"the network on the {part} part")
