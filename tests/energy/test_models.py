@@ -1,6 +1,7 @@
 """Cost models: scaling, limits and the published tables."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy import isaac, neurosim, resparc
 from xbar_cli.energy.constants import load, preset
 from xbar_cli.energy.gates import Gate, Node, chain, inverter, ramp_delay
+from xbar_cli.energy.reading import Reading
 from xbar_cli.energy.tree import Component, as_json, group, merged, scaled
 from xbar_cli.energy.work import LayerWork
 from xbar_cli.workflows.energy_neat import clipped_mean, neat
@@ -17,21 +19,21 @@ from xbar_cli.workflows.energy_presets import columns_of, figures_of, perceptron
 
 def work(**given):
     base = {
-        "name": "l", "rows": 300, "columns": 200, "outputs": 100, "positions": 9, "phases": 1, "cycles": 8,
-        "tile": (128, 128), "r_on": 3e4, "volt": 0.5, "driven_rows": 400.0, "watt": {"cells": 0.02}, "vg": 0.8,
+        "name": "l", "rows": 300, "columns": 200, "outputs": 100, "positions": 9, "phases": 1,
+        "reading": Reading("bitserial", 8, 8), "tile": (128, 128), "r_on": 3e4, "volt": 0.5, "driven_rows": 400.0, "watt": {"cells": 0.02}, "vg": 0.8,
     }  # fmt: skip
     return LayerWork(**(base | given))
 
 
 def cost(model, w, *, bits=8):
-    k = load(model)
+    k, w = load(model), replace(w, reading=replace(w.reading, adc_bits=bits))
     match model:
         case "resparc":
-            return resparc.layer_cost(w, k, gate_farad=1e-16, cell_area_m2=1.8e-14, adc_bits=bits)
+            return resparc.layer_cost(w, k, gate_farad=1e-16, cell_area_m2=1.8e-14)
         case "isaac":
-            return isaac.layer_cost(w, k, adc_bits=bits)
+            return isaac.layer_cost(w, k)
         case _:
-            return neurosim.layer_cost(w, k, Node(k.node(14), k), adc_bits=bits)
+            return neurosim.layer_cost(w, k, Node(k.node(14), k))
 
 
 def part(tree, name):
@@ -68,9 +70,10 @@ def test_isaacs_unit_is_its_table_and_its_converters_have_8_bits():
     unit = isaac.unit(load("isaac"))
     assert unit.energy_joule == pytest.approx(24.08e-3 * 100e-9)  # 289 mW of 12 units, Table I
     assert unit.area_m2 == pytest.approx(0.01312e-6)
-    assert isaac.adc_bits(rows=128, device_bits=2, dac_bits=1) == 8
-    full = work(rows=128, columns=128, positions=1, cycles=1, outputs=16)
-    table = isaac.layer_cost(full, load("isaac"), adc_bits=8, measured=False)
+    assert isaac.adc_bits(rows=128, device_bits=2) == 8
+    assert isaac.adc_bits(rows=32, device_bits=2) == 6  # rows read at once
+    full = work(rows=128, columns=128, positions=1, reading=Reading("bitserial", 1, 8), outputs=16)
+    table = isaac.layer_cost(full, load("isaac"), measured=False)
     assert table.energy_joule == pytest.approx(unit.energy_joule / 8)
     assert table.area_m2 == pytest.approx(unit.area_m2 / 8)
 
@@ -93,10 +96,16 @@ def test_acms_table_from_geometry():
 def test_arrays_shrink_with_the_node_and_wires_grow_with_the_array():
     k = load("neurosim")
     nodes = [130, 90, 65, 45, 32, 22, 14, 10, 7]
-    cores = [neurosim.Core(k, Node(k.node(n), k), 128, 128, 1e5, relaxed=False, adc_bits=8) for n in nodes]
+    cores = [
+        neurosim.Core(k, Node(k.node(n), k), 128, 128, 1e5, relaxed=False, reading=Reading("bitserial", 1, 8))
+        for n in nodes
+    ]
     areas = [neurosim.array_cost(c, neurosim.Read(128, 1, 64.0, 1e-3, 0.5)).area_m2 for c in cores]
     assert areas == sorted(areas, reverse=True)
-    small, large = (neurosim.Core(k, Node(k.node(45), k), n, n, 1e5, relaxed=False, adc_bits=8) for n in (64, 128))
+    small, large = (
+        neurosim.Core(k, Node(k.node(45), k), n, n, 1e5, relaxed=False, reading=Reading("bitserial", 1, 8))
+        for n in (64, 128)
+    )
     assert large.row_capacitance == pytest.approx(2 * small.row_capacitance)
     assert large.row_capacitance == pytest.approx(128 * 4 * 45e-9 * 2e-10)
     delay = [

@@ -142,7 +142,8 @@ def show_run(summary: dict[str, Any], *, per_layer: bool) -> None:
         names = ", ".join(summary["digital_layers"])
         facts.append(("digital", f"{share(summary['digital_joule'], total)} of the energy: {names}"))
     if summary["correct_ops_per_joule"] is not None:
-        of = f"accuracy {summary['accuracy']:.4f}, {summary['accuracy_from']}, {converters(summary['accuracy_converters'])}"
+        known = "" if summary["accuracy_from"] == "--accuracy" else f", {converters(summary['accuracy_converters'])}"
+        of = f"accuracy {summary['accuracy']:.4f}, {summary['accuracy_from']}{known}"
         facts.append(("correct operations per joule", f"{summary['correct_ops_per_joule']:.4g} ({of})"))
     if summary.get("gain"):
         gain = summary["gain"]

@@ -42,24 +42,16 @@ def show(summary: dict[str, Any]) -> None:
     rows = [
         (
             "*" if point["on_front"][summary["against"]] else "", point["run"], point["scheme"], point["bits"],
-            gates(point["vg_volt"]), "x".join(map(str, point["tile"])), accuracy(point), converters(point),
-            f"{point['energy_joule'] * 1e9:.4g}", f"{point['area_m2'] * 1e6:.4g}",
+            gates(point["vg_volt"]), "x".join(map(str, point["tile"])), accuracy(point), f"{point['energy_joule'] * 1e9:.4g}",
+            f"{point['area_m2'] * 1e6:.4g}",
         )
         for point in summary["points"]
     ]  # fmt: skip
-    columns = [
-        "",
-        "run",
-        "scheme",
-        "bits",
-        "V_g [V]",
-        "tile",
-        "accuracy [%]",
-        "of ADC bits",
-        "energy [nJ]",
-        "area [mm²]",
-    ]
+    columns = ["", "run", "scheme", "bits", "V_g [V]", "tile", "accuracy [%]", "energy [nJ]", "area [mm²]"]
     print_table(f"{summary['model']}: * no other run beats it in accuracy and {summary['against']}", columns, rows)
+    for point in summary["points"]:
+        if note := converters(point):
+            click.echo(f"{point['run']}: {note}")
 
 
 def gates(volts: list[float | None]) -> str | None:
@@ -68,10 +60,12 @@ def gates(volts: list[float | None]) -> str | None:
     return None if not found else f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g}…{found[-1]:g}"
 
 
-def converters(point: dict[str, Any]) -> str:
-    """Bits of the ADC that the accuracy is of, or that it knows of none beside the bits that were costed."""
+def converters(point: dict[str, Any]) -> str | None:
+    """What is to be said where converters are costed that the accuracy does not know of; None where it does, or was given."""
     known = point["accuracy_converters"] or {}
-    return str(known["adc_bits"]) if known.get("adc_bits") else f"none, {point['operation']['adc_bits']} costed"
+    if point["accuracy_from"] == "--accuracy" or known.get("adc_bits"):
+        return None
+    return f"the accuracy is without ADC, of which {point['operation']['adc_bits']} bits are costed"
 
 
 def accuracy(point: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ PART = "digital"
 """Name of the part."""
 
 
-def seconds(macs: float, k: Mapping[str, float]) -> float:
+def seconds(macs: int, k: Mapping[str, float]) -> float:
     """Time of so many multiply-accumulates [s]."""
     return macs / (k["digital.units"] * k["digital.hertz"])
 

@@ -91,6 +91,6 @@ def adcs(work: LayerWork, k: Mapping[str, float]) -> tuple[float, float]:
     """Conversions of one converter in a read, and converters of an array: those of the table unless columns are given."""
     reading, columns = work.reading, work.tile[1]
     if reading.columns_per_adc is not None:
-        return reading.steps(columns, own=columns), reading.converters(columns, own=columns)
+        return float(reading.steps(columns, own=columns)), float(reading.converters(columns, own=columns))
     each = k["adc.count"] / k["unit.arrays"]
     return reading.converted(columns) / each, each

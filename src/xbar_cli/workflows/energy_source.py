@@ -120,8 +120,8 @@ def usable(
     own = {name: layer.full_scale for name, layer in network.layers.items()}
     if not coding.covered(source.stored) or not scaled_alike(source.stored, network, own=own):
         raise ConfigError(
-            f"--activity {config.activity}: its activity is of {described(source.stored)}, these inputs are {coding}; "
-            "leave it out to compute it anew"
+            f"--activity: energy run {config.activity} has inputs as {described(source.stored)}, here they are {coding}; "
+            "leave it out to compute the activity anew"
         )
     return source.stored
 
