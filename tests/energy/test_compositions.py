@@ -9,9 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from xbar_cli.cli.main import guarded
-
 from tests import energy_by_hand as by_hand
+from xbar_cli.cli.main import guarded
 
 IMAGES = 6
 TILE = "48x20"

@@ -20,7 +20,8 @@ from xbar_cli.workflows.energy_presets import columns_of, figures_of, perceptron
 def work(**given):
     base = {
         "name": "l", "rows": 300, "columns": 200, "outputs": 100, "positions": 9, "phases": 1,
-        "reading": Reading("bitserial", 8, 8), "tile": (128, 128), "r_on": 3e4, "volt": 0.5, "driven_rows": 400.0, "watt": {"cells": 0.02}, "vg": 0.8,
+        "reading": Reading("bitserial", 8, 8), "tile": (128, 128), "r_on": 3e4, "volt": 0.5, "driven_rows": 400.0,
+        "watt": {"cells": 0.02}, "vg": 0.8,
     }  # fmt: skip
     return LayerWork(**(base | given))
 

@@ -23,15 +23,15 @@ LABELS = {
     "adc_bits": "ADC bits",
     "columns_per_adc": "columns per ADC",
     "rows_at_once": "rows at once",
-    "adc_input": "converted:",
+    "adc_input": "ADC input",
     "resistances": "resistances",
 }
 """What is stated, in the words of messages."""
 ABSENT = {
     "dac_bits": "no DAC",
     "adc_bits": "no ADC",
-    "dac_range": "that of the mapping",
-    "rows_at_once": "all",
+    "dac_range": "the mapping's range of the row drive",
+    "rows_at_once": "all rows at once",
 }
 """What None means where it is stated."""
 SECTION = {"adc.bits": "adc_bits", "mux.columns": "columns_per_adc", "input.bits": "dac_bits"}
@@ -78,16 +78,13 @@ def same(a: Any, b: Any) -> bool:
 def shown(key: str, value: Any) -> str:
     """A value in the words of messages."""
     if value is None:
-        text = ABSENT.get(key, "none")
-    elif key == "resistances":
+        return ABSENT.get(key, f"no {LABELS[key]}")
+    if key == "resistances":
         names = ("word line", "bit line", "source", "neuron")
         above = [f"{name} {ohm:g} ohm" for name, ohm in zip(names, value, strict=True) if ohm]
-        text = ", ".join(above) or "none"
-    elif key == "v_read_volt":
-        text = f"{value:g} V"
-    else:
-        text = f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{LABELS[key]} {text}"
+        return f"resistances of {', '.join(above)}" if above else "no resistances"
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{LABELS[key]} {text}{' V' if key == 'v_read_volt' else ''}"
 
 
 def of_evaluation(path: Path, config: Mapping[str, Any], summary: Mapping[str, Any]) -> Statement:
