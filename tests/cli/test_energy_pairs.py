@@ -238,3 +238,14 @@ def test_energy_runs_in_pareto(pairs, tmp_path, first, second, values):
 def test_pairs_need_pairs(xbar, small, tmp_path, words, message):
     assert xbar("map", small, *words, "--out", tmp_path / "m").code == 0
     one_line(xbar("energy", tmp_path / "m", "--adc-input", "pair", "--images", 0, "--out", tmp_path / "x"), message)
+
+
+def test_fewer_rows_at_once_drop_less_at_the_neurons(pairs, tmp_path):
+    """K² of a sum of currents against the sum of squares of its parts: with a quarter of the rows about a quarter."""
+    words = ("--images", 8, "--r-neuron", 10, "--set", "array.reads=40", "--json")
+    lost = []
+    for number, rows in enumerate(((), ("--rows-at-once", 32))):
+        found = pairs("energy", "map", *words, *rows, "--out", tmp_path / str(number)).json
+        layer = found["breakdown"]["layers"]["hidden"]
+        lost.append(layer["neurons_joule"] / layer["cells_joule"])
+    assert lost[1] / lost[0] == pytest.approx(0.25, rel=0.35)
