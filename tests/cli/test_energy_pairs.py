@@ -249,3 +249,11 @@ def test_fewer_rows_at_once_drop_less_at_the_neurons(pairs, tmp_path):
         layer = found["breakdown"]["layers"]["hidden"]
         lost.append(layer["neurons_joule"] / layer["cells_joule"])
     assert lost[1] / lost[0] == pytest.approx(0.25, rel=0.35)
+
+
+def test_isaacs_converters_know_the_devices_and_the_rows(xbar, small, tmp_path):
+    """`log2(rows) + device bits + 1`, less two (ISAAC, Section V): of the devices that were mapped, and the rows of a read."""
+    assert xbar("map", small, "--bits", 4, "--out", tmp_path / "m").code == 0
+    for number, (words, bits) in enumerate((((), 10), (("--rows-at-once", 32), 8))):
+        words = ("--model", "isaac", "--images", 8, *words, "--json", "--out", tmp_path / str(number))
+        assert xbar("energy", tmp_path / "m", *words).json["operation"]["adc_bits"] == bits

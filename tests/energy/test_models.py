@@ -169,3 +169,59 @@ def test_neats_gain_is_that_of_drawn_weights():
         )
     saved = [table[vg]["saved"] for vg in gates]
     assert saved == sorted(saved, reverse=True)
+
+
+def test_neurosims_rows_are_charged_to_the_read_voltage_above_its_columns():
+    k = load("neurosim")
+    core = neurosim.Core(k, Node(k.node(14), k), 64, 64, 1e5, relaxed=False, reading=Reading("bitserial", 1, 8))
+    energies = [
+        part(neurosim.array_cost(core, neurosim.Read(64, 1, 32.0, 0.0, volt)), "lines").energy_joule
+        for volt in (0.1, 0.5)
+    ]
+    charged = core.row_capacitance * 32 * (0.65**2 - 0.25**2)  # columns at 0.15 V
+    assert energies[1] - energies[0] == pytest.approx(charged)
+
+
+def test_fewer_rows_at_once_take_more_reads_and_conversions_but_no_more_drives():
+    whole, parted = (
+        work(reading=Reading("bitserial", 8, 8, rows_at_once=rows)) for rows in (None, 50)
+    )  # bands of 128, 128 and 44 rows: 3, 3 and 1 groups
+    assert (whole.drives, whole.turns, whole.sensed) == (72, 1, 3 * 200)
+    assert (parted.drives, parted.turns, parted.sensed) == (72, 3, 7 * 200)
+    for model, columns, rows in (
+        ("resparc", "converters", "drivers"),
+        ("isaac", "adc", "dac"),
+        ("isaac", "shift_add", "input_register"),
+        ("neurosim", "adc", "cells"),
+    ):
+        one, many = cost(model, whole), cost(model, parted)
+        assert part(many, columns).energy_joule == pytest.approx(7 / 3 * part(one, columns).energy_joule)
+        ratio = part(many, rows).energy_joule / part(one, rows).energy_joule
+        if model == "neurosim":  # smaller currents are integrated for longer, behind narrower gates
+            assert 1 < ratio < 128 / 50
+        else:
+            assert ratio == pytest.approx(1, rel=1e-9)
+
+
+def test_a_converter_for_more_columns_takes_less_area_and_more_time():
+    for model, name in (("resparc", "converters"), ("isaac", "adc")):
+        trees = [cost(model, work(reading=Reading("bitserial", 8, 8, columns_per_adc=n))) for n in (1, 16, 128)]
+        areas = [part(tree, name).area_m2 for tree in trees]
+        assert areas[0] == pytest.approx(128 * areas[2])
+        assert areas[1] == pytest.approx(8 * areas[2])
+        assert len({part(tree, name).energy_joule for tree in trees}) == 1
+        pair = cost(model, work(reading=Reading("bitserial", 8, 8, columns_per_adc=16, pair=True)))
+        assert part(pair, name).energy_joule == pytest.approx(part(trees[1], name).energy_joule / 2)
+        assert part(pair, name).area_m2 == pytest.approx(areas[1])
+    slow = [cost("neurosim", work(reading=Reading("bitserial", 8, 8, columns_per_adc=n))) for n in (4, 16)]
+    assert slow[0].latency_seconds < slow[1].latency_seconds
+    assert part(slow[0], "adc").area_m2 == pytest.approx(4 * part(slow[1], "adc").area_m2)
+
+
+def test_a_converter_of_inputs_doubles_with_every_bit_and_pulses_need_none():
+    k = load("resparc")
+    bare, _ = resparc.driver_cost(Reading("bitserial", 8, 8), k)
+    dac = {bits: resparc.driver_cost(Reading("amplitude", bits, 8), k)[0] - bare for bits in (7, 8)}
+    assert dac[8] == pytest.approx(2 * dac[7])
+    assert dac[8] == pytest.approx(k["dac.energy_joule"])
+    assert 0 < resparc.driver_cost(Reading("pwm", 8, 8), k)[0] - bare < dac[8]

@@ -3,7 +3,7 @@
 Word lines open all cells; rows are driven through the bit-line switch matrix with one bit of every input a pulse; columns are
 integrated, and every `mux.columns` of them share one converter behind a multiplexer whose selections are stepped through.
 Where only so many rows are read at once, each row is opened and driven as often, but each group of rows is integrated and
-converted, which takes as much longer as their largest current is smaller.
+converted: a smaller current, for longer, through a multiplexer that is sized for it.
 Sizes follow from what a circuit drives: pass gates from the resistance of the row or column behind them, lines from the
 size of the array, converters from the columns.
 
