@@ -130,16 +130,6 @@ def test_energy_runs_of_earlier_versions(pairs, tmp_path):
     one_line(pairs("pareto", "energy:a", "--out", tmp_path / "x"), "cost it anew")
 
 
-def read_as(run, folder, text):
-    """A copy of a map run that was programmed to be read so."""
-    import shutil
-
-    shutil.copytree(run, folder)
-    config = folder / "config.toml"
-    config.write_text(config.read_text().split("\n[read]")[0] + f"\n[read]\n{text}\n")
-    return folder
-
-
 @pytest.mark.parametrize(
     ("asked", "values"),
     [
@@ -148,22 +138,27 @@ def read_as(run, folder, text):
         (("--model", "neurosim"), ("inputs as pwm", "one bit a cycle")),
     ],
 )
-def test_map_and_energy(made, xbar, tmp_path, asked, values):
-    run = read_as(made["map"], tmp_path / "m", 'input = "pwm"\ndac_bits = 5')
+def test_map_and_energy(shared, small, xbar, tmp_path, asked, values):
+    run = shared("pairs-pulsed", "map", small, "--input", "pwm", "--dac-bits", 5)
     one_line(xbar("energy", run, *asked, "--images", 8, "--out", tmp_path / "x"), "map run", *values)
     found = xbar("energy", run, "--images", 8, "--json", "--out", tmp_path / "a").json
     assert (found["operation"]["input"], found["operation"]["dac_bits"]) == ("pwm", 5)
 
 
 @pytest.mark.spice
-def test_cells_are_read_as_they_were_programmed(mapped, xbar, tmp_path):
+def test_cells_are_read_as_they_were_programmed(mapped, neat, xbar, tmp_path):
     """map and evaluate, and map and --baseline: other coding, other voltage, other cells, other tiles."""
-    run = read_as(mapped, tmp_path / "m", 'input = "pwm"\ndac_bits = 6\nv_read_volt = 0.2')
-    words = ("--input", "pwm", "--dac-bits", 6, "--images", 20, "--samples", 1)
-    assert xbar("eval", run, *words, "--v-read", 0.4, "--out", tmp_path / "e").code == 0
+    words = ("--input", "pwm", "--dac-bits", 6)
+    run, other = tmp_path / "m", tmp_path / "n"
+    assert xbar("map", neat, *words, "--v-read", 0.2, "--out", run).code == 0
+    assert xbar("map", neat, *words, "--v-read", 0.3, "--out", other).code == 0
+    few = ("--images", 20, "--samples", 1)
+    assert xbar("eval", run, *few, "--v-read", 0.4, "--out", tmp_path / "e").code == 0
     found = xbar("energy", run, "--activity", tmp_path / "e", "--out", tmp_path / "x")
-    one_line(found, "map run", "read voltage 0.2 V", "read voltage 0.4 V")
-    other = read_as(mapped, tmp_path / "n", 'input = "pwm"\ndac_bits = 6\nv_read_volt = 0.3')
+    one_line(found, "map run", "0.2 V or none", "evaluate run", "0.4 V or none")
+    assert xbar("eval", mapped, *few, *words, "--out", tmp_path / "f").code == 0
+    found = xbar("energy", mapped, "--activity", tmp_path / "f", "--out", tmp_path / "x")
+    one_line(found, "map run", "all input voltages", "evaluate run", "0.5 V or none", "map with its --input")
     one_line(
         xbar("energy", run, "--baseline", other, "--out", tmp_path / "x"),
         "--baseline",

@@ -37,20 +37,22 @@ def mapped(folder, net):
     """Map runs by name; `signed` is the map `de` whose activations take two phases."""
     made = {}
 
-    def make(name):
+    def make(scheme, *read):
+        name = "-".join([scheme, *map(str, read)])
         if name not in made:
             out = folder / name
-            if name == "signed":
+            if scheme == "signed":
                 shutil.copytree(make("de"), out)
                 with h5py.File(out / "results.nc", "a") as file:
                     for layer in ("conv2", "fc1"):
                         file[f"{layer}_conductance"].attrs["signed_activation"] = 1
-            elif name == "cell":
+            elif scheme == "cell":
                 cell = folder / "characterized"
-                xbar("characterize", "--vg-range", "0.8:1.0:0.1", "--g-points", 32, "--out", cell)
-                xbar("map", net, "--cell", cell, "--vg", 0.8, "--tile", TILE, "--out", out)
+                if not cell.exists():
+                    xbar("characterize", "--vg-range", "0.8:1.0:0.1", "--g-points", 32, "--out", cell)
+                xbar("map", net, "--cell", cell, "--vg", 0.8, "--tile", TILE, *read, "--out", out)
             else:
-                xbar("map", net, "--scheme", name, "--tile", TILE, "--out", out)
+                xbar("map", net, "--scheme", scheme, "--tile", TILE, "--out", out)
             made[name] = out
         return made[name]
 
@@ -97,7 +99,9 @@ NAMES = [
 @pytest.mark.spice
 @pytest.mark.parametrize(("scheme", "model", "case"), CASES, ids=NAMES)
 def test_energy_by_hand(mapped, tmp_path, scheme, model, case):
-    run = mapped(scheme)
+    read = {"--input": case["input"], "--dac-bits": case["dac_bits"], "--v-read": case.get("v_read_volt")}
+    taken = [word for option, value in read.items() if value is not None for word in (option, value)]
+    run = mapped(scheme, *(taken if scheme == "cell" and case["input"] != "amplitude" else ()))
     words = [f"--set=converters.{key}={value}" for key, value in case.items() if value is not None]
     xbar("eval", run, "--images", 20, "--samples", 1, *words, "--out", tmp_path / "eval")
     out = tmp_path / "energy"
@@ -135,10 +139,10 @@ def test_energy_by_hand(mapped, tmp_path, scheme, model, case):
 def test_cells_energy_goes_with_the_square_of_the_voltage(mapped, tmp_path):
     found = {}
     for volt in (0.5, 0.1):
-        words = ("--input", "pwm", "--dac-bits", 6, "--v-read", volt, "--images", 20, "--samples", 1)
-        xbar("eval", mapped("cell"), *words, "--out", tmp_path / f"eval-{volt}")
+        run = mapped("cell", "--input", "pwm", "--dac-bits", 6, "--v-read", volt)
+        xbar("eval", run, "--images", 20, "--samples", 1, "--out", tmp_path / f"eval-{volt}")
         out = tmp_path / f"energy-{volt}"
-        xbar("energy", mapped("cell"), "--activity", tmp_path / f"eval-{volt}", "--images", IMAGES, "--out", out)
+        xbar("energy", run, "--activity", tmp_path / f"eval-{volt}", "--images", IMAGES, "--out", out)
         found[volt] = by_hand.summary(out)["breakdown"]["cells_joule"]
     # the transistor takes more of a larger voltage: a little less than 25 times
     assert 20 < found[0.5] / found[0.1] <= 25.5

@@ -56,13 +56,6 @@ class ReadSection(Section):
     dac_range: Annotated[Text, AfterValidator(_dac_range)] | None = None
     """Activation of the full drive of each layer: the largest of the calibration images (default), a percentile, a number."""
 
-    def rules(self) -> None:
-        """Rules that join several keys."""
-        require(
-            self.v_read_volt is None or self.input != "amplitude",
-            "--v-read is the one voltage of --input bitserial or pwm; amplitude inputs take all",
-        )
-
     def complete(self, *, cell: bool, drive_ends: bool) -> None:
         """Rules for what is given and taken over together.
 
@@ -70,7 +63,10 @@ class ReadSection(Section):
             cell: whether devices are 1T-1R cells.
             drive_ends: whether row drive ends somewhere without a DAC.
         """
-        self.rules()
+        require(
+            self.v_read_volt is None or self.input != "amplitude",
+            "--v-read is the one voltage of --input bitserial or pwm; amplitude inputs take all",
+        )
         require(
             self.input == "amplitude" or self.dac_bits is not None,
             f"--input {self.input} needs --dac-bits: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
@@ -104,7 +100,6 @@ class ConvertersSection(ReadSection):
 
     def rules(self) -> None:
         """Rules that join several keys."""
-        super().rules()
         for key in ("adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input"):
             require(
                 getattr(self, key) is None or self.adc_bits is not None,

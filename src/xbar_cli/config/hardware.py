@@ -205,7 +205,6 @@ class MapConfig(Section):
     def check(self) -> None:
         """Rules that join several keys."""
         self.mapping.rules()
-        self.read.rules()
 
 
 class EvaluateConfig(Section):

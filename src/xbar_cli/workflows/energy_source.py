@@ -20,11 +20,12 @@ from xbar_cli.workflows.energy_agreement import (
     of_evaluation,
     of_request,
     programmed_alike,
+    same,
 )
 from xbar_cli.workflows.energy_opening import Opened, scaled_alike
 from xbar_cli.workflows.energy_presets import FLOATING_POINT
 from xbar_cli.workflows.energy_results import read_activity
-from xbar_cli.workflows.mapped import MappedNetwork
+from xbar_cli.workflows.mapped import MappedNetwork, seen
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,12 @@ def of_energy_run(path: Path, summary: Mapping[str, Any], opened: Opened) -> Sou
 def of_eval(path: Path, config: Mapping[str, Any], summary: Mapping[str, Any], opened: Opened) -> Source:
     """Accuracy and hardware of an evaluate run, the range of its row drive with it."""
     stated = of_evaluation(path, config, summary)
+    volt, drives = opened.network.read_volt, stated.values.get("v_read_volt")
+    if opened.network.cell is not None and not same(volt, drives):
+        raise ConfigError(
+            f"map run {opened.path} has cells programmed for rows that see {seen(volt)}, {stated.by} drives "
+            f"them at {seen(drives)} and programmed others: map with its --input and --v-read"
+        )
     rule, scales = stated.values["dac_range"], {}
     if rule is not None and rule != opened.config.get("read", {}).get("dac_range"):
         images = CalibrationSection(**config.get("calibration", {})).images

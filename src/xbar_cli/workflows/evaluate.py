@@ -30,7 +30,7 @@ from xbar_cli.workflows.evaluate_origin import origin
 from xbar_cli.workflows.evaluate_summary import summarise
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.map import ORIGIN
-from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, read_voltage
+from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, read_voltage, seen
 from xbar_cli.workflows.mismatch import gate_shifts
 from xbar_cli.workflows.models import CELL, Trained, open_trained
 from xbar_cli.workflows.monte_carlo import Strategy, make_engine
@@ -123,11 +123,6 @@ def read_anew(
         calibration_images=mapped.calibration.images,
         reporter=SILENT,
     )
-
-
-def seen(volt: float | None) -> str:
-    """The voltages of rows in words."""
-    return "all input voltages" if volt is None else f"{volt:g} V or none"
 
 
 def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
