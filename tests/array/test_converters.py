@@ -73,13 +73,13 @@ def test_gain_and_offset_move_the_codes():
 
 
 def test_errors_are_drawn_once_a_converter():
-    gain, offset = draw_errors(jax.random.key(0), bands=50, columns=80, gain_error=0.02, offset_error=0.01)
+    gain, offset = draw_errors(jax.random.key(0), bands=50, signals=80, gain_error=0.02, offset_error=0.01)
     assert gain.shape == offset.shape == (50, 80)
     assert np.std(gain) == pytest.approx(0.02, rel=0.05)
     assert np.std(offset) == pytest.approx(0.01, rel=0.05)
     assert abs(np.corrcoef(gain.ravel(), offset.ravel())[0, 1]) < 0.05
     assert abs(np.mean(gain)) < 0.002
-    none, _ = draw_errors(jax.random.key(0), bands=2, columns=3, gain_error=0.0, offset_error=0.0)
+    none, _ = draw_errors(jax.random.key(0), bands=2, signals=3, gain_error=0.0, offset_error=0.0)
     assert not np.asarray(none).any()
 
 
