@@ -22,7 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from xbar_cli.cli.console import print_json, print_table
-from xbar_cli.config.hardware import ArraySection, CellReference, MappingSection
+from xbar_cli.config.converters import ReadSection
+from xbar_cli.config.hardware import ArraySection, MappingSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.runs.directory import new_run
@@ -52,8 +53,8 @@ def statistics(seconds: list[float]) -> dict[str, float]:
 
 def benchmark(trained: Trained, *, images: int, repeats: int) -> dict[str, Any]:
     """Timings of folding and of the passes."""
-    network, _ = map_network(
-        trained, MappingSection(tile=TILE), CellReference(), calibration_images=500, reporter=SILENT
+    network = map_network(
+        trained, MappingSection(tile=TILE), None, read=ReadSection(), calibration_images=500, reporter=SILENT
     )
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}
     key = jax.random.key(0)

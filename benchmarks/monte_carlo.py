@@ -26,7 +26,8 @@ import numpy as np
 from flax import nnx
 
 from xbar_cli.cli.console import print_json, print_table
-from xbar_cli.config.hardware import CellReference, EvaluateConfig, MappingSection
+from xbar_cli.config.converters import ReadSection
+from xbar_cli.config.hardware import EvaluateConfig, MappingSection
 from xbar_cli.config.train import NetworkSection
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
@@ -69,7 +70,7 @@ def random_network(name: str, *, images: int) -> Trained:
 def make_sampler(trained: Trained, parts: list[Part], *, samples: int, strategy: Strategy) -> Sampler:
     """The stages of an ideal array under additive variation."""
     config = EvaluateConfig.model_validate({"variation": {"amount": VARIATION}})
-    network, _ = map_network(trained, MappingSection(), CellReference(), calibration_images=100, reporter=SILENT)
+    network = map_network(trained, MappingSection(), None, read=ReadSection(), calibration_images=100, reporter=SILENT)
     hardware = build_hardware(config, trained, network)
     return Sampler(
         make_engine(samples, strategy),

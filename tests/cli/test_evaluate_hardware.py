@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from xbar_cli.array.ideal import LinearLayer
-from xbar_cli.config.converters import ConvertersSection, DecodingSection, parse_range
-from xbar_cli.config.hardware import ArraySection, CellReference, MappingSection
+from xbar_cli.config.converters import ConvertersSection, DecodingSection, ReadSection, parse_range
+from xbar_cli.config.hardware import ArraySection, MappingSection
 from xbar_cli.nn.reading import Circuit, on_arrays
 from xbar_cli.runs.results import read_dataset
 from xbar_cli.workflows.calibration import adc_full_scales, least_squares, make_calibrator, percentile_of
@@ -132,7 +132,7 @@ def test_every_chip_has_gains_of_its_own(evaluate, trained):
 def opened(trained):
     """The network and its nominal devices on 128×128 tiles."""
     net = open_trained(trained, use="test")
-    network, _ = map_network(net, MappingSection(), CellReference(), calibration_images=200, reporter=SILENT)
+    network = map_network(net, MappingSection(), None, read=ReadSection(), calibration_images=200, reporter=SILENT)
     return net, network
 
 
@@ -189,8 +189,8 @@ def test_convolutions_behind_wires_with_and_without_converters(xbar, tmp_path):
     """LeNet-5 as it is drawn: sixteen bits at every tile of 24×32 devices, against the network of folded weights."""
     assert xbar("train", "--network", "lenet5", "--epochs", 0, "--out", tmp_path / "n").code == 0
     trained = open_trained(tmp_path / "n", use="test")
-    network, _ = map_network(
-        trained, MappingSection(tile="24x32"), CellReference(), calibration_images=200, reporter=SILENT
+    network = map_network(
+        trained, MappingSection(tile="24x32"), None, read=ReadSection(), calibration_images=200, reporter=SILENT
     )
     array = ArraySection(model="nodal", r_wire_ohm=5.0)
     folded = fold_network(trained.net, Hardware(network, array, model="nodal"))
@@ -251,7 +251,7 @@ BAD = [
     (("--adc-bits", "8", "--adc-range", "levels"), "--adc-range levels needs --dac-bits"),
     (("--adc-bits", "8", "--dac-bits", "8", "--adc-range", "levels"), "--scheme bitslice; this is de"),
     (("--dac-bits", "8", "--dac-range", "levels"), "a range of the ADC"),
-    (("--dac-range", "max"), "without --dac-bits takes any input"),
+    (("--dac-range", "max"), "without --dac-bits take any input"),
     (("--adc-bits", "8", "--adc-gain-error", "-1"), "greater than or equal to 0"),
     (("--input", "pwm"), "--input pwm needs --dac-bits"),
     (("--input", "bitserial"), "--input bitserial needs --dac-bits"),

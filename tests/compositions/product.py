@@ -14,18 +14,20 @@ from flax import nnx
 
 from tests import analytic
 from tests.compositions import reference
-from xbar_cli.config.hardware import CellReference, EvaluateConfig
+from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.ranges import parse_tile
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import XbarError
 from xbar_cli.nn.layers import Conv, Dense, digital
 from xbar_cli.nn.reading import on_arrays
 from xbar_cli.runs.directory import Run
-from xbar_cli.runs.results import write_dataset
+from xbar_cli.runs.results import RESULTS, write_dataset
 from xbar_cli.workflows import characterize
+from xbar_cli.workflows.cells import load_cell
 from xbar_cli.workflows.evaluate import build_hardware
-from xbar_cli.workflows.mapped import load_mapped, to_dataset
+from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, to_dataset
 from xbar_cli.workflows.models import CELL, Trained
-from xbar_cli.workflows.placement import map_network
+from xbar_cli.workflows.placement import map_network, resolve_cell
 from xbar_cli.workflows.preparing import make_preparer
 from xbar_cli.workflows.reporter import SILENT
 
@@ -112,10 +114,11 @@ def trained() -> Trained:
     return Trained(Run(Path(), Path()), summary, config, net, data)
 
 
+@cache
 def characterised(folder: Path) -> Path:
     """A characterize run of a small table of an analytic cell."""
     out = folder / "cell"
-    if not (out / "done").exists():
+    if not out.exists():
         table = folder / "cell.csv"
         g, v = np.linspace(0.1 * analytic.G_OFF, 1.75 * analytic.G_ON, 24), np.linspace(0.01, 0.5, 12)
         with table.open("w", newline="") as file:
@@ -131,11 +134,15 @@ def characterised(folder: Path) -> Path:
     return out
 
 
-class Refused(Exception):
-    """A composition that does not exist, with the line that says so."""
+def devices_without_layers(config: EvaluateConfig, cell: Any) -> MappedNetwork:
+    """A network that is mapped as the case asks, as far as what may be combined depends on it."""
+    return MappedNetwork(
+        layers={}, scheme=config.mapping.chosen, technology=None, cell=cell, g_off=analytic.G_OFF, g_on=analytic.G_ON,
+        tile=parse_tile(config.mapping.tile), read=config.converters.read,
+    )  # fmt: skip
 
 
-@dataclass
+@dataclass(frozen=True)
 class Compositions:
     """What the cases share: a folder with the cell and the map runs."""
 
@@ -154,33 +161,41 @@ class Compositions:
             }
         )
 
+    def refusal(self, case: Case) -> str | None:
+        """The line that refuses the case; None where it exists. Nothing is mapped."""
+        try:
+            config = self.config(case)
+            config.check()
+            cell = self.cell() if case.device == "1T-1R" else None
+            build_hardware(config, trained(), devices_without_layers(config, cell))
+        except XbarError as error:
+            return str(error)
+        return None
+
+    @cache  # noqa: B019
+    def cell(self) -> Any:
+        """The characterised cell."""
+        return load_cell(characterised(self.folder) / RESULTS)
+
     def mapped(self, case: Case, config: EvaluateConfig) -> Path:
         """The map run of the case, written once: its results.nc and the cell's file."""
         out = self.folder / f"{case.scheme} {case.device} {case.inputs}"
         if not out.exists():
-            network, cell = map_network(
-                trained(), config.mapping, config.cell, calibration_images=CALIBRATION, reporter=SILENT
-            )
+            gates = resolve_cell(trained(), config.cell)
+            network = map_network(
+                trained(), config.mapping, gates, read=config.converters.read, calibration_images=CALIBRATION, reporter=SILENT
+            )  # fmt: skip
             out.mkdir()
-            write_dataset(out / "results.nc", to_dataset(network))
-            if cell is not None:
-                (out / CELL).write_bytes(cell.read_bytes())
+            write_dataset(out / RESULTS, to_dataset(network))
+            if gates is not None:
+                (out / CELL).write_bytes(gates.file.read_bytes())
         return out
 
-    def hardware(self, case: Case) -> Any:
-        """What the case's devices are built into. Raises Refused."""
-        try:
-            config = self.config(case)
-            config.check()
-            run = self.mapped(case, config)
-            evaluated = config.model_copy(update={"mapping": type(config.mapping)(), "cell": CellReference()})
-            return run, evaluated, build_hardware(evaluated, trained(), load_mapped(run))
-        except XbarError as error:
-            raise Refused(str(error)) from None
-
     def compare(self, case: Case) -> "Found":
-        """Logits and answers of the package and of the reference. Raises Refused."""
-        run, config, hardware = self.hardware(case)
+        """Logits and answers of the package and of the reference."""
+        config = self.config(case)
+        run = self.mapped(case, config)
+        hardware = build_hardware(config, trained(), load_mapped(run))
         prepare, _ = make_preparer(config, trained(), hardware)
         nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
         circuit, _ = prepare(nominal, jax.random.key(7))
@@ -198,7 +213,7 @@ class Compositions:
 
     def recomputed(self, case, run, config, adcs, y, counts) -> "Found":
         """The reference's side of `compare`: from the files of the map run, and the errors drawn for the converters."""
-        layers, tile = reference.read_layers(run / "results.nc")
+        layers, tile = reference.read_layers(run / RESULTS)
         cells = {}
         for name, layer in layers.items():
             cells[name] = None if layer.vg is None else reference.Cell.read(run / CELL, layer.vg)

@@ -229,8 +229,11 @@ def tile_currents(g, share, mask, cell, reading):
         on, off = cell(g, np.full_like(g, full)), cell.leakage(g)  # a share of the time at the voltage, the rest at none
         return (share @ (on - off) + off.sum(axis=0)) / full
     if cell is not None:
-        vin = cell.vin if reading.input == "amplitude" else np.array([reading.v_read or cell.vin[-1]])
-        g = np.mean([cell(g, np.full_like(g, v)) / v for v in vin], axis=0)
+        if reading.input == "amplitude":
+            g = np.mean([cell(g, np.full_like(g, v)) / v for v in cell.vin], axis=0)
+        else:
+            v = reading.v_read or cell.vin[-1]
+            g = (cell(g, np.full_like(g, v)) - cell.leakage(g)) / v
     return share @ g if reading.model == "ideal" else dense_array(g, share, **reading.resistances)
 
 

@@ -149,7 +149,7 @@ def test_encodings_of_known_weights():
         ({"device_bits": 0}, "bits must be from 1 to 16, got 0"),
         ({"weight_bits": 33}, "bits must be from 1 to 16, got 33"),
         ({"weight_bits": 1}, "weight_bits must be at least 2"),
-        ({"fraction_bits": 9}, "fraction_bits must be from 0 to 8"),
+        ({"fraction_bits": 121}, "fraction_bits must be from -120 to 120"),
         ({"encoding": "gray"}, "encoding must be one of"),
     ],
 )

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xbar_cli.config.hardware import CellReference, EvaluateConfig, MappingSection
+from xbar_cli.config.converters import ReadSection
+from xbar_cli.config.hardware import EvaluateConfig, MappingSection
 from xbar_cli.config.train import NetworkSection
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.numerics import stream
@@ -66,7 +67,7 @@ def evaluated(case, *, strategy=None, samples=5, batch=30, tree=None, **more):
     tree = (tree or CASES[case]) | {"seed": 3, "monte_carlo": {"samples": samples, "batch_size": batch, **more}}
     config = EvaluateConfig.model_validate(tree)
     trained = network(name)
-    mapped, _ = map_network(trained, config.mapping, config.cell, calibration_images=20, reporter=SILENT)
+    mapped = map_network(trained, config.mapping, None, read=ReadSection(), calibration_images=20, reporter=SILENT)
     return measure(config, trained, build_hardware(config, trained, mapped), reporter=SILENT, strategy=strategy)
 
 
@@ -118,7 +119,7 @@ def test_each_layer_alone_is_the_network_with_that_layers_weights_replaced():
     """Against NumPy: the folded weights of one layer of the chip, the network's own in the other."""
     tree = {"variation": {"amount": 0.3}, "monte_carlo": {"samples": 2, "per_layer": True}, "seed": 1}
     config, trained = EvaluateConfig.model_validate(tree), network("mlp")
-    mapped, _ = map_network(trained, MappingSection(), CellReference(), calibration_images=20, reporter=SILENT)
+    mapped = map_network(trained, MappingSection(), None, read=ReadSection(), calibration_images=20, reporter=SILENT)
     hardware = build_hardware(config, trained, mapped)
     summary, tally = measure(config, trained, hardware, reporter=SILENT)
     root = stream(jax.random.key(1), "chip")

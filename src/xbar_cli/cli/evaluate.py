@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .console import print_table
-from .options import common, mapping_settings, setting, with_config
+from .options import common, mapping_settings, read_settings, setting, with_config
 
 
 def _config() -> Any:
@@ -63,18 +63,7 @@ def _config() -> Any:
 @setting("--r-wire", "array.r_wire_ohm", metavar="OHM", help="nodal, gated: every wire segment (default 0).")
 @setting("--r-wire-word", "array.r_wire_word_ohm", metavar="OHM", help="nodal, gated: word-line segments alone.")
 @setting("--r-wire-bit", "array.r_wire_bit_ohm", metavar="OHM", help="nodal, gated: bit-line segments alone.")
-@setting(
-    "--input", "converters.input", type=click.Choice(["amplitude", "bitserial", "pwm"]),
-    help="Inputs as voltages (default), bit by bit, or as pulse widths; the last two at one voltage.",
-)  # fmt: skip
-@setting(
-    "--v-read", "converters.v_read_volt", metavar="VOLT", help="1T-1R: that one voltage (default the cell's largest)."
-)
-@setting("--dac-bits", "converters.dac_bits", metavar="N", help="Bits of an input (default any value).")
-@setting(
-    "--dac-range", "converters.dac_range", metavar="max|percentile:P|VALUE",
-    help="Activation of the full drive of each layer, over the calibration images (default max, or what training fixed).",
-)  # fmt: skip
+@read_settings("converters")
 @setting("--adc-bits", "converters.adc_bits", metavar="N", help="Bits of the converters of every tile (default none).")
 @setting(
     "--adc-range", "converters.adc_range", metavar="max|percentile:P|VALUE|levels",

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .console import print_table
-from .options import common, mapping_settings, setting, with_config
+from .options import common, mapping_settings, read_settings, setting, with_config
 
 
 def _config() -> Any:
@@ -21,6 +21,7 @@ def _config() -> Any:
 )
 @click.argument("run", metavar="RUN")
 @mapping_settings
+@read_settings("read")
 @setting("--data-dir", "data_dir", metavar="DIR", help="Where imported data sets are.")
 @common
 @with_config(_config, argument="run")

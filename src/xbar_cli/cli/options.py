@@ -82,7 +82,10 @@ def mapping_settings(function: Function) -> Function:
                 help="Layers on arrays, the others digital (default all, or those that tat trained there).",
             ),
             setting("--weight-bits", "mapping.weight_bits", metavar="N", help="bitslice: bits of a weight (default 8)."),
-            setting("--fraction-bits", "mapping.fraction_bits", metavar="N", help="bitslice: of these, behind the point."),
+            setting(
+                "--fraction-bits", "mapping.fraction_bits", metavar="N",
+                help="bitslice: bits behind the point, any whole number (default each layer's own).",
+            ),
             setting(
                 "--encoding", "mapping.encoding", type=click.Choice(["offset", "twos_complement", "differential"]),
                 help="bitslice: code of negative weights (default offset).",
@@ -97,6 +100,11 @@ def mapping_settings(function: Function) -> Function:
                 "--map-target", "mapping.map_target", type=click.Choice(["effective", "memristor"]),
                 help="With a cell: the conductance that weights are linear in (default effective).",
             ),
+            setting(
+                "--top", "mapping.top", type=click.Choice(["range", "device"]),
+                help="With a cell, the top of the scale: the end of the linear range, or G_on (default device; range for "
+                "bitslice and for weights that neat restricted).",
+            ),
             setting("--r-on", "mapping.r_on_ohm", metavar="OHM", help="Low-resistance state without a cell (default 30k)."),
             setting("--r-off", "mapping.r_off_ohm", metavar="OHM", help="High-resistance state without a cell (default 300k)."),
             setting("--cell", "cell.run", metavar="RUN", help="Characterize run whose 1T-1R cell the arrays are made of."),
@@ -105,6 +113,34 @@ def mapping_settings(function: Function) -> Function:
     ):  # fmt: skip
         function = decorate(function)
     return function
+
+
+def read_settings(section: str) -> Callable[[Function], Function]:
+    """The options that say how rows are read: for `map`, whose cells are programmed for it, and for `evaluate`."""
+    taken = "the mapped run's, else " if section == "converters" else ""
+    options = [
+        setting(
+            "--input", f"{section}.input", type=click.Choice(["amplitude", "bitserial", "pwm"]),
+            help=f"Inputs as voltages, bit by bit, or as pulse widths; the last two at one voltage (default {taken}amplitude).",
+        ),
+        setting(
+            "--v-read", f"{section}.v_read_volt", metavar="VOLT",
+            help=f"1T-1R: that one voltage (default {taken}the cell's largest).",
+        ),
+        setting("--dac-bits", f"{section}.dac_bits", metavar="N", help=f"Bits of an input (default {taken}any value)."),
+        setting(
+            "--dac-range", f"{section}.dac_range", metavar="max|percentile:P|VALUE",
+            help="Activation of the full drive of each layer, over the calibration images (default max, or what training or "
+            "mapping fixed).",
+        ),
+    ]  # fmt: skip
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def with_config(

@@ -1,6 +1,6 @@
 """Configuration of what stands around arrays: row drive, converters, and the calibration of decoded outputs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -59,12 +59,26 @@ class ReadSection(Section):
     def rules(self) -> None:
         """Rules that join several keys."""
         require(
+            self.v_read_volt is None or self.input != "amplitude",
+            "--v-read is the one voltage of --input bitserial or pwm; amplitude inputs take all",
+        )
+
+    def complete(self, *, cell: bool, drive_ends: bool) -> None:
+        """Rules for what is given and taken over together.
+
+        Args:
+            cell: whether devices are 1T-1R cells.
+            drive_ends: whether row drive ends somewhere without a DAC.
+        """
+        self.rules()
+        require(
             self.input == "amplitude" or self.dac_bits is not None,
             f"--input {self.input} needs --dac-bits: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
         )
+        require(self.v_read_volt is None or cell, "--v-read needs 1T-1R cells: resistive arrays are linear in voltage")
         require(
-            self.v_read_volt is None or self.input != "amplitude",
-            "--v-read is the one voltage of --input bitserial or pwm; amplitude inputs take all",
+            self.dac_range is None or self.dac_bits is not None or drive_ends,
+            "--dac-range: linear arrays without --dac-bits take any input; leave it out or give --dac-bits",
         )
 
 
@@ -96,19 +110,27 @@ class ConvertersSection(ReadSection):
                 getattr(self, key) is None or self.adc_bits is not None,
                 f"--{key.replace('_', '-')} needs --adc-bits: there is no ADC",
             )
-        require(self.adc_range != "levels" or self.dac_bits is not None, "--adc-range levels needs --dac-bits")
         require(
             self.adc_input != "pair" or self.adc_bits != 1,
             "--adc-input pair needs 2 or more --adc-bits: codes of both signs and 0",
         )
 
+    @property
+    def read(self) -> ReadSection:
+        """How rows are read, without what is behind the arrays."""
+        return ReadSection(**{key: getattr(self, key) for key in ReadSection.model_fields})
+
+    def over(self, read: ReadSection) -> Self:
+        """These converters with what they do not say taken from how a network was mapped to be read."""
+        taken = {key for key in ReadSection.model_fields if key not in self.model_fields_set}
+        if "input" in self.model_fields_set and self.input != read.input:
+            taken.discard("v_read_volt")
+        return self.model_copy(update={key: getattr(read, key) for key in taken})
+
     def check(self, *, model: str, scheme: str, cell: bool, tile: tuple[int, int]) -> None:
         """What the array model, the mapping scheme or resistive devices have no use for is an error."""
-        require(
-            self.dac_range is None or self.dac_bits is not None or model == "gated",
-            f"--dac-range: --array {model} without --dac-bits takes any input; leave it out or give --dac-bits",
-        )
-        require(self.v_read_volt is None or cell, "--v-read needs 1T-1R cells: resistive arrays are linear in voltage")
+        self.complete(cell=cell, drive_ends=model == "gated")
+        require(self.adc_range != "levels" or self.dac_bits is not None, "--adc-range levels needs --dac-bits")
         require(
             self.adc_range != "levels" or scheme == "bitslice",
             f"--adc-range levels counts the levels of --scheme bitslice; this is {scheme}",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, require
-from .converters import ConvertersSection, DecodingSection
+from .converters import ConvertersSection, DecodingSection, ReadSection
 from .effects import Additive, AnyEffect, Effect, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit
@@ -32,11 +32,15 @@ class MappingSection(Section):
     """Levels at equal steps from G_off to G_on (uniform), 0 and equal steps of ratio R_off/R_on (ratio, tat), or a file."""
     weight_bits: Annotated[int, Field(ge=2, le=16)] = 8
     """Bit slices: bits of a fixed-point weight, the sign with them."""
-    fraction_bits: Annotated[int, Field(ge=0, le=16)] | None = None
-    """Bit slices: of these, bits behind the point; the most at which no weight of the layer is clipped when absent."""
+    fraction_bits: Annotated[int, Field(ge=-64, le=64)] | None = None
+    """Bit slices: bits behind the point, below 0 and above weight_bits too; when absent, the most of each layer at which no
+    weight of it is clipped."""
     encoding: Literal["offset", "twos_complement", "differential"] = "offset"
     map_target: Literal["effective", "memristor"] = "effective"
     """With a cell: |W| is linear in the cell's effective conductance (neat, II-B) or in the memristor's own."""
+    top: Literal["range", "device"] | None = None
+    """With a cell, the top of the scale whatever the bits: the upper edge of the linear range G_cut (default where weights were
+    restricted to it, and of bit slices), or the memristor's G_on (default else: no weight is cut that a device could hold)."""
     technology: str | None = None
     """A device technology by name, or one's own as a TOML file: the resistances between which weights are mapped."""
     r_on_ohm: PositiveQuantity | None = None
@@ -168,11 +172,13 @@ class MapConfig(Section):
     data_dir: str | None = None
     mapping: MappingSection = MappingSection()
     cell: CellReference = CellReference()
+    read: ReadSection = ReadSection()
     calibration: CalibrationSection = CalibrationSection()
 
     def check(self) -> None:
         """Rules that join several keys."""
         self.mapping.rules()
+        self.read.rules()
 
 
 class EvaluateConfig(Section):

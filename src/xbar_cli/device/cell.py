@@ -1,7 +1,9 @@
-"""A characterised 1T-1R cell: its surrogates, linear ranges and mean effective conductance at each gate voltage."""
+"""A characterised 1T-1R cell: its surrogates, linear ranges and effective conductance at each gate voltage."""
 
 from dataclasses import dataclass
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
@@ -67,19 +69,33 @@ class Cell:
             )
         return nearest
 
-    def effective(self, index: int, g: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean effective conductance [S] of memristor conductances `g` [S] at gate voltage number `index`."""
-        return CubicSpline(self.g, self.mean_effective[index])(g)
+    def effective(self, index: int, g: NDArray[np.float64], *, volt: float | None) -> NDArray[np.float64]:
+        """Effective conductance [S] of memristor conductances `g` [S] at gate voltage number `index`.
 
-    def memristor(self, index: int, g_eff: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The memristor conductance [S] in [g_off, g_on] that has the mean effective conductance `g_eff` [S].
+        Rows that see every input voltage read its mean over them, `mean_V I(G, V) / V`; rows that see one voltage or none read
+        `(I(G, volt) − I(G, 0)) / volt`, of which the bit line gets as many as there are driven rows, exactly.
+
+        Args:
+            index: number of the gate voltage.
+            g: memristor conductances [S].
+            volt: the one voltage of driven rows [V], in the table's range; None where rows see all of them.
+        """
+        if volt is None:
+            return CubicSpline(self.g, self.mean_effective[index])(g)
+        with jax.enable_x64(True):
+            current = self.current[index].astype(jnp.float64)
+            values = current.in_g(jnp.asarray(g, jnp.float64)) @ current.in_v(jnp.asarray([volt], jnp.float64))[0]
+            return np.asarray(values / volt)
+
+    def memristor(self, index: int, g_eff: NDArray[np.float64], *, volt: float | None) -> NDArray[np.float64]:
+        """The memristor conductance [S] in [g_off, g_on] that has the effective conductance `g_eff` [S]: see `effective`.
 
         Accuracy:
-            inverts the spline on a grid of 20 001 conductances: relative error below 1e-7; values outside the curve give
+            inverts the curve on a grid of 20 001 conductances: relative error below 1e-7; values outside the curve give
             its ends.
         """
         grid = np.linspace(self.g_off, self.g_on, _DENSE)
-        curve = self.effective(index, grid)
+        curve = self.effective(index, grid, volt=volt)
         if np.any(np.diff(curve) <= 0):
             raise ModelError(
                 f"at V_g {self.vg[index]:g} V the effective conductance does not grow with the memristor's"

@@ -30,6 +30,8 @@ from xbar_cli.numerics import namespace
 from xbar_cli.types import AnyArray
 
 ENCODINGS = ("offset", "twos_complement", "differential")
+LARGEST_EXPONENT = 120
+"""Of two, either way, that the point of a weight may be off: float32 reaches a little further."""
 _EXACT_FLOAT32 = 2**24
 _LARGEST_INT32 = 2**31 - 1
 
@@ -40,7 +42,7 @@ class SliceFormat:
 
     Attributes:
         weight_bits: B, with the sign, 2 to 16.
-        fraction_bits: bits behind the point, 0 to B.
+        fraction_bits: bits behind the point: any whole number from −120 to 120, more than B or below 0 too.
         device_bits: d, bits of one device, a divisor of B.
         encoding: "offset", "twos_complement" or "differential".
 
@@ -56,8 +58,10 @@ class SliceFormat:
     def __post_init__(self) -> None:
         if check_bits(self.weight_bits) < 2:
             raise ValueError(f"weight_bits must be at least 2, a sign and a magnitude, got {self.weight_bits}")
-        if not 0 <= self.fraction_bits <= self.weight_bits:
-            raise ValueError(f"fraction_bits must be from 0 to {self.weight_bits}, got {self.fraction_bits}")
+        if abs(self.fraction_bits) > LARGEST_EXPONENT:
+            raise ValueError(
+                f"fraction_bits must be from -{LARGEST_EXPONENT} to {LARGEST_EXPONENT}, got {self.fraction_bits}"
+            )
         if check_bits(self.device_bits) and self.encoding not in ENCODINGS:
             raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}")
         if self.weight_bits % self.device_bits:

@@ -1,6 +1,6 @@
 """What training images say of the layers of a network before it is on devices: ranges of activations, and a sample of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +36,11 @@ class Calibration:
     inputs: dict[str, NDArray[np.float32]]
     contracts: dict[str, Contract]
 
-    def activity(self, layers: Mapping[str, LayerMapping], cell: Cell | None) -> dict[str, LayerActivity]:
-        """How the sampled activations drive the rows of every layer."""
-        wanted = Wanted(STORED_BITS, orders(cell))
+    def activity(
+        self, layers: Mapping[str, LayerMapping], cell: Cell | None, *, bits: Iterable[int] = ()
+    ) -> dict[str, LayerActivity]:
+        """How the sampled activations drive the rows of every layer; pulses of inputs of `bits` besides the usual ones."""
+        wanted = Wanted(tuple(sorted({*STORED_BITS, *bits})), orders(cell))
         return {
             name: of_inputs(
                 self.inputs[name], self.contracts[name], layer.kernel[:-2], full_scale=layer.full_scale,

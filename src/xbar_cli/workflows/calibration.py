@@ -1,6 +1,6 @@
 """Calibration on training images: ranges of converters, and the gains with which outputs are decoded."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -46,21 +46,26 @@ class Observed(NamedTuple):
 
 
 def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None, *, images: int) -> MappedNetwork:
-    """The network whose layers' full drive is at the activation that `--dac-range` says; None leaves what was mapped.
-
-    Inputs that are 0 in every image need no range: such a layer keeps the one it was mapped with.
-    """
-    kind, value = parse_range(rule or "max")
-    if rule is None:
-        return network
-    if kind == "value":
-        ranges = dict.fromkeys(network.layers, value)
-    else:
-        observed = observed_ranges(trained, {}, _activations, percentile=value or 100.0, images=images, batch=BATCH)
-        dead = {name: layer.full_scale for name, layer in network.layers.items()}
-        ranges = usable(observed, dead=dead, rule=f"--dac-range {rule}")
-    layers = {name: replace(layer, full_scale=ranges[name]) for name, layer in network.layers.items()}
+    """The network whose layers' full drive is at the activation that `--dac-range` says; None leaves what was mapped."""
+    ranges = drive_ranges(trained, network.layers, rule, images=images)
+    layers = {
+        name: replace(layer, full_scale=ranges.get(name, layer.full_scale)) for name, layer in network.layers.items()
+    }
     return replace(network, layers=layers)
+
+
+def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, images: int) -> dict[str, float]:
+    """The activation of the full drive of each of the layers `names`, as `--dac-range` says; empty without a rule.
+
+    Layers whose inputs are 0 in every image need no range: they are left out, and keep what they have.
+    """
+    if rule is None:
+        return {}
+    kind, value = parse_range(rule)
+    if kind == "value":
+        return dict.fromkeys(names, value)
+    found = observed_ranges(trained, {}, _activations, percentile=value or 100.0, images=images, batch=BATCH)
+    return usable({name: found[name] for name in names}, rule=f"--dac-range {rule}")
 
 
 def adc_full_scales(
@@ -87,24 +92,22 @@ def adc_full_scales(
     products = products_of(trained)
     batch = min([BATCH, *(layer.part_size(*products[name]) for name, layer in tiled.items())])
     observed = observed_ranges(trained, tiled, _signals, percentile=value or 100.0, images=images, batch=batch)
-    dead = {name: share_of_most(1.0, hardware, layer) for name, layer in layers.items()}
-    return usable(observed, dead=dead, rule=f"--adc-range {rule}")
+    most = {name: share_of_most(1.0, hardware, layer) for name, layer in layers.items()}
+    return most | usable(observed, rule=f"--adc-range {rule}")
 
 
-def usable(observed: Mapping[str, Observed], *, dead: Mapping[str, float], rule: str) -> dict[str, float]:
-    """The ranges that were observed; of layers where all values are 0, those of `dead`.
+def usable(observed: Mapping[str, Observed], *, rule: str) -> dict[str, float]:
+    """The ranges that were observed, without layers whose values are all 0.
 
     Raises:
         ConfigError: the percentile of a layer with values above 0 is 0, or its values are no finite numbers.
     """
-    ranges: dict[str, float] = {}
     for name, found in observed.items():
         if not np.isfinite(found.largest):
             raise ConfigError(f"{rule}: layer {name} has values that are no finite numbers on the calibration images")
         if found.largest > 0 and not found.range > 0:
             raise ConfigError(f"{rule}: layer {name} would have the range 0; ask for a higher percentile")
-        ranges[name] = found.range if found.largest > 0 else dead[name]
-    return ranges
+    return {name: found.range for name, found in observed.items() if found.largest > 0}
 
 
 def share_of_most(share: float, hardware: Hardware, layer: LayerMapping) -> float:

@@ -92,7 +92,7 @@ def models(cell: Cell, g: Matrix, v: Matrix, resistances: dict[str, float]) -> d
     `gated`: the surrogate of every cell, ideal wires. `linear`: each cell its mean effective conductance, ideal wires.
     `linear with wires`: the same, with the wires solved exactly.
     """
-    mean = cell.effective(0, g)
+    mean = cell.effective(0, g, volt=None)
     with jax.enable_x64(True):
         gated = jax.jit(currents)(cell.current[0], jnp.asarray(g), jnp.asarray(v))
         folded, residual = jax.jit(lambda a: nodal(a, **resistances))(jnp.asarray(mean))

@@ -94,8 +94,9 @@ def top_weight(config: PowerConfig) -> float:
 
 def programmed(config: PowerConfig, cell: Cell, weights: NDArray[Any], *, vg: float) -> NDArray[Any]:
     """Memristor conductances of the weights [S]."""
-    window = cell_window(cell, vg=vg, w_max=top_weight(config))
-    return program(cell, window.bottom + np.abs(weights) * window.slope, vg=vg, target="effective")
+    window = cell_window(cell, vg=vg, w_max=top_weight(config), volt=None)
+    wanted = window.bottom + np.abs(weights) * window.slope
+    return program(cell, wanted, vg=vg, target="effective", volt=None).g
 
 
 def results(cell: Cell, samples: NDArray[Any]) -> xr.Dataset:

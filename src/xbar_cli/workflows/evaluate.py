@@ -11,8 +11,9 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from xbar_cli.config.hardware import CalibrationSection, CellReference, EvaluateConfig, MappingSection
-from xbar_cli.config.load import write_toml
+from xbar_cli.config.converters import ConvertersSection
+from xbar_cli.config.hardware import CalibrationSection, CellReference, EvaluateConfig, MapConfig, MappingSection
+from xbar_cli.config.load import read_toml, write_toml
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import Circuit
@@ -27,10 +28,10 @@ from xbar_cli.workflows.chips import describe, make_fabricator
 from xbar_cli.workflows.evaluate_summary import summarise
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.map import ORIGIN
-from xbar_cli.workflows.mapped import MappedNetwork, load_mapped
-from xbar_cli.workflows.models import Trained, open_trained
+from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, read_voltage
+from xbar_cli.workflows.models import CELL, Trained, open_trained
 from xbar_cli.workflows.monte_carlo import Strategy, make_engine
-from xbar_cli.workflows.placement import map_network
+from xbar_cli.workflows.placement import Gates, map_network, resolve_cell
 from xbar_cli.workflows.preparing import make_preparer
 from xbar_cli.workflows.reporter import SILENT, Reporter
 from xbar_cli.workflows.sampling import Part, Sampler, Tally, count_batch, sample
@@ -40,7 +41,7 @@ from xbar_cli.workflows.statistics import enough
 
 def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Evaluate as `config` says into `run`; returns the summary."""
-    trained, network = open_network(config, reporter)
+    config, trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
     hardware = build_hardware(config, trained, network)
     result, tally = measure(config, trained, hardware, reporter=reporter)
@@ -65,8 +66,11 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
     return result | {"out": str(run.final)}
 
 
-def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[Trained, MappedNetwork]:
-    """The trained network and its devices: what was mapped, or mapped on the fly from a train run."""
+def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[EvaluateConfig, Trained, MappedNetwork]:
+    """The trained network and its devices: what was mapped, or mapped on the fly from a train run.
+
+    Rows are read as a mapped run says where `config` does not: the configuration returned has it all.
+    """
     path = Path(config.run)
     _, summary = open_run(path, commands=("train", "map"), use="xbar evaluate")
     if summary["command"] == "map":
@@ -76,12 +80,46 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[T
             raise ConfigError(
                 f"{path} is mapped already: without converters or --calibrate no images calibrate anything"
             )
-        return open_trained(path / ORIGIN, use="xbar evaluate", data_dir=config.data_dir), load_mapped(path)
+        trained, network = open_trained(path / ORIGIN, use="xbar evaluate", data_dir=config.data_dir), load_mapped(path)
+        config = config.model_copy(update={"converters": config.converters.over(network.read)})
+        return config, trained, read_anew(path, trained, network, config.converters, reporter)
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
-    network, _ = map_network(
-        trained, config.mapping, config.cell, calibration_images=config.calibration.images, reporter=reporter
+    gates = resolve_cell(trained, config.cell)
+    network = map_network(
+        trained, config.mapping, gates, read=config.converters.read, calibration_images=config.calibration.images,
+        reporter=reporter,
+    )  # fmt: skip
+    return config, trained, network
+
+
+def read_anew(
+    path: Path, trained: Trained, network: MappedNetwork, converters: ConvertersSection, reporter: Reporter
+) -> MappedNetwork:
+    """The mapped network, its cells programmed anew where rows are read at other voltages than it was mapped for."""
+    if network.cell is None or read_voltage(network.cell, converters) == network.read_volt:
+        return network
+    reporter.note(
+        f"{path} was mapped for rows that see {seen(network.read_volt)}; its cells are programmed anew for "
+        f"{seen(read_voltage(network.cell, converters))}"
     )
-    return trained, network
+    mapped = MapConfig(**read_toml(path / CONFIG))
+    found = [layer.vg for layer in network.layers.values() if layer.vg is not None]
+    own = {name: layer.vg for name, layer in network.layers.items()}
+    vg = [own.get(name) or found[0] for name in trained.summary["layers"]]
+    gates = Gates(path / CELL, vg, asked=mapped.cell.run is not None)
+    return map_network(
+        trained,
+        mapped.mapping,
+        gates,
+        read=converters.read,
+        calibration_images=mapped.calibration.images,
+        reporter=SILENT,
+    )
+
+
+def seen(volt: float | None) -> str:
+    """The voltages of rows in words."""
+    return "all input voltages" if volt is None else f"{volt:g} V or none"
 
 
 def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
@@ -103,7 +141,8 @@ def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetw
     """What the network's devices are built into, the range of the row drive with it."""
     model = array_model(config, network)
     config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None, tile=network.tile)
-    network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
+    if config.converters.dac_range != network.read.dac_range:
+        network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
     return Hardware(
         network, config.array, model=model, converters=config.converters, noises=tuple(config.variation.read_noises())
     )

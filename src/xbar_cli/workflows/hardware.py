@@ -13,7 +13,7 @@ from xbar_cli.config.hardware import ArraySection
 from xbar_cli.device.transistor import BitLineSeparable, Separable
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.program import MeanCell, mean_cell, one_voltage
-from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
+from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork, read_voltage
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,9 @@ class Hardware:
 
     @property
     def v_read(self) -> float:
-        """The one voltage [V]."""
+        """The one voltage of driven rows of cells [V]; where they see all, the largest."""
         assert self.network.cell is not None
-        largest = float(self.network.cell.vin[-1])
-        v = self.converters.v_read_volt or largest
-        if v > largest:
-            raise ConfigError(f"--v-read {v:g} V is beyond the cell's table, which ends at {largest:g} V")
-        return v
+        return read_voltage(self.network.cell, self.converters) or self.network.cell.v_max
 
     def dac(self, layer: LayerMapping) -> Dac:
         """What drives a layer's rows."""
@@ -79,12 +75,10 @@ def linear_cells(hardware: Hardware, cells: Mapping[str, Separable]) -> dict[str
     """Each layer's cell as a linear conductance: on average over the input voltages, or exactly at the one there is."""
     if hardware.network.cell is None:
         return {}
-    vin = jnp.asarray(hardware.network.cell.vin, jnp.float32)
-    if hardware.model == "gated":
+    if hardware.single:
         v_read = jnp.asarray(hardware.v_read, jnp.float32)
         return {name: one_voltage(surrogate, v_read) for name, surrogate in cells.items()}
-    if hardware.single:
-        vin = jnp.asarray([hardware.v_read], jnp.float32)
+    vin = jnp.asarray(hardware.network.cell.vin, jnp.float32)
     return {name: mean_cell(surrogate, vin) for name, surrogate in cells.items()}
 
 

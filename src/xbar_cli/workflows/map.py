@@ -12,8 +12,8 @@ from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
 from xbar_cli.workflows.mapped import TECHNOLOGY, MappedNetwork, to_dataset
-from xbar_cli.workflows.models import CELL, Trained, open_trained
-from xbar_cli.workflows.placement import map_network
+from xbar_cli.workflows.models import CELL, DEVICES, Trained, open_trained
+from xbar_cli.workflows.placement import map_network, resolve_cell
 from xbar_cli.workflows.reporter import SILENT, Reporter
 
 ORIGIN = "train"
@@ -25,14 +25,16 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
     trained = open_trained(Path(config.run), use="xbar map", data_dir=config.data_dir)
     write_toml(run.path / CONFIG, config)
     reporter.progress("map", 0, 2)
-    network, cell_file = map_network(
-        trained, config.mapping, config.cell, calibration_images=config.calibration.images, reporter=reporter,
+    gates = resolve_cell(trained, config.cell)
+    config.read.complete(cell=gates is not None, drive_ends=gates is not None)
+    network = map_network(
+        trained, config.mapping, gates, read=config.read, calibration_images=config.calibration.images, reporter=reporter,
         keep_activity=True,
     )  # fmt: skip
     reporter.progress("map", 1, 2)
     write_dataset(run.path / RESULTS, to_dataset(network))
-    if cell_file is not None:
-        shutil.copyfile(cell_file, run.path / CELL)
+    if gates is not None:
+        shutil.copyfile(gates.file, run.path / CELL)
     if network.technology is not None and network.technology.endswith(".toml"):
         shutil.copyfile(network.technology, run.path / TECHNOLOGY)
     keep_origin(trained, run.path / ORIGIN)
@@ -43,10 +45,11 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
 
 
 def keep_origin(trained: Trained, folder: Path) -> None:
-    """Copy what of a train run later commands need: summary, configuration, weights."""
+    """Copy what of a train run later commands need: summary, configuration, weights, trained conductances."""
     folder.mkdir()
-    for name in ("summary.json", CONFIG, MODEL, "done"):
-        shutil.copyfile(trained.run.path / name, folder / name)
+    for name in ("summary.json", CONFIG, MODEL, DEVICES, "done"):
+        if (trained.run.path / name).exists() or name != DEVICES:
+            shutil.copyfile(trained.run.path / name, folder / name)
 
 
 def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
@@ -72,6 +75,7 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
                 "utilisation": network.devices(name) / (network.tiles(name) * network.tile[0] * network.tile[1]),
                 "weight_rmse": float(np.sqrt(error.mean())),
                 "clipped_fraction": layer.clipped_fraction,
+                "beyond_fraction": layer.beyond_fraction,
                 "absent_fraction": float(np.mean(layer.conductance == 0)),
                 "full_scale_activation": layer.full_scale,
                 "signed_activation": layer.signed,
@@ -93,6 +97,11 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
         "tiles": tiles,
         "utilisation": devices / (tiles * network.tile[0] * network.tile[1]),
         "weight_rmse": float(np.sqrt(squares / count)),
+        "clipped_fraction": network.clipped_fraction,
+        "scale_kept": network.scale_kept,
+        "input": network.read.input,
+        "v_read_volt": network.read_volt,
+        "dac_bits": network.read.dac_bits,
         "layers": layers,
         "digital_layers": [name for name in trained.kernels if name not in network.layers],
     }

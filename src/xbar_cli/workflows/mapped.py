@@ -12,8 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xbar_cli.array.gated import Drive
+from xbar_cli.config.converters import ReadSection
 from xbar_cli.device.cell import Cell
-from xbar_cli.errors import RunError
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.program import Scale
@@ -24,6 +25,7 @@ from xbar_cli.workflows.models import CELL
 
 TECHNOLOGY = "technology.toml"
 """A user's own technology, copied into the map run that uses it."""
+READ = tuple(ReadSection.model_fields)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class LayerMapping:
         signed: whether activations have both signs and take two phases.
         vg: gate voltage [V]; None on resistive arrays.
         clipped_fraction: share of the weights beyond what the devices reach.
+        beyond_fraction: share of the devices wanted beyond the conductances that a memristor has.
     """
 
     conductance: NDArray[np.float32]
@@ -57,6 +60,7 @@ class LayerMapping:
     signed: bool
     vg: float | None
     clipped_fraction: float
+    beyond_fraction: float = 0.0
 
     @property
     def scale(self) -> Scale:
@@ -77,6 +81,7 @@ class MappedNetwork:
         g_off: memristor conductance of the high-resistance state [S].
         g_on: memristor conductance of the low-resistance state [S].
         tile: rows and columns of one array.
+        read: how rows are read, which the devices were programmed for.
         activity: how calibration images drive the rows of each layer; empty where that was not kept.
     """
 
@@ -87,7 +92,24 @@ class MappedNetwork:
     g_off: float
     g_on: float
     tile: tuple[int, int]
+    read: ReadSection = field(default_factory=ReadSection)
     activity: dict[str, LayerActivity] = field(default_factory=dict)
+
+    @property
+    def read_volt(self) -> float | None:
+        """The one voltage of driven rows that cells are programmed for [V]; None: all input voltages, or no cells."""
+        return None if self.cell is None else read_voltage(self.cell, self.read)
+
+    @property
+    def clipped_fraction(self) -> float:
+        """Share of the weights on arrays that lie beyond what the devices reach."""
+        counts = [np.prod(layer.kernel) for layer in self.layers.values()]
+        return float(np.average([layer.clipped_fraction for layer in self.layers.values()], weights=counts))
+
+    @property
+    def scale_kept(self) -> float:
+        """Of the scale asked for, in the layer that keeps least of it."""
+        return min(layer.scale_kept for layer in self.layers.values())
 
     def tiles(self, name: str) -> int:
         """Arrays that a layer takes; remainder tiles count whole."""
@@ -99,16 +121,32 @@ class MappedNetwork:
         return self.layers[name].conductance.size
 
     def decoded(self, name: str) -> NDArray[np.float32]:
-        """Weights [rows out] that a layer's devices stand for without variation, read at their mean conductance."""
+        """Weights [rows out] that a layer's devices stand for without variation, read as they were programmed for."""
         layer = self.layers[name]
         signed = np.asarray(layer.readout.combine(self.effective(name)))
         return (signed / layer.slope + layer.digital).astype(np.float32)
 
     def effective(self, name: str) -> NDArray[np.float64]:
-        """Mean effective conductances of a layer [rows devices] [S]."""
+        """Effective conductances of a layer, as its rows are read [rows devices] [S]."""
         layer = self.layers[name]
         g = layer.conductance.astype(np.float64)
-        return g if self.cell is None or layer.vg is None else self.cell.effective(self.cell.index(layer.vg), g)
+        if self.cell is None or layer.vg is None:
+            return g
+        return self.cell.effective(self.cell.index(layer.vg), g, volt=self.read_volt)
+
+
+def read_voltage(cell: Cell, read: ReadSection) -> float | None:
+    """The one voltage of driven rows of 1T-1R cells [V]: as given, or the largest of the table; None where they see all.
+
+    Raises:
+        ConfigError: a voltage beyond the table.
+    """
+    if read.input == "amplitude":
+        return None
+    v = read.v_read_volt or cell.v_max
+    if v > cell.v_max:
+        raise ConfigError(f"--v-read {v:g} V is beyond the cell's table, which ends at {cell.v_max:g} V")
+    return v
 
 
 def to_dataset(network: MappedNetwork) -> xr.Dataset:
@@ -126,6 +164,7 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
             "full_scale_activation": layer.full_scale,
             "signed_activation": int(layer.signed),
             "clipped_fraction": layer.clipped_fraction,
+            "beyond_fraction": layer.beyond_fraction,
             "tiles": network.tiles(name),
         }
         if layer.vg is not None:
@@ -149,6 +188,7 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
         "g_off_siemens": network.g_off,
         "g_on_siemens": network.g_on,
         "tile": np.asarray(network.tile),
+        **{f"read_{key}": value for key, value in network.read.in_use().items()},
     }
     return xr.Dataset(data, attrs=attributes)
 
@@ -171,6 +211,7 @@ def load_mapped(path: Path) -> MappedNetwork:
             g_off=float(attributes["g_off_siemens"]),
             g_on=float(attributes["g_on_siemens"]),
             tile=(int(attributes["tile"][0]), int(attributes["tile"][1])),
+            read=ReadSection(**{key: attributes[f"read_{key}"] for key in READ if f"read_{key}" in attributes}),
             activity=_activity(dataset, layers),
         )
     except KeyError as error:
@@ -198,6 +239,7 @@ def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
                 signed=bool(attributes["signed_activation"]),
                 vg=float(attributes["vg_volt"]) if "vg_volt" in attributes else None,
                 clipped_fraction=float(attributes["clipped_fraction"]),
+                beyond_fraction=float(attributes.get("beyond_fraction", 0.0)),
             ),
         )
 

@@ -79,12 +79,18 @@ def save_weights(path: Path, net: nnx.Module) -> None:
 
 
 def weight_maxima(values: dict[str, NDArray[np.float32]], *, scale: str) -> dict[str, NDArray[np.float64]]:
-    """W_max of each layer: the largest |w| of the whole network (`network`), of the layer, or of each output (`column`)."""
+    """W_max of each layer: the largest |w| of the whole network (`network`), of the layer, or of each output (`column`).
+
+    Where all are 0 any scale is right, and 1 is taken.
+    """
     if scale == "column":
         own = {name: np.abs(kernel.reshape(-1, kernel.shape[-1])).max(axis=0) for name, kernel in values.items()}
         return {name: np.where(largest > 0, largest, 1.0).astype(np.float64) for name, largest in own.items()}
     own = {name: np.asarray(np.abs(kernel).max(), np.float64) for name, kernel in values.items()}
-    return own if scale == "layer" else dict.fromkeys(own, np.asarray(max(own.values())))
+    one = np.ones(())
+    if scale == "layer":
+        return {name: largest if largest > 0 else one for name, largest in own.items()}
+    return dict.fromkeys(own, max(own.values()) or one)
 
 
 def kernel_accuracy(

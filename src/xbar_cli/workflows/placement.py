@@ -1,28 +1,31 @@
 """Weights onto devices: cell, scale, levels and scheme of every layer."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.config.base import parse_quantity
+from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.levels import ratio_levels, read_levels, uniform_levels
 from xbar_cli.device.technologies import Technology, load_technology
 from xbar_cli.errors import ConfigError
-from xbar_cli.mapping.bitslice import SliceFormat
+from xbar_cli.mapping.bitslice import LARGEST_EXPONENT, SliceFormat
 from xbar_cli.mapping.encode import full_scale
 from xbar_cli.mapping.placing import Conductances, place, place_slices
-from xbar_cli.mapping.window import cell_window, program
+from xbar_cli.mapping.window import Programmed, cell_window, program
 from xbar_cli.nn.layers import is_dense
 from xbar_cli.runs.directory import open_run
 from xbar_cli.runs.results import RESULTS
 from xbar_cli.workflows.as_trained import input_ranges, mapping_of, place_devices, trained_devices
 from xbar_cli.workflows.calibrating import calibrate
+from xbar_cli.workflows.calibration import drive_ranges
 from xbar_cli.workflows.cells import load_cell
-from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
+from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork, read_voltage
 from xbar_cli.workflows.models import CELL, Trained
 from xbar_cli.workflows.reporter import Reporter
 from xbar_cli.workflows.weight_limits import limited, maxima_of, restricted
@@ -31,38 +34,51 @@ R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
 
 
+class Gates(NamedTuple):
+    """1T-1R cells of a network.
+
+    Attributes:
+        file: of the characterised cell.
+        vg: gate voltage of each layer of the trained network [V].
+        asked: whether the cell was asked for, rather than the one that training used.
+    """
+
+    file: Path
+    vg: list[float]
+    asked: bool
+
+
 def map_network(
     trained: Trained,
     mapping: MappingSection,
-    reference: CellReference,
+    gates: Gates | None,
     *,
+    read: ReadSection,
     calibration_images: int,
     reporter: Reporter,
     keep_activity: bool = False,
-) -> tuple[MappedNetwork, Path | None]:
+) -> MappedNetwork:
     """Put the weights of a train run on devices.
 
     Args:
         trained: the run.
         mapping: scheme, levels, weight scale, resistances, tile size.
-        reference: the cell; a neat run brings its own, with its gate voltages.
+        gates: the cell and each layer's gate voltage: see `resolve_cell`; None on resistive arrays.
+        read: how rows will be read: cells are programmed to the conductance that they show then.
         calibration_images: training images whose activations set the row voltages' full scale, where training did not.
         reporter: is told of gate voltages without a linear range.
         keep_activity: whether the network holds how some of these images drive its rows.
 
-    Returns:
-        The mapped network, and the file of the cell it uses.
-
     Raises:
         ConfigError: options that exclude each other.
     """
-    mapping = mapping_of(trained, mapping, cell=reference.run is not None, reporter=reporter)
+    mapping = mapping_of(trained, mapping, cell=gates is not None and gates.asked, reporter=reporter)
     devices = trained_devices(trained)
     names = layers_on_arrays(trained, mapping)
-    cell_file, gates = resolve_cell(trained, reference)
-    cell = load_cell(cell_file) if cell_file else None
+    cell = None if gates is None else load_cell(gates.file)
+    volt = None if cell is None else read_voltage(cell, read)
     g_off, g_on = device_range(mapping, cell)
-    for vg in [] if cell is None else sorted({*gates, float(cell.vg[-1])}):
+    for vg in [] if cell is None or gates is None else sorted({*gates.vg, float(cell.vg[-1])}):
         if cell is not None and not cell.has_range(cell.index(vg)):
             reporter.note(f"the cell has no linear range at V_g {vg:g} V: weights span G_off … G_on there")
     kernels = {name: trained.kernels[name].reshape(-1, trained.kernels[name].shape[-1]) for name in names}
@@ -73,26 +89,28 @@ def map_network(
         levels=resistive_levels(mapping, g_off=g_off, g_on=g_on) if cell is None else None,
     )
     seen = calibrate(trained, images=calibration_images, sampled=keep_activity)
-    trained_ranges = input_ranges(trained)
+    full_scales = {
+        name: input_ranges(trained).get(name) or max(high, -low) or 1.0 for name, (low, high) in seen.ranges.items()
+    }
+    full_scales |= drive_ranges(trained, names, read.dac_range, images=calibration_images)
     layers: dict[str, LayerMapping] = {}
-    voltages = dict(zip(trained.summary["layers"], gates, strict=True)) if cell is not None else {}
+    voltages = {} if gates is None else dict(zip(trained.summary["layers"], gates.vg, strict=True))
     for name, weights in kernels.items():
         vg = voltages.get(name)
-        low, high = seen.ranges[name]
         span = conductances(
-            mapping, cell=cell, vg=vg, w_max=maxima[name], g_off=g_off, g_on=g_on, restricted=restricted(trained)
-        )
+            mapping, cell=cell, vg=vg, volt=volt, w_max=maxima[name], g_off=g_off, g_on=g_on, restricted=restricted(trained)
+        )  # fmt: skip
         if devices is not None:
             placed = place_devices(trained, name, devices[name], span)
         elif mapping.chosen == "bitslice":
             placed = place_slices(slice_format(mapping, weights), weights, bottom=span.bottom, top=span.top)
         else:
             placed = place(mapping.chosen, weights, span)
-        wanted = placed.wanted
+        programmed = Programmed(placed.wanted, 0.0)
         if cell is not None and vg is not None:
-            wanted = program(cell, wanted, vg=vg, target=mapping.map_target)
+            programmed = program(cell, placed.wanted, vg=vg, target=mapping.map_target, volt=volt)
         layers[name] = LayerMapping(
-            conductance=wanted.astype(np.float32),
+            conductance=programmed.g.astype(np.float32),
             kernel=tuple(trained.kernels[name].shape),
             readout=placed.readout,
             slope=placed.slope,
@@ -100,16 +118,31 @@ def map_network(
             bottom=span.bottom,
             top=span.top,
             scale_kept=placed.scale_kept,
-            full_scale=trained_ranges.get(name) or max(high, -low) or 1.0,
-            signed=low < 0,
+            full_scale=full_scales[name],
+            signed=seen.ranges[name][0] < 0,
             vg=vg,
             clipped_fraction=placed.clipped_fraction,
+            beyond_fraction=programmed.beyond,
         )
-    network = MappedNetwork(
+    tell_clipped(layers, mapping, reporter)
+    bits = {read.dac_bits} if read.dac_bits else set()
+    return MappedNetwork(
         layers=layers, scheme=mapping.chosen, technology=mapping.technology, cell=cell, g_off=g_off, g_on=g_on,
-        tile=parse_tile(mapping.tile), activity=seen.activity(layers, cell) if keep_activity else {},
+        tile=parse_tile(mapping.tile), read=read,
+        activity=seen.activity(layers, cell, bits=bits) if keep_activity else {},
     )  # fmt: skip
-    return network, cell_file
+
+
+def tell_clipped(layers: dict[str, LayerMapping], mapping: MappingSection, reporter: Reporter) -> None:
+    """Say which layers' weights or devices were cut at an end of their range."""
+    cut = [f"{name} {layer.clipped_fraction:.2%}" for name, layer in layers.items() if layer.clipped_fraction > 0]
+    if cut:
+        reporter.note(f"weights cut at the top of the scale: {', '.join(cut)}")
+    beyond = [f"{name} {layer.beyond_fraction:.2%}" for name, layer in layers.items() if layer.beyond_fraction > 0]
+    if beyond:
+        reporter.note(
+            f"devices cut at an end of the memristor's range (--map-target {mapping.map_target}): {', '.join(beyond)}"
+        )
 
 
 def device_range(mapping: MappingSection, cell: Cell | None) -> tuple[float, float]:
@@ -125,6 +158,8 @@ def device_range(mapping: MappingSection, cell: Cell | None) -> tuple[float, flo
         return cell.g_off, cell.g_on
     if mapping.map_target != "effective":
         raise ConfigError("mapping.map_target = 'memristor' needs a 1T-1R cell (--cell RUN)")
+    if mapping.top is not None:
+        raise ConfigError(f"--top {mapping.top} needs a 1T-1R cell (--cell RUN): resistive arrays have one range")
     if mapping.technology is not None:
         technology: Technology = load_technology(mapping.technology)
         if given:
@@ -150,24 +185,25 @@ def conductances(
     *,
     cell: Cell | None,
     vg: float | None,
+    volt: float | None,
     w_max: float | NDArray[np.float64],
     g_off: float,
     g_on: float,
     restricted: bool = False,
 ) -> Conductances:
-    """Levels, ends and scale of one layer; with a cell they are effective conductances at its gate voltage.
+    """Levels, ends and scale of one layer; with a cell they are effective conductances at its gate voltage, read at `volt`.
 
-    The devices of weights that were `restricted` to the linear range stay in it under every scheme.
+    The top of the scale does not depend on the number of levels: see `MappingSection.top`.
     """
     if cell is None or vg is None:
         levels = resistive_levels(mapping, g_off=g_off, g_on=g_on)
         bottom, top = (g_off, g_on) if levels is None else (float(levels[0]), float(levels[-1]))
         slope = full_scale(_signed(mapping), g_min=bottom, g_max=top) / np.asarray(w_max, np.float64)
         return Conductances(levels, bottom, top, slope)
-    window = cell_window(cell, vg=vg, w_max=1.0)
-    top = float(cell.effective(cell.index(vg), np.asarray(cell.g_on)))
-    if mapping.bits is not None or (restricted and mapping.chosen != "de"):
-        top = window.bottom + window.slope * window.w_cut
+    window = cell_window(cell, vg=vg, w_max=1.0, volt=volt)
+    top = window.bottom + window.slope * window.w_cut
+    if (mapping.top or ("range" if restricted or mapping.chosen == "bitslice" else "device")) == "device":
+        top = float(cell.effective(cell.index(vg), np.asarray(cell.g_on), volt=volt))
     levels = None if mapping.bits is None else uniform_levels(mapping.bits, g_min=window.bottom, g_max=top)
     half = 2 if mapping.chosen == "bc" else 1
     return Conductances(levels, window.bottom, top, window.slope / half / np.asarray(w_max, np.float64))
@@ -179,7 +215,11 @@ def _signed(mapping: MappingSection) -> str:
 
 
 def slice_format(mapping: MappingSection, weights: NDArray[np.float32]) -> SliceFormat:
-    """The fixed-point format of a layer: as asked, or with the most fraction bits at which no weight is clipped."""
+    """The fixed-point format of a layer: as asked, or with the most fraction bits at which no weight is clipped.
+
+    These may be more than there are weight bits, or less than 0: the point is where the layer's weights need it. A layer of
+    zeros has its point behind the sign.
+    """
     given = {
         "weight_bits": mapping.weight_bits,
         "device_bits": mapping.bits or DEVICE_BITS,
@@ -188,9 +228,9 @@ def slice_format(mapping: MappingSection, weights: NDArray[np.float32]) -> Slice
     try:
         if mapping.fraction_bits is not None:
             return SliceFormat(fraction_bits=mapping.fraction_bits, **given)
-        largest = max(float(np.abs(weights).max()), np.finfo(np.float32).tiny)
+        largest = float(np.abs(weights).max()) or 1.0
         fraction = int(np.floor(np.log2((2 ** (mapping.weight_bits - 1) - 1) / largest)))
-        return SliceFormat(fraction_bits=min(max(fraction, 0), mapping.weight_bits), **given)
+        return SliceFormat(fraction_bits=min(max(fraction, -LARGEST_EXPONENT), LARGEST_EXPONENT), **given)
     except ValueError as error:
         raise ConfigError(f"--scheme bitslice: {error} (--weight-bits, --fraction-bits, --bits)") from None
 
@@ -199,8 +239,8 @@ DEVICE_BITS = 2
 """Bits of one device of bit-sliced weights, unless given (biased: 8-bit weights in 2-bit devices)."""
 
 
-def resolve_cell(trained: Trained, reference: CellReference) -> tuple[Path | None, list[float]]:
-    """The cell's file and each layer's gate voltage [V]."""
+def resolve_cell(trained: Trained, reference: CellReference) -> Gates | None:
+    """The cell asked for, else the one that training used; None without any."""
     own = trained.run.path / CELL
     count = len(trained.summary["layers"])
     asked = None if reference.vg is None else gate_voltage(reference.vg)
@@ -214,8 +254,9 @@ def resolve_cell(trained: Trained, reference: CellReference) -> tuple[Path | Non
     elif asked is not None:
         raise ConfigError("--vg needs --cell RUN: this network was trained without a cell")
     else:
-        return None, []
-    return file, [asked] * count if asked is not None else list(trained.summary["vg_volt"])
+        return None
+    vg = [asked] * count if asked is not None else list(trained.summary["vg_volt"])
+    return Gates(file, vg, asked=reference.run is not None)
 
 
 def gate_voltage(text: str) -> float:

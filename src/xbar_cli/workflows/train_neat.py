@@ -108,7 +108,7 @@ def cut_offs(session: Session) -> dict[str, dict[str, float]]:
         vg = heterogeneous(cell, neat, {name: float(np.abs(values[name]).max()) for name in w_max}, w_max)
     else:
         vg = dict.fromkeys(w_max, gate_voltage(neat))
-    w_cut = {name: cell_window(cell, vg=vg[name], w_max=limit).w_cut for name, limit in w_max.items()}
+    w_cut = {name: cell_window(cell, vg=vg[name], w_max=limit, volt=None).w_cut for name, limit in w_max.items()}
     return {"w_max": w_max, "vg": vg, "w_cut": w_cut}
 
 
@@ -119,7 +119,7 @@ def heterogeneous(
     gates = search_list(cell)
     chosen: dict[str, float] = {}
     for name, value in largest.items():
-        w_cut = [cell_window(cell, vg=v, w_max=w_max[name]).w_cut for v in gates]
+        w_cut = [cell_window(cell, vg=v, w_max=w_max[name], volt=None).w_cut for v in gates]
         chosen[name] = choose_gate(
             value, vg=gates, w_cut=w_cut, rule=neat.vg_rule or "previous", offset=neat.vg_offset or 0.0
         )
