@@ -189,11 +189,13 @@ class Near:
         relative: error of a current in float32 over the largest current.
         images: marks of those in which it happened.
         saturated: conversions beyond the range, of each image.
+        clipped: activations beyond the row drive, likewise.
     """
 
     relative: float
     images: np.ndarray
     saturated: np.ndarray
+    clipped: np.ndarray
 
     def mark(self, values, error):
         """Values [images …] in codes, before rounding."""
@@ -226,7 +228,10 @@ def tile_currents(g, share, mask, cell, reading):
         g, share = g[mask], share[:, mask]
         if reading.input == "amplitude":
             return cell(g[None], (full * share)[..., None] * np.ones_like(g)).sum(axis=1) / full
-        on, off = cell(g, np.full_like(g, full)), cell.leakage(g)  # a share of the time at the voltage, the rest at none
+        on, off = (
+            cell(g, np.full_like(g, full)),
+            cell.leakage(g),
+        )  # a share of the time at the voltage, the rest at none
         return (share @ (on - off) + off.sum(axis=0)) / full
     if cell is not None:
         if reading.input == "amplitude":
@@ -282,6 +287,16 @@ def reads(layer, x, cell, reading, near=None):
                 yield weight, band, driven.sum(axis=-1), signals(layer, (driven, mask), cell, reading)
 
 
+def beyond_drive(layer, x, reading):
+    """How many activations of each image are beyond the row drive, by more than rounding to its end."""
+    if not reading.limited:
+        return np.zeros(len(x))
+    margin = 0 if reading.dac_bits is None else 0.5 / reading.steps
+    share = x / layer.full_scale
+    outside = (share > 1 + margin) | (share < (-1 if layer.signed else 0) - margin)
+    return outside.reshape(len(x), -1).sum(axis=1)
+
+
 def activations(layer, x, reading):
     """The activations of every row that the drive stands for."""
     share = windows(x, layer) / layer.full_scale
@@ -321,6 +336,7 @@ def outputs(layer, x, cell, reading, *, scale=None, errors=None, near):
         near: what is marked where float32 may round the other way.
     """
     total = 0.0
+    near.clipped += beyond_drive(layer, x, reading)
     for weight, band, driven, i in reads(layer, x, cell, reading, near):
         if reading.adc_bits is not None:
             largest = np.abs(i).max()

@@ -148,9 +148,7 @@ class RowGroups:
         groups = jnp.pad(bands, [*kept, (0, 0), (0, self.a_band * self.each - self.height)])
         return groups.reshape(*x.shape[:-1], -1)[..., : self.count * self.each]
 
-    def split(
-        self, matrices: Float[Array, "products rows columns"]
-    ) -> Float[Array, "groups products each columns"]:
+    def split(self, matrices: Float[Array, "products rows columns"]) -> Float[Array, "groups products each columns"]:
         """The groups' parts of matrices, filled up with zeros."""
         spread = self.spread(jnp.moveaxis(matrices, 1, -1))
         return jnp.moveaxis(spread.reshape(*spread.shape[:-1], self.count, self.each), (-2, -1), (0, 2))
