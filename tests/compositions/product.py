@@ -49,7 +49,7 @@ CONVERTERS: dict[str, dict[str, Any]] = {
     "none": {},
     "a column": {"adc_bits": 5},
     "shared, erring": {"adc_bits": 5, "columns_per_adc": 3, **ERRORS},
-    "3 rows at once": {"adc_bits": 5, "rows_at_once": 3},
+    "3 rows at once": {"adc_bits": 5, "adc_range": "0.37", "rows_at_once": 3},
     "a pair": {"adc_bits": 6, "adc_input": "pair"},
     "a pair, shared, erring, 3 rows": {
         "adc_bits": 6, "adc_input": "pair", "columns_per_adc": 2, "rows_at_once": 3, **ERRORS,

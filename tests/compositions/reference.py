@@ -312,11 +312,14 @@ def baseline(layer, reading):
 
 def full_scale(layer, x, cell, reading):
     """Of a layer's converters [S], from the activations `x` of the calibration images in floating point."""
+    height = min(reading.tile[0], layer.g.shape[0])
+    rows = min(reading.at_once or height, height)
+    if reading.adc_range not in (None, "levels"):
+        return float(reading.adc_range) * rows * (layer.top - layer.bottom if reading.pair else layer.top)
     if reading.adc_range == "levels":
         level, bits = 2 ** layer.slices["device_bits"] - 1, 1 if reading.input == "bitserial" else reading.dac_bits
-        height = min(reading.tile[0], layer.g.shape[0])
         steps = 2**bits - 1
-        enough = int(np.ceil(np.log2(min(reading.at_once or height, height) * level * steps + 1)))
+        enough = int(np.ceil(np.log2(rows * level * steps + 1)))
         unit = (layer.top - layer.bottom) / level / steps
         return unit * 2.0 ** max(0, enough - reading.adc_bits) * (2**reading.adc_bits - 1)
     seen = [i for _, _, _, i in reads(layer, x, cell, reading)]
