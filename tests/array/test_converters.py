@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xbar_cli.array.converters import Adc, Dac, bit, draw_errors, serial_power
+from xbar_cli.array.converters import Adc, Dac, bit, converters_of, draw_errors, serial_power
 
 
 def dac(bits, *, signed=False, full_scale=2.0, limited=True):
@@ -73,13 +73,13 @@ def test_gain_and_offset_move_the_codes():
 
 
 def test_errors_are_drawn_once_a_converter():
-    gain, offset = draw_errors(jax.random.key(0), bands=50, columns=80, gain_error=0.02, offset_error=0.01)
+    gain, offset = draw_errors(jax.random.key(0), bands=50, signals=80, gain_error=0.02, offset_error=0.01)
     assert gain.shape == offset.shape == (50, 80)
     assert np.std(gain) == pytest.approx(0.02, rel=0.05)
     assert np.std(offset) == pytest.approx(0.01, rel=0.05)
     assert abs(np.corrcoef(gain.ravel(), offset.ravel())[0, 1]) < 0.05
     assert abs(np.mean(gain)) < 0.002
-    none, _ = draw_errors(jax.random.key(0), bands=2, columns=3, gain_error=0.0, offset_error=0.0)
+    none, _ = draw_errors(jax.random.key(0), bands=2, signals=3, gain_error=0.0, offset_error=0.0)
     assert not np.asarray(none).any()
 
 
@@ -90,3 +90,51 @@ def test_bits_out_of_range_and_endless_codes_are_refused():
         adc(0)
     with pytest.raises(ValueError, match="limited must be True"):
         dac(8, limited=False)
+
+
+@pytest.mark.parametrize(
+    ("shared", "served"),
+    [
+        (1, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        (2, [0, 0, 1, 1, 2, 3, 3, 4, 4, 5, 6, 6]),
+        (4, [0, 0, 0, 0, 1, 2, 2, 2, 2, 3, 4, 4]),
+        (5, [0] * 5 + [1] * 5 + [2] * 2),
+        (65536, [0] * 5 + [1] * 5 + [2] * 2),
+    ],
+)
+def test_neighbours_share_a_converter_and_no_converter_serves_two_tiles(shared, served):
+    """Twelve columns on tiles of five."""
+    np.testing.assert_array_equal(converters_of(12, across=5, shared=shared), served)
+
+
+def test_an_error_is_drawn_a_converter_and_those_of_every_column_are_as_they_were():
+    words = {"bands": 3, "signals": 12, "gain_error": 0.02, "offset_error": 0.01}
+    gain, offset = draw_errors(jax.random.key(4), **words, across=5, shared=2)
+    served = converters_of(12, across=5, shared=2)
+    for errors in (np.asarray(gain), np.asarray(offset)):
+        same = errors[:, :, None] == errors[:, None, :]
+        np.testing.assert_array_equal(same, np.broadcast_to(served[:, None] == served[None], same.shape))
+    each, _ = draw_errors(jax.random.key(4), **words)
+    np.testing.assert_array_equal(each, 0.02 * jax.random.normal(jax.random.key(4), (2, 3, 12))[0])
+    np.testing.assert_array_equal(each, draw_errors(jax.random.key(4), **words, across=5, shared=1)[0])
+
+
+@pytest.mark.parametrize("bits", [2, 5, 16])
+def test_codes_of_differences_have_both_signs_and_a_zero(bits):
+    i = jnp.linspace(-5.0, 5.0, 4 * 301).reshape(-1, 4)
+    converter = Adc(jnp.asarray(3.0), *[jnp.zeros((1, 4))] * 2, baseline=jnp.asarray(0.0), bits=bits, signed=True)
+    codes, saturated = converter.convert(i, band=0)
+    top = 2 ** (bits - 1) - 1
+    assert converter.top == top
+    assert float(converter.step) == pytest.approx(3.0 / top)
+    assert (float(codes.min()), float(codes.max())) == (-top, top)
+    np.testing.assert_array_equal(codes, -codes[::-1, ::-1])
+    np.testing.assert_allclose(codes * converter.step, np.clip(i, -3.0, 3.0), atol=1.5 / top * (1 + 1e-5))
+    outside = np.abs(np.asarray(i)) > 3.0 + 1.5 / top
+    assert abs(int(saturated.sum()) - int(outside.sum())) <= 2
+    assert int(saturated.sum()) == 2 * int(saturated[:150].sum() + saturated[150, :2].sum())
+
+
+def test_one_bit_has_no_signed_codes():
+    with pytest.raises(ValueError, match="bits must be at least 2 for signed codes"):
+        Adc(jnp.asarray(3.0), *[jnp.zeros((1, 4))] * 2, baseline=jnp.asarray(0.0), bits=1, signed=True)

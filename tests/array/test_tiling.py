@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xbar_cli.array.lumped import lumped
-from xbar_cli.array.tiling import fold_tiles, tile_count
+from xbar_cli.array.tiling import RowGroups, fold_tiles, row_groups, tile_count
 
 
 def scaled_by_sum(tile):
@@ -42,3 +42,34 @@ def test_tiles_are_counted_whole():
 def test_an_empty_tile_is_refused():
     with pytest.raises(ValueError, match="at least one row"):
         fold_tiles(jnp.ones((2, 2)), scaled_by_sum, tile=(0, 4))
+
+
+@pytest.mark.parametrize(
+    ("rows", "height", "at_once", "found"),
+    [
+        (20, 8, None, [8, 8, 4]),
+        (20, 8, 8, [8, 8, 4]),
+        (20, 8, 65536, [8, 8, 4]),
+        (20, 8, 3, [3, 3, 2, 3, 3, 2, 3, 1]),
+        (20, 8, 4, [4, 4, 4, 4, 4]),
+        (20, 8, 1, [1] * 20),
+        (5, 8, 3, [3, 2]),
+        (17, 8, 5, [5, 3, 5, 3, 1]),
+    ],
+)
+def test_groups_of_rows_lie_in_one_tile_and_hold_every_row_once(rows, height, at_once, found):
+    groups = row_groups(rows, height=height, at_once=at_once)
+    assert groups.count == len(found)
+    numbers = np.asarray(groups.spread(jnp.arange(1.0, rows + 1))).reshape(groups.count, groups.each)
+    assert (numbers > 0).sum(axis=1).tolist() == found
+    np.testing.assert_array_equal(numbers[numbers > 0], np.arange(1, rows + 1))
+    for group, held in enumerate(numbers):
+        bands = {int(n - 1) // height for n in held if n > 0}
+        assert bands == {group // groups.a_band}
+    matrices = jnp.outer(jnp.arange(1.0, rows + 1), jnp.array([1.0, 10.0, 100.0]))[None]
+    np.testing.assert_array_equal(groups.split(matrices)[:, 0], numbers[..., None] * np.array([1.0, 10.0, 100.0]))
+
+
+def test_a_group_without_rows_is_refused():
+    with pytest.raises(ValueError, match="each must be from 1 to the 8 rows of a tile, got 0"):
+        RowGroups(20, 8, 0)

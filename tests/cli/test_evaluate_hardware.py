@@ -237,7 +237,18 @@ def test_cells_read_at_one_voltage(evaluate, mapped):
     assert curved["accuracy_mean"] == pytest.approx(plain["accuracy_mean"], abs=0.02)
 
 
+PAIR = ("--adc-bits", "8", "--adc-input", "pair")
 BAD = [
+    (("--columns-per-adc", "8"), "--columns-per-adc needs --adc-bits"),
+    (("--rows-at-once", "8"), "--rows-at-once needs --adc-bits"),
+    (("--adc-input", "pair"), "--adc-input needs --adc-bits"),
+    (("--adc-bits", "8", "--columns-per-adc", "0"), "greater than or equal to 1"),
+    (("--adc-bits", "8", "--rows-at-once", "0"), "greater than or equal to 1"),
+    (("--adc-bits", "8", "--adc-input", "row"), "'row'"),
+    (("--adc-bits", "1", "--adc-input", "pair"), "--adc-input pair needs 2 or more --adc-bits"),
+    ((*PAIR, "--scheme", "acm"), "--adc-input pair subtracts the two columns of --scheme de; acm has none"),
+    ((*PAIR, "--scheme", "bitslice"), "of --scheme de; bitslice has none"),
+    ((*PAIR, "--tile", "64x63"), "needs an even number of columns in a tile, got 64x63 (--tile)"),
     (("--adc-range", "max"), "--adc-range needs --adc-bits"),
     (("--adc-gain-error", "0.1"), "--adc-gain-error needs --adc-bits"),
     (("--adc-offset-error", "0.1"), "--adc-offset-error needs --adc-bits"),

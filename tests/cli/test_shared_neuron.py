@@ -23,6 +23,15 @@ def test_evaluation_finds_what_training_through_the_same_arrays_measured(xbar, t
     assert calibrated["accuracy_mean"] > shared["accuracy_mean"]
 
 
+def test_what_a_shared_neuron_leaves_is_the_difference_that_a_converter_of_pairs_takes(xbar, small, tmp_path):
+    words = ("eval", small, "--array", "lumped", *TAOX, "--neuron", "shared", "--images", 200, "--json")
+    folded = xbar(*words, "--out", tmp_path / "a").json
+    fine = xbar(*words, "--adc-bits", 16, "--adc-input", "pair", "--out", tmp_path / "b").json
+    assert fine["accuracy_mean"] == pytest.approx(folded["accuracy_mean"], abs=0.011)
+    coarse = xbar(*words, "--adc-bits", 3, "--adc-input", "pair", "--out", tmp_path / "c").json
+    assert coarse["accuracy_mean"] < folded["accuracy_mean"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -31,7 +40,7 @@ def test_evaluation_finds_what_training_through_the_same_arrays_measured(xbar, t
             "belongs to --array lumped or published, not nodal",
         ),
         (("--array", "lumped", "--neuron", "shared", "--scheme", "acm"), "joins the two columns of --scheme de; acm"),
-        (("--array", "lumped", "--neuron", "shared", "--adc-bits", 8), "leave out --adc-bits"),
+        (("--array", "lumped", "--neuron", "shared", "--adc-bits", 8), "--adc-input pair, or no --adc-bits"),
         (("--array", "ideal", "--neuron", "separate"), "--array ideal does not use --neuron"),
         (
             ("--array", "lumped", "--neuron", "shared", "--tile", "100x15"),

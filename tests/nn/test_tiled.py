@@ -8,14 +8,14 @@ import pytest
 from tests import analytic
 from xbar_cli.array.converters import Adc, Dac
 from xbar_cli.array.gated import Drive
-from xbar_cli.array.tiling import fold_layers
+from xbar_cli.array.tiling import fold_layers, row_groups
 from xbar_cli.mapping import bitslice
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn import tiled
 from xbar_cli.nn.layers import convolution, dense, rows_of
 from xbar_cli.nn.noise import gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, Scale, gated_layer, linear_layer, one_voltage
-from xbar_cli.nn.tiled import TiledLayer, split_rows
+from xbar_cli.nn.tiled import TiledLayer
 
 DENSE = ((3, 20), (20, 4), dense)
 CONV = ((3, 7, 6, 4), (3, 3, 4, 5), convolution(padding="SAME"))
@@ -27,19 +27,22 @@ def dac(bits=None, *, signed=False, full_scale=2.0):
 
 
 def adc(layer, bits, full_scale, *, gain=0.0, offset=0.0, baseline=0.0):
-    shape = layer.leakage.shape
+    shape = (layer.rows.bands, layer.signals)
     return Adc(
-        jnp.asarray(full_scale), jnp.full(shape, gain), jnp.full(shape, offset), jnp.asarray(baseline), bits=bits
+        jnp.asarray(full_scale), jnp.full(shape, gain), jnp.full(shape, offset), jnp.asarray(baseline), bits=bits,
+        signed=layer.pairs,
     )  # fmt: skip
 
 
-def tiles_of(g, scale, drive, *, height, serial=False, surrogate=None, factors=None, leakage=None):
-    factors = g[None] if factors is None else factors
-    bands = -(-g.shape[0] // height)
+def tiles_of(
+    g, scale, drive, *, height, at_once=None, serial=False, surrogate=None, factors=None, at_zero=None, pairs=False
+):
+    """`at_zero`: leakage of every cell over the full voltage [S]."""
+    rows = row_groups(g.shape[0], height=height, at_once=at_once)
+    leakage = jnp.zeros((rows.count, g.shape[1])) if at_zero is None else rows.split(at_zero[None]).sum(axis=(1, 2))
     return TiledLayer(
-        factors=split_rows(factors, height),
-        leakage=jnp.zeros((bands, g.shape[1])) if leakage is None else leakage,
-        scale=scale, dac=drive, surrogate=surrogate, serial=serial,
+        factors=rows.split(g[None] if factors is None else factors), leakage=leakage,
+        scale=scale, dac=drive, rows=rows, surrogate=surrogate, serial=serial, pairs=pairs,
     )  # fmt: skip
 
 
@@ -232,8 +235,7 @@ def test_cells_driven_by_amplitude_are_the_folded_products_with_their_leakage(ce
     folded = jax.jit(lambda g: gated_layer(g, scale=scale, surrogate=cell, drive=drive)(x, dense))(g)
     layer = tiles_of(
         g, scale, Dac(jnp.asarray(2.0), signed=signed), height=7, surrogate=cell,
-        factors=jnp.moveaxis(cell.in_g(g), -1, 0),
-        leakage=split_rows(cell.at_zero(g)[None], 7).sum(axis=(1, 2)) / cell.v_max,
+        factors=jnp.moveaxis(cell.in_g(g), -1, 0), at_zero=cell.at_zero(g) / cell.v_max,
     )  # fmt: skip
     np.testing.assert_allclose(unconverted(layer, x, dense), folded, rtol=1e-3, atol=2e-4)
 

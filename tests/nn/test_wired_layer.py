@@ -5,11 +5,13 @@ import pytest
 
 from tests import analytic
 from xbar_cli.array.gated import Drive
+from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.surrogate import Knots
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.layers import convolution, dense
 from xbar_cli.nn.program import Scale, gated_layer
+from xbar_cli.nn.reading import beyond_drive
 from xbar_cli.nn.wired import WiredLayer, Wires
 
 VG = 0.9
@@ -75,3 +77,12 @@ def test_a_negative_conductance_is_not_trusted(bit_line):
     bad = WiredLayer(**{**vars(wired), "g": wired.g.at[0, 0].set(-1e-6)})
     _, trust = jax.jit(lambda layer, x: layer(x, dense))(bad, jnp.ones((1, 4)))
     assert not float(trust.residual[0]) <= 1e-9
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_what_cannot_be_driven_is_counted_in_arrays_of_cells_with_wires_and_without(bit_line, signed):
+    for layer in layers(bit_line, (5, 1), signed=signed):
+        found = beyond_drive(layer, jnp.array([[-1.5, -0.5, 0.0, 1.0, 1.1]]))
+        np.testing.assert_array_equal(found, [[1, not signed, 0, 0, 1]])
+    g = jnp.full((5, 1), 1e-5)
+    assert beyond_drive(LinearLayer(g), jnp.ones((1, 5))) is None

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from xbar_cli.device.levels import check_bits
 from xbar_cli.numerics import along_last
@@ -95,54 +97,82 @@ class Converted(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Adc:
-    """The converters of a layer, one at every column of every tile: `round((I (1 + gain) + offset FS) / step)`, cut at 0 and top.
+    """The converters of a layer: `round((I (1 + gain) + offset FS) / step)`, cut at both ends.
+
+    Each signal of each tile (a column's current, or the difference of a pair of columns) has the errors of the converter
+    that serves it; `draw_errors` says which signals share one.
 
     Attributes:
         full_scale: FS, the current of the highest code, over the full voltage [S].
-        gain: relative gain error of each converter, [tile rows, columns].
-        offset: offset of each converter in units of the full scale, likewise.
+        gain: relative gain error behind each signal, [tile rows, signals].
+        offset: offset behind each signal in units of the full scale, likewise.
         baseline: conductance [S] whose share of the current a column of such devices takes off before converting.
         bits: of the converter.
+        signed: whether codes go from −(2^(bits−1) − 1) to 2^(bits−1) − 1, for differences; else from 0 to 2^bits − 1.
     """
 
     full_scale: Float[Array, ""]
-    gain: Float[Array, "bands columns"]
-    offset: Float[Array, "bands columns"]
+    gain: Float[Array, "bands signals"]
+    offset: Float[Array, "bands signals"]
     baseline: Float[Array, ""]
     bits: int = field(metadata={"static": True})
+    signed: bool = field(default=False, metadata={"static": True})
 
     def __post_init__(self) -> None:
-        check_bits(self.bits)
+        if check_bits(self.bits) == 1 and self.signed:
+            raise ValueError("bits must be at least 2 for signed codes: one bit leaves the code 0 alone")
 
     @property
     def top(self) -> int:
-        """The highest code, 2^bits − 1."""
-        return 2**self.bits - 1
+        """The highest code, 2^bits − 1, or 2^(bits−1) − 1 where codes have both signs."""
+        return 2 ** (self.bits - 1) - 1 if self.signed else 2**self.bits - 1
 
     @property
     def step(self) -> Array:
         """Current over voltage of one code [S]."""
         return self.full_scale / self.top
 
-    def convert(self, i: Float[Array, "*batch columns"], *, band: Array | int) -> Converted:
-        """Codes of the columns' currents over the full voltage [S], in the tiles of row band `band`."""
+    def convert(self, i: Float[Array, "*batch signals"], *, band: Array | int) -> Converted:
+        """Codes of the signals over the full voltage [S], in the tiles of row band `band`."""
         gain, offset = along_last(self.gain[band], i), along_last(self.offset[band], i)
         rounded = jnp.round((i * (1 + gain) + offset * self.full_scale) / self.step)
-        codes = jnp.clip(rounded, 0, self.top)
+        codes = jnp.clip(rounded, -self.top if self.signed else 0, self.top)
         return Converted(codes, (rounded != codes).astype(i.dtype))
 
 
+def converters_of(signals: int, *, across: int, shared: int) -> NDArray[np.intp]:
+    """Which converter of a band of tiles serves each signal: neighbours share one, and no converter serves two tiles.
+
+    Args:
+        signals: of the layer, beside each other.
+        across: signals of one tile.
+        shared: signals that one converter serves in turn; those of a tile at most.
+    """
+    tile, place = np.divmod(np.arange(signals), across)
+    return tile * -(-across // shared) + place // shared
+
+
 def draw_errors(
-    key: Array, *, bands: int, columns: int, gain_error: float, offset_error: float
-) -> tuple[Float[Array, "bands columns"], Float[Array, "bands columns"]]:
-    """Gain and offset error of the converters of one chip's layer: independent, normal, mean 0.
+    key: Array,
+    *,
+    bands: int,
+    signals: int,
+    gain_error: float,
+    offset_error: float,
+    across: int | None = None,
+    shared: int = 1,
+) -> tuple[Float[Array, "bands signals"], Float[Array, "bands signals"]]:
+    """Gain and offset error of the converters of one chip's layer: independent, normal, mean 0, one draw a converter.
 
     Args:
         key: random key of the chip and layer.
         bands: tiles below each other.
-        columns: physical columns of the layer.
+        signals: columns of the layer, or pairs of them, that are converted.
         gain_error: standard deviation of the relative gain.
         offset_error: standard deviation of the offset in units of the full scale.
+        across: signals of one tile; all of them when None.
+        shared: neighbouring signals of a tile that one converter serves.
     """
-    drawn = jax.random.normal(key, (2, bands, columns))
+    served = converters_of(signals, across=across or signals, shared=shared)
+    drawn = jax.random.normal(key, (2, bands, int(served[-1]) + 1))[..., served]
     return gain_error * drawn[0], offset_error * drawn[1]

@@ -45,6 +45,11 @@ class Drive:
         """Row voltage over v_max, with the sign of the phase it counts in: in [−1, 1], or in [0, 1] where not signed."""
         return jnp.clip(x / self.full_scale, -self.signed, 1)
 
+    def beyond(self, x: Array) -> Array:
+        """1 where an activation is outside what rows can be driven with, and is cut, else 0."""
+        share = x / self.full_scale
+        return ((share > 1) | (share < -self.signed)).astype(x.dtype)
+
     def fraction(self, x: Array) -> Array:
         """|v| / v_max of each activation; negative ones count only where the drive is signed."""
         return jnp.abs(self.share(x))

@@ -1,6 +1,7 @@
-"""Layers split over arrays of one size: every tile folds on its own, and the tiles' currents are added."""
+"""Layers split over arrays of one size: every tile folds on its own, and the tiles' currents are added; groups of rows."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -101,3 +102,59 @@ def _cut_band(band: Array, tile: tuple[int, int]) -> Array:
     above, right = tile[0] - band.shape[0], -band.shape[1] % tile[1]
     filled = jnp.pad(band, ((above, 0), (0, right)))
     return jnp.moveaxis(filled.reshape(tile[0], -1, tile[1]), 1, 0)
+
+
+@dataclass(frozen=True)
+class RowGroups:
+    """The rows of a layer in the groups that are driven at once: every band of tiles is read in groups of its own.
+
+    Attributes:
+        rows: of the layer.
+        height: rows of a tile.
+        each: rows of a group; the last group of a band may have fewer.
+
+    Raises:
+        ValueError: a group without rows, or with more than a tile has.
+    """
+
+    rows: int
+    height: int
+    each: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.each <= self.height:
+            raise ValueError(f"each must be from 1 to the {self.height} rows of a tile, got {self.each}")
+
+    @property
+    def bands(self) -> int:
+        """Tiles below each other."""
+        return -(-self.rows // self.height)
+
+    @property
+    def a_band(self) -> int:
+        """Groups of a whole band; the last band, if it has fewer rows, may have fewer."""
+        return -(-self.height // self.each)
+
+    @property
+    def count(self) -> int:
+        """Groups of the layer."""
+        return (self.bands - 1) * self.a_band + -(-(self.rows - (self.bands - 1) * self.height) // self.each)
+
+    def spread(self, x: Float[Array, "*batch rows"]) -> Float[Array, "*batch _"]:
+        """What belongs to rows, group after group, 0 where a group has fewer rows than `each`."""
+        kept = [(0, 0)] * (x.ndim - 1)
+        bands = jnp.pad(x, [*kept, (0, self.bands * self.height - self.rows)])
+        bands = bands.reshape(*x.shape[:-1], self.bands, self.height)
+        groups = jnp.pad(bands, [*kept, (0, 0), (0, self.a_band * self.each - self.height)])
+        return groups.reshape(*x.shape[:-1], -1)[..., : self.count * self.each]
+
+    def split(self, matrices: Float[Array, "products rows columns"]) -> Float[Array, "groups products each columns"]:
+        """The groups' parts of matrices, filled up with zeros."""
+        spread = self.spread(jnp.moveaxis(matrices, 1, -1))
+        return jnp.moveaxis(spread.reshape(*spread.shape[:-1], self.count, self.each), (-2, -1), (0, 2))
+
+
+def row_groups(rows: int, *, height: int, at_once: int | None = None) -> RowGroups:
+    """The groups of a layer of `rows` on tiles of `height`, of `at_once` rows of a tile, or of all that there are."""
+    height = min(height, rows)
+    return RowGroups(rows, height, min(at_once or height, height))

@@ -64,11 +64,23 @@ def _config() -> Any:
 @setting("--r-wire-word", "array.r_wire_word_ohm", metavar="OHM", help="nodal, gated: word-line segments alone.")
 @setting("--r-wire-bit", "array.r_wire_bit_ohm", metavar="OHM", help="nodal, gated: bit-line segments alone.")
 @read_settings("converters")
-@setting("--adc-bits", "converters.adc_bits", metavar="N", help="Bits of a converter at every column of every tile.")
+@setting("--adc-bits", "converters.adc_bits", metavar="N", help="Bits of the converters of every tile (default none).")
 @setting(
     "--adc-range", "converters.adc_range", metavar="max|percentile:P|VALUE|levels",
-    help="Its full scale in each layer: currents of the calibration images (default max), a share of the most a column "
-    "carries, or with bitslice a code per level.",
+    help="Their full scale in each layer: what reads of the calibration images give (default max), a share of the most that "
+    "a read gives, or with bitslice a code per level.",
+)  # fmt: skip
+@setting(
+    "--columns-per-adc", "converters.columns_per_adc", metavar="N",
+    help="Neighbouring columns of a tile that share a converter, and its errors (default 1).",
+)  # fmt: skip
+@setting(
+    "--rows-at-once", "converters.rows_at_once", metavar="N",
+    help="Rows of a tile driven in one read; codes of reads are added (default all).",
+)  # fmt: skip
+@setting(
+    "--adc-input", "converters.adc_input", type=click.Choice(["column", "pair"]),
+    help="What is converted: each column (default), or the difference of the two of a weight, with signed codes (de).",
 )  # fmt: skip
 @setting("--adc-gain-error", "converters.adc_gain_error", metavar="SIGMA", help="Spread of the converters' gains.")
 @setting(
@@ -174,11 +186,21 @@ def converter_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if summary["dac_bits"] is not None:
         rows.append((f"{summary['dac_bits']}-bit inputs", summary["input"]))
-    for kind in ("dac", "adc"):
+    if summary["adc_bits"] is not None:
+        rows.append((f"{summary['adc_bits']}-bit converters", converters(summary)))
+    for kind, name in (("dac", "inputs beyond the full drive"), ("adc", "ADC beyond its range")):
         share = summary[f"{kind}_saturated_fraction"]
         if share is not None:
-            rows.append((f"{kind.upper()} beyond its range", f"{share:.3%}"))
+            rows.append((name, f"{share:.3%}"))
     if summary["calibration"] is not None:
         gains = ", ".join(f"{gain:.4f}" for gain in summary["calibration"]["gain"])
         rows.append((f"gain a {summary['calibration']['per']}", gains))
     return rows
+
+
+def converters(summary: dict[str, Any]) -> str:
+    """What the converters of a tile convert, and how they are shared."""
+    signal = "pair" if summary["adc_input"] == "pair" else "column"
+    shared, rows = summary["columns_per_adc"] or 1, summary["rows_at_once"]
+    of = f"one a {signal}" if shared == 1 else f"one for {shared} {signal}s"
+    return of if rows is None else f"{of}, {rows} rows at once"

@@ -82,11 +82,11 @@ class ConvertersSection(ReadSection):
     """Row drive, and converters before and behind the arrays."""
 
     adc_bits: Bits | None = None
-    """One converter at every column of every tile; none when absent, and currents add up exactly."""
+    """Of the converters of every tile; none when absent, and currents add up exactly."""
     adc_range: Annotated[Text, AfterValidator(_adc_range)] | None = None
-    """Full scale of the layer's converters: the largest column current of the calibration images on the nominal chip
-    (default), a percentile of them, a share of what a column of the layer's tiles carries at most, or (levels, bit slices)
-    one code a level of one device, from the current of devices at the lowest level on."""
+    """Full scale of the layer's converters: the largest signal of a read of the calibration images on the nominal chip
+    (default), a percentile of them, a share of the most that a read of the layer's tiles gives, or (levels, bit slices) one
+    code a level of one device, from the current of devices at the lowest level on."""
     adc_gain_error: NonNegativeQuantity | None = None
     """Standard deviation of each converter's gain."""
     adc_offset_error: NonNegativeQuantity | None = None
@@ -105,6 +105,10 @@ class ConvertersSection(ReadSection):
                 getattr(self, key) is None or self.adc_bits is not None,
                 f"--{key.replace('_', '-')} needs --adc-bits: there is no ADC",
             )
+        require(
+            self.adc_input != "pair" or self.adc_bits != 1,
+            "--adc-input pair needs 2 or more --adc-bits: codes of both signs and 0",
+        )
 
     @property
     def read(self) -> ReadSection:
@@ -118,7 +122,7 @@ class ConvertersSection(ReadSection):
             taken.discard("v_read_volt")
         return self.model_copy(update={key: getattr(read, key) for key in taken})
 
-    def check(self, *, model: str, scheme: str, cell: bool) -> None:
+    def check(self, *, model: str, scheme: str, cell: bool, tile: tuple[int, int]) -> None:
         """What the array model, the mapping scheme or resistive devices have no use for is an error."""
         self.complete(cell=cell, drive_ends=model == "gated")
         require(self.adc_range != "levels" or self.dac_bits is not None, "--adc-range levels needs --dac-bits")
@@ -126,6 +130,12 @@ class ConvertersSection(ReadSection):
             self.adc_range != "levels" or scheme == "bitslice",
             f"--adc-range levels counts the levels of --scheme bitslice; this is {scheme}",
         )
+        if self.adc_input == "pair":
+            require(scheme == "de", f"--adc-input pair subtracts the two columns of --scheme de; {scheme} has none")
+            require(
+                tile[1] % 2 == 0,
+                f"--adc-input pair needs an even number of columns in a tile, got {tile[0]}x{tile[1]} (--tile)",
+            )
 
     @property
     def path(self) -> Literal["folded", "tiled"]:

@@ -119,13 +119,16 @@ class ArraySection(Section):
         return any(getattr(self, name) for name in RESISTANCES["nodal"])
 
     def check(self, model: str, *, scheme: str, adc: bool) -> None:
-        """A resistance that `model` does not know is an error, and a shared neuron where no two columns are a pair."""
+        """A resistance that `model` does not know is an error, and a shared neuron where no two columns are a pair.
+
+        `adc`: whether columns are converted, each on its own.
+        """
         if self.neuron == "shared":
             require(
                 model in ("lumped", "published"), f"--neuron shared belongs to --array lumped or published, not {model}"
             )
             require(scheme == "de", f"--neuron shared joins the two columns of --scheme de; {scheme} has none")
-            require(not adc, "--neuron shared leaves one current for two columns; leave out --adc-bits")
+            require(not adc, "--neuron shared leaves one current for two columns: --adc-input pair, or no --adc-bits")
         else:
             require(self.neuron is None or model in ("lumped", "published"), f"--array {model} does not use --neuron")
         given = [name for names in RESISTANCES.values() for name in names if getattr(self, name) is not None]

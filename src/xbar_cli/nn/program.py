@@ -65,7 +65,10 @@ class Scale:
 
     def weights(self, m: Float[Array, "*batch rows columns"]) -> Float[Array, "*batch rows out"]:
         """Decoded weights of conductances [S], without what the digital side adds."""
-        signed = jnp.asarray(self.readout.combine(m))
+        return self.decoded(jnp.asarray(self.readout.combine(m)))
+
+    def decoded(self, signed: Float[Array, "*batch rows out"]) -> Float[Array, "*batch rows out"]:
+        """Weights of conductances [S] that were combined already."""
         return signed / (self.slope if self.slope.ndim == 0 else along_last(self.slope, signed))
 
     def digital_kernel(self) -> Array | None:

@@ -57,11 +57,11 @@ class Circuit:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Counts:
-    """Conversions of one layer's inputs or outputs beyond the range.
+    """A layer's inputs beyond the row drive, or conversions of its outputs beyond the range.
 
     Attributes:
         beyond: of each image.
-        total: conversions for one image.
+        total: inputs, or conversions, for one image.
     """
 
     beyond: Float[Array, " images"]
@@ -90,10 +90,10 @@ def layer_outputs(
         noise_key = stream(noise_key, f"use {use}")
     match layer:
         case TiledLayer():
-            y, beyond = layer(x, contract, adc=circuit.adcs[name], noise=noise, key=noise_key, first=first)
+            y, saturated = layer(x, contract, adc=circuit.adcs[name], noise=noise, key=noise_key, first=first)
             if counts is not None:
                 positions = y[0].size // y.shape[-1]
-                _add(counts, f"adc {name}", Counts(beyond, layer.conversions(positions)))
+                _add(counts, f"adc {name}", Counts(saturated, layer.conversions(positions)))
         case WiredLayer():
             y, trust = layer(x, contract)
             y = y if noise is None else y + noise(noise_key, x, contract, first=first)
@@ -105,9 +105,9 @@ def layer_outputs(
         case _:
             y = layer(x, contract)
             y = y if noise is None else y + noise(noise_key, x, contract, first=first)
-    if counts is not None and isinstance(layer, TiledLayer | DrivenLayer) and layer.dac.limited:
-        beyond = layer.dac.saturated(x).reshape(x.shape[0], -1).sum(axis=1)
-        _add(counts, f"dac {name}", Counts(beyond, x[0].size))
+    beyond = beyond_drive(layer, x)
+    if counts is not None and beyond is not None:
+        _add(counts, f"dac {name}", Counts(beyond.reshape(x.shape[0], -1).sum(axis=1), x[0].size))
     correction = circuit.corrections.get(name)
     return y if correction is None else correction(y)
 
@@ -116,6 +116,17 @@ def _add(counts: dict[str, Counts], name: str, more: Counts) -> None:
     """Count `more` conversions too: a layer may be used several times."""
     before = counts.get(name)
     counts[name] = more if before is None else Counts(before.beyond + more.beyond, before.total + more.total)
+
+
+def beyond_drive(layer: ProgrammedLayer, x: Array) -> Array | None:
+    """1 where an activation is beyond the row drive, which then ends at its range, else 0; None where no drive ends."""
+    match layer:
+        case TiledLayer() | DrivenLayer():
+            return layer.dac.saturated(x) if layer.dac.limited else None
+        case GatedLayer() | WiredLayer():
+            return layer.drive.beyond(x)
+        case LinearLayer():
+            return None
 
 
 def on_arrays(
@@ -132,7 +143,8 @@ def on_arrays(
         circuit: the layers.
         key: of the read noise; the second, third … use of a layer in the pass draw from streams of their own.
         first: number of the batch's first image; every image draws its noise from a stream of its own.
-        counts: filled with the conversions beyond the converters' ranges, by "adc" or "dac" and layer, while tracing.
+        counts: filled with the conversions beyond the converters' ranges, by "adc" or "dac" (the row drive, with a converter or
+            without) and layer, while tracing.
         trusts: filled with how well the arrays of each layer were solved, likewise.
     """
     uses: Counter[str] = Counter()

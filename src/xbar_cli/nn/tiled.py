@@ -1,7 +1,8 @@
-"""Layers on tiles with a converter at every column: what is converted before it is added cannot be folded into weights.
+"""Layers on tiles with converters behind their columns: what is converted before it is added cannot be folded into weights.
 
-Every product is split: reads (x⁺ and x⁻), cycles of bit-serial inputs, bands of tiles below each other. Each of these gives
-one current per column, which is converted; codes are shifted, added, and combined digitally.
+Every product is split: reads (x⁺ and x⁻), cycles of bit-serial inputs, bands of tiles below each other, and of each band the
+groups of rows that are driven at once. Each of these gives one current per column, which is converted, alone or as the
+difference of a pair; codes are shifted, added, and combined digitally.
 """
 
 import math
@@ -16,6 +17,7 @@ from jaxtyping import Float
 
 from xbar_cli.array.converters import Adc, Dac, bit
 from xbar_cli.array.ideal import Contract
+from xbar_cli.array.tiling import RowGroups
 from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.numerics import along_last
 
@@ -39,22 +41,31 @@ class Outputs(NamedTuple):
 class TiledLayer:
     """A layer of tiles.
 
+    A group of rows is what one read drives: a whole band of tiles, or some of its rows, none of another band. The rows of a
+    band that a read does not drive are held at 0 V. In linear arrays, wires and sources with them, the reads of a band then
+    add up to the read of all its rows by superposition, exactly. The gates of 1T-1R cells that are not read are off: such
+    cells leak nothing, and a read carries the leakage of its own rows alone.
+
     Attributes:
-        factors: what multiplies each feature of the row drive, [bands products rows columns] [S]: effective conductances,
-            or the conductance factors of cells over the full voltage. Rows beyond the layer's are 0.
-        leakage: current over the full voltage of columns at no drive [bands columns] [S].
+        factors: what multiplies each feature of the row drive, [groups products rows columns] [S]: effective conductances,
+            or the conductance factors of cells over the full voltage. Rows beyond the band's are 0.
+        leakage: current over the full voltage of columns at no drive [groups columns] [S].
         scale: how columns are decoded; `digital` holds the ADC's baseline too.
         dac: activations to row drive.
+        rows: how the layer's rows are read.
         surrogate: cells whose current is no straight line, driven by amplitude; None where one product does.
         serial: whether rows are driven bit by bit.
+        pairs: whether neighbouring columns are subtracted before they are converted.
     """
 
-    factors: Float[Array, "bands products rows columns"]
-    leakage: Float[Array, "bands columns"]
+    factors: Float[Array, "groups products rows columns"]
+    leakage: Float[Array, "groups columns"]
     scale: Scale
     dac: Dac
+    rows: RowGroups = field(metadata={"static": True})
     surrogate: AnyCell | None = None
     serial: bool = field(default=False, metadata={"static": True})
+    pairs: bool = field(default=False, metadata={"static": True})
 
     def __call__(
         self,
@@ -88,7 +99,8 @@ class TiledLayer:
         def part(x: Array, numbers: Array) -> tuple[Array, Array]:
             total, beyond = self.reduce(x, contract, start=start, step=step, noise=noise, key=key, numbers=numbers)
             unit = adc.step * self.dac.full_scale / (self.dac.top if self.serial else 1)
-            return self.scale.weights(total) * unit, beyond
+            y = self.scale.decoded(total) if self.pairs else self.scale.weights(total)
+            return y * unit, beyond
 
         y, saturated = in_parts(part, x, jnp.arange(x.shape[0]) + first, size=self.part_size(x.shape, contract))
         kernel = self.scale.digital_kernel()
@@ -96,9 +108,14 @@ class TiledLayer:
 
     def conversions(self, positions: int) -> int:
         """Conversions for one image with so many output positions."""
-        bands, _, _, columns = self.factors.shape
         reads = (2 if self.dac.signed else 1) * (self._cycles() if self.serial else 1)
-        return positions * bands * columns * reads
+        return positions * self.rows.count * self.signals * reads
+
+    @property
+    def signals(self) -> int:
+        """What is converted behind one group of rows: every column, or every pair of columns."""
+        columns = self.factors.shape[-1]
+        return self.scale.readout.outputs(columns) if self.pairs else columns
 
     def part_size(self, shape: tuple[int, ...], contract: Contract) -> int:
         """Images that may be computed at once, for inputs of `shape` [images …]."""
@@ -118,37 +135,36 @@ class TiledLayer:
         key: Array | None = None,
         numbers: Array | None = None,
     ) -> Any:
-        """Reduce the currents of all reads, cycles and bands of some images.
+        """Reduce the signals of all reads, cycles and groups of rows of some images.
 
         Args:
             x: activations.
             contract: the layer's product.
-            start: from the shape of one band's currents [images … columns] to the first carry.
-            step: `(carry, currents over the full voltage [S], row drive, band, weight of the codes) -> carry`.
+            start: from the shape of one group's signals [images … signals] to the first carry.
+            step: `(carry, signals over the full voltage [S], row drive, band, weight of the codes) -> carry`.
             noise: of the devices at every read; None without.
             key: of the noise.
             numbers: of the images, for the noise.
         """
-        codes = rows_of(contract, self.dac.codes(x), self.scale.kernel)
-        bands, _, height, columns = self.factors.shape
-        codes = jnp.pad(codes, [(0, 0)] * (codes.ndim - 1) + [(0, bands * height - codes.shape[-1])])
-        variances = None if noise is None else split_rows(noise.variances.reshape(-1, *self._shape()), height)
-        carry = start((*codes.shape[:-1], columns))
+        codes = self.rows.spread(rows_of(contract, self.dac.codes(x), self.scale.kernel))
+        variances = None if noise is None else self.rows.split(noise.variances.reshape(-1, *self._shape()))
+        carry = start((*codes.shape[:-1], self.signals))
         for sign, magnitude in self.dac.phases(codes):
 
             def read(carry: Any, place: Array, sign: int = sign, magnitude: Array = magnitude) -> tuple[Any, None]:
                 weight = jnp.asarray(sign, x.dtype) * (1 << place).astype(x.dtype)
                 share = bit(magnitude, place) if self.serial else magnitude / self.dac.top
 
-                def tile(carry: Any, band: Array) -> tuple[Any, None]:
-                    drive = jax.lax.dynamic_slice_in_dim(share, band * height, height, axis=-1)
-                    i = self._currents(drive, band)
+                def one(carry: Any, group: Array) -> tuple[Any, None]:
+                    drive = jax.lax.dynamic_slice_in_dim(share, group * self.rows.each, self.rows.each, axis=-1)
+                    i = self._currents(drive, group)
                     if noise is not None and variances is not None and key is not None and numbers is not None:
-                        stream = jax.random.fold_in(jax.random.fold_in(key, place * 2 + int(sign < 0)), band)
-                        i = i + self._noise(drive, noise, variances[band], stream, numbers)
-                    return step(carry, i, drive, band, weight), None
+                        stream = jax.random.fold_in(jax.random.fold_in(key, place * 2 + int(sign < 0)), group)
+                        i = i + self._noise(drive, noise, variances[group], stream, numbers)
+                    i = jnp.asarray(self.scale.readout.combine(i)) if self.pairs else i
+                    return step(carry, i, drive, group // self.rows.a_band, weight), None
 
-                return jax.lax.scan(tile, carry, jnp.arange(bands))
+                return jax.lax.scan(one, carry, jnp.arange(self.rows.count))
 
             carry, _ = jax.lax.scan(read, carry, jnp.arange(self._cycles() if self.serial else 1))
         return carry
@@ -159,9 +175,9 @@ class TiledLayer:
     def _shape(self) -> tuple[int, int]:
         return math.prod(self.scale.kernel[:-1]), self.factors.shape[-1]
 
-    def _currents(self, drive: Array, band: Array) -> Array:
-        """Column currents over the full voltage [S] of one band."""
-        factors = self.factors[band]
+    def _currents(self, drive: Array, group: Array) -> Array:
+        """Column currents over the full voltage [S] of one group of rows."""
+        factors = self.factors[group]
         if self.surrogate is None:
             i = drive @ factors[0]
         else:
@@ -170,10 +186,10 @@ class TiledLayer:
             i = terms[0] @ factors[0]
             for term, factor in zip(terms[1:], factors[1:], strict=True):
                 i = i + term @ factor
-        return i + along_last(self.leakage[band], i)
+        return i + along_last(self.leakage[group], i)
 
     def _noise(self, drive: Array, noise: ColumnNoise, variances: Array, key: Array, numbers: Array) -> Array:
-        """Noise of one read of one band [S]; every image draws from its own stream."""
+        """Noise of one read of one group of rows [S]; every image draws from its own stream."""
         features = noise.features(drive * self.dac.full_scale)
         variance = features[0] @ variances[0]
         for feature, kernel in zip(features[1:], variances[1:], strict=True):
@@ -181,16 +197,6 @@ class TiledLayer:
         keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
         drawn = jax.vmap(lambda k: jax.random.normal(k, variance.shape[1:], variance.dtype))(keys)
         return jnp.sqrt(jnp.maximum(variance, 0)) * drawn / self.dac.full_scale
-
-
-def split_rows(
-    matrices: Float[Array, "products rows columns"], height: int
-) -> Float[Array, "bands products _ columns"]:
-    """Row bands of matrices, the last filled up with zeros."""
-    products, rows, columns = matrices.shape
-    bands = -(-rows // height)
-    filled = jnp.pad(matrices, ((0, 0), (0, bands * height - rows), (0, 0)))
-    return jnp.moveaxis(filled.reshape(products, bands, height, columns), 1, 0)
 
 
 def in_parts(function: Callable[[Array, Array], Any], x: Array, numbers: Array, *, size: int) -> Any:

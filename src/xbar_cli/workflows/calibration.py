@@ -1,9 +1,9 @@
 """Calibration on training images: ranges of converters, and the gains with which outputs are decoded."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from xbar_cli.numerics import stream
 from xbar_cli.workflows.folding import Hardware
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork
 from xbar_cli.workflows.models import Trained
+from xbar_cli.workflows.programmed import groups_of
 
 BINS = 2**16
 """Bins of the histogram that a percentile is read from: it is exact to this share of the largest value."""
@@ -31,6 +32,18 @@ BATCH = 500
 
 Reducer = Callable[[Any, str, Array, Contract, Any, Callable[[Any, Array], Any]], Any]
 """`(layers, name, inputs, contract, start, step) -> carry`: reduces the values of one layer whose range is wanted."""
+
+
+class Observed(NamedTuple):
+    """What a layer's values were on the calibration images.
+
+    Attributes:
+        range: the percentile asked for.
+        largest: the largest value.
+    """
+
+    range: float
+    largest: float
 
 
 def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None, *, images: int) -> MappedNetwork:
@@ -43,23 +56,25 @@ def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None,
 
 
 def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, images: int) -> dict[str, float]:
-    """The activation of the full drive of each of the layers `names`, as `--dac-range` says; empty without a rule."""
+    """The activation of the full drive of each of the layers `names`, as `--dac-range` says; empty without a rule.
+
+    Layers whose inputs are 0 in every image need no range: they are left out, and keep what they have.
+    """
     if rule is None:
         return {}
     kind, value = parse_range(rule)
     if kind == "value":
         return dict.fromkeys(names, value)
     found = observed_ranges(trained, {}, _activations, percentile=value or 100.0, images=images, batch=BATCH)
-    for name in names:
-        if not found[name] > 0:
-            raise ConfigError(f"--dac-range {rule}: layer {name} would have the range 0; ask for a higher percentile")
-    return {name: found[name] for name in names}
+    return usable({name: found[name] for name in names}, rule=f"--dac-range {rule}")
 
 
 def adc_full_scales(
     trained: Trained, hardware: Hardware, nominal: Callable[[], Circuit], *, images: int
 ) -> dict[str, float]:
     """Full scale of each layer's converters [S], as `--adc-range` says.
+
+    Currents that are 0 in every image need no range: the converters of such a layer take all that its columns can carry.
 
     Args:
         trained: the network, whose activations in floating point drive the rows.
@@ -71,23 +86,35 @@ def adc_full_scales(
     kind, value = parse_range(rule)
     layers = hardware.network.layers
     if kind == "value":
-        height = hardware.network.tile[0]
-        return {name: value * min(height, rows_of(layer)) * layer.top for name, layer in layers.items()}
+        return {name: share_of_most(value, hardware, layer) for name, layer in layers.items()}
     if kind == "levels":
         return {name: level_range(hardware, layer) for name, layer in layers.items()}
     tiled = {name: layer for name, layer in nominal().layers.items() if isinstance(layer, TiledLayer)}
     products = products_of(trained)
     batch = min([BATCH, *(layer.part_size(*products[name]) for name, layer in tiled.items())])
-    ranges = observed_ranges(trained, tiled, _currents, percentile=value or 100.0, images=images, batch=batch)
-    for name, found in ranges.items():
-        if not found > 0:
-            raise ConfigError(f"--adc-range {rule}: layer {name} would have the range 0; ask for a higher percentile")
-    return ranges
+    observed = observed_ranges(trained, tiled, _signals, percentile=value or 100.0, images=images, batch=batch)
+    most = {name: share_of_most(1.0, hardware, layer) for name, layer in layers.items()}
+    return most | usable(observed, rule=f"--adc-range {rule}")
 
 
-def rows_of(layer: LayerMapping) -> int:
-    """Rows of a layer's weight matrix."""
-    return layer.conductance.shape[0]
+def usable(observed: Mapping[str, Observed], *, rule: str) -> dict[str, float]:
+    """The ranges that were observed, without layers whose values are all 0.
+
+    Raises:
+        ConfigError: the percentile of a layer with values above 0 is 0, or its values are no finite numbers.
+    """
+    for name, found in observed.items():
+        if not np.isfinite(found.largest):
+            raise ConfigError(f"{rule}: layer {name} has values that are no finite numbers on the calibration images")
+        if found.largest > 0 and not found.range > 0:
+            raise ConfigError(f"{rule}: layer {name} would have the range 0; ask for a higher percentile")
+    return {name: found.range for name, found in observed.items() if found.largest > 0}
+
+
+def share_of_most(share: float, hardware: Hardware, layer: LayerMapping) -> float:
+    """A share of the most that a read sends to a converter, of a column or as the difference of two, over full voltage [S]."""
+    span = layer.top - (layer.bottom if hardware.converters.adc_input == "pair" else 0.0)
+    return share * groups_of(hardware, layer).each * span
 
 
 def level_range(hardware: Hardware, layer: LayerMapping) -> float:
@@ -97,14 +124,14 @@ def level_range(hardware: Hardware, layer: LayerMapping) -> float:
     assert converters.adc_bits is not None
     assert converters.dac_bits is not None
     bits = 1 if hardware.serial else converters.dac_bits
-    enough = sufficient_adc_bits(fmt, rows=min(hardware.network.tile[0], rows_of(layer)), dac_bits=bits)
+    enough = sufficient_adc_bits(fmt, rows=groups_of(hardware, layer).each, dac_bits=bits)
     unit = (layer.top - layer.bottom) / fmt.top_level / (2**bits - 1)
     return unit * 2.0 ** max(0, enough - converters.adc_bits) * (2**converters.adc_bits - 1)
 
 
 def observed_ranges(
     trained: Trained, layers: dict[str, TiledLayer], reduce: Reducer, *, percentile: float, images: int, batch: int
-) -> dict[str, float]:
+) -> dict[str, Observed]:
     """A percentile of the values that `reduce` goes over in each layer, for the first training images.
 
     With `layers`, of these alone.
@@ -138,15 +165,15 @@ def observed_ranges(
     tops: dict[str, float] = {}
     for part in training_parts(trained, images=images, batch=batch):
         for name, found in largest(state, layers, *part).items():
-            tops[name] = max(tops.get(name, 0.0), float(found))
+            tops[name] = float(np.maximum(tops.get(name, 0.0), found))  # which is NaN where one of them is
     if percentile == 100:
-        return tops
+        return {name: Observed(top, top) for name, top in tops.items()}
     scaled = {name: jnp.asarray(top or 1.0, jnp.float32) for name, top in tops.items()}
     totals = {name: np.zeros(BINS, np.int64) for name in tops}
     for part in training_parts(trained, images=images, batch=batch):
         for name, counts in counted(state, layers, scaled, *part).items():
             totals[name] += np.asarray(counts)
-    return {name: top * percentile_of(totals[name], percentile) for name, top in tops.items()}
+    return {name: Observed(top * percentile_of(totals[name], percentile), top) for name, top in tops.items()}
 
 
 def percentile_of(counts: np.ndarray, percentile: float) -> float:
@@ -183,12 +210,14 @@ def _activations(layers: Any, name: str, x: Array, contract: Contract, start: An
     return step(start, jnp.abs(x))
 
 
-def _currents(layers: Any, name: str, x: Array, contract: Contract, start: Any, step: Callable[..., Any]) -> Any:
-    def currents(carry: Any, i: Array, drive: Array, band: Array, weight: Array) -> Any:
-        del drive, band, weight
-        return step(carry, i)
+def _signals(layers: Any, name: str, x: Array, contract: Contract, start: Any, step: Callable[..., Any]) -> Any:
+    pairs = layers[name].pairs
 
-    return layers[name].reduce(x, contract, start=lambda shape: start, step=currents)
+    def signals(carry: Any, i: Array, drive: Array, band: Array, weight: Array) -> Any:
+        del drive, band, weight
+        return step(carry, jnp.abs(i) if pairs else i)
+
+    return layers[name].reduce(x, contract, start=lambda shape: start, step=signals)
 
 
 def make_calibrator(

@@ -134,7 +134,9 @@ def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
         )
     if model == "gated" and config.variation.negative == "allow":
         raise ConfigError("--negative allow belongs to resistive arrays: a 1T-1R cell has no conductance below 0")
-    config.array.check(model, scheme=network.scheme, adc=config.converters.adc_bits is not None)
+    converters = config.converters
+    columns = converters.adc_bits is not None and converters.adc_input != "pair"
+    config.array.check(model, scheme=network.scheme, adc=columns)
     widths = {name: layer.conductance.shape[1] for name, layer in network.layers.items()}
     config.array.check_pairs(network.tile, widths=widths)
     return model
@@ -143,7 +145,7 @@ def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
 def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetwork) -> Hardware:
     """What the network's devices are built into, the range of the row drive with it."""
     model = array_model(config, network)
-    config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None)
+    config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None, tile=network.tile)
     if config.converters.dac_range != network.read.dac_range:
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
     hardware = Hardware(
@@ -174,6 +176,10 @@ def measure(
     bits = trained.summary.get("activation_bits")
     if bits and converters.dac_bits is None:
         reporter.note(f"trained with {bits}-bit inputs: --dac-bits {bits} converts them here too")
+    if converters.columns_per_adc and not (converters.adc_gain_error or converters.adc_offset_error):
+        reporter.note(
+            "--columns-per-adc: converters without --adc-gain-error or --adc-offset-error are alike; only costs change"
+        )
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
     for remark in remarks(config.variation, hardware.network):

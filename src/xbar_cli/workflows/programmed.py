@@ -8,11 +8,12 @@ import numpy as np
 from jax import Array
 
 from xbar_cli.array.converters import Adc, draw_errors
+from xbar_cli.array.tiling import RowGroups, row_groups
 from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer
-from xbar_cli.nn.tiled import TiledLayer, split_rows
+from xbar_cli.nn.tiled import TiledLayer
 from xbar_cli.nn.wired import WiredLayer, Wires
 from xbar_cli.numerics import stream
 from xbar_cli.workflows.hardware import Hardware, baseline, full_voltage
@@ -58,21 +59,28 @@ def wired_layer(hardware: Hardware, layer: LayerMapping, g: Array, cell: BitLine
 
 def tiled_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> TiledLayer:
     """A layer with converters at every tile; arguments as for `folded_layer`."""
-    height = min(hardware.network.tile[0], g.shape[0])
-    bands = -(-g.shape[0] // height)
-    factors, leakage = wanted[None], jnp.zeros((bands, g.shape[1]), g.dtype)
+    rows = groups_of(hardware, layer)
+    factors, leakage = wanted[None], jnp.zeros((rows.count, g.shape[1]), g.dtype)
     if hardware.model == "gated" and cell is not None:
         if hardware.curved:
             factors = jnp.moveaxis(cell.in_g(g), -1, 0)
-        leakage = split_rows(cell.at_zero(g)[None], height).sum(axis=(1, 2)) / full_voltage(hardware, cell)
+        leakage = rows.split(cell.at_zero(g)[None]).sum(axis=(1, 2)) / full_voltage(hardware, cell)
     return TiledLayer(
-        factors=split_rows(factors, height),
+        factors=rows.split(factors),
         leakage=leakage,
         scale=converted_scale(hardware, layer),
         dac=hardware.dac(layer),
+        rows=rows,
         surrogate=cell if hardware.curved else None,
         serial=hardware.serial,
+        pairs=hardware.converters.adc_input == "pair",
     )
+
+
+def groups_of(hardware: Hardware, layer: LayerMapping) -> RowGroups:
+    """The rows of a layer that are driven at once."""
+    height, at_once = hardware.network.tile[0], hardware.converters.rows_at_once
+    return row_groups(layer.conductance.shape[0], height=height, at_once=at_once)
 
 
 def converted_scale(hardware: Hardware, layer: LayerMapping) -> Scale:
@@ -89,16 +97,19 @@ def draw_adc(hardware: Hardware, name: str, full_scale: Array, key: Array) -> Ad
     """The converters of a layer of one chip."""
     layer, converters = hardware.network.layers[name], hardware.converters
     assert converters.adc_bits is not None
-    rows, columns = layer.conductance.shape
+    pairs = converters.adc_input == "pair"
+    each = 2 if pairs else 1  # columns of a signal
     gain, offset = draw_errors(
         stream(stream(key, "adc"), name),
-        bands=-(-rows // min(hardware.network.tile[0], rows)),
-        columns=columns,
+        bands=groups_of(hardware, layer).bands,
+        signals=layer.conductance.shape[1] // each,
+        across=max(hardware.network.tile[1] // each, 1),
+        shared=converters.columns_per_adc or 1,
         gain_error=converters.adc_gain_error or 0.0,
         offset_error=converters.adc_offset_error or 0.0,
     )
     base = jnp.asarray(baseline(hardware, layer), jnp.float32)
-    return Adc(full_scale=full_scale, gain=gain, offset=offset, baseline=base, bits=converters.adc_bits)
+    return Adc(full_scale=full_scale, gain=gain, offset=offset, baseline=base, bits=converters.adc_bits, signed=pairs)
 
 
 def read_noise(
