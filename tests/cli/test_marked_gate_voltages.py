@@ -122,14 +122,14 @@ def test_the_scale_ends_where_the_last_range_is(xbar, tmp_path):
     has = [g is not None for g in found["g_cut_siemens"]]
     assert has == [True, True, True, False, False]
     for vg, ranged, share in zip(found["vg_volt"], has, found["w_cut_over_w_max"], strict=True):
-        assert share == (pytest.approx(cell_window(cell, vg=vg, w_max=1.0).w_cut, rel=1e-9) if ranged else None)
+        assert share == (pytest.approx(cell_window(cell, vg=vg, w_max=1.0, volt=None).w_cut, rel=1e-9) if ranged else None)
     assert found["w_cut_over_w_max"][2] == pytest.approx(1)
 
 
 def test_a_marked_voltage_is_no_top_and_not_in_the_list():
     cell = analytic.cell()
     top = dataclasses.replace(cell, marked=frozenset({3}))
-    assert cell_window(top, vg=1.2, w_max=0.7).w_cut == pytest.approx(0.7)
+    assert cell_window(top, vg=1.2, w_max=0.7, volt=None).w_cut == pytest.approx(0.7)
     assert search_list(top) == [0.9, 1.0, 1.2]
     with pytest.raises(ModelError, match=r"no surrogate at V_g 1\.5 V: .*usable: 0\.9, 1, 1\.2 V"):
         require_range(top, 1.5)

@@ -68,6 +68,9 @@ def test_a_simulation_that_takes_too_long_is_stopped_and_its_worker_replaced():
     assert gone_within(1.0, pids)
 
 
+MANY = 400
+
+
 def test_a_worker_that_dies_is_reported_and_its_share_run_again_once(caplog):
     kills, seen = [], []
 
@@ -77,12 +80,12 @@ def test_a_worker_that_dies_is_reported_and_its_share_run_again_once(caplog):
             kills.append(pool.pids[0])
             os.kill(pool.pids[0], signal.SIGKILL)
 
-    job = Job(CIRCUIT, (QUICK, QUICK, QUICK))
+    job = Job(CIRCUIT, (QUICK,) * MANY)  # so many that it cannot be through with them when the first outcome is seen
     with Pool(1, backend="ctypes") as pool:
         kills_wanted = 1
         (found,) = pool.run([job], timeout_s=30.0, on_outcome=kill)
-        assert [outcome.values.tolist() for outcome in found] == [[[0.0, -0.25, -0.5]]] * 3
-        assert seen[-1] == (3, 3)
+        assert [outcome.values.tolist() for outcome in found] == [[[0.0, -0.25, -0.5]]] * MANY
+        assert seen[-1] == (MANY, MANY)
         assert "a worker process died (signal SIGKILL" in caplog.text
         kills_wanted = 3
         with pytest.raises(SpiceError, match="died twice on the same work"):

@@ -135,9 +135,9 @@ def test_a_measured_table_in_any_order(tmp_path):
         (lambda t: t + "\n" + t.splitlines()[40], r"line 183: the same G, V and V_g as in line 41"),
         (lambda t: "\n".join(rows(skip=50)), r"no row for G = .* at V_g = 0.8 V; every G needs every V"),
         (lambda t: "", r"no rows"),
-        (lambda t: t.replace(",", ";"), r"line 2: columns are separated by commas"),
-        (lambda t: t.replace(",", ";").replace(".", ","), r"line 2: .* and numbers have a decimal point"),
-        (lambda t: t.replace(",", "\t"), r"line 2: columns are separated by commas"),
+        (lambda t: t.replace(",", ";"), r"line 2: columns are separated by semicolons; separate them by commas"),
+        (lambda t: t.replace(",", ";").replace(".", ","), r"line 2: columns are separated by semicolons; .* with decimal points"),
+        (lambda t: t.replace(",", "\t"), r"line 2: columns are separated by tabs; separate them by commas"),
     ],
 )  # fmt: skip
 def test_a_measured_table_that_is_wrong_is_named_with_its_line(tmp_path, change, message):
