@@ -65,7 +65,7 @@ def main() -> int:
         count = sum(g.size for g in devices)
         step = Step(
             name="variation", stage="device", model=normal_additive,
-            parameters={"sigma_siemens": 0.15 * (G_ON - G_OFF)}, spare_absent=True,
+            parameters={"sigma_siemens": 0.15 * (G_ON - G_OFF)},
         )  # fmt: skip
 
         def chip(key: jax.Array, devices: list[jax.Array], step: Step = step) -> list[jax.Array]:

@@ -87,5 +87,5 @@ def test_mean_cell_is_the_mean_effective_conductance():
     mean = jax.jit(mean_cell)(cell.current[0].astype(jnp.float32), jnp.asarray(cell.vin, jnp.float32))
     g = np.linspace(cell.g_off, cell.g_on, 30)
     np.testing.assert_allclose(
-        jax.jit(lambda m, g: m(g))(mean, jnp.asarray(g, jnp.float32)), cell.effective(0, g), rtol=1e-3
+        jax.jit(lambda m, g: m(g))(mean, jnp.asarray(g, jnp.float32)), cell.effective(0, g, volt=None), rtol=1e-3
     )

@@ -101,9 +101,10 @@ def test_layers_that_trained_off_the_arrays_stay_digital(xbar, tmp_path, bias):
     few = ("--images", 100, "--dac-bits", 8, "--adc-bits", 8, "--calibrate", "gain", "--json")
     converted = xbar("eval", out, *few, "--out", tmp_path / "converted").json
     assert len(converted["calibration"]["gain"]) == 3
-    assert list(xbar("energy", out, "--json", "--out", tmp_path / "energy").json["breakdown"]["layers"]) == list(
-        found["per_layer"]
-    )
+    cost = xbar("energy", out, "--json", "--out", tmp_path / "energy").json
+    assert list(cost["breakdown"]["layers"]) == [*found["per_layer"], "conv1", "conv2"]
+    assert cost["digital_layers"] == ["conv1", "conv2"]
+    assert 0 < cost["digital_share"] < 1
     all_of_them = xbar("map", run, "--layers", "all", "--json", "--out", tmp_path / "all").json
     assert (len(all_of_them["layers"]), all_of_them["digital_layers"]) == (5, [])
 

@@ -3,6 +3,7 @@
 import json
 
 import h5py
+import jax
 import pytest
 
 
@@ -31,6 +32,56 @@ def test_compare_says_which_is_better_and_knows_the_same(xbar, evaluations, tmp_
     text = xbar("compare", coarse, same, "--out", tmp_path / "d").out
     assert "Identical: every chip has the same accuracy in both." in text
     assert "A is better on these images" in xbar("compare", ideal, coarse, "--out", tmp_path / "e").out
+
+
+def test_compare_knows_which_chips_are_the_same(xbar, evaluations, small, tmp_path):
+    """More chips, another seed, another generator, other devices, another number of images: each a real run."""
+    ideal, coarse = evaluations / "ideal", evaluations / "coarse"
+    words = ("eval", small, "--bits", 3, "--variation", 0.15, "--images", 300, "--quiet")
+    others = {
+        "more": ("--samples", 14),
+        "seed": ("--samples", 10, "--seed", 5),
+        "bc": ("--samples", 10, "--scheme", "bc"),
+        "few": ("--samples", 10, "--images", 200),
+    }
+    for name, more in others.items():
+        assert xbar(*words, *more, "--out", tmp_path / name).code == 0
+    jax.config.update("jax_default_prng_impl", "rbg")
+    try:
+        drawn = xbar(*words[:-1], "--samples", 10, "--out", tmp_path / "rbg")
+    finally:
+        jax.config.update("jax_default_prng_impl", "threefry2x32")
+    assert "jax_default_prng_impl = rbg is set for JAX: seed 0 draws other numbers" in " ".join(drawn.err.split())
+
+    def against(name):
+        return xbar("compare", coarse, tmp_path / name, "--out", tmp_path / f"c-{name}", "--json")
+
+    found = against("more")
+    more = found.json
+    assert "the first 10 are in both and are compared, 4 are left out" in " ".join(found.err.split())
+    assert (more["method"], more["common_chips"], more["samples"]) == ("identical", 10, [10, 14])
+    assert more["differ_in"] == {"monte_carlo.samples": [10, 14]}
+    for name, why in (
+        ("seed", "seed 0 and 5"),
+        ("rbg", "jax_default_prng_impl threefry2x32 and rbg"),
+        ("bc", "devices hidden 784×100, output 50×20 and hidden 784×51"),
+    ):
+        found = against(name).json
+        assert (found["method"], found["common_chips"]) == ("Welch t", None)
+        assert found["not_paired_because"].startswith(why)
+    refused = against("few")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert "saw 300 test images and" in refused.err
+    text = xbar("compare", ideal, tmp_path / "seed", "--out", tmp_path / "t")
+    assert "A / B differ in: seed 0 / 5" in text.out
+    page = xbar(
+        "report", coarse, *(tmp_path / name for name in ("few", "rbg")), "--out", tmp_path / "r.html", "--json"
+    ).json
+    assert page["notes"] == [
+        "other numbers of test images: 300 (coarse, rbg); 200 (few): their accuracies are of other tests",
+        "other random numbers of seed 0: jax_default_prng_impl threefry2x32 and rbg (coarse, rbg): not the same chips",
+    ]
+    assert "other numbers of test images" in (tmp_path / "r.html").read_text()
 
 
 def test_compare_refuses_other_runs_and_newer_results(xbar, evaluations, small, tmp_path):

@@ -128,20 +128,23 @@ def test_the_power_monte_carlo_agrees_with_the_model(xbar, cell, tmp_path):
     weights, inputs = draws(config, 8, 8, low=0.0, high=0.5)
     for index, vg in enumerate(found["vg_volt"]):
         power = known.power[index]
-        coding = Coding(None, {"l": power})
+        coding = Coding("amplitude", None, 0.5, {"l": power})
         g = programmed(config, known, weights, vg=vg).astype(np.float32)
         watts = []
         for one, v in zip(g, inputs, strict=True):
             x = np.asarray(v, np.float32)[None]
             seen = of_inputs(x, dense, (), full_scale=0.5, signed=False, wanted=coding.wanted)
-            watts.append(layer_watt(one, seen, power=power, coding=coding, phases=1, volt=0.5) / 64)
+            watts.append(layer_watt(one, seen, coding=coding, name="l", phases=1) / 64)
         assert np.mean(watts) == pytest.approx(found["power_per_synapse_watt"][index], rel=0.01)
 
 
 @pytest.mark.spice
-@pytest.mark.parametrize("bits", [None, 4])
-def test_measured_power_is_that_of_every_cell_on_every_input(mapped, bits):
-    """Means of polynomials and a table of cells against a plain sum over cells, images, rows and pulses."""
+@pytest.mark.parametrize(
+    ("kind", "bits", "v"),
+    [("amplitude", None, 0.5), ("amplitude", 3, 0.5), ("bitserial", 4, 0.5), ("bitserial", 4, 0.1), ("pwm", 4, 0.2)],
+)
+def test_measured_power_is_that_of_every_cell_on_every_input(mapped, kind, bits, v):
+    """Means of polynomials and a table of cells against a plain sum over cells, images, rows and moments of a read."""
     import jax.numpy as jnp
 
     from xbar_cli.nn.shapes import layer_inputs
@@ -153,19 +156,23 @@ def test_measured_power_is_that_of_every_cell_on_every_input(mapped, bits):
 
     trained, network = open_trained(mapped / "train", use="test"), load_mapped(mapped)
     powers = surrogates(network, "power")
-    coding = Coding(bits, powers)
+    coding = Coding(kind, bits, v, powers)
     activity = measure(trained, network, coding.wanted, images=4, reporter=SILENT)
     layer, power = network.layers["output"], powers["output"]
-    found = layer_watt(layer.conductance, activity["output"], power=power, coding=coding, phases=1, volt=0.5)
+    found = layer_watt(layer.conductance, activity["output"], coding=coding, name="output", phases=1)
     x, _ = layer_inputs(trained.net, jnp.asarray(trained.data.test_images[:4], jnp.float32) / 255)["output"]
     share = np.asarray(drive_of(layer).fraction(x))
-    pulses = [share]
-    if bits is not None:
-        codes = np.rint(share * (2**bits - 1)).astype(int)
-        pulses = [codes >> bit & 1 for bit in range(bits)]
-    volts = power.v_max * jnp.asarray(np.concatenate(pulses), jnp.float32)
+    codes = np.rint(share * (2 ** (bits or 0) - 1)).astype(int)
+    match kind:
+        case "amplitude":
+            moments, reads = [share if bits is None else codes / (2**bits - 1)], 1
+        case "bitserial":
+            moments, reads = [codes >> bit & 1 for bit in range(bits)], 1
+        case _:  # a moment for each step of the widest pulse, that share a read
+            moments, reads = [codes > step for step in range(2**bits - 1)], 2**bits - 1
+    volts = v * jnp.asarray(np.concatenate(moments), jnp.float32)
     g = jnp.asarray(layer.conductance)
-    direct = sum(power(g, jnp.broadcast_to(v[:, None], g.shape)).sum() for v in volts) / 4
+    direct = sum(power(g, jnp.broadcast_to(one[:, None], g.shape)).sum() for one in volts) / 4 / reads
     np.testing.assert_allclose(found, direct, rtol=1e-4)
 
 
@@ -193,9 +200,10 @@ def test_the_map_run_keeps_what_a_pass_over_its_images_finds(mapped, sliced):
             assert network.activity[name].positions == passed[name].positions
             power = None if network.cell is None else network.cell.power[network.cell.index(layer.vg)]
             for bits in (None, *STORED_BITS):
-                coding = Coding(bits, {} if power is None else {name: power})
+                kind = "amplitude" if bits is None else "bitserial"
+                coding = Coding(kind, bits, 0.5, {} if power is None else {name: power})
                 kept, seen, half = (
-                    layer_watt(layer.conductance, a[name], power=power, coding=coding, phases=1, volt=0.5)
+                    layer_watt(layer.conductance, a[name], coding=coding, name=name, phases=1)
                     for a in (network.activity, passed, halves)
                 )
                 # rounding of the pass moves activations on the edge of two codes
@@ -268,8 +276,8 @@ def test_chips_of_more_arrays(xbar, sliced, tmp_path):
     assert more["interval_seconds"] == pytest.approx(one["latency_seconds"] / 2)
     shown = xbar("energy", sliced, "--activity", tmp_path / "a", "--per-layer", "--out", tmp_path / "c").out
     assert "hidden" in shown
-    assert "converters" not in shown
-    assert "converters" in xbar("energy", sliced, "--activity", tmp_path / "a", "--out", tmp_path / "d").out
+    assert "buffers" not in shown
+    assert "buffers" in xbar("energy", sliced, "--activity", tmp_path / "a", "--out", tmp_path / "d").out
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """`xbar evaluate`: how many chips, what is said of them, and each layer alone, on the small perceptron."""
 
+import json
+
 import numpy as np
 import pytest
 
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.errors import ConfigError
 from xbar_cli.runs.results import read_dataset
+from xbar_cli.workflows.statistics import bounded, estimate, fewest
 
 WORDS = ("--variation", 0.15, "--images", 200)
 
@@ -19,7 +22,7 @@ def found(tmp_path_factory, small):
     from xbar_cli.cli.main import guarded
 
     out = tmp_path_factory.mktemp("samples") / "run"
-    words = ["eval", small, *WORDS, "--ci-width", 0.04, "--yield-at", 0.75, "--per-layer", "--out", out, "--quiet"]
+    words = ["eval", small, *WORDS, "--ci-width", 0.12, "--yield-at", 0.75, "--per-layer", "--out", out, "--quiet"]
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         assert guarded([str(word) for word in words]) == 0
@@ -27,13 +30,14 @@ def found(tmp_path_factory, small):
 
 
 def test_the_summary_says_what_the_samples_say(found):
-    import json
-
     out, _ = found
     summary = json.loads((out / "summary.json").read_text())
     samples = np.asarray(summary["accuracy_samples"])
-    assert len(samples) == summary["samples"] >= 10
-    assert summary["ci_width_reached"] == (np.ptp(summary["accuracy_ci95"]) <= 0.04)
+    assert len(samples) == summary["samples"] >= fewest(0.12)
+    assert summary["ci_width_reached"] is True
+    assert np.ptp(summary["accuracy_ci95"]) <= 0.12
+    assert (summary["accuracy_ci95_kind"], summary["accuracy_bounded_ci95"]) == ("bounded", summary["accuracy_ci95"])
+    assert summary["accuracy_ci95"] == list(bounded(samples.tolist(), width=0.12).ci95)
     assert summary["accuracy_worst"] == samples.min() == samples[summary["worst_sample"]]
     assert summary["yield_fraction"] == np.mean(samples >= 0.75)
     assert summary["yield_ci95"][0] <= summary["yield_fraction"] <= summary["yield_ci95"][1]
@@ -66,6 +70,36 @@ def test_chips_that_are_all_alike_are_one_chip(xbar, small, tmp_path):
     assert summary["ci_width_reached"] is True
     assert summary["accuracy_ci95"] == pytest.approx([summary["accuracy_mean"]] * 2)
     assert (summary["yield_fraction"], summary["yield_ci95"]) == (1.0, [1.0, 1.0])
+
+
+def test_few_skewed_chips_get_a_note_and_an_interval_of_accuracies(xbar, small, tmp_path, monkeypatch):
+    """The accuracies are put in the place of those that the chips of a real run had."""
+    from xbar_cli.workflows import evaluate
+
+    real = evaluate.sample
+
+    def with_dead(*args, **kwargs):
+        tally = real(*args, **kwargs)
+        tally.accuracies[:] = [0.98] * (len(tally.accuracies) - 1) + [0.1]
+        return tally
+
+    words = ("eval", small, "--variation", 0.05, "--images", 50)
+    even = xbar(*words, "--samples", 12, "--out", tmp_path / "even")
+    assert "skewed" not in even.err
+    monkeypatch.setattr(evaluate, "sample", with_dead)
+    found = xbar(*words, "--samples", 12, "--out", tmp_path / "a")
+    assert "of these 12 chips are skewed (skewness -3.5, worst 0.1000, mean 0.9067)" in " ".join(found.err.split())
+    assert "whatever the chips' distribution" in found.out
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text())
+    samples = [0.98] * 11 + [0.1]
+    assert estimate(samples).ci95[1] > 1 == summary["accuracy_ci95"][1]
+    assert summary["accuracy_ci95_kind"] == "student"
+    assert summary["accuracy_bounded_ci95"] == list(bounded(samples).ci95)
+    # a run that stops by the other interval needs no note; one that cannot get there is told so at once
+    late = xbar(*words, "--ci-width", 0.05, "--max-samples", 20, "--out", tmp_path / "b")
+    assert "skewed (" not in late.err
+    assert "--ci-width 0.05 takes 72 chips or more, and --max-samples is 20" in " ".join(late.err.split())
+    assert json.loads((tmp_path / "b" / "summary.json").read_text())["ci_width_reached"] is False
 
 
 @pytest.mark.parametrize(

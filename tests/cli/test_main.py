@@ -1,5 +1,6 @@
 """The command itself: start-up, help, exit codes as a real process sees them."""
 
+import os
 import re
 import subprocess
 import sys
@@ -57,6 +58,49 @@ def test_doctor_says_how_much_the_cache_takes(xbar, monkeypatch, tmp_path):
     (tmp_path / "compiled" / "machine" / "program").write_bytes(bytes(3 << 20))
     cache = next(f for f in xbar("doctor", "--json").json["findings"] if f["name"] == "cache")
     assert cache["found"].startswith(f"{tmp_path}: 3 MiB")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("JAX_PLATFORMS", "nowhere", "Unable to initialize backend 'nowhere'"),
+        ("JAX_DEFAULT_PRNG_IMPL", "dice", 'Invalid value "dice" for JAX flag jax_default_prng_impl'),
+        ("XLA_FLAGS", "--xla_no_such_flag", "Unknown flag in XLA_FLAGS: --xla_no_such_flag"),
+    ],
+)
+def test_doctor_goes_on_where_jax_does_not_start(xbar, monkeypatch, name, value, said):
+    monkeypatch.setenv(name, value)
+    found = xbar("doctor", "--json")
+    findings = {f["name"]: f for f in found.json["findings"]}
+    assert found.code == 1
+    assert not findings["JAX devices"]["ok"]
+    assert said in findings["JAX devices"]["found"]
+    assert f"{name}={value}" in findings["JAX devices"]["found"]
+    assert findings["data set fashion_mnist_mini"]["ok"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("JAX_PLATFORMS", "nowhere"), ("JAX_ENABLE_X64", "perhaps")])
+def test_a_platform_that_is_not_there_is_one_line_of_any_command(tmp_path, name, value):
+    words = [
+        SCRIPT,
+        "train",
+        "--method",
+        "ideal",
+        "--network",
+        "mlp",
+        "--dataset",
+        "fashion_mnist_mini",
+        "--epochs",
+        "1",
+    ]
+    done = subprocess.run(
+        [*words, "--out", tmp_path / "net", "--quiet"], capture_output=True, text=True, env=os.environ | {name: value}
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("Error: JAX does not start: ")
+    assert f"{name}={value}" in done.stderr
+    assert done.stderr.endswith("see `xbar doctor`\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_doctor_says_what_to_do_without_a_simulator(xbar, monkeypatch):

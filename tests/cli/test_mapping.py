@@ -66,7 +66,7 @@ def test_effects_act_in_physical_order_and_a_chip_repeats(xbar, small, tmp_path)
     ]  # fmt: skip
     first = xbar(*words, *effects, "--variation", "0.01", "--out", tmp_path / "a").json
     stages = [line.split()[1].rstrip(":") for line in first["effects"]]
-    assert stages == ["programming", "device", "device", "chip", "faults", "drift", "below", "read"]
+    assert stages == ["programming", "device", "device", "chip", "drift", "faults", "below", "read"]
     again = xbar(*words, *reversed_pairs(effects), "--variation", "0.01", "--out", tmp_path / "b").json
     assert again["accuracy_samples"] == first["accuracy_samples"]
     allowed = xbar(*words, "--variation", "0.3", "--negative", "allow", "--out", tmp_path / "c").json

@@ -42,9 +42,19 @@ def test_what_a_shared_neuron_leaves_is_the_difference_that_a_converter_of_pairs
         (("--array", "lumped", "--neuron", "shared", "--scheme", "acm"), "joins the two columns of --scheme de; acm"),
         (("--array", "lumped", "--neuron", "shared", "--adc-bits", 8), "--adc-input pair, or no --adc-bits"),
         (("--array", "ideal", "--neuron", "separate"), "--array ideal does not use --neuron"),
+        (
+            ("--array", "lumped", "--neuron", "shared", "--tile", "100x15"),
+            "tiles of 15 columns part those of hidden, output: take an even number of columns, --tile 100x16",
+        ),
     ],
 )
 def test_where_there_is_none_it_is_said(xbar, small, tmp_path, words, message):
     found = xbar("eval", small, *words, "--out", tmp_path / "run")
     assert found.code == 1
     assert message in found.err
+
+
+def test_an_odd_tile_that_parts_no_pair_is_as_good_as_an_even_one(xbar, small, tmp_path):
+    words = ("eval", small, "--array", "lumped", "--neuron", "shared", *TAOX, "--images", 100, "--json", "--out")
+    odd, even = (xbar(*words, tmp_path / tile, "--tile", tile).json["accuracy_mean"] for tile in ("784x201", "784x200"))
+    assert odd == even

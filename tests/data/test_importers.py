@@ -23,7 +23,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from xbar_cli.data import archives, builders, catalogue, importers
+from xbar_cli.data import archives, builders, catalogue, importers, sources
 from xbar_cli.data.catalogue import CIFAR10, CIFAR100, EMNIST_LETTERS, FASHION_MNIST, MNIST, SPECS
 from xbar_cli.data.datasets import load, names, status
 from xbar_cli.data.importers import import_dataset, prepare
@@ -176,6 +176,37 @@ def test_wrong_content_is_refused(tmp_path, official):
     with pytest.raises(DataError, match=r"no data_batch_2.bin.*cifar-10-binary.tar.gz.*--allow-partial"):
         take(CIFAR10, tmp_path, official, how="plain", allow_partial=False)
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("wanted", "other"), [(FASHION_MNIST, MNIST), (MNIST, FASHION_MNIST)])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_another_sets_files_under_the_same_names_are_told_by_their_first_labels(
+    wanted, other, split, tmp_path, official
+):
+    """However they are packed: none of these files has a registered checksum."""
+    splits = official.splits(wanted, n_train=40, n_test=30)
+    first = np.array([int(digit) for digit in other.first_labels[split == "test"]], np.uint8)
+    splits[split].labels[:20] = first
+    source = official.write(wanted, tmp_path / "official", splits, how="plain")
+    message = f"{split} labels begin with .* as {other.name}'s do, not {wanted.name}'s; .*xbar data import {other.name} --from"
+    with pytest.raises(DataError, match=message):
+        import_dataset(wanted.name, source=source, data_dir=tmp_path / "data", allow_partial=True)
+    assert not (tmp_path / "data").exists()
+    splits[split].labels[19] = (first[19] + 1) % 10
+    source = official.write(wanted, tmp_path / "nearly", splits, how="plain")
+    assert import_dataset(wanted.name, source=source, data_dir=tmp_path / "data", allow_partial=True).train == 40
+
+
+def test_another_sets_files_are_told_by_their_checksums(tmp_path, official, monkeypatch):
+    """A file with a sha256 that is registered for another set, whatever is in it."""
+    source = official.write(FASHION_MNIST, tmp_path / "official", official.splits(FASHION_MNIST), how="gz")
+    name = "t10k-images-idx3-ubyte.gz"
+    digest = hashlib.sha256((source / name).read_bytes()).hexdigest()
+    files = tuple(dataclasses.replace(f, sha256=digest) if f.name == name else f for f in MNIST.official)
+    specs = tuple(dataclasses.replace(spec, official=files) if spec is MNIST else spec for spec in SPECS)
+    monkeypatch.setattr(sources, "SPECS", specs)
+    with pytest.raises(DataError, match=f"{name} is mnist's {name}, not fashion_mnist's; .*xbar data import mnist"):
+        import_dataset("fashion_mnist", source=source, data_dir=tmp_path / "data", allow_partial=True)
 
 
 def evil_tar(path, name, size=1, kind=tarfile.REGTYPE):

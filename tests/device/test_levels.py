@@ -7,6 +7,7 @@ import pytest
 
 from xbar_cli.device import update
 from xbar_cli.device.levels import (
+    check_levels,
     discretise_ratio,
     discretise_ratio_straight_through,
     nearest,
@@ -150,3 +151,22 @@ def test_update_curve_is_smooth_through_linear():
     curve = [np.expm1(-nu * 0.3) / np.expm1(-nu) for nu in (0.04 - 1e-5, 0.04 + 1e-5)]
     assert float(slope(0.04)) == pytest.approx((curve[1] - curve[0]) / 2e-5, rel=1e-3)
     assert np.allclose(update.update_levels(4, nu=0.0, g_min=0.0, g_max=1.0), uniform_levels(4, g_min=0.0, g_max=1.0))
+
+
+def test_levels_are_of_the_devices(tmp_path):
+    path = tmp_path / "levels.txt"
+    ends = {"g_off": 3e-6, "g_on": 3e-5}
+    check_levels(np.array([0.0, 3e-6, 1e-5, 3e-5]), **ends, where="f")
+    for wrong, message in (
+        ([3.0, 30.0], "f: its levels spans 3 … 30 S, and the devices lie at 3e-06 … 3e-05 S (are they microsiemens?)"),
+        ([0.0, 3e-6, 1e-4], "f: its levels span 3e-06 … 0.0001 S, beyond the devices' 3e-06 … 3e-05 S"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            check_levels(np.array(wrong), **ends, where="f")
+        assert message in str(error.value)
+    path.write_text("1e-6\n1.0000001e-6\n")
+    with pytest.raises(ConfigError, match="levels must ascend"):
+        read_levels(path)
+    path.write_text("5\n30\n")
+    with pytest.raises(ConfigError, match="spans 5 … 30 S, and no device conducts more than 1 S"):
+        read_levels(path)

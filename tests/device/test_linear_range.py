@@ -46,9 +46,19 @@ def test_cut_off_grows_with_the_gate_voltage():
 def test_programming_inverts_the_effective_conductance():
     cell = analytic.cell()
     g = np.linspace(cell.g_off, cell.g_on, 50)
-    np.testing.assert_allclose(cell.memristor(0, cell.effective(0, g)), g, rtol=1e-7)
+    np.testing.assert_allclose(cell.memristor(0, cell.effective(0, g, volt=None), volt=None), g, rtol=1e-7)
 
 
 def test_a_gate_voltage_outside_the_table_names_the_table():
     with pytest.raises(ModelError, match=r"0\.83 V is not in the cell's table \(0\.9, 1, 1\.2, 1\.5 V\)"):
         analytic.cell().index(0.83)
+
+
+@pytest.mark.parametrize("metric", ["spread", "deviation", "std"])
+def test_noise_around_zero_is_not_within_a_tolerance(metric):
+    """A transistor that is off: the sign of its mean current says nothing about linearity."""
+    noise = np.random.default_rng(0).normal(0, 1e-9, (40, 11))
+    tm = tolerance_metric(noise, metric=metric)
+    assert (noise.mean(axis=1) < 0).any()
+    assert (tm > 0.025).all()
+    np.testing.assert_allclose(tm, tolerance_metric(-noise, metric=metric), rtol=1e-12)

@@ -34,6 +34,46 @@ def test_table_of_states_through_a_file(tmp_path):
         fit_states(np.array([1e-6, 1e-6]), np.array([1e-6, 2e-6]), min_count=2)
 
 
+def test_targets_that_differ_in_their_last_bits_are_one_state(tmp_path):
+    """Half of the targets went through single precision, or were written with seven digits."""
+    states = np.array([0.0, 1.1e-6, 8.3e-6, 2.7e-5])
+    target = np.tile(np.concatenate([states, states.astype(np.float32).astype(np.float64), states * (1 + 3e-7)]), 200)
+    measured = target * (1 + 0.01 * np.random.default_rng(1).normal(size=target.size))
+    table = fit_states(*read_measurements(write(tmp_path / "bits.csv", target, measured)), min_count=600)
+    np.testing.assert_allclose(table.target, states, rtol=1e-6)
+    np.testing.assert_allclose(table.sigma, 0.01 * states, rtol=0.1)
+    with pytest.raises(ConfigError, match="at 4 targets do not determine"):
+        fit_smooth(target, measured, degree=4, knots=9)
+    apart = np.repeat([1e-6, 1e-6 * (1 + 1e-4), 2e-6], 5)  # these are states of their own
+    assert fit_states(apart, apart, min_count=5).target.size == 3
+
+
+GOOD = np.repeat([5e-6, 1e-5, 2e-5, 3e-5], 10)
+
+
+@pytest.mark.parametrize(
+    ("target", "measured", "message"),
+    [
+        (GOOD * 1e6, GOOD * 1e6, "target_siemens spans 5 … 30 S, and no device conducts more than 1 S (are they microsiemens?)"),
+        (1 / GOOD, 1 / GOOD, "no device conducts more than 1 S (are they nanosiemens or ohm?)"),
+        (GOOD, GOOD * 1e6, "measured_siemens spans 5 … 30 S, and no device"),
+        (GOOD, GOOD * 1e3, "target_siemens spans 5e-06 … 3e-05 S and measured_siemens 0.005 … 0.03 S: one of them is in another"),
+        (GOOD * 1e3, GOOD, "one of them is in another unit"),
+        (GOOD, -GOOD, "measured_siemens spans -3e-05 … -5e-06 S, most of it below 0: turn the sign"),
+        (-GOOD, GOOD, "target_siemens spans -3e-05 … -5e-06 S; a conductance is 0 or more"),
+    ],
+)  # fmt: skip
+def test_columns_of_another_unit_or_sign_are_refused(tmp_path, target, measured, message):
+    path = write(tmp_path / "devices.csv", target, measured)
+    with pytest.raises(ConfigError) as error:
+        read_measurements(path)
+    assert str(error.value).startswith(str(path))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    below_zero = GOOD - 1.2e-5  # an offset of the instrument takes low states below 0: no slip of the sign
+    read_measurements(write(path, GOOD, below_zero))
+
+
 def test_smooth_curve_recovers_mean_and_spread_and_generates_them():
     target = RNG.uniform(1e-6, 2e-5, 40_000)
     mean = 0.95 * target + 5e-7

@@ -84,6 +84,26 @@ def test_own_file(tmp_path):
             "states: target must ascend",
         ),
         (OWN + "[drift]\nt0_seconds = 0\nnu_mean = 0.1\nnu_sigma = 0\n", "drift: t0_seconds must be above 0"),
+        (
+            OWN + "device_r_on_ohm = 5\ndevice_r_off_ohm = 5e2\n",
+            "must lie within device_r_on_ohm … device_r_off_ohm = 5 … 500 ohm",
+        ),
+        (
+            OWN.replace("1e4", "1e-5").replace("1e5", "1e-4"),
+            "r_on_ohm must be at least 1 ohm, got 1e-05: is it a conductance?",
+        ),
+        (
+            OWN + "sigma_chip_relative = 15\n",
+            "sigma_chip_relative must be a share of the conductance, at most 10, got 15",
+        ),
+        (
+            OWN + "[drift]\nt0_seconds = 1\nnu_mean = 5\nnu_sigma = 0\n",
+            "nu_mean and nu_sigma must be exponents of at most 1",
+        ),
+        (
+            OWN + "[states]\ntarget_siemens = [20, 80]\nmean_siemens = [20, 80]\nsigma_siemens = [1, 2]\n",
+            "states: target_siemens spans 20 … 80 S, and the devices lie at 1e-05 … 0.0001 S (are they microsiemens?)",
+        ),
         ("source = ", "is not valid TOML"),
     ],
 )

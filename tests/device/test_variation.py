@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from xbar_cli.device import draws
-from xbar_cli.device.drift import PCM_NU_MEAN, PCM_NU_SIGMA, drift, pcm_drift, pcm_nu
+from xbar_cli.device.drift import drift
 from xbar_cli.device.faults import stuck_at
 from xbar_cli.device.programming import write_verify
-from xbar_cli.device.read_noise import output_noise, output_sigma, pcm_read_sigma, read_conductances, read_sigma
+from xbar_cli.device.read_noise import output_noise, output_sigma, read_conductances, read_sigma
 from xbar_cli.device.statistics import statistics
 from xbar_cli.device.variation import (
     chip_corner,
@@ -126,26 +126,27 @@ def test_drift_moments_limits_and_refusal():
     nu = -np.log(
         np.asarray(drift(KEY, G, t_seconds=t, t0_seconds=20.0, nu_mean=0.05, nu_sigma=0.02), np.float64) / 2e-5
     )
-    check_moments(nu / np.log(t / 20), 0.05, 0.02)
+    folded = stats.foldnorm(0.05 / 0.02, scale=0.02)
+    check_moments(nu / np.log(t / 20), folded.mean(), folded.std())
     assert np.allclose(drift(KEY, G, t_seconds=20.0, t0_seconds=20.0, nu_mean=0.05, nu_sigma=0.02), G)
     for t in (10.0, 0.0):
         with pytest.raises(ValueError, match="t_seconds must be at least t0_seconds"):
             drift(KEY, G, t_seconds=t, t0_seconds=20.0, nu_mean=0.05, nu_sigma=0.02)
 
 
-def test_pcm_follows_the_published_fits():
-    gamma = jnp.asarray([0.0, 0.01, 0.05, 0.1, 0.5, 1.0])
-    mean = np.clip(-0.0155 * np.log(np.maximum(gamma, 1e-30)) + 0.0244, 0.049, 0.1)
-    sigma = np.clip(-0.0125 * np.log(np.maximum(gamma, 1e-30)) - 0.0059, 0.008, 0.045)
-    assert np.allclose(pcm_nu(gamma * 2.5e-5, fit=PCM_NU_MEAN, g_max=2.5e-5), mean, atol=1e-6)
-    assert np.allclose(pcm_nu(gamma * 2.5e-5, fit=PCM_NU_SIGMA, g_max=2.5e-5), sigma, atol=1e-6)
-    drifted = pcm_drift(KEY, G / 8, t_seconds=1e4, t0_seconds=20.0, g_max=2.5e-5)  # γ = 0.1
-    check_moments(-np.log(np.asarray(drifted, np.float64) / 2.5e-6) / np.log(500), mean[3], sigma[3])
-    with pytest.raises(ValueError, match="t_seconds"):
-        pcm_drift(KEY, G, t_seconds=1.0, t0_seconds=20.0, g_max=2.5e-5)
-    read = pcm_read_sigma(gamma[3:] * 2.5e-5, g_max=2.5e-5, t_seconds=20.0, t_read_seconds=250e-9)
-    q = np.minimum(0.0088 / np.asarray(gamma[3:]) ** 0.65, 0.2) * np.sqrt(np.log((20 + 250e-9) / 500e-9))
-    assert np.allclose(read, np.asarray(gamma[3:]) * 2.5e-5 * q, rtol=1e-5)
+def test_drift_goes_one_way():
+    """A spread as large as the mean: the folded normal has no device of the other sign, and a known mean."""
+    folded = stats.foldnorm(1.0, scale=0.05)
+    for sign in (1, -1):
+        aged = drift(KEY, G, t_seconds=1e4, t0_seconds=20.0, nu_mean=sign * 0.05, nu_sigma=0.05)
+        nu = -np.log(np.asarray(aged, np.float64) / 2e-5) / np.log(500) * sign
+        assert nu.min() > -1e-6
+        check_moments(nu, folded.mean(), folded.std())
+
+
+def test_nothing_fluctuates_where_nothing_conducts():
+    sigma = read_sigma(jnp.asarray([0.0, 1e-5]), sigma_siemens=1e-6, sigma_relative=0.1)
+    assert np.allclose(sigma, [0.0, np.sqrt(2) * 1e-6], rtol=1e-6)
 
 
 def test_read_noise_at_the_output_is_that_of_the_devices():

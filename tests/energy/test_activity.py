@@ -32,7 +32,7 @@ def test_activity_is_linear_in_images():
     )
     codes = np.rint(rows * 7).astype(int)
     np.testing.assert_allclose(whole.pulses[3], sum(codes >> b & 1 for b in range(3)).mean(axis=0), rtol=1e-6)
-    np.testing.assert_array_equal(whole.driven(3), again.pulses[3])
+    np.testing.assert_array_equal(whole.driven("bitserial", 3), again.pulses[3])
     assert (parts.images, whole.positions) == (9, 9)
 
 

@@ -1,6 +1,7 @@
 """Cost models: scaling, limits and the published tables."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy import isaac, neurosim, resparc
 from xbar_cli.energy.constants import load, preset
 from xbar_cli.energy.gates import Gate, Node, chain, inverter, ramp_delay
+from xbar_cli.energy.reading import Reading
 from xbar_cli.energy.tree import Component, as_json, group, merged, scaled
 from xbar_cli.energy.work import LayerWork
 from xbar_cli.workflows.energy_neat import clipped_mean, neat
@@ -17,21 +19,22 @@ from xbar_cli.workflows.energy_presets import columns_of, figures_of, perceptron
 
 def work(**given):
     base = {
-        "name": "l", "rows": 300, "columns": 200, "outputs": 100, "positions": 9, "phases": 1, "cycles": 8,
-        "tile": (128, 128), "r_on": 3e4, "volt": 0.5, "driven_rows": 400.0, "watt": {"cells": 0.02}, "vg": 0.8,
+        "name": "l", "rows": 300, "columns": 200, "outputs": 100, "positions": 9, "phases": 1,
+        "reading": Reading("bitserial", 8, 8), "tile": (128, 128), "r_on": 3e4, "volt": 0.5, "driven_rows": 400.0,
+        "watt": {"cells": 0.02}, "vg": 0.8,
     }  # fmt: skip
     return LayerWork(**(base | given))
 
 
 def cost(model, w, *, bits=8):
-    k = load(model)
+    k, w = load(model), replace(w, reading=replace(w.reading, adc_bits=bits))
     match model:
         case "resparc":
-            return resparc.layer_cost(w, k, gate_farad=1e-16, cell_area_m2=1.8e-14, adc_bits=bits)
+            return resparc.layer_cost(w, k, gate_farad=1e-16, cell_area_m2=1.8e-14)
         case "isaac":
-            return isaac.layer_cost(w, k, adc_bits=bits)
+            return isaac.layer_cost(w, k)
         case _:
-            return neurosim.layer_cost(w, k, Node(k.node(14), k), adc_bits=bits)
+            return neurosim.layer_cost(w, k, Node(k.node(14), k))
 
 
 def part(tree, name):
@@ -68,9 +71,10 @@ def test_isaacs_unit_is_its_table_and_its_converters_have_8_bits():
     unit = isaac.unit(load("isaac"))
     assert unit.energy_joule == pytest.approx(24.08e-3 * 100e-9)  # 289 mW of 12 units, Table I
     assert unit.area_m2 == pytest.approx(0.01312e-6)
-    assert isaac.adc_bits(rows=128, device_bits=2, dac_bits=1) == 8
-    full = work(rows=128, columns=128, positions=1, cycles=1, outputs=16)
-    table = isaac.layer_cost(full, load("isaac"), adc_bits=8, measured=False)
+    assert isaac.adc_bits(rows=128, device_bits=2) == 8
+    assert isaac.adc_bits(rows=32, device_bits=2) == 6  # rows read at once
+    full = work(rows=128, columns=128, positions=1, reading=Reading("bitserial", 1, 8), outputs=16)
+    table = isaac.layer_cost(full, load("isaac"), measured=False)
     assert table.energy_joule == pytest.approx(unit.energy_joule / 8)
     assert table.area_m2 == pytest.approx(unit.area_m2 / 8)
 
@@ -93,10 +97,16 @@ def test_acms_table_from_geometry():
 def test_arrays_shrink_with_the_node_and_wires_grow_with_the_array():
     k = load("neurosim")
     nodes = [130, 90, 65, 45, 32, 22, 14, 10, 7]
-    cores = [neurosim.Core(k, Node(k.node(n), k), 128, 128, 1e5, relaxed=False, adc_bits=8) for n in nodes]
+    cores = [
+        neurosim.Core(k, Node(k.node(n), k), 128, 128, 1e5, relaxed=False, reading=Reading("bitserial", 1, 8))
+        for n in nodes
+    ]
     areas = [neurosim.array_cost(c, neurosim.Read(128, 1, 64.0, 1e-3, 0.5)).area_m2 for c in cores]
     assert areas == sorted(areas, reverse=True)
-    small, large = (neurosim.Core(k, Node(k.node(45), k), n, n, 1e5, relaxed=False, adc_bits=8) for n in (64, 128))
+    small, large = (
+        neurosim.Core(k, Node(k.node(45), k), n, n, 1e5, relaxed=False, reading=Reading("bitserial", 1, 8))
+        for n in (64, 128)
+    )
     assert large.row_capacitance == pytest.approx(2 * small.row_capacitance)
     assert large.row_capacitance == pytest.approx(128 * 4 * 45e-9 * 2e-10)
     delay = [
@@ -159,3 +169,59 @@ def test_neats_gain_is_that_of_drawn_weights():
         )
     saved = [table[vg]["saved"] for vg in gates]
     assert saved == sorted(saved, reverse=True)
+
+
+def test_neurosims_rows_are_charged_to_the_read_voltage_above_its_columns():
+    k = load("neurosim")
+    core = neurosim.Core(k, Node(k.node(14), k), 64, 64, 1e5, relaxed=False, reading=Reading("bitserial", 1, 8))
+    energies = [
+        part(neurosim.array_cost(core, neurosim.Read(64, 1, 32.0, 0.0, volt)), "lines").energy_joule
+        for volt in (0.1, 0.5)
+    ]
+    charged = core.row_capacitance * 32 * (0.65**2 - 0.25**2)  # columns at 0.15 V
+    assert energies[1] - energies[0] == pytest.approx(charged)
+
+
+def test_fewer_rows_at_once_take_more_reads_and_conversions_but_no_more_drives():
+    whole, parted = (
+        work(reading=Reading("bitserial", 8, 8, rows_at_once=rows)) for rows in (None, 50)
+    )  # bands of 128, 128 and 44 rows: 3, 3 and 1 groups
+    assert (whole.drives, whole.turns, whole.sensed) == (72, 1, 3 * 200)
+    assert (parted.drives, parted.turns, parted.sensed) == (72, 3, 7 * 200)
+    for model, columns, rows in (
+        ("resparc", "converters", "drivers"),
+        ("isaac", "adc", "dac"),
+        ("isaac", "shift_add", "input_register"),
+        ("neurosim", "adc", "cells"),
+    ):
+        one, many = cost(model, whole), cost(model, parted)
+        assert part(many, columns).energy_joule == pytest.approx(7 / 3 * part(one, columns).energy_joule)
+        ratio = part(many, rows).energy_joule / part(one, rows).energy_joule
+        if model == "neurosim":  # smaller currents are integrated for longer, behind narrower gates
+            assert 1 < ratio < 128 / 50
+        else:
+            assert ratio == pytest.approx(1, rel=1e-9)
+
+
+def test_a_converter_for_more_columns_takes_less_area_and_more_time():
+    for model, name in (("resparc", "converters"), ("isaac", "adc")):
+        trees = [cost(model, work(reading=Reading("bitserial", 8, 8, columns_per_adc=n))) for n in (1, 16, 128)]
+        areas = [part(tree, name).area_m2 for tree in trees]
+        assert areas[0] == pytest.approx(128 * areas[2])
+        assert areas[1] == pytest.approx(8 * areas[2])
+        assert len({part(tree, name).energy_joule for tree in trees}) == 1
+        pair = cost(model, work(reading=Reading("bitserial", 8, 8, columns_per_adc=16, pair=True)))
+        assert part(pair, name).energy_joule == pytest.approx(part(trees[1], name).energy_joule / 2)
+        assert part(pair, name).area_m2 == pytest.approx(areas[1])
+    slow = [cost("neurosim", work(reading=Reading("bitserial", 8, 8, columns_per_adc=n))) for n in (4, 16)]
+    assert slow[0].latency_seconds < slow[1].latency_seconds
+    assert part(slow[0], "adc").area_m2 == pytest.approx(4 * part(slow[1], "adc").area_m2)
+
+
+def test_a_converter_of_inputs_doubles_with_every_bit_and_pulses_need_none():
+    k = load("resparc")
+    bare, _ = resparc.driver_cost(Reading("bitserial", 8, 8), k)
+    dac = {bits: resparc.driver_cost(Reading("amplitude", bits, 8), k)[0] - bare for bits in (7, 8)}
+    assert dac[8] == pytest.approx(2 * dac[7])
+    assert dac[8] == pytest.approx(k["dac.energy_joule"])
+    assert 0 < resparc.driver_cost(Reading("pwm", 8, 8), k)[0] - bare < dac[8]

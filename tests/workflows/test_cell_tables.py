@@ -135,6 +135,9 @@ def test_a_measured_table_in_any_order(tmp_path):
         (lambda t: t + "\n" + t.splitlines()[40], r"line 183: the same G, V and V_g as in line 41"),
         (lambda t: "\n".join(rows(skip=50)), r"no row for G = .* at V_g = 0.8 V; every G needs every V"),
         (lambda t: "", r"no rows"),
+        (lambda t: t.replace(",", ";"), r"line 2: columns are separated by commas"),
+        (lambda t: t.replace(",", ";").replace(".", ","), r"line 2: .* and numbers have a decimal point"),
+        (lambda t: t.replace(",", "\t"), r"line 2: columns are separated by commas"),
     ],
 )  # fmt: skip
 def test_a_measured_table_that_is_wrong_is_named_with_its_line(tmp_path, change, message):
@@ -150,3 +153,55 @@ def test_a_measured_table_without_a_gate_voltage_needs_one(tmp_path):
     assert read(file)[0].vg_volt.tolist() == [0.8]
     with pytest.raises(ConfigError, match=r"m\.csv, line 2: there is no column V_g"):
         read(file, gates=(0.7, 1.0, 7))
+
+
+def scaled(*, g=1.0, v=1.0, i=1.0):
+    """The table with units that slip: each column times a factor, the current by gate voltage where `i` is a pair."""
+    lines = []
+    for line in rows()[2:]:
+        a, b, c, d = map(float, line.split(","))
+        factor = i if isinstance(i, float) else i[d == 1.0]
+        lines.append(f"{a * g:.9g},{b * v:.9g},{c * factor:.9g},{d}")
+    return "\n".join(["G,V,I,V_g", *lines])
+
+
+@pytest.mark.parametrize(
+    ("slip", "message"),
+    [
+        ({"i": -1.0}, r"G = 4e-05 S, V = 0.5 V, I = -1.6e-05 A at V_g = 0.8 V: I must have the sign of V"),
+        ({"i": (1.0, -1.0)}, r"at V_g = 1 V: I must have the sign of V"),
+        ({"i": 1e3}, r"I = 0.016 A at V_g = 0.8 V is 800 times G·V"),
+        ({"i": (1.0, 1e6)}, r"I = 20 A at V_g = 1 V is 1e\+06 times G·V"),
+        ({"v": 1e-3}, r"V = 0.0005 V, I = 1.6e-05 A at V_g = 0.8 V is 800 times G·V"),
+        ({"i": (0.0, 1.0)}, r"every I at G = 3e-06 S, V_g = 0.8 V is 0.*leave that gate voltage out"),
+        ({"i": 1e-3}, r"no I at V = 0.5 V is more than 0.001 of G·V"),
+        ({"v": 1e3}, r"no I at V = 500 V is more than 0.001 of G·V"),
+    ],
+)
+def test_units_and_signs_that_slip_are_named(tmp_path, slip, message):
+    file = tmp_path / "m.csv"
+    file.write_text(scaled(**slip))
+    with pytest.raises(ConfigError, match=rf"m\.csv: .*{message}"):
+        read_cell_table(file, gates=(0.8, 0.8, 1), g_off=1 / 300e3, g_on=1 / 30e3, vin_min=0.01 * slip.get("v", 1.0))
+
+
+def test_what_a_transistor_does_to_a_current_is_plausible(tmp_path):
+    """Off at the first gate voltage, and a gate that leaks more than a small memristor passes."""
+    file = tmp_path / "m.csv"
+    file.write_text(scaled(i=(1e-9, 0.3)))
+    assert read(file)[0].vg_volt.size == 2
+    file.write_text(scaled(i=(-1e-9, 1.0)))
+    assert read(file)[0].vg_volt.size == 2, "noise around 0"
+    leaking = [f"{g},{v},{float(i) + 1e-7},{vg}" for g, v, i, vg in (line.split(",") for line in rows()[2:])]
+    file.write_text("\n".join(["G,V,I,V_g", *leaking]))
+    assert read(file)[0].plain_current.min() > 0
+
+
+def test_the_sign_of_negative_inputs(tmp_path):
+    file = tmp_path / "m.csv"
+    lines = [
+        f"{g:.9g},{v:.9g},{abs(g * v):.9g}" for g in np.linspace(3e-6, 4e-5, 9) for v in np.linspace(-0.4, 0.5, 19)
+    ]
+    file.write_text("\n".join(["G,V,I", *lines]))
+    with pytest.raises(ConfigError, match=r"V = -0.4 V, I = 1.6e-05 A at V_g = 0.8 V: I must have the sign of V"):
+        read(file)

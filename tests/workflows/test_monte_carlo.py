@@ -28,7 +28,7 @@ from xbar_cli.workflows.monte_carlo import Strategy, hoist, make_engine
 from xbar_cli.workflows.placement import map_network
 from xbar_cli.workflows.reporter import SILENT
 from xbar_cli.workflows.sampling import sample
-from xbar_cli.workflows.statistics import enough
+from xbar_cli.workflows.statistics import enough, fewest
 
 IMAGES = 90
 LAYERS = {"mlp": ("hidden", "output"), "lenet5": ("conv1", "conv2", "fc1", "fc2", "fc3")}
@@ -162,13 +162,13 @@ class Dice:
 
 def test_a_sequential_run_stops_at_the_same_chip_whatever_the_call():
     def run(width, n=200):
-        rule = partial(enough, width=0.008, images=1000)
+        rule = partial(enough, width=0.06)
         return sample(Dice(width), n, enough=rule, alone={}, warm=True, reporter=SILENT).accuracies
 
     one = run(1)
-    assert 10 < len(one) < 200
-    assert enough(one, width=0.008, images=1000)
-    assert not enough(one[:-1], width=0.008, images=1000)
+    assert fewest(0.06) < len(one) < 200
+    assert enough(one, width=0.06)
+    assert not enough(one[:-1], width=0.06)
     assert run(7) == run(64) == one
     assert run(7, n=12) == one[:12]
 

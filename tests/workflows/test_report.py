@@ -129,6 +129,38 @@ def test_the_exports_hold_the_figures_in_full(runs, tmp_path):
     assert len({line.count(" | ") for line in lines}) == 1
 
 
+def test_runs_that_do_not_agree_are_named_with_their_values(runs, tmp_path):
+    def evaluated(name, **summary):
+        folder = make(
+            runs / name,
+            {"command": "evaluate", "accuracy_mean": 0.8, "images": 100, "dataset": "d", "test_images_sha256": "aa"}
+            | summary,
+            config={"run": str(runs / "net"), "seed": 0},
+        )
+        (folder / "env.json").write_text(json.dumps({"random": {"jax_enable_x64": name == "wide", "first_bits": [1]}}))
+        return folder
+
+    def notes(*folders):
+        paths = {"out": tmp_path / "p.html", "csv_out": None, "markdown_out": None}
+        return run([*folders], **paths, overwrite=True)["notes"]
+
+    first, again = evaluated("first"), evaluated("again")
+    assert notes(first, again, runs / "net") == []
+    assert notes(first, again, evaluated("others", test_images_sha256="bb")) == [
+        "other test images: aa (first, again); bb (others): their accuracies are of other tests"
+    ]
+    assert notes(first, evaluated("set", dataset="e")) == [
+        "other data sets: d (first); e (set): their accuracies are of other tasks"
+    ]
+    assert notes(first, evaluated("wide")) == [
+        "other random numbers of seed 0: jax_enable_x64 False and True (first, wide): not the same chips"
+    ]
+    (runs / "net" / "model.safetensors").write_bytes(b"trained anew")
+    replaced = evaluated("old", weights_sha256="0123")
+    assert notes(replaced)[0].startswith(f"old evaluated other weights (0123) than {runs / 'net'} holds now")
+    assert "old evaluated other weights" in (tmp_path / "p.html").read_text()
+
+
 def test_long_tables_keep_their_ends():
     table = shortened(Table("t", ["n"], [[n] for n in range(1001)]))
     assert len(table.rows) <= MAX_ROWS

@@ -116,6 +116,53 @@ def test_a_wrong_figure_fails_and_is_named(verify, tmp_path):
     }
 
 
+def test_a_reference_of_0_counts_against_what_the_column_carries(verify):
+    """Inputs that cancel: the model's rounding is no error; a current is one, however small the wires let it be."""
+    ohm = np.tile(ohms()[:1], (4, 1))
+    v = {"applied_v": [0.3, -0.3, 0.2, -0.2]}
+    none = {"r_word": 0.0, "r_bit": 0.0, "r_source": 0.0}
+    nodes = {"word_v": ..., "bit_v": ...}
+
+    def cancelling(changes=(), *, ohm=ohm, **wires):
+        solved = case(nodes, ohm=np.concatenate([ohm, ohm[:1]]), **(none | wires))
+        for key in ("resistance_ohm", "applied_v"):
+            solved[key] = solved[key][:4]
+        return solved | v | {"output_a": [0.0] * 4} | dict(changes)
+
+    some = ohm.copy()
+    some[1, 2] *= 1.001
+    tiny = case(ohm=np.array([[1e4, 2e4]] * 2 + [[1e4, 2.1e4]] * 3), r_word=1e12) | {"word_v": ..., "bit_v": ...}
+    cases = {
+        "all cancel": cancelling(r_neuron=0.0), "with neurons": cancelling(r_neuron=60.0),
+        "in rounding": cancelling({"output_a": [1e-21] * 4}), "unlike": cancelling(ohm=some),
+        "behind wires": {key: x for key, x in tiny.items() if x is not ...} | {"output_a": [0.0] * 2},
+        "ground": case() | {"bit_v": [[0.0] * 4] * 5},
+    }  # fmt: skip
+    code, found, err = verify(cases)
+    assert (code, [c["passed"] for c in found["cases"]]) == (1, [True] * 3 + [False] * 3)
+    assert max(c["max_relative_error"] for c in found["cases"][:3]) < 1e-13
+    column = sum(0.3 / some[:2, 2]) + sum(0.2 / some[2:, 2])
+    expected = 0.3 * abs(1 / some[0, 2] - 1 / some[1, 2]) / column
+    assert found["cases"][3]["max_relative_error"] == pytest.approx(expected, rel=1e-6)
+    assert found["cases"][4]["max_relative_error"] == pytest.approx(1, rel=0.5)
+    assert "case unlike; case behind wires; case ground" in err
+
+
+def test_figures_of_few_digits_pass_within_their_last_digit(verify):
+    """Rounded to 4 digits a value is off by at most 5e-4 of itself."""
+    rounded = case({"word_v": ..., "bit_v": ...})
+    rounded["output_a"] = [float(f"{x:.3e}") for x in rounded["output_a"]]
+    wrong = [x * 1.002 for x in rounded["output_a"]]
+    cases = {
+        "exact": rounded, "digits": rounded | {"digits": 4}, "tolerance": rounded | {"tolerance": 1e-3},
+        "wrong": rounded | {"digits": 4, "output_a": wrong}, "wide": rounded | {"tolerance": 0.01, "output_a": wrong},
+    }  # fmt: skip
+    _, found, err = verify(cases)
+    assert [c["passed"] for c in found["cases"]] == [False, True, True, False, True]
+    assert [c["allowed"] for c in found["cases"]] == pytest.approx([1e-8, 5e-4, 1e-3, 5e-4, 0.01])
+    assert "2 of 5 failed: case exact; case wrong" in err
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -137,6 +184,9 @@ def test_a_wrong_figure_fails_and_is_named(verify, tmp_path):
         ({"cell": CELL | {"topology": "gate"}}, r"cell: topology = 'gate' must be drain or source"),
         ({"cell": {"card": "lp"}}, r"cell: width_m is missing"),
         ({"cell": CELL | {"card": 45}}, r"cell: card = 45 must be the name"),
+        ({"digits": 4, "tolerance": 1e-3}, r"tolerance and digits both say which error passes; leave out one"),
+        ({"digits": 2.5}, r"digits = 2\.5 must be a number of digits, 1 to 17"),
+        ({"tolerance": 0}, r"tolerance = 0 must be a number above 0 and below 1"),
     ],
     ids=str,
 )  # fmt: skip

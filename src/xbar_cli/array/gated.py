@@ -8,14 +8,14 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from xbar_cli.device.transistor import Separable
+from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.numerics import along_last
 
 from .ideal import Contract
 
 
 def currents(
-    surrogate: Separable, g: Float[Array, "rows cols"], v: Float[Array, "*batch rows"]
+    surrogate: AnyCell, g: Float[Array, "rows cols"], v: Float[Array, "*batch rows"]
 ) -> Float[Array, "*batch cols"]:
     """Column currents [A] of one array of cells with conductances `g` [S] at row voltages `v` [V], 0 ≤ v ≤ v_max.
 
@@ -74,7 +74,7 @@ class GatedLayer:
 
     kernel: Float[Array, "rank *window in out"]
     leakage: Float[Array, " out"]
-    surrogate: Separable
+    surrogate: AnyCell
     drive: Drive
     digital: Float[Array, "*window in out"] | None = None
 

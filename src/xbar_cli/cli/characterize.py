@@ -25,6 +25,10 @@ def cell_settings(function: Function) -> Function:
             ),
             setting("--model", "cell.model", metavar="NAME", help="Name of the .model or .subckt in the file."),
             setting("--section", "cell.section", metavar="NAME", help="The .lib section of the file."),
+            setting(
+                "--nominal", "cell.nominal", is_flag=True, flag_value="true", default=None,
+                help="Take random functions of the file, such as agauss(x, …), at their nominal value x.",
+            ),
             setting("--width", "cell.width_m", metavar="METRE", help="Gate width (default 90n)."),
             setting("--length", "cell.length_m", metavar="METRE", help="Gate length (default 45n)."),
             setting("--temperature", "cell.temperature_celsius", metavar="CELSIUS", help="Temperature (default 27)."),
@@ -207,11 +211,11 @@ def show(summary: dict[str, Any]) -> None:
         "of full\nscale",
     ]
     shares = [_share(share) for share in summary["w_cut_over_w_max"]]
-    columns = [_edges(summary, "g_lo"), _edges(summary, "g_cut"), shares, summary["surrogate_rank"]]
-    columns += [[f"{error:.1e}" for error in summary[f"surrogate_{name}"]] for name in errors]
+    columns = [_edges(summary, "g_lo"), _edges(summary, "g_cut"), shares, _ranks(summary["surrogate_rank"])]
+    columns += [_errors(summary[f"surrogate_{name}"]) for name in errors]
     _by_gate(summary, "Linear range and surrogate", head, columns)
     if "bit_line_rank" in summary:
-        columns = [summary["bit_line_rank"], *([f"{e:.1e}" for e in summary[f"bit_line_{name}"]] for name in errors)]
+        columns = [_ranks(summary["bit_line_rank"]), *(_errors(summary[f"bit_line_{name}"]) for name in errors)]
         title = f"Surrogate that follows the bit line to {summary['bit_line_volt_max'] * 1e3:g} mV"
         _by_gate(summary, title, [head[0], *head[4:]], columns)
     if "vdd_volt" in summary:
@@ -253,13 +257,22 @@ def _edges(summary: dict[str, Any], name: str) -> list[str]:
     return [_siemens(value) for value in summary[f"{name}_siemens"]]
 
 
+def _ranks(ranks: list[int | None]) -> list[int | str]:
+    return ["none" if rank is None else rank for rank in ranks]
+
+
+def _errors(errors: list[float | None]) -> list[str | None]:
+    return [None if error is None else f"{error:.1e}" for error in errors]
+
+
 def show_power(summary: dict[str, Any]) -> None:
     """Print the power against gate voltage."""
+    powers = zip(summary["vg_volt"], summary["power_per_synapse_watt"], summary["power_ci95_watt"], strict=True)
     rows = [
-        (f"{vg:g}", f"{mean * 1e6:.4g}", f"{low * 1e6:.4g} … {high * 1e6:.4g}")
-        for vg, mean, (low, high) in zip(
-            summary["vg_volt"], summary["power_per_synapse_watt"], summary["power_ci95_watt"], strict=True
-        )
+        (f"{vg:g}", None, None)
+        if mean is None
+        else (f"{vg:g}", f"{mean * 1e6:.4g}", " … ".join(f"{end * 1e6:.4g}" for end in interval))
+        for vg, mean, interval in powers
     ]
     size = "×".join(str(n) for n in summary["array"])
     title = f"Power per synapse, {summary['samples']} arrays {size}, weights {summary['weights']}"

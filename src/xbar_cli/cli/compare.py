@@ -42,16 +42,28 @@ def show(summary: dict[str, Any]) -> None:
         ("its 95 % interval over chips", f"{low:+.4f} … {high:+.4f}", ""),
         ("p of no difference over chips", "–" if p is None else f"{p:.3g}", ""),
     ]
-    print_table(f"{METHODS[summary['method']]}, {summary['images']} images", ["", "accuracy", "test set"], rows)
+    print_table(f"{method(summary)}, {summary['images']} images", ["", "accuracy", "test set"], rows)
+    if summary["differ_in"]:
+        told = (f"{key} {' / '.join(map(value, both))}" for key, both in summary["differ_in"].items())
+        click.echo(f"A / B differ in: {', '.join(told)}")
     click.echo(verdict(summary))
 
 
-METHODS = {
-    "paired t": "Paired over the same chips (Student's t)",
-    "Welch t": "Not the same chips: compared as independent (Welch's t)",
-    "identical": "The same accuracies",
-    "exact": "Nothing spreads over the chips: no test",
-}
+def method(summary: dict[str, Any]) -> str:
+    """How they were compared, over which chips."""
+    chips = summary["common_chips"]
+    which = f"the {chips} chips of both" if chips else "the chips, of which one run has one"
+    return {
+        "paired t": f"Paired over {which} (Student's t)",
+        "Welch t": f"Not the same chips ({summary['not_paired_because']}): compared as independent (Welch's t)",
+        "identical": "The same accuracies",
+        "exact": "Nothing spreads over the chips: no test",
+    }[summary["method"]]
+
+
+def value(value: Any) -> str:
+    """A value of a configuration in few words; a dash for none."""
+    return "–" if value is None else ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def verdict(summary: dict[str, Any]) -> str:

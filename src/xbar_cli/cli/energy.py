@@ -36,16 +36,34 @@ def _config() -> Any:
     help="Test images whose activity is averaged; 0 is the worst case (default 256, fewer of large networks).",
 )
 @setting(
-    "--activity", "activity", metavar="RUN", help="Energy run with the activity, or evaluate run with the accuracy."
+    "--activity",
+    "activity",
+    metavar="RUN",
+    help="Evaluate run: its accuracy, coding, voltages, converters and resistances; or energy run, its activity with them.",
 )
 @setting(
     "--baseline", "baseline", metavar="RUN", help="Mapped run to compare with: gain by gate voltage and conductances."
 )
 @setting("--accuracy", "accuracy", metavar="SHARE", help="Accuracy for correct operations (default the run's own).")
 @setting("--node", "node_nm", metavar="NM", help="neurosim: technology node, 7 to 130 nm (default 14).")
-@setting("--input-bits", "input_bits", metavar="N", help="neurosim, isaac: pulses of an input (default 8, isaac 16).")
+@setting(
+    "--input-bits", "input_bits", metavar="N", help="Bits of an input: pulses, or resolution (default 8, isaac 16)."
+)
 @setting(
     "--adc-bits", "adc_bits", metavar="N", help="Bits of the converters (default 8; isaac by rows and device bits)."
+)
+@setting(
+    "--columns-per-adc",
+    "columns_per_adc",
+    metavar="N",
+    help="Columns that one converter serves in turn (default a tile's; neurosim 16).",
+)
+@setting("--rows-at-once", "rows_at_once", metavar="N", help="Rows of a tile driven in one read (default all).")
+@setting(
+    "--adc-input",
+    "adc_input",
+    type=click.Choice(["column", "pair"]),
+    help="What is converted: columns (default), or differences of the two columns of a weight (de).",
 )
 @setting(
     "--tiles", "tiles", metavar="N", help="Arrays of the chip: spare ones take copies of layers (default as needed)."
@@ -119,19 +137,41 @@ def show_run(summary: dict[str, Any], *, per_layer: bool) -> None:
     ]  # fmt: skip
     if summary["leakage_watt"]:
         facts.append(("leakage", f"{engineering(summary['leakage_watt'], 'W')}, not in the energy"))
+    facts.append(("read as", reading(summary["operation"])))
+    if summary["digital_macs"]:
+        names = ", ".join(summary["digital_layers"])
+        facts.append(("digital", f"{share(summary['digital_joule'], total)} of the energy: {names}"))
     if summary["correct_ops_per_joule"] is not None:
-        facts.append(
-            (
-                "correct operations per joule",
-                f"{summary['correct_ops_per_joule']:.4g} (accuracy {summary['accuracy']:.4f}, {summary['accuracy_from']})",
-            )
-        )
+        known = "" if summary["accuracy_from"] == "--accuracy" else f", {converters(summary['accuracy_converters'])}"
+        of = f"accuracy {summary['accuracy']:.4f}, {summary['accuracy_from']}{known}"
+        facts.append(("correct operations per joule", f"{summary['correct_ops_per_joule']:.4g} ({of})"))
     if summary.get("gain"):
         gain = summary["gain"]
         for name, of in (("saved of all parts", gain), ("saved of the arrays", gain["arrays"])):
             by = f"{of['by_gate_voltage']:.1%} by gate voltage, {of['by_conductances']:.1%} by conductances"
             facts.append((name, f"{of['saved']:.1%}: {by}"))
     print_table("image and chip", ["", ""], facts)
+
+
+def reading(operation: dict[str, Any]) -> str:
+    """How the arrays are read, in a line."""
+    shared = operation["columns_per_adc"]
+    words = [
+        f"{operation['input']} of {operation['dac_bits']} bits",
+        *([f"{operation['v_read_volt']:g} V"] if operation["v_read_volt"] else []),
+        f"ADC of {operation['adc_bits']} bits for {shared} column{'s' if shared > 1 else ''}",
+        *(["pairs converted"] if operation["adc_input"] == "pair" else []),
+        *([f"{operation['rows_at_once']} rows at once"] if operation["rows_at_once"] else []),
+    ]
+    return ", ".join(words)
+
+
+def converters(known: dict[str, Any] | None) -> str:
+    """What converters an accuracy knows of."""
+    if known is None:
+        return "without converters"
+    bits = {"inputs": known["dac_bits"], "ADC": known["adc_bits"]}
+    return ", ".join(f"{name} of {n} bits" if n else f"without {name} conversion" for name, n in bits.items())
 
 
 def parts(summary: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -31,8 +31,8 @@ def _config() -> Any:
     multiple=True,
     metavar="MODEL:KEY=VALUE,…",
     default=None,
-    help="Another effect on the devices, may be repeated: write_verify, lognormal, states, smooth, chip_corner, "
-    "chip_to_chip, stuck, drift, pcm_drift, read_noise; they act in physical order.",
+    help="Another effect on the devices, may be repeated: write_verify, pcm_programming, lognormal, states, smooth, "
+    "chip_corner, chip_to_chip, drift, pcm_drift, stuck, mismatch, read_noise, pcm_read; they act in physical order.",
 )
 @setting(
     "--negative", "variation.negative", type=click.Choice(["clamp", "reflect", "allow"]),
@@ -41,7 +41,7 @@ def _config() -> Any:
 @setting("--samples", "monte_carlo.samples", metavar="N", help="Chips (default 25).")
 @setting(
     "--ci-width", "monte_carlo.ci_width", metavar="W",
-    help="Instead: chips until the 95 % interval of their mean is no wider (10 or more).",
+    help="Instead: chips until their mean's 95 % interval, whatever their distribution, is no wider; 3.7/W or more.",
 )  # fmt: skip
 @setting("--max-samples", "monte_carlo.max_samples", metavar="N", help="With --ci-width: at most (default 1000).")
 @setting("--yield-at", "monte_carlo.yield_at", metavar="ACCURACY", help="Share of the chips that reach this accuracy.")
@@ -117,11 +117,12 @@ def show(summary: dict[str, Any]) -> None:
     rows = [
         ("floating point", f"{summary['ideal_accuracy']:.4f}"),
         (f"mean of {summary['samples']} chips", f"{summary['accuracy_mean']:.4f}"),
-        ("95 % interval of the mean over chips", interval(summary["accuracy_ci95"])),
+        *chip_intervals(summary),
         ("the same over test sets of this size too", interval(summary["accuracy_with_test_set_ci95"])),
         ("standard deviation", f"{summary['accuracy_std']:.4f}"),
         (f"worst chip (number {summary['worst_sample']})", f"{summary['accuracy_worst']:.4f}"),
         *yield_rows(summary),
+        *mapping_rows(summary),
         ("devices clamped at 0", f"{summary['clamped_fraction']:.2%}"),
         ("devices beyond the cell's table", f"{summary['off_table_fraction']:.2%}"),
         *converter_rows(summary),
@@ -140,6 +141,25 @@ def show(summary: dict[str, Any]) -> None:
 def interval(ci: list[float] | None) -> str:
     """An interval as the table shows it."""
     return "–" if ci is None else f"{ci[0]:.4f} … {ci[1]:.4f}"
+
+
+def mapping_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the mapping lost of the weights: nothing where it lost nothing."""
+    rows: list[tuple[str, str]] = []
+    if summary["clipped_fraction"]:
+        rows.append(("weights cut at the top of the scale", f"{summary['clipped_fraction']:.2%}"))
+    if summary["scale_kept"] < 1:
+        rows.append(("scale kept, so that running sums fit", f"{summary['scale_kept']:.2f}"))
+    return rows
+
+
+def chip_intervals(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """The intervals of the mean over chips: one where it is the same."""
+    student, any_kind = summary["accuracy_ci95"], summary["accuracy_bounded_ci95"]
+    rows = [("95 % interval of the mean over chips", interval(student))]
+    if student != any_kind:
+        rows.append(("the same, whatever the chips' distribution", interval(any_kind)))
+    return rows
 
 
 def yield_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

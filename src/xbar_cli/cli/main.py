@@ -94,7 +94,7 @@ def guarded(arguments: list[str]) -> int:
         sys.stdout = None  # the reader is gone: nothing left to flush
         return 1
     except Exception as error:
-        line = storage_failure(error)
+        line = storage_failure(error) or device_failure()
         if line is None:
             raise
         return _fail(line, 1)
@@ -112,6 +112,14 @@ def storage_failure(error: BaseException | None) -> str | None:
             return f"cannot write{where} (permission denied or read-only)"
         error = error.__cause__ or error.__context__
     return None
+
+
+def device_failure() -> str | None:
+    """One line where it is JAX that does not start, as with a platform that is not here; else None."""
+    from xbar_cli.runs.environment import jax_failure
+
+    line = jax_failure()
+    return None if line is None else f"{line}; unset what is wrong, and see `xbar doctor`"
 
 
 def _fail(message: str, code: int) -> int:

@@ -143,6 +143,29 @@ def read_settings(section: str) -> Callable[[Function], Function]:
     return decorate
 
 
+def network_settings(*, padding: str) -> Callable[[Function], Function]:
+    """The options that say how the network reads images and pads and normalises; `padding` is the default in words."""
+    options = [
+        setting(
+            "--mean", "network.mean", metavar="X[,X...]",
+            help="Taken off the pixels, which are 0 to 1, before the first layer: one number, or one a channel (default 0).",
+        ),
+        setting("--std", "network.std", metavar="X[,X...]", help="What the pixels are then divided by (default 1)."),
+        setting(
+            "--padding", "network.padding", type=click.Choice(["same", "torch"]),
+            help=f"resnet18, resnet20: convolutions of stride 2 padded by (0, 1), or torch's (1, 1) (default {padding}).",
+        ),
+        setting("--norm-epsilon", "network.norm_epsilon", metavar="X", help="Added to batch norm's variance (default 1e-5)."),
+    ]  # fmt: skip
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 def with_config(
     load: Callable[[], Any], *, argument: str | None = None, resumable: bool = False
 ) -> Callable[[Function], Function]:

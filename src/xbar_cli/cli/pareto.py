@@ -49,12 +49,23 @@ def show(summary: dict[str, Any]) -> None:
     ]  # fmt: skip
     columns = ["", "run", "scheme", "bits", "V_g [V]", "tile", "accuracy [%]", "energy [nJ]", "area [mm²]"]
     print_table(f"{summary['model']}: * no other run beats it in accuracy and {summary['against']}", columns, rows)
+    for point in summary["points"]:
+        if note := converters(point):
+            click.echo(f"{point['run']}: {note}")
 
 
 def gates(volts: list[float | None]) -> str | None:
     """Gate voltages of the layers, from the smallest to the largest."""
     found = sorted({v for v in volts if v is not None})
     return None if not found else f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g}…{found[-1]:g}"
+
+
+def converters(point: dict[str, Any]) -> str | None:
+    """What is to be said where converters are costed that the accuracy does not know of; None where it does, or was given."""
+    known = point["accuracy_converters"] or {}
+    if point["accuracy_from"] == "--accuracy" or known.get("adc_bits"):
+        return None
+    return f"the accuracy is without ADC, of which {point['operation']['adc_bits']} bits are costed"
 
 
 def accuracy(point: dict[str, Any]) -> str:

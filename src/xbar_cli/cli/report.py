@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .console import print_json
+from .console import note, print_json
 
 
 @click.command(
@@ -40,6 +40,8 @@ def report(
     if as_json:
         print_json(summary)
         return
+    for line in summary["notes"]:
+        note(line)
     for name in ("out", "csv", "markdown"):
         if summary[name]:
             click.echo(f"{'report' if name == 'out' else name}: {summary[name]}")

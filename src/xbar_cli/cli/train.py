@@ -8,7 +8,7 @@ import click
 from xbar_cli.errors import ConfigError
 
 from .console import print_table
-from .options import common, setting, with_config
+from .options import common, network_settings, setting, with_config
 
 
 def _config() -> Any:
@@ -42,6 +42,7 @@ def _config() -> Any:
     type=click.Choice(["digital", "row"]),
     help="Biases after the arrays, or as one more row of each layer's (default digital).",
 )
+@network_settings(padding="same")
 @setting("--dataset", "dataset.name", metavar="NAME", help="Data set (default fashion_mnist_mini; see xbar data ls).")
 @setting("--data-dir", "dataset.data_dir", metavar="DIR", help="Where imported data sets are.")
 @setting("--train-images", "dataset.train_images", metavar="N", help="Only the first training images (default all).")

@@ -82,10 +82,12 @@ def show(summary: dict[str, Any]) -> None:
     else:
         rows = [
             (c["case"], c["model"], "×".join(map(str, c["array"])), _error(c["max_relative_error"]),
-             _error(c["max_full_scale_error"]), _word(c["passed"]))
+             _error(c["max_full_scale_error"]), _error(c["allowed"]), _word(c["passed"]))
             for c in summary["cases"]
         ]  # fmt: skip
-        print_table("xbar verify", ["case", "model", "array", "relative error", "of full scale", "pass"], rows)
+        print_table(
+            "xbar verify", ["case", "model", "array", "relative error", "of full scale", "allowed", "pass"], rows
+        )
 
 
 def _error(value: float | None) -> str | None:

@@ -41,10 +41,22 @@ def parse_quantity(value: Any) -> Any:
         return value
     match = _NUMBER.fullmatch(value)
     if match is None or not math.isfinite(float(match[1])):
-        raise ValueError(f"{value!r} is not a number; write one such as 500, 9e-8, 90n or 30k")
+        one = "a finite one" if value.strip().lower().lstrip("+-") in ("inf", "infinity", "nan") else "one"
+        raise ValueError(f"{value!r} is not a number; write {one} such as 500, 9e-8, 90n or 30k")
     mantissa, _, exponent = match[1].lower().partition("e")
     # the exponents are added as whole numbers, so that 90n and 9e-8 are the same float
     return float(f"{mantissa}e{int(exponent or 0) + SUFFIXES[match[2]]}")
+
+
+def parse_resistance(value: Any) -> Any:
+    """A number as `parse_quantity` reads it, or `inf`: a device that is not there.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    if isinstance(value, str) and value.strip().lower() in ("inf", "infinity"):
+        return math.inf
+    return parse_quantity(value)
 
 
 def text_of(value: Any) -> Any:
@@ -55,6 +67,8 @@ def text_of(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(text_of)]
 Quantity = Annotated[float, BeforeValidator(parse_quantity)]
 PositiveQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(gt=0)]
+OpenResistance = Annotated[float, Field(gt=0, allow_inf_nan=True), BeforeValidator(parse_resistance)]
+"""A resistance that may be infinite [ohm]."""
 NonNegativeQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(ge=0)]
 
 

@@ -45,6 +45,8 @@ class CellSection(Section):
     """Name of the .model or .subckt in the file, when it holds several."""
     section: str | None = None
     """The .lib section of the file."""
+    nominal: bool = False
+    """Take random functions of the file at their nominal value, `agauss(x, …)` at x; else a file with one is refused."""
     table: str | None = None
     """A CSV file of measured currents (columns G, V, I and perhaps V_g) in place of a simulation."""
     width_m: PositiveQuantity = 90e-9
@@ -187,7 +189,7 @@ class CharacterizeConfig(Section):
     def _check_measured(self) -> None:
         """A measured table leaves most of the sweep without effect: say so where it was given."""
         unused: list[tuple[Section, Section, tuple[str, ...]]] = [
-            (self.cell, CellSection(), ("card", "model", "section", "temperature_celsius", "topology")),
+            (self.cell, CellSection(), ("card", "model", "section", "nominal", "temperature_celsius", "topology")),
             (self.sweep, SweepSection(), ("vin_range", "vbl_volt", "jobs", "backend", "timeout_seconds", "cache")),
             (self.mismatch, MismatchSection(), ("vth_sigma_volt", "samples", "g_points")),
         ]

@@ -1,10 +1,10 @@
 """Configuration of `xbar fit` and `xbar import`: what comes in from outside."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from .base import Section, require
+from .base import Section, Text, require
 from .train import DatasetSection, NetworkSection
 
 
@@ -30,14 +30,33 @@ class FitConfig(Section):
         require(not given, f"--kind {self.kind} does not use {', '.join(given)}")
 
 
+def parse_pairs(value: Any) -> Any:
+    """Pairs `ours=theirs`, one text each or several between commas, as a table."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, (list, tuple)):
+        return value
+    found: dict[str, str] = {}
+    for text in (part for item in value for part in str(item).split(",")):
+        ours, equals, theirs = (part.strip() for part in text.partition("="))
+        if not (equals and ours and theirs):
+            raise ValueError(f"{text!r} is no pair; write OURS=THEIRS, such as conv1=features.0")
+        if ours in found:
+            raise ValueError(f"{ours} is given twice")
+        found[ours] = theirs
+    return found
+
+
 class ImportConfig(Section):
     """A network trained elsewhere."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     file: str = ""
-    """Its tensors as safetensors."""
+    """Its tensors as safetensors, or the index.json of their shards."""
     layout: Literal["auto", "torch", "xbar"] = "auto"
     """torch: `weight` as [out in] and [out in h w]; xbar: `kernel` as [in out] and [h w in out]."""
+    pairs: Annotated[dict[str, Text], BeforeValidator(parse_pairs)] = Field(default_factory=dict)
+    """Sources of layers, or of batch norms by LAYER_norm, that names and shapes do not tell."""
     network: NetworkSection = NetworkSection()
     dataset: DatasetSection = DatasetSection()
 

@@ -39,7 +39,8 @@ class EnergyConfig(Section):
     """Images whose activations are averaged (the first of the test set): 256, fewer of large networks, when absent; 0: the
     worst case, every row at full drive."""
     activity: str | None = None
-    """An energy run whose activity is taken over, or an evaluate run: its images, its resistances, its accuracy."""
+    """An evaluate run: its accuracy, its input coding, voltages, converters and resistances are costed; or an energy run, whose
+    activity is taken over too."""
     baseline: str | None = None
     """A mapped run of the same network: the gain over it, split into gate voltage and conductances."""
     accuracy: Annotated[Quantity, Field(ge=0, le=1)] | None = None
@@ -47,9 +48,15 @@ class EnergyConfig(Section):
     node_nm: PositiveQuantity | None = None
     """neurosim: technology node, 14 nm when absent (that of the preset)."""
     input_bits: Annotated[int, Field(ge=1, le=32)] | None = None
-    """neurosim, isaac: bits of an input, one a pulse; the model's constant when absent."""
+    """Bits of an input: pulses, or the resolution of voltages and pulse widths; the model's constant when absent."""
     adc_bits: Annotated[int, Field(ge=1, le=16)] | None = None
     """Of the converters; the model's own rule when absent."""
+    columns_per_adc: Annotated[int, Field(ge=1, le=65536)] | None = None
+    """Columns of a tile that one converter serves in turn; the model's own when absent: a tile's, 16 for neurosim."""
+    rows_at_once: Annotated[int, Field(ge=1, le=65536)] | None = None
+    """Rows of a tile that are driven in one read; all of them when absent."""
+    adc_input: Literal["column", "pair"] | None = None
+    """What is converted: each column's current (default), or the difference of the two columns of a weight (de)."""
     tiles: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     """Arrays of the chip: spare ones take copies of slow layers; as many as needed when absent."""
     pipeline: bool = False
@@ -70,6 +77,7 @@ class EnergyConfig(Section):
             model = PRESETS[self.preset]
             require(self.model == model, f"--preset {self.preset} belongs to --model {model}, not to {self.model}")
             idle = ["data_dir", "images", "activity", "baseline", "tiles", "pipeline", "input_bits", "array"]
+            idle += ["columns_per_adc", "rows_at_once", "adc_input"]
             idle += [] if self.preset == "biased-table1" else ["accuracy"]
             idle += [] if self.preset == "acm-table1" else ["adc_bits"]
             fields = type(self).model_fields
@@ -78,10 +86,6 @@ class EnergyConfig(Section):
         require(
             self.model == "neurosim" or self.node_nm is None,
             f"--node is of --model neurosim; {self.model} has one technology",
-        )
-        require(
-            self.model != "resparc" or self.input_bits is None,
-            "--input-bits is of --model neurosim and isaac; resparc's inputs are amplitudes",
         )
         require(
             self.images != 0 or self.activity is None,

@@ -1,12 +1,14 @@
 """Configuration of `xbar map` and `xbar evaluate`: mapping, array, variation."""
 
+import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, require
+from .base import NonNegativeQuantity, OpenResistance, PositiveQuantity, Quantity, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
-from .effects import Additive, AnyEffect, Effect, Proportional, ReadNoise
+from .effects import STAGE, Additive, AnyEffect, AnyReadNoise, Effects, Mismatch, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit
 
@@ -44,7 +46,8 @@ class MappingSection(Section):
     technology: str | None = None
     """A device technology by name, or one's own as a TOML file: the resistances between which weights are mapped."""
     r_on_ohm: PositiveQuantity | None = None
-    r_off_ohm: PositiveQuantity | None = None
+    r_off_ohm: OpenResistance | None = None
+    """inf: the lowest level is an absent device, G = 0."""
     tile: TileSize = "128x128"
 
     @property
@@ -72,6 +75,9 @@ class MappingSection(Section):
                 self.chosen == "de", f"--levels ratio has absent devices, which needs --scheme de, not {self.chosen}"
             )
             require(self.bits is not None, "--levels ratio needs --bits B: 2^B levels, 0 with them")
+            require(
+                self.r_off_ohm != math.inf, "--levels ratio has 0 and a lowest level of R_off: --r-off must be finite"
+            )
         elif self.levels != "uniform":
             require(self.bits is None, "--levels FILE has its own levels; leave out --bits")
 
@@ -134,6 +140,22 @@ class ArraySection(Section):
             self.r_wire_ohm is None or not apart, "--r-wire sets both wires; give it or --r-wire-word and --r-wire-bit"
         )
 
+    def check_pairs(self, tile: tuple[int, int], *, widths: Mapping[str, int]) -> None:
+        """A shared neuron is at one array's edge: no tile may part the two columns of a weight.
+
+        Args:
+            tile: rows and columns of one array.
+            widths: columns of every layer.
+        """
+        if self.neuron != "shared" or tile[1] % 2 == 0:
+            return
+        parted = ", ".join(name for name, width in widths.items() if width > tile[1])
+        require(
+            not parted,
+            f"--neuron shared joins the two columns of a weight, and tiles of {tile[1]} columns part those of {parted}: "
+            f"take an even number of columns, --tile {tile[0]}x{tile[1] + 1}",
+        )
+
 
 class VariationSection(Section):
     """What befalls the programmed conductances of a chip."""
@@ -141,8 +163,8 @@ class VariationSection(Section):
     amount: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
     """Standard deviation of one normal variation, first of the list."""
     model: VariationModel = "additive"
-    effects: tuple[Effect, ...] = ()
-    """The others: programming, device, chip, faults, drift, read. They act in this order."""
+    effects: Effects = ()
+    """The others: programming, device, chip, drift, faults, transistor, read. They act in this order."""
     negative: Literal["clamp", "reflect", "allow"] = "clamp"
     """What becomes of conductances below 0."""
 
@@ -153,9 +175,17 @@ class VariationSection(Section):
         kinds = {"additive": Additive, "proportional": Proportional}
         return [kinds[self.model](model=self.model, sigma=self.amount), *self.effects]
 
-    def read_noises(self) -> list[ReadNoise]:
+    def on_devices(self) -> list[AnyEffect]:
+        """The effects that make a chip's memristors what they are."""
+        return [effect for effect in self.all_effects() if STAGE[effect.model] not in ("transistor", "read")]
+
+    def mismatch(self) -> Mismatch | None:
+        """The spread of the access transistors, if there is one."""
+        return next((effect for effect in self.effects if isinstance(effect, Mismatch)), None)
+
+    def read_noises(self) -> list[AnyReadNoise]:
         """The effects that are new at every read."""
-        return [effect for effect in self.effects if isinstance(effect, ReadNoise)]
+        return [effect for effect in self.effects if isinstance(effect, ReadNoise | PcmRead)]
 
 
 class CalibrationSection(Section):
@@ -178,7 +208,6 @@ class MapConfig(Section):
     def check(self) -> None:
         """Rules that join several keys."""
         self.mapping.rules()
-        self.read.rules()
 
 
 class EvaluateConfig(Section):
@@ -210,7 +239,11 @@ class EvaluateConfig(Section):
 
 
 def check_resistances(mapping: MappingSection) -> None:
-    """R_on below R_off where both are given."""
+    """R_on below R_off where both are given, and a conductance that single precision holds with its squares and sums."""
+    require(
+        mapping.r_on_ohm is None or 1e-12 <= mapping.r_on_ohm <= 1e12,
+        f"mapping.r_on_ohm = {mapping.r_on_ohm} must lie from 1e-12 to 1e12 ohm (--r-on)",
+    )
     if mapping.r_on_ohm is not None and mapping.r_off_ohm is not None:
         require(
             mapping.r_on_ohm < mapping.r_off_ohm,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, parse_quantity, require
-from .effects import STAGE, Effect
+from .effects import STAGE, Effects
 from .ranges import TileSize, WeightLimit
 
 Bits = Annotated[int, Field(ge=1, le=16)]
@@ -177,7 +177,7 @@ class InjectSection(Section):
     """additive (or normal): in units of the layer's largest weight; proportional and lognormal: of the weight; one draw
     for the whole network; a share of the weights at 0."""
     sigma: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
-    effects: tuple[Effect, ...] | None = None
+    effects: Effects | None = None
     """Or any effects of evaluate on the devices that hold the weights: a new chip at every step."""
     technology: Annotated[str, Field(min_length=1)] | None = None
     """Of those devices: a name or a file; the method's own, or 30 and 300 kohm, when absent."""
@@ -187,8 +187,12 @@ class InjectSection(Section):
         require(self.model != "stuck" or self.sigma < 1, "--inject stuck:X takes a share below 1")
         require(self.effects is None or self.sigma == 0, "inject.effects and inject.sigma: give one of them")
         require(
-            all(effect.model != "read_noise" for effect in self.effects or ()),
-            "--inject read_noise: every product of a training is a read; use --inject normal:X",
+            all(STAGE[effect.model] != "read" for effect in self.effects or ()),
+            "--inject read_noise or pcm_read: every product of a training is a read; use --inject normal:X",
+        )
+        require(
+            all(effect.model != "mismatch" for effect in self.effects or ()),
+            "--inject mismatch: training has no access transistors; use --inject normal:X",
         )
         require(bool(self.effects) or self.technology is None, "inject.technology belongs to inject.effects")
 

@@ -15,8 +15,9 @@ class MonteCarloSection(Section):
     samples: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Chips; 25 without `ci_width`, which decides their number instead."""
     ci_width: Annotated[Quantity, Field(gt=0, le=1)] | None = None
-    """Draw chips until the 95 % interval of their mean accuracy is no wider than this, 10 or more of them,"""
-    max_samples: Annotated[int, Field(ge=10, le=1_000_000)] | None = None
+    """Draw chips until the 95 % interval of their mean accuracy, which holds whatever their distribution is, is no wider
+    than this: 3.7 / ci_width of them or more, and 20 or more,"""
+    max_samples: Annotated[int, Field(ge=20, le=1_000_000)] | None = None
     """and at most so many: 1000 unless given."""
     yield_at: Annotated[Quantity, Field(gt=0, le=1)] | None = None
     """Accuracy that a chip must reach to count as good."""

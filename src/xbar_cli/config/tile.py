@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import NonNegativeQuantity, PositiveQuantity, Section, require
+from .base import NonNegativeQuantity, OpenResistance, PositiveQuantity, Section, require
 from .ranges import TileSize, parse_tile
 
 MOST_DEVICES = 512 * 512
@@ -20,7 +20,8 @@ class TileSection(Section):
     size: TileSize = "64x64"
     """Of the random array."""
     r_on_ohm: PositiveQuantity = 30e3
-    r_off_ohm: PositiveQuantity = 300e3
+    r_off_ohm: OpenResistance = 300e3
+    """inf: conductances from 0 on."""
     v_max_volt: PositiveQuantity = 0.5
     """Inputs are random between 0 and this."""
     r_wire_ohm: NonNegativeQuantity = 1.0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, require
 from .methods import BiasedSection, InjectSection, NeatSection, PeripherySection, TatSection, parse_injection
@@ -21,6 +21,36 @@ SHORTHANDS = ("array", "bits", "scheme", "start", "tile", "weight_limit", "techn
 """Top-level keys that stand for the key of the same name in the section of the method."""
 
 
+NORM_EPSILON = 1e-5
+"""Of torch's and flax's batch norm (Ioffe and Szegedy 2015 name none; Keras has 1e-3)."""
+
+
+def parse_pixels(value: Any) -> Any:
+    """One number, or one for each channel: `0.286`, `0.49,0.48,0.45`, or a list."""
+    if isinstance(value, str):
+        value = value.split(",")
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def _in_unit_range(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values, where they can be those of pixels in 0 … 1."""
+    for value in values:
+        if not 0 <= value <= 1:
+            raise ValueError(f"{value:g} lies outside 0 … 1, the range of the pixels; divide one of 0 … 255 by 255")
+    return values
+
+
+def _above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
+    if not all(value > 0 for value in values):
+        raise ValueError("pixels cannot be divided by 0")
+    return values
+
+
+PixelValues = Annotated[
+    tuple[Quantity, ...], BeforeValidator(parse_pixels), Field(min_length=1), AfterValidator(_in_unit_range)
+]
+
+
 class NetworkSection(Section):
     """The network; input shape and class count come from the data set."""
 
@@ -33,6 +63,14 @@ class NetworkSection(Section):
     """Of mlp's hidden layer; tat has sigmoid."""
     bias: Literal["digital", "row"] = "digital"
     """Biases added after the arrays, or one more row of each layer's, whose input is always 1."""
+    mean: PixelValues | None = None
+    """Taken off the pixels, which are 0 … 1, before the first layer: one number, or one for each channel."""
+    std: Annotated[PixelValues, AfterValidator(_above_zero)] | None = None
+    """What the pixels are then divided by."""
+    padding: Literal["same", "torch"] = "same"
+    """Of a resnet's convolutions of stride 2: (0, 1) zeros before and behind the picture, or torch's (1, 1)."""
+    norm_epsilon: Annotated[Quantity, Field(gt=0, lt=1)] = NORM_EPSILON
+    """Added to the variance by batch norm."""
 
     def rules(self) -> None:
         """A setting that the network does not have is an error."""
@@ -44,6 +82,23 @@ class NetworkSection(Section):
             self.width == 1 or self.name != "lenet5", "network.width: lenet5 has its own widths; use another network"
         )
         require(self.hidden is None or self.width == 1, "network.hidden and network.width both set mlp's hidden units")
+        require(
+            self.padding == "same" or self.strided,
+            f"network.padding: {self.name} has no convolution of stride 2; both ways are the same for it",
+        )
+        require(
+            self.norm_epsilon == NORM_EPSILON or self.normed, f"network.norm_epsilon: {self.name} has no batch norm"
+        )
+
+    @property
+    def strided(self) -> bool:
+        """Whether it has convolutions of stride 2."""
+        return self.name in ("resnet18", "resnet20")
+
+    @property
+    def normed(self) -> bool:
+        """Whether it has batch norm."""
+        return self.name not in ("mlp", "lenet5", "lenet")
 
 
 class DatasetSection(Section):
@@ -177,7 +232,7 @@ class TrainConfig(Section):
             f"--fold-norm moves weights that --method {self.method} trained where they are; it belongs to ideal",
         )
         require(
-            not self.training.fold_norm or self.network.name not in ("mlp", "lenet5", "lenet"),
+            not self.training.fold_norm or self.network.normed,
             f"--fold-norm: {self.network.name} has no batch norm",
         )
         for method in SECTIONS:

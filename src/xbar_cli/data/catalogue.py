@@ -48,6 +48,8 @@ class Spec:
         first_label: the smallest label in the files and in TFDS's records.
         transposed: whether files and TFDS's records hold rows and columns exchanged.
         other_counts: (train, test) of a different official cut that may lie in the same folder.
+        first_labels: the first labels of the (train, test) files, a digit each, by which the set is told from others whose
+            files have the same names; None where there is no such set.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Spec:
     first_label: int = 0
     transposed: bool = False
     other_counts: tuple[int, int] | None = None
+    first_labels: tuple[str, str] | None = None
 
     @property
     def tfds_name(self) -> str:
@@ -151,6 +154,7 @@ MNIST = Spec(
     ),
     homepage="http://yann.lecun.com/exdb/mnist/",
     description="The MNIST database of handwritten digits (LeCun, Cortes, Burges).",
+    first_labels=("50419213143536172869", "72104149590690159734"),
 )
 
 FASHION_MNIST = Spec(
@@ -173,6 +177,7 @@ FASHION_MNIST = Spec(
     ),
     homepage="https://github.com/zalandoresearch/fashion-mnist",
     description="Fashion-MNIST: Zalando's article images (Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747).",
+    first_labels=("90030272550955791064", "92116146574573412480"),
 )
 
 CIFAR10 = Spec(

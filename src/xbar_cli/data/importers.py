@@ -16,7 +16,15 @@ from xbar_cli.data.catalogue import BUNDLED, FASHION_MNIST, Spec, find, wanted_f
 from xbar_cli.data.datasets import decode
 from xbar_cli.data.network import reachable
 from xbar_cli.data.prepared import Prepared, default_data_dir, inspect, missing, partial_note, write_cache
-from xbar_cli.data.sources import Split, are_official, debian_fashion_mnist, locate, read_splits, sha256_sums
+from xbar_cli.data.sources import (
+    Split,
+    are_official,
+    check_whose,
+    debian_fashion_mnist,
+    locate,
+    read_splits,
+    sha256_sums,
+)
 from xbar_cli.errors import DataError
 
 _STAGING = ".xbar-import-"
@@ -72,6 +80,7 @@ def import_dataset(
     splits = read_splits(spec, files, allow_partial=allow_partial)
     counts = len(splits["train"].labels), len(splits["test"].labels)
     sums = sha256_sums(files)
+    check_whose(spec, files, sums, splits)
     prepared = _write(
         spec,
         data_dir=data_dir or default_data_dir(),

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from xbar_cli.data.archives import read_archive, read_file
-from xbar_cli.data.catalogue import SPLITS, Spec, wanted_files
+from xbar_cli.data.catalogue import SPECS, SPLITS, Spec, wanted_files
 from xbar_cli.data.formats import GZIP_MAGIC, check_labels, gunzip, parse_cifar, parse_idx
 from xbar_cli.errors import DataError
 
 _SUBFOLDERS = ("", "cifar-10-batches-bin", "cifar-100-binary", "gzip")
+_TELLING = 20
+"""Labels that tell one set from another: by chance they are the same once in 10^20."""
 _PYTHON_VERSIONS = (
     "cifar-10-python.tar.gz",
     "cifar-10-batches-py",
@@ -106,6 +108,37 @@ def sha256_sums(files: Mapping[str, Path]) -> dict[str, str]:
 def are_official(spec: Spec, sums: Mapping[str, str]) -> bool:
     """Whether the files are the official ones, all of them (loose members of an archive have no registered sha256)."""
     return sorted(sums.values()) == sorted(file.sha256 for file in spec.official)
+
+
+def check_whose(spec: Spec, files: Mapping[str, Path], sums: Mapping[str, str], splits: Mapping[str, Split]) -> None:
+    """Refuse the files of another set under the same names: by their registered sha256, or packed anew by their first labels.
+
+    Args:
+        spec: the set that is wanted.
+        files: where each file lies, as `locate` gives it.
+        sums: sha256 of each file, by its own name.
+        splits: what the files hold.
+
+    Raises:
+        DataError: a file is another set's.
+    """
+    registered = {file.sha256: other for other in SPECS for file in other.official}
+    for path in files.values():
+        other = registered.get(sums[path.name], spec)
+        if other is not spec:
+            raise DataError(f"{path} is {other.name}'s {path.name}, not {spec.name}'s; {_instead(other)}")
+    for number, split in enumerate(SPLITS):
+        labels = "".join(str(label) for label in splits[split].labels[:_TELLING])
+        for other in SPECS:
+            theirs = other.first_labels[number] if other.first_labels else ""
+            if other is not spec and len(labels) == _TELLING and labels == theirs[:_TELLING]:
+                raise DataError(
+                    f"the {split} labels begin with {labels}, as {other.name}'s do, not {spec.name}'s; {_instead(other)}"
+                )
+
+
+def _instead(other: Spec) -> str:
+    return f"import them as what they are: xbar data import {other.name} --from DIR"
 
 
 def read_splits(spec: Spec, files: Mapping[str, Path], *, allow_partial: bool) -> dict[str, Split]:

@@ -17,6 +17,23 @@ _DENSE = 20_001
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """Transistors of a cell that were simulated with thresholds drawn from a normal distribution.
+
+    Attributes:
+        sigma: its standard deviation [V].
+        shift: of every sample's threshold [V].
+        g: memristor conductances [S].
+        effective: mean effective conductance [vg sample g] [S].
+    """
+
+    sigma: float
+    shift: Vector
+    g: Vector
+    effective: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Cell:
     """A cell at every gate voltage of its table.
 
@@ -34,6 +51,8 @@ class Cell:
         current: surrogate of the current into the bit line [A] at each gate voltage.
         power: surrogate of the power drawn from input and gate [W] at each gate voltage.
         bit_line: surrogate of the current into a bit line that is not at 0 V [A]; None where the table has no such axis.
+        marked: gate voltages, by number, without a surrogate that keeps to its error: `index` refuses them.
+        sampled: transistors that differ; None where none were simulated.
     """
 
     vg: Vector
@@ -49,6 +68,8 @@ class Cell:
     current: tuple[Separable, ...]
     power: tuple[Separable, ...]
     bit_line: tuple[BitLineSeparable, ...] | None = None
+    marked: frozenset[int] = frozenset()
+    sampled: Sampled | None = None
 
     @property
     def v_max(self) -> float:
@@ -59,13 +80,19 @@ class Cell:
         """Position of a gate voltage in the table.
 
         Raises:
-            ModelError: it is not one of the table's.
+            ModelError: it is not one of the table's, or has no surrogate.
         """
         nearest = int(np.argmin(np.abs(self.vg - vg)))
         if not np.isclose(self.vg[nearest], vg, rtol=0, atol=1e-6):
             known = ", ".join(f"{v:g}" for v in self.vg)
             raise ModelError(
                 f"gate voltage {vg:g} V is not in the cell's table ({known} V); characterize it with --vg-range"
+            )
+        if nearest in self.marked:
+            known = ", ".join(f"{v:g}" for i, v in enumerate(self.vg) if i not in self.marked)
+            raise ModelError(
+                f"the cell has no surrogate at V_g {self.vg[nearest]:g} V: none kept to its error when it was "
+                f"characterized; usable: {known} V"
             )
         return nearest
 
@@ -105,6 +132,10 @@ class Cell:
     def has_range(self, index: int) -> bool:
         """Whether there is a linear range at gate voltage number `index`."""
         return bool(np.isfinite(self.g_cut[index]))
+
+    def is_usable(self, index: int) -> bool:
+        """Whether gate voltage number `index` has a linear range and a surrogate."""
+        return self.has_range(index) and index not in self.marked
 
     def edges(self, index: int) -> tuple[float, float]:
         """The conductances that weights span at gate voltage number `index`: the linear range, else g_off and g_on [S]."""

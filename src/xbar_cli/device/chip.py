@@ -17,21 +17,29 @@ from jaxtyping import Float
 from xbar_cli.device.variation import resolve_negative
 from xbar_cli.numerics import stream
 
-STAGES = ("programming", "device", "chip", "faults", "drift")
-"""The physical order: written, spread between devices, spread between chips, hard faults, ageing."""
+STAGES = ("programming", "device", "chip", "drift", "faults")
+"""The physical order: written, spread between devices, spread between chips, ageing, hard faults. Faults have the last word:
+a stuck device stands where the fault holds it, whatever was written to it and however long ago."""
 
 
-class Negative(NamedTuple):
-    """What the last step of a chip found: the share of devices below 0, and the mean shift of their resolution [S]."""
+class Found(NamedTuple):
+    """What fabricating a layer found.
 
-    share: Array
+    Attributes:
+        negative: share of the devices that the steps left below 0.
+        mean_shift: what resolving them added to the mean conductance [S].
+        broken: number of the first step after which a conductance is not finite; the number of steps where none is.
+    """
+
+    negative: Array
     mean_shift: Array
+    broken: Array
 
 
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["parameters"],
-    meta_fields=["name", "stage", "model", "spare_absent"],
+    meta_fields=["name", "stage", "model", "takes_target"],
 )
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -42,14 +50,14 @@ class Step:
         stage: one of `STAGES`.
         model: a function `(key, g, **parameters) -> g` of this room.
         parameters: its keyword arguments, arrays or numbers.
-        spare_absent: whether devices whose target is G = 0 are no devices at all, and stay 0.
+        takes_target: whether the model follows the conductance aimed at, and takes it as `target` [S].
     """
 
     name: str
     stage: str
     model: Callable[..., Array]
     parameters: Mapping[str, Any]
-    spare_absent: bool
+    takes_target: bool = False
 
 
 def check_order(steps: Sequence[Step]) -> None:
@@ -76,7 +84,6 @@ def describe(steps: Sequence[Step], *, negative: str) -> str:
     """The steps as lines of text, in the order in which they act."""
     lines = [
         f"{number}. {step.stage}: {step.name} ({_model_name(step.model)}: {_values(step.parameters)})"
-        + (", absent devices spared" if step.spare_absent else "")
         for number, step in enumerate(steps, start=1)
     ]
     return "\n".join([*lines, f"{len(lines) + 1}. below 0 S: {negative}"])
@@ -98,8 +105,10 @@ def _values(parameters: Mapping[str, Any]) -> str:
 
 def fabricate(
     key: Array, g: Float[Array, "*shape"], *, layer: str, steps: Sequence[Step], negative: str
-) -> tuple[Float[Array, "*shape"], Negative]:
+) -> tuple[Float[Array, "*shape"], Found]:
     """The conductances of one layer of one chip.
+
+    A target of exactly G = 0 is no device at all ("no connection"): no step acts on it, faults with them.
 
     Args:
         key: random key of the chip, the same for all its layers; chips are `jax.vmap` over keys.
@@ -110,16 +119,19 @@ def fabricate(
         negative: what becomes of conductances below 0 after the last step: "clamp", "reflect" or "allow".
 
     Returns:
-        The conductances [S], and what was negative.
+        The conductances [S], and what was found.
 
     Raises:
         ValueError: from `check_order`, a model, or for another `negative`.
     """
     check_order(steps)
-    absent = g == 0
-    for step in steps:
+    target = g
+    broken = jnp.asarray(len(steps))
+    for number, step in enumerate(steps):
         base = key if step.stage == "chip" else stream(key, f"layer {layer}")
-        changed = step.model(stream(base, step.name), g, **step.parameters)
-        g = jnp.where(absent, 0, changed) if step.spare_absent else changed
+        aimed = {"target": target} if step.takes_target else {}
+        changed = step.model(stream(base, step.name), g, **aimed, **step.parameters)
+        g = jnp.where(target == 0, 0, changed)
+        broken = jnp.minimum(broken, jnp.where(jnp.isfinite(g).all(), len(steps), number))
     g, share, mean_shift = resolve_negative(g, policy=negative)
-    return g, Negative(share, mean_shift)
+    return g, Found(share, mean_shift, broken)

@@ -14,6 +14,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from xbar_cli.device.statistics import SAME, check_apart, check_conductances, span
+from xbar_cli.device.tables import check_point
 from xbar_cli.errors import ConfigError
 from xbar_cli.numerics import namespace, straight_through
 from xbar_cli.types import AnyArray
@@ -84,7 +86,7 @@ def read_levels(path: str | Path) -> Float[np.ndarray, " levels"]:
 
     Raises:
         ConfigError: with file and line, for a value that is no number, negative, or not above the one before; fewer
-            than two levels; a file that cannot be read.
+            than two levels; values above 1 S, which are of another unit; a file that cannot be read.
     """
     path = Path(path)
     try:
@@ -95,18 +97,38 @@ def read_levels(path: str | Path) -> Float[np.ndarray, " levels"]:
     for number, line in enumerate(lines, start=1):
         if not (text := line.split("#")[0].strip()):
             continue
+        if ";" in text:
+            raise ConfigError(f"{path}:{number}: {text!r} has semicolons; write one level a line")
+        check_point(f"{path}:{number}", text)
         try:
             value = float(text)
         except ValueError:
             raise ConfigError(f"{path}:{number}: {text!r} is not one number") from None
         if not (math.isfinite(value) and value >= 0):
             raise ConfigError(f"{path}:{number}: a level must be finite and not negative, got {value} S")
-        if levels and value <= levels[-1]:
+        if levels and value <= levels[-1] * (1 + SAME):
             raise ConfigError(f"{path}:{number}: levels must ascend, but {value} S follows {levels[-1]} S")
         levels.append(value)
     if len(levels) < 2:
         raise ConfigError(f"{path}: needs at least two levels, holds {len(levels)}")
-    return np.asarray(levels)
+    found = np.asarray(levels)
+    check_conductances(found, where=str(path), column="its levels")
+    return found
+
+
+def check_levels(levels: Float[np.ndarray, " levels"], *, g_off: float, g_on: float, where: str) -> None:
+    """Refuse levels that, 0 aside, are not within the devices' G_off … G_on [S] to a hundredth.
+
+    Raises:
+        ConfigError: with both ranges.
+    """
+    check_apart(levels, g_off=g_off, g_on=g_on, where=where, column="its levels")
+    present = levels[levels > 0]
+    if present[0] < 0.99 * g_off or present[-1] > 1.01 * g_on:
+        raise ConfigError(
+            f"{where}: its levels span {span(present)}, beyond the devices' {g_off:.4g} … {g_on:.4g} S, in which variation and "
+            "faults are counted: set these by --r-on and --r-off, or by the --technology"
+        )
 
 
 def nearest_index(g: Float[AnyArray, "*shape"], levels: Float[np.ndarray, " levels"]) -> AnyArray:

@@ -15,7 +15,7 @@ Vector = NDArray[np.float64]
 def tolerance_metric(g_eff: NDArray[np.float64], *, metric: Metric) -> NDArray[np.float64]:
     """How far the effective conductance departs from a constant over the input voltages, as a share of its mean.
 
-    `spread`: (max − min) / mean. `deviation`: max |G_eff − mean| / mean. `std`: standard deviation / mean.
+    `spread`: (max − min) / |mean|. `deviation`: max |G_eff − mean| / |mean|. `std`: standard deviation / |mean|.
 
     Args:
         g_eff: effective conductance I / V_in [S], input voltages on the last axis.
@@ -24,12 +24,12 @@ def tolerance_metric(g_eff: NDArray[np.float64], *, metric: Metric) -> NDArray[n
     References:
         neat, Section II-C (tm is described, not defined; `spread` is our default).
     """
-    mean = g_eff.mean(axis=-1)
+    mean = np.abs(g_eff.mean(axis=-1))  # measured noise around 0 may have a negative mean
     match metric:
         case "spread":
             return np.ptp(g_eff, axis=-1) / mean
         case "deviation":
-            return np.abs(g_eff - mean[..., None]).max(axis=-1) / mean
+            return np.abs(g_eff - g_eff.mean(axis=-1, keepdims=True)).max(axis=-1) / mean
         case "std":
             return g_eff.std(axis=-1) / mean
 
@@ -40,6 +40,21 @@ class LinearRange:
 
     g_lo: float
     g_cut: float
+
+
+def scale_top(usable: NDArray[np.bool_], fits: NDArray[np.bool_]) -> int:
+    """The gate voltage whose linear range W_max fills, by index: the largest that has one and a surrogate.
+
+    Where there is none, the largest with a surrogate; the largest where none has one.
+
+    Args:
+        usable: whether each gate voltage, ascending, has a linear range.
+        fits: whether it has a surrogate.
+    """
+    for candidates in (usable & fits, fits):
+        if candidates.any():
+            return int(np.flatnonzero(candidates)[-1])
+    return usable.size - 1
 
 
 def linear_range(g: Vector, tm: Vector, *, tolerance: float, g_off: float, g_on: float) -> LinearRange | None:

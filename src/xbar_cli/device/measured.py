@@ -1,7 +1,7 @@
 """Statistics from measurements: a CSV of target and measured conductances becomes a table or a smooth curve."""
 
-import csv
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,13 @@ from jaxtyping import Float
 from scipy.optimize import nnls
 from scipy.special import comb
 
-from xbar_cli.device.statistics import Statistics, statistics
+from xbar_cli.device.statistics import SAME, Statistics, check_conductances, span, statistics
+from xbar_cli.device.tables import check_point, header_cells, row_cells
 from xbar_cli.errors import ConfigError
 
 COLUMNS = ("target_siemens", "measured_siemens")
+SLIP = 100.0
+"""Medians of the two columns further apart than this are of different units."""
 
 
 def read_measurements(path: str | Path) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
@@ -25,7 +28,8 @@ def read_measurements(path: str | Path) -> tuple[Float[np.ndarray, " n"], Float[
         Target and measured conductances [S], one of each per device.
 
     Raises:
-        ConfigError: with file and line, for a missing file, column or value, or a value that is no finite conductance.
+        ConfigError: with file and line, for a missing file, column or value, or a value that is no finite conductance; with
+            both ranges, for columns of another unit or sign.
     """
     path = Path(path)
     try:
@@ -35,21 +39,43 @@ def read_measurements(path: str | Path) -> tuple[Float[np.ndarray, " n"], Float[
     rows = [(n, line) for n, line in enumerate(lines, start=1) if line.strip() and not line.lstrip().startswith("#")]
     if not rows:
         raise ConfigError(f"{path}: holds no measurements; the first line must name {', '.join(COLUMNS)}")
-    header = [name.strip() for name in next(csv.reader([rows[0][1]]))]
+    header = header_cells(f"{path}:{rows[0][0]}", rows[0][1])
     if missing := [name for name in COLUMNS if name not in header]:
         raise ConfigError(f"{path}:{rows[0][0]}: no column {missing[0]}; the first line must name {', '.join(COLUMNS)}")
     places = {name: header.index(name) for name in COLUMNS}
-    pairs = [[_conductance(f"{path}:{n}", line, name, place) for name, place in places.items()] for n, line in rows[1:]]
+    pairs = [_pair(f"{path}:{n}", line, places, columns=len(header)) for n, line in rows[1:]]
     if not pairs:
         raise ConfigError(f"{path}:{rows[0][0]}: holds no measurements below its first line")
-    table = np.asarray(pairs, np.float64)
-    return table[:, 0], table[:, 1]
+    target, measured = np.asarray(pairs, np.float64).T
+    _check_columns(target, measured, where=str(path))
+    return target, measured
 
 
-def _conductance(where: str, line: str, name: str, place: int) -> float:
-    cells = next(csv.reader([line]))
+def _check_columns(target: np.ndarray, measured: np.ndarray, *, where: str) -> None:
+    """Refuse columns that are no conductances, or not of the same devices: a slip of unit or sign."""
+    for name, values in zip(COLUMNS, (target, measured), strict=True):
+        check_conductances(values, where=where, column=name)
+    if target.min() < 0:
+        raise ConfigError(f"{where}: target_siemens spans {span(target)}; a conductance is 0 or more")
+    if np.median(measured) < 0:
+        raise ConfigError(f"{where}: measured_siemens spans {span(measured)}, most of it below 0: turn the sign")
+    middles = np.median(target), np.median(measured)
+    if min(middles) > 0 and max(middles) > SLIP * min(middles):
+        raise ConfigError(
+            f"{where}: target_siemens spans {span(target)} and measured_siemens {span(measured)}: one of them is in another "
+            "unit"
+        )
+
+
+def _pair(where: str, line: str, places: Mapping[str, int], *, columns: int) -> list[float]:
+    cells = row_cells(where, line, columns=columns)
+    return [_conductance(where, cells, name, place) for name, place in places.items()]
+
+
+def _conductance(where: str, cells: Sequence[str], name: str, place: int) -> float:
     if place >= len(cells) or not cells[place].strip():
         raise ConfigError(f"{where}: no value of {name}")
+    check_point(where, cells[place])
     try:
         value = float(cells[place])
     except ValueError:
@@ -62,6 +88,8 @@ def _conductance(where: str, line: str, name: str, place: int) -> float:
 def fit_states(target: Float[np.ndarray, " n"], measured: Float[np.ndarray, " n"], *, min_count: int) -> Statistics:
     """Mean and standard deviation (n − 1) of every distinct target: a table for `variation.per_state`.
 
+    Targets that differ by less than a millionth of themselves are one state.
+
     Args:
         target: target conductances [S].
         measured: measured conductances [S].
@@ -72,7 +100,8 @@ def fit_states(target: Float[np.ndarray, " n"], measured: Float[np.ndarray, " n"
     """
     if min_count < 2:
         raise ValueError(f"min_count must be at least 2, got {min_count}")
-    states, index, count = np.unique(target, return_inverse=True, return_counts=True)
+    states, index = distinct(target)
+    count = np.bincount(index)
     if count.min() < min_count:
         state = states[int(count.argmin())]
         raise ConfigError(
@@ -80,6 +109,16 @@ def fit_states(target: Float[np.ndarray, " n"], measured: Float[np.ndarray, " n"
         )
     groups = [measured[index == state] for state in range(states.size)]
     return _checked(states, np.array([x.mean() for x in groups]), np.array([x.std(ddof=1) for x in groups]))
+
+
+def distinct(target: Float[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " states"], np.ndarray]:
+    """The distinct targets, ascending, and which of them each is; neighbours within a millionth count as one, their median."""
+    order = np.argsort(target, kind="stable")
+    ascending = target[order]
+    group = np.concatenate([[0], np.cumsum(np.diff(ascending) > SAME * np.abs(ascending[1:]))])
+    index = np.empty(target.size, int)
+    index[order] = group
+    return np.array([np.median(ascending[group == n]) for n in range(group[-1] + 1)]), index
 
 
 def fit_smooth(
@@ -101,10 +140,10 @@ def fit_smooth(
     """
     if degree < 0 or knots < 2:
         raise ValueError(f"degree must be at least 0 and knots at least 2, got {degree} and {knots}")
-    distinct = np.unique(target).size
-    if distinct < max(degree + 1, 2) or target.size < degree + 3:
+    targets = distinct(target)[0].size
+    if targets < max(degree + 1, 2) or target.size < degree + 3:
         raise ConfigError(
-            f"{target.size} measurements at {distinct} targets do not determine polynomials of degree {degree}"
+            f"{target.size} measurements at {targets} targets do not determine polynomials of degree {degree}"
         )
     fit = np.polynomial.Polynomial.fit
     mean = fit(target, measured, degree)

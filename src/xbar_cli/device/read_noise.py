@@ -18,6 +18,8 @@ def read_sigma(
 ) -> Float[Array, "*shape"]:
     """Standard deviation of a read [S]: a state-independent and a proportional part, `√(σ_a² + (σ_r·G)²)`.
 
+    Where nothing conducts, G = 0, nothing fluctuates: absent and open devices have no noise.
+
     Args:
         g: conductances [S].
         sigma_siemens: state-independent part σ_a [S].
@@ -26,27 +28,8 @@ def read_sigma(
     References:
         Xiao et al., IEEE Circuits and Systems Magazine 22 (2022): state-independent and state-proportional errors.
     """
-    return jnp.hypot(jnp.asarray(sigma_siemens, g.dtype), jnp.asarray(sigma_relative, g.dtype) * g)
-
-
-def pcm_read_sigma(
-    g: Float[Array, "*shape"], *, g_max: ArrayLike, t_seconds: ArrayLike, t_read_seconds: ArrayLike
-) -> Float[Array, "*shape"]:
-    """1/f noise of a phase-change device [S]: `G·Q(G)·√ln((t + t_read)/(2 t_read))`, `Q = min(0.0088/γ^0.65, 0.2)`.
-
-    Args:
-        g: conductances [S]; γ = G/G_max.
-        g_max: conductance of the fully set state [S].
-        t_seconds: time since programming, at least `t_read_seconds` [s].
-        t_read_seconds: width of the read pulse [s]; 250 ns in the source.
-
-    References:
-        Nandakumar et al., ICECS 2019; Joshi et al., Nature Communications 11, 2473 (2020).
-    """
-    t, t_read = (jnp.asarray(value, g.dtype) for value in (t_seconds, t_read_seconds))
-    gamma = jnp.maximum(g / jnp.asarray(g_max, g.dtype), jnp.finfo(g.dtype).tiny)
-    q = jnp.minimum(0.0088 / gamma**0.65, 0.2)
-    return g * q * jnp.sqrt(jnp.log((t + t_read) / (2 * t_read)))
+    sigma = jnp.hypot(jnp.asarray(sigma_siemens, g.dtype), jnp.asarray(sigma_relative, g.dtype) * g)
+    return jnp.where(g == 0, 0, sigma)
 
 
 def read_conductances(key: Array, g: Float[Array, "*shape"], *, sigma: ArrayLike) -> Float[Array, "*shape"]:

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.device.statistics import Statistics, statistics
+from xbar_cli.device.statistics import LARGEST_SIEMENS, Statistics, fit_for, statistics
 from xbar_cli.errors import ConfigError
 
 STATISTICS = "statistics.toml"
@@ -123,7 +123,7 @@ def _shipped() -> dict[str, Any]:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
     except tomllib.TOMLDecodeError as error:
@@ -139,7 +139,13 @@ def _technology(name: str, table: Mapping[str, Any], *, where: str) -> Technolog
     if "device_r_on_ohm" in table or "device_r_off_ohm" in table:
         _check_keys(table, required=("device_r_on_ohm", "device_r_off_ohm"), allowed=tuple(table), where=where)
         device_range = _range(table, "device_r_on_ohm", "device_r_off_ohm", where=where)
+        _check_inside(r_on, r_off, device_range, where=where)
     sigma = _number(table, "sigma_chip_relative", where=where, least=0.0) if "sigma_chip_relative" in table else None
+    if sigma is not None and sigma > 10:
+        raise ConfigError(f"{where}: sigma_chip_relative must be a share of the conductance, at most 10, got {sigma:g}")
+    states = _states(table.get("states"), where=where)
+    if states is not None:
+        fit_for(states, g_off=1 / r_off, g_on=1 / r_on, where=f"{where}, states")
     return Technology(
         name=name,
         source=table["source"],
@@ -150,7 +156,7 @@ def _technology(name: str, table: Mapping[str, Any], *, where: str) -> Technolog
         r_source=_interval(table, "r_source_ohm", where=where),
         r_neuron=_interval(table, "r_neuron_ohm", where=where),
         sigma_chip_relative=sigma,
-        states=_states(table.get("states"), where=where),
+        states=states,
         drift=_drift(table.get("drift"), where=where),
     )
 
@@ -180,7 +186,21 @@ def _range(table: Mapping[str, Any], on: str, off: str, *, where: str) -> tuple[
         raise ConfigError(
             f"{where}: {on} must be above 0 and below {off} (G_on above G_off), got {r_on:g} and {r_off:g} ohm"
         )
+    if r_on < 1 / LARGEST_SIEMENS:
+        raise ConfigError(
+            f"{where}: {on} must be at least {1 / LARGEST_SIEMENS:g} ohm, got {r_on:g}: is it a conductance?"
+        )
     return r_on, r_off
+
+
+def _check_inside(r_on: float, r_off: float, device: tuple[float | None, float | None], *, where: str) -> None:
+    """Refuse weights mapped to resistances that the device does not have."""
+    low, high = device
+    if low is not None and high is not None and not low <= r_on < r_off <= high:
+        raise ConfigError(
+            f"{where}: r_on_ohm … r_off_ohm = {r_on:g} … {r_off:g} ohm must lie within device_r_on_ohm … device_r_off_ohm = "
+            f"{low:g} … {high:g} ohm"
+        )
 
 
 def _interval(table: Mapping[str, Any], key: str, *, where: str) -> tuple[float, float] | None:
@@ -221,4 +241,6 @@ def _drift(table: object, *, where: str) -> PowerLawDrift | None:
     t0, mean, sigma = (_number(table, key, where=where, least=0.0) for key in _DRIFT)
     if t0 == 0:
         raise ConfigError(f"{where}: t0_seconds must be above 0, got 0")
+    if mean > 1 or sigma > 1:
+        raise ConfigError(f"{where}: nu_mean and nu_sigma must be exponents of at most 1, got {mean:g} and {sigma:g}")
     return PowerLawDrift(t0_seconds=t0, nu_mean=mean, nu_sigma=sigma)

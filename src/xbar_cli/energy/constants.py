@@ -110,7 +110,7 @@ def load(model: str, *, file: Path | None = None, overrides: Mapping[str, float]
     found = shipped
     if file is not None:
         try:
-            found = _read(str(file), file.read_text(encoding="utf-8"))
+            found = _read(str(file), file.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
         missing = [key for key in shipped.table if key not in found.table and not key.startswith(NODE)]
@@ -130,7 +130,7 @@ def load(model: str, *, file: Path | None = None, overrides: Mapping[str, float]
 def preset(name: str) -> dict[str, Any]:
     """The tables of a shipped preset, as they stand in its file."""
     path = resources.files("xbar_cli.energy") / "data" / "presets" / f"{name}.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def _read(where: str, text: str) -> Constants:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .gates import Node
+from .reading import Reading
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Read:
         driven: rows driven, summed over the pulses.
         cell_watt: power of the cells [W], summed over the pulses.
         volt: read voltage [V].
+        groups: of rows that are read one after the other in each pulse.
     """
 
     used_columns: int
@@ -28,6 +30,12 @@ class Read:
     driven: float
     cell_watt: float
     volt: float
+    groups: int = 1
+
+    @property
+    def reads(self) -> int:
+        """Reads, one after the other."""
+        return self.bits * self.groups
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class Core:
         columns: of the array.
         r_on: resistance of a memristor in its low state [ohm].
         relaxed: whether the columns are spread to the width of their circuits.
-        adc_bits: of the converters.
+        reading: row drive and converters.
     """
 
     k: Mapping[str, float]
@@ -50,17 +58,27 @@ class Core:
     columns: int
     r_on: float
     relaxed: bool
-    adc_bits: int
+    reading: Reading
+
+    @property
+    def adc_bits(self) -> int:
+        """Bits of the converters."""
+        return self.reading.adc_bits
 
     @property
     def shared(self) -> int:
         """Columns of one converter."""
-        return min(round(self.k["mux.columns"]), self.columns)
+        return self.reading.shared(self.columns, own=round(self.k["mux.columns"]))
 
     @property
     def converters(self) -> int:
         """Number of converters."""
         return math.ceil(self.columns / self.shared)
+
+    @property
+    def active(self) -> int:
+        """Rows that are driven at once."""
+        return self.reading.active(self.rows)
 
     @property
     def cell_ohm(self) -> float:
@@ -99,8 +117,8 @@ class Core:
 
     @property
     def mux_widths(self) -> tuple[float, float]:
-        """Of the multiplexer's pass gates [m]: half of what all cells of a column have in parallel."""
-        return self.node.pass_widths(self.cell_ohm / self.rows / 2)
+        """Of the multiplexer's pass gates [m]: half of what the cells of a column that are read at once have in parallel."""
+        return self.node.pass_widths(self.cell_ohm / self.active / 2)
 
     @property
     def row_ohm(self) -> float:
@@ -111,14 +129,15 @@ class Core:
     def integration_seconds(self) -> float:
         """Time to count to the converter's full scale at the largest column current [s].
 
-        `t = 2^bits C V_th / I_max`, `I_max = rows V / R_cell`; the threshold is a share of V, which cancels.
+        `t = 2^bits C V_th / I_max`, `I_max = rows V / R_cell` with the rows read at once; the threshold is a share of V, which
+        cancels.
         """
         node, k = self.node, self.k
         gate = sum(node.drain_capacitance(width) for width in self.mux_widths)
         own = k["adc.input_width_features"] * node.feature
         c = self.column_capacitance + gate * (1 + self.shared)
         c += 2 * node.drain_capacitance(own) + node.gate_capacitance(own) / 10
-        return c * k["read.threshold_share"] / (self.rows / self.cell_ohm) * 2**self.adc_bits
+        return c * k["read.threshold_share"] / (self.active / self.cell_ohm) * 2**self.adc_bits
 
     @property
     def pulse_seconds(self) -> float:

@@ -2,7 +2,7 @@
 
 The published table gives power and area of each component of one unit of eight arrays; a component that serves rows or columns
 costs in proportion to those in use. Inputs are applied one bit a cycle; every column of every array is converted in every
-cycle. Conversions cost as 2^bits (Walden).
+cycle, of which each group of rows that is read at once takes its own. Conversions cost as 2^bits (Walden).
 
 References:
     Shafiee et al., ISAAC, ISCA 2016, Table I and Sections IV–VI; Walden, IEEE JSAC 17 (1999) 539.
@@ -25,18 +25,19 @@ SERVES = {
     "output_register": COLUMNS,
 }
 """Components of a unit, and what each of them serves."""
+PULSE_BITS = 1
+"""Bits of an input in one cycle: the DACs are drivers of one bit."""
 
 
-def adc_bits(*, rows: int, device_bits: int, dac_bits: int) -> int:
-    """Bits of a converter that tells all column sums apart, one saved by ISAAC's flipped encoding.
+def adc_bits(*, rows: int, device_bits: int) -> int:
+    """Bits of a converter that tells all column sums of rows read at once apart, one saved by ISAAC's flipped encoding.
 
-    `v + w + log2 R`, less one where a slice of the input or the weight is a single bit.
+    `v + w + log2 R`, less one where a slice of the input or the weight is a single bit, which that of the input is.
 
     References:
         ISAAC, Section V, eqs. (1)-(2).
     """
-    bits = math.ceil(math.log2(rows)) + device_bits + dac_bits
-    return max(1, (bits if min(device_bits, dac_bits) > 1 else bits - 1) - 1)
+    return max(1, math.ceil(math.log2(rows)) + device_bits + PULSE_BITS - 1 - 1)
 
 
 def unit(k: Mapping[str, float]) -> Component:
@@ -54,34 +55,42 @@ def unit(k: Mapping[str, float]) -> Component:
     return group("unit", parts, latency_seconds=seconds)
 
 
-def layer_cost(work: LayerWork, k: Mapping[str, float], *, adc_bits: int, measured: bool = True) -> Component:
+def layer_cost(work: LayerWork, k: Mapping[str, float], *, measured: bool = True) -> Component:
     """A layer on its arrays: energy and latency of one image, area of one copy.
 
     Args:
-        work: what the layer asks of its arrays, a cycle for each bit of an input.
+        work: what the layer asks of its arrays, a cycle for each bit of an input and each group of rows.
         k: the model's constants.
-        adc_bits: of the converters.
         measured: whether crossbars dissipate what the activity says; else the table's power.
     """
-    seconds, scale = k["cycle.seconds"], 2.0 ** ((adc_bits - k["adc.energy_bits"]) * k["adc.doubling_bits"])
+    reading, seconds = work.reading, k["cycle.seconds"]
+    scale = 2.0 ** ((reading.adc_bits - k["adc.energy_bits"]) * k["adc.doubling_bits"])
     whole = {ROWS: k["unit.rows"], COLUMNS: k["unit.columns"], CELLS: k["unit.rows"] * k["unit.columns"]}
-    down, across = work.bands
-    used = {ROWS: work.rows * across, COLUMNS: work.columns * down, CELLS: work.devices}
+    used = {ROWS: work.rows * work.bands[1], COLUMNS: work.sensed, CELLS: work.devices}
     built = {ROWS: work.tile[0], COLUMNS: work.tile[1], CELLS: work.tile[0] * work.tile[1]}
-    cycles = work.positions * work.phases * work.cycles
+    shared, converters = adcs(work, k)
     parts = []
     for name, serves in SERVES.items():
         if name == "adc":
-            energy = k["adc.energy_joule"] * scale * used[serves] * cycles
-        elif name == "crossbar" and measured:
-            energy = work.watt["cells"] * seconds * work.positions
+            energy = k["adc.energy_joule"] * scale * used[serves] * work.drives
+            area = k["adc.area_m2"] / k["adc.count"] * scale * converters * work.tiles
         else:
-            energy = k[f"{name}.power_watt"] * seconds / k["unit.arrays"] * used[serves] / whole[serves] * cycles
-        area = k[f"{name}.area_m2"] / k["unit.arrays"] * work.tiles
-        area *= scale if name == "adc" else built[serves] / whole[serves]
+            energy = k[f"{name}.power_watt"] * seconds / k["unit.arrays"] * used[serves] / whole[serves] * work.drives
+            area = k[f"{name}.area_m2"] / k["unit.arrays"] * work.tiles * built[serves] / whole[serves]
+        if name == "crossbar" and measured:
+            energy = work.watt["cells"] * seconds * work.positions
         parts.append(Component(name, energy, area))
     if measured:
         lost = (item for item in work.watt.items() if item[0] != "cells")
         parts += [Component(name, watt * seconds * work.positions) for name, watt in lost]
-    conversion = work.tile[1] / (k["adc.count"] / k["unit.arrays"] * k["adc.samples_per_second"])
-    return group(work.name, parts, latency_seconds=cycles * max(seconds, conversion))
+    conversion = shared / k["adc.samples_per_second"]
+    return group(work.name, parts, latency_seconds=work.reads * max(seconds, conversion))
+
+
+def adcs(work: LayerWork, k: Mapping[str, float]) -> tuple[float, float]:
+    """Conversions of one converter in a read, and converters of an array: those of the table unless columns are given."""
+    reading, columns = work.reading, work.tile[1]
+    if reading.columns_per_adc is not None:
+        return float(reading.steps(columns, own=columns)), float(reading.converters(columns, own=columns))
+    each = k["adc.count"] / k["unit.arrays"]
+    return reading.converted(columns) / each, each

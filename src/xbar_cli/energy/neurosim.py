@@ -2,6 +2,8 @@
 
 Word lines open all cells; rows are driven through the bit-line switch matrix with one bit of every input a pulse; columns are
 integrated, and every `mux.columns` of them share one converter behind a multiplexer whose selections are stepped through.
+Where only so many rows are read at once, each row is opened and driven as often, but each group of rows is integrated and
+converted: a smaller current, for longer, through a multiplexer that is sized for it.
 Sizes follow from what a circuit drives: pass gates from the resistance of the row or column behind them, lines from the
 size of the array, converters from the columns.
 
@@ -33,7 +35,7 @@ def array_cost(core: Core, read: Read) -> Component:
     Returns:
         Its parts, `CROSSBAR` and the periphery.
     """
-    steps = min(core.shared, read.used_columns)
+    steps = core.reading.converted(min(core.shared, read.used_columns))
     cells = Component(
         "cells",
         energy_joule=read.cell_watt * core.integration_seconds,
@@ -49,9 +51,9 @@ def array_cost(core: Core, read: Read) -> Component:
 def _lines(core: Core, read: Read) -> Component:
     """Charging rows, columns and word lines."""
     k = core.k
-    column = k["read.row_volt"] - read.volt
-    energy = core.row_capacitance * k["read.row_volt"] ** 2 * read.driven
-    energy += core.column_capacitance * column**2 * read.used_columns * read.bits
+    column = k["read.row_volt"] - k["read.volt"]  # columns are held there, rows as far above it as cells are read with
+    energy = core.row_capacitance * (read.volt + column) ** 2 * read.driven
+    energy += core.column_capacitance * column**2 * read.used_columns * read.reads
     energy += core.word_capacitance * core.node.vdd**2 * core.rows * read.bits
     return Component("lines", energy_joule=energy)
 
@@ -85,10 +87,10 @@ def _decoder(core: Core, read: Read) -> Component:
             last,
         ]
     )
-    switched = bits * (invert.c_in + 2 * predecode.c_in) + (bits // 2) * (predecode.c_out + loads)
-    switched += core.rows * (enable.c_in + enable.c_out + invert.c_in + invert.c_out)
-    energy = switched * node.vdd**2 * read.bits
-    return Component("word_line_decoder", energy, area, delay, leakage)
+    address = bits * (invert.c_in + 2 * predecode.c_in) + (bits // 2) * (predecode.c_out + loads)
+    opened = core.rows * (enable.c_in + enable.c_out + invert.c_in + invert.c_out)
+    energy = (address * read.reads + opened * read.bits) * node.vdd**2
+    return Component("word_line_decoder", energy, area, delay * read.groups, leakage)
 
 
 def _row_switches(core: Core, read: Read) -> Component:
@@ -100,7 +102,7 @@ def _row_switches(core: Core, read: Read) -> Component:
     area, bit, leakage = flip_flop(node)
     row_wire = core.size[1] * node.wire_ohm_per_m
     load = 3 * drain + core.row_capacitance
-    delay = chain([core.row_ohm * load + row_wire * core.row_capacitance / 2]) * read.bits
+    delay = chain([core.row_ohm * load + row_wire * core.row_capacitance / 2]) * read.reads
     energy = (3 * drain * read.volt**2 + gate.c_in * node.vdd**2) * read.driven + bit * core.rows * read.bits
     return Component("bit_line_switch_matrix", energy, core.rows * (2 * gate.area + area), delay, core.rows * leakage)
 
@@ -128,7 +130,7 @@ def _mux(core: Core, read: Read, steps: int) -> Component:
     one = inverter(node)
     decoder = core.shared * (3 * one.area + Gate(node, "nand", 2, 2 * one.n, one.p).area)
     leakage = core.shared * 3 * one.leakage
-    energy = gates * core.converters * node.vdd**2 * steps * read.bits
+    energy = gates * core.converters * node.vdd**2 * steps * read.reads
     return Component("mux", energy, columns * height * max(width, across) + decoder, 0.0, leakage)
 
 
@@ -141,9 +143,9 @@ def _adc(core: Core, read: Read, steps: int) -> Component:
     wide = 10 * inverter(node, 2.0).leakage
     return Component(
         "adc",
-        energy_joule=k["adc.energy_joule"] * scale * read.used_columns * read.bits,
+        energy_joule=k["adc.energy_joule"] * scale * core.reading.converted(read.used_columns) * read.reads,
         area_m2=core.converters * (body + core.adc_bits * area),
-        latency_seconds=steps * core.pulse_seconds * read.bits,
+        latency_seconds=steps * core.pulse_seconds * read.reads,
         leakage_watt=core.converters * (wide + core.adc_bits * leakage),
     )
 
@@ -154,17 +156,17 @@ def _adders(core: Core, read: Read, steps: int) -> Component:
     n, p = node.smallest
     nand = Gate(node, "nand", 2, 2 * n, p)
     count = 9 * bits * core.converters
-    conversions = read.used_columns * read.bits
+    conversions = core.reading.converted(read.used_columns) * read.reads
     stage = chain([nand.resistance(up=False) * (nand.c_out + 2 * nand.c_in)])
     energy = 9 * bits * (nand.c_in + nand.c_out) * node.vdd**2 / 2 * conversions
-    return Component("adders", energy, count * nand.area, stage * 2 * bits * steps * read.bits, count * nand.leakage)
+    return Component("adders", energy, count * nand.area, stage * 2 * bits * steps * read.reads, count * nand.leakage)
 
 
 def _registers(core: Core, read: Read) -> Component:
     """A register a converter for the running sum, one bit wider than the adder, shifted from one input bit to the next."""
     area, bit, leakage = flip_flop(core.node)
     width = core.adc_bits + 1
-    conversions = read.used_columns * read.bits
+    conversions = core.reading.converted(read.used_columns) * read.reads
     return Component(
         "shift_registers",
         energy_joule=bit * width * conversions / 2,
@@ -173,20 +175,19 @@ def _registers(core: Core, read: Read) -> Component:
     )
 
 
-def layer_cost(work: LayerWork, k: Mapping[str, float], node: Node, *, adc_bits: int) -> Component:
+def layer_cost(work: LayerWork, k: Mapping[str, float], node: Node) -> Component:
     """A layer on its arrays: energy and delay of one image, area and leakage of one copy.
 
     Args:
         work: what the layer asks of its arrays; its reads are pulses of one bit.
         k: the model's constants.
         node: the technology node.
-        adc_bits: of the converters.
     """
-    core = Core(k, node, *work.tile, work.r_on, relaxed=False, adc_bits=adc_bits)
+    core = Core(k, node, *work.tile, work.r_on, relaxed=False, reading=work.reading)
     trees = []
     for rows, columns, count in work.tiles_used():
         driven = work.driven_rows * rows / work.rows / work.phases
-        read = Read(columns, work.cycles, driven, 0.0, work.volt)
+        read = Read(columns, work.cycles, driven, 0.0, work.volt, groups=work.reading.groups(rows))
         one = array_cost(core, read)
         many = work.positions * work.phases
         trees.append(scaled(one, energy_joule=many * count, area_m2=count, leakage_watt=count, latency_seconds=many))

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from .reading import Reading
+
 
 @dataclass(frozen=True)
 class LayerWork:
@@ -15,11 +17,12 @@ class LayerWork:
         outputs: outputs of one product.
         positions: products of an image.
         phases: reads of one input vector: 2 where activations have both signs.
-        cycles: pulses of one read: bits of an input, or 1 where inputs are amplitudes.
+        reading: row drive and converters.
         tile: rows and columns of one array.
         r_on: resistance of a memristor in its low state [ohm].
         volt: voltage of a row at full drive [V].
-        driven_rows: `Σ (V/volt)²` over rows, phases and cycles of one product, mean over the data.
+        driven_rows: rows driven, summed over rows, phases and cycles of one product: pulses, widths as shares of a whole one,
+            or `(V/volt)²`; mean over the data.
         watt: where power is dissipated, `cells` first and any wires, sources and neurons: summed over the phases and cycles
             of one product, mean over the data [W].
         vg: gate voltage [V]; None on resistive arrays.
@@ -31,13 +34,41 @@ class LayerWork:
     outputs: int
     positions: int
     phases: int
-    cycles: int
+    reading: Reading
     tile: tuple[int, int]
     r_on: float
     volt: float
     driven_rows: float
     watt: Mapping[str, float]
     vg: float | None = None
+
+    @property
+    def cycles(self) -> int:
+        """Pulses of an input."""
+        return self.reading.cycles
+
+    @property
+    def drives(self) -> int:
+        """Times that each row is driven for one image."""
+        return self.positions * self.phases * self.cycles
+
+    @property
+    def turns(self) -> int:
+        """Groups of rows of an array that are read one after the other, in the fullest one."""
+        return self.reading.groups(min(self.rows, self.tile[0]))
+
+    @property
+    def reads(self) -> int:
+        """Reads for one image, one after the other."""
+        return self.drives * self.turns
+
+    @property
+    def sensed(self) -> int:
+        """Currents that are converted for each pulse of one product: each group of rows of each array gives some."""
+        return sum(
+            self.reading.groups(rows) * self.reading.converted(columns) * count
+            for rows, columns, count in self.tiles_used()
+        )
 
     @property
     def macs(self) -> int:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar_cli.device import linear_range
 from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ModelError
 
@@ -45,7 +46,7 @@ def cell_window(cell: Cell, *, vg: float, w_max: float, volt: float | None) -> W
     span G_off … G_on there: `require_range` tells.
 
     Raises:
-        ModelError: `vg` is not in the table.
+        ModelError: `vg` is not in the table, or has no surrogate.
     """
     index = cell.index(vg)
     bottom, span = _span(cell, index, volt)
@@ -54,8 +55,9 @@ def cell_window(cell: Cell, *, vg: float, w_max: float, volt: float | None) -> W
 
 
 def scale_top(cell: Cell) -> int:
-    """The gate voltage whose linear range W_max fills, by index: the largest with one; the largest where none has."""
-    return max((index for index in range(len(cell.vg)) if cell.has_range(index)), default=len(cell.vg) - 1)
+    """The gate voltage whose linear range W_max fills, by index: `linear_range.scale_top`."""
+    fits = np.array([index not in cell.marked for index in range(len(cell.vg))])
+    return linear_range.scale_top(np.isfinite(cell.g_cut), fits)
 
 
 def _span(cell: Cell, index: int, volt: float | None) -> tuple[float, float]:
@@ -66,7 +68,7 @@ def _span(cell: Cell, index: int, volt: float | None) -> tuple[float, float]:
 
 def require_range(cell: Cell, vg: float) -> None:
     """Raise ModelError unless the cell has a linear range at `vg` [V], and one that is not empty where the scale has its top."""
-    usable = ", ".join(f"{v:g}" for i, v in enumerate(cell.vg) if cell.has_range(i)) or "none"
+    usable = ", ".join(f"{v:g}" for i, v in enumerate(cell.vg) if cell.is_usable(i)) or "none"
     for index in (cell.index(vg), scale_top(cell)):
         if not cell.has_range(index) or _span(cell, index, None)[1] <= 0:
             raise ModelError(

@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from .layers import Conv, Dense, Product, Training, digital, max_pool
 from .norm import Norm
+from .normalisation import Normalisation, normalised
 from .vgg import scaled
 
 SIZES = ((64, 5), (128, 5), (256, 3))
@@ -19,7 +20,10 @@ class Cnn(nnx.Module):
 
     Attributes:
         dropout: share of the hidden units that a training pass leaves out; it needs that pass's key.
+        normalisation: of the images; None where they come as they are.
     """
+
+    normalisation: Normalisation | None = None
 
     dropout = 0.5
 
@@ -42,7 +46,7 @@ class Cnn(nnx.Module):
 
     def __call__(self, images: Array, product: Product = digital, *, training: bool | Training = False) -> Array:
         """Class scores `[n classes]` of images `[n h w c]` in [0, 1]; units are left out in a `Training` pass."""
-        x = images
+        x = normalised(images, self.normalisation)
         for number in range(1, len(SIZES) + 1):
             x = getattr(self, f"conv{number}")(x, product)
             x = jax.nn.relu(getattr(self, f"conv{number}_norm")(x, training=bool(training)))

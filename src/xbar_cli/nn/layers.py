@@ -1,6 +1,6 @@
 """Layers whose products can be taken over by arrays: `product(name, x, kernel, contract) -> y`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,8 @@ from xbar_cli.types import AnyArray
 Product = Callable[[str, Array, Array, Contract], Array]
 """What computes a layer's product: given its name, inputs, kernel and `contract`, returns the outputs without bias."""
 
-Padding = Literal["SAME", "VALID"]
+Padding = Literal["SAME", "VALID"] | tuple[tuple[int, int], tuple[int, int]]
+"""A rule, or the zeros before and after the rows and the columns of the image."""
 
 
 def digital(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
@@ -45,12 +46,18 @@ class Convolution:
     """Convolution of images `[n h w in]` with kernels `[kh kw in out]`.
 
     Attributes:
-        padding: SAME or VALID.
+        padding: SAME puts one zero more behind the image than before it where their number is odd; explicit pairs do not care.
         stride: along both axes.
     """
 
     padding: Padding
     stride: int = 1
+
+    def ends(self, size: tuple[int, ...], window: tuple[int, ...]) -> Sequence[tuple[int, int]]:
+        """Zeros before and after the height and the width of images of a `size`."""
+        if isinstance(self.padding, str):
+            return jax.lax.padtype_to_pads(size, window, (self.stride, self.stride), self.padding)
+        return self.padding
 
     def __call__(
         self, x: Float[Array, "n h w in"], kernel: Float[Array, "kh kw in out"]
@@ -80,7 +87,7 @@ class Convolution:
 
     def slices(self, x: AnyArray, window: tuple[int, ...], *, axis: int) -> list[AnyArray]:
         """What each place of the window sees at every output position, of `x` with height and width along `axis` and the next."""
-        ends = jax.lax.padtype_to_pads(x.shape[axis : axis + 2], window, (self.stride, self.stride), self.padding)
+        ends = self.ends(x.shape[axis : axis + 2], window)
         x = namespace(x).pad(x, [*[(0, 0)] * axis, *ends, *[(0, 0)] * (x.ndim - axis - 2)])
         before = (slice(None),) * axis
         spans = [x.shape[axis + n] - window[n] + 1 for n in range(2)]
@@ -98,6 +105,11 @@ dense = MatrixProduct()
 def convolution(*, padding: Padding, stride: int = 1) -> Convolution:
     """The product of convolutions."""
     return Convolution(padding, stride)
+
+
+def centred(size: int) -> Padding:
+    """As many zeros on either side of the image as leave an odd window's middle on every pixel: torch's `padding=size // 2`."""
+    return ((size // 2, size // 2), (size // 2, size // 2))
 
 
 def rows_of(contract: Contract, x: Array, kernel: tuple[int, ...]) -> Float[Array, "*batch rows"]:

@@ -5,15 +5,21 @@ from flax import nnx
 from jax import Array
 
 from .layers import Conv, Dense, Product, digital, max_pool
+from .normalisation import Normalisation, normalised
 from .vgg import scaled
 
 
 class LeNet5(nnx.Module):
     """LeNet-5 with rectified linear units and max-pooling, for images of 28×28 or 32×32.
 
+    Attributes:
+        normalisation: of the images; None where they come as they are.
+
     References:
         LeCun, Bottou, Bengio, Haffner, Proc. IEEE 86 (1998) 2278: 6c5, pool, 16c5, pool, 120, 84, classes.
     """
+
+    normalisation: Normalisation | None = None
 
     def __init__(self, *, shape: tuple[int, int, int], n_classes: int, rngs: nnx.Rngs) -> None:
         """`shape` is the image's [h w c]; 28×28 images are padded to 32×32 by the first layer, as in the paper."""
@@ -29,7 +35,7 @@ class LeNet5(nnx.Module):
     def __call__(self, images: Array, product: Product = digital, *, training: bool = False) -> Array:
         """Class scores `[n classes]` of images `[n h w c]` in [0, 1]."""
         del training
-        x = jax.nn.relu(self.conv1(images, product))
+        x = jax.nn.relu(self.conv1(normalised(images, self.normalisation), product))
         x = max_pool(x)
         x = jax.nn.relu(self.conv2(x, product))
         x = max_pool(x)
@@ -43,7 +49,12 @@ class LeNet(nnx.Module):
     """The LeNet of 20 and 50 channels and 500 hidden units with rectifiers: 20c5, pool, 50c5, pool, 500, classes.
 
     acm trains "a LeNet variant" and does not say which; this is the one that Caffe and MXNet call LeNet.
+
+    Attributes:
+        normalisation: of the images; None where they come as they are.
     """
+
+    normalisation: Normalisation | None = None
 
     def __init__(self, *, shape: tuple[int, int, int], n_classes: int, width: float, rngs: nnx.Rngs) -> None:
         """`shape` is the image's [h w c], at least 16×16; `width` multiplies channels and hidden units."""
@@ -60,7 +71,8 @@ class LeNet(nnx.Module):
     def __call__(self, images: Array, product: Product = digital, *, training: bool = False) -> Array:
         """Class scores `[n classes]` of images `[n h w c]` in [0, 1]."""
         del training
-        x = max_pool(jax.nn.relu(self.conv1(images, product)))
+        x = normalised(images, self.normalisation)
+        x = max_pool(jax.nn.relu(self.conv1(x, product)))
         x = max_pool(jax.nn.relu(self.conv2(x, product)))
         x = jax.nn.relu(self.fc1(x.reshape(x.shape[0], -1), product))
         return self.fc2(x, product)

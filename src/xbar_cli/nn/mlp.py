@@ -5,10 +5,17 @@ from flax import nnx
 from jax import Array
 
 from .layers import Dense, Product, digital
+from .normalisation import Normalisation, normalised
 
 
 class Mlp(nnx.Module):
-    """Flattened image, one hidden layer of rectifiers or sigmoids (tat), one output layer."""
+    """Flattened image, one hidden layer of rectifiers or sigmoids (tat), one output layer.
+
+    Attributes:
+        normalisation: of the images; None where they come as they are.
+    """
+
+    normalisation: Normalisation | None = None
 
     def __init__(
         self, *, shape: tuple[int, int, int], n_classes: int, hidden: int, activation: str, rngs: nnx.Rngs
@@ -22,7 +29,7 @@ class Mlp(nnx.Module):
     def __call__(self, images: Array, product: Product = digital, *, training: bool = False) -> Array:
         """Class scores `[n classes]` of images `[n h w c]` in [0, 1]."""
         del training
-        x = images.reshape(images.shape[0], -1)
+        x = normalised(images, self.normalisation).reshape(images.shape[0], -1)
         x = self.hidden(x, product)
         x = jax.nn.sigmoid(x) if self.activation == "sigmoid" else jax.nn.relu(x)
         return self.output(x, product)

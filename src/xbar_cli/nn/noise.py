@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from xbar_cli.array.gated import Drive
 from xbar_cli.array.ideal import Contract
-from xbar_cli.device.transistor import Separable
+from xbar_cli.device.mismatch import AnyCell
 
 from .program import Scale
 
@@ -36,7 +36,7 @@ class ColumnNoise:
     variances: Float[Array, "products *window in columns"]
     scale: Scale
     drive: Drive | None = None
-    surrogate: Separable | None = None
+    surrogate: AnyCell | None = None
     pairs: tuple[tuple[int, int], ...] = field(default=(), metadata={"static": True})
 
     def __call__(self, key: Array, x: Array, contract: Contract, *, first: Array) -> Array:
@@ -70,7 +70,7 @@ def gated_noise(
     sigma: Float[Array, "rows columns"],
     *,
     scale: Scale,
-    surrogate: Separable,
+    surrogate: AnyCell,
     drive: Drive,
 ) -> ColumnNoise:
     """Noise of an array of cells at memristor conductances `g` [S], to first order in `sigma` [S]."""

@@ -29,6 +29,13 @@ class Norm(nnx.Module):
         return self.inner(x, use_running_average=not training)
 
 
+def set_epsilon(net: nnx.Module, epsilon: float) -> None:
+    """Give every batch norm of `net` the ε that is added to its variance, in place."""
+    for _, norm in nnx.iter_modules(net):
+        if isinstance(norm, Norm):
+            norm.inner.epsilon = epsilon
+
+
 def fold_norms(net: nnx.Module) -> None:
     """Move every batch norm into the weights before it, in place: the network's outputs stay the same out of training.
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from xbar_cli.array.converters import Dac, serial_power
 from xbar_cli.array.gated import Drive, GatedLayer
 from xbar_cli.array.ideal import Contract, LinearLayer
-from xbar_cli.device.transistor import Separable
+from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.numerics import along_last
 
@@ -28,7 +28,7 @@ class MeanCell:
         inverse_voltage: mean of 1 / v [1/V], which weighs the leakage.
     """
 
-    surrogate: Separable
+    surrogate: AnyCell
     weights: Float[Array, " rank"]
     inverse_voltage: Float[Array, ""]
 
@@ -37,7 +37,7 @@ class MeanCell:
         return self.surrogate.in_g(g) @ self.weights + self.surrogate.at_zero(g) * self.inverse_voltage
 
 
-def mean_cell(surrogate: Separable, vin: Float[Array, " points"]) -> MeanCell:
+def mean_cell(surrogate: AnyCell, vin: Float[Array, " points"]) -> MeanCell:
     """The mean over the input voltages `vin` [V], all above 0."""
     return MeanCell(
         surrogate=surrogate,
@@ -101,7 +101,7 @@ def linear_layer(
     return LinearLayer(kernel=kernel if digital is None else kernel + digital)
 
 
-def gated_layer(g: Float[Array, "rows columns"], *, scale: Scale, surrogate: Separable, drive: Drive) -> GatedLayer:
+def gated_layer(g: Float[Array, "rows columns"], *, scale: Scale, surrogate: AnyCell, drive: Drive) -> GatedLayer:
     """A layer on 1T-1R arrays with ideal wires, decoded at the nominal scale; arguments as in `linear_layer`."""
     per_volt = drive.full_scale / surrogate.v_max
     factors = scale.weights(jnp.moveaxis(surrogate.in_g(g), -1, 0)) * per_volt  # [rank rows out]
@@ -145,7 +145,7 @@ class DrivenLayer:
         return serial_power(self.dac.codes(x), bits=self.dac.bits) * unit
 
 
-def one_voltage(surrogate: Separable, v: Float[Array, ""]) -> MeanCell:
+def one_voltage(surrogate: AnyCell, v: Float[Array, ""]) -> MeanCell:
     """The cell driven by one voltage `v` [V] or none: `(I(G, v) − I(G, 0)) / v`, exactly linear in which rows are driven."""
     return MeanCell(
         surrogate=surrogate, weights=surrogate.in_v(v[None])[0] / v, inverse_voltage=jnp.zeros((), v.dtype)

@@ -1,5 +1,6 @@
 """Networks computed on programmed arrays: noise, corrections and counts around each layer's product."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -77,21 +78,27 @@ def layer_outputs(
     first: Array,
     counts: dict[str, Counts] | None,
     trusts: dict[str, Trust] | None = None,
+    use: int = 0,
 ) -> Array:
-    """The decoded and corrected outputs of one layer for the inputs `x` [images …]; arguments as for `on_arrays`."""
+    """The decoded and corrected outputs of one layer for the inputs `x` [images …].
+
+    Arguments as for `on_arrays`, and `use`: how often the layer was read before in this pass; every use is a read of its own.
+    """
     layer, noise = circuit.layers[name], circuit.noises.get(name)
     noise_key = stream(key, name)
+    if use:
+        noise_key = stream(noise_key, f"use {use}")
     match layer:
         case TiledLayer():
             y, saturated = layer(x, contract, adc=circuit.adcs[name], noise=noise, key=noise_key, first=first)
             if counts is not None:
                 positions = y[0].size // y.shape[-1]
-                counts[f"adc {name}"] = Counts(saturated, layer.conversions(positions))
+                _add(counts, f"adc {name}", Counts(saturated, layer.conversions(positions)))
         case WiredLayer():
             y, trust = layer(x, contract)
             y = y if noise is None else y + noise(noise_key, x, contract, first=first)
             if trusts is not None:
-                trusts[name] = trust
+                trusts[name] = trust if name not in trusts else trusts[name].worst(trust)
         case DrivenLayer():
             y = layer(x, contract)
             y = y if noise is None else y + noise(noise_key, layer.felt(x), contract, first=first)
@@ -100,7 +107,7 @@ def layer_outputs(
             y = y if noise is None else y + noise(noise_key, x, contract, first=first)
     beyond = beyond_drive(layer, x)
     if counts is not None and beyond is not None:
-        counts[f"dac {name}"] = Counts(beyond.reshape(x.shape[0], -1).sum(axis=1), x[0].size)
+        _add(counts, f"dac {name}", Counts(beyond.reshape(x.shape[0], -1).sum(axis=1), x[0].size))
     correction = circuit.corrections.get(name)
     return y if correction is None else correction(y)
 
@@ -116,6 +123,12 @@ def beyond_drive(layer: ProgrammedLayer, x: Array) -> Array | None:
             return None
 
 
+def _add(counts: dict[str, Counts], name: str, more: Counts) -> None:
+    """Count `more` conversions too: a layer may be used several times."""
+    before = counts.get(name)
+    counts[name] = more if before is None else Counts(before.beyond + more.beyond, before.total + more.total)
+
+
 def on_arrays(
     circuit: Circuit,
     *,
@@ -124,21 +137,23 @@ def on_arrays(
     counts: dict[str, Counts] | None = None,
     trusts: dict[str, Trust] | None = None,
 ) -> Product:
-    """The product that computes every layer on its programmed arrays, or digitally where it has none.
+    """The product of one pass that computes every layer on its programmed arrays, or digitally where it has none.
 
     Args:
         circuit: the layers.
-        key: of the read noise.
+        key: of the read noise; the second, third … use of a layer in the pass draw from streams of their own.
         first: number of the batch's first image; every image draws its noise from a stream of its own.
         counts: filled with the conversions beyond the converters' ranges, by "adc" or "dac" (the row drive, with a converter or
             without) and layer, while tracing.
         trusts: filled with how well the arrays of each layer were solved, likewise.
     """
+    uses: Counter[str] = Counter()
 
     def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
         if name not in circuit.layers:
             return contract(x, kernel)
-        return layer_outputs(circuit, name, x, contract, key=key, first=first, counts=counts, trusts=trusts)
+        use, uses[name] = uses[name], uses[name] + 1
+        return layer_outputs(circuit, name, x, contract, key=key, first=first, counts=counts, trusts=trusts, use=use)
 
     return product
 

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from xbar_cli.array.converters import Adc, Dac, bit
 from xbar_cli.array.ideal import Contract
 from xbar_cli.array.tiling import RowGroups
-from xbar_cli.device.transistor import Separable
+from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.numerics import along_last
 
 from .layers import rows_of
@@ -63,7 +63,7 @@ class TiledLayer:
     scale: Scale
     dac: Dac
     rows: RowGroups = field(metadata={"static": True})
-    surrogate: Separable | None = None
+    surrogate: AnyCell | None = None
     serial: bool = field(default=False, metadata={"static": True})
     pairs: bool = field(default=False, metadata={"static": True})
 

@@ -6,6 +6,7 @@ from jax import Array
 
 from .layers import Conv, Dense, Product, digital, max_pool
 from .norm import Norm
+from .normalisation import Normalisation, normalised
 
 POOL = 0
 PLANS = {
@@ -21,7 +22,12 @@ class Vgg(nnx.Module):
     """Convolutions, each with batch norm and rectifier; 2×2 maxima; two hidden dense layers and the output.
 
     A pool is left out where the picture has shrunk to one pixel.
+
+    Attributes:
+        normalisation: of the images; None where they come as they are.
     """
+
+    normalisation: Normalisation | None = None
 
     def __init__(self, plan: str, *, shape: tuple[int, int, int], n_classes: int, width: float, rngs: nnx.Rngs) -> None:
         """`plan` of `PLANS`; `width` multiplies every number of channels and hidden units."""
@@ -47,7 +53,7 @@ class Vgg(nnx.Module):
 
     def __call__(self, images: Array, product: Product = digital, *, training: bool = False) -> Array:
         """Class scores `[n classes]` of images `[n h w c]` in [0, 1]."""
-        x = images
+        x = normalised(images, self.normalisation)
         for step in self.steps:
             if step == "pool":
                 x = max_pool(x)

@@ -28,6 +28,10 @@ class Trust(NamedTuple):
     residual: Float[Array, " tiles"]
     beyond: Float[Array, " tiles"]
 
+    def worst(self, other: "Trust") -> "Trust":
+        """The worse of each tile."""
+        return Trust(*(jnp.maximum(a, b) for a, b in zip(self, other, strict=True)))
+
 
 @dataclass(frozen=True)
 class Wires:
@@ -83,7 +87,7 @@ class WiredLayer:
             if self.signed:
                 backward, other = self._read(self.v_max * jnp.maximum(-share, 0))
                 current = current - backward
-                trust = Trust(*(jnp.maximum(a, b) for a, b in zip(trust, other, strict=True)))
+                trust = trust.worst(other)
             return current, trust.residual.T, trust.beyond.T
 
         current, residual, beyond = in_parts(part, reads, jnp.arange(reads.shape[0]), size=size)

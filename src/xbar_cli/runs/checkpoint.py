@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +15,9 @@ import orbax.checkpoint as ocp
 
 from xbar_cli.errors import RunError
 
+DIGESTS = "sha256.json"
+"""The sha256 of every checkpoint's files: arrays carry no checksum of their own, and a flipped bit would go unseen."""
+
 
 class Checkpoints:
     """The checkpoints of one run; the newest two are kept."""
@@ -21,7 +26,8 @@ class Checkpoints:
         """Open (or make) the folder."""
         self._folder = folder
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-        self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
+        with quiet():
+            self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
     def save(self, step: int, tree: Any, record: dict[str, Any]) -> None:
         """Write `tree` and `record` as checkpoint `step`; it exists for a reader only when complete."""
@@ -32,10 +38,52 @@ class Checkpoints:
             self._manager.save(
                 step, args=ocp.args.Composite(tree=ocp.args.StandardSave(tree), record=ocp.args.JsonSave(record))
             )
+        there = {number: digest for number, digest in self._digests().items() if (self._folder / number).is_dir()}
+        part = self._folder / f"{DIGESTS}.part"
+        part.write_text(json.dumps(there | {str(step): digest_of(self._folder / str(step))}), encoding="utf-8")
+        part.replace(self._folder / DIGESTS)
 
     def latest(self) -> int | None:
         """The newest complete step; None before the first."""
         return self._manager.latest_step()
+
+    def drop_damaged(self) -> list[str]:
+        """Remove damaged checkpoints, newest first, down to the newest that is whole; what each of them is.
+
+        Raises:
+            RunError: there are checkpoints, and all are damaged; they stay.
+        """
+        steps = sorted(self._manager.all_steps(), reverse=True)
+        digests, said = self._digests(), []
+        for number, step in enumerate(steps):
+            try:
+                self._check(step, digests.get(str(step)))
+            except RunError as error:
+                said.append(str(error))
+                continue
+            for damaged in steps[:number]:
+                shutil.rmtree(self._folder / str(damaged))
+            if number:
+                self._manager.reload()
+            return said
+        if said:
+            raise RunError(f"{'; '.join(said)}; no other is left to resume from: start again with --overwrite")
+        return said
+
+    def _check(self, step: int, digest: str | None) -> None:
+        """Raise RunError where a checkpoint is not as it was written; one without a digest must be readable."""
+        if digest is None:
+            self.record(step)
+            self._restore(step, tree=ocp.args.StandardRestore())
+        elif digest != digest_of(self._folder / str(step)):
+            raise RunError(f"checkpoint {step} is damaged: its files are not as they were written")
+
+    def _digests(self) -> dict[str, str]:
+        """What `digest_of` gave for each checkpoint when it was written, by its number; none where that is not known."""
+        try:
+            return dict(json.loads((self._folder / DIGESTS).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
 
     def record(self, step: int) -> dict[str, Any]:
         """The JSON record of checkpoint `step`."""
@@ -54,12 +102,22 @@ class Checkpoints:
         try:
             with quiet():
                 return self._manager.restore(step, args=ocp.args.Composite(**items))
-        except (ValueError, KeyError, FileNotFoundError) as error:
+        except Exception as error:  # Orbax raises bare Exceptions for damaged arrays
             raise RunError(f"checkpoint {step} cannot be read ({str(error).splitlines()[0]})") from None
 
     def close(self) -> None:
         """Release the folder."""
         self._manager.close()
+
+
+def digest_of(folder: Path) -> str:
+    """The sha256 of the names and contents of all files in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

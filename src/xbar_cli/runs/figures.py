@@ -268,18 +268,18 @@ def accuracy_lines(
     path: Path,
     *,
     x: Sequence[float],
-    lines: Mapping[str, tuple[Sequence[float], Sequence[float] | None]],
+    lines: Mapping[str, tuple[Sequence[float], Sequence[tuple[float, float]] | None]],
     x_label: str,
     title: str,
     caption: str,
 ) -> Path:
-    """Accuracy against a swept value: each line is (means, half-widths of the 95 % interval or None)."""
+    """Accuracy against a swept value: each line is (means, ends of their 95 % intervals or None)."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for name, (mean, half) in lines.items():
-            axes.errorbar(x, np.asarray(mean) * 100, yerr=None if half is None else np.asarray(half) * 100, label=name,
-                          marker="o", markersize=4, capsize=2)  # fmt: skip
+        for name, (mean, ends) in lines.items():
+            bars = None if ends is None else np.abs(np.transpose(ends) - np.asarray(mean)) * 100
+            axes.errorbar(x, np.asarray(mean) * 100, yerr=bars, label=name, marker="o", markersize=4, capsize=2)
         axes.set(xlabel=x_label, ylabel="accuracy [%]", title=title)
         axes.legend()
 

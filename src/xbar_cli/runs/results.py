@@ -3,6 +3,7 @@
 xarray is imported where a dataset is wanted: it and what it loads cost a second, and writing does without.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -100,3 +101,11 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise RunError(f"{path} is missing or damaged ({error})") from None
+
+
+def digest(*parts: bytes) -> str:
+    """The first 16 hex digits of the SHA-256 of the parts in turn."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()[:16]

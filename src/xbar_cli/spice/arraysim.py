@@ -1,6 +1,7 @@
 """Whole arrays with their wires in ngspice: the oracle of the project's own array models."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from xbar_cli.spice.cards import Card
 from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.messages import about
 from xbar_cli.spice.netlist import Topology, cell_lines, option_lines, save_lines, speed_commands
 from xbar_cli.spice.ngspice import number
 from xbar_cli.spice.pool import Pool
@@ -98,7 +100,8 @@ def simulate_array(
                 width_m=width_m,
                 length_m=length_m,
             )
-    return _solve(text, commands, batch=v.shape[0], cols=g.shape[1], timeout_s=timeout_s)
+    with nullcontext() if card is None else about(card, text):
+        return _solve(text, commands, batch=v.shape[0], cols=g.shape[1], timeout_s=timeout_s)
 
 
 def _solve(text: Sequence[str], commands: tuple[str, ...], *, batch: int, cols: int, timeout_s: float) -> ArrayResult:

@@ -5,11 +5,13 @@ includes are read in, its comments dropped (ngspice executes some of them), cont
 is left must be on a list of what describes devices. Only then does its text go into a circuit.
 """
 
+import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.spice.cardrandom import nominal, random_function
 
 SIZE_LIMIT = 16 * 2**20
 """Bytes that all files of one card may have together."""
@@ -29,6 +31,10 @@ OPTIONS = frozenset(("tnom", "defad", "defas", "defl", "defw"))
 _CHARACTERS = re.compile(r"[A-Za-z0-9_.,:+\-*/^(){}\[\]'=<>!&|?% \t]*")
 _COMMENT = re.compile(r";|//|(?:^|(?<=\s))\$(?=\s|$)")
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16",
+}  # fmt: skip
+"""Byte order marks of encodings that no simulator reads, the longer ones first."""
 _FILE_VALUE = re.compile(r"\b\w*file\w*\s*=", re.IGNORECASE)
 
 
@@ -45,17 +51,52 @@ class Line:
         return re.sub(r"[(),]", " ", self.text).lower().split()
 
 
-def read_card_file(path: Path, *, section: str | None) -> tuple[Line, ...]:
+def read_card_file(path: Path, *, section: str | None, nominal_values: bool = False) -> tuple[Line, ...]:
     """The lines of a card file, or of one `.lib` section of it, includes and sections read in and every line checked.
 
+    Args:
+        path: the file.
+        section: the section; None for what stands outside of sections.
+        nominal_values: take random functions at their nominal value; else they are refused.
+
     Raises:
-        ConfigError: a file is missing, not plain text, too large or includes itself; a section is missing; or a line is
-            anything but a description of devices.
+        ConfigError: a file is missing, not plain text, too large or includes itself; a section is missing, or none was named
+            and all is in sections; or a line is anything but a description of devices.
     """
     reader = _Reader()
     lines = reader.file(path, section=section, place="")
+    if section is None and reader.sections and not any(line.words[:1] in ([".model"], [".subckt"]) for line in lines):
+        raise ConfigError(
+            f"card {path.name}: its models are in sections; choose one with --section: {', '.join(reader.sections)}"
+        )
+    lines = [_seeded(line, nominal_values=nominal_values) for line in lines]
     _check(lines)
     return tuple(lines)
+
+
+def _seeded(line: Line, *, nominal_values: bool) -> Line:
+    """A line without random functions: the simulator would draw their numbers, and no seed would fix them."""
+    try:
+        text = nominal(line.text) if nominal_values else line.text
+    except ValueError as error:
+        raise ConfigError(f"{line.place}: {error}") from None
+    name = random_function(text)
+    if name is not None:
+        remedy = "it has no nominal value" if nominal_values else "take nominal values (--nominal)"
+        raise ConfigError(
+            f"{line.place}: {name}() draws random numbers, which the seed of a run does not fix; {remedy}"
+        )
+    return replace(line, text=text)
+
+
+def _decoded(data: bytes, path: Path, at: str) -> str:
+    """The text of a file: ASCII, UTF-8 or Latin-1 (in comments), perhaps with UTF-8's byte order mark."""
+    name = next((name for mark, name in _MARKS.items() if data.startswith(mark)), None)
+    if name is None and data.count(0) > len(data) // 4:
+        name = "UTF-16 or another encoding with zero bytes"
+    if name is not None:
+        raise ConfigError(f"{at}card file {path} is {name} text; save it as UTF-8 or ASCII")
+    return data.removeprefix(codecs.BOM_UTF8).decode("latin-1")
 
 
 class _Reader:
@@ -64,6 +105,8 @@ class _Reader:
     def __init__(self) -> None:
         self._size = 0
         self._open: list[tuple[Path, str | None]] = []
+        self.sections: list[str] = []
+        """Sections of the first file."""
 
     def file(self, path: Path, *, section: str | None, place: str) -> list[Line]:
         at = f"{place}: " if place else ""
@@ -74,7 +117,7 @@ class _Reader:
             self._size += full.stat().st_size
             if self._size > SIZE_LIMIT:
                 raise ConfigError(f"{at}card file {path}: more than {SIZE_LIMIT // 2**20} MiB of cards")
-            text = full.read_bytes().decode("latin-1")
+            text = _decoded(full.read_bytes(), path, at)
         except OSError as error:
             raise ConfigError(f"{at}card file {path} cannot be read: {error.strerror}") from error
         if (full, section) in self._open or len(self._open) >= DEPTH_LIMIT:
@@ -111,6 +154,8 @@ class _Reader:
                     raise ConfigError(f"{line.place}: there are lines after .end")
             else:
                 kept.append(line)
+        if len(self._open) == 1:
+            self.sections = list(dict.fromkeys(sections))
         if section is not None and section.lower() not in sections:
             raise ConfigError(f"{path.name}: no section {section} (it has: {', '.join(sections) or 'none'})")
         return kept

@@ -8,6 +8,7 @@ from typing import Literal
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.spice.cardfile import Line, read_card_file
+from xbar_cli.spice.sizes import Size, model_size
 
 BSIM4_LEVELS = frozenset((14, 54))
 
@@ -24,6 +25,8 @@ class Card:
         binned: whether the model is a family chosen by width and length.
         parameters: what a subcircuit takes, in lower case; empty for a model.
         text: netlist lines, comments dropped and includes read in.
+        places: file and line number of each.
+        sizes: geometry that each of its models is for, where the card says so in numbers; empty for a subcircuit.
         digest: SHA-256 of all that reaches the simulator.
     """
 
@@ -34,6 +37,8 @@ class Card:
     binned: bool
     parameters: frozenset[str]
     text: tuple[str, ...]
+    places: tuple[str, ...]
+    sizes: tuple[Size, ...]
     digest: str
 
     @property
@@ -56,13 +61,14 @@ def card_names() -> list[str]:
     return sorted(path.stem for path in (netlist_folder() / "cards").glob("*.lib"))
 
 
-def load_card(card: str, model: str | None = None, *, section: str | None = None) -> Card:
+def load_card(card: str, model: str | None = None, *, section: str | None = None, nominal_values: bool = False) -> Card:
     """The card called `card`: a built-in name, or the path of a file of your own.
 
     Args:
         card: a name of `card_names()`, or a path.
         model: which NMOS model or subcircuit of the file; may be left out when there is one only.
         section: a `.lib` section of the file.
+        nominal_values: take random functions at their nominal value; else a file with one is refused.
 
     Raises:
         ConfigError: no such card, file, section or model; several models and no name; not an NMOS; or a file that holds
@@ -77,8 +83,8 @@ def load_card(card: str, model: str | None = None, *, section: str | None = None
         path = Path(card)
         if not path.expanduser().exists():
             raise ConfigError(f"card {card!r} is neither built in ({', '.join(names)}) nor a file that is there")
-    lines = read_card_file(path, section=section)
-    models, subcircuits = _definitions(lines)
+    lines = read_card_file(path, section=section, nominal_values=nominal_values)
+    models, subcircuits, body = _definitions(lines)
     found = _choose(models, subcircuits, model, card)
     text = tuple(line.text for line in lines)
     members = [line for name, line in models.items() if _family(name, models) == found]
@@ -88,8 +94,10 @@ def load_card(card: str, model: str | None = None, *, section: str | None = None
         kind="model" if members else "subckt",
         level=_level(members[0]) if members else None,
         binned=bool(members) and found not in models,
-        parameters=frozenset() if members else _subcircuit_parameters(subcircuits[found], card),
+        parameters=frozenset() if members else _subcircuit_parameters(subcircuits[found], body[found], card),
         text=text,
+        places=tuple(line.place for line in lines),
+        sizes=tuple(model_size(line.text) for line in members),
         digest=hashlib.sha256("\n".join((found, *text)).encode()).hexdigest(),
     )
 
@@ -113,34 +121,60 @@ def _choose(models: dict[str, Line], subcircuits: dict[str, Line], model: str | 
     raise ConfigError(f"card {card}: no model {model} in it (it has: {there or 'none'})")
 
 
-def _subcircuit_parameters(line: Line, card: str) -> frozenset[str]:
-    """What the subcircuit takes. It must take a width and a length: the simulator ignores what is not declared."""
+def _subcircuit_parameters(line: Line, body: list[Line], card: str) -> frozenset[str]:
+    """What the subcircuit takes: the names on its own line, and those of the `.param` lines in its `body`.
+
+    It must take a width and a length: the simulator ignores what is not declared.
+    """
     head = re.split(r"\w+ ?=", line.text)[0].lower().replace("params:", "").split()
-    parameters = frozenset(name.lower() for name in re.findall(r"(\w+) ?=", line.text))
+    parameters = frozenset(
+        name.lower() for declared in (line, *body) for name in re.findall(r"(\w+) ?=(?!=)", declared.text)
+    )
     if len(head) != 6 or not {"w", "l"} <= parameters:
         raise ConfigError(
             f"card {card}: subcircuit {head[1] if len(head) > 1 else ''} must have the four nodes"
-            " drain, gate, source, body and the parameters w and l"
+            " drain, gate, source, body and the parameters w and l, on its own line or in a .param line of its own"
         )
     return parameters
 
 
-def _definitions(lines: tuple[Line, ...]) -> tuple[dict[str, Line], dict[str, Line]]:
-    """Models and subcircuits defined outside any subcircuit, by name in lower case."""
+def _definitions(lines: tuple[Line, ...]) -> tuple[dict[str, Line], dict[str, Line], dict[str, list[Line]]]:
+    """Models and subcircuits defined outside any subcircuit, by name in lower case; the `.param` lines of each subcircuit."""
     models: dict[str, Line] = {}
     subcircuits: dict[str, Line] = {}
-    depth = 0
+    body: dict[str, list[Line]] = {}
+    depth, inside = 0, ""
     for line in lines:
         card = line.words[0]
         if card == ".subckt":
             if depth == 0 and len(line.words) > 1:
-                subcircuits[line.words[1]] = line
+                inside = line.words[1]
+                subcircuits[inside], body[inside] = line, []
             depth += 1
+        elif card in (".param", ".params") and depth == 1 and inside:
+            body[inside].append(line)
         elif card == ".ends":
             depth -= 1
         elif card == ".model" and depth == 0:
             models[line.words[1]] = line
-    return models, subcircuits
+    return models, subcircuits, body
+
+
+def size_note(card: Card, *, width_m: float, length_m: float) -> str | None:
+    """What is to be said of a transistor's size: None where the card is for it, or does not say what it is for.
+
+    Raises:
+        ConfigError: the card is a family of models by size, none of them for this one.
+    """
+    if not card.sizes or any(size.holds(width_m=width_m, length_m=length_m) for size in card.sizes):
+        return None
+    known = "; ".join(dict.fromkeys(map(str, card.sizes)))
+    asked = f"L {length_m * 1e9:.6g} nm and W {width_m * 1e9:.6g} nm"
+    if card.binned:
+        raise ConfigError(
+            f"card {card.name}: no bin of {card.model} is for {asked}; it has {known} (--length, --width)"
+        )
+    return f"card {card.name}: {card.model} is for {known}, not for {asked}: its currents there are an extrapolation"
 
 
 def _family(name: str, models: dict[str, Line]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from xbar_cli.spice.backends import BackendName
 from xbar_cli.spice.cards import Card
 from xbar_cli.spice.jobs import Analysis, Grid, Job, Outcome
+from xbar_cli.spice.messages import about
 from xbar_cli.spice.netlist import Topology, bench_lines, cell_lines, option_lines, save_lines, speed_commands
 from xbar_cli.spice.ngspice import number
 from xbar_cli.spice.pool import Pool
@@ -123,7 +124,7 @@ def sweep_cell(
     for k, share in enumerate(shares):
         analyses = (*(_leakage(vg, lines, vectors) if k == 0 else ()), *_sweeps(vin, vg, share, lines, vectors))
         work.append(Job(circuit, analyses, setup=speed_commands(card)))
-    with Pool(len(work), backend=backend) as pool:
+    with about(card, circuit), Pool(len(work), backend=backend) as pool:
         found = pool.run(work, timeout_s=timeout_s, on_outcome=on_progress)
         simulator = pool.version()
     n_bl, n_rest = lines.size, lines.size + int(np.count_nonzero(lines))

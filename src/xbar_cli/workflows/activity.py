@@ -2,11 +2,11 @@
 
 A row of 1T-1R cells at the share `f = |V| / V_max` of the largest voltage draws `Σ_k a_k(G) b_k(V)` with polynomials `b_k`, so
 that the means of `f T_n(2f − 1)` (Chebyshev) give the mean power of any cell at any gate voltage, exactly. Resistive cells
-need the mean of f² alone, bit-serial inputs the mean number of pulses.
+need the mean of f² alone, bit-serial inputs the mean number of pulses, pulse widths the mean of f (n = 0).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ class LayerActivity:
         squares: of f² [rows].
         pulses: of the pulses of a bit-serial input, by its bits [rows].
         moments: of `f T_n(2f − 1)`, n = 0, 1, … [rows orders].
+        steps: bits that f is rounded to in squares and moments; None where it is any share.
+        full_scale: activation of f = 1; None where nothing says.
     """
 
     positions: int
@@ -38,10 +40,24 @@ class LayerActivity:
     squares: Vector
     pulses: Mapping[int, Vector]
     moments: NDArray[np.float64]
+    steps: int | None = None
+    full_scale: float | None = None
 
-    def driven(self, bits: int | None) -> Vector:
-        """`Σ (V / V_max)²` of every row over its pulses: of amplitudes, or of inputs of so many bits."""
-        return self.squares if bits is None else self.pulses[bits]
+    def driven(self, coding: str, bits: int | None) -> Vector:
+        """What a row is driven with in a product: `(V / V_max)²` of amplitudes, pulses, or the width as a share of a whole pulse.
+
+        Args:
+            coding: amplitude, bitserial or pwm.
+            bits: of bit-serial inputs.
+        """
+        match coding:
+            case "amplitude":
+                return self.squares
+            case "pwm":
+                return self.moments[:, 0]
+            case _:
+                assert bits is not None
+                return self.pulses[bits]
 
 
 @dataclass(frozen=True)
@@ -51,10 +67,12 @@ class Wanted:
     Attributes:
         bits: of bit-serial inputs, each of whose pulses are counted.
         orders: of the moments.
+        steps: bits that inputs are rounded to in squares and moments; None leaves them as they are.
     """
 
     bits: tuple[int, ...]
     orders: int
+    steps: int | None = None
 
 
 def of_inputs(
@@ -77,13 +95,18 @@ def of_inputs(
         wanted: what is measured.
     """
     f = np.abs(np.clip(x / np.float32(full_scale), np.float32(-1 if signed else 0), np.float32(1)))
+    counted = f
+    if wanted.steps is not None:
+        top = np.float32(2**wanted.steps - 1)
+        f = (np.rint(f * top) / top).astype(np.float32)
     columns = [f * f]
     for bits in wanted.bits:  # float64: more than 24 bits are not all in a float32
-        columns.append(np.bitwise_count(np.rint(f * np.float64(2**bits - 1)).astype(np.uint64)))
+        columns.append(np.bitwise_count(np.rint(counted * np.float64(2**bits - 1)).astype(np.uint64)))
     columns += _chebyshev(f, wanted.orders)
     sums = np.stack([np.sum(column, axis=0, dtype=np.float64) for column in columns], axis=-1)
     total, positions = window_sums(sums, contract, window)
-    return _split(total / (len(x) * positions), positions=positions, images=len(x), bits=wanted.bits)
+    seen = _split(total / (len(x) * positions), positions=positions, images=len(x), bits=wanted.bits)
+    return replace(seen, steps=wanted.steps, full_scale=full_scale)
 
 
 def _chebyshev(f: NDArray[np.float32], orders: int) -> list[NDArray[np.float32]]:
@@ -99,7 +122,7 @@ def full_drive(rows: int, positions: int, wanted: Wanted) -> LayerActivity:
     """Every row at full drive in every pulse of one phase: no data."""
     values = np.ones((rows, 1 + len(wanted.bits) + wanted.orders))
     values[:, 1 : 1 + len(wanted.bits)] = wanted.bits
-    return _split(values, positions=positions, images=0, bits=wanted.bits)
+    return replace(_split(values, positions=positions, images=0, bits=wanted.bits), steps=wanted.steps)
 
 
 def _split(values: NDArray[np.float64], *, positions: int, images: int, bits: Iterable[int]) -> LayerActivity:
@@ -117,7 +140,8 @@ def mean(parts: Sequence[LayerActivity]) -> LayerActivity:
     """The activity over the images of all parts."""
     images = sum(part.images for part in parts)
     values = sum(part.images * _joined(part) for part in parts) / images
-    return _split(np.asarray(values), positions=parts[0].positions, images=images, bits=parts[0].pulses)
+    found = _split(np.asarray(values), positions=parts[0].positions, images=images, bits=parts[0].pulses)
+    return replace(found, steps=parts[0].steps, full_scale=parts[0].full_scale)
 
 
 def window_sums(x: NDArray[np.float64], contract: Contract, window: tuple[int, ...]) -> tuple[NDArray[np.float64], int]:
@@ -134,11 +158,21 @@ def to_field(name: str, activity: LayerActivity) -> Field:
     """The variable of results.nc that holds the activity of a layer."""
     text = f"mean of f^2, of pulses, and of f T_n(2f - 1) in the rows of {name}, f = |V| / V_max"
     stored = field((f"{name}_row", f"{name}_statistic"), _joined(activity), unit="1", long_name=text)
-    numbers = {"positions": activity.positions, "images": activity.images, "pulse_bits": np.asarray([*activity.pulses])}
+    numbers: dict[str, Any] = {
+        "positions": activity.positions, "images": activity.images, "pulse_bits": np.asarray([*activity.pulses], np.int64),
+    }  # fmt: skip
+    if activity.steps is not None:
+        numbers["rounded_to_bits"] = activity.steps
+    if activity.full_scale is not None:
+        numbers["full_scale_activation"] = activity.full_scale
     return stored._replace(attrs={**stored.attrs, **numbers})
 
 
 def from_values(values: NDArray[np.float64], attributes: Mapping[Any, Any]) -> LayerActivity:
     """The activity in a variable of results.nc."""
     bits = [int(b) for b in np.atleast_1d(attributes["pulse_bits"])]
-    return _split(values, positions=int(attributes["positions"]), images=int(attributes["images"]), bits=bits)
+    found = _split(values, positions=int(attributes["positions"]), images=int(attributes["images"]), bits=bits)
+    steps, scale = attributes.get("rounded_to_bits"), attributes.get("full_scale_activation")
+    return replace(
+        found, steps=None if steps is None else int(steps), full_scale=None if scale is None else float(scale)
+    )

@@ -1,5 +1,6 @@
 """Calibration on training images: ranges of converters, and the gains with which outputs are decoded."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -240,16 +241,20 @@ def make_calibrator(
         net = nnx.merge(graphdef, state)
         wanted: dict[str, Array] = {}
         corrections: dict[str, Correction] = {}
+        uses: Counter[str] = Counter()
 
         def exact(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-            wanted[name] = contract(x, kernel)
-            return wanted[name]
+            y = contract(x, kernel)
+            wanted.setdefault(name, y)
+            return y
 
         def fitted(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
             if name not in circuit.layers:
                 return contract(x, kernel)
-            y = layer_outputs(circuit, name, x, contract, key=key, first=jnp.asarray(0), counts=None)
-            corrections[name] = least_squares(y, wanted[name], decoding)
+            use, uses[name] = uses[name], uses[name] + 1
+            y = layer_outputs(circuit, name, x, contract, key=key, first=jnp.asarray(0), counts=None, use=use)
+            if not use:  # a layer has one correction, that of its first use
+                corrections[name] = least_squares(y, wanted[name], decoding)
             return corrections[name](y)
 
         net(images, exact)

@@ -18,10 +18,9 @@ from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.arraysim import simulate_array
-from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.pool import workers_kept
 from xbar_cli.workflows.cell_figures import caption
-from xbar_cli.workflows.cell_tables import cell_tables
+from xbar_cli.workflows.cell_tables import card_of, cell_tables
 from xbar_cli.workflows.cells import cell_of
 from xbar_cli.workflows.characterize import characterised
 from xbar_cli.workflows.reporter import SILENT, Reporter
@@ -37,7 +36,8 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     write_toml(run.path / CONFIG, config)
     with workers_kept():
         tables = cell_tables(config.at_its_gate_voltage(), reporter=reporter)
-    fields = characterised(config.at_its_gate_voltage(), tables, reporter=reporter)
+        found = characterised(config.at_its_gate_voltage(), tables, reporter=reporter)
+    tables, fields = found.tables, found.fields()
     cell, wires = cell_of(xr.Dataset(fields)), config.array
     rows, cols = parse_tile(wires.size)
     g, v = draws(config, cell, rows, cols)
@@ -46,18 +46,18 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     }  # fmt: skip
     reporter.progress("array", 0, 1)
     oracle = simulate_array(
-        load_card(config.cell.card, config.cell.model, section=config.cell.section), g_siemens=g, v_volt=v,
+        card_of(config.cell), g_siemens=g, v_volt=v,
         vg_volt=wires.vg_volt, width_m=config.cell.width_m, length_m=config.cell.length_m,
         temperature_celsius=config.cell.temperature_celsius, timeout_s=config.sweep.timeout_seconds,
         topology=config.cell.topology, **resistances,
     )  # fmt: skip
     reporter.progress("array", 1, 1)
-    found = models(cell, g, v, resistances)
+    modelled = models(cell, g, v, resistances)
     reference = oracle.current_ampere
-    write_dataset(run.path / RESULTS, results(g, v, reference, found))
+    write_dataset(run.path / RESULTS, results(g, v, reference, modelled))
     figures.differences(
         run.figures / "array.png", reference=reference.ravel() * 1e6,
-        models={name: values.ravel() * 1e6 for name, values in found.items()},
+        models={name: values.ravel() * 1e6 for name, values in modelled.items()},
         x_label="column current in ngspice [µA]", y_label="model − ngspice [% of ngspice]",
         title="Column currents of the array",
         caption=f"{caption(config, fields)}\n{rows}×{cols}, V_g {wires.vg_volt:g} V, {wires.r_wire_ohm:g} Ω a wire "
@@ -69,7 +69,7 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         "array": [rows, cols],
         "vg_volt": wires.vg_volt,
         "r_wire_ohm": wires.r_wire_ohm,
-        "models": {name: distance(values, reference) for name, values in found.items()},
+        "models": {name: distance(values, reference) for name, values in modelled.items()},
         "oracle_seconds": oracle.seconds_first + (wires.inputs - 1) * oracle.seconds_per_point,
         "oracle_seconds_first_input": oracle.seconds_first,
         "oracle_seconds_per_input": oracle.seconds_per_point,

@@ -1,17 +1,22 @@
 """Tables of measured currents: a CSV file with the columns G [S], V [V], I [A] and perhaps V_g [V]."""
 
-import csv
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from xbar_cli.device.tables import check_point, header_cells, row_cells
 from xbar_cli.errors import ConfigError
 from xbar_cli.spice.sweep import CellTable
 
 COLUMNS = ("g", "v", "i")
 LEAST = 8
 """Fewest conductances, and fewest voltages that are not 0."""
+MOST, FEWEST = 10.0, 1 / 500
+"""Of G V, what a current may be: a memristor in series lets no more than G V through (what leaks besides is small at the largest
+G and V), and below the other at the smallest G the transistor hides the memristor: none of its states could be told."""
 Key = tuple[float, float, float]
 
 
@@ -53,6 +58,7 @@ def read_cell_table(
             "set --r-off and --r-on"
         )
     current = np.array([[[rows[gate, c, volt][0] for volt in v] for c in g] for gate in vg])[None]
+    _plausible(path, vg, g, v, current[0])
     has_zero = bool(np.any(v == 0))
     leakage = current[..., v == 0][..., 0] if has_zero else np.zeros(current.shape[:-1])
     current = np.ascontiguousarray(current[..., v != 0])
@@ -62,6 +68,37 @@ def read_cell_table(
         seconds=0.0, points=len(rows), simulator="",
     )  # fmt: skip
     return table, has_zero
+
+
+def _plausible(
+    path: Path, vg: NDArray[np.float64], g: NDArray[np.float64], v: NDArray[np.float64], current: NDArray[np.float64]
+) -> None:
+    """Refuse currents `[vg g v]` whose sign or size is none of a memristor with a transistor: units slip easily."""
+    tops = [-1] if v[0] >= 0 else [0, -1]
+    for gate, at in zip(vg, current[:, -1], strict=True):
+        for k in tops:
+            share = at[k] / (g[-1] * v[k])
+            row = f"G = {g[-1]:g} S, V = {v[k]:g} V, I = {at[k]:g} A at V_g = {gate:g} V"
+            if share < -FEWEST:
+                raise ConfigError(f"{path}: {row}: I must have the sign of V, into the bit line")
+            if share > MOST:
+                raise ConfigError(
+                    f"{path}: {row} is {share:.3g} times G·V, which a memristor does not let through: G, V and I must be in "
+                    "S, V and A"
+                )
+    dark = np.argwhere((current[:, :, v != 0] == 0).all(axis=-1))
+    if dark.size:
+        gate, conductance = vg[dark[0, 0]], g[dark[0, 1]]
+        raise ConfigError(
+            f"{path}: every I at G = {conductance:g} S, V_g = {gate:g} V is 0, which has no effective conductance; leave that "
+            "gate voltage out"
+        )
+    largest = float((current[:, :, -1] / (g * v[-1])).max())
+    if largest < FEWEST:
+        raise ConfigError(
+            f"{path}: no I at V = {v[-1]:g} V is more than {largest:.2g} of G·V, so no conductance could be told from another: "
+            "G, V and I must be in S, V and A"
+        )
 
 
 def _rows(path: Path, gates: tuple[float, float, int]) -> dict[Key, tuple[float, int]]:
@@ -88,21 +125,28 @@ def _rows(path: Path, gates: tuple[float, float, int]) -> dict[Key, tuple[float,
     return rows
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The lines that hold something, in cells; the first names the columns."""
     try:
         text = path.expanduser().read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    lines: list[tuple[int, list[str]]] = []
+    columns = 0
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.partition("#")[0].strip()
         if content:
-            lines.append((number, [cell.strip() for cell in next(csv.reader([content]))]))
-    return lines
+            where = f"{path}, line {number}"
+            cells = row_cells(where, content, columns=columns) if columns else header_cells(where, content)
+            columns = columns or len(cells)
+            yield number, cells
 
 
 def _header(path: Path, line: int, cells: list[str], gates: tuple[float, float, int]) -> list[str]:
     names = [cell.lower().replace("vg", "v_g") for cell in cells]
+    if len(cells) == 1 and any(mark in cells[0] for mark in ";\t"):
+        raise ConfigError(
+            f"{path}, line {line}: columns are separated by commas, and numbers have a decimal point, not a comma"
+        )
     if sorted(names) not in (sorted(COLUMNS), sorted((*COLUMNS, "v_g"))):
         raise ConfigError(f"{path}, line {line}: the columns are {','.join(cells)}; wanted are G,V,I or G,V,I,V_g")
     if "v_g" not in names and gates[2] != 1:
@@ -113,6 +157,7 @@ def _header(path: Path, line: int, cells: list[str], gates: tuple[float, float, 
 
 
 def _number(path: Path, line: int, name: str, cell: str) -> float:
+    check_point(f"{path}, line {line}", cell)
     try:
         value = float(cell)
     except ValueError:

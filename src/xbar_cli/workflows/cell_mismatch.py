@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.device.linear_range import tolerance_metric
-from xbar_cli.spice.cards import load_card
 from xbar_cli.workflows.cell_range import Vector, effective_conductance, ranges
-from xbar_cli.workflows.cell_tables import arguments, simulated
+from xbar_cli.workflows.cell_tables import arguments, card_of, simulated
 
 BEYOND = 0.1
 """The sampled tables reach this share beyond G_off and G_on, so that the range's edges are not the spline's."""
@@ -20,6 +19,7 @@ class Mismatch:
     """Sampled transistors.
 
     Attributes:
+        sigma: standard deviation that the shifts are drawn with [V].
         shift: of the threshold voltage [sample] [V].
         g: memristor conductances [S].
         g_eff: mean effective conductance [vg sample g] [S].
@@ -27,6 +27,7 @@ class Mismatch:
         g_cut: its upper edge.
     """
 
+    sigma: float
     shift: Vector
     g: Vector
     g_eff: NDArray[np.float64]
@@ -47,11 +48,11 @@ def mismatch(config: CharacterizeConfig) -> Mismatch | None:
     g = np.linspace(g_off * (1 - BEYOND), g_on * (1 + BEYOND), config.mismatch.g_points)
     asked = arguments(config, off_grid=False)
     asked |= {"g_siemens": np.tile(g, count), "bit_line_volt": (0.0,), "vth_shift_volt": np.repeat(shift, g.size)}
-    card = load_card(config.cell.card, config.cell.model, section=config.cell.section)
-    _, g_eff = effective_conductance(simulated(config, card, asked), config.range.vin_min_volt)
+    _, g_eff = effective_conductance(simulated(config, card_of(config.cell), asked), config.range.vin_min_volt)
     tm = tolerance_metric(g_eff, metric=config.range.metric).reshape(-1, count, g.size)
     found = [ranges(g, rows, tolerance=config.range.tolerance, g_off=g_off, g_on=g_on) for rows in tm]
     return Mismatch(
+        sigma=sigma,
         shift=shift,
         g=g,
         g_eff=g_eff.mean(axis=-1).reshape(tm.shape),

@@ -26,7 +26,7 @@ from xbar_cli.workflows.statistics import estimate
 
 
 def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
-    """Characterise the cell, draw arrays and inputs, and average their power; returns the summary.
+    """Characterise the cell, draw arrays and inputs, and average their power; returns the summary, null where V_g is marked.
 
     A synapse is one 1T-1R cell. Its weight's magnitude is mapped to the effective conductance as everywhere
     (`mapping.window`), its input is uniform over the table's V_in (0 V included), its power is V_in I_in + V_g I_g. All gate
@@ -35,14 +35,16 @@ def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     """
     write_toml(run.path / CONFIG, config)
     with workers_kept():
-        tables = cell_tables(config, reporter=reporter)
-    fields = characterised(config, tables, reporter=reporter)
+        found = characterised(config, cell_tables(config, reporter=reporter), reporter=reporter)
+    tables, fields = found.tables, found.fields()
     cell, table = cell_of(xr.Dataset(fields)), tables.table
     rows, cols = parse_tile(config.power.array)
     weights, inputs = draws(config, rows, cols, low=min(0.0, float(table.vin_volt[0])), high=float(table.vin_volt[-1]))
-    knots = surrogate_knots(config, table)
-    samples = np.empty((len(cell.vg), config.power.samples))
+    knots = surrogate_knots(found.config, table)
+    samples = np.full((len(cell.vg), config.power.samples), np.nan)
     for index, vg in enumerate(cell.vg):
+        if index in cell.marked:
+            continue
         g = programmed(config, cell, weights, vg=float(vg))
         known = power_samples(config, table, index, knots)
         volts = np.append(known.v, 0.0)
@@ -52,13 +54,15 @@ def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         power = RectBivariateSpline(known.g, volts, value[:, first]).ev(g, np.broadcast_to(inputs[:, :, None], g.shape))
         samples[index] = power.mean(axis=(1, 2))
         reporter.progress("power", index + 1, len(cell.vg))
-    found = [estimate(row.tolist()) for row in samples]
-    intervals = np.array([e.ci95 for e in found], dtype=np.float64)
+    kept = [index for index in range(len(cell.vg)) if index not in cell.marked]
+    powers = {index: estimate(samples[index].tolist()) for index in kept}
+    intervals = np.array([e.ci95 for e in powers.values()], dtype=np.float64)
     write_dataset(run.path / RESULTS, results(cell, samples))
     distribution = f"weights {config.power.weights}, {config.power.samples} arrays {rows}×{cols}, inputs uniform"
     figures.estimates(
-        run.figures / "power.png", x=cell.vg, mean=np.array([e.mean for e in found]) * 1e6, low=intervals[:, 0] * 1e6,
-        high=intervals[:, 1] * 1e6, x_label="gate voltage V_g [V]", y_label="mean power per synapse [µW]",
+        run.figures / "power.png", x=cell.vg[kept], mean=np.array([e.mean for e in powers.values()]) * 1e6,
+        low=intervals[:, 0] * 1e6, high=intervals[:, 1] * 1e6,
+        x_label="gate voltage V_g [V]", y_label="mean power per synapse [µW]",
         title="Power of the 1T-1R array", label="mean and its 95 % confidence interval",
         caption=f"{caption(config, fields)}\n{distribution}",
     )  # fmt: skip
@@ -66,9 +70,9 @@ def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     return {
         "command": "characterize power",
         "vg_volt": cell.vg.tolist(),
-        "power_per_synapse_watt": [e.mean for e in found],
-        "power_std_watt": [e.std for e in found],
-        "power_ci95_watt": intervals.tolist(),
+        "power_per_synapse_watt": [powers[k].mean if k in powers else None for k in range(len(cell.vg))],
+        "power_std_watt": [powers[k].std if k in powers else None for k in range(len(cell.vg))],
+        "power_ci95_watt": [list(powers[k].ci95 or ()) if k in powers else None for k in range(len(cell.vg))],
         "array": [rows, cols],
         "weights": config.power.weights,
         "w_max": top_weight(config),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from xbar_cli.config.characterize import CharacterizeConfig, voltage_list
-from xbar_cli.device.linear_range import linear_range, tolerance_metric
+from xbar_cli.device.linear_range import linear_range, scale_top, tolerance_metric
 from xbar_cli.spice.sweep import CellTable
 
 Vector = NDArray[np.float64]
@@ -48,14 +48,23 @@ def ranges(g: Vector, tm: Matrix, *, tolerance: float, g_off: float, g_on: float
     )
 
 
-def cut_share(g: Vector, mean: Matrix, linear: Ranges) -> Vector:
+def cut_share(
+    config: CharacterizeConfig, table: CellTable, mean: Matrix, linear: Ranges, fits: NDArray[np.bool_]
+) -> Vector:
     """W_cut / W_max at each gate voltage, from the mean effective conductances [vg g]; NaN where there is no range.
 
-    The weights span `Ḡ(G_cut) − Ḡ(G_lo)`; that at the largest gate voltage is the scale's (`mapping.window`).
+    The weights span `Ḡ(G_cut) − Ḡ(G_lo)`; that at the scale's top is W_max (`mapping.window.cell_window`).
     """
-    ends = zip(mean, linear.g_lo, linear.g_cut, strict=True)
-    spans = np.array([np.ptp(CubicSpline(g, row)([low, high])) if low < high else np.nan for row, low, high in ends])
-    return spans / spans[-1]
+    has_range = np.isfinite(linear.g_cut)
+
+    def span(index: int) -> float:
+        ends = (linear.g_lo[index], linear.g_cut[index])
+        ends = ends if has_range[index] else (1 / config.cell.r_off_ohm, 1 / config.cell.r_on_ohm)
+        low, high = CubicSpline(table.g_siemens, mean[index])(ends)
+        return float(high - low)
+
+    spans = np.array([span(index) if has else np.nan for index, has in enumerate(has_range)])
+    return spans / span(scale_top(has_range, fits))
 
 
 def supply_ranges(config: CharacterizeConfig, table: CellTable) -> tuple[Vector, list[Ranges], NDArray[np.float64]]:

@@ -1,6 +1,6 @@
 """What results.nc of a characterisation holds: tables, linear ranges, surrogates with certificates, sampled transistors."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,8 +23,10 @@ KIND = {"xbar_kind": "cell"}
 QUANTITIES = {"current": "A", "power": "W", "bit_line": "A"}
 
 
-def results(config: CharacterizeConfig, table: CellTable, surrogates: Surrogates) -> Fields:
-    """Everything of results.nc but the mismatch."""
+def results(
+    config: CharacterizeConfig, table: CellTable, surrogates: Surrogates, marked: Collection[int] = ()
+) -> Fields:
+    """Everything of results.nc but the mismatch; `marked` gate voltages, by number, have no surrogate."""
     g, vg = table.g_siemens, np.round(table.vg_volt, 9)
     g_off, g_on = 1 / config.cell.r_off_ohm, 1 / config.cell.r_on_ohm
     bounds = config.range
@@ -32,6 +34,8 @@ def results(config: CharacterizeConfig, table: CellTable, surrogates: Surrogates
     tm = tolerance_metric(g_eff, metric=bounds.metric)
     linear = ranges(g, tm, tolerance=bounds.tolerance, g_off=g_off, g_on=g_on)
     second = ranges(g, tm, tolerance=bounds.second_tolerance, g_off=g_off, g_on=g_on)
+    fits = np.array([index not in marked for index in range(vg.size)])
+    share = cut_share(config, table, g_eff.mean(axis=-1), linear, fits)
     at, grid = table.grounded, ("vg", "g", "vin")
     data = {
         "current": field(grid, table.plain_current, unit="A", long_name="current into the bit line"),
@@ -46,8 +50,9 @@ def results(config: CharacterizeConfig, table: CellTable, surrogates: Surrogates
         "g_off": field((), g_off, unit="S", long_name="conductance of the high-resistance state"),
         "g_on": field((), g_on, unit="S", long_name="conductance of the low-resistance state"),
         "vin_min": field((), bounds.vin_min_volt, unit="V", long_name="least |V_in| at which G_eff is read"),
-        "w_cut_over_w_max": field(
-            ("vg",), cut_share(g, g_eff.mean(axis=-1), linear), unit="1", long_name="largest weight inside the linear range"
+        "w_cut_over_w_max": field(("vg",), share, unit="1", long_name="largest weight inside the linear range"),
+        "surrogate_fits": field(
+            ("vg",), fits.astype(np.int8), unit="1", long_name="1: the surrogates keep to their error; 0: there is none"
         ),
         "width": field((), config.cell.width_m, unit="m", long_name="width of the transistor"),
         "length": field((), config.cell.length_m, unit="m", long_name="length of the transistor"),
@@ -70,17 +75,24 @@ def results(config: CharacterizeConfig, table: CellTable, surrogates: Surrogates
         data["line_leakage"] = field(("vg",), worst, unit="A", long_name="largest current of a bit line at V_in = 0")
         data["leakage_g_lo"] = field(("vg",), left.g_lo, unit="S", long_name="lower edge within the leakage limit")
         data["leakage_g_cut"] = field(("vg",), left.g_cut, unit="S", long_name="upper edge within the leakage limit")
-    return coordinates | data | surrogate_fields(surrogates)
+    return coordinates | data | surrogate_fields(surrogates, marked)
 
 
-def surrogate_fields(surrogates: Surrogates) -> Fields:
-    """Coefficients and certificates of every surrogate."""
+def surrogate_fields(surrogates: Surrogates, marked: Collection[int]) -> Fields:
+    """Coefficients and certificates of every surrogate.
+
+    At `marked` gate voltages the certificates are those of the best that was tried, and its coefficients are not kept (NaN).
+    """
     named = {"current": surrogates.current, "power": surrogates.power, "bit_line": surrogates.bit_line}
     data = domain_fields(surrogates)
     for name, fitted in named.items():
         if fitted is None:
             continue
-        data |= coefficient_fields(name, fitted.fits)
+        coefficients = coefficient_fields(name, fitted.fits)
+        for index in marked:
+            for key in ("base", "factors", "polynomials"):
+                coefficients[f"{name}_{key}"].values[index] = np.nan
+        data |= coefficients
         for kind in ("max_error", "rms_error", "full_scale_error"):
             data[f"{name}_{kind}"] = field(
                 ("vg",), [getattr(c, kind) for c in fitted.certificates], unit="1",
@@ -147,6 +159,7 @@ def mismatch_fields(found: Mismatch) -> Fields:
     """The sampled transistors, as results.nc holds them."""
     by_sample = ("vg", "sample")
     return {
+        "vth_sigma": field((), found.sigma, unit="V", long_name="standard deviation of the threshold voltage"),
         "vth_shift": field(("sample",), found.shift, unit="V", long_name="shift of the threshold voltage"),
         "mismatch_g": field(("mismatch_point",), found.g, unit="S", long_name="memristor conductance of the samples"),
         "mismatch_g_eff": field(

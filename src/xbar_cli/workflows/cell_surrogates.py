@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.device.surrogate import Certificate, Fit, Knots, Samples, choose_surrogate
-from xbar_cli.errors import ModelError
 from xbar_cli.spice.sweep import CellTable
 from xbar_cli.workflows.cell_tables import Tables
 
@@ -109,21 +108,50 @@ def line_samples(config: CharacterizeConfig, table: CellTable, index: int, knots
     )  # fmt: skip
 
 
-def judge(config: CharacterizeConfig, surrogates: Surrogates, vg: NDArray[np.float64]) -> None:
-    """Raise ModelError where a surrogate of the current misses its target."""
-    wanted, remedy = config.surrogate, "take more --g-points"
-    if config.cell.table is not None:
-        remedy = "measure more points"
-    elif not config.log_spaced:
-        remedy = "take --g-spacing log or more --g-points"
+@dataclass(frozen=True)
+class Miss:
+    """A gate voltage at which a surrogate of the current does not keep to its error.
+
+    Attributes:
+        index: number of the gate voltage.
+        vg: gate voltage [V].
+        best: error of the best surrogate.
+        wanted: error asked for.
+        of: which surrogate, for a message.
+        option: the option that allows more.
+    """
+
+    index: int
+    vg: float
+    best: float
+    wanted: float
+    of: str
+    option: str
+
+    def describe(self, config: CharacterizeConfig) -> str:
+        """What is missing, and what to do."""
+        return (
+            f"no surrogate{self.of} of rank up to {config.surrogate.max_rank} reaches error {self.wanted:g} at "
+            f"V_g {self.vg:g} V: the best has {self.best:.2g}; {remedy(config)}, or allow more with {self.option}"
+        )
+
+
+def misses(config: CharacterizeConfig, surrogates: Surrogates, vg: NDArray[np.float64]) -> list[Miss]:
+    """The gate voltages at which a surrogate of the current misses its error, each once, ascending."""
+    wanted, found = config.surrogate, dict[int, Miss]()
     judged = (
-        (surrogates.current, "", wanted.error, "--surrogate-error"),
         (surrogates.bit_line, " with the bit line's voltage (--vbl)", wanted.line_error, "--set surrogate.line_error"),
+        (surrogates.current, "", wanted.error, "--surrogate-error"),
     )
     for fitted, of, error, option in judged:
-        for gate, certificate in zip(vg, fitted.certificates, strict=True) if fitted else ():
+        for index, certificate in enumerate(fitted.certificates) if fitted else ():
             if not certificate.max_error <= error:
-                raise ModelError(
-                    f"no surrogate{of} of rank up to {wanted.max_rank} reaches error {error:g} at V_g {gate:g} V: the best "
-                    f"has {certificate.max_error:.2g}; {remedy}, or allow more with {option}"
-                )
+                found[index] = Miss(index, float(vg[index]), certificate.max_error, error, of, option)
+    return [found[index] for index in sorted(found)]
+
+
+def remedy(config: CharacterizeConfig) -> str:
+    """What may make a surrogate better."""
+    if config.cell.table is not None:
+        return "measure more points"
+    return "take more --g-points" if config.log_spaced else "take --g-spacing log or more --g-points"

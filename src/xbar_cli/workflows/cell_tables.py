@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from xbar_cli.caches import cache_folder
-from xbar_cli.config.characterize import CharacterizeConfig, bit_line_voltages
+from xbar_cli.config.characterize import CellSection, CharacterizeConfig, bit_line_voltages
 from xbar_cli.config.ranges import gate_voltages, input_voltages
 from xbar_cli.spice.backends import BackendName, resolve
-from xbar_cli.spice.cards import Card, load_card, netlist_folder
+from xbar_cli.spice.cards import Card, load_card, netlist_folder, size_note
 from xbar_cli.spice.netlist import speed_commands
 from xbar_cli.spice.pool import version
 from xbar_cli.spice.sweep import CellTable, Grid, sweep_cell
@@ -55,12 +55,20 @@ def cell_tables(config: CharacterizeConfig, *, reporter: Reporter) -> Tables:
         if not has_zero:
             reporter.note("the table has no rows at V = 0: the leakage is taken to be 0 A")
         return Tables(table=table, fresh=None, cached=False)
+    note = size_note(card_of(config.cell), width_m=config.cell.width_m, length_m=config.cell.length_m)
+    if note is not None:
+        reporter.note(note)
     reporter.progress("simulate", 0, 2)
     table, first = _table(config, off_grid=False, reporter=reporter)
     reporter.progress("simulate", 1, 2)
     fresh, second = _table(config, off_grid=True, reporter=reporter)
     reporter.progress("simulate", 2, 2)
     return Tables(table=table, fresh=fresh, cached=first and second)
+
+
+def card_of(cell: CellSection) -> Card:
+    """The transistor card of a cell. Raises ConfigError where it is missing or holds what no card may."""
+    return load_card(cell.card, cell.model, section=cell.section, nominal_values=cell.nominal)
 
 
 def conductances(config: CharacterizeConfig) -> np.ndarray:
@@ -101,7 +109,7 @@ def simulated(config: CharacterizeConfig, card: Card, changes: dict[str, Any]) -
 def _table(config: CharacterizeConfig, *, off_grid: bool, reporter: Reporter) -> tuple[CellTable, bool]:
     """A table, and whether it came from the cache."""
     asked = arguments(config, off_grid=off_grid)
-    card = load_card(config.cell.card, config.cell.model, section=config.cell.section)
+    card = card_of(config.cell)
     if not config.sweep.cache:
         return simulated(config, card, asked), False
     path = cache_folder("cells") / f"{digest(card, asked, simulator=simulator(config.sweep.backend))}.npz"

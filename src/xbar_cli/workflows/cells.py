@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from xbar_cli.device.cell import Cell
+from xbar_cli.device.cell import Cell, Sampled
 from xbar_cli.device.transistor import BitLineSeparable, Separable
 from xbar_cli.errors import RunError
 from xbar_cli.runs.directory import open_run
@@ -40,9 +40,17 @@ def _line_surrogate(dataset: xr.Dataset, index: int) -> BitLineSeparable:
         return BitLineSeparable(**_arrays(dataset, "bit_line", index), **ends, log_g=bool(dataset["g_knot_log"]))
 
 
+def _sampled(dataset: xr.Dataset) -> Sampled:
+    """The sampled transistors; runs from before the spread itself was kept have its estimate over the samples."""
+    shift = dataset["vth_shift"].values
+    sigma = float(dataset["vth_sigma"]) if "vth_sigma" in dataset else float(np.sqrt(np.mean(shift**2)))
+    return Sampled(sigma, shift, dataset["mismatch_g"].values, dataset["mismatch_g_eff"].values)
+
+
 def cell_of(dataset: xr.Dataset) -> Cell:
     """The cell that a dataset of results.nc describes. Raises KeyError where something is missing."""
     count, vin = dataset.sizes["vg"], dataset["vin"].values
+    fits = dataset["surrogate_fits"].values if "surrogate_fits" in dataset else np.ones(count)  # once all had to fit
     return Cell(
         vg=dataset["vg"].values,
         g=dataset["g"].values,
@@ -57,6 +65,8 @@ def cell_of(dataset: xr.Dataset) -> Cell:
         current=tuple(_surrogate(dataset, "current", i) for i in range(count)),
         power=tuple(_surrogate(dataset, "power", i) for i in range(count)),
         bit_line=tuple(_line_surrogate(dataset, i) for i in range(count)) if "bit_line_base" in dataset else None,
+        marked=frozenset(np.flatnonzero(fits == 0).tolist()),
+        sampled=_sampled(dataset) if "vth_shift" in dataset else None,
     )
 
 

@@ -5,6 +5,7 @@ What is needed only after the simulation is imported while the simulator's proce
 
 import importlib
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.config.load import write_toml
+from xbar_cli.errors import ModelError
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.spice.pool import workers_kept
@@ -20,20 +22,46 @@ from xbar_cli.workflows.reporter import SILENT, Reporter
 
 if TYPE_CHECKING:
     from xbar_cli.workflows.cell_results import Fields
+    from xbar_cli.workflows.cell_surrogates import Miss, Surrogates
 
 LATER = ("cell_results", "cell_figures")
 """The workflows' modules that come after the simulation."""
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A table with its surrogates.
+
+    Attributes:
+        config: the configuration, the spacing of the conductances with it.
+        tables: the table and what certifies it.
+        surrogates: at every gate voltage the best that was found.
+        missed: the gate voltages at which that is not good enough.
+    """
+
+    config: CharacterizeConfig
+    tables: Tables
+    surrogates: "Surrogates"
+    missed: "list[Miss]"
+
+    def fields(self) -> "Fields":
+        """Ranges and surrogates, as results.nc holds them."""
+        from xbar_cli.workflows.cell_results import results
+
+        return results(self.config, self.tables.table, self.surrogates, [miss.index for miss in self.missed])
+
+
 def run(config: CharacterizeConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Characterise the cell of `config` into `run`; returns the summary."""
-    write_toml(run.path / CONFIG, config)
     preparation = threading.Thread(target=prepare, daemon=True)
     preparation.start()
     with workers_kept():
         tables = cell_tables(config, reporter=reporter)
         preparation.join()
-        fields = characterised(config, tables, reporter=reporter) | mismatched(config)
+        found = characterised(config, tables, reporter=reporter)
+        config, tables = found.config, found.tables
+        fields = found.fields() | mismatched(config)
+    write_toml(run.path / CONFIG, config)
     from xbar_cli.runs.results import RESULTS, write_fields
     from xbar_cli.workflows.cell_figures import draw
     from xbar_cli.workflows.cell_results import KIND
@@ -52,16 +80,39 @@ def prepare() -> None:
         importlib.import_module(f"xbar_cli.workflows.{name}")
 
 
-def characterised(config: CharacterizeConfig, tables: Tables, *, reporter: Reporter = SILENT) -> "Fields":
-    """The surrogates and ranges of a table, as results.nc holds them. Raises ModelError where a surrogate is not good enough."""
-    from xbar_cli.workflows.cell_results import results
-    from xbar_cli.workflows.cell_surrogates import fit, judge
+def characterised(config: CharacterizeConfig, tables: Tables, *, reporter: Reporter = SILENT) -> Attempt:
+    """The surrogates of a table, on evenly spaced logarithms of the conductance where even spacing serves fewer gate voltages.
+
+    Close to its threshold the transistor bends the current at small conductances, where even spacing has few points.
+
+    Raises:
+        ModelError: there is no gate voltage at which a surrogate is good enough.
+    """
+    found = attempt(config, tables, reporter=reporter)
+    if found.missed and config.cell.table is None and config.sweep.g_spacing is None and not config.log_spaced:
+        spaced = config.model_copy(update={"sweep": config.sweep.model_copy(update={"g_spacing": "log"})})
+        other = attempt(spaced, cell_tables(spaced, reporter=reporter), reporter=reporter)
+        if len(other.missed) < len(found.missed):
+            gates = ", ".join(f"{miss.vg:g}" for miss in found.missed)
+            reporter.note(f"conductances are spaced by their logarithms (--g-spacing log): V_g {gates} V needs them")
+            found = other
+    if len(found.missed) == found.tables.table.vg_volt.size:
+        raise ModelError(found.missed[0].describe(found.config))
+    for miss in found.missed:
+        reporter.note(
+            f"{miss.describe(found.config)}. V_g {miss.vg:g} V is marked: no array takes it; the others and all ranges stand"
+        )
+    return found
+
+
+def attempt(config: CharacterizeConfig, tables: Tables, *, reporter: Reporter) -> Attempt:
+    """The surrogates of a table, and where they are not good enough."""
+    from xbar_cli.workflows.cell_surrogates import fit, misses
 
     reporter.progress("fit", 0, 1)
     surrogates = fit(config, tables)
-    judge(config, surrogates, tables.table.vg_volt)
     reporter.progress("fit", 1, 1)
-    return results(config, tables.table, surrogates)
+    return Attempt(config, tables, surrogates, misses(config, surrogates, tables.table.vg_volt))
 
 
 def mismatched(config: CharacterizeConfig) -> "Fields":
@@ -77,8 +128,14 @@ def summary(config: CharacterizeConfig, tables: Tables, fields: "Fields", run: R
     """The summary, as summary.json holds it."""
     table = tables.table
 
+    fits = fields["surrogate_fits"].values == 1
+
     def listed(name: str) -> list[Any]:
         return finite(fields[name].values)
+
+    def kept(name: str) -> list[Any]:
+        """Null at marked gate voltages."""
+        return [value if fit else None for value, fit in zip(fields[name].values.tolist(), fits, strict=True)]
 
     found = {
         "command": "characterize",
@@ -86,16 +143,17 @@ def summary(config: CharacterizeConfig, tables: Tables, fields: "Fields", run: R
         "g_lo_siemens": listed("g_lo"),
         "g_cut_siemens": listed("g_cut"),
         "w_cut_over_w_max": listed("w_cut_over_w_max"),
-        "surrogate_rank": fields["current_rank"].values.tolist(),
-        "surrogate_max_error": listed("current_max_error"),
-        "surrogate_rms_error": listed("current_rms_error"),
-        "surrogate_full_scale_error": listed("current_full_scale_error"),
+        "surrogate_rank": kept("current_rank"),
+        "surrogate_max_error": kept("current_max_error"),
+        "surrogate_rms_error": kept("current_rms_error"),
+        "surrogate_full_scale_error": kept("current_full_scale_error"),
+        "without_surrogate_vg_volt": fields["vg"].values[~fits].tolist(),
     }
     if "bit_line_rank" in fields:
         found["bit_line_volt_max"] = float(fields["line_max"].values)
-        found["bit_line_rank"] = fields["bit_line_rank"].values.tolist()
+        found["bit_line_rank"] = kept("bit_line_rank")
         for kind in ("max_error", "rms_error", "full_scale_error"):
-            found[f"bit_line_{kind}"] = listed(f"bit_line_{kind}")
+            found[f"bit_line_{kind}"] = kept(f"bit_line_{kind}")
     if config.range.vdd:
         found |= {
             "vdd_volt": listed("vdd"),

@@ -1,10 +1,9 @@
 """Chips: what fabrication, faults and age make of the programmed conductances of a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +14,13 @@ from xbar_cli.config import effects
 from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device import chip, variation
 from xbar_cli.device.chip import Step
-from xbar_cli.device.drift import drift, pcm_drift
+from xbar_cli.device.drift import drift
 from xbar_cli.device.faults import stuck_at
+from xbar_cli.device.pcm import pcm_drift, pcm_programming
 from xbar_cli.device.programming import write_verify
+from xbar_cli.device.statistics import Statistics, fit_for
 from xbar_cli.device.technologies import Technology, load_technology, read_statistics
-from xbar_cli.errors import ConfigError
+from xbar_cli.errors import ConfigError, ModelError
 from xbar_cli.workflows.mapped import MappedNetwork
 
 
@@ -51,24 +52,26 @@ class Chip:
         negative: share of the devices that variation pushed below 0.
         mean_shift: what resolving them added to the mean conductance [S].
         off_table: share of the devices above the conductances that the cell's table covers.
+        broken: by layer, number of the first effect after which a conductance is not finite; that of all where none is.
     """
 
     conductances: dict[str, Array]
     negative: Array
     mean_shift: Array
     off_table: Array
+    broken: dict[str, Array]
 
 
-jax.tree_util.register_dataclass(Chip, ["conductances", "negative", "mean_shift", "off_table"], [])
+jax.tree_util.register_dataclass(Chip, ["conductances", "negative", "mean_shift", "off_table", "broken"], [])
 
 
 def steps_of(config: VariationSection, network: Devices) -> list[Step]:
-    """The effects on a chip, in physical order; read noise is no part of a chip.
+    """The effects on a chip's memristors, in physical order; transistors and read noise are no part of them.
 
     Raises:
-        ConfigError: an effect that needs figures of a technology which are not there.
+        ConfigError: an effect that needs figures of a technology which are not there, or statistics of other devices.
     """
-    steps = [step(effect, network) for effect in config.all_effects() if effect.model != "read_noise"]
+    steps = [step(effect, network) for effect in config.on_devices()]
     steps.sort(key=lambda item: chip.STAGES.index(item.stage))
     seen: dict[str, int] = {}
     named = []
@@ -81,13 +84,12 @@ def steps_of(config: VariationSection, network: Devices) -> list[Step]:
 def step(effect: effects.AnyEffect, network: Devices) -> Step:
     """One effect with its numbers."""
     model, parameters = _model(effect, network)
-    # a missing device stays missing, but where a fault decides what is there
     return Step(
         name=effect.model,
         stage=effects.STAGE[effect.model],
         model=model,
         parameters=parameters,
-        spare_absent=effect.model != "stuck",
+        takes_target=isinstance(effect, effects.PcmProgramming | effects.PcmDrift),
     )
 
 
@@ -100,6 +102,8 @@ def _model(effect: effects.AnyEffect, network: Devices) -> tuple[Callable[..., A
                 "tolerance_relative": effect.tolerance,
                 "sigma_over_tolerance": effect.sigma_over_tolerance,
             }
+        case effects.PcmProgramming():
+            return pcm_programming, {"g_max": network.g_on, "scale": effect.scale}
         case effects.Additive():
             return variation.normal_additive, {"sigma_siemens": effect.sigma * span}
         case effects.Proportional():
@@ -107,19 +111,21 @@ def _model(effect: effects.AnyEffect, network: Devices) -> tuple[Callable[..., A
         case effects.Lognormal():
             return variation.lognormal, {"sigma_log": effect.sigma}
         case effects.States():
-            table = read_statistics(Path(effect.file)) if effect.file else technology(network, "states").states
-            if table is None:
-                raise ConfigError(f"technology {network.technology} has no table of states; give states:file=FILE")
+            table = statistics_of(effect, network)[0]
             return variation.per_state, {"table": table._replace(sigma=effect.scale * table.sigma)}
         case effects.Smooth():
-            return variation.smooth, {"curve": read_statistics(Path(effect.file))}
+            return variation.smooth, {"curve": statistics_of(effect, network)[0]}
         case effects.ChipCorner():
-            return variation.chip_corner, {"k": effect.k, "sigma_relative": _between_chips(effect, network)}
+            sigma = _between_chips(effect, network)
+            if effect.k * sigma < -1:
+                raise ConfigError(
+                    f"chip_corner: k = {effect.k:g} times sigma = {sigma:g} takes every device below 0 S; "
+                    "k sigma must be at least -1"
+                )
+            return variation.chip_corner, {"k": effect.k, "sigma_relative": sigma}
         case effects.ChipToChip():
             return variation.chip_to_chip, {"sigma_relative": _between_chips(effect, network)}
         case effects.Stuck():
-            if effect.on + effect.off + effect.open > 1:
-                raise ConfigError("stuck: the rates on, off and open add up to more than 1")
             return stuck_at, {
                 "rate_on": effect.on,
                 "rate_off": effect.off,
@@ -132,8 +138,32 @@ def _model(effect: effects.AnyEffect, network: Devices) -> tuple[Callable[..., A
         case effects.PcmDrift():
             _check_times(effect.t, effect.t0)
             return pcm_drift, {"t_seconds": effect.t, "t0_seconds": effect.t0, "g_max": network.g_on}
-        case effects.ReadNoise():
-            raise ValueError("read noise is drawn at every read, not once a chip")
+        case effects.Mismatch() | effects.ReadNoise() | effects.PcmRead():
+            raise ValueError(f"{effect.model} is no property of the memristors, and no step of a chip")
+        case _:
+            assert_never(effect)
+
+
+def statistics_of(effect: effects.States | effects.Smooth, network: Devices) -> tuple[Statistics, str | None]:
+    """The table or curve of an effect, and a remark where it covers the devices in part.
+
+    Raises:
+        ConfigError: there is none, or it is of other devices: a slip of a unit.
+    """
+    if effect.file:
+        found, where = read_statistics(Path(effect.file)), f"{effect.model}:file={effect.file}"
+    else:
+        own = technology(network, effect.model).states
+        if own is None:
+            raise ConfigError(f"technology {network.technology} has no table of states; give states:file=FILE")
+        found, where = own, f"states of {network.technology}"
+    return found, fit_for(found, g_off=network.g_off, g_on=network.g_on, where=where)
+
+
+def remarks(config: VariationSection, network: Devices) -> list[str]:
+    """What a user should know of the effects' figures."""
+    measured = [effect for effect in config.effects if isinstance(effect, effects.States | effects.Smooth)]
+    return [note for effect in measured if (note := statistics_of(effect, network)[1]) is not None]
 
 
 def _between_chips(effect: effects.ChipCorner | effects.ChipToChip, network: Devices) -> float:
@@ -174,33 +204,57 @@ def describe(config: VariationSection, network: MappedNetwork) -> list[str]:
     """The order of effects, one line each; empty without any."""
     steps = steps_of(config, network)
     lines = chip.describe(steps, negative=config.negative).splitlines() if steps else []
-    for noise in config.read_noises():
-        lines.append(
-            f"{len(lines) + 1}. read: read_noise (sigma = {noise.sigma:g} of G_on - G_off, relative = {noise.relative:g})"
+    later = [effect for effect in (config.mismatch(), *config.read_noises()) if effect is not None]
+    for effect in later:
+        values = ", ".join(
+            f"{key} = {value:g}" for key, value in effect.model_dump(exclude_none=True).items() if key != "model"
         )
+        lines.append(f"{len(lines) + 1}. {effects.STAGE[effect.model]}: {effect.model} ({values})")
     return lines
 
 
-def make_fabricator(network: MappedNetwork, config: VariationSection) -> Callable[[Array], Chip]:
-    """The jitted function from a chip's key to its devices."""
+@dataclass(frozen=True)
+class Fabricator:
+    """Makes chips: a function of their key.
+
+    Attributes:
+        nominal: conductances aimed at, by layer [S].
+        steps: the effects.
+        negative: what becomes of conductances below 0.
+        top: the largest conductance of the cell's table [S].
+    """
+
+    nominal: Mapping[str, Array]
+    steps: Sequence[Step]
+    negative: str
+    top: float
+
+    def __call__(self, key: Array) -> Chip:
+        """The devices of the chip of `key`."""
+        varied: dict[str, Array] = {}
+        broken: dict[str, Array] = {}
+        devices = sum(g.size for g in self.nominal.values())
+        negative = mean_shift = off_table = jnp.zeros((), jnp.float32)
+        for name, g in self.nominal.items():
+            varied[name], found = chip.fabricate(key, g, layer=name, steps=self.steps, negative=self.negative)
+            negative = negative + found.negative * (g.size / devices)
+            mean_shift = mean_shift + found.mean_shift * (g.size / devices)
+            off_table = off_table + jnp.sum((varied[name] > self.top).astype(jnp.float32)) / devices
+            broken[name] = found.broken
+        return Chip(varied, negative, mean_shift, off_table, broken)
+
+    def require_finite(self, broken: Mapping[str, Any], *, chip: int) -> None:
+        """Raise ModelError where an effect left a conductance of the chip that is no finite number."""
+        for name, number in broken.items():
+            if int(number) < len(self.steps):
+                raise ModelError(
+                    f"chip {chip}: {self.steps[int(number)].name} leaves conductances of layer {name} that are not finite: "
+                    "use less of it"
+                )
+
+
+def make_fabricator(network: MappedNetwork, config: VariationSection) -> Fabricator:
+    """The function from a chip's key to its devices."""
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}
     top = float(network.cell.g[-1]) if network.cell is not None else np.inf
-    steps = steps_of(config, network)
-    devices = sum(g.size for g in nominal.values())
-
-    @jax.jit
-    def fabricate(key: Array, nominal: dict[str, Array]) -> Chip:
-        varied: dict[str, Array] = {}
-        negative = mean_shift = off_table = jnp.zeros((), jnp.float32)
-        for name, g in nominal.items():
-            varied[name], found = chip.fabricate(key, g, layer=name, steps=steps, negative=config.negative)
-            negative = negative + found.share * (g.size / devices)
-            mean_shift = mean_shift + found.mean_shift * (g.size / devices)
-            off_table = off_table + jnp.sum((varied[name] > top).astype(jnp.float32)) / devices
-        return Chip(conductances=varied, negative=negative, mean_shift=mean_shift, off_table=off_table)
-
-    return partial(_call, fabricate, nominal)
-
-
-def _call(fabricate: Callable[..., Chip], nominal: dict[str, Array], key: Array) -> Chip:
-    return fabricate(key, nominal)
+    return Fabricator(nominal, steps_of(config, network), config.negative, top)

@@ -1,6 +1,5 @@
 """`xbar compare`: is one evaluation better than another, over the same chips?"""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +13,11 @@ from scipy import stats
 
 from xbar_cli.errors import RunError
 from xbar_cli.runs import environment
-from xbar_cli.runs.directory import CONFIG, Run, open_run
-from xbar_cli.runs.results import RESULTS, read_dataset
+from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.workflows.compared import Evaluation, chips_apart, differences, open_evaluation, require_same_test
 from xbar_cli.workflows.reporter import SILENT, Reporter
-from xbar_cli.workflows.statistics import sampling_error
+from xbar_cli.workflows.statistics import is_skewed, sampling_error
 
-ADC_SPREAD = ("adc_gain_error", "adc_offset_error")
-"""Keys of the converters that differ between chips, besides the effects on devices."""
 LEVEL = 0.05
 """p below which a difference counts as one."""
 Samples = NDArray[np.float64]
@@ -49,27 +46,6 @@ class Comparison:
         if self.difference == 0 or (self.p is not None and self.p >= LEVEL):
             return None
         return "b" if self.difference > 0 else "a"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluate run says for a comparison.
-
-    Attributes:
-        path: the run.
-        samples: accuracy of each chip.
-        seed: of the chips.
-        images: test images that each chip saw.
-        fixed: nothing varies between its chips.
-        data: the data set, where the run that it evaluated is still there.
-    """
-
-    path: Path
-    samples: Samples
-    seed: int
-    images: int
-    fixed: bool
-    data: str | None
 
 
 def compare(
@@ -112,87 +88,75 @@ def compare(
     error = math.sqrt(variance)
     half = float(stats.t.ppf(0.975, freedom)) * error
     p = float(2 * stats.t.sf(abs(difference) / error, freedom))
-    return Comparison("paired t" if paired else "Welch t", difference, (difference - half, difference + half), p)
+    ends = max(difference - half, -1.0), min(difference + half, 1.0)  # accuracies differ by no more
+    return Comparison("paired t" if paired else "Welch t", difference, ends, p)
 
 
-def open_evaluation(path: Path) -> Evaluation:
-    """The evaluate run at `path`.
+@dataclass(frozen=True)
+class OnChips:
+    """Two evaluations compared.
 
-    Raises:
-        RunError: it is none, damaged, or written by a newer version.
+    Attributes:
+        found: the comparison.
+        a: accuracies of the chips of the first that were compared.
+        b: of the second.
+        apart: why chip i of one is not chip i of the other; None where it is, and chips were paired.
+        alone: chips of either that have no counterpart in the other, and were left out of the pairs.
     """
-    run, summary = open_run(path, commands=("evaluate",), use="xbar compare")
-    dataset = read_dataset(run.path / RESULTS)
-    try:
-        samples = np.asarray(dataset["accuracy"].values, np.float64).squeeze()
-        config = _config(run.path)
-        found = Evaluation(
-            path=path,
-            samples=samples,
-            seed=int(config["seed"]),
-            images=int(summary["images"]),
-            fixed=not (summary["effects"] or any(config.get("converters", {}).get(key) for key in ADC_SPREAD)),
-            data=summary.get("dataset") or _data(Path(config["run"])),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} lacks what a comparison needs ({error})") from None
-    if samples.ndim != 1:
-        raise RunError(f"{path}: its accuracies have {samples.ndim} axes; compare runs of one condition")
-    return found
+
+    found: Comparison
+    a: Samples
+    b: Samples
+    apart: str | None
+    alone: int
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    from xbar_cli.config.load import read_toml
-
-    return read_toml(folder / CONFIG)
-
-
-def _data(source: Path) -> str | None:
-    try:
-        return json.loads((source / "summary.json").read_text(encoding="utf-8")).get("dataset")
-    except (OSError, ValueError):
-        return None
-
-
-def on_chips(a: Evaluation, b: Evaluation) -> Comparison:
-    """Compare two evaluations: paired where chip i of both is drawn alike, else as independent.
+def on_chips(a: Evaluation, b: Evaluation) -> OnChips:
+    """Compare two evaluations: the chips that both have in pairs where chip i of both is drawn alike, else as independent.
 
     Raises:
         RunError: not the same test set, or too few chips.
     """
-    if a.data and b.data and a.data != b.data:
-        raise RunError(f"{a.path} is of data set {a.data} and {b.path} of {b.data}: they cannot be compared")
-    if a.images != b.images:
-        raise RunError(f"{a.path} saw {a.images} test images and {b.path} {b.images}: evaluate both on the same")
+    require_same_test(a, b)
     x, y = a.samples.reshape(-1), b.samples.reshape(-1)
+    apart = None if a.fixed or b.fixed else chips_apart(a, b)
     # where nothing varies, one chip is all of them
-    if a.fixed:
+    if a.fixed and b.fixed:
+        x, y = x[:1].repeat(2), y[:1].repeat(2)
+    elif a.fixed:
         x = np.full(y.size, x[0])
     elif b.fixed:
         y = np.full(x.size, y[0])
-    if a.fixed and b.fixed:
-        x, y = x[:1].repeat(2), y[:1].repeat(2)
-    if min(x.size, y.size) < 2:
+    common = min(x.size, y.size)
+    alone = 0 if apart else max(x.size, y.size) - common
+    if apart is None:
+        x, y = x[:common], y[:common]
+    if common < 2:
         raise RunError("one chip says nothing of their spread: evaluate with --samples 2 or more")
-    paired = a.fixed or b.fixed or (a.seed == b.seed and x.size == y.size)
-    return compare(x, y, paired=paired, resolution=1 / a.images)
+    return OnChips(compare(x, y, paired=apart is None, resolution=1 / a.images), x, y, apart, alone)
 
 
 def run(config: dict[str, str], run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Compare the evaluate runs `config["a"]` and `config["b"]` into `run`; returns the summary."""
     a, b = (open_evaluation(Path(config[name])) for name in ("a", "b"))
-    found = on_chips(a, b)
+    pair = on_chips(a, b)
+    found, means = pair.found, [float(pair.a.mean()), float(pair.b.mean())]
+    for note in notes(a, b, pair):
+        reporter.note(note)
     (run.path / CONFIG).write_text(tomli_w.dumps(config), encoding="utf-8")
     environment.write(run.path / "env.json", environment.describe(seed=a.seed))
-    errors = [sampling_error(float(e.samples.mean()), e.images) for e in (a, b)]
+    errors = [sampling_error(mean, e.images) for mean, e in zip(means, (a, b), strict=True)]
     return {
         "command": "compare",
         "a": config["a"],
         "b": config["b"],
         "method": found.method,
         "samples": [int(a.samples.size), int(b.samples.size)],
+        "common_chips": int(pair.a.size) if pair.apart is None and not (a.fixed or b.fixed) else None,
+        "not_paired_because": pair.apart,
+        "differ_in": differences(a, b),
         "images": a.images,
-        "accuracy_mean": [float(a.samples.mean()), float(b.samples.mean())],
+        "accuracy_mean": means,
         "difference": found.difference,
         "difference_ci95": list(found.ci95),
         "p_value": found.p,
@@ -202,3 +166,21 @@ def run(config: dict[str, str], run: Run, *, reporter: Reporter = SILENT) -> dic
         "difference_test_set_error": math.hypot(*errors),
         "out": str(run.final),
     }
+
+
+def notes(a: Evaluation, b: Evaluation, pair: OnChips) -> list[str]:
+    """What has to be said of how they were compared."""
+    said = []
+    if pair.alone:
+        sizes = f"{a.path} has {a.samples.size} chips and {b.path} {b.samples.size}"
+        said.append(f"{sizes}: the first {pair.a.size} are in both and are compared, {pair.alone} are left out")
+    for one in (a, b):
+        if one.random is None and not (a.fixed or b.fixed):
+            said.append(f"{one.path} does not say how it drew random numbers (an older version): taken for as usual")
+    skewed = (pair.b - pair.a,) if pair.apart is None else (pair.a, pair.b)
+    if pair.found.method in ("paired t", "Welch t") and any(is_skewed(values.tolist()) for values in skewed):
+        what = "differences of the chips" if pair.apart is None else "accuracies of the chips"
+        said.append(
+            f"the {what} are skewed: p and the interval are Student's, which take them as normal; more chips make it matter less"
+        )
+    return said

@@ -122,16 +122,16 @@ def same(folder: Path, config: Any) -> bool:
 
 def draw(root: Path, rows: list[dict[str, Any]]) -> Path:
     """Accuracy against gate voltage: floating point, restricted, retrained, and on the chips."""
-    lines: dict[str, tuple[list[float], list[float] | None]] = {
+    lines: dict[str, tuple[list[float], list[tuple[float, float]] | None]] = {
         "restricted only (floating point)": ([row["restricted_accuracy"] for row in rows], None),
         "retrained (floating point)": ([row["retrained_accuracy"] for row in rows], None),
     }
     for index, (amount, model) in enumerate(VARIATIONS):
         results = [row["hardware"][index] for row in rows]
         means = [r["accuracy_mean"] for r in results]
-        halves = [(r["accuracy_ci95"][1] - r["accuracy_ci95"][0]) / 2 for r in results]
+        ends = [(low, high) for low, high in (r["accuracy_ci95"] for r in results)]
         label = "1T-1R arrays" if amount == 0 else f"1T-1R arrays, {amount * 100:g} % {model}"
-        lines[label] = (means, halves if amount else None)
+        lines[label] = (means, ends if amount else None)
     return figures.accuracy_lines(
         root / "accuracy.png",
         x=[row["vg_volt"] for row in rows],

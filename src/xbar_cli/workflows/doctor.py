@@ -1,14 +1,19 @@
 """`xbar doctor`: what this machine has, and what to do about what is missing."""
 
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 from xbar_cli.caches import bytes_in, cache_folder
 from xbar_cli.data.datasets import default_data_dir, status
 from xbar_cli.errors import XbarError
-from xbar_cli.runs.environment import commit, processor, versions
+from xbar_cli.runs.environment import commit, no_device, processor, versions
 from xbar_cli.spice.ngspice import find_library
 from xbar_cli.spice.pool import version
+
+START_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,33 @@ def packages() -> list[Finding]:
     ]
 
 
-def devices() -> Finding:
-    """What JAX computes on."""
-    import jax
+LIST_DEVICES = """
+import jax
+print(*(f"{device.platform}:{device.id} ({device.device_kind})" for device in jax.devices()), sep=", ")
+"""
 
-    found = ", ".join(f"{device.platform}:{device.id} ({device.device_kind})" for device in jax.devices())
-    return Finding("JAX devices", True, found, None)
+
+def devices() -> Finding:
+    """What JAX computes on: asked in a process of its own, because a flag that XLA does not know ends the process."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", LIST_DEVICES], capture_output=True, text=True, timeout=START_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        found = no_device(f"no answer in {START_SECONDS} s")
+    else:
+        if done.returncode == 0:
+            return Finding("JAX devices", True, done.stdout.strip(), None)
+        found = no_device(failure(done.stderr))
+    return Finding("JAX devices", False, found, "unset what is wrong of it, or install the backend that it names")
+
+
+def failure(text: str) -> str:
+    """The line of a process's last words that says what went wrong."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    raised = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception)\b", line) or "Unknown flag" in line]
+    found = (raised or lines or ["it ended without a word"])[-1]
+    return "a platform that is asked for is not there" if found == "AssertionError" else found
 
 
 def cache() -> Finding:

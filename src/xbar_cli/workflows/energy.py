@@ -1,47 +1,28 @@
 """`xbar energy`: energy, area and latency of a mapped network from its activity, or of a preset."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.config.load import read_toml, write_toml
-from xbar_cli.energy.constants import load
-from xbar_cli.energy.dissipation import Resistances
-from xbar_cli.errors import ConfigError
+from xbar_cli.config.load import write_toml
+from xbar_cli.energy import digital
+from xbar_cli.energy.constants import Constants, load
+from xbar_cli.energy.work import LayerWork
 from xbar_cli.runs import environment
-from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.workflows import energy_presets
-from xbar_cli.workflows.activity import LayerActivity
-from xbar_cli.workflows.energy_activity import Coding
-from xbar_cli.workflows.energy_costs import chip_of, costs, sliced_bits, works_of
+from xbar_cli.workflows.energy_agreement import resistances_in
+from xbar_cli.workflows.energy_costs import chip_of, costs, works_of
 from xbar_cli.workflows.energy_gain import gain
-from xbar_cli.workflows.energy_opening import CALIBRATION, WORST, Opened, activity_of, coding_of
-from xbar_cli.workflows.energy_presets import CONSTANTS, FLOATING_POINT
-from xbar_cli.workflows.energy_results import draw, read_activity, summarise, write_results
-from xbar_cli.workflows.energy_wires import resistances_of
+from xbar_cli.workflows.energy_opening import CALIBRATION, WORST, Opened, activity_of
+from xbar_cli.workflows.energy_presets import CONSTANTS
+from xbar_cli.workflows.energy_reading import coding_of, operation, own_columns, reading_of
+from xbar_cli.workflows.energy_results import Costed, draw, summarise, write_results
+from xbar_cli.workflows.energy_source import Source, driven, source_of, usable
+from xbar_cli.workflows.mapped import MappedNetwork
 from xbar_cli.workflows.reporter import SILENT, Reporter
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where activity and accuracy come from.
-
-    Attributes:
-        stored: activity of an earlier energy run; None where it is computed.
-        resistances: of the arrays [ohm].
-        accuracy: share of right answers; None where nothing says.
-        interval: its 95 % confidence interval over chips; None for a single figure.
-        origin: what says so.
-    """
-
-    stored: dict[str, LayerActivity] | None
-    resistances: Resistances
-    accuracy: float | None
-    interval: list[float] | None
-    origin: str | None
 
 
 def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
@@ -52,35 +33,61 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     constants = load(
         config.model, file=Path(config.constants) if config.constants else None, overrides=config.overrides
     )
-    network, mapped, origin = opened.network, opened.summary, opened.origin
-    coding = coding_of(config, constants, network)
-    source = source_of(config, opened, coding)
-    if source.stored is not None:
-        activity, kind = source.stored, f"stored in {config.activity}"
+    source = source_of(config, opened)
+    stated, network = source.stated, driven(opened.network, source.scales)
+    reading = reading_of(config, constants, network, stated, device_bits=opened.device_bits)
+    coding = coding_of(constants, network, reading, stated)
+    stored = usable(config, source, network, coding)
+    if stored is not None:
+        activity, kind = stored, f"stored in {config.activity}"
     else:
-        activity, kind = activity_of(config, opened, coding, reporter=reporter)
+        activity, kind = activity_of(config, opened, network, coding, reporter=reporter)
     images = next(iter(activity.values())).images
-    works, gap = works_of(config, constants, opened, network, coding, activity, source.resistances, reporter=reporter)
-    layers = costs(config, constants, works, network)
-    chip = chip_of(config, works, layers)
+    works, gap = works_of(
+        config, constants, opened, network, coding, reading, activity, resistances_in(stated), reporter=reporter
+    )
+    costed = costed_of(config, constants, opened, works, network)
     write_toml(run.path / CONFIG, config)
     (run.path / CONSTANTS).write_text(tomli_w.dumps(constants.as_toml()), encoding="utf-8")
-    write_results(run.path, layers, activity)
+    write_results(run.path, costed.every, activity)
+    mapped = opened.summary
     title = f"{mapped['network']} on {mapped['dataset']}, {config.model}, {activity_note(kind, images)}"
-    draw(run.figures, layers, caption=title)
+    draw(run.figures, costed.every, caption=title)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
-    note, sliced = origin.get("dataset_note"), sliced_bits(network)
-    summary = summarise(config, mapped, opened.path, works, layers, chip, trained_note=note, sliced=sliced)
+    note = opened.origin.get("dataset_note")
+    summary = summarise(
+        config, mapped, opened.path, costed, trained_note=note, device_bits=opened.device_bits
+    )  # fmt: skip
+    own = own_columns(constants, network, config.model)
     summary |= {
         "images": images,
         "activity": kind,
-        "resistances_ohm": source.resistances._asdict() if source.resistances.any else None,
+        "operation": operation(opened, network, reading, coding, stated, own=own),
+        "stated": dict(stated.values),
+        "resistances_ohm": resistances_in(stated)._asdict() if resistances_in(stated).any else None,
         "conservation_gap": gap,
     }
     summary |= correct(summary, source)
     if config.baseline is not None:
-        summary["gain"] = gain(config, constants, works, layers, network, reporter=reporter)
+        summary["gain"] = gain(config, constants, costed, network, source, reporter=reporter)
     return summary | {"out": str(run.final)}
+
+
+def costed_of(
+    config: EnergyConfig, constants: Constants, opened: Opened, works: list[LayerWork], network: MappedNetwork
+) -> Costed:
+    """The layers on arrays, the digital ones, and the chip."""
+    layers, macs = costs(config, constants, works, network), opened.digital_macs
+    sums = any(part.name == digital.PART for layer in layers.values() for part in layer.children)
+    return Costed(
+        works=works,
+        layers=layers,
+        digital={name: digital.layer_cost(name, count, constants) for name, count in macs.items()},
+        unit=digital.unit(constants) if macs or sums else None,
+        macs=macs,
+        chip=chip_of(config, works, layers),
+        pipelined=config.pipeline,
+    )
 
 
 def activity_note(kind: str, images: int) -> str:
@@ -90,40 +97,12 @@ def activity_note(kind: str, images: int) -> str:
     return f"mean of {images} {'calibration ' if kind == CALIBRATION else ''}images"
 
 
-def source_of(config: EnergyConfig, opened: Opened, coding: Coding) -> Source:
-    """What `--activity` names, or nothing but the training run's own accuracy.
-
-    Raises:
-        ConfigError: it is of another mapped run, or of another way to drive rows.
-    """
-    resistances = resistances_of(config.array.model_dump())
-    accuracy, interval, origin = opened.origin.get("test_accuracy"), None, FLOATING_POINT
-    stored = None
-    if config.activity is not None:
-        path = Path(config.activity)
-        _, summary = open_run(path, commands=("energy", "evaluate"), use="--activity")
-        other = read_toml(path / CONFIG)
-        if Path(other.get("run", "")).resolve() != Path(config.run).resolve():
-            raise ConfigError(f"--activity {path}: it is of {other.get('run') or 'a preset'}, not of {config.run}")
-        if summary["command"] == "energy":
-            rows = {name: len(layer.conductance) for name, layer in opened.network.layers.items()}
-            stored = read_activity(path, coding, rows)
-            accuracy, interval, origin = summary["accuracy"], summary["accuracy_ci95"], summary["accuracy_from"]
-        else:
-            if other.get("array", {}).get("model") == "published":
-                raise ConfigError(f"--activity {path}: the published closed form is no circuit and conserves no power")
-            if other.get("array", {}).get("neuron") == "shared":
-                raise ConfigError(f"--activity {path}: its columns share neurons, which xbar energy does not solve")
-            if not config.array.wired:
-                resistances = resistances_of(other.get("array", {}))
-            accuracy, interval, origin = summary["accuracy_mean"], summary["accuracy_ci95"], f"evaluate run {path}"
-    if config.accuracy is not None:
-        accuracy, interval, origin = config.accuracy, None, "--accuracy"
-    return Source(stored, resistances, accuracy, interval, origin)
-
-
 def correct(summary: dict[str, Any], source: Source) -> dict[str, Any]:
-    """Accuracy, and the right ones of the operations of a joule; an operation is a multiplication or an addition."""
+    """Accuracy, and the right ones of the operations of a joule; an operation is a multiplication or an addition.
+
+    All operations are counted, and all were paid for: those of digital layers too. `accuracy_converters` says which converters
+    the accuracy knows of; where it is None the costs are of converters that it does not.
+    """
     per_joule = None
     if source.accuracy is not None and summary["energy_joule"]:
         per_joule = source.accuracy * summary["operations"] / summary["energy_joule"]
@@ -131,5 +110,6 @@ def correct(summary: dict[str, Any], source: Source) -> dict[str, Any]:
         "accuracy": source.accuracy,
         "accuracy_ci95": source.interval,
         "accuracy_from": source.origin if source.accuracy is not None else None,
+        "accuracy_converters": source.converters if source.accuracy is not None else None,
         "correct_ops_per_joule": per_joule,
     }

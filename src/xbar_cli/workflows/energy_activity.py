@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xbar_cli.array.ideal import Contract
 from xbar_cli.data.batches import to_float
 from xbar_cli.device.transistor import Separable
+from xbar_cli.energy.reading import Kind, Reading
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import Convolution, MatrixProduct
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes
@@ -35,29 +36,47 @@ class Coding:
     """How activations drive rows, and what power the driven cells draw.
 
     Attributes:
-        bits: of bit-serial inputs, a pulse each; None where the voltage is the activation's.
+        kind: activations as voltages, one bit a cycle, or pulse widths.
+        bits: of the pulses or widths, and that voltages are rounded to; None where they are any share of the full drive.
+        volt: of the full drive [V].
         powers: surrogate of the cell's power, by layer; empty on resistive arrays.
     """
 
+    kind: Kind
     bits: int | None
+    volt: float
     powers: Mapping[str, Separable]
+
+    @property
+    def single(self) -> bool:
+        """Whether rows see one voltage or none."""
+        return self.kind != "amplitude"
 
     @property
     def cycles(self) -> int:
         """Pulses of a read."""
-        return self.bits or 1
+        return (self.bits or 1) if self.kind == "bitserial" else 1
 
     @property
     def wanted(self) -> Wanted:
         """What is to be known of the rows."""
+        if self.kind == "bitserial":
+            assert self.bits is not None
+            return Wanted((self.bits,), 0)
+        if self.kind == "pwm":
+            return Wanted((), 1, self.bits)
         orders = max((power.polynomials.shape[1] for power in self.powers.values()), default=0)
-        return Wanted(() if self.bits is None else (self.bits,), orders)
+        return Wanted((), orders, self.bits)
 
     def covered(self, activity: Mapping[str, LayerActivity]) -> bool:
-        """Whether the activity of every layer says what its power depends on."""
-        if self.bits is not None:
+        """Whether the activity of every layer says what its power depends on; worst-case activity is of any rounding."""
+        if self.kind == "bitserial":
             return all(self.bits in seen.pulses for seen in activity.values())
-        return all(seen.moments.shape[1] >= self.wanted.orders for seen in activity.values())
+        rounded = all(seen.steps == self.bits or seen.images == 0 for seen in activity.values())
+        return rounded and all(seen.moments.shape[1] >= self.wanted.orders for seen in activity.values())
+
+    def __str__(self) -> str:
+        return self.kind if self.bits is None else f"{self.kind} of {self.bits} bits"
 
 
 def worst_case(trained: Trained, coding: Coding) -> dict[str, LayerActivity]:
@@ -97,8 +116,9 @@ def measure(
         reporter.progress("activity", start, images)
         part = to_float(trained.data.test_images[start : min(start + size, images)])
         filled = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
-        for name, x in compiled(state, jnp.asarray(filled)).items():
-            layer = network.layers[name]
+        seen_by = compiled(state, jnp.asarray(filled))
+        for name, layer in network.layers.items():
+            x = seen_by[name]
             seen = of_inputs(
                 np.asarray(x)[: len(part)], contracts[name], layer.kernel[:-2], full_scale=layer.full_scale,
                 signed=layer.signed, wanted=wanted,
@@ -109,29 +129,46 @@ def measure(
 
 
 def sampled_reads(
-    trained: Trained, network: MappedNetwork, *, reads: int, bits: int | None, volt: float, seed: int
+    trained: Trained, network: MappedNetwork, coding: Coding, reading: Reading, *, reads: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Row voltages of some reads of each layer, [reads rows] [V]: an image, a position and a bit at random.
+    """Row voltages of some reads of each layer, [reads rows] [V]: an image, a position, a bit or moment and rows at random.
 
-    Phases of negative activations are left out: they see the same arrays.
+    Phases of negative activations are left out: they see the same arrays. Where only some rows are read at once, the others
+    are at 0 V.
     """
     require_images(trained, reads)
     generator = np.random.default_rng((seed, 8))
     pictures = jnp.asarray(to_float(trained.data.test_images[:reads]))
     found: dict[str, NDArray[np.float64]] = {}
     for name, (x, contract) in layer_inputs(trained.net, pictures).items():
+        if name not in network.layers:
+            continue
         assert isinstance(contract, MatrixProduct | Convolution)
         layer = network.layers[name]
         rows = np.asarray(contract.rows(x, layer.kernel[:-2]), np.float64).reshape(
             reads, -1, layer.conductance.shape[0]
         )
         chosen = rows[np.arange(reads), generator.integers(rows.shape[1], size=reads)]
-        share = np.clip(chosen / layer.full_scale, 0, 1)
-        if bits is not None:
-            codes = np.round(share * (2**bits - 1)).astype(np.int64)
-            share = (codes >> generator.integers(bits, size=(reads, 1)) & 1).astype(np.float64)
-        found[name] = volt * share
+        share = momentary(np.clip(chosen / layer.full_scale, 0, 1), coding, generator)
+        height = min(network.tile[0], share.shape[1])
+        group = np.arange(share.shape[1]) % network.tile[0] // reading.active(height)
+        read = group == generator.integers(reading.groups(height), size=(reads, 1))
+        found[name] = coding.volt * share * read
     return found
+
+
+def momentary(share: NDArray[np.float64], coding: Coding, generator: np.random.Generator) -> NDArray[np.float64]:
+    """What rows are driven with at one moment of a read [reads rows], of their shares of the full drive."""
+    if coding.bits is None:
+        return share
+    codes = np.round(share * (2**coding.bits - 1)).astype(np.int64)
+    match coding.kind:
+        case "amplitude":
+            return codes / (2**coding.bits - 1)
+        case "bitserial":
+            return (codes >> generator.integers(coding.bits, size=(len(share), 1)) & 1).astype(np.float64)
+        case "pwm":  # pulses begin together
+            return (codes > generator.integers(2**coding.bits - 1, size=(len(share), 1))).astype(np.float64)
 
 
 def require_images(trained: Trained, images: int) -> None:

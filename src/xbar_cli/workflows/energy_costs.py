@@ -1,18 +1,21 @@
 """From a mapped network and its activity to the costs of its layers, under each of the models."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy import isaac, neurosim, resparc
 from xbar_cli.energy.constants import Constants
+from xbar_cli.energy.digital import with_sums
 from xbar_cli.energy.dissipation import Resistances
 from xbar_cli.energy.gates import Node
 from xbar_cli.energy.plan import Plan, plan
+from xbar_cli.energy.reading import Reading
 from xbar_cli.energy.tree import Component
 from xbar_cli.energy.work import LayerWork
 from xbar_cli.errors import ConfigError
 from xbar_cli.workflows.activity import LayerActivity
-from xbar_cli.workflows.energy_activity import Coding
+from xbar_cli.workflows.energy_activity import Coding, sampled_reads
 from xbar_cli.workflows.energy_opening import Opened
 from xbar_cli.workflows.energy_power import layer_watt
 from xbar_cli.workflows.energy_presets import NODE_NM
@@ -23,66 +26,75 @@ from xbar_cli.workflows.reporter import Reporter
 Layers = dict[str, Component]
 
 
-def volt_of(constants: Constants, network: MappedNetwork) -> float:
-    """Voltage of full drive [V]: the cell's largest input, or the model's constant."""
-    return network.cell.v_max if network.cell is not None else constants["read.volt"]
-
-
 def works_of(
     config: EnergyConfig,
     constants: Constants,
     opened: Opened,
     network: MappedNetwork,
     coding: Coding,
+    reading: Reading,
     activity: dict[str, LayerActivity],
     resistances: Resistances,
     *,
     reporter: Reporter,
 ) -> tuple[list[LayerWork], float | None]:
     """What every layer asks of its arrays, and the largest relative gap in the balance of power of solved arrays."""
-    volt, gap = volt_of(constants, network), None
+    gap = None
+    cells = {name: conducting(config, constants, network, name) for name in network.layers}
     shares = {name: ideal_shares() for name in network.layers}
     if resistances.any:
-        shares, gap = wire_shares(
-            opened.trained, network, resistances, reads=config.array.reads, bits=coding.bits, volt=volt, seed=config.seed,
-            reporter=reporter,
+        volts = sampled_reads(
+            opened.trained, network, coding, reading, reads=config.array.reads, seed=config.seed
         )  # fmt: skip
+        shares, gap = wire_shares(network, cells, volts, resistances, reporter=reporter)
     works = []
     for name, layer in network.layers.items():
         phases, seen = 2 if layer.signed else 1, activity[name]
-        watt = layer_watt(
-            layer.conductance, seen, power=coding.powers.get(name), coding=coding, phases=phases, volt=volt
-        )
+        watt = layer_watt(cells[name], seen, coding=coding, name=name, phases=phases)
         works.append(
             LayerWork(
                 name=name, rows=layer.conductance.shape[0], columns=layer.conductance.shape[1], outputs=layer.kernel[-1],
-                positions=seen.positions, phases=phases, cycles=coding.cycles, tile=network.tile,
-                r_on=1 / network.g_on, volt=volt, driven_rows=float(seen.driven(coding.bits).sum()),
+                positions=seen.positions, phases=phases, reading=reading, tile=network.tile, r_on=1 / network.g_on,
+                volt=coding.volt, driven_rows=float(seen.driven(coding.kind, coding.bits).sum()),
                 watt={part: share * watt for part, share in shares[name].items()}, vg=layer.vg,
             )
         )  # fmt: skip
     return works, gap
 
 
+def conducting(config: EnergyConfig, constants: Constants, network: MappedNetwork, name: str) -> NDArray[np.float32]:
+    """Conductances of a layer's devices [S]; neurosim's resistive ones are in series with the access transistors of its cells."""
+    g = network.layers[name].conductance
+    if config.model != "neurosim" or network.cell is not None:
+        return g
+    return (g / (1 + g.astype(np.float64) * constants["array.access_ohm"])).astype(np.float32)
+
+
 def costs(config: EnergyConfig, constants: Constants, works: list[LayerWork], network: MappedNetwork) -> Layers:
-    """Every layer under the model."""
+    """Every layer on arrays under the model, with the digital sums that its outputs take."""
+    layers = {work.name: cost_of(config, constants, work, network) for work in works}
+    return {
+        work.name: with_sums(layers[work.name], work.positions * digital_weights(network, work.name), constants)
+        for work in works
+    }
+
+
+def cost_of(config: EnergyConfig, constants: Constants, work: LayerWork, network: MappedNetwork) -> Component:
+    """A layer under the model."""
     match config.model:
         case "resparc":
             gate, area = cell_figures(constants, network)
-            bits = config.adc_bits or round(constants["adc.bits"])
-            return {
-                w.name: resparc.layer_cost(w, constants, gate_farad=gate, cell_area_m2=area, adc_bits=bits)
-                for w in works
-            }
+            return resparc.layer_cost(work, constants, gate_farad=gate, cell_area_m2=area)
         case "neurosim":
-            node = Node(constants.node(config.node_nm or NODE_NM), constants)
-            bits = config.adc_bits or round(constants["adc.bits"])
-            return {w.name: neurosim.layer_cost(w, constants, node, adc_bits=bits) for w in works}
+            return neurosim.layer_cost(work, constants, Node(constants.node(config.node_nm or NODE_NM), constants))
         case "isaac":
-            bits = config.adc_bits or isaac.adc_bits(
-                rows=network.tile[0], device_bits=device_bits(constants, network), dac_bits=round(constants["dac.bits"])
-            )
-            return {w.name: isaac.layer_cost(w, constants, adc_bits=bits, measured=config.images != 0) for w in works}
+            return isaac.layer_cost(work, constants, measured=config.images != 0)
+
+
+def digital_weights(network: MappedNetwork, name: str) -> int:
+    """Weights of a layer that the digital side adds for themselves, a product each: those of negative sign of wide slices."""
+    digital = network.layers[name].digital
+    return int(np.count_nonzero(digital)) if digital.ndim == 2 else 0
 
 
 def cell_figures(constants: Constants, network: MappedNetwork) -> tuple[float, float]:
@@ -96,17 +108,6 @@ def cell_figures(constants: Constants, network: MappedNetwork) -> tuple[float, f
         overlap=constants["gate.overlap_farad_per_m"], wire=constants["wire.farad_per_m"],
     )  # fmt: skip
     return gate, area
-
-
-def device_bits(constants: Constants, network: MappedNetwork) -> int:
-    """Bits of a device: those of the slices, else the model's."""
-    return sliced_bits(network) or round(constants["crossbar.device_bits"])
-
-
-def sliced_bits(network: MappedNetwork) -> int | None:
-    """Bits of a device that holds slices; None with other schemes."""
-    formats = [layer.readout.fmt for layer in network.layers.values() if layer.readout.fmt is not None]
-    return formats[0].device_bits if formats else None
 
 
 def chip_of(config: EnergyConfig, works: list[LayerWork], layers: Layers) -> Plan:

@@ -17,36 +17,38 @@ BLOCK = 1 << 16
 """Cells that are counted at once: what fits a processor's cache."""
 
 
-def layer_watt(
-    g: NDArray[np.float32],
-    activity: LayerActivity,
-    *,
-    power: Separable | None,
-    coding: Coding,
-    phases: int,
-    volt: float,
-) -> float:
+def layer_watt(g: NDArray[np.float32], activity: LayerActivity, *, coding: Coding, name: str, phases: int) -> float:
     """Mean power of all cells of a layer [W], summed over the phases and pulses of one read.
 
+    A pulse narrower than a whole one counts by its width: the power is that of the read's time.
+
     Args:
-        g: memristor conductances [rows columns] [S].
+        g: conductances of the resistive cells, or of the memristors of 1T-1R cells [rows columns] [S].
         activity: of the layer.
-        power: surrogate of the cell's power; None on resistive arrays, which dissipate V² G.
-        coding: how rows are driven.
+        coding: how rows are driven, and what power the driven cells draw.
+        name: of the layer.
         phases: 2 where activations have both signs: an idle row of cells still draws its power at V = 0.
-        volt: voltage of full drive [V].
 
     Accuracy:
-        exact in the mean for resistive cells and for separable powers, to float rounding and 1e-6 for the table of cells.
+        exact in the mean for resistive cells (V² G) and for separable powers, to float rounding and 1e-6 for the table of
+        cells.
     """
+    driven = activity.driven(coding.kind, coding.bits)
+    power = coding.powers.get(name)
     if power is None:
-        return volt**2 * float(g.sum(axis=1, dtype=np.float64) @ activity.driven(coding.bits))
+        return coding.volt**2 * float(g.sum(axis=1, dtype=np.float64) @ driven)
     factors, idle = row_factors(power, g)
     rest = phases * coding.cycles * idle
     weights = voltage_factors(power)
-    if coding.bits is not None:  # rows are at V_max, where every polynomial T_n is 1, or idle
-        return float(activity.pulses[coding.bits] @ factors @ weights.sum(axis=1)) + rest
+    if coding.single:  # rows are at the one voltage, or idle
+        return float(driven @ factors @ at_voltage(power, weights, coding.volt)) + rest
     return float(np.sum(factors @ weights * activity.moments[:, : weights.shape[1]])) + rest
+
+
+def at_voltage(power: Separable, weights: NDArray[np.float64], volt: float) -> NDArray[np.float64]:
+    """The voltage factors at one voltage [rank]: `Σ_n weights_n f T_n(2f − 1)`, f = V / V_max."""
+    f = volt / float(power.v_max)
+    return f * np.asarray(chebyshev.chebval(2 * f - 1, weights.T), np.float64)
 
 
 def voltage_factors(power: Separable) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from xbar_cli.config.load import write_toml
 from xbar_cli.energy import isaac, neurosim
 from xbar_cli.energy.constants import Constants, load, preset
 from xbar_cli.energy.gates import Node
+from xbar_cli.energy.reading import Reading
 from xbar_cli.energy.tree import Component, as_json, group, named, scaled
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
@@ -74,7 +75,8 @@ def perceptron(scheme: str, k: Constants, node: Node, p: dict[str, Any], *, adc_
     arrays = []
     for number, ((rows, outputs), relaxed) in enumerate(zip(p["layers"], p["relaxed"], strict=True), start=1):
         columns = columns_of(scheme, outputs)
-        core = neurosim.Core(k, node, rows, columns, r_on, relaxed=relaxed, adc_bits=adc_bits)
+        reading = Reading("bitserial", p["input_bits"], adc_bits)
+        core = neurosim.Core(k, node, rows, columns, r_on, relaxed=relaxed, reading=reading)
         driven = rows * p["active_rows"] * p["input_bits"]
         read = neurosim.Read(columns, p["input_bits"], driven, volt**2 / mean * driven * columns, volt)
         one = neurosim.array_cost(core, read)

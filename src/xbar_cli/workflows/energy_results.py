@@ -1,5 +1,6 @@
 """What an energy run keeps: summary, results.nc with the activity, the figure."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,40 +9,80 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from xbar_cli.config.energy import EnergyConfig
+from xbar_cli.energy.digital import PART
 from xbar_cli.energy.plan import Plan
 from xbar_cli.energy.tree import FIGURES, Component, as_json, group, scaled
 from xbar_cli.energy.work import LayerWork
-from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.errors import RunError
 from xbar_cli.runs import figures
 from xbar_cli.runs.results import RESULTS, Field, field, read_dataset, write_fields
 from xbar_cli.workflows.activity import LayerActivity, from_values, to_field
-from xbar_cli.workflows.energy_activity import Coding
 
 ARRAY = ("cells", "crossbar", "gate_lines", "lines", "wires", "sources", "neurons")
 """Parts that are the arrays themselves: what is left are the circuits around them."""
 UNITS = {"energy_joule": "J", "area_m2": "m2", "latency_seconds": "s", "leakage_watt": "W"}
 
 
+@dataclass(frozen=True)
+class Costed:
+    """A network that was costed.
+
+    Attributes:
+        works: of the layers on arrays.
+        layers: their costs for one image, one copy each.
+        digital: those of the other layers.
+        unit: the digital unit; None where nothing needs one.
+        macs: multiply-accumulates of the digital layers.
+        chip: copies of layers, and their time.
+        pipelined: whether every layer works on an image of its own.
+    """
+
+    works: list[LayerWork]
+    layers: dict[str, Component]
+    digital: dict[str, Component]
+    unit: Component | None
+    macs: dict[str, int]
+    chip: Plan
+    pipelined: bool
+
+    @property
+    def every(self) -> dict[str, Component]:
+        """All layers."""
+        return self.layers | self.digital
+
+    @property
+    def times(self) -> tuple[float, float]:
+        """Latency of an image, and time between images [s]: digital layers take their turn in the one unit."""
+        digital = sum(layer.latency_seconds for layer in self.digital.values())
+        latency, interval = self.chip.latency_seconds + digital, self.chip.interval_seconds
+        return latency, max(interval, digital) if self.pipelined else latency
+
+
+def tree_of(config: EnergyConfig, costed: Costed) -> Component:
+    """The chip, for one image."""
+    chip, copies = costed.chip, dict(zip(costed.layers, costed.chip.copies, strict=True))
+    built = [scaled(layer, area_m2=copies[name], leakage_watt=copies[name]) for name, layer in costed.layers.items()]
+    unused = config.tiles - chip.tiles if config.tiles is not None else 0
+    extra = (
+        [Component("unused_tiles", area_m2=unused * sum(part.area_m2 for part in built) / chip.tiles)] if unused else []
+    )
+    extra += [costed.unit] if costed.unit is not None else []
+    return group(config.model, [*built, *costed.digital.values(), *extra], latency_seconds=costed.times[0])
+
+
 def summarise(
     config: EnergyConfig,
     mapped: dict[str, Any],
     path: Path,
-    works: list[LayerWork],
-    layers: dict[str, Component],
-    chip: Plan,
+    costed: Costed,
     *,
     trained_note: str | None,
-    sliced: int | None,
+    device_bits: int | None,
 ) -> dict[str, Any]:
     """The summary without accuracy: figures of one image, and of the chip that computes it."""
-    copies = dict(zip(layers, chip.copies, strict=True))
-    built = [scaled(layer, area_m2=copies[name], leakage_watt=copies[name]) for name, layer in layers.items()]
-    unused = config.tiles - chip.tiles if config.tiles is not None else 0
-    if unused:
-        per_tile = sum(layer.area_m2 for layer in built) / chip.tiles
-        built.append(Component("unused_tiles", area_m2=unused * per_tile))
-    root = group(config.model, built, latency_seconds=chip.latency_seconds)
-    macs = sum(work.macs for work in works)
+    works, layers, chip = costed.works, costed.layers, costed.chip
+    root, (latency, interval) = tree_of(config, costed), costed.times
+    digital = sum(leaf.energy_joule for leaf in root.leaves() if leaf.name == PART)
     return {
         "command": "energy",
         "model": config.model,
@@ -50,53 +91,49 @@ def summarise(
         "dataset": mapped["dataset"],
         "dataset_note": trained_note,
         "scheme": mapped["scheme"],
-        "bits": sliced or bits_of(path),
+        "bits": device_bits,
         "tile": list(works[0].tile),
         "vg_volt": [work.vg for work in works],
         "energy_joule": root.energy_joule,
         "array_joule": sum(p.energy_joule for layer in layers.values() for p in layer.children if p.name in ARRAY),
+        "digital_joule": digital,
+        "digital_share": digital / root.energy_joule if root.energy_joule else None,
+        "digital_layers": list(costed.digital),
+        "digital_macs": sum(costed.macs.values()),
         "area_m2": root.area_m2,
-        "latency_seconds": chip.latency_seconds,
-        "interval_seconds": chip.interval_seconds,
+        "latency_seconds": latency,
+        "interval_seconds": interval,
         "leakage_watt": root.leakage_watt,
-        "leakage_joule": root.leakage_watt * chip.interval_seconds,
+        "leakage_joule": root.leakage_watt * interval,
         "devices": sum(work.devices for work in works),
         "tiles": config.tiles or chip.tiles,
-        "copies": copies,
+        "copies": dict(zip(layers, chip.copies, strict=True)),
         "pipelined": config.pipeline,
-        "operations": 2 * macs,
-        "breakdown": breakdown(root, works, layers),
+        "operations": 2 * (sum(work.macs for work in works) + sum(costed.macs.values())),
+        "breakdown": breakdown(root, costed),
     }
 
 
-def bits_of(path: Path) -> int | None:
-    """Bits of a device, as the map run was asked for; None where any conductance can be programmed."""
-    from xbar_cli.config.load import read_toml
-
-    return read_toml(path / "config.toml").get("mapping", {}).get("bits")
-
-
-def breakdown(root: Component, works: list[LayerWork], layers: dict[str, Component]) -> dict[str, Any]:
+def breakdown(root: Component, costed: Costed) -> dict[str, Any]:
     """Energy of each part in all layers, the layers, and the whole tree with shares."""
     parts: dict[str, float] = {}
-    for layer in layers.values():
+    for layer in costed.every.values():
         for part in layer.children:
             parts[part.name] = parts.get(part.name, 0.0) + part.energy_joule
     total = root.energy_joule
+    known = {work.name: {"vg_volt": work.vg, "tiles": work.tiles, "positions": work.positions} for work in costed.works}
     return {
         **{f"{name}_joule": value for name, value in parts.items()},
         "shares": {name: value / total if total else None for name, value in parts.items()},
         "layers": {
-            work.name: {
-                "vg_volt": work.vg,
-                "tiles": work.tiles,
-                "positions": work.positions,
-                "energy_joule": layers[work.name].energy_joule,
-                **{f"{part.name}_joule": part.energy_joule for part in layers[work.name].children},
-                "latency_seconds": layers[work.name].latency_seconds,
-                "area_m2": layers[work.name].area_m2,
+            name: {
+                **known.get(name, {"vg_volt": None, "tiles": 0, "macs": costed.macs.get(name)}),
+                "energy_joule": layer.energy_joule,
+                **{f"{part.name}_joule": part.energy_joule for part in layer.children},
+                "latency_seconds": layer.latency_seconds,
+                "area_m2": layer.area_m2,
             }
-            for work in works
+            for name, layer in costed.every.items()
         },
         "tree": as_json(root),
     }
@@ -118,16 +155,14 @@ def write_results(folder: Path, layers: dict[str, Component], activity: dict[str
     write_fields(folder / RESULTS, fields, attributes={"xbar_kind": "energy"})
 
 
-def read_activity(path: Path, coding: Coding, rows: dict[str, int]) -> dict[str, LayerActivity]:
+def read_activity(path: Path, rows: dict[str, int]) -> dict[str, LayerActivity]:
     """The activity of an earlier energy run.
 
     Args:
         path: the run.
-        coding: how rows are driven now.
         rows: of each layer.
 
     Raises:
-        ConfigError: it does not say what the power of such rows and cells depends on.
         RunError: it holds no activity of these layers.
     """
     dataset = read_dataset(path / RESULTS)
@@ -137,10 +172,6 @@ def read_activity(path: Path, coding: Coding, rows: dict[str, int]) -> dict[str,
         if stored is None or "pulse_bits" not in stored.attrs or len(stored) != count:
             raise RunError(f"--activity {path}: it holds no activity of layer {name}")
         found[name] = from_values(stored.values, stored.attrs)
-    if not coding.covered(found):
-        raise ConfigError(
-            f"--activity {path}: its inputs are coded in another way (bits, or amplitudes of a cell); compute it anew"
-        )
     return found
 
 

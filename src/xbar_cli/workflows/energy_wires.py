@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 from xbar_cli.energy.dissipation import Dissipation, Resistances, of_cells, of_resistive
 from xbar_cli.errors import ConfigError, ModelError
-from xbar_cli.workflows.energy_activity import sampled_reads
 from xbar_cli.workflows.mapped import MappedNetwork
-from xbar_cli.workflows.models import Trained
 from xbar_cli.workflows.reporter import Reporter
 
 PARTS = ("cells", "wires", "sources", "neurons")
@@ -38,17 +36,21 @@ def ideal_shares() -> dict[str, float]:
 
 
 def wire_shares(
-    trained: Trained,
     network: MappedNetwork,
+    conductances: Mapping[str, NDArray[np.float32]],
+    volts: Mapping[str, NDArray[np.float64]],
     resistances: Resistances,
     *,
-    reads: int,
-    bits: int | None,
-    volt: float,
-    seed: int,
     reporter: Reporter,
 ) -> tuple[dict[str, dict[str, float]], float]:
     """What each part of a layer's arrays dissipates over what its cells would without resistances, and the balance's gap.
+
+    Args:
+        network: the mapped network.
+        conductances: of each layer's devices [S].
+        volts: row voltages of some reads of each layer [V].
+        resistances: of the arrays.
+        reporter: is told of progress.
 
     Raises:
         ConfigError: 1T-1R cells whose table has no bit-line axis.
@@ -57,14 +59,13 @@ def wire_shares(
     cell = network.cell
     if cell is not None and cell.bit_line is None:
         raise ConfigError("resistances with 1T-1R arrays need a cell characterized with a bit-line axis: --vbl 60m")
-    volts = sampled_reads(trained, network, reads=reads, bits=bits, volt=volt, seed=seed)
     shares: dict[str, dict[str, float]] = {}
     worst = 0.0
     for number, (name, layer) in enumerate(network.layers.items()):
         reporter.progress("wires", number, len(network.layers))
         spent, ideal = np.zeros(len(PARTS)), 0.0
         surrogate = cell.bit_line[cell.index(layer.vg)] if cell and cell.bit_line and layer.vg is not None else None
-        for g, v in tiles(layer.conductance.astype(np.float64), volts[name], network.tile):
+        for g, v in tiles(conductances[name].astype(np.float64), volts[name], network.tile):
             if surrogate is None:
                 found = of_resistive(g, v, resistances)
                 ideal += float(np.sum(v**2 @ g))

@@ -22,13 +22,16 @@ from xbar_cli.numerics import stream
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, write_fields
+from xbar_cli.train.losses import share_right
 from xbar_cli.workflows import evaluate_summary, sensitivity
 from xbar_cli.workflows.calibration import with_drive_range
-from xbar_cli.workflows.chips import describe, make_fabricator
+from xbar_cli.workflows.chips import describe, make_fabricator, remarks
+from xbar_cli.workflows.evaluate_origin import origin
 from xbar_cli.workflows.evaluate_summary import summarise
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.map import ORIGIN
-from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, read_voltage
+from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, read_voltage, seen
+from xbar_cli.workflows.mismatch import gate_shifts
 from xbar_cli.workflows.models import CELL, Trained, open_trained
 from xbar_cli.workflows.monte_carlo import Strategy, make_engine
 from xbar_cli.workflows.placement import Gates, map_network, resolve_cell
@@ -41,10 +44,15 @@ from xbar_cli.workflows.statistics import enough
 
 def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Evaluate as `config` says into `run`; returns the summary."""
+    if (unusual := environment.drawing_note(config.seed)) is not None:
+        reporter.note(unusual)
     config, trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
     hardware = build_hardware(config, trained, network)
     result, tally = measure(config, trained, hardware, reporter=reporter)
+    result |= origin(trained, network, *test_part(trained, config.monte_carlo.images))
+    if (skewed := evaluate_summary.skew_note(result)) is not None:
+        reporter.note(skewed)
     if result.get("ci_width_reached") is False:
         reporter.note(f"--ci-width {config.monte_carlo.ci_width:g} was not reached with {result['samples']} chips")
     fields = evaluate_summary.results(result["accuracy_samples"], tally)
@@ -117,11 +125,6 @@ def read_anew(
     )
 
 
-def seen(volt: float | None) -> str:
-    """The voltages of rows in words."""
-    return "all input voltages" if volt is None else f"{volt:g} V or none"
-
-
 def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
     """The array model: the one asked for, else `gated` where there is a cell."""
     model = config.array.model or ("gated" if network.cell is not None else "ideal")
@@ -134,18 +137,27 @@ def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
     converters = config.converters
     columns = converters.adc_bits is not None and converters.adc_input != "pair"
     config.array.check(model, scheme=network.scheme, adc=columns)
+    widths = {name: layer.conductance.shape[1] for name, layer in network.layers.items()}
+    for section in (config.array, converters):
+        section.check_pairs(network.tile, widths=widths)
     return model
 
 
 def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetwork) -> Hardware:
     """What the network's devices are built into, the range of the row drive with it."""
     model = array_model(config, network)
-    config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None, tile=network.tile)
+    config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None)
     if config.converters.dac_range != network.read.dac_range:
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
-    return Hardware(
-        network, config.array, model=model, converters=config.converters, noises=tuple(config.variation.read_noises())
-    )
+    hardware = Hardware(
+        network, config.array, model=model, converters=config.converters, noises=tuple(config.variation.read_noises()),
+        mismatch=gate_shifts(config.variation.mismatch(), network),
+    )  # fmt: skip
+    if hardware.wired and hardware.mismatch:
+        raise ConfigError(
+            "--effect mismatch takes 1T-1R arrays without resistances: leave out --r-wire, --r-source, --r-neuron"
+        )
+    return hardware
 
 
 def measure(
@@ -171,12 +183,16 @@ def measure(
         )
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
+    for remark in remarks(config.variation, hardware.network):
+        reporter.note(remark)
     root = stream(jax.random.key(config.seed), "chip")
     ideal = floating_accuracy(trained, parts)
     prepare, fitted_to = make_preparer(config, trained, hardware)
     # without variation every chip is the same: one is enough
     differ = bool(config.variation.all_effects() or converters.adc_gain_error or converters.adc_offset_error)
     most = (wanted.samples or wanted.max_samples or 1) if differ else 1
+    if (line := evaluate_summary.out_of_reach(config)) is not None and differ:
+        reporter.note(line)
     sampler = Sampler(
         make_engine(most, strategy),
         trained.net,
@@ -189,7 +205,7 @@ def measure(
     tally = sample(
         sampler,
         most,
-        enough=partial(_enough, wanted.ci_width, len(labels)),
+        enough=partial(_enough, wanted.ci_width),
         alone=each_alone(sampler, {name: trained.kernels[name] for name in hardware.network.layers})
         if wanted.per_layer
         else {},
@@ -207,12 +223,14 @@ def measure(
         "images": len(labels),
         "dataset_note": trained.data.note,
         "ideal_accuracy": ideal,
+        "clipped_fraction": hardware.network.clipped_fraction,
+        "scale_kept": hardware.network.scale_kept,
     }
     return summary | summarise(config, hardware, tally, ideal=ideal, images=len(labels), fitted_to=fitted_to), tally
 
 
-def _enough(width: float | None, images: int, samples: Sequence[float]) -> bool:
-    return width is not None and enough(samples, width=width, images=images)
+def _enough(width: float | None, samples: Sequence[float]) -> bool:
+    return width is not None and enough(samples, width=width)
 
 
 def floating_accuracy(trained: Trained, parts: Sequence[Part]) -> float:
@@ -220,7 +238,8 @@ def floating_accuracy(trained: Trained, parts: Sequence[Part]) -> float:
     count = make_counter(trained)
     root, first = jax.random.key(0), jnp.asarray(0)
     found = [count(None, root, first, *part)[0][0] for part in parts]
-    return float(np.sum(np.asarray(found, np.float64)) / sum(float(weight.sum()) for _, _, weight in parts))
+    images = sum(float(weight.sum()) for _, _, weight in parts)
+    return share_right(float(np.sum(np.asarray(found, np.float64))), images, of="the network in floating point")
 
 
 def make_counter(trained: Trained) -> Callable[..., tuple[Array, dict[str, Trust]]]:

@@ -9,7 +9,19 @@ from xbar_cli.runs.results import Field, field
 from xbar_cli.workflows import sensitivity
 from xbar_cli.workflows.hardware import Hardware
 from xbar_cli.workflows.sampling import Tally
-from xbar_cli.workflows.statistics import MIN_SAMPLES, enough, estimate, sampling_error, with_test_set, yield_at
+from xbar_cli.workflows.statistics import (
+    ACCURACY,
+    MIN_SAMPLES,
+    bounded,
+    enough,
+    estimate,
+    fewest,
+    is_skewed,
+    sampling_error,
+    skewness,
+    with_test_set,
+    yield_at,
+)
 
 
 def summarise(
@@ -46,7 +58,7 @@ def summarise(
         "dac_saturated_fraction": dac_beyond / dac_all if dac_all else None,
         "adc_saturated_fraction": adc_beyond / adc_all if adc_all else None,
         "calibration": calibration(config, tally, images=fitted_to),
-        **(sensitivity.summarise(tally.alone, ideal=ideal, copies=copies(config, tally)) if tally.alone else {}),
+        **per_layer(config, tally, ideal=ideal),
         "seconds_per_sample": tally.seconds / tally.computed,
         "fold_seconds": tally.fold_seconds / tally.computed,
     }
@@ -61,27 +73,67 @@ def copies(config: EvaluateConfig, tally: Tally) -> int:
 def accuracies(config: EvaluateConfig, tally: Tally, *, images: int) -> dict[str, Any]:
     """Mean, spread and intervals of the chips' accuracies, the worst chip, and the yield."""
     samples = tally.accuracies * copies(config, tally)
-    found, wanted = estimate(samples), config.monte_carlo
+    wanted, alike = config.monte_carlo, len(samples) > len(tally.accuracies)  # every chip is this one
+    student = estimate(samples, within=ACCURACY)
+    any_kind = student if alike else bounded(samples, width=wanted.ci_width)
+    found = student if wanted.ci_width is None else any_kind
     both = with_test_set(found, images=images)
     summary: dict[str, Any] = {
         "samples": len(samples),
         "accuracy_mean": found.mean,
         "accuracy_std": found.std,
         "accuracy_ci95": list(found.ci95) if found.ci95 else None,
+        "accuracy_ci95_kind": "student" if wanted.ci_width is None else "bounded",
+        "accuracy_bounded_ci95": list(any_kind.ci95) if any_kind.ci95 else None,
+        "accuracy_skewness": skewness(samples),
+        "accuracy_skewed": is_skewed(samples),
         "test_set_error": sampling_error(found.mean, images),
         "accuracy_with_test_set_ci95": list(both) if both else None,
         "accuracy_worst": min(samples),
         "worst_sample": int(np.argmin(samples)),
     }
     if wanted.yield_at is not None:
-        good = yield_at(tally.accuracies, wanted.yield_at)
-        alike = len(samples) > len(tally.accuracies)  # every chip is this one
+        good = yield_at(tally.accuracies, wanted.yield_at, width=wanted.ci_width)
         ci95 = (good.fraction, good.fraction) if alike else good.ci95
         summary |= {"yield_at": wanted.yield_at, "yield_fraction": good.fraction, "yield_ci95": list(ci95)}
     if wanted.ci_width is not None:
-        reached = enough(samples, width=wanted.ci_width, images=images)
+        reached = alike or enough(samples, width=wanted.ci_width)
         summary |= {"ci_width": wanted.ci_width, "ci_width_reached": reached}
     return summary | {"accuracy_samples": samples}
+
+
+def per_layer(config: EvaluateConfig, tally: Tally, *, ideal: float) -> dict[str, Any]:
+    """What each layer costs alone on arrays; nothing where that was not asked for."""
+    alike = copies(config, tally)
+    by_student = alike > 1 or config.monte_carlo.ci_width is None
+    found = {
+        name: estimate(v * alike, within=ACCURACY) if by_student else bounded(v, width=config.monte_carlo.ci_width)
+        for name, v in tally.alone.items()
+    }
+    return sensitivity.summarise(found, ideal=ideal) if found else {}
+
+
+def out_of_reach(config: EvaluateConfig) -> str | None:
+    """The line on a width that so few chips cannot reach, said before they are computed; None where they can."""
+    wanted = config.monte_carlo
+    if wanted.ci_width is None or wanted.max_samples is None or fewest(wanted.ci_width) <= wanted.max_samples:
+        return None
+    return (
+        f"--ci-width {wanted.ci_width:g} takes {fewest(wanted.ci_width)} chips or more, and --max-samples is "
+        f"{wanted.max_samples}: the interval will be wider"
+    )
+
+
+def skew_note(result: dict[str, Any]) -> str | None:
+    """The line on Student's interval where the chips are skewed; None where they are not, or the interval is another one."""
+    if result["accuracy_ci95_kind"] != "student" or not result["accuracy_skewed"]:
+        return None
+    low, high = result["accuracy_bounded_ci95"]
+    return (
+        f"the accuracies of these {result['samples']} chips are skewed (skewness {result['accuracy_skewness']:+.1f}, worst "
+        f"{result['accuracy_worst']:.4f}, mean {result['accuracy_mean']:.4f}): Student's interval then holds the mean less "
+        f"often than 95 %; {low:.4f} … {high:.4f} holds whatever the distribution is, and --ci-width W makes it narrower"
+    )
 
 
 def calibration(config: EvaluateConfig, tally: Tally, *, images: int) -> dict[str, Any] | None:

@@ -130,14 +130,14 @@ def draw(folder: Path, results: Results) -> Path | None:
     x = _numbers(results, results.axes[along])
     assert x is not None
     low, high = (results.variables.get(f"accuracy_ci95_{end}") for end in ("low", "high"))
-    lines: dict[str, tuple[list[float], list[float] | None]] = {}
+    lines: dict[str, tuple[list[float], list[tuple[float, float]] | None]] = {}
     for rest in product(*(range(len(a.rows)) if i != along else [slice(None)] for i, a in enumerate(results.axes))):
         named = [f"{axis.keys[0].rpartition('.')[2]} {label(axis.rows[at][0])}"
                  for axis, at in zip(results.axes, rest, strict=True) if isinstance(at, int)]  # fmt: skip
         means = results.variables[accuracy].values[rest].tolist()
         spread = None
         if accuracy == "accuracy_mean" and low is not None and high is not None:
-            spread = ((high.values[rest] - low.values[rest]) / 2).tolist()
+            spread = list(zip(low.values[rest].tolist(), high.values[rest].tolist(), strict=True))
         lines[", ".join(named) or "accuracy"] = (means, spread)
     if len(lines) > 12:
         return None

@@ -20,14 +20,17 @@ from xbar_cli.array.nodal import nodal
 from xbar_cli.array.tiling import Fold, fold_layers
 from xbar_cli.array.wired import Wired, require_solved
 from xbar_cli.config.hardware import ArraySection
+from xbar_cli.device.mismatch import MismatchedCell, mismatched
 from xbar_cli.errors import ConfigError, ModelError
 from xbar_cli.nn.noise import ColumnNoise
 from xbar_cli.nn.program import DrivenLayer
 from xbar_cli.nn.reading import Circuit, ProgrammedLayer
 from xbar_cli.nn.shapes import parameters, set_parameters
 from xbar_cli.nn.wired import Trust, WiredLayer
+from xbar_cli.numerics import stream
 from xbar_cli.workflows.hardware import Hardware, bit_lines, linear_cells
 from xbar_cli.workflows.mapped import surrogates
+from xbar_cli.workflows.mismatch import cells_at
 from xbar_cli.workflows.programmed import draw_adc, folded_layer, read_noise, tiled_layer, wired_layer
 
 Residuals = dict[str, Array]
@@ -43,15 +46,23 @@ def make_folder(hardware: Hardware) -> Folder:
     """The jitted function from a chip's devices to its circuit and residuals."""
     network = hardware.network
     cells = surrogates(network, "current") if network.cell is not None else {}
+    nodes = cells_at(network, dict(hardware.mismatch)) if hardware.mismatch else {}
     linear = {} if hardware.curved else linear_cells(hardware, cells)
+    targets = (
+        {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()} if hardware.noises else {}
+    )
     lines = bit_lines(hardware) if hardware.wired else {}
     tile_fold = tile_model(hardware.array, model=hardware.model)
     build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
 
     @jax.jit
     def fold(
-        conductances: dict[str, Array], key: Array, full_scales: dict[str, Array], cells: Any, linear: Any, lines: Any
-    ) -> tuple[Circuit, Residuals]:
+        conductances: dict[str, Array], key: Array, full_scales: dict[str, Array],
+        cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array],
+    ) -> tuple[Circuit, Residuals]:  # fmt: skip
+        if nodes:
+            cells = differing(hardware, nodes, conductances, key)
+            linear = {} if hardware.curved else linear_cells(hardware, cells)
         wanted = {name: linear[name](g) if name in linear else g for name, g in conductances.items()}
         residuals: Residuals = {}
         if hardware.model in ("lumped", "published", "nodal"):
@@ -66,15 +77,29 @@ def make_folder(hardware: Hardware) -> Folder:
             else:
                 layers[name] = build(hardware, network.layers[name], wanted[name], g, cells.get(name))
             if hardware.noises:
-                noises[name] = read_noise(hardware, network.layers[name], g, cells.get(name), linear.get(name))
+                noises[name] = read_noise(
+                    hardware, network.layers[name], g, targets[name], cells.get(name), linear.get(name)
+                )
         adcs = {name: draw_adc(hardware, name, full_scale, key) for name, full_scale in full_scales.items()}
         return Circuit(layers, adcs, noises), residuals
 
     def folder(conductances: Mapping[str, Array], key: Array, full_scales: Mapping[str, float]) -> Any:
         scales = {name: jnp.asarray(value, jnp.float32) for name, value in full_scales.items()}
-        return fold(dict(conductances), key, scales, cells, linear, lines)
+        return fold(dict(conductances), key, scales, cells, linear, lines, nodes, targets)
 
     return folder
+
+
+def differing(
+    hardware: Hardware, nodes: Mapping[str, Any], conductances: Mapping[str, Array], key: Array
+) -> dict[str, MismatchedCell]:
+    """The cells of every layer of one chip, whose transistors differ."""
+    assert hardware.mismatch is not None
+    return {
+        name: mismatched(stream(stream(key, "mismatch"), name), nodes[name], spread, g.shape, g.dtype)
+        for name, spread in hardware.mismatch.items()
+        for g in (conductances[name],)
+    }
 
 
 def tile_model(array: ArraySection, *, model: str) -> Fold:

@@ -8,9 +8,10 @@ from jax import Array
 
 from xbar_cli.array.converters import Dac
 from xbar_cli.config.converters import ConvertersSection
-from xbar_cli.config.effects import ReadNoise
+from xbar_cli.config.effects import AnyReadNoise
 from xbar_cli.config.hardware import ArraySection
-from xbar_cli.device.transistor import BitLineSeparable, Separable
+from xbar_cli.device.mismatch import AnyCell, GateShift
+from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.program import MeanCell, mean_cell, one_voltage
 from xbar_cli.workflows.mapped import LayerMapping, MappedNetwork, read_voltage
@@ -26,13 +27,15 @@ class Hardware:
         model: array model.
         converters: row drive and converters.
         noises: read noise.
+        mismatch: by layer, how the access transistors differ; None where they are all alike.
     """
 
     network: MappedNetwork
     array: ArraySection
     model: str
     converters: ConvertersSection = field(default_factory=ConvertersSection)
-    noises: tuple[ReadNoise, ...] = ()
+    noises: tuple[AnyReadNoise, ...] = ()
+    mismatch: Mapping[str, GateShift] | None = None
 
     @property
     def single(self) -> bool:
@@ -71,7 +74,7 @@ class Hardware:
         )
 
 
-def linear_cells(hardware: Hardware, cells: Mapping[str, Separable]) -> dict[str, MeanCell]:
+def linear_cells(hardware: Hardware, cells: Mapping[str, AnyCell]) -> dict[str, MeanCell]:
     """Each layer's cell as a linear conductance: on average over the input voltages, or exactly at the one there is."""
     if hardware.network.cell is None:
         return {}
@@ -99,7 +102,7 @@ def bit_lines(hardware: Hardware) -> dict[str, BitLineSeparable]:
     return {name: cell.bit_line[cell.index(layer.vg)] for name, layer in layers if layer.vg is not None}
 
 
-def full_voltage(hardware: Hardware, cell: Separable) -> Array | float:
+def full_voltage(hardware: Hardware, cell: AnyCell) -> Array | float:
     """Voltage of the full row drive of cells [V]."""
     return cell.v_max if hardware.curved else hardware.v_read
 

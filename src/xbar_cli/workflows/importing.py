@@ -4,58 +4,117 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flax import nnx
 
 from xbar_cli.config.devices import ImportConfig
 from xbar_cli.config.load import write_toml
+from xbar_cli.config.train import NetworkSection
+from xbar_cli.data.datasets import Dataset
+from xbar_cli.data.tensors import read_foreign
 from xbar_cli.errors import RunError
-from xbar_cli.nn.foreign import adopt, layout_of
-from xbar_cli.nn.shapes import layer_shapes, parameters, set_parameters
+from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, layout_of, plain
+from xbar_cli.nn.layers import bias_rows
+from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
-from xbar_cli.runs.results import MODEL, read_tensors
+from xbar_cli.runs.results import MODEL
 from xbar_cli.workflows import build
 from xbar_cli.workflows.models import network_accuracy, save_weights
 from xbar_cli.workflows.reporter import SILENT, Reporter
+
+GUESSING = 2.0
+"""An accuracy below so many times that of guessing is a network that was not meant, or not read as it was trained."""
 
 
 def run(config: ImportConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Bring the tensors of `config` into `run` and measure them; returns the summary of a train run.
 
     Raises:
-        RunError: the file is missing or damaged, or its tensors are not those of the network.
+        DataError: the file is missing, damaged or no safetensors.
+        RunError: its tensors are not those of the network.
     """
-    tensors = read_tensors(Path(config.file))
+    tensors = read_foreign(Path(config.file))
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
-    shape = build.image_shape(data)
-    net = build.network(config.network, shape=shape, n_classes=data.n_classes, seed=0)
-    layers = layer_shapes(net, shape=shape)
-    wanted = {name: value.shape for name, value in parameters(net).items()}
     try:
+        tensors = plain(tensors)
         layout = layout_of(tensors) if config.layout == "auto" else config.layout
-        adopted = adopt(tensors, wanted, layers=[layer.name for layer in layers], layout=layout)
-        set_parameters(net, adopted.parameters)
+        network = with_padding(config.network, layout)
+        assumed, config = network is not config.network, config.model_copy(update={"network": network})
+        net, shapes, adopted = adopted_network(config, tensors, layout, data)
     except ValueError as error:
         raise RunError(f"{config.file}: {error}") from None
-    for layer in adopted.without_bias:
-        reporter.note(f"{adopted.sources[layer]} has no bias: that of {layer} is 0")
     write_toml(run.path / CONFIG, config)
     save_weights(run.path / MODEL, net)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
+    found = summary(config, layout, adopted, shapes, net, data) | {"out": str(run.final)}
+    tell(adopted, found, reporter, padded=assumed, classes=data.n_classes)
+    return found
+
+
+def with_padding(network: NetworkSection, layout: Layout) -> NetworkSection:
+    """The network with its convolutions padded as where the tensors come from, unless that was said."""
+    if layout != "torch" or not network.strided or "padding" in network.model_fields_set:
+        return network
+    return network.model_copy(update={"padding": "torch"})
+
+
+def adopted_network(
+    config: ImportConfig, tensors: Tensors, layout: Layout, data: Dataset
+) -> tuple[nnx.Module, list[LayerShape], Adopted]:
+    """The network of `config` with the tensors as its parameters; torch's biases become rows of the arrays where asked for."""
+    shape = build.image_shape(data)
+    stacked = layout == "torch" and config.network.bias == "row"
+    section = config.network.model_copy(update={"bias": "digital"}) if stacked else config.network
+    net = build.network(section, shape=shape, n_classes=data.n_classes, seed=0)
+    wanted = {name: value.shape for name, value in parameters(net).items()}
+    layers = [layer.name for layer in layer_shapes(net, shape=shape)]
+    adopted = adopt(tensors, wanted, layers=layers, layout=layout, channels=shape[2], given=config.pairs)
+    set_parameters(net, adopted.parameters)
+    if stacked:
+        bias_rows(net)
+    return net, layer_shapes(net, shape=shape), adopted
+
+
+def summary(
+    config: ImportConfig, layout: Layout, adopted: Adopted, shapes: list[LayerShape], net: nnx.Module, data: Dataset
+) -> dict[str, Any]:
+    """The summary, as summary.json holds it but for `out`."""
+    network = config.network
     return {
         "command": "train",
         "method": "import",
         "file": Path(config.file).name,
         "layout": layout,
+        "matched_by": adopted.how,
         "sources": adopted.sources,
-        "network": config.network.name,
+        "norm_sources": adopted.norms,
+        "padding": network.padding if network.strided else None,
+        "mean": network.mean,
+        "std": network.std,
+        "norm_epsilon": network.norm_epsilon if network.normed else None,
+        "network": network.name,
         "dataset": config.dataset.name,
         "dataset_note": data.note,
-        "layers": [layer.name for layer in layers],
-        "weights": [int(np.prod(layer.kernel)) for layer in layers],
+        "layers": [layer.name for layer in shapes],
+        "weights": [int(np.prod(layer.kernel)) for layer in shapes],
         "test_accuracy": network_accuracy(net, data.test_images, data.test_labels),
         "train_accuracy": network_accuracy(net, data.train_images, data.train_labels),
         "epochs": 0,
         "vg_volt": None,
         "in_range_fraction": None,
-        "out": str(run.final),
     }
+
+
+def tell(adopted: Adopted, found: dict[str, Any], reporter: Reporter, *, padded: bool, classes: int) -> None:
+    """Note what was assumed, and an accuracy that says that something of it is wrong."""
+    for layer in adopted.without_bias:
+        reporter.note(f"{adopted.sources[layer]} has no bias: that of {layer} is 0")
+    if adopted.how == "order":
+        reporter.note("not all names are ours: matched by shape and by the numbers in the names, see the table")
+    if padded:
+        reporter.note("convolutions of stride 2 are padded as torch does, (1, 1); --padding same for (0, 1)")
+    if found["test_accuracy"] < GUESSING / classes:
+        reporter.note(
+            f"a test accuracy of {found['test_accuracy']:.4f} is near guessing: check the table of layers, --layout, --padding, "
+            "--norm-epsilon, and --mean and --std if it was trained on normalised images"
+        )

@@ -135,7 +135,7 @@ def keys_of(entry: Entry, *, depth: int = 4) -> dict[str, Any]:
         value = next((v for v in values if isinstance(v, (str, int, float)) and not isinstance(v, bool)), None)
         if value is not None:
             found[name] = value
-    source = _source(entry) if depth else None
+    source = source_of(entry) if depth else None
     if source is not None:
         before = keys_of(source, depth=depth - 1)
         if source.command == "train" and "seed" in before:
@@ -146,7 +146,7 @@ def keys_of(entry: Entry, *, depth: int = 4) -> dict[str, Any]:
     return {name: found[name] for name in KEYS if name in found}
 
 
-def _source(entry: Entry) -> Entry | None:
+def source_of(entry: Entry) -> Entry | None:
     """The run that this one was made of, where it is still there."""
     source = entry.config.get("run")
     if not isinstance(source, str) or not source:

@@ -149,6 +149,11 @@ def read_voltage(cell: Cell, read: ReadSection) -> float | None:
     return v
 
 
+def seen(volt: float | None) -> str:
+    """The voltages that rows see, in words."""
+    return "all input voltages" if volt is None else f"{volt:g} V or none"
+
+
 def to_dataset(network: MappedNetwork) -> xr.Dataset:
     """results.nc of a map run: for each layer its conductances, with scale and tile of every device."""
     data: dict[str, xr.Variable] = {}

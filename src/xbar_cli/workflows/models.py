@@ -20,7 +20,7 @@ from xbar_cli.nn.layers import digital
 from xbar_cli.nn.shapes import kernels, parameters, set_parameters
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
-from xbar_cli.train.losses import correct
+from xbar_cli.train.losses import correct, share_right
 from xbar_cli.workflows import build
 
 CELL = "cell.nc"
@@ -110,7 +110,8 @@ def kernel_accuracy(
 
     def accuracy(kernels: dict[str, NDArray[np.float32]]) -> float:
         replaced = {name: jnp.asarray(kernel) for name, kernel in kernels.items()}
-        return sum(float(count(state, replaced, *part)) for part in parts) / len(labels)
+        right = sum(float(count(state, replaced, *part)) for part in parts)
+        return share_right(right, len(labels), of="the network with the weights that arrays leave")
 
     return accuracy
 
@@ -120,4 +121,5 @@ def network_accuracy(net: nnx.Module, images: NDArray[np.uint8], labels: NDArray
     graphdef, state = nnx.split(net)
     count = jax.jit(lambda state, x, y, weight: correct(nnx.merge(graphdef, state)(x, digital), y, weight))
     parts = eval_batches(images, labels, batch_size=min(1000, len(labels)))
-    return sum(float(count(state, *map(jnp.asarray, part))) for part in parts) / len(labels)
+    right = sum(float(count(state, *map(jnp.asarray, part))) for part in parts)
+    return share_right(right, len(labels), of="the network in floating point")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -12,6 +12,7 @@ from xbar_cli.config.load import read_toml, write_toml
 from xbar_cli.errors import RunError
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.workflows.energy_agreement import converters_of, of_energy, of_evaluation, paired
 from xbar_cli.workflows.energy_presets import FLOATING_POINT
 from xbar_cli.workflows.reporter import SILENT, Reporter
 
@@ -33,6 +34,7 @@ class Point:
         accuracy: share of right answers.
         interval: 95 % confidence interval; None for a single figure.
         origin: what says so.
+        converters: that the accuracy was evaluated with; None without any.
     """
 
     run: str
@@ -40,6 +42,7 @@ class Point:
     accuracy: float
     interval: tuple[float, float] | None
     origin: str
+    converters: dict[str, Any] | None
 
     def cost(self, against: str) -> float:
         """Energy [J], area [m²] or latency [s]."""
@@ -50,7 +53,8 @@ def run(config: ParetoConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     """Compare the runs of `config`; returns the summary.
 
     Raises:
-        RunError: a run without accuracy, an evaluation of a network that is not costed, or costs of different models.
+        RunError: a run without accuracy, an evaluation of a network that is not costed, or costs that do not compare.
+        ConfigError: costs of other hardware than the accuracy beside them is of.
     """
     points = points_of([Path(name) for name in config.runs])
     fronts = {against: front([(p.cost(against), p.accuracy) for p in points]) for against in COSTS}
@@ -72,7 +76,7 @@ def run(config: ParetoConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
 def points_of(paths: Sequence[Path]) -> list[Point]:
     """Energy runs, with the accuracy of the evaluate runs of the same mapped network where there are some."""
     costs: list[tuple[str, dict[str, Any]]] = []
-    evaluations: dict[Path, tuple[str, dict[str, Any]]] = {}
+    evaluations: dict[Path, Evaluation] = {}
     for path in paths:
         found, summary = open_run(path, commands=("energy", "evaluate"), use="xbar pareto")
         if summary["command"] == "energy":
@@ -80,38 +84,66 @@ def points_of(paths: Sequence[Path]) -> list[Point]:
                 raise RunError(f"{path} is a preset: a front is of mapped networks")
             costs.append((str(path), summary))
             continue
-        mapped = Path(read_toml(found.path / CONFIG)["run"]).resolve()
+        config = read_toml(found.path / CONFIG)
+        mapped = Path(config["run"]).resolve()
         if mapped in evaluations:
-            raise RunError(f"{path} and {evaluations[mapped][0]} evaluate the same mapped run: give one of them")
-        evaluations[mapped] = str(path), summary
-    models = sorted({summary["model"] for _, summary in costs})
-    if len(models) > 1:
-        raise RunError(f"energies of {' and '.join(models)} cannot be compared: cost all runs by one model")
+            raise RunError(f"{path} and {evaluations[mapped].path} evaluate the same mapped run: give one of them")
+        evaluations[mapped] = Evaluation(path, config, summary)
+    comparable(costs)
     points = [point(path, summary, evaluations) for path, summary in costs]
     used = {Path(summary["run"]).resolve() for _, summary in costs}
-    for mapped, (path, _) in evaluations.items():
+    for mapped, evaluation in evaluations.items():
         if mapped not in used:
-            raise RunError(f"{path} evaluates {mapped.name}, of which no energy run is given: xbar energy costs it")
+            raise RunError(
+                f"{evaluation.path} evaluates {mapped.name}, of which no energy run is given: xbar energy costs it"
+            )
     if not points:
         raise RunError("no energy run among the runs: xbar energy makes one")
     return points
 
 
-def point(path: str, summary: dict[str, Any], evaluations: dict[Path, tuple[str, dict[str, Any]]]) -> Point:
+class Evaluation(NamedTuple):
+    """An evaluate run: where it is, its configuration, its summary."""
+
+    path: Path
+    config: dict[str, Any]
+    summary: dict[str, Any]
+
+
+def comparable(costs: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Raise RunError where costs or accuracies are not of one kind: the model, the data set, the worst case or data."""
+    kinds = {
+        "model": lambda summary: f"by model {summary['model']}",
+        "dataset": lambda summary: f"on {summary['dataset']}",
+        "activity": lambda summary: "in the worst case" if summary["images"] == 0 else "with the activity of data",
+    }
+    for kind in kinds.values():
+        (first, start), *others = [(path, kind(summary)) for path, summary in costs] or [("", "")]
+        for path, value in others:
+            if value != start:
+                raise RunError(f"{first} is {start}, {path} {value}: they cannot be compared")
+
+
+def point(path: str, summary: dict[str, Any], evaluations: dict[Path, Evaluation]) -> Point:
     """An energy run with its accuracy."""
-    evaluated = evaluations.get(Path(summary["run"]).resolve())
-    if evaluated is not None:
-        name, found = evaluated
+    stated = of_energy(Path(path), summary)
+    evaluation = evaluations.get(Path(summary["run"]).resolve())
+    if evaluation is not None:
+        evaluated, found = of_evaluation(*evaluation), evaluation.summary
+        paired(stated, summary["operation"], evaluated)
         interval = found["accuracy_ci95"]
         return Point(
-            path, summary, found["accuracy_mean"], tuple(interval) if interval else None, f"evaluate run {name}"
-        )
+            path, summary, found["accuracy_mean"], tuple(interval) if interval else None, evaluated.by, converters_of(evaluated)
+        )  # fmt: skip
     if summary["accuracy"] is None or summary["accuracy_from"] == FLOATING_POINT:
         raise RunError(
             f"{path} holds no accuracy of the arrays: give an evaluate run of {summary['run']} too, or make it with --activity"
         )
     interval = summary["accuracy_ci95"]
-    return Point(path, summary, summary["accuracy"], tuple(interval) if interval else None, summary["accuracy_from"])
+    return Point(
+        path, summary, summary["accuracy"], tuple(interval) if interval else None, summary["accuracy_from"],
+        summary["accuracy_converters"],
+    )  # fmt: skip
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[bool]:
@@ -131,6 +163,8 @@ def row(point: Point, on_front: dict[str, bool]) -> dict[str, Any]:
         "accuracy": point.accuracy,
         "accuracy_ci95": list(point.interval) if point.interval else None,
         "accuracy_from": point.origin,
+        "accuracy_converters": point.converters,
+        "operation": point.summary["operation"],
         "on_front": on_front,
     }
 

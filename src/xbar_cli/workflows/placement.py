@@ -11,13 +11,13 @@ from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.device.cell import Cell
-from xbar_cli.device.levels import ratio_levels, read_levels, uniform_levels
+from xbar_cli.device.levels import check_levels, ratio_levels, read_levels, uniform_levels
 from xbar_cli.device.technologies import Technology, load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import LARGEST_EXPONENT, SliceFormat
 from xbar_cli.mapping.encode import full_scale
 from xbar_cli.mapping.placing import Conductances, place, place_slices
-from xbar_cli.mapping.window import Programmed, cell_window, program
+from xbar_cli.mapping.window import Programmed, cell_window, program, scale_top
 from xbar_cli.nn.layers import is_dense
 from xbar_cli.runs.directory import open_run
 from xbar_cli.runs.results import RESULTS
@@ -78,7 +78,7 @@ def map_network(
     cell = None if gates is None else load_cell(gates.file)
     volt = None if cell is None else read_voltage(cell, read)
     g_off, g_on = device_range(mapping, cell)
-    for vg in [] if cell is None or gates is None else sorted({*gates.vg, float(cell.vg[-1])}):
+    for vg in [] if cell is None or gates is None else sorted({*gates.vg, float(cell.vg[scale_top(cell)])}):
         if cell is not None and not cell.has_range(cell.index(vg)):
             reporter.note(f"the cell has no linear range at V_g {vg:g} V: weights span G_off … G_on there")
     kernels = {name: trained.kernels[name].reshape(-1, trained.kernels[name].shape[-1]) for name in names}
@@ -177,7 +177,9 @@ def resistive_levels(mapping: MappingSection, *, g_off: float, g_on: float) -> N
             assert mapping.bits is not None
             return ratio_levels(mapping.bits, ratio=g_on / g_off, limit=g_on)
         case path:
-            return read_levels(path)
+            levels = read_levels(path)
+            check_levels(levels, g_off=g_off, g_on=g_on, where=f"--levels {path}")
+            return levels
 
 
 def conductances(

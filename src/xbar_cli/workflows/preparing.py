@@ -23,11 +23,12 @@ def make_preparer(config: EvaluateConfig, trained: Trained, hardware: Hardware) 
     fold = make_folder(hardware)
     full_scales: dict[str, float] = {}
     if config.converters.path == "tiled":
+        alike = make_folder(replace(hardware, mismatch=None)) if hardware.mismatch else fold
         nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
 
         def unvaried() -> Circuit:
             # the scales are not known yet; they are no part of the layers
-            circuit, residuals = fold(nominal, jax.random.key(0), dict.fromkeys(nominal, 1.0))
+            circuit, residuals = alike(nominal, jax.random.key(0), dict.fromkeys(nominal, 1.0))
             judge(residuals)
             return circuit
 

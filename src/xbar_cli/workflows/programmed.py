@@ -9,8 +9,8 @@ from jax import Array
 
 from xbar_cli.array.converters import Adc, draw_errors
 from xbar_cli.array.tiling import RowGroups, row_groups
-from xbar_cli.device.read_noise import read_sigma
-from xbar_cli.device.transistor import BitLineSeparable, Separable
+from xbar_cli.device.mismatch import AnyCell
+from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer
 from xbar_cli.nn.tiled import TiledLayer
@@ -18,9 +18,10 @@ from xbar_cli.nn.wired import WiredLayer, Wires
 from xbar_cli.numerics import stream
 from xbar_cli.workflows.hardware import Hardware, baseline, full_voltage
 from xbar_cli.workflows.mapped import LayerMapping, drive_of
+from xbar_cli.workflows.noises import read_spread
 
 
-def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: Separable | None) -> Any:
+def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> Any:
     """A layer whose tiles' currents add up exactly.
 
     Args:
@@ -56,7 +57,7 @@ def wired_layer(hardware: Hardware, layer: LayerMapping, g: Array, cell: BitLine
     return WiredLayer(g, cell, layer.scale, drive_of(layer), v_max, signed=layer.signed, tile=network.tile, wires=wires)
 
 
-def tiled_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: Separable | None) -> TiledLayer:
+def tiled_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> TiledLayer:
     """A layer with converters at every tile; arguments as for `folded_layer`."""
     rows = groups_of(hardware, layer)
     factors, leakage = wanted[None], jnp.zeros((rows.count, g.shape[1]), g.dtype)
@@ -112,7 +113,12 @@ def draw_adc(hardware: Hardware, name: str, full_scale: Array, key: Array) -> Ad
 
 
 def read_noise(
-    hardware: Hardware, layer: LayerMapping, g: Array, cell: Separable | None, linear: MeanCell | None
+    hardware: Hardware,
+    layer: LayerMapping,
+    g: Array,
+    target: Array,
+    cell: AnyCell | None,
+    linear: MeanCell | None,
 ) -> ColumnNoise:
     """Read noise of a layer.
 
@@ -120,12 +126,11 @@ def read_noise(
         hardware: what its devices are built into.
         layer: its mapping.
         g: conductances of its memristors [S].
+        target: those aimed at [S].
         cell: its 1T-1R cell; None on resistive arrays.
         linear: the cell as a linear conductance; None where there is none.
     """
-    span = hardware.network.g_on - hardware.network.g_off
-    parts = [read_sigma(g, sigma_siemens=n.sigma * span, sigma_relative=n.relative) for n in hardware.noises]
-    sigma = jnp.sqrt(sum(jnp.square(part) for part in parts))
+    sigma = read_spread(hardware.noises, g, target, g_off=hardware.network.g_off, g_on=hardware.network.g_on)
     if hardware.curved and cell is not None:
         return gated_noise(g, sigma, scale=layer.scale, surrogate=cell, drive=drive_of(layer))
     if linear is not None:  # the spread of the cell that its memristor's spread makes

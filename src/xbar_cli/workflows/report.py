@@ -13,6 +13,7 @@ from xbar_cli.runs.directory import METRICS, partial
 from xbar_cli.runs.results import RESULTS, read_dataset
 from xbar_cli.workflows.experiment_results import is_time, scalars, unit_of
 from xbar_cli.workflows.listing import Entry, describe, open_entry
+from xbar_cli.workflows.report_agreement import disagreements
 from xbar_cli.workflows.report_page import render
 from xbar_cli.workflows.report_tables import (
     Table,
@@ -54,8 +55,9 @@ def run(
     entries = [open_run_entry(path) for path in paths]
     sections = [section(entry) for entry in entries]
     head, rows = table_of_figures(entries)
+    notes = disagreements(entries)
     overview = comparing("Runs", head, rows) if len(entries) > 1 else None
-    texts = {out: render(", ".join(s.name for s in sections), sections=sections, overview=overview)}
+    texts = {out: render(", ".join(s.name for s in sections), sections=sections, overview=overview, notes=notes)}
     if csv_out is not None:
         texts[csv_out] = as_csv(head, rows)
     if markdown_out is not None:
@@ -70,6 +72,7 @@ def run(
         "command": "report",
         "runs": [str(path) for path in paths],
         "figures": sum(len(s.figures) for s in sections),
+        "notes": notes,
         "csv": str(csv_out) if csv_out else None,
         "markdown": str(markdown_out) if markdown_out else None,
         "out": str(out),

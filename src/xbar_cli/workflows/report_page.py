@@ -51,6 +51,7 @@ TEMPLATE = """<!doctype html>
 {%- if sections | length > 1 %}
 <nav><ul>{% for s in sections %}<li><a href="#run-{{ loop.index }}">{{ s.name }}</a> ({{ s.command }})</li>{% endfor %}</ul></nav>
 {%- endif %}
+{%- for line in notes %}<p>{{ line }}</p>{% endfor %}
 {%- if overview %}<h3>{{ overview.title }}</h3>{{ grid(overview) }}{% endif %}
 {%- for s in sections %}
 <section id="run-{{ loop.index }}">
@@ -73,7 +74,9 @@ TEMPLATE = """<!doctype html>
 """
 
 
-def render(title: str, *, sections: "Sequence[Section]", overview: "Table | None") -> str:
+def render(title: str, *, sections: "Sequence[Section]", overview: "Table | None", notes: Sequence[str] = ()) -> str:
     """The page; everything in it is escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(TEMPLATE).render(title=title, style=STYLE, sections=sections, overview=overview)
+    return environment.from_string(TEMPLATE).render(
+        title=title, style=STYLE, sections=sections, overview=overview, notes=notes
+    )

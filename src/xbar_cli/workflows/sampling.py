@@ -12,19 +12,19 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Product, digital
 from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
 from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.train.losses import correct
-from xbar_cli.workflows.chips import Chip
+from xbar_cli.workflows.chips import Fabricator
 from xbar_cli.workflows.folding import Residuals, judge, require_trust
 from xbar_cli.workflows.monte_carlo import Engine, by_patches, hoist
 from xbar_cli.workflows.reporter import Reporter
 
 Part = tuple[Array, Array, Array]
 """Images, labels, and what each image counts."""
-Fabricate = Callable[[Array], Chip]
 Prepare = Callable[[dict[str, Array], Array], tuple[Circuit, Residuals]]
 Leaves = list[Array]
 """Of a circuit: a stack of the circuits of many chips is no circuit, and stages pass on its parts."""
@@ -35,7 +35,8 @@ def count_batch(
 ) -> tuple[Array, dict[str, Trust]]:
     """Five counts of a batch, and how well arrays with wires were solved.
 
-    The counts are the right answers, the ADC's conversions beyond its range and all of them, and the same of the DAC.
+    The counts are the right answers (NaN where scores are not finite), the ADC's conversions beyond its range and all of
+    them, and the same of the DAC.
 
     Args:
         net: the network.
@@ -91,11 +92,11 @@ class Sampler:
         *,
         root: Array,
         nominal: Mapping[str, Any],
-        fabricate: Fabricate,
+        fabricate: Fabricator,
         prepare: Prepare,
     ) -> None:
         """The stages for a network on the images `parts`; `nominal` conductances have the shape of a chip's."""
-        self.engine = engine
+        self.engine, self.fabricate = engine, fabricate
         self.graphdef, state = nnx.split(net)
         self.state, self.root, self.parts = (engine.shared(tree) for tree in (state, root, list(parts)))
         self.trees: dict[str | None, Any] = {}
@@ -176,6 +177,57 @@ class Sampler:
         return float(sum(float(weight.sum()) for _, _, weight in self.parts))
 
 
+def require_sound(sampler: Sampler, conductances: Mapping[str, Array], chips: range) -> None:
+    """Raise ModelError where a chip of a call has conductances that are not finite, with the effect that left them."""
+    sound = [jnp.isfinite(g).all(axis=tuple(range(1, g.ndim))) for g in conductances.values()]
+    for k, chip in enumerate(chips):
+        if not all(bool(layer[k]) for layer in sound):
+            sampler.fabricate.require_finite(
+                sampler.fabricate(jax.random.fold_in(sampler.root, chip)).broken, chip=chip
+            )
+
+
+def require_scores(
+    sampler: Sampler, right: float, leaves: Leaves, place: int, *, chip: int, layer: str | None = None
+) -> None:
+    """Raise ModelError where some scores of a chip are not finite, with the first layer whose outputs are not.
+
+    Args:
+        sampler: the stages.
+        right: answers of the chip; NaN where scores are not finite.
+        leaves: the stacked circuits of a call.
+        place: of the chip among them.
+        chip: its number.
+        layer: that is alone on arrays; None for all.
+    """
+    if np.isfinite(right):
+        return
+    net, key = nnx.merge(sampler.graphdef, sampler.state), stream(jax.random.fold_in(sampler.root, chip), "read")
+    at = first_overflow(net, sampler.circuit(leaves, place, layer), key, sampler.parts)
+    where = "" if at is None else f", from layer {at} on"
+    raise ModelError(f"chip {chip}: the scores are not finite{where}: conductances far beyond those that were mapped")
+
+
+def first_overflow(net: Any, circuit: Circuit, key: Array, parts: Sequence[Part]) -> str | None:
+    """The first layer of a network on the arrays of `circuit` whose outputs are not finite for some image of `parts`."""
+    finite: dict[str, bool] = {}
+    for n, (x, _, weight) in enumerate(parts):
+        inner = on_arrays(circuit, key=key, first=jnp.asarray(n * len(x)))
+
+        def watched(
+            name: str, x: Array, kernel: Array, contract: Any, *, weight: Array = weight, inner: Product = inner
+        ) -> Array:
+            y = inner(name, x, kernel, contract)
+            good = jnp.isfinite(y).reshape(len(y), -1).all(axis=1) | (weight == 0)
+            finite[name] = finite.get(name, True) and bool(good.all())
+            return y
+
+        net(x, watched)
+        if broken := [name for name, good in finite.items() if not good]:
+            return broken[0]
+    return None
+
+
 Alone = Callable[[Array, Leaves], Leaves]
 """From chips and their circuits to the same circuits with one layer alone on arrays."""
 
@@ -210,17 +262,19 @@ def sample(
         counts, trusts = sampler.count(numbers, leaves)
         tally.seconds += time.perf_counter() - began
         tally.computed += sampler.engine.chunk
-        layers = {name: sampler.count(numbers, make(numbers, leaves), layer=name)[0] for name, make in alone.items()}
+        made = {name: make(numbers, leaves) for name, make in alone.items()}
+        layers = {name: sampler.count(numbers, made[name], layer=name)[0] for name in alone}
         for k, chip in enumerate(chips):
-            for trusted in trusts:
-                if trusted:
-                    of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
-                    require_trust(sampler.circuit(leaves, k), of_chip, chip=chip)
+            for trusted in filter(None, trusts):
+                of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
+                require_trust(sampler.circuit(leaves, k), of_chip, chip=chip)
+            require_scores(sampler, counts[k, 0], leaves, k, chip=chip)
             tally.accuracies.append(float(counts[k, 0] / sampler.images))
             tally.beyond += counts[k, 1:]
             tally.devices.append(tuple(float(value[k]) for value in found))
             tally.corrections.append({name: (gain[k], offset[k]) for name, (gain, offset) in corrections.items()})
             for name, alone_counts in layers.items():
+                require_scores(sampler, alone_counts[k, 0], made[name], k, chip=chip, layer=name)
                 tally.alone[name].append(float(alone_counts[k, 0] / sampler.images))
             if enough(tally.accuracies):
                 reporter.progress("chips", n, n)
@@ -236,6 +290,7 @@ def _prepare(
     began = time.perf_counter()
     conductances, found = jax.block_until_ready(sampler.make(numbers))
     made = time.perf_counter()
+    require_sound(sampler, conductances, first)
     leaves, residuals, corrections = jax.block_until_ready(sampler.build(numbers, conductances))
     tally.seconds += made - began
     tally.fold_seconds += time.perf_counter() - made

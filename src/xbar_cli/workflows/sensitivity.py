@@ -14,7 +14,7 @@ from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.runs import figures
 from xbar_cli.workflows.sampling import Alone, Leaves, Sampler
-from xbar_cli.workflows.statistics import estimate
+from xbar_cli.workflows.statistics import Estimate
 
 
 def only(circuit: Circuit, layer: str, kernels: Mapping[str, Array]) -> Circuit:
@@ -45,15 +45,13 @@ def _alone(sampler: Sampler, layer: str, kernels: Mapping[str, Any]) -> Alone:
     return lambda numbers, leaves: stage(shared, numbers, leaves)
 
 
-def summarise(alone: Mapping[str, list[float]], *, ideal: float, copies: int) -> dict[str, Any]:
+def summarise(found: Mapping[str, Estimate], *, ideal: float) -> dict[str, Any]:
     """The accuracy with each layer alone on arrays, and what it costs against floating point; the costliest layer.
 
     Args:
-        alone: accuracy of every chip, by layer.
+        found: accuracy over the chips, by layer.
         ideal: accuracy in floating point.
-        copies: chips that each stands for, 1 where they differ.
     """
-    found = {name: estimate(samples * copies) for name, samples in alone.items()}
     layers = {
         name: {
             "accuracy_mean": value.mean,
@@ -70,11 +68,18 @@ def draw(path: Path, summary: Mapping[str, Any], *, caption: str) -> Path:
     """A bar for each layer: accuracy lost with it alone on arrays, with its interval over chips."""
     layers = summary["per_layer"]
     costs = np.asarray([layer["cost"] for layer in layers.values()]) * 100
-    halves = [0 if v["cost_ci95"] is None else (v["cost_ci95"][1] - v["cost_ci95"][0]) * 50 for v in layers.values()]
+    ends = np.asarray([v["cost_ci95"] or [v["cost"]] * 2 for v in layers.values()]).T * 100
 
     def bars(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.bar(range(len(layers)), costs, yerr=halves, capsize=2, color="tab:blue", error_kw={"elinewidth": 1})
+        axes.bar(
+            range(len(layers)),
+            costs,
+            yerr=np.abs(ends - costs),
+            capsize=2,
+            color="tab:blue",
+            error_kw={"elinewidth": 1},
+        )
         axes.axhline(0, color="0.4", linewidth=0.8)
         figures.name_bars(axes, list(layers))
         axes.set(ylabel="accuracy lost [%]", title="Cost of each layer alone on arrays")

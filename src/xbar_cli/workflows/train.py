@@ -43,10 +43,14 @@ def run(config: TrainConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         The summary, as summary.json holds it.
     """
     start_time = time.perf_counter()
+    if (unusual := environment.drawing_note(config.seed)) is not None:
+        reporter.note(unusual)
     session = open_session(config, run, reporter=reporter)
     write_toml(run.path / CONFIG, config)
     checkpoints = Checkpoints(run.path / "checkpoints")
     try:
+        for said in checkpoints.drop_damaged():
+            reporter.note(f"{said}; resuming from checkpoint {checkpoints.latest()}")
         states, progress = train_phases(session, checkpoints)
     finally:
         checkpoints.close()

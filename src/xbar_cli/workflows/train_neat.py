@@ -58,14 +58,14 @@ def gate_voltage(neat: NeatSection) -> float:
 
 
 def search_list(cell: Cell) -> list[float]:
-    """The gate voltages with a linear range, ascending [V].
+    """The gate voltages with a linear range and a surrogate, ascending [V].
 
     Raises:
         ConfigError: there is none.
     """
-    found = [float(v) for index, v in enumerate(cell.vg) if cell.has_range(index)]
+    found = [float(v) for index, v in enumerate(cell.vg) if cell.is_usable(index)]
     if not found:
-        raise ConfigError("--vg auto: the cell has no linear range at any gate voltage of its table")
+        raise ConfigError("--vg auto: the cell has no linear range, or no surrogate, at any gate voltage of its table")
     return found
 
 

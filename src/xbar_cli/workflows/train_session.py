@@ -18,6 +18,7 @@ from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_paramet
 from xbar_cli.runs.directory import Run
 from xbar_cli.train.forward import PLAIN, Forward, make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
+from xbar_cli.train.losses import share_right
 from xbar_cli.workflows import build
 from xbar_cli.workflows.models import open_trained
 from xbar_cli.workflows.parts import Part
@@ -174,7 +175,16 @@ def require_same(asked: dict[str, Any], found: dict[str, Any], what: str) -> Non
     """Raise ConfigError at the first key in which a run that was `found` differs from what is `asked` for."""
     for key, value in found.items():
         if asked[key] != value:
-            raise ConfigError(f"{what}: its {key} is {'absent' if value is None else value}; ask for the same")
+            raise ConfigError(
+                f"{what}: its {key} is {shown(value)} and here it is {shown(asked[key])}; ask for the same"
+            )
+
+
+def shown(value: Any) -> str:
+    """A setting as it is written on the command line; `absent` where there is none."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return "absent" if value is None else str(value)
 
 
 def shapes_of(net: nnx.Module, data: Dataset) -> tuple[LayerShape, ...]:
@@ -209,4 +219,4 @@ def accuracy(session: Session, counter: Counter, state: State, *, part: str) -> 
     if counter.settle is not None:
         state = counter.settle(state)
     hits = sum(float(counter.count(state, *batch)) for batch in eval_batches(images, labels, batch_size=size))
-    return hits / len(labels)
+    return share_right(hits, len(labels), of=f"the network on the {part} part")

@@ -2,7 +2,8 @@
 
 The file: `{"about": text, "cases": {name: case, …}}`. A case: `resistance_ohm` [rows][cols] (Infinity, or null, is no
 device), `applied_v` [rows], `r_word_ohm`, `r_bit_ohm`, perhaps `r_source_ohm` and `r_neuron_ohm` (else 0; each may be 0 or
-Infinity), `output_a` [cols], perhaps `word_v` and `bit_v` [rows][cols]; with `cell` (`card`, `width_m`, `length_m`,
+Infinity), `output_a` [cols], perhaps `word_v` and `bit_v` [rows][cols], perhaps `tolerance` (the error that passes) or `digits`
+(significant digits of the figures, of which half a unit of the last passes); with `cell` (`card`, `width_m`, `length_m`,
 `vg_volt`, perhaps `topology` and `temperature_celsius`) it is an array of 1T-1R cells.
 """
 
@@ -24,7 +25,7 @@ Note = Callable[[str], None]
 
 KEYS = frozenset(
     ("resistance_ohm", "applied_v", "r_word_ohm", "r_bit_ohm", "r_source_ohm", "r_neuron_ohm", "output_a", "word_v",
-     "bit_v", "cell", "about", "source")
+     "bit_v", "cell", "about", "source", "tolerance", "digits")
 )  # fmt: skip
 CELL_KEYS = frozenset(("card", "width_m", "length_m", "vg_volt", "topology", "temperature_celsius"))
 WIRES: tuple[str, ...] = ("r_word", "r_bit", "r_source", "r_neuron")
@@ -54,6 +55,7 @@ class Case:
         output: current into ground of each bit line [cols] [A].
         nodes: voltages of the word-line (`word`) and bit-line (`bit`) nodes [rows cols] [V], where they are known.
         cell: of an array of 1T-1R cells, whose memristors g are; None for resistors.
+        tolerance: the error that passes; None where the case does not say.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Case:
     output: Vector
     nodes: dict[str, Matrix]
     cell: CellKind | None
+    tolerance: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -81,7 +84,7 @@ def read_cases(path: Path, *, note: Note) -> list[Case]:
         ConfigError: the file cannot be read, or something in it is missing or not allowed: what, where, what is allowed.
     """
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     except (ValueError, RecursionError) as error:
@@ -114,8 +117,20 @@ def _case(where: str, tree: Any, *, note: Note) -> Case:
     return Case(
         name=where.rpartition(", case ")[2], g=1 / ohm, v=_vector(where, tree, "applied_v", rows, "row"), wires=wires,
         output=_vector(where, tree, "output_a", cols, "column"), nodes=word_and_bit,
-        cell=_cell(where, tree["cell"], note) if "cell" in tree else None,
+        cell=_cell(where, tree["cell"], note) if "cell" in tree else None, tolerance=_tolerance(where, tree),
     )  # fmt: skip
+
+
+def _tolerance(where: str, tree: Mapping[str, Any]) -> float | None:
+    """The error that passes: as given, or half a unit of the last digit of figures that start with 1, the worst case."""
+    if "tolerance" in tree and "digits" in tree:
+        raise ConfigError(f"{where}: tolerance and digits both say which error passes; leave out one")
+    if "tolerance" in tree:
+        return _number(f"{where}: tolerance", tree["tolerance"], lambda x: 0 < x < 1, "above 0 and below 1")
+    if "digits" in tree:
+        digits = _number(f"{where}: digits", tree["digits"], lambda x: x in range(1, 18), "of digits, 1 to 17")
+        return 0.5 * 10.0 ** (1 - digits)
+    return None
 
 
 def _cell(where: str, tree: Any, note: Note) -> CellKind:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.array.kirchhoff import kirchhoff_residual
-from xbar_cli.array.nodal import solve
+from xbar_cli.array.nodal import nodal, solve
 from xbar_cli.array.wired import gated_wired, require_solved
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.config.load import validate
@@ -30,6 +30,8 @@ OPEN = 1e30
 """What stands for an infinite resistance where node voltages are asked for [ohm]."""
 RELATIVE, FULL_SCALE = 1e-8, 1e-3
 """Errors that a linear case and a 1T-1R case of a file may have: the linear ones of a simulator carry its least conductance."""
+ZERO = 1e-14
+"""A current below this share of what its column's devices carry, signs apart, is 0 to the rounding of who solved the case."""
 SURROGATE_ERROR = 3e-4
 """Asked of the cell's surrogate between the points of its table; where no rank reaches it, the best is taken."""
 LEAST_LINE = 0.02
@@ -68,7 +70,14 @@ class Outcome:
     @property
     def passed(self) -> bool:
         """Whether the error is within what is allowed; not so where it is NaN."""
-        return self.error <= (RELATIVE if self.case.cell is None else FULL_SCALE)
+        return self.error <= self.allowed
+
+    @property
+    def allowed(self) -> float:
+        """The error that passes: the case's own tolerance, or that of its kind."""
+        if self.case.tolerance is not None:
+            return self.case.tolerance
+        return RELATIVE if self.case.cell is None else FULL_SCALE
 
     def summary(self) -> dict[str, Any]:
         """The case as the JSON of `verify` lists it."""
@@ -80,21 +89,41 @@ class Outcome:
             "max_relative_error": self.error if linear else None,
             "max_full_scale_error": None if linear else self.error,
             "max_node_relative_error": self.node_error,
+            "allowed": self.allowed,
             "output_ampere": self.output.tolist(),
             "passed": self.passed,
         }
 
 
-def relative_error(found: Array, reference: Array) -> float:
-    """The largest |found − reference| / max(|reference|, 1e-12 max |reference|); 0 where both are 0 throughout."""
+def relative_error(found: Array, reference: Array, *, at_zero: Any = 0.0) -> float:
+    """The largest |found − reference| / max(|reference|, 1e-12 max |reference|); 0 where both are 0 throughout.
+
+    Args:
+        found: what a model gave.
+        reference: what it should be.
+        at_zero: what the error counts against where the reference is 0, to `ZERO` of this; broadcasts with `reference`.
+    """
     size = np.abs(reference)
-    least = np.maximum(size, 1e-12 * size.max())
-    return _ratio(np.abs(found - reference), least)
+    scale = np.where(size <= ZERO * at_zero, at_zero, np.maximum(size, 1e-12 * size.max()))
+    return _ratio(np.abs(found - reference), scale)
 
 
-def full_scale_error(found: Array, reference: Array) -> float:
-    """The largest |found − reference| over the largest |reference|."""
-    return _ratio(np.abs(found - reference), np.abs(reference).max())
+def full_scale_error(found: Array, reference: Array, *, at_zero: float = 0.0) -> float:
+    """The largest |found − reference| over the largest |reference|, or over `at_zero` where all are 0."""
+    return _ratio(np.abs(found - reference), np.abs(reference).max() or at_zero)
+
+
+def carried(case: Case) -> Array:
+    """What the devices of each column carry, signs apart: Σ |G V|, of the effective conductances [cols] [A].
+
+    A column whose inputs cancel has no current of its own that an error could be relative to. With the wires in G the sum is as
+    small as the currents that they let through. Where no reference is 0 the wires are left out: nothing counts against it.
+    """
+    plain = np.abs(case.v) @ case.g
+    if case.cell is not None or case.is_open or not np.any(np.abs(case.output) <= ZERO * plain):
+        return plain
+    with jax.enable_x64(True):
+        return np.abs(case.v) @ np.abs(np.asarray(nodal(jnp.asarray(case.g), **case.wires)[0]))
 
 
 def _ratio(difference: Array, size: Any) -> float:
@@ -104,12 +133,14 @@ def _ratio(difference: Array, size: Any) -> float:
 
 def judged(case: Case, solved: Solved) -> Outcome:
     """The errors of what a model gave."""
+    scale = carried(case)
     if case.cell is not None:
-        return Outcome(case, solved.output, full_scale_error(solved.output, case.output), None)
-    errors = [relative_error(solved.nodes[name], reference) for name, reference in case.nodes.items()]
-    return Outcome(
-        case, solved.output, relative_error(solved.output, case.output), float(np.max(errors)) if errors else None
-    )
+        error = full_scale_error(solved.output, case.output, at_zero=float(scale.max()))
+        return Outcome(case, solved.output, error, None)
+    volt = float(np.abs(case.v).max())
+    errors = [relative_error(solved.nodes[name], known, at_zero=volt) for name, known in case.nodes.items()]
+    error = relative_error(solved.output, case.output, at_zero=scale)
+    return Outcome(case, solved.output, error, float(np.max(errors)) if errors else None)
 
 
 def solve_case(case: Case, *, sweep: SimulatorSection, reporter: Reporter) -> Outcome:

@@ -1,0 +1,44 @@
+"""Lines of tables written by hand or by a spreadsheet: what is wrong with separators, in one line."""
+
+import csv
+import re
+
+from xbar_cli.errors import ConfigError
+
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+
+
+def header_cells(where: str, line: str) -> list[str]:
+    """The cells of a first line, which names columns between commas.
+
+    Raises:
+        ConfigError: other separators; `where` begins the message.
+    """
+    for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if mark in line and "," not in line:
+            raise ConfigError(f"{where}: columns are separated by {name}; separate them by commas, with decimal points")
+    return [cell.strip() for cell in next(csv.reader([line]))]
+
+
+def row_cells(where: str, line: str, *, columns: int) -> list[str]:
+    """The cells of a line below: as many as there are columns, empty ones behind them left out.
+
+    Raises:
+        ConfigError: semicolons, or more cells than columns; `where` begins the message.
+    """
+    cells = [cell.strip() for cell in next(csv.reader([line]))]
+    if ";" in line and len(cells) != columns:
+        raise ConfigError(f"{where}: {line.strip()!r} has semicolons; separate columns by commas, with decimal points")
+    while len(cells) > columns and not cells[-1]:
+        del cells[-1]
+    if len(cells) > columns:
+        raise ConfigError(
+            f"{where}: {len(cells)} values in {columns} columns; if commas are decimal points here, write points"
+        )
+    return cells
+
+
+def check_point(where: str, cell: str) -> None:
+    """Raise ConfigError for a number with a decimal comma; `where` begins the message."""
+    if _DECIMAL_COMMA.fullmatch(cell.strip()):
+        raise ConfigError(f"{where}: {cell.strip()!r} has a decimal comma; write {cell.strip().replace(',', '.')}")

@@ -1,0 +1,144 @@
+"""Evaluations as a comparison reads them: what two of them share, and what they contradict each other in."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar_cli.config.load import flatten, read_toml
+from xbar_cli.errors import RunError
+from xbar_cli.runs import environment
+from xbar_cli.runs.directory import CONFIG, open_run
+from xbar_cli.runs.results import RESULTS, read_dataset
+
+ADC_SPREAD = ("adc_gain_error", "adc_offset_error")
+"""Keys of the converters that differ between chips, besides the effects on devices."""
+ORIGIN = ("network", "dataset", "method", "weights_sha256", "scheme", "array")
+"""Keys of the summary that tell evaluations apart besides their configurations."""
+UNTOLD = ("monte_carlo.batch_size", "mapping.scheme", "array.model")
+"""Keys of the configuration that change no result, or that the summary holds as they were resolved."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluate run says for a comparison; None where an older version did not write it.
+
+    Attributes:
+        path: the run.
+        samples: accuracy of each chip.
+        seed: of the chips.
+        images: test images that each chip saw.
+        fixed: nothing varies between its chips.
+        data: the data set.
+        tested: digest of the test images.
+        random: how it drew random numbers.
+        devices: shapes of the devices by layer.
+        facts: configuration and origin, by dotted key.
+    """
+
+    path: Path
+    samples: NDArray[np.float64]
+    seed: int
+    images: int
+    fixed: bool
+    data: str | None
+    tested: str | None = None
+    random: Mapping[str, Any] | None = None
+    devices: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_evaluation(path: Path) -> Evaluation:
+    """The evaluate run at `path`.
+
+    Raises:
+        RunError: it is none, damaged, or written by a newer version.
+    """
+    run, summary = open_run(path, commands=("evaluate",), use="xbar compare")
+    dataset = read_dataset(run.path / RESULTS)
+    try:
+        samples = np.asarray(dataset["accuracy"].values, np.float64).squeeze()
+        config = read_toml(run.path / CONFIG)
+        before = _json(Path(config["run"]) / "summary.json")
+        origin = {key: summary.get(key, before.get(key)) for key in ORIGIN}
+        kept = {key: value for key, value in flatten(config) if key not in UNTOLD}
+        where = _json(run.path / "env.json")
+        found = Evaluation(
+            path=path,
+            samples=samples,
+            seed=int(config["seed"]),
+            images=int(summary["images"]),
+            fixed=not (summary["effects"] or any(config.get("converters", {}).get(key) for key in ADC_SPREAD)),
+            data=origin["dataset"],
+            tested=summary.get("test_images_sha256"),
+            random=where.get("random"),
+            devices=summary.get("chip_devices"),
+            facts=kept | {key: value for key, value in origin.items() if value is not None} | computing(where),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{path} lacks what a comparison needs ({error})") from None
+    if samples.ndim != 1:
+        raise RunError(f"{path}: its accuracies have {samples.ndim} axes; compare runs of one condition")
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def computing(where: Mapping[str, Any]) -> dict[str, Any]:
+    """What the last bits of an accuracy can depend on, of env.json."""
+    versions = where.get("versions") or {}
+    found = {"processor": where.get("processor"), "devices": where.get("devices"), "jaxlib": versions.get("jaxlib"),
+             **(where.get("environment") or {})}  # fmt: skip
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def require_same_test(a: Evaluation, b: Evaluation) -> None:
+    """Raise RunError where the two were not tested on the same images."""
+    if a.data and b.data and a.data != b.data:
+        raise RunError(f"{a.path} is of data set {a.data} and {b.path} of {b.data}: they cannot be compared")
+    if a.images != b.images:
+        raise RunError(f"{a.path} saw {a.images} test images and {b.path} {b.images}: evaluate both on the same")
+    if a.tested and b.tested and a.tested != b.tested:
+        raise RunError(
+            f"{a.path} saw other test images ({a.tested}) than {b.path} ({b.tested}), of the data set's same name: evaluate "
+            "both on the same"
+        )
+
+
+def chips_apart(a: Evaluation, b: Evaluation) -> str | None:
+    """Why chip i of one is not chip i of the other, with both values; None where it is, for all that the runs say.
+
+    Chip i is what the seed and i draw for the devices of each layer: other effects, amounts, bits and weights act on the
+    same devices.
+    """
+    if a.seed != b.seed:
+        return f"seed {a.seed} and {b.seed}"
+    otherwise = environment.drawn_otherwise(a.random, b.random)
+    if otherwise is not None:
+        return otherwise
+    if a.devices and b.devices:
+        if not any(a.devices.get(name) == shape for name, shape in b.devices.items()):
+            return f"devices {_shapes(a.devices)} and {_shapes(b.devices)}"
+    elif a.facts.get("scheme") != b.facts.get("scheme"):
+        return f"scheme {a.facts.get('scheme')} and {b.facts.get('scheme')}"
+    return None
+
+
+def _shapes(devices: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in devices.items())
+
+
+def differences(a: Evaluation, b: Evaluation) -> dict[str, list[Any]]:
+    """What the two are not the same in, by key: both values, None where a run has none."""
+    keys = dict.fromkeys([*a.facts, *b.facts])
+    return {key: [a.facts.get(key), b.facts.get(key)] for key in keys if a.facts.get(key) != b.facts.get(key)}

@@ -1,0 +1,254 @@
+"""Two runs that contradict each other: for each pair of commands one line that names both values; what agrees is taken over."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def made(shared, small):
+    """A mapped perceptron, and its evaluations without converters and with others."""
+    words = ("--images", 40, "--samples", 1)
+    run = shared("pairs-map", "map", small)
+    sets = {
+        "plain": (),
+        "adc4": ("--input", "bitserial", "--dac-bits", 6, "--adc-bits", 4),
+        "amplitude": ("--dac-bits", 5, "--adc-bits", 6),
+        "offset": ("--input", "bitserial", "--dac-bits", 6, "--adc-bits", 6, "--adc-offset-error", 0.01),
+        "shared": ("--dac-bits", 5, "--adc-bits", 6, "--set", "converters.columns_per_adc=8"),
+        "differences": ("--dac-bits", 5, "--adc-bits", 6, "--set", "converters.adc_input=pair"),
+        "rows": ("--dac-bits", 5, "--adc-bits", 6, "--set", "converters.rows_at_once=32"),
+        "range": ("--dac-bits", 5, "--adc-bits", 6, "--dac-range", 0.7),
+        "source": ("--array", "lumped", "--r-source", 300),
+    }
+    return {"map": run} | {name: shared(f"pairs-{name}", "eval", run, *words, *given) for name, given in sets.items()}
+
+
+@pytest.fixture
+def pairs(made, xbar, tmp_path):
+    """Run a command whose words are names of runs, options and `energy:NAME`, an energy run made before."""
+
+    def run(*words):
+        known = made | {f"energy:{path.name}": path for path in tmp_path.iterdir()}
+        return xbar(*(known.get(word, word) for word in words))
+
+    return run
+
+
+def one_line(found, *values):
+    assert found.code == 1, found.out
+    assert found.err.count("\n") == 1, found.err
+    for value in values:
+        assert value in found.err
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "asked", "values"),
+    [
+        ("plain", ("--adc-bits", 1), ("has no ADC", "ADC bits 1")),
+        ("plain", ("--set", "energy.adc.bits=1"), ("has no ADC", "ADC bits 1")),
+        ("plain", ("--input-bits", 3), ("has no DAC", "input bits 3")),
+        ("adc4", ("--adc-bits", 8), ("ADC bits 4", "ADC bits 8")),
+        ("adc4", ("--input-bits", 8), ("input bits 6", "input bits 8")),
+        ("offset", ("--columns-per-adc", 16), ("columns per ADC 1,", "columns per ADC 16")),
+        ("shared", ("--columns-per-adc", 16), ("columns per ADC 8", "columns per ADC 16")),
+        ("rows", ("--rows-at-once", 64), ("rows at once 32", "rows at once 64")),
+        ("amplitude", ("--rows-at-once", 64), ("all rows at once", "rows at once 64")),
+        ("amplitude", ("--adc-input", "pair"), ("ADC input column", "ADC input pair")),
+        ("amplitude", ("--model", "isaac"), ("inputs as amplitude", "one bit a cycle")),
+        ("amplitude", ("--model", "neurosim"), ("inputs as amplitude", "one bit a cycle")),
+        ("source", ("--r-source", 100), ("source 300 ohm", "source 100 ohm")),
+        ("plain", ("--r-source", 100), ("no resistances", "source 100 ohm")),
+    ],
+)
+def test_evaluate_and_energy(pairs, tmp_path, evaluation, asked, values):
+    found = pairs("energy", "map", "--activity", evaluation, *asked, "--out", tmp_path / "x")
+    one_line(found, "evaluate run", *values)
+    assert not (tmp_path / "x").exists()
+
+
+def test_what_the_evaluation_says_is_costed(pairs, tmp_path):
+    """Other hardware, other energy; without converters the accuracy says so."""
+    found = {
+        name: pairs("energy", "map", "--activity", name, "--images", 8, "--json", "--out", tmp_path / name).json
+        for name in ("plain", "adc4", "amplitude", "offset", "shared", "rows", "range", "differences")
+    }
+    energies = [round(one["energy_joule"] * 1e18) for one in found.values()]
+    # an ADC at every column or one for eight costs the same energy; only area and time differ
+    assert len(set(energies)) == len(energies) - 1
+    assert found["plain"]["accuracy_converters"] is None
+    assert found["adc4"]["accuracy_converters"] == {"dac_bits": 6, "adc_bits": 4}
+    used = found["adc4"]["operation"]
+    assert (used["input"], used["dac_bits"], used["adc_bits"], used["columns_per_adc"]) == ("bitserial", 6, 4, 128)
+    assert found["offset"]["operation"]["columns_per_adc"] == 1  # errors were drawn for every column
+    area = {
+        name: one["breakdown"]["tree"]["children"]["hidden"]["children"]["converters"]["area_m2"]
+        for name, one in found.items()
+    }
+    assert area["shared"] == pytest.approx(128 / 8 * area["amplitude"])
+    halves = found["differences"]["breakdown"]["converters_joule"] / found["amplitude"]["breakdown"]["converters_joule"]
+    assert halves == pytest.approx(0.5)
+    assert found["rows"]["latency_seconds"] > 2.99 * found["amplitude"]["latency_seconds"]
+    shown = pairs("energy", "map", "--activity", "plain", "--images", 8, "--out", tmp_path / "shown").out
+    assert "without converters" in " ".join(shown.replace("│", " ").split())
+
+
+def test_resistances_come_with_an_energy_run_too(pairs, tmp_path):
+    first = pairs(
+        "energy", "map", "--activity", "source", "--images", 8, "--set", "array.reads=2", "--json", "--out", tmp_path / "a"
+    ).json  # fmt: skip
+    assert first["breakdown"]["sources_joule"] > 0
+    again = pairs(
+        "energy", "map", "--activity", "energy:a", "--set", "array.reads=2", "--json", "--out", tmp_path / "b"
+    ).json
+    assert again["energy_joule"] == pytest.approx(first["energy_joule"], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("first", "asked", "values"),
+    [
+        (("--adc-bits", 4), ("--adc-bits", 6), ("ADC bits 4", "ADC bits 6")),
+        (("--activity", "adc4"), ("--adc-bits", 6), ("ADC bits 4", "ADC bits 6")),
+        (("--activity", "plain"), ("--adc-bits", 6), ("has no ADC", "ADC bits 6")),
+        (("--rows-at-once", 32), ("--rows-at-once", 16), ("rows at once 32", "rows at once 16")),
+        ((), ("--model", "isaac"), ("amplitude", "bitserial of 16 bits")),
+        ((), ("--input-bits", 4), ("amplitude", "amplitude of 4 bits")),
+    ],
+)
+def test_energy_and_energy(pairs, tmp_path, first, asked, values):
+    assert pairs("energy", "map", *first, "--images", 8, "--out", tmp_path / "a").code == 0
+    one_line(pairs("energy", "map", "--activity", "energy:a", *asked, "--out", tmp_path / "x"), "energy run", *values)
+
+
+def test_energy_runs_of_earlier_versions(pairs, tmp_path):
+    assert pairs("energy", "map", "--accuracy", 0.8, "--images", 8, "--out", tmp_path / "a").code == 0
+    file = tmp_path / "a" / "summary.json"
+    file.write_text(
+        json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k not in ("stated", "operation")})
+    )
+    one_line(pairs("energy", "map", "--activity", "energy:a", "--out", tmp_path / "x"), "cost it anew")
+    one_line(pairs("pareto", "energy:a", "--out", tmp_path / "x"), "cost it anew")
+
+
+@pytest.mark.parametrize(
+    ("asked", "values"),
+    [
+        (("--input-bits", 8), ("input bits 5", "input bits 8")),
+        (("--model", "isaac"), ("inputs as pwm", "one bit a cycle")),
+        (("--model", "neurosim"), ("inputs as pwm", "one bit a cycle")),
+    ],
+)
+def test_map_and_energy(shared, small, xbar, tmp_path, asked, values):
+    run = shared("pairs-pulsed", "map", small, "--input", "pwm", "--dac-bits", 5)
+    one_line(xbar("energy", run, *asked, "--images", 8, "--out", tmp_path / "x"), "map run", *values)
+    found = xbar("energy", run, "--images", 8, "--json", "--out", tmp_path / "a").json
+    assert (found["operation"]["input"], found["operation"]["dac_bits"]) == ("pwm", 5)
+
+
+@pytest.mark.spice
+def test_cells_are_read_as_they_were_programmed(mapped, neat, xbar, tmp_path):
+    """map and evaluate, and map and --baseline: other coding, other voltage, other cells, other tiles."""
+    words = ("--input", "pwm", "--dac-bits", 6)
+    run, other = tmp_path / "m", tmp_path / "n"
+    assert xbar("map", neat, *words, "--v-read", 0.2, "--out", run).code == 0
+    assert xbar("map", neat, *words, "--v-read", 0.3, "--out", other).code == 0
+    few = ("--images", 20, "--samples", 1)
+    assert xbar("eval", run, *few, "--v-read", 0.4, "--out", tmp_path / "e").code == 0
+    found = xbar("energy", run, "--activity", tmp_path / "e", "--out", tmp_path / "x")
+    one_line(found, "map run", "0.2 V or none", "evaluate run", "0.4 V or none")
+    assert xbar("eval", mapped, *few, *words, "--out", tmp_path / "f").code == 0
+    found = xbar("energy", mapped, "--activity", tmp_path / "f", "--out", tmp_path / "x")
+    one_line(found, "map run", "all input voltages", "evaluate run", "0.5 V or none", "map with its --input")
+    one_line(
+        xbar("energy", run, "--baseline", other, "--out", tmp_path / "x"),
+        "--baseline",
+        "voltage 0.3 V",
+        "voltage 0.2 V",
+    )
+    volts = {}
+    for name in (run, other):
+        found = xbar("energy", name, "--images", 8, "--json", "--out", tmp_path / f"energy-{name.name}").json
+        volts[found["operation"]["v_read_volt"]] = found["breakdown"]["cells_joule"]
+    assert volts[0.3] / volts[0.2] == pytest.approx((0.3 / 0.2) ** 2, rel=0.05)
+
+
+@pytest.mark.spice
+def test_the_baseline_is_of_the_same_arrays(mapped, neat, xbar, tmp_path):
+    assert xbar("map", neat, "--tile", "64x64", "--out", tmp_path / "m").code == 0
+    found = xbar("energy", mapped, "--baseline", tmp_path / "m", "--out", tmp_path / "x")
+    one_line(found, "arrays of 64x64", "arrays of 128x128")
+
+
+@pytest.mark.parametrize(
+    ("costed", "evaluation", "values"),
+    [
+        (("--adc-bits", 1), "plain", ("has no ADC", "ADC bits 1")),
+        ((), "amplitude", ("input bits 5", "input bits 8")),
+        (("--input-bits", 5), "amplitude", ("ADC bits 6", "ADC bits 8")),
+        (("--activity", "shared"), "amplitude", None),
+        (("--activity", "amplitude"), "shared", ("columns per ADC 8", "columns per ADC 128")),
+        (("--activity", "amplitude"), "adc4", ("inputs as bitserial", "inputs as amplitude")),
+        (("--activity", "amplitude"), "range", ("range of the row drive 0.7", "the mapping's range of the row drive")),
+        (("--activity", "range"), "amplitude", ("the mapping's range of the row drive", "range of the row drive 0.7")),
+        (("--activity", "amplitude"), "rows", ("rows at once 32", "all rows at once")),
+        (("--activity", "amplitude"), "differences", ("ADC input pair", "ADC input column")),
+        ((), "source", ("source 300 ohm", "no resistances")),
+        ((), "plain", None),
+        (("--model", "isaac"), "plain", None),
+    ],
+)
+def test_evaluate_and_energy_runs_in_pareto(pairs, tmp_path, costed, evaluation, values):
+    assert pairs("energy", "map", *costed, "--images", 8, "--out", tmp_path / "a").code == 0
+    found = pairs("pareto", "energy:a", evaluation, "--json", "--out", tmp_path / "p")
+    if values is not None:
+        one_line(found, "evaluate run", "energy run", *values)
+        return
+    assert found.code == 0, found.err
+    (point,) = found.json["points"]
+    assert (point["accuracy_converters"] is None) == (evaluation == "plain")
+    shown = pairs("pareto", "energy:a", evaluation, "--out", tmp_path / "q").out
+    assert ("the accuracy is without ADC, of which" in shown) == (evaluation == "plain")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "values"),
+    [
+        (("--model", "resparc"), ("--model", "isaac"), ("by model resparc", "by model isaac")),
+        (("--images", 8), ("--images", 0), ("with the activity of data", "in the worst case")),
+    ],
+)
+def test_energy_runs_in_pareto(pairs, tmp_path, first, second, values):
+    for name, words in (("a", first), ("b", second)):
+        assert pairs("energy", "map", *words, "--accuracy", 0.8, "--out", tmp_path / name).code == 0
+    one_line(pairs("pareto", "energy:a", "energy:b", "--out", tmp_path / "x"), *values)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--scheme", "bc"), "converts the two columns of --scheme de; this is bc"),
+        (("--tile", "64x33"), "tiles of 33 columns part the two of a weight"),
+    ],
+)
+def test_pairs_need_pairs(xbar, small, tmp_path, words, message):
+    assert xbar("map", small, *words, "--out", tmp_path / "m").code == 0
+    one_line(xbar("energy", tmp_path / "m", "--adc-input", "pair", "--images", 0, "--out", tmp_path / "x"), message)
+
+
+def test_fewer_rows_at_once_drop_less_at_the_neurons(pairs, tmp_path):
+    """K² of a sum of currents against the sum of squares of its parts: with a quarter of the rows about a quarter."""
+    words = ("--images", 8, "--r-neuron", 10, "--set", "array.reads=40", "--json")
+    lost = []
+    for number, rows in enumerate(((), ("--rows-at-once", 32))):
+        found = pairs("energy", "map", *words, *rows, "--out", tmp_path / str(number)).json
+        layer = found["breakdown"]["layers"]["hidden"]
+        lost.append(layer["neurons_joule"] / layer["cells_joule"])
+    assert lost[1] / lost[0] == pytest.approx(0.25, rel=0.35)
+
+
+def test_isaacs_converters_know_the_devices_and_the_rows(xbar, small, tmp_path):
+    """`log2(rows) + device bits + 1`, less two (ISAAC, Section V): of the devices that were mapped, and the rows of a read."""
+    assert xbar("map", small, "--bits", 4, "--out", tmp_path / "m").code == 0
+    for number, (words, bits) in enumerate((((), 10), (("--rows-at-once", 32), 8))):
+        words = ("--model", "isaac", "--images", 8, *words, "--json", "--out", tmp_path / str(number))
+        assert xbar("energy", tmp_path / "m", *words).json["operation"]["adc_bits"] == bits
