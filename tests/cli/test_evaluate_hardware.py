@@ -248,7 +248,10 @@ BAD = [
     (("--adc-bits", "1", "--adc-input", "pair"), "--adc-input pair needs 2 or more --adc-bits"),
     ((*PAIR, "--scheme", "acm"), "--adc-input pair subtracts the two columns of --scheme de; acm has none"),
     ((*PAIR, "--scheme", "bitslice"), "of --scheme de; bitslice has none"),
-    ((*PAIR, "--tile", "64x63"), "needs an even number of columns in a tile, got 64x63 (--tile)"),
+    (
+        (*PAIR, "--tile", "64x63"),
+        "tiles of 63 columns part those of hidden: take an even number of columns, --tile 64x64",
+    ),
     (("--adc-range", "max"), "--adc-range needs --adc-bits"),
     (("--adc-gain-error", "0.1"), "--adc-gain-error needs --adc-bits"),
     (("--adc-offset-error", "0.1"), "--adc-offset-error needs --adc-bits"),

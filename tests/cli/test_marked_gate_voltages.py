@@ -122,7 +122,9 @@ def test_the_scale_ends_where_the_last_range_is(xbar, tmp_path):
     has = [g is not None for g in found["g_cut_siemens"]]
     assert has == [True, True, True, False, False]
     for vg, ranged, share in zip(found["vg_volt"], has, found["w_cut_over_w_max"], strict=True):
-        assert share == (pytest.approx(cell_window(cell, vg=vg, w_max=1.0, volt=None).w_cut, rel=1e-9) if ranged else None)
+        assert share == (
+            pytest.approx(cell_window(cell, vg=vg, w_max=1.0, volt=None).w_cut, rel=1e-9) if ranged else None
+        )
     assert found["w_cut_over_w_max"][2] == pytest.approx(1)
 
 

@@ -6,12 +6,13 @@ import numpy as np
 
 from xbar_cli.array.converters import Adc, Dac
 from xbar_cli.array.ideal import LinearLayer
+from xbar_cli.array.tiling import row_groups
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.layers import dense
 from xbar_cli.nn.noise import linear_noise
 from xbar_cli.nn.program import Scale
 from xbar_cli.nn.reading import Circuit, on_arrays
-from xbar_cli.nn.tiled import TiledLayer, split_rows
+from xbar_cli.nn.tiled import TiledLayer
 from xbar_cli.numerics import stream
 
 SCALE = Scale(Readout("de"), (4, 3), jnp.asarray(1e-5))
@@ -49,7 +50,8 @@ def test_the_first_use_draws_what_a_single_use_does_whatever_else_is_read():
 
 def test_conversions_of_all_uses_count():
     dac = Dac(full_scale=jnp.asarray(0.5), signed=False, bits=4, limited=True)
-    layer = TiledLayer(split_rows(G[None], 4), jnp.zeros((1, 6)), SCALE, dac)
+    rows = row_groups(4, height=4)
+    layer = TiledLayer(rows.split(G[None]), jnp.zeros((1, 6)), SCALE, dac, rows)
     adc = Adc(jnp.asarray(4e-6), jnp.ones((1, 6)), jnp.zeros((1, 6)), jnp.asarray(0.0), bits=4)
     circuit = Circuit({"a": layer}, adcs={"a": adc})
     one, two = {}, {}

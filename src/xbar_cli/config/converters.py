@@ -1,5 +1,6 @@
 """Configuration of what stands around arrays: row drive, converters, and the calibration of decoded outputs."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
@@ -122,7 +123,7 @@ class ConvertersSection(ReadSection):
             taken.discard("v_read_volt")
         return self.model_copy(update={key: getattr(read, key) for key in taken})
 
-    def check(self, *, model: str, scheme: str, cell: bool, tile: tuple[int, int]) -> None:
+    def check(self, *, model: str, scheme: str, cell: bool) -> None:
         """What the array model, the mapping scheme or resistive devices have no use for is an error."""
         self.complete(cell=cell, drive_ends=model == "gated")
         require(self.adc_range != "levels" or self.dac_bits is not None, "--adc-range levels needs --dac-bits")
@@ -130,12 +131,24 @@ class ConvertersSection(ReadSection):
             self.adc_range != "levels" or scheme == "bitslice",
             f"--adc-range levels counts the levels of --scheme bitslice; this is {scheme}",
         )
-        if self.adc_input == "pair":
-            require(scheme == "de", f"--adc-input pair subtracts the two columns of --scheme de; {scheme} has none")
-            require(
-                tile[1] % 2 == 0,
-                f"--adc-input pair needs an even number of columns in a tile, got {tile[0]}x{tile[1]} (--tile)",
-            )
+        require(
+            self.adc_input != "pair" or scheme == "de",
+            f"--adc-input pair subtracts the two columns of --scheme de; {scheme} has none",
+        )
+
+    def check_pairs(self, tile: tuple[int, int], *, widths: Mapping[str, int]) -> None:
+        """Columns are subtracted at one array's edge: no tile may part the two of a weight.
+
+        Args:
+            tile: rows and columns of one array.
+            widths: columns of every layer.
+        """
+        parted = ", ".join(name for name, width in widths.items() if width > tile[1])
+        require(
+            self.adc_input != "pair" or tile[1] % 2 == 0 or not parted,
+            f"--adc-input pair subtracts the two columns of a weight, and tiles of {tile[1]} columns part those of {parted}: "
+            f"take an even number of columns, --tile {tile[0]}x{tile[1] + 1}",
+        )
 
     @property
     def path(self) -> Literal["folded", "tiled"]:

@@ -138,14 +138,15 @@ def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
     columns = converters.adc_bits is not None and converters.adc_input != "pair"
     config.array.check(model, scheme=network.scheme, adc=columns)
     widths = {name: layer.conductance.shape[1] for name, layer in network.layers.items()}
-    config.array.check_pairs(network.tile, widths=widths)
+    for section in (config.array, converters):
+        section.check_pairs(network.tile, widths=widths)
     return model
 
 
 def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetwork) -> Hardware:
     """What the network's devices are built into, the range of the row drive with it."""
     model = array_model(config, network)
-    config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None, tile=network.tile)
+    config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None)
     if config.converters.dac_range != network.read.dac_range:
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
     hardware = Hardware(
