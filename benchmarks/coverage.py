@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from xbar_cli.cli.console import print_json, print_table
-from xbar_cli.workflows.statistics import RULED_OUT, bounded_interval, capital, fewest, half_width, is_skewed, yield_at
+from xbar_cli.statistics import RULED_OUT, bounded_interval, capital, fewest, half_width, is_skewed, yield_at
 
 Floats = NDArray[np.float64]
 IMAGES, MOST, GOOD, DEAD, SPREAD = 1000, 1500, 0.85, 0.1, 0.01

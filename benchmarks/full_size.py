@@ -28,7 +28,7 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.shapes import layer_shapes, parameters
 from xbar_cli.train.loop import make_counter, make_optimizer, make_step
 from xbar_cli.train.optimizers import chain
-from xbar_cli.workflows import build
+from xbar_cli.trained import build
 
 CIFAR = (32, 32, 3)
 IMAGES, EPOCHS = 45_000, 100

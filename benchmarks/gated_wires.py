@@ -23,12 +23,12 @@ from _timing import measure, statistics
 from xbar_cli.array.wired import gated_wired, require_solved
 from xbar_cli.cli.console import print_json, print_table
 from xbar_cli.config.verify import VerifyConfig
+from xbar_cli.reporter import SILENT
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.backends import find_library
 from xbar_cli.spice.cards import load_card
-from xbar_cli.workflows.reporter import SILENT
-from xbar_cli.workflows.verify_cases import CellKind
-from xbar_cli.workflows.verify_models import characterise, full_scale_error
+from xbar_cli.verify.cases import CellKind
+from xbar_cli.verify.models import characterise, full_scale_error
 
 WANTED, WANTED_SIZE, ALLOWED = 0.1, 64, 1e-3
 INPUTS = 8

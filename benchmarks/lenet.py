@@ -21,19 +21,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from xbar_cli.chip.fold import judge, make_folder
+from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.place import map_network
 from xbar_cli.cli.console import print_json, print_table
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import ArraySection, MappingSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import eval_batches
+from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import new_run
+from xbar_cli.trained.opening import Trained, open_trained
 from xbar_cli.workflows import train
 from xbar_cli.workflows.evaluate import make_counter
-from xbar_cli.workflows.folding import judge, make_folder
-from xbar_cli.workflows.hardware import Hardware
-from xbar_cli.workflows.models import Trained, open_trained
-from xbar_cli.workflows.placement import map_network
-from xbar_cli.workflows.reporter import SILENT
 
 BATCH, WIRE_OHM, TILE = 1000, 1.0, "128x128"
 

@@ -25,6 +25,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from xbar_cli.chip.engine import Strategy, make_engine, strategy_here
+from xbar_cli.chip.fabricate import make_fabricator
+from xbar_cli.chip.place import map_network
+from xbar_cli.chip.prepare import make_preparer
+from xbar_cli.chip.sample import Part, Sampler, sample
 from xbar_cli.cli.console import print_json, print_table
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
@@ -33,16 +38,11 @@ from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.numerics import stream
+from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import Run
-from xbar_cli.workflows import build
-from xbar_cli.workflows.chips import make_fabricator
+from xbar_cli.trained import build
+from xbar_cli.trained.opening import Trained
 from xbar_cli.workflows.evaluate import build_hardware, make_counter
-from xbar_cli.workflows.models import Trained
-from xbar_cli.workflows.monte_carlo import Strategy, make_engine, strategy_here
-from xbar_cli.workflows.placement import map_network
-from xbar_cli.workflows.preparing import make_preparer
-from xbar_cli.workflows.reporter import SILENT
-from xbar_cli.workflows.sampling import Part, Sampler, sample
 
 CASES = {"lenet5": ((28, 28, 1), 10_000), "resnet20": ((32, 32, 3), 1000)}
 VARIATION = 0.15

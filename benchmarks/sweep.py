@@ -23,8 +23,8 @@ os.environ["NPROC"] = "1"
 
 from xbar_cli.cli.console import print_json, print_table
 from xbar_cli.config.experiment import load_experiment
-from xbar_cli.workflows.experiment import cluster, compute, payload, run_stage
-from xbar_cli.workflows.experiment_plan import Plan, make_plan
+from xbar_cli.experiment.plan import Plan, make_plan
+from xbar_cli.workflows.run import cluster, compute, payload, run_stage
 
 EXPERIMENT = """
 [stages.net]

@@ -31,10 +31,10 @@ from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.runs.directory import new_run
 from xbar_cli.train.biased import Restriction, make_importance, restrict_columns
 from xbar_cli.train.loop import RENEWAL, make_optimizer, make_step, renewing
+from xbar_cli.train.methods import method_of
 from xbar_cli.train.neat import restrict_network
 from xbar_cli.train.optimizers import chain
-from xbar_cli.workflows import build
-from xbar_cli.workflows.train_methods import method_of
+from xbar_cli.trained import build
 
 MNIST, CIFAR = (28, 28, 1), (32, 32, 3)
 RESISTANCES = {"r_source_ohm": 800.0, "r_neuron_ohm": 200.0, "technology": "taox"}

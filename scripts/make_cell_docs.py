@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from xbar_cli.cell.range import effective_conductance, ranges
+from xbar_cli.cell.surrogates import fit
+from xbar_cli.cell.tables import cell_tables
 from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig
 from xbar_cli.device.linear_range import tolerance_metric
+from xbar_cli.reporter import SILENT
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import Run
 from xbar_cli.spice.cards import card_names
-from xbar_cli.workflows import cell_array
-from xbar_cli.workflows.cell_range import effective_conductance, ranges
-from xbar_cli.workflows.cell_surrogates import fit
-from xbar_cli.workflows.cell_tables import cell_tables
-from xbar_cli.workflows.reporter import SILENT
+from xbar_cli.workflows import characterize_array as cell_array
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = ROOT / "scripts" / "cells_head.md"

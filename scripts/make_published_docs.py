@@ -27,7 +27,7 @@ from xbar_cli.data.batches import to_float
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.device.technologies import Technology, load_technology
 from xbar_cli.runs.figures import save
-from xbar_cli.workflows.models import open_trained
+from xbar_cli.trained.opening import open_trained
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from xbar_cli.config.verify import VerifyConfig
+from xbar_cli.reporter import SILENT
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.cards import load_card
-from xbar_cli.workflows.reporter import SILENT
-from xbar_cli.workflows.verify_cases import CellKind
-from xbar_cli.workflows.verify_models import bit_line_bound, characterise, full_scale_error, wired_currents
+from xbar_cli.verify.cases import CellKind
+from xbar_cli.verify.models import bit_line_bound, characterise, full_scale_error, wired_currents
 
 pytestmark = pytest.mark.spice
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+from xbar_cli.cell.file import load_cell
+from xbar_cli.cell.range import effective_conductance, ranges
 from xbar_cli.device.linear_range import tolerance_metric
 from xbar_cli.mapping.window import cell_window
 from xbar_cli.runs.results import read_dataset
 from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.sweep import Grid, sweep_cell
-from xbar_cli.workflows.cell_range import effective_conductance, ranges
-from xbar_cli.workflows.cells import load_cell
 
 pytestmark = pytest.mark.spice
 SMALL = ("--g-points", 32, "--vin-range", "0.01:0.5:26")

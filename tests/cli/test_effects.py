@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from xbar_cli.cell.file import load_cell
+from xbar_cli.chip.mismatch import gate_shift
 from xbar_cli.device.mismatch import MismatchedCell, node_weights
 from xbar_cli.runs.results import read_tensors, write_tensors
-from xbar_cli.workflows.cells import load_cell
-from xbar_cli.workflows.mismatch import gate_shift
 
 
 def one_line(result, code=1):

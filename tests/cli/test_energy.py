@@ -111,14 +111,14 @@ def test_energy_falls_with_the_gate_voltage_and_the_gain_is_split(xbar, trained,
 def test_the_power_monte_carlo_agrees_with_the_model(xbar, cell, tmp_path):
     """8x8 arrays, the same weights and inputs: mean power from the SPICE table, and from the surrogate that costs use."""
 
+    from xbar_cli.cell.file import load_cell
+    from xbar_cli.chip.activity import of_inputs
     from xbar_cli.config.characterize import PowerConfig
     from xbar_cli.config.load import read_toml
+    from xbar_cli.energy.activity import Coding
+    from xbar_cli.energy.power import layer_watt
     from xbar_cli.nn.layers import dense
-    from xbar_cli.workflows.activity import of_inputs
-    from xbar_cli.workflows.cell_power import draws, programmed
-    from xbar_cli.workflows.cells import load_cell
-    from xbar_cli.workflows.energy_activity import Coding
-    from xbar_cli.workflows.energy_power import layer_watt
+    from xbar_cli.workflows.characterize_power import draws, programmed
 
     out = tmp_path / "p"
     words = ("characterize", "power", "--vg-range", "0.8:1.0:0.1", "--g-points", 32, "--vin-range", "0.01:0.5:26")
@@ -147,12 +147,12 @@ def test_measured_power_is_that_of_every_cell_on_every_input(mapped, kind, bits,
     """Means of polynomials and a table of cells against a plain sum over cells, images, rows and moments of a read."""
     import jax.numpy as jnp
 
+    from xbar_cli.chip.mapped import drive_of, load_mapped, surrogates
+    from xbar_cli.energy.activity import Coding, measure
+    from xbar_cli.energy.power import layer_watt
     from xbar_cli.nn.shapes import layer_inputs
-    from xbar_cli.workflows.energy_activity import Coding, measure
-    from xbar_cli.workflows.energy_power import layer_watt
-    from xbar_cli.workflows.mapped import drive_of, load_mapped, surrogates
-    from xbar_cli.workflows.models import open_trained
-    from xbar_cli.workflows.reporter import SILENT
+    from xbar_cli.reporter import SILENT
+    from xbar_cli.trained.opening import open_trained
 
     trained, network = open_trained(mapped / "train", use="test"), load_mapped(mapped)
     powers = surrogates(network, "power")
@@ -181,13 +181,13 @@ def test_the_map_run_keeps_what_a_pass_over_its_images_finds(mapped, sliced):
     """Resistive cells to float rounding, 1T-1R cells too (their power is a polynomial of the moments)."""
     from dataclasses import replace
 
-    from xbar_cli.workflows.activity import STORED_BITS
-    from xbar_cli.workflows.calibrating import orders
-    from xbar_cli.workflows.energy_activity import Coding, Wanted, measure
-    from xbar_cli.workflows.energy_power import layer_watt
-    from xbar_cli.workflows.mapped import load_mapped
-    from xbar_cli.workflows.models import open_trained
-    from xbar_cli.workflows.reporter import SILENT
+    from xbar_cli.chip.activity import STORED_BITS
+    from xbar_cli.chip.mapped import load_mapped
+    from xbar_cli.chip.observe import orders
+    from xbar_cli.energy.activity import Coding, Wanted, measure
+    from xbar_cli.energy.power import layer_watt
+    from xbar_cli.reporter import SILENT
+    from xbar_cli.trained.opening import open_trained
 
     for run in (mapped, sliced):
         network, trained = load_mapped(run), open_trained(run / "train", use="test")

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from xbar_cli.array.ideal import LinearLayer
+from xbar_cli.chip.calibration import adc_full_scales, least_squares, make_calibrator, percentile_of
+from xbar_cli.chip.fold import fold_network, make_folder
+from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.place import map_network
 from xbar_cli.config.converters import ConvertersSection, DecodingSection, ReadSection, parse_range
 from xbar_cli.config.hardware import ArraySection, MappingSection
 from xbar_cli.nn.reading import Circuit, on_arrays
+from xbar_cli.reporter import SILENT
 from xbar_cli.runs.results import read_dataset
-from xbar_cli.workflows.calibration import adc_full_scales, least_squares, make_calibrator, percentile_of
-from xbar_cli.workflows.folding import fold_network, make_folder
-from xbar_cli.workflows.hardware import Hardware
-from xbar_cli.workflows.models import open_trained
-from xbar_cli.workflows.placement import map_network
-from xbar_cli.workflows.reporter import SILENT
+from xbar_cli.trained.opening import open_trained
 
 IMAGES = ("--images", 200, "--json")
 

@@ -8,7 +8,7 @@ import pytest
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.errors import ConfigError
 from xbar_cli.runs.results import read_dataset
-from xbar_cli.workflows.statistics import bounded, estimate, fewest
+from xbar_cli.statistics import bounded, estimate, fewest
 
 WORDS = ("--variation", 0.15, "--images", 200)
 

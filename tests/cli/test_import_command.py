@@ -11,8 +11,8 @@ from safetensors.numpy import load_file, save_file
 
 from xbar_cli.config.train import NetworkSection
 from xbar_cli.nn.shapes import parameters
-from xbar_cli.workflows.build import network
-from xbar_cli.workflows.models import open_trained
+from xbar_cli.trained.build import network
+from xbar_cli.trained.opening import open_trained
 
 
 def as_torch(values, names):
@@ -133,7 +133,7 @@ def test_a_network_of_normalised_images_is_the_same_after_import_map_evaluation_
 
 def test_the_activity_of_normalised_images_is_that_of_both_phases(xbar, normalised, tmp_path):
     """The mean share of the full drive of the first layer's rows, squared, from the pixels by themselves."""
-    from xbar_cli.workflows.mapped import load_mapped
+    from xbar_cli.chip.mapped import load_mapped
 
     assert xbar("map", normalised, "--out", tmp_path / "mapped").code == 0
     network = load_mapped(tmp_path / "mapped")

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tests import analytic
+from xbar_cli.cell.file import load_cell
 from xbar_cli.config.load import read_toml
 from xbar_cli.device.linear_range import scale_top
 from xbar_cli.errors import ModelError
 from xbar_cli.mapping.window import cell_window, require_range
 from xbar_cli.runs.results import read_dataset
-from xbar_cli.workflows.cells import load_cell
-from xbar_cli.workflows.train_neat import search_list
+from xbar_cli.train.run_neat import search_list
 
 GATES = ("--vg-range", "0.6:0.8:0.1")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from xbar_cli.cell.file import load_cell
 from xbar_cli.runs.results import read_dataset, read_tensors
-from xbar_cli.workflows.cells import load_cell
 
 pytestmark = pytest.mark.spice
 TIMES = {"out", "wall_seconds", "seconds_per_sample", "fold_seconds", "points_per_second"}

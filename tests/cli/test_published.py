@@ -8,7 +8,7 @@ from xbar_cli.array.lumped import lumped_dual, published_dual
 from xbar_cli.data.batches import to_float
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.device.technologies import load_technology
-from xbar_cli.workflows.models import open_trained
+from xbar_cli.trained.opening import open_trained
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import Run
-from xbar_cli.workflows import build
-from xbar_cli.workflows.parts import held_out, split_parts
-from xbar_cli.workflows.train_arrays import technology_of
-from xbar_cli.workflows.train_session import network_of
+from xbar_cli.train.run_tat import technology_of
+from xbar_cli.train.session import network_of
+from xbar_cli.trained import build
+from xbar_cli.trained.parts import held_out, split_parts
 
 
 class Interrupted(Exception):

@@ -14,22 +14,22 @@ from flax import nnx
 
 from tests import analytic
 from tests.compositions import reference
+from xbar_cli.cell.file import load_cell
+from xbar_cli.chip.mapped import MappedNetwork, load_mapped, to_dataset
+from xbar_cli.chip.place import map_network, resolve_cell
+from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import XbarError
 from xbar_cli.nn.layers import Conv, Dense, digital
 from xbar_cli.nn.reading import on_arrays
+from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import Run
 from xbar_cli.runs.results import RESULTS, write_dataset
+from xbar_cli.trained.opening import CELL, Trained
 from xbar_cli.workflows import characterize
-from xbar_cli.workflows.cells import load_cell
 from xbar_cli.workflows.evaluate import build_hardware
-from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, to_dataset
-from xbar_cli.workflows.models import CELL, Trained
-from xbar_cli.workflows.placement import map_network, resolve_cell
-from xbar_cli.workflows.preparing import make_preparer
-from xbar_cli.workflows.reporter import SILENT
 
 SCHEMES: dict[str, dict[str, Any]] = {
     "de": {"scheme": "de"},

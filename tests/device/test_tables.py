@@ -2,10 +2,10 @@
 
 import pytest
 
+from xbar_cli.cell.measured import read_cell_table
 from xbar_cli.device.levels import read_levels
 from xbar_cli.device.measured import read_measurements
 from xbar_cli.errors import ConfigError
-from xbar_cli.workflows.cell_measured import read_cell_table
 
 
 def devices(path):

@@ -7,8 +7,8 @@ def test_activity_is_linear_in_images():
     """The energy of many images is the sum of theirs, whatever the batches; and every statistic is what it says."""
     import jax.numpy as jnp
 
+    from xbar_cli.chip.activity import Wanted, from_values, mean, of_inputs, to_field
     from xbar_cli.nn.layers import convolution
-    from xbar_cli.workflows.activity import Wanted, from_values, mean, of_inputs, to_field
 
     x = np.random.default_rng(0).normal(size=(9, 6, 6, 2)).astype(np.float32)
     contract = convolution(padding="SAME", stride=2)
@@ -39,8 +39,8 @@ def test_activity_is_linear_in_images():
 def test_window_sums_are_the_rows_of_all_positions():
     import jax.numpy as jnp
 
+    from xbar_cli.chip.activity import window_sums
     from xbar_cli.nn.layers import convolution, dense
-    from xbar_cli.workflows.activity import window_sums
 
     x = np.random.default_rng(0).uniform(size=(7, 6, 3, 2))
     for padding, stride, window in (

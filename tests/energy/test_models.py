@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.energy import isaac, neurosim, resparc
 from xbar_cli.energy.constants import load, preset
-from xbar_cli.energy.gates import Gate, Node, chain, inverter, ramp_delay
+from xbar_cli.energy.models import isaac, neurosim, resparc
+from xbar_cli.energy.models.gates import Gate, Node, chain, inverter, ramp_delay
+from xbar_cli.energy.models.tree import Component, as_json, group, merged, scaled
+from xbar_cli.energy.models.work import LayerWork
+from xbar_cli.energy.neat import clipped_mean, neat
+from xbar_cli.energy.presets import columns_of, figures_of, perceptron
 from xbar_cli.energy.reading import Reading
-from xbar_cli.energy.tree import Component, as_json, group, merged, scaled
-from xbar_cli.energy.work import LayerWork
-from xbar_cli.workflows.energy_neat import clipped_mean, neat
-from xbar_cli.workflows.energy_presets import columns_of, figures_of, perceptron
 
 
 def work(**given):

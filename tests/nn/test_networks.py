@@ -10,7 +10,7 @@ from xbar_cli.nn.layers import Training, convolution
 from xbar_cli.nn.norm import Norm, fold_norms
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes, parameters, set_parameters
 from xbar_cli.train.loop import make_optimizer, make_step
-from xbar_cli.workflows import build
+from xbar_cli.trained import build
 
 CIFAR = (32, 32, 3)
 PUBLISHED = {

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from xbar_cli.chip.activity import window_sums
 from xbar_cli.config.train import NetworkSection
 from xbar_cli.nn.layers import Convolution, centred
 from xbar_cli.nn.shapes import layer_shapes
-from xbar_cli.workflows.activity import window_sums
-from xbar_cli.workflows.build import network
+from xbar_cli.trained.build import network
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.1)
 

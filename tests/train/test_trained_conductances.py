@@ -5,16 +5,16 @@ import optax
 import pytest
 from flax import nnx
 
+from xbar_cli.chip.fabricate import steps_of
 from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device.update import conductance
 from xbar_cli.mapping.periphery import combine
 from xbar_cli.nn.layers import bias_rows, dense
 from xbar_cli.nn.mlp import Mlp
 from xbar_cli.train.forward import add_input_ranges, drop_input_ranges, make_forward
+from xbar_cli.train.methods import Window
 from xbar_cli.train.periphery import Periphery, device_steps, he_sigma, initial, install, uninstall, weight_decay
 from xbar_cli.train.transforms import Fabrication, Injection, Site
-from xbar_cli.workflows.chips import steps_of
-from xbar_cli.workflows.train_methods import Window
 
 TOP = 0.8
 SHAPE = (200, 60)

@@ -9,6 +9,7 @@ from flax import nnx
 
 from xbar_cli.array.lumped import halves, lumped_dual, published_dual
 from xbar_cli.array.tiling import fold_pairs
+from xbar_cli.chip.fabricate import steps_of
 from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device.chip import fabricate
 from xbar_cli.device.levels import discretise_ratio
@@ -17,9 +18,8 @@ from xbar_cli.nn.layers import dense
 from xbar_cli.train.arrays import make_renewal, make_solve
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import Renewal, renewing
+from xbar_cli.train.methods import Window
 from xbar_cli.train.transforms import Fabrication, Injection, Site, Technology
-from xbar_cli.workflows.chips import steps_of
-from xbar_cli.workflows.train_methods import Window
 
 G_ON = 1 / 20e3
 W = jax.random.normal(jax.random.key(0), (30, 8))

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from xbar_cli.errors import RunError
+from xbar_cli.report.compared import Evaluation, differences
 from xbar_cli.runs.environment import DRAWING, FIRST_BITS
+from xbar_cli.statistics import sampling_error
 from xbar_cli.workflows.compare import compare, notes, on_chips
-from xbar_cli.workflows.compared import Evaluation, differences
-from xbar_cli.workflows.statistics import sampling_error
 
 IMAGES = 1000
 STEP = 1 / IMAGES

@@ -162,7 +162,7 @@ characterize.add_command(tile)
 @with_config(_config("PowerConfig"))
 def power(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
     """Monte Carlo of the mean power per synapse, for random weights and inputs, against the gate voltage."""
-    from xbar_cli.workflows.cell_power import run
+    from xbar_cli.workflows.characterize_power import run
 
     from .running import execute
 
@@ -187,7 +187,7 @@ def power(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: 
 @with_config(_config("ArrayConfig"))
 def array(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
     """Simulate a whole array of 1T-1R cells with its wires in ngspice, and compare the project's models with it."""
-    from xbar_cli.workflows.cell_array import run
+    from xbar_cli.workflows.characterize_array import run
 
     from .running import execute
 

@@ -32,7 +32,7 @@ def _config() -> Any:
 @with_config(_config)
 def tile(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
     """Node voltages and device currents of one resistive array with wires, as maps."""
-    from xbar_cli.workflows.tile import run
+    from xbar_cli.workflows.characterize_tile import run
 
     from .running import execute
 

@@ -88,7 +88,7 @@ def energy(
     from .running import execute
 
     if config.preset is not None:  # computes without JAX
-        from xbar_cli.workflows.energy_presets import run
+        from xbar_cli.energy.presets import run
     else:
         from xbar_cli.workflows.energy import run
 

@@ -16,7 +16,7 @@ from .console import note, print_json, print_table
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
 def ls(folder: Path, as_json: bool) -> None:
     """List the runs in a folder (default runs) with the keys and figures that tell them apart."""
-    from xbar_cli.workflows.listing import listing
+    from xbar_cli.runs.listing import listing
 
     found = listing(folder)
     if as_json:

@@ -13,8 +13,8 @@ from rich.text import Text
 from .console import STDERR, note, print_json, print_table
 
 if TYPE_CHECKING:
+    from xbar_cli.experiment.plan import Plan
     from xbar_cli.runs.sweep import Outcome
-    from xbar_cli.workflows.experiment_plan import Plan
 
 
 @click.command(
@@ -49,7 +49,7 @@ def run(
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers starts processes here and --scheduler uses a cluster: give one of them")
     from xbar_cli.config.experiment import load_experiment
-    from xbar_cli.workflows import experiment as workflow
+    from xbar_cli.workflows import run as workflow
 
     loaded = load_experiment(experiment, settings=settings, seed=seed)
     folder = out or Path("runs") / loaded.name

@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.tomls import read_toml as read_toml
 
 
 class Config(Protocol):
@@ -182,20 +183,6 @@ def describe(error: ValidationError, origin: Mapping[str, str]) -> str:
     if first["type"] == "value_error":
         return f"{where}{key}: {message}" if key else message
     return f"{where}{key} = {first['input']!r}: {message}"
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The contents of a TOML file.
-
-    Raises:
-        ConfigError: the file is not there, not readable, or not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML ({error})") from None
 
 
 def write_toml(path: Path, config: Config) -> None:

@@ -10,7 +10,7 @@ References:
 
 from collections.abc import Mapping
 
-from .tree import Component, group
+from xbar_cli.energy.models.tree import Component, group
 
 PART = "digital"
 """Name of the part."""

@@ -13,11 +13,12 @@ from jax import Array
 
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Training
+from xbar_cli.nn.score import correct
 from xbar_cli.numerics import stream
 
 from .augment import augment
 from .forward import PLAIN, Forward
-from .losses import correct, cross_entropy
+from .losses import cross_entropy
 
 State = Any
 """The arrays of network and optimiser: what a checkpoint holds."""

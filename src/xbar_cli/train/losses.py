@@ -1,14 +1,9 @@
-"""Losses and scores of classifiers."""
-
-import math
+"""Losses of classifiers."""
 
 import jax
-import jax.numpy as jnp
 import optax
 from jax import Array
 from jaxtyping import Float, Int
-
-from xbar_cli.errors import ModelError
 
 
 def cross_entropy(
@@ -19,33 +14,3 @@ def cross_entropy(
         return optax.softmax_cross_entropy_with_integer_labels(scores, labels).mean()
     targets = optax.smooth_labels(jax.nn.one_hot(labels, scores.shape[-1], dtype=scores.dtype), smoothing)
     return optax.softmax_cross_entropy(scores, targets).mean()
-
-
-def correct(
-    scores: Float[Array, "n classes"], labels: Int[Array, " n"], weight: Float[Array, " n"]
-) -> Float[Array, ""]:
-    """Number of samples whose highest score is the label's; `weight` is 0 for padding.
-
-    NaN where the scores of a sample that counts are not finite: they name no class, not the first one.
-    """
-    finite = jnp.isfinite(scores).all(axis=-1) | (weight == 0)
-    right = jnp.where(jnp.argmax(scores, axis=-1) == labels, weight, 0.0)
-    return jnp.sum(jnp.where(finite, right, jnp.nan))
-
-
-def share_right(right: float, samples: float | int, *, of: str) -> float:
-    """The accuracy that `right` answers of `samples` make.
-
-    Args:
-        right: sums of `correct`.
-        samples: that were asked.
-        of: what answered, for the error.
-
-    Raises:
-        ModelError: some scores were not finite.
-    """
-    if not math.isfinite(right):
-        raise ModelError(
-            f"{of}: scores are not finite, so that no class is the highest; look for weights that overflow"
-        )
-    return right / samples

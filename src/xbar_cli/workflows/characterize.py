@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar_cli.cell.tables import Tables, cell_tables
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.config.load import write_toml
 from xbar_cli.errors import ModelError
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.spice.pool import workers_kept
-from xbar_cli.workflows.cell_tables import Tables, cell_tables
-from xbar_cli.workflows.reporter import SILENT, Reporter
 
 if TYPE_CHECKING:
-    from xbar_cli.workflows.cell_results import Fields
-    from xbar_cli.workflows.cell_surrogates import Miss, Surrogates
+    from xbar_cli.cell.results import Fields
+    from xbar_cli.cell.surrogates import Miss, Surrogates
 
 LATER = ("cell_results", "cell_figures")
 """The workflows' modules that come after the simulation."""
@@ -46,7 +46,7 @@ class Attempt:
 
     def fields(self) -> "Fields":
         """Ranges and surrogates, as results.nc holds them."""
-        from xbar_cli.workflows.cell_results import results
+        from xbar_cli.cell.results import results
 
         return results(self.config, self.tables.table, self.surrogates, [miss.index for miss in self.missed])
 
@@ -62,9 +62,9 @@ def run(config: CharacterizeConfig, run: Run, *, reporter: Reporter = SILENT) ->
         config, tables = found.config, found.tables
         fields = found.fields() | mismatched(config)
     write_toml(run.path / CONFIG, config)
+    from xbar_cli.cell.figures import draw
+    from xbar_cli.cell.results import KIND
     from xbar_cli.runs.results import RESULTS, write_fields
-    from xbar_cli.workflows.cell_figures import draw
-    from xbar_cli.workflows.cell_results import KIND
 
     write_fields(run.path / RESULTS, fields, attributes=KIND)
     draw(config, run, fields)
@@ -107,7 +107,7 @@ def characterised(config: CharacterizeConfig, tables: Tables, *, reporter: Repor
 
 def attempt(config: CharacterizeConfig, tables: Tables, *, reporter: Reporter) -> Attempt:
     """The surrogates of a table, and where they are not good enough."""
-    from xbar_cli.workflows.cell_surrogates import fit, misses
+    from xbar_cli.cell.surrogates import fit, misses
 
     reporter.progress("fit", 0, 1)
     surrogates = fit(config, tables)
@@ -117,8 +117,8 @@ def attempt(config: CharacterizeConfig, tables: Tables, *, reporter: Reporter) -
 
 def mismatched(config: CharacterizeConfig) -> "Fields":
     """The sampled transistors, as results.nc holds them; nothing where none are asked for."""
-    from xbar_cli.workflows.cell_mismatch import mismatch
-    from xbar_cli.workflows.cell_results import mismatch_fields
+    from xbar_cli.cell.mismatch import mismatch
+    from xbar_cli.cell.results import mismatch_fields
 
     found = mismatch(config)
     return {} if found is None else mismatch_fields(found)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from xbar_cli.errors import RunError
+from xbar_cli.report.compared import Evaluation, chips_apart, differences, open_evaluation, require_same_test
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
-from xbar_cli.workflows.compared import Evaluation, chips_apart, differences, open_evaluation, require_same_test
-from xbar_cli.workflows.reporter import SILENT, Reporter
-from xbar_cli.workflows.statistics import is_skewed, sampling_error
+from xbar_cli.statistics import is_skewed, sampling_error
 
 LEVEL = 0.05
 """p below which a difference counts as one."""

@@ -10,11 +10,11 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import EvaluateConfig, MapConfig
 from xbar_cli.config.load import flatten, read_toml
 from xbar_cli.config.train import TrainConfig
+from xbar_cli.reporter import Reporter
 from xbar_cli.runs import figures
 from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, has_checkpoint, new_run, partial, reopened_run
 from xbar_cli.workflows import characterize, energy, evaluate, train
 from xbar_cli.workflows import map as map_
-from xbar_cli.workflows.reporter import Reporter
 
 GATES = ("1.0", "0.9", "0.8", "0.75")
 """Gate voltages of the table [V]; the first is the baseline of the energies."""

@@ -5,24 +5,24 @@ from typing import Any
 
 import tomli_w
 
+from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.load import write_toml
 from xbar_cli.energy import digital
+from xbar_cli.energy import presets as energy_presets
+from xbar_cli.energy.agreement import resistances_in
 from xbar_cli.energy.constants import Constants, load
-from xbar_cli.energy.work import LayerWork
+from xbar_cli.energy.costs import chip_of, costs, works_of
+from xbar_cli.energy.gain import gain
+from xbar_cli.energy.models.work import LayerWork
+from xbar_cli.energy.opening import CALIBRATION, WORST, Opened, activity_of
+from xbar_cli.energy.operation import coding_of, operation, own_columns, reading_of
+from xbar_cli.energy.presets import CONSTANTS
+from xbar_cli.energy.results import Costed, draw, summarise, write_results
+from xbar_cli.energy.source import Source, driven, source_of, usable
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
-from xbar_cli.workflows import energy_presets
-from xbar_cli.workflows.energy_agreement import resistances_in
-from xbar_cli.workflows.energy_costs import chip_of, costs, works_of
-from xbar_cli.workflows.energy_gain import gain
-from xbar_cli.workflows.energy_opening import CALIBRATION, WORST, Opened, activity_of
-from xbar_cli.workflows.energy_presets import CONSTANTS
-from xbar_cli.workflows.energy_reading import coding_of, operation, own_columns, reading_of
-from xbar_cli.workflows.energy_results import Costed, draw, summarise, write_results
-from xbar_cli.workflows.energy_source import Source, driven, source_of, usable
-from xbar_cli.workflows.mapped import MappedNetwork
-from xbar_cli.workflows.reporter import SILENT, Reporter
 
 
 def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:

@@ -11,35 +11,35 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from xbar_cli.chip import sensitivity
+from xbar_cli.chip import summary as evaluate_summary
+from xbar_cli.chip.calibration import with_drive_range
+from xbar_cli.chip.engine import Strategy, make_engine
+from xbar_cli.chip.fabricate import describe, make_fabricator, remarks
+from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltage, seen
+from xbar_cli.chip.mismatch import gate_shifts
+from xbar_cli.chip.origin import origin
+from xbar_cli.chip.place import Gates, map_network, resolve_cell
+from xbar_cli.chip.prepare import make_preparer
+from xbar_cli.chip.sample import Part, Sampler, Tally, count_batch, sample
+from xbar_cli.chip.sensitivity import each_alone
+from xbar_cli.chip.summary import summarise
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.hardware import CalibrationSection, CellReference, EvaluateConfig, MapConfig, MappingSection
 from xbar_cli.config.load import read_toml, write_toml
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import Circuit
+from xbar_cli.nn.score import share_right
 from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, write_fields
-from xbar_cli.train.losses import share_right
-from xbar_cli.workflows import evaluate_summary, sensitivity
-from xbar_cli.workflows.calibration import with_drive_range
-from xbar_cli.workflows.chips import describe, make_fabricator, remarks
-from xbar_cli.workflows.evaluate_origin import origin
-from xbar_cli.workflows.evaluate_summary import summarise
-from xbar_cli.workflows.hardware import Hardware
-from xbar_cli.workflows.map import ORIGIN
-from xbar_cli.workflows.mapped import MappedNetwork, load_mapped, read_voltage, seen
-from xbar_cli.workflows.mismatch import gate_shifts
-from xbar_cli.workflows.models import CELL, Trained, open_trained
-from xbar_cli.workflows.monte_carlo import Strategy, make_engine
-from xbar_cli.workflows.placement import Gates, map_network, resolve_cell
-from xbar_cli.workflows.preparing import make_preparer
-from xbar_cli.workflows.reporter import SILENT, Reporter
-from xbar_cli.workflows.sampling import Part, Sampler, Tally, count_batch, sample
-from xbar_cli.workflows.sensitivity import each_alone
-from xbar_cli.workflows.statistics import enough
+from xbar_cli.statistics import enough
+from xbar_cli.trained.opening import CELL, Trained, open_trained
 
 
 def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:

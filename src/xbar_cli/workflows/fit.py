@@ -12,10 +12,10 @@ from xbar_cli.config.load import write_toml
 from xbar_cli.device.measured import fit_smooth, fit_states, read_measurements
 from xbar_cli.device.statistics import Statistics
 from xbar_cli.device.technologies import STATISTICS
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, field, write_fields
-from xbar_cli.workflows.reporter import SILENT, Reporter
 
 
 def run(config: FitConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:

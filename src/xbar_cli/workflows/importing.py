@@ -15,12 +15,12 @@ from xbar_cli.errors import RunError
 from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, layout_of, plain
 from xbar_cli.nn.layers import bias_rows
 from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL
-from xbar_cli.workflows import build
-from xbar_cli.workflows.models import network_accuracy, save_weights
-from xbar_cli.workflows.reporter import SILENT, Reporter
+from xbar_cli.trained import build
+from xbar_cli.trained.opening import network_accuracy, save_weights
 
 GUESSING = 2.0
 """An accuracy below so many times that of guessing is a network that was not meant, or not read as it was trained."""

@@ -6,18 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from xbar_cli.chip.mapped import ORIGIN, TECHNOLOGY, MappedNetwork, to_dataset
+from xbar_cli.chip.place import map_network, resolve_cell
 from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import write_toml
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
-from xbar_cli.workflows.mapped import TECHNOLOGY, MappedNetwork, to_dataset
-from xbar_cli.workflows.models import CELL, DEVICES, Trained, open_trained
-from xbar_cli.workflows.placement import map_network, resolve_cell
-from xbar_cli.workflows.reporter import SILENT, Reporter
-
-ORIGIN = "train"
-"""Folder of a map run that holds the train run's summary, configuration and weights: the run stays whole when moved."""
+from xbar_cli.trained.opening import CELL, DEVICES, Trained, open_trained
 
 
 def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:

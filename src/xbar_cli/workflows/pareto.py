@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from xbar_cli.config.energy import ParetoConfig
 from xbar_cli.config.load import read_toml, write_toml
+from xbar_cli.energy.agreement import converters_of, of_energy, of_evaluation, paired
+from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.errors import RunError
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
-from xbar_cli.workflows.energy_agreement import converters_of, of_energy, of_evaluation, paired
-from xbar_cli.workflows.energy_presets import FLOATING_POINT
-from xbar_cli.workflows.reporter import SILENT, Reporter
 
 COSTS = {"energy": "energy_joule", "area": "area_m2", "latency": "latency_seconds"}
 LABELS = {

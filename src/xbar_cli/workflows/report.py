@@ -3,19 +3,15 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from xbar_cli.errors import RunError
-from xbar_cli.runs.directory import METRICS, partial
-from xbar_cli.runs.results import RESULTS, read_dataset
-from xbar_cli.workflows.experiment_results import is_time, scalars, unit_of
-from xbar_cli.workflows.listing import Entry, describe, open_entry
-from xbar_cli.workflows.report_agreement import disagreements
-from xbar_cli.workflows.report_page import render
-from xbar_cli.workflows.report_tables import (
+from xbar_cli.experiment.results import is_time, scalars, unit_of
+from xbar_cli.report.agreement import disagreements
+from xbar_cli.report.page import Section, render
+from xbar_cli.report.tables import (
     Table,
     as_csv,
     as_markdown,
@@ -25,19 +21,9 @@ from xbar_cli.workflows.report_tables import (
     tables_within,
     text,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Section:
-    """What a page says of one run."""
-
-    name: str
-    path: str
-    command: str
-    state: str
-    tables: Sequence[Table]
-    figures: Sequence[tuple[str, str]] = field(default=())
-    """Title, and the picture as base64."""
+from xbar_cli.runs.directory import METRICS, partial
+from xbar_cli.runs.listing import Entry, describe, open_entry
+from xbar_cli.runs.results import RESULTS, read_dataset
 
 
 def run(

@@ -14,18 +14,15 @@ from flax import nnx
 from xbar_cli.config.load import write_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.norm import fold_norms
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import CONFIG, METRICS, Run
 from xbar_cli.runs.results import MODEL
 from xbar_cli.train.loop import State, make_optimizer, make_step, renewing, run_epoch
+from xbar_cli.train.methods import method_of
 from xbar_cli.train.optimizers import chain, learning_rate
-from xbar_cli.workflows import build
-from xbar_cli.workflows.models import save_weights
-from xbar_cli.workflows.parts import split_parts
-from xbar_cli.workflows.reporter import SILENT, Reporter
-from xbar_cli.workflows.train_methods import method_of
-from xbar_cli.workflows.train_session import (
+from xbar_cli.train.session import (
     Phase,
     Progress,
     Session,
@@ -34,6 +31,9 @@ from xbar_cli.workflows.train_session import (
     shapes_of,
     snapshot,
 )
+from xbar_cli.trained import build
+from xbar_cli.trained.opening import save_weights
+from xbar_cli.trained.parts import split_parts
 
 
 def run(config: TrainConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:

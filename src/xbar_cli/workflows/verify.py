@@ -8,15 +8,15 @@ import numpy as np
 from xbar_cli.config.load import write_toml
 from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.errors import ModelError
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, Field, field, write_fields
 from xbar_cli.spice.backends import find_library
 from xbar_cli.spice.pool import version, workers_kept
-from xbar_cli.workflows.reporter import SILENT, Reporter
-from xbar_cli.workflows.verify_cases import read_cases
-from xbar_cli.workflows.verify_models import Outcome, solve_case
-from xbar_cli.workflows.verify_pack import Check, run_pack
+from xbar_cli.verify.cases import read_cases
+from xbar_cli.verify.models import Outcome, solve_case
+from xbar_cli.verify.pack import Check, run_pack
 
 
 def run(config: VerifyConfig, run: Run | None = None, *, reporter: Reporter = SILENT) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+"""Tables of a cell's current: grids from the configuration, ngspice or a cache of its tables, measured files."""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xbar_cli.caches import cache_folder
+from xbar_cli.cell.measured import read_cell_table
+from xbar_cli.config.characterize import CellSection, CharacterizeConfig, bit_line_voltages
+from xbar_cli.config.ranges import gate_voltages, input_voltages
+from xbar_cli.reporter import Reporter
+from xbar_cli.spice.backends import BackendName, resolve
+from xbar_cli.spice.cards import Card, load_card, netlist_folder, size_note
+from xbar_cli.spice.netlist import speed_commands
+from xbar_cli.spice.pool import version
+from xbar_cli.spice.sweep import CellTable, Grid, sweep_cell
+
+BELOW_OFF, ABOVE_ON = 0.1, 1.75
+"""The table spans BELOW_OFF · G_off to ABOVE_ON · G_on, so that varied devices stay on it."""
+FORMAT = 1
+"""Version of the cache's entries."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a characterisation starts from.
+
+    Attributes:
+        table: the table.
+        fresh: points half-way between its points; None for a measured table.
+        cached: whether both came from the cache.
+    """
+
+    table: CellTable
+    fresh: CellTable | None
+    cached: bool
+
+
+def cell_tables(config: CharacterizeConfig, *, reporter: Reporter) -> Tables:
+    """The table that `config` asks for and the points that certify it: measured, cached or simulated."""
+    if config.cell.table is not None:
+        table, has_zero = read_cell_table(
+            Path(config.cell.table), gates=gate_voltages(config.sweep.vg_range), g_off=1 / config.cell.r_off_ohm,
+            g_on=1 / config.cell.r_on_ohm, vin_min=config.range.vin_min_volt,
+        )  # fmt: skip
+        if not has_zero:
+            reporter.note("the table has no rows at V = 0: the leakage is taken to be 0 A")
+        return Tables(table=table, fresh=None, cached=False)
+    note = size_note(card_of(config.cell), width_m=config.cell.width_m, length_m=config.cell.length_m)
+    if note is not None:
+        reporter.note(note)
+    reporter.progress("simulate", 0, 2)
+    table, first = _table(config, off_grid=False, reporter=reporter)
+    reporter.progress("simulate", 1, 2)
+    fresh, second = _table(config, off_grid=True, reporter=reporter)
+    reporter.progress("simulate", 2, 2)
+    return Tables(table=table, fresh=fresh, cached=first and second)
+
+
+def card_of(cell: CellSection) -> Card:
+    """The transistor card of a cell. Raises ConfigError where it is missing or holds what no card may."""
+    return load_card(cell.card, cell.model, section=cell.section, nominal_values=cell.nominal)
+
+
+def conductances(config: CharacterizeConfig) -> np.ndarray:
+    """The conductances of the simulated table [S]."""
+    low, high = BELOW_OFF / config.cell.r_off_ohm, ABOVE_ON / config.cell.r_on_ohm
+    space = np.geomspace if config.log_spaced else np.linspace
+    return space(low, high, config.sweep.g_points)
+
+
+def arguments(config: CharacterizeConfig, *, off_grid: bool) -> dict[str, Any]:
+    """What `sweep_cell` is to simulate: the configured grid, or the points half-way between its points."""
+    cell, sweep = config.cell, config.sweep
+    g, lines = conductances(config), np.array(bit_line_voltages(config))
+    start, stop, count = input_voltages(sweep.vin_range)
+    if off_grid:
+        half = (stop - start) / (count - 1) / 2
+        start, stop, count = start + half, stop - half, count - 1
+        g = np.sqrt(g[1:] * g[:-1]) if config.log_spaced else (g[1:] + g[:-1]) / 2
+        lines = np.array([0.0, *((lines[1:] + lines[:-1]) / 2)])
+    return {
+        "g_siemens": g,
+        "vin": Grid(start, stop, count),
+        "vg": Grid(*gate_voltages(sweep.vg_range)),
+        "width_m": cell.width_m,
+        "length_m": cell.length_m,
+        "temperature_celsius": cell.temperature_celsius,
+        "topology": cell.topology,
+        "bit_line_volt": tuple(lines.tolist()),
+    }
+
+
+def simulated(config: CharacterizeConfig, card: Card, changes: dict[str, Any]) -> CellTable:
+    """One table from ngspice."""
+    sweep = config.sweep
+    return sweep_cell(card, jobs=sweep.jobs, timeout_s=sweep.timeout_seconds, backend=sweep.backend, **changes)
+
+
+def _table(config: CharacterizeConfig, *, off_grid: bool, reporter: Reporter) -> tuple[CellTable, bool]:
+    """A table, and whether it came from the cache."""
+    asked = arguments(config, off_grid=off_grid)
+    card = card_of(config.cell)
+    if not config.sweep.cache:
+        return simulated(config, card, asked), False
+    path = cache_folder("cells") / f"{digest(card, asked, simulator=simulator(config.sweep.backend))}.npz"
+    found = load_table(path)
+    if found is not None:
+        return found, True
+    table = simulated(config, card, asked)
+    try:
+        store_table(path, table)
+    except OSError as error:
+        reporter.note(f"the table is not kept in the cache {path.parent} ({error.strerror or error})")
+    return table, False
+
+
+def simulator(backend: BackendName) -> str:
+    """The version of the simulator that `backend` stands for. Raises SpiceError where there is none."""
+    return _version(*resolve(backend))
+
+
+@cache
+def _version(backend: BackendName, library: str | None) -> str:
+    return version(backend=backend)
+
+
+def digest(card: Card, asked: dict[str, Any], *, simulator: str) -> str:
+    """A hash of everything that determines a table: card, geometry, grids, netlist, engine options, simulator."""
+    netlists = {path.name: path.read_text(encoding="ascii") for path in sorted(netlist_folder().glob("*.cir"))}
+    determines = {
+        "format": FORMAT,
+        "card": card.digest,
+        "commands": speed_commands(card),
+        "netlists": netlists,
+        "simulator": simulator,
+        **{name: repr(value.tolist() if isinstance(value, np.ndarray) else value) for name, value in asked.items()},
+    }
+    return hashlib.sha256(json.dumps(determines, sort_keys=True).encode()).hexdigest()
+
+
+def load_table(path: Path) -> CellTable | None:
+    """The table at `path`; None where there is none or it is damaged."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return CellTable(**{f.name: _plain(arrays[f.name]) for f in fields(CellTable)})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def _plain(array: np.ndarray) -> Any:
+    return array.item() if array.ndim == 0 else array
+
+
+def store_table(path: Path, table: CellTable) -> None:
+    """Write a table so that no reader ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem[:16], suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            arrays: dict[str, Any] = {f.name: np.asarray(getattr(table, f.name)) for f in fields(CellTable)}
+            np.savez(file, **arrays)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""A network on devices: limits, placement, fabrication, arrays folded into what computes, samples."""

@@ -1,0 +1,282 @@
+"""Calibration on training images: ranges of converters, and the gains with which outputs are decoded."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from xbar_cli.array.ideal import Contract
+from xbar_cli.chip.fold import Hardware
+from xbar_cli.chip.layers import groups_of
+from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
+from xbar_cli.config.converters import DecodingSection, parse_range
+from xbar_cli.data.batches import eval_batches, to_float
+from xbar_cli.errors import ConfigError
+from xbar_cli.mapping.bitslice import sufficient_adc_bits
+from xbar_cli.nn.reading import Circuit, Correction, layer_outputs
+from xbar_cli.nn.shapes import layer_inputs
+from xbar_cli.nn.tiled import TiledLayer
+from xbar_cli.numerics import stream
+from xbar_cli.trained.opening import Trained
+
+BINS = 2**16
+"""Bins of the histogram that a percentile is read from: it is exact to this share of the largest value."""
+BATCH = 500
+"""Images at once, where memory allows."""
+
+Reducer = Callable[[Any, str, Array, Contract, Any, Callable[[Any, Array], Any]], Any]
+"""`(layers, name, inputs, contract, start, step) -> carry`: reduces the values of one layer whose range is wanted."""
+
+
+class Observed(NamedTuple):
+    """What a layer's values were on the calibration images.
+
+    Attributes:
+        range: the percentile asked for.
+        largest: the largest value.
+    """
+
+    range: float
+    largest: float
+
+
+def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None, *, images: int) -> MappedNetwork:
+    """The network whose layers' full drive is at the activation that `--dac-range` says; None leaves what was mapped."""
+    ranges = drive_ranges(trained, network.layers, rule, images=images)
+    layers = {
+        name: replace(layer, full_scale=ranges.get(name, layer.full_scale)) for name, layer in network.layers.items()
+    }
+    return replace(network, layers=layers)
+
+
+def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, images: int) -> dict[str, float]:
+    """The activation of the full drive of each of the layers `names`, as `--dac-range` says; empty without a rule.
+
+    Layers whose inputs are 0 in every image need no range: they are left out, and keep what they have.
+    """
+    if rule is None:
+        return {}
+    kind, value = parse_range(rule)
+    if kind == "value":
+        return dict.fromkeys(names, value)
+    found = observed_ranges(trained, {}, _activations, percentile=value or 100.0, images=images, batch=BATCH)
+    return usable({name: found[name] for name in names}, rule=f"--dac-range {rule}")
+
+
+def adc_full_scales(
+    trained: Trained, hardware: Hardware, nominal: Callable[[], Circuit], *, images: int
+) -> dict[str, float]:
+    """Full scale of each layer's converters [S], as `--adc-range` says.
+
+    Currents that are 0 in every image need no range: the converters of such a layer take all that its columns can carry.
+
+    Args:
+        trained: the network, whose activations in floating point drive the rows.
+        hardware: what its devices are built into.
+        nominal: gives the circuit of the chip without variation, whose column currents the range is taken from.
+        images: training images used.
+    """
+    rule = hardware.converters.adc_range or "max"
+    kind, value = parse_range(rule)
+    layers = hardware.network.layers
+    if kind == "value":
+        return {name: share_of_most(value, hardware, layer) for name, layer in layers.items()}
+    if kind == "levels":
+        return {name: level_range(hardware, layer) for name, layer in layers.items()}
+    tiled = {name: layer for name, layer in nominal().layers.items() if isinstance(layer, TiledLayer)}
+    products = products_of(trained)
+    batch = min([BATCH, *(layer.part_size(*products[name]) for name, layer in tiled.items())])
+    observed = observed_ranges(trained, tiled, _signals, percentile=value or 100.0, images=images, batch=batch)
+    most = {name: share_of_most(1.0, hardware, layer) for name, layer in layers.items()}
+    return most | usable(observed, rule=f"--adc-range {rule}")
+
+
+def usable(observed: Mapping[str, Observed], *, rule: str) -> dict[str, float]:
+    """The ranges that were observed, without layers whose values are all 0.
+
+    Raises:
+        ConfigError: the percentile of a layer with values above 0 is 0, or its values are no finite numbers.
+    """
+    for name, found in observed.items():
+        if not np.isfinite(found.largest):
+            raise ConfigError(f"{rule}: layer {name} has values that are no finite numbers on the calibration images")
+        if found.largest > 0 and not found.range > 0:
+            raise ConfigError(f"{rule}: layer {name} would have the range 0; ask for a higher percentile")
+    return {name: found.range for name, found in observed.items() if found.largest > 0}
+
+
+def share_of_most(share: float, hardware: Hardware, layer: LayerMapping) -> float:
+    """A share of the most that a read sends to a converter, of a column or as the difference of two, over full voltage [S]."""
+    span = layer.top - (layer.bottom if hardware.converters.adc_input == "pair" else 0.0)
+    return share * groups_of(hardware, layer).each * span
+
+
+def level_range(hardware: Hardware, layer: LayerMapping) -> float:
+    """Full scale at which a code is one level of one device at one step of its input [S], or a power of two of them."""
+    fmt, converters = layer.readout.fmt, hardware.converters
+    assert fmt is not None
+    assert converters.adc_bits is not None
+    assert converters.dac_bits is not None
+    bits = 1 if hardware.serial else converters.dac_bits
+    enough = sufficient_adc_bits(fmt, rows=groups_of(hardware, layer).each, dac_bits=bits)
+    unit = (layer.top - layer.bottom) / fmt.top_level / (2**bits - 1)
+    return unit * 2.0 ** max(0, enough - converters.adc_bits) * (2**converters.adc_bits - 1)
+
+
+def observed_ranges(
+    trained: Trained, layers: dict[str, TiledLayer], reduce: Reducer, *, percentile: float, images: int, batch: int
+) -> dict[str, Observed]:
+    """A percentile of the values that `reduce` goes over in each layer, for the first training images.
+
+    With `layers`, of these alone.
+
+    The largest value takes one pass; any other percentile a second one, which counts the values in bins.
+    """
+    graphdef, state = nnx.split(trained.net)
+
+    @jax.jit
+    def largest(state: Any, layers: Any, x: Array, weight: Array) -> dict[str, Array]:
+        def step(carry: Array, values: Array) -> Array:
+            return jnp.maximum(carry, (values * like_images(weight, values)).max())
+
+        zero = jnp.zeros((), x.dtype)
+        inputs = layer_inputs(nnx.merge(graphdef, state), x)
+        return {name: reduce(layers, name, *inputs[name], zero, step) for name in layers or inputs}
+
+    @jax.jit
+    def counted(state: Any, layers: Any, tops: dict[str, Array], x: Array, weight: Array) -> dict[str, Array]:
+        def count(name: str, v: Array, contract: Contract) -> Array:
+            def step(carry: Array, values: Array) -> Array:
+                places = jnp.clip((values * (BINS / tops[name])).astype(jnp.int32), 0, BINS - 1)
+                real = jnp.broadcast_to(like_images(weight, values), values.shape).astype(jnp.int32)
+                return carry.at[places.ravel()].add(real.ravel())
+
+            return reduce(layers, name, v, contract, jnp.zeros(BINS, jnp.int32), step)
+
+        inputs = layer_inputs(nnx.merge(graphdef, state), x)
+        return {name: count(name, *inputs[name]) for name in layers or inputs}
+
+    tops: dict[str, float] = {}
+    for part in training_parts(trained, images=images, batch=batch):
+        for name, found in largest(state, layers, *part).items():
+            tops[name] = float(np.maximum(tops.get(name, 0.0), found))  # which is NaN where one of them is
+    if percentile == 100:
+        return {name: Observed(top, top) for name, top in tops.items()}
+    scaled = {name: jnp.asarray(top or 1.0, jnp.float32) for name, top in tops.items()}
+    totals = {name: np.zeros(BINS, np.int64) for name in tops}
+    for part in training_parts(trained, images=images, batch=batch):
+        for name, counts in counted(state, layers, scaled, *part).items():
+            totals[name] += np.asarray(counts)
+    return {name: Observed(top * percentile_of(totals[name], percentile), top) for name, top in tops.items()}
+
+
+def percentile_of(counts: np.ndarray, percentile: float) -> float:
+    """Upper edge, from 0 to 1, of the bin of equal width that a percentile of the counted values falls into."""
+    reached = np.searchsorted(np.cumsum(counts), percentile / 100 * counts.sum())
+    return float(min(reached + 1, counts.size) / counts.size) if reached else 0.0
+
+
+def training_parts(trained: Trained, *, images: int, batch: int) -> Iterator[tuple[Array, Array]]:
+    """The first training images in batches of one shape, and what each image counts: 0 where it fills up the last batch."""
+    pictures, labels = trained.data.train_images[:images], trained.data.train_labels[:images]
+    for part, _, weight in eval_batches(pictures, labels, batch_size=min(batch, len(labels))):
+        yield jnp.asarray(part), jnp.asarray(weight)
+
+
+def like_images(weight: Array, values: Array) -> Array:
+    """A number for each image in the rank of `values` [images …]."""
+    return weight.reshape(-1, *(1,) * (values.ndim - 1))
+
+
+def products_of(trained: Trained) -> dict[str, tuple[tuple[int, ...], Contract]]:
+    """Shape of the inputs for one image, and product, of each layer; nothing is computed."""
+    found: dict[str, tuple[tuple[int, ...], Contract]] = {}
+
+    def inputs(x: Array) -> None:
+        found.update({name: (v.shape, contract) for name, (v, contract) in layer_inputs(trained.net, x).items()})
+
+    jax.eval_shape(inputs, jax.ShapeDtypeStruct((1, *trained.data.train_images.shape[1:]), jnp.float32))
+    return found
+
+
+def _activations(layers: Any, name: str, x: Array, contract: Contract, start: Any, step: Callable[..., Any]) -> Any:
+    del layers, name, contract
+    return step(start, jnp.abs(x))
+
+
+def _signals(layers: Any, name: str, x: Array, contract: Contract, start: Any, step: Callable[..., Any]) -> Any:
+    pairs = layers[name].pairs
+
+    def signals(carry: Any, i: Array, drive: Array, band: Array, weight: Array) -> Any:
+        del drive, band, weight
+        return step(carry, jnp.abs(i) if pairs else i)
+
+    return layers[name].reduce(x, contract, start=lambda shape: start, step=signals)
+
+
+def make_calibrator(
+    trained: Trained, decoding: DecodingSection, *, pictures: np.ndarray
+) -> Callable[[Circuit, Array], dict[str, Correction]]:
+    """The jitted function from a circuit and the chip's key to its layers' corrections.
+
+    Layer by layer, least squares from the array's outputs to those of the floating-point network; each layer sees the
+    corrected outputs of those before it.
+
+    Args:
+        trained: the network.
+        decoding: what is fitted.
+        pictures: images it is fitted to; all are computed at once.
+    """
+    graphdef, state = nnx.split(trained.net)
+    images = jnp.asarray(to_float(pictures))
+
+    @jax.jit
+    def fit(state: Any, images: Array, circuit: Circuit, key: Array) -> dict[str, Correction]:
+        net = nnx.merge(graphdef, state)
+        wanted: dict[str, Array] = {}
+        corrections: dict[str, Correction] = {}
+        uses: Counter[str] = Counter()
+
+        def exact(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
+            y = contract(x, kernel)
+            wanted.setdefault(name, y)
+            return y
+
+        def fitted(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
+            if name not in circuit.layers:
+                return contract(x, kernel)
+            use, uses[name] = uses[name], uses[name] + 1
+            y = layer_outputs(circuit, name, x, contract, key=key, first=jnp.asarray(0), counts=None, use=use)
+            if not use:  # a layer has one correction, that of its first use
+                corrections[name] = least_squares(y, wanted[name], decoding)
+            return corrections[name](y)
+
+        net(images, exact)
+        net(images, fitted)
+        return corrections
+
+    def calibrate(circuit: Circuit, key: Array) -> dict[str, Correction]:
+        return fit(state, images, circuit, stream(key, "calibrate"))
+
+    return calibrate
+
+
+def least_squares(y: Array, wanted: Array, decoding: DecodingSection) -> Correction:
+    """Gain, or gain and offset, from outputs `y` to `wanted`, for the layer or for each column; 1 where `y` says nothing."""
+    axes = tuple(range(y.ndim - (1 if decoding.per == "column" else 0)))
+    shape = (1,) * len(axes) + y.shape[len(axes) :]
+    affine = decoding.calibrate == "affine"
+    centre = y.mean(axis=axes) if affine else jnp.zeros(y.shape[len(axes) :], y.dtype)
+    target = wanted.mean(axis=axes) if affine else jnp.zeros_like(centre)
+    away = y - centre.reshape(shape)
+    power = jnp.square(away).mean(axis=axes)
+    gain = jnp.where(
+        power > 0, (away * (wanted - target.reshape(shape))).mean(axis=axes) / jnp.where(power > 0, power, 1), 1
+    )
+    return Correction(gain=gain, offset=target - gain * centre)

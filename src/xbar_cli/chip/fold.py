@@ -1,0 +1,181 @@
+"""Arrays to layers: a chip's conductances under an array model, as what computes the network.
+
+Two paths. *Folded*: currents of tiles add up exactly, so that an array becomes effective weights (or K products of cells).
+*Tiled*: a converter at every column of every tile stands between, and every tile is computed on its own.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from xbar_cli.array.ideal import LinearLayer
+from xbar_cli.array.lumped import lumped, lumped_dual, of_pairs, published, published_dual
+from xbar_cli.array.nodal import nodal
+from xbar_cli.array.tiling import Fold, fold_layers
+from xbar_cli.array.wired import Wired, require_solved
+from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
+from xbar_cli.chip.layers import draw_adc, folded_layer, read_noise, tiled_layer, wired_layer
+from xbar_cli.chip.mapped import surrogates
+from xbar_cli.chip.mismatch import cells_at
+from xbar_cli.config.hardware import ArraySection
+from xbar_cli.device.mismatch import MismatchedCell, mismatched
+from xbar_cli.errors import ConfigError, ModelError
+from xbar_cli.nn.noise import ColumnNoise
+from xbar_cli.nn.program import DrivenLayer
+from xbar_cli.nn.reading import Circuit, ProgrammedLayer
+from xbar_cli.nn.shapes import parameters, set_parameters
+from xbar_cli.nn.wired import Trust, WiredLayer
+from xbar_cli.numerics import stream
+
+Residuals = dict[str, Array]
+"""Of each layer's arrays."""
+Folder = Callable[..., tuple[Circuit, Residuals]]
+"""`(conductances by layer [S], key of the chip, full scale of the ADCs by layer [S]) -> circuit, residuals`, jitted."""
+
+LARGEST_RESIDUAL = 1e-6
+"""Of Kirchhoff's law in a folded array; float64 leaves about 1e-14."""
+
+
+def make_folder(hardware: Hardware) -> Folder:
+    """The jitted function from a chip's devices to its circuit and residuals."""
+    network = hardware.network
+    cells = surrogates(network, "current") if network.cell is not None else {}
+    nodes = cells_at(network, dict(hardware.mismatch)) if hardware.mismatch else {}
+    linear = {} if hardware.curved else linear_cells(hardware, cells)
+    targets = (
+        {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()} if hardware.noises else {}
+    )
+    lines = bit_lines(hardware) if hardware.wired else {}
+    tile_fold = tile_model(hardware.array, model=hardware.model)
+    build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
+
+    @jax.jit
+    def fold(
+        conductances: dict[str, Array], key: Array, full_scales: dict[str, Array],
+        cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array],
+    ) -> tuple[Circuit, Residuals]:  # fmt: skip
+        if nodes:
+            cells = differing(hardware, nodes, conductances, key)
+            linear = {} if hardware.curved else linear_cells(hardware, cells)
+        wanted = {name: linear[name](g) if name in linear else g for name, g in conductances.items()}
+        residuals: Residuals = {}
+        if hardware.model in ("lumped", "published", "nodal"):
+            folded = fold_layers(wanted, tile_fold, tile=network.tile)
+            wanted = {name: g for name, (g, _) in folded.items()}
+            residuals = {name: residual for name, (_, residual) in folded.items()}
+        layers: dict[str, ProgrammedLayer] = {}
+        noises: dict[str, ColumnNoise] = {}
+        for name, g in conductances.items():
+            if name in lines:
+                layers[name] = wired_layer(hardware, network.layers[name], g, lines[name])
+            else:
+                layers[name] = build(hardware, network.layers[name], wanted[name], g, cells.get(name))
+            if hardware.noises:
+                noises[name] = read_noise(
+                    hardware, network.layers[name], g, targets[name], cells.get(name), linear.get(name)
+                )
+        adcs = {name: draw_adc(hardware, name, full_scale, key) for name, full_scale in full_scales.items()}
+        return Circuit(layers, adcs, noises), residuals
+
+    def folder(conductances: Mapping[str, Array], key: Array, full_scales: Mapping[str, float]) -> Any:
+        scales = {name: jnp.asarray(value, jnp.float32) for name, value in full_scales.items()}
+        return fold(dict(conductances), key, scales, cells, linear, lines, nodes, targets)
+
+    return folder
+
+
+def differing(
+    hardware: Hardware, nodes: Mapping[str, Any], conductances: Mapping[str, Array], key: Array
+) -> dict[str, MismatchedCell]:
+    """The cells of every layer of one chip, whose transistors differ."""
+    assert hardware.mismatch is not None
+    return {
+        name: mismatched(stream(stream(key, "mismatch"), name), nodes[name], spread, g.shape, g.dtype)
+        for name, spread in hardware.mismatch.items()
+        for g in (conductances[name],)
+    }
+
+
+def tile_model(array: ArraySection, *, model: str) -> Fold:
+    """How one tile of a linear array folds: its model with its resistances [ohm]."""
+    ends = {"r_source": array.r_source_ohm or 0.0, "r_neuron": array.r_neuron_ohm or 0.0}
+    both = array.r_wire_ohm or 0.0
+    wires = {"r_word": array.r_wire_word_ohm or both, "r_bit": array.r_wire_bit_ohm or both}
+    if array.neuron == "shared":
+        dual = partial(lumped_dual if model == "lumped" else published_dual, **ends)
+        return lambda g: (of_pairs(dual, g), jnp.zeros((), g.dtype))
+    match model:
+        case "lumped":
+            return lambda g: (lumped(g, **ends), jnp.zeros((), g.dtype))
+        case "published":
+            return lambda g: (published(g, **ends), jnp.zeros((), g.dtype))
+        case "nodal":
+            return lambda g: nodal(g, **ends, **wires)
+        case _:
+            return lambda g: (g, jnp.zeros((), g.dtype))
+
+
+def judge(residuals: Residuals, *, chip: int | None = None) -> None:
+    """Raise ModelError where a layer's fold did not solve Kirchhoff's law, or met a NaN."""
+    for name, residual in residuals.items():
+        if not float(residual) <= LARGEST_RESIDUAL:
+            where = f"layer {name}" if chip is None else f"layer {name} of chip {chip}"
+            raise ModelError(f"{where}: the array was not solved (residual {float(residual):.1e})")
+
+
+def require_trust(circuit: Circuit, trusts: Mapping[str, Trust], *, chip: int | None = None) -> None:
+    """Raise ModelError where the wired arrays of a layer were not solved, with the tile's name."""
+    for name, trust in trusts.items():
+        layer = circuit.layers[name]
+        assert isinstance(layer, WiredLayer)
+        zero = jnp.zeros(())
+        for number in range(trust.residual.shape[0]):
+            where = f"layer {name}, {layer.tile_name(number)}" + ("" if chip is None else f", chip {chip}")
+            found = Wired(zero, trust.residual[number], zero, trust.beyond[number])
+            require_solved(found, tile=where, surrogate=layer.surrogate)
+
+
+def fold_network(net: nnx.Module, hardware: Hardware, *, conductances: Mapping[str, Array] | None = None) -> nnx.Module:
+    """The same network with the effective weights of its arrays: dense layers and convolutions, any linear array model.
+
+    1T-1R arrays are linear in the activations where rows see one voltage (`--input pwm` or `bitserial`); the quantisation of
+    the inputs is not part of the weights, and what cells leak at no drive goes to the biases.
+
+    Args:
+        net: the network; it is not changed.
+        hardware: its devices and what they are built into.
+        conductances: of the chip by layer [S]; the nominal ones when absent.
+
+    Returns:
+        A copy of `net` whose kernels (and biases, with leakage) stand for the arrays.
+
+    Raises:
+        ConfigError: arrays that are not linear in the activations, or converters at every tile.
+        ModelError: an array that could not be solved.
+    """
+    if hardware.curved:
+        raise ConfigError("1T-1R arrays with amplitude inputs are not linear: they have no effective weights")
+    if hardware.converters.path == "tiled":
+        raise ConfigError("converters at every tile leave no effective weights: leave out --adc-bits")
+    nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
+    circuit, residuals = make_folder(hardware)(conductances or nominal, jax.random.key(0), {})
+    judge(residuals)
+    values = dict(parameters(net))
+    for name, layer in circuit.layers.items():
+        leakage = layer.leakage if isinstance(layer, DrivenLayer) else None
+        straight = layer.layer if isinstance(layer, DrivenLayer) else layer
+        assert isinstance(straight, LinearLayer)
+        values[f"{name}.kernel"] = np.asarray(straight.kernel)
+        if leakage is not None:
+            if f"{name}.bias" not in values:
+                raise ConfigError(f"layer {name} has no digital bias that could take the leakage of its cells")
+            values[f"{name}.bias"] = values[f"{name}.bias"] + np.asarray(leakage)
+    folded = nnx.clone(net)
+    set_parameters(folded, values)
+    return folded

@@ -1,0 +1,112 @@
+"""What the devices of a network are built into: array model, resistances, row drive, converters, read noise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import jax.numpy as jnp
+from jax import Array
+
+from xbar_cli.array.converters import Dac
+from xbar_cli.chip.mapped import LayerMapping, MappedNetwork, read_voltage
+from xbar_cli.config.converters import ConvertersSection
+from xbar_cli.config.effects import AnyReadNoise
+from xbar_cli.config.hardware import ArraySection
+from xbar_cli.device.mismatch import AnyCell, GateShift
+from xbar_cli.device.transistor import BitLineSeparable
+from xbar_cli.errors import ConfigError
+from xbar_cli.nn.program import MeanCell, mean_cell, one_voltage
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What the devices of a network are built into.
+
+    Attributes:
+        network: the mapped network; its `full_scale` activations are the range of the row drive.
+        array: resistances.
+        model: array model.
+        converters: row drive and converters.
+        noises: read noise.
+        mismatch: by layer, how the access transistors differ; None where they are all alike.
+    """
+
+    network: MappedNetwork
+    array: ArraySection
+    model: str
+    converters: ConvertersSection = field(default_factory=ConvertersSection)
+    noises: tuple[AnyReadNoise, ...] = ()
+    mismatch: Mapping[str, GateShift] | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether rows see one voltage or none, so that 1T-1R cells are linear."""
+        return self.converters.input != "amplitude"
+
+    @property
+    def serial(self) -> bool:
+        """Whether rows are driven bit by bit."""
+        return self.converters.input == "bitserial"
+
+    @property
+    def curved(self) -> bool:
+        """Whether the currents of cells are no straight line in the input, and take K products."""
+        return self.model == "gated" and not self.single
+
+    @property
+    def wired(self) -> bool:
+        """Whether arrays of cells have resistances, and are solved at every read."""
+        return self.model == "gated" and self.array.wired
+
+    @property
+    def v_read(self) -> float:
+        """The one voltage of driven rows of cells [V]; where they see all, the largest."""
+        assert self.network.cell is not None
+        return read_voltage(self.network.cell, self.converters) or self.network.cell.v_max
+
+    def dac(self, layer: LayerMapping) -> Dac:
+        """What drives a layer's rows."""
+        bits = self.converters.dac_bits
+        return Dac(
+            full_scale=jnp.asarray(layer.full_scale, jnp.float32),
+            signed=layer.signed,
+            bits=bits,
+            limited=bits is not None or self.model == "gated",
+        )
+
+
+def linear_cells(hardware: Hardware, cells: Mapping[str, AnyCell]) -> dict[str, MeanCell]:
+    """Each layer's cell as a linear conductance: on average over the input voltages, or exactly at the one there is."""
+    if hardware.network.cell is None:
+        return {}
+    if hardware.single:
+        v_read = jnp.asarray(hardware.v_read, jnp.float32)
+        return {name: one_voltage(surrogate, v_read) for name, surrogate in cells.items()}
+    vin = jnp.asarray(hardware.network.cell.vin, jnp.float32)
+    return {name: mean_cell(surrogate, vin) for name, surrogate in cells.items()}
+
+
+def bit_lines(hardware: Hardware) -> dict[str, BitLineSeparable]:
+    """Each layer's cell with the bit line's voltage as an axis.
+
+    Raises:
+        ConfigError: the table has no such axis, or inputs that these arrays are not read by.
+    """
+    cell, converters = hardware.network.cell, hardware.converters
+    if cell is None or cell.bit_line is None:
+        raise ConfigError("--array gated with resistances needs a cell characterized with a bit-line axis: --vbl 60m")
+    if converters.input != "amplitude" or converters.dac_bits is not None or converters.adc_bits is not None:
+        raise ConfigError(
+            "--array gated with resistances takes amplitude inputs without converters: leave out --input, --dac-bits, --adc-bits"
+        )
+    layers = hardware.network.layers.items()
+    return {name: cell.bit_line[cell.index(layer.vg)] for name, layer in layers if layer.vg is not None}
+
+
+def full_voltage(hardware: Hardware, cell: AnyCell) -> Array | float:
+    """Voltage of the full row drive of cells [V]."""
+    return cell.v_max if hardware.curved else hardware.v_read
+
+
+def baseline(hardware: Hardware, layer: LayerMapping) -> float:
+    """Conductance whose current the converters leave out [S]: that of the lowest level where they count levels."""
+    return layer.bottom if hardware.converters.adc_range == "levels" else 0.0

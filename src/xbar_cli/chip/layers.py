@@ -1,0 +1,139 @@
+"""One layer of a chip: its conductances as what computes it, folded, tiled or solved at every read; converters, noise."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from xbar_cli.array.converters import Adc, draw_errors
+from xbar_cli.array.tiling import RowGroups, row_groups
+from xbar_cli.chip.hardware import Hardware, baseline, full_voltage
+from xbar_cli.chip.mapped import LayerMapping, drive_of
+from xbar_cli.chip.noises import read_spread
+from xbar_cli.device.mismatch import AnyCell
+from xbar_cli.device.transistor import BitLineSeparable
+from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
+from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer
+from xbar_cli.nn.tiled import TiledLayer
+from xbar_cli.nn.wired import WiredLayer, Wires
+from xbar_cli.numerics import stream
+
+
+def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> Any:
+    """A layer whose tiles' currents add up exactly.
+
+    Args:
+        hardware: what its devices are built into.
+        layer: its mapping.
+        wanted: effective conductances of a linear array [S].
+        g: conductances of its memristors [S].
+        cell: its 1T-1R cell; None on resistive arrays.
+    """
+    driven = hardware.converters.dac_bits is not None or hardware.converters.dac_range is not None
+    if hardware.curved and cell is not None:
+        curved = gated_layer(g, scale=layer.scale, surrogate=cell, drive=drive_of(layer))
+        return DrivenLayer(curved, hardware.dac(layer)) if driven else curved
+    straight = linear_layer(wanted, scale=layer.scale, cell=None)
+    leakage = None
+    if hardware.model == "gated" and cell is not None and not layer.signed:
+        leakage = layer.scale.weights(cell.at_zero(g)).sum(axis=0) * (layer.full_scale / hardware.v_read)
+    return DrivenLayer(straight, hardware.dac(layer), leakage, hardware.serial) if driven else straight
+
+
+def wired_layer(hardware: Hardware, layer: LayerMapping, g: Array, cell: BitLineSeparable) -> WiredLayer:
+    """A layer of 1T-1R cells whose arrays have resistances; arguments as for `folded_layer`."""
+    array, network = hardware.array, hardware.network
+    assert network.cell is not None
+    both = array.r_wire_ohm or 0.0
+    wires = Wires(
+        r_word=array.r_wire_word_ohm or both,
+        r_bit=array.r_wire_bit_ohm or both,
+        r_source=array.r_source_ohm or 0.0,
+        r_neuron=array.r_neuron_ohm or 0.0,
+    )
+    v_max = jnp.asarray(network.cell.v_max, jnp.float32)
+    return WiredLayer(g, cell, layer.scale, drive_of(layer), v_max, signed=layer.signed, tile=network.tile, wires=wires)
+
+
+def tiled_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> TiledLayer:
+    """A layer with converters at every tile; arguments as for `folded_layer`."""
+    rows = groups_of(hardware, layer)
+    factors, leakage = wanted[None], jnp.zeros((rows.count, g.shape[1]), g.dtype)
+    if hardware.model == "gated" and cell is not None:
+        if hardware.curved:
+            factors = jnp.moveaxis(cell.in_g(g), -1, 0)
+        leakage = rows.split(cell.at_zero(g)[None]).sum(axis=(1, 2)) / full_voltage(hardware, cell)
+    return TiledLayer(
+        factors=rows.split(factors),
+        leakage=leakage,
+        scale=converted_scale(hardware, layer),
+        dac=hardware.dac(layer),
+        rows=rows,
+        surrogate=cell if hardware.curved else None,
+        serial=hardware.serial,
+        pairs=hardware.converters.adc_input == "pair",
+    )
+
+
+def groups_of(hardware: Hardware, layer: LayerMapping) -> RowGroups:
+    """The rows of a layer that are driven at once."""
+    height, at_once = hardware.network.tile[0], hardware.converters.rows_at_once
+    return row_groups(layer.conductance.shape[0], height=height, at_once=at_once)
+
+
+def converted_scale(hardware: Hardware, layer: LayerMapping) -> Scale:
+    """How codes are decoded: what the converters' baseline took off is added digitally."""
+    base = baseline(hardware, layer)
+    if base == 0:
+        return layer.scale
+    columns = np.full((1, layer.conductance.shape[1]), base)
+    digital = layer.digital + np.asarray(layer.readout.combine(columns)) / layer.slope
+    return Scale(layer.readout, layer.kernel, jnp.asarray(layer.slope, jnp.float32), jnp.asarray(digital, jnp.float32))
+
+
+def draw_adc(hardware: Hardware, name: str, full_scale: Array, key: Array) -> Adc:
+    """The converters of a layer of one chip."""
+    layer, converters = hardware.network.layers[name], hardware.converters
+    assert converters.adc_bits is not None
+    pairs = converters.adc_input == "pair"
+    each = 2 if pairs else 1  # columns of a signal
+    gain, offset = draw_errors(
+        stream(stream(key, "adc"), name),
+        bands=groups_of(hardware, layer).bands,
+        signals=layer.conductance.shape[1] // each,
+        across=max(hardware.network.tile[1] // each, 1),
+        shared=converters.columns_per_adc or 1,
+        gain_error=converters.adc_gain_error or 0.0,
+        offset_error=converters.adc_offset_error or 0.0,
+    )
+    base = jnp.asarray(baseline(hardware, layer), jnp.float32)
+    return Adc(full_scale=full_scale, gain=gain, offset=offset, baseline=base, bits=converters.adc_bits, signed=pairs)
+
+
+def read_noise(
+    hardware: Hardware,
+    layer: LayerMapping,
+    g: Array,
+    target: Array,
+    cell: AnyCell | None,
+    linear: MeanCell | None,
+) -> ColumnNoise:
+    """Read noise of a layer.
+
+    Args:
+        hardware: what its devices are built into.
+        layer: its mapping.
+        g: conductances of its memristors [S].
+        target: those aimed at [S].
+        cell: its 1T-1R cell; None on resistive arrays.
+        linear: the cell as a linear conductance; None where there is none.
+    """
+    sigma = read_spread(hardware.noises, g, target, g_off=hardware.network.g_off, g_on=hardware.network.g_on)
+    if hardware.curved and cell is not None:
+        return gated_noise(g, sigma, scale=layer.scale, surrogate=cell, drive=drive_of(layer))
+    if linear is not None:  # the spread of the cell that its memristor's spread makes
+        _, slope = jax.jvp(linear, (g,), (jnp.ones_like(g),))
+        sigma = jnp.abs(slope) * sigma
+    return linear_noise(sigma, scale=layer.scale)

@@ -1,0 +1,300 @@
+"""The stages of a chip, from its number to its right answers, and the run over many of them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from xbar_cli.chip.engine import Engine, by_patches, hoist
+from xbar_cli.chip.fabricate import Fabricator
+from xbar_cli.chip.fold import Residuals, judge, require_trust
+from xbar_cli.errors import ModelError
+from xbar_cli.nn.layers import Product, digital
+from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
+from xbar_cli.nn.score import correct
+from xbar_cli.nn.wired import Trust
+from xbar_cli.numerics import stream
+from xbar_cli.reporter import Reporter
+
+Part = tuple[Array, Array, Array]
+"""Images, labels, and what each image counts."""
+Prepare = Callable[[dict[str, Array], Array], tuple[Circuit, Residuals]]
+Leaves = list[Array]
+"""Of a circuit: a stack of the circuits of many chips is no circuit, and stages pass on its parts."""
+
+
+def count_batch(
+    net: Any, circuit: Circuit | None, key: Array, first: Array, part: Part, *, patches: bool = False
+) -> tuple[Array, dict[str, Trust]]:
+    """Five counts of a batch, and how well arrays with wires were solved.
+
+    The counts are the right answers (NaN where scores are not finite), the ADC's conversions beyond its range and all of
+    them, and the same of the DAC.
+
+    Args:
+        net: the network.
+        circuit: of the chip; None for floating point.
+        key: of what is drawn at every read.
+        first: number of the first image.
+        part: the batch.
+        patches: convolutions as products of patches.
+    """
+    x, y, weight = part
+    counts: dict[str, Counts] = {}
+    trusts: dict[str, Trust] = {}
+    product: Product = digital
+    if circuit is not None:
+        product = on_arrays(circuit, key=key, first=first, counts=counts, trusts=trusts)
+    right = correct(net(x, by_patches(product) if patches else product), y, weight)
+    return jnp.stack([right, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)]), trusts
+
+
+@dataclass
+class Tally:
+    """What the chips add up to.
+
+    Attributes:
+        accuracies: of each.
+        alone: of each, by layer, with that layer alone on arrays.
+        beyond: ADC conversions beyond the range and all of them, and the same of the DAC.
+        devices: share of devices below 0, mean shift [S] and share off the table, of each.
+        corrections: gain and offset by layer that each was calibrated to.
+        computed: chips, those with them that filled up the last call.
+        seconds: of the passes, sampling with them.
+        fold_seconds: of folding and calibrating.
+    """
+
+    accuracies: list[float] = field(default_factory=list)
+    alone: dict[str, list[float]] = field(default_factory=dict)
+    beyond: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    devices: list[tuple[float, ...]] = field(default_factory=list)
+    corrections: list[dict[str, tuple[np.ndarray, np.ndarray]]] = field(default_factory=list)
+    computed: int = 0
+    seconds: float = 0.0
+    fold_seconds: float = 0.0
+
+
+class Sampler:
+    """The compiled stages: number → devices → circuit → counts. Everything drawn comes of the seed's key and the number."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        net: nnx.Module,
+        parts: Sequence[Part],
+        *,
+        root: Array,
+        nominal: Mapping[str, Any],
+        fabricate: Fabricator,
+        prepare: Prepare,
+    ) -> None:
+        """The stages for a network on the images `parts`; `nominal` conductances have the shape of a chip's."""
+        self.engine, self.fabricate = engine, fabricate
+        self.graphdef, state = nnx.split(net)
+        self.state, self.root, self.parts = (engine.shared(tree) for tree in (state, root, list(parts)))
+        self.trees: dict[str | None, Any] = {}
+        self._counters: dict[Any, Callable[..., Any]] = {}
+        shapes = {name: jax.ShapeDtypeStruct(g.shape, jnp.float32) for name, g in nominal.items()}
+
+        def devices(key: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
+            chip = fabricate(key)
+            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table)
+
+        def circuit(conductances: dict[str, Array], key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
+            made, residuals = prepare(conductances, key)
+            leaves, self.trees[None] = jax.tree.flatten(made)
+            return leaves, residuals, {name: (c.gain, c.offset) for name, c in made.corrections.items()}
+
+        making, preparing = hoist(devices, root), hoist(circuit, shapes, root)
+        self._captured = [engine.shared(hoisted.captured) for hoisted in (making, preparing)]
+
+        def make(shared: Any, number: Array) -> Any:
+            captured, root = shared
+            return making.function(captured, jax.random.fold_in(root, number))
+
+        def build(shared: Any, number: Array, conductances: dict[str, Array]) -> Any:
+            captured, root = shared
+            return preparing.function(captured, conductances, jax.random.fold_in(root, number))
+
+        self._make, self._build = engine.stage(make), engine.stage(build)
+
+    def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
+        """The conductances of chips [chips …] [S], and what fabricating them found."""
+        return self._make((self._captured[0], self.root), numbers)
+
+    def build(self, numbers: Array, conductances: dict[str, Array]) -> tuple[Leaves, Residuals, dict[str, Any]]:
+        """The circuits of chips as stacked leaves, their residuals and corrections."""
+        return self._build((self._captured[1], self.root), numbers, conductances)
+
+    def circuit(self, leaves: Leaves, chip: int, layer: str | None = None) -> Circuit:
+        """One of the stacked circuits."""
+        return jax.tree.unflatten(self.trees[layer], [leaf[chip] for leaf in leaves])
+
+    def count(
+        self, numbers: Array, leaves: Leaves, *, layer: str | None = None, parts: int | None = None
+    ) -> tuple[np.ndarray, list[dict[str, Trust]]]:
+        """Counts [chips 5] over the images, and how well the arrays were solved, part by part.
+
+        Args:
+            numbers: of the chips.
+            leaves: their stacked circuits.
+            layer: the layer that is alone on arrays in them; None for all.
+            parts: of the images, only the first so many parts.
+        """
+        count = self._counter(self.trees[layer])
+        size = self.parts[0][1].shape[0]
+        found = [
+            count((self.state, self.root, jnp.asarray(n * size), part), numbers, leaves)
+            for n, part in enumerate(self.parts[:parts])
+        ]
+        total = np.sum([np.asarray(counts, np.float64) for counts, _ in found], axis=0)
+        return total, [trusts for _, trusts in found]
+
+    def _counter(self, tree: Any) -> Callable[..., Any]:
+        """The compiled counting of circuits of this structure."""
+        if tree not in self._counters:
+            patches = self.engine.strategy.inner == "patches"
+
+            def count(shared: Any, number: Array, leaves: Leaves) -> tuple[Array, dict[str, Trust]]:
+                state, root, first, part = shared
+                key = stream(jax.random.fold_in(root, number), "read")
+                net, circuit = nnx.merge(self.graphdef, state), jax.tree.unflatten(tree, leaves)
+                return count_batch(net, circuit, key, first, part, patches=patches)
+
+            self._counters[tree] = self.engine.stage(count)
+        return self._counters[tree]
+
+    @cached_property
+    def images(self) -> float:
+        """How many images there are."""
+        return float(sum(float(weight.sum()) for _, _, weight in self.parts))
+
+
+def require_sound(sampler: Sampler, conductances: Mapping[str, Array], chips: range) -> None:
+    """Raise ModelError where a chip of a call has conductances that are not finite, with the effect that left them."""
+    sound = [jnp.isfinite(g).all(axis=tuple(range(1, g.ndim))) for g in conductances.values()]
+    for k, chip in enumerate(chips):
+        if not all(bool(layer[k]) for layer in sound):
+            sampler.fabricate.require_finite(
+                sampler.fabricate(jax.random.fold_in(sampler.root, chip)).broken, chip=chip
+            )
+
+
+def require_scores(
+    sampler: Sampler, right: float, leaves: Leaves, place: int, *, chip: int, layer: str | None = None
+) -> None:
+    """Raise ModelError where some scores of a chip are not finite, with the first layer whose outputs are not.
+
+    Args:
+        sampler: the stages.
+        right: answers of the chip; NaN where scores are not finite.
+        leaves: the stacked circuits of a call.
+        place: of the chip among them.
+        chip: its number.
+        layer: that is alone on arrays; None for all.
+    """
+    if np.isfinite(right):
+        return
+    net, key = nnx.merge(sampler.graphdef, sampler.state), stream(jax.random.fold_in(sampler.root, chip), "read")
+    at = first_overflow(net, sampler.circuit(leaves, place, layer), key, sampler.parts)
+    where = "" if at is None else f", from layer {at} on"
+    raise ModelError(f"chip {chip}: the scores are not finite{where}: conductances far beyond those that were mapped")
+
+
+def first_overflow(net: Any, circuit: Circuit, key: Array, parts: Sequence[Part]) -> str | None:
+    """The first layer of a network on the arrays of `circuit` whose outputs are not finite for some image of `parts`."""
+    finite: dict[str, bool] = {}
+    for n, (x, _, weight) in enumerate(parts):
+        inner = on_arrays(circuit, key=key, first=jnp.asarray(n * len(x)))
+
+        def watched(
+            name: str, x: Array, kernel: Array, contract: Any, *, weight: Array = weight, inner: Product = inner
+        ) -> Array:
+            y = inner(name, x, kernel, contract)
+            good = jnp.isfinite(y).reshape(len(y), -1).all(axis=1) | (weight == 0)
+            finite[name] = finite.get(name, True) and bool(good.all())
+            return y
+
+        net(x, watched)
+        if broken := [name for name, good in finite.items() if not good]:
+            return broken[0]
+    return None
+
+
+Alone = Callable[[Array, Leaves], Leaves]
+"""From chips and their circuits to the same circuits with one layer alone on arrays."""
+
+
+def sample(
+    sampler: Sampler,
+    n: int,
+    *,
+    enough: Callable[[Sequence[float]], bool],
+    alone: Mapping[str, Alone],
+    warm: bool,
+    reporter: Reporter,
+) -> Tally:
+    """Sample chips 0, 1, 2, … until there are `n`, or until those so far are `enough`, judged after each in turn.
+
+    Args:
+        sampler: the stages.
+        n: most chips.
+        enough: of the accuracies of the first chips.
+        alone: by layer, for the chips with that layer alone on arrays.
+        warm: compile before the clock runs.
+        reporter: is told how far it is.
+    """
+    tally = Tally(alone={name: [] for name in alone})
+    for chips, numbers in sampler.engine.chunks(n):
+        if warm and not tally.computed:
+            _, leaves, _ = _prepare(sampler, numbers, Tally())
+            sampler.count(numbers, leaves, parts=1)
+        reporter.progress("chips", chips.start, n)
+        found, leaves, corrections = _prepare(sampler, numbers, tally, first=chips)
+        began = time.perf_counter()
+        counts, trusts = sampler.count(numbers, leaves)
+        tally.seconds += time.perf_counter() - began
+        tally.computed += sampler.engine.chunk
+        made = {name: make(numbers, leaves) for name, make in alone.items()}
+        layers = {name: sampler.count(numbers, made[name], layer=name)[0] for name in alone}
+        for k, chip in enumerate(chips):
+            for trusted in filter(None, trusts):
+                of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
+                require_trust(sampler.circuit(leaves, k), of_chip, chip=chip)
+            require_scores(sampler, counts[k, 0], leaves, k, chip=chip)
+            tally.accuracies.append(float(counts[k, 0] / sampler.images))
+            tally.beyond += counts[k, 1:]
+            tally.devices.append(tuple(float(value[k]) for value in found))
+            tally.corrections.append({name: (gain[k], offset[k]) for name, (gain, offset) in corrections.items()})
+            for name, alone_counts in layers.items():
+                require_scores(sampler, alone_counts[k, 0], made[name], k, chip=chip, layer=name)
+                tally.alone[name].append(float(alone_counts[k, 0] / sampler.images))
+            if enough(tally.accuracies):
+                reporter.progress("chips", n, n)
+                return tally
+    reporter.progress("chips", n, n)
+    return tally
+
+
+def _prepare(
+    sampler: Sampler, numbers: Array, tally: Tally, *, first: range = range(0)
+) -> tuple[tuple[np.ndarray, ...], Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Make and fold the chips of one call, on the clocks of `tally`; those of `first` are judged."""
+    began = time.perf_counter()
+    conductances, found = jax.block_until_ready(sampler.make(numbers))
+    made = time.perf_counter()
+    require_sound(sampler, conductances, first)
+    leaves, residuals, corrections = jax.block_until_ready(sampler.build(numbers, conductances))
+    tally.seconds += made - began
+    tally.fold_seconds += time.perf_counter() - made
+    residuals = jax.tree.map(np.asarray, residuals)
+    for k, chip in enumerate(first):
+        judge({name: residual[k] for name, residual in residuals.items()}, chip=chip)
+    return tuple(map(np.asarray, found)), leaves, jax.tree.map(np.asarray, corrections)

@@ -1,0 +1,88 @@
+"""Which layer's non-ideality costs the most: each layer alone on its arrays, the others in floating point."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from matplotlib.figure import Figure
+
+from xbar_cli.array.ideal import LinearLayer
+from xbar_cli.chip.sample import Alone, Leaves, Sampler
+from xbar_cli.nn.reading import Circuit
+from xbar_cli.runs import figures
+from xbar_cli.statistics import Estimate
+
+
+def only(circuit: Circuit, layer: str, kernels: Mapping[str, Array]) -> Circuit:
+    """The circuit with one layer on arrays, and the network's own kernels in the place of all others."""
+    return Circuit(
+        layers={name: part if name == layer else LinearLayer(kernels[name]) for name, part in circuit.layers.items()},
+        adcs={name: adc for name, adc in circuit.adcs.items() if name == layer},
+        noises={name: noise for name, noise in circuit.noises.items() if name == layer},
+        corrections={name: c for name, c in circuit.corrections.items() if name == layer},
+    )
+
+
+def each_alone(sampler: Sampler, kernels: Mapping[str, Any]) -> dict[str, Alone]:
+    """For each layer, what puts it alone on arrays in the circuits of chips."""
+    return {name: _alone(sampler, name, kernels) for name in kernels}
+
+
+def _alone(sampler: Sampler, layer: str, kernels: Mapping[str, Any]) -> Alone:
+    shared = sampler.engine.shared({name: jnp.asarray(kernel) for name, kernel in kernels.items()})
+
+    def restrict(kernels: dict[str, Array], number: Array, leaves: Leaves) -> Leaves:
+        del number
+        circuit = only(jax.tree.unflatten(sampler.trees[None], leaves), layer, kernels)
+        found, sampler.trees[layer] = jax.tree.flatten(circuit)
+        return found
+
+    stage = sampler.engine.stage(restrict)
+    return lambda numbers, leaves: stage(shared, numbers, leaves)
+
+
+def summarise(found: Mapping[str, Estimate], *, ideal: float) -> dict[str, Any]:
+    """The accuracy with each layer alone on arrays, and what it costs against floating point; the costliest layer.
+
+    Args:
+        found: accuracy over the chips, by layer.
+        ideal: accuracy in floating point.
+    """
+    layers = {
+        name: {
+            "accuracy_mean": value.mean,
+            "accuracy_std": value.std,
+            "cost": ideal - value.mean,
+            "cost_ci95": None if value.ci95 is None else [ideal - value.ci95[1], ideal - value.ci95[0]],
+        }
+        for name, value in found.items()
+    }
+    return {"per_layer": layers, "costliest_layer": max(layers, key=lambda name: layers[name]["cost"])}
+
+
+def draw(path: Path, summary: Mapping[str, Any], *, caption: str) -> Path:
+    """A bar for each layer: accuracy lost with it alone on arrays, with its interval over chips."""
+    layers = summary["per_layer"]
+    costs = np.asarray([layer["cost"] for layer in layers.values()]) * 100
+    ends = np.asarray([v["cost_ci95"] or [v["cost"]] * 2 for v in layers.values()]).T * 100
+
+    def bars(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.bar(
+            range(len(layers)),
+            costs,
+            yerr=np.abs(ends - costs),
+            capsize=2,
+            color="tab:blue",
+            error_kw={"elinewidth": 1},
+        )
+        axes.axhline(0, color="0.4", linewidth=0.8)
+        figures.name_bars(axes, list(layers))
+        axes.set(ylabel="accuracy lost [%]", title="Cost of each layer alone on arrays")
+        axes.grid(axis="x", visible=False)
+
+    return figures.save(path, bars, caption=caption)

@@ -1,0 +1,164 @@
+"""What `xbar evaluate` says of its chips: the summary, and results.nc."""
+
+from typing import Any
+
+import numpy as np
+
+from xbar_cli.chip import sensitivity
+from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.sample import Tally
+from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.runs.results import Field, field
+from xbar_cli.statistics import (
+    ACCURACY,
+    MIN_SAMPLES,
+    bounded,
+    enough,
+    estimate,
+    fewest,
+    is_skewed,
+    sampling_error,
+    skewness,
+    with_test_set,
+    yield_at,
+)
+
+
+def summarise(
+    config: EvaluateConfig, hardware: Hardware, tally: Tally, *, ideal: float, images: int, fitted_to: int
+) -> dict[str, Any]:
+    """What the summary says of the chips and their converters.
+
+    Args:
+        config: of the evaluation.
+        hardware: what the devices were built into.
+        tally: the chips.
+        ideal: accuracy in floating point.
+        images: seen by each chip.
+        fitted_to: images that each chip was calibrated to.
+    """
+    negative, mean_shift, off_table = (float(value) for value in np.mean(tally.devices, axis=0))
+    adc_beyond, adc_all, dac_beyond, dac_all = (float(value) for value in tally.beyond)
+    converters = config.converters
+    return accuracies(config, tally, images=images) | {
+        "scheme": hardware.network.scheme,
+        "negative_policy": config.variation.negative,
+        "negative_fraction": negative,
+        "negative_mean_shift_siemens": mean_shift,
+        "clamped_fraction": negative if config.variation.negative == "clamp" else 0.0,
+        "off_table_fraction": off_table,
+        "vg_volt": [layer.vg for layer in hardware.network.layers.values()],
+        "input": converters.input,
+        "v_read_volt": hardware.v_read if hardware.single and hardware.network.cell is not None else None,
+        "dac_bits": converters.dac_bits,
+        "adc_bits": converters.adc_bits,
+        "columns_per_adc": converters.columns_per_adc,
+        "rows_at_once": converters.rows_at_once,
+        "adc_input": converters.adc_input,
+        "dac_saturated_fraction": dac_beyond / dac_all if dac_all else None,
+        "adc_saturated_fraction": adc_beyond / adc_all if adc_all else None,
+        "calibration": calibration(config, tally, images=fitted_to),
+        **per_layer(config, tally, ideal=ideal),
+        "seconds_per_sample": tally.seconds / tally.computed,
+        "fold_seconds": tally.fold_seconds / tally.computed,
+    }
+
+
+def copies(config: EvaluateConfig, tally: Tally) -> int:
+    """Chips that each computed one stands for: more than one where all are the same, and one was computed."""
+    n, wanted = len(tally.accuracies), config.monte_carlo
+    return max(1, (wanted.samples or MIN_SAMPLES) // n) if n == 1 else 1
+
+
+def accuracies(config: EvaluateConfig, tally: Tally, *, images: int) -> dict[str, Any]:
+    """Mean, spread and intervals of the chips' accuracies, the worst chip, and the yield."""
+    samples = tally.accuracies * copies(config, tally)
+    wanted, alike = config.monte_carlo, len(samples) > len(tally.accuracies)  # every chip is this one
+    student = estimate(samples, within=ACCURACY)
+    any_kind = student if alike else bounded(samples, width=wanted.ci_width)
+    found = student if wanted.ci_width is None else any_kind
+    both = with_test_set(found, images=images)
+    summary: dict[str, Any] = {
+        "samples": len(samples),
+        "accuracy_mean": found.mean,
+        "accuracy_std": found.std,
+        "accuracy_ci95": list(found.ci95) if found.ci95 else None,
+        "accuracy_ci95_kind": "student" if wanted.ci_width is None else "bounded",
+        "accuracy_bounded_ci95": list(any_kind.ci95) if any_kind.ci95 else None,
+        "accuracy_skewness": skewness(samples),
+        "accuracy_skewed": is_skewed(samples),
+        "test_set_error": sampling_error(found.mean, images),
+        "accuracy_with_test_set_ci95": list(both) if both else None,
+        "accuracy_worst": min(samples),
+        "worst_sample": int(np.argmin(samples)),
+    }
+    if wanted.yield_at is not None:
+        good = yield_at(tally.accuracies, wanted.yield_at, width=wanted.ci_width)
+        ci95 = (good.fraction, good.fraction) if alike else good.ci95
+        summary |= {"yield_at": wanted.yield_at, "yield_fraction": good.fraction, "yield_ci95": list(ci95)}
+    if wanted.ci_width is not None:
+        reached = alike or enough(samples, width=wanted.ci_width)
+        summary |= {"ci_width": wanted.ci_width, "ci_width_reached": reached}
+    return summary | {"accuracy_samples": samples}
+
+
+def per_layer(config: EvaluateConfig, tally: Tally, *, ideal: float) -> dict[str, Any]:
+    """What each layer costs alone on arrays; nothing where that was not asked for."""
+    alike = copies(config, tally)
+    by_student = alike > 1 or config.monte_carlo.ci_width is None
+    found = {
+        name: estimate(v * alike, within=ACCURACY) if by_student else bounded(v, width=config.monte_carlo.ci_width)
+        for name, v in tally.alone.items()
+    }
+    return sensitivity.summarise(found, ideal=ideal) if found else {}
+
+
+def out_of_reach(config: EvaluateConfig) -> str | None:
+    """The line on a width that so few chips cannot reach, said before they are computed; None where they can."""
+    wanted = config.monte_carlo
+    if wanted.ci_width is None or wanted.max_samples is None or fewest(wanted.ci_width) <= wanted.max_samples:
+        return None
+    return (
+        f"--ci-width {wanted.ci_width:g} takes {fewest(wanted.ci_width)} chips or more, and --max-samples is "
+        f"{wanted.max_samples}: the interval will be wider"
+    )
+
+
+def skew_note(result: dict[str, Any]) -> str | None:
+    """The line on Student's interval where the chips are skewed; None where they are not, or the interval is another one."""
+    if result["accuracy_ci95_kind"] != "student" or not result["accuracy_skewed"]:
+        return None
+    low, high = result["accuracy_bounded_ci95"]
+    return (
+        f"the accuracies of these {result['samples']} chips are skewed (skewness {result['accuracy_skewness']:+.1f}, worst "
+        f"{result['accuracy_worst']:.4f}, mean {result['accuracy_mean']:.4f}): Student's interval then holds the mean less "
+        f"often than 95 %; {low:.4f} … {high:.4f} holds whatever the distribution is, and --ci-width W makes it narrower"
+    )
+
+
+def calibration(config: EvaluateConfig, tally: Tally, *, images: int) -> dict[str, Any] | None:
+    """What outputs were corrected by: gain and offset of each layer, means over chips and columns; None without."""
+    if config.decoding.calibrate is None:
+        return None
+
+    def mean(which: int) -> list[float]:
+        return [float(np.mean([chip[name][which] for chip in tally.corrections])) for name in tally.corrections[0]]
+
+    fitted = {"gain": mean(0)} | ({"offset": mean(1)} if config.decoding.calibrate == "affine" else {})
+    return {"fit": config.decoding.calibrate, "per": config.decoding.per or "layer", "images": images, **fitted}
+
+
+def results(samples: list[float], tally: Tally) -> dict[str, Field]:
+    """results.nc: the accuracy of every chip, with each layer alone too, and what each chip was calibrated to."""
+    fields = {"sample": field(("sample",), np.arange(len(samples)), unit="1", long_name="chip")}
+    fields["accuracy"] = field(("sample",), samples, unit="1", long_name="accuracy on the test images")
+    for name, alone in tally.alone.items():
+        long_name = f"accuracy on the test images with {name} alone on arrays"
+        fields[f"{name}_alone_accuracy"] = field(("chip",), alone, unit="1", long_name=long_name)
+    for name in tally.corrections[0]:
+        for which, what in enumerate(("gain", "offset")):
+            values = np.stack([chip[name][which] for chip in tally.corrections])
+            dims = ("chip", f"{name}_out")[: values.ndim]
+            long_name = f"{what} of the decoded outputs of {name}"
+            fields[f"{name}_{what}"] = field(dims, values, unit="1", long_name=long_name)
+    return fields

@@ -1,0 +1,188 @@
+"""What runs say of how arrays are read, and what they contradict in: a cost is of the hardware that an accuracy is of.
+
+A run states what it fixes; what it leaves open is the cost model's own. What two of them state must be the same, else there is
+one line with both values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xbar_cli.config.converters import ConvertersSection, ReadSection
+from xbar_cli.config.energy import EnergyConfig
+from xbar_cli.energy.dissipation import Resistances
+from xbar_cli.energy.wires import resistances_of
+from xbar_cli.errors import ConfigError
+
+LABELS = {
+    "input": "inputs as",
+    "dac_bits": "input bits",
+    "v_read_volt": "read voltage",
+    "dac_range": "range of the row drive",
+    "adc_bits": "ADC bits",
+    "columns_per_adc": "columns per ADC",
+    "rows_at_once": "rows at once",
+    "adc_input": "ADC input",
+    "resistances": "resistances",
+}
+"""What is stated, in the words of messages."""
+ABSENT = {
+    "dac_bits": "no DAC",
+    "adc_bits": "no ADC",
+    "dac_range": "the mapping's range of the row drive",
+    "rows_at_once": "all rows at once",
+}
+"""What None means where it is stated."""
+SECTION = {"adc.bits": "adc_bits", "mux.columns": "columns_per_adc", "input.bits": "dac_bits"}
+"""Constants that say the same as an option."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What one run, or the command line, fixes of how arrays are read.
+
+    Attributes:
+        by: who says so.
+        values: by name, those of `LABELS`; what is not there is left open, None is as `ABSENT` has it.
+    """
+
+    by: str
+    values: Mapping[str, Any]
+
+    def joined(self, other: "Statement") -> "Statement":
+        """What both state together.
+
+        Raises:
+            ConfigError: they contradict each other.
+        """
+        for key in LABELS:
+            if key in self.values and key in other.values and not same(self.values[key], other.values[key]):
+                raise ConfigError(
+                    f"{self.by} has {shown(key, self.values[key])}, {other.by} {shown(key, other.values[key])}: "
+                    "that is other hardware; make both agree, or leave one of them out"
+                )
+        by = self.by if not other.values else other.by if not self.values else f"{self.by} and {other.by}"
+        return Statement(by, {**self.values, **other.values})
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are equal, numbers to rounding."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, float | int) and isinstance(b, float | int):
+        return abs(a - b) <= 1e-9 * max(abs(a), abs(b))
+    return bool(a == b)
+
+
+def shown(key: str, value: Any) -> str:
+    """A value in the words of messages."""
+    if value is None:
+        return ABSENT.get(key, f"no {LABELS[key]}")
+    if key == "resistances":
+        names = ("word line", "bit line", "source", "neuron")
+        above = [f"{name} {ohm:g} ohm" for name, ohm in zip(names, value, strict=True) if ohm]
+        return f"resistances of {', '.join(above)}" if above else "no resistances"
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{LABELS[key]} {text}{' V' if key == 'v_read_volt' else ''}"
+
+
+def of_evaluation(path: Path, config: Mapping[str, Any], summary: Mapping[str, Any]) -> Statement:
+    """What an evaluate run fixes.
+
+    Without an ADC currents add up exactly, whichever rows are read at once; without any converter resistive arrays are the
+    same for every coding, which is left open then. ADC errors that were drawn for each column are of an ADC at every column.
+
+    Raises:
+        ConfigError: arrays that no energy can be computed of.
+    """
+    by = f"evaluate run {path}"
+    array = config.get("array", {})
+    if array.get("model") == "published":
+        raise ConfigError(f"{by}: the published closed form is no circuit and conserves no power")
+    if array.get("neuron") == "shared":
+        raise ConfigError(f"{by}: its columns share neurons, which xbar energy does not solve")
+    c = ConvertersSection(**config.get("converters", {}))
+    cells = any(vg is not None for vg in summary["vg_volt"])
+    values: dict[str, Any] = {"dac_bits": c.dac_bits, "adc_bits": c.adc_bits, "dac_range": c.dac_range}
+    values["resistances"] = list(resistances_of(array))
+    if cells or c.dac_bits is not None or c.adc_bits is not None:
+        values["input"] = c.input
+    if cells and c.input != "amplitude":
+        values["v_read_volt"] = summary["v_read_volt"]
+    if c.adc_bits is not None:
+        values |= {"rows_at_once": c.rows_at_once, "adc_input": c.adc_input or "column"}
+        errors = c.adc_gain_error or c.adc_offset_error
+        if c.columns_per_adc is not None or errors:
+            values["columns_per_adc"] = c.columns_per_adc or 1
+    return Statement(by, values)
+
+
+def of_map(path: Path, config: Mapping[str, Any]) -> Statement:
+    """What a map run fixes: how its devices were programmed to be read, where that is not the default."""
+    read = ReadSection(**config.get("read", {}))
+    values = {key: getattr(read, key) for key in ("input", "v_read_volt", "dac_bits")}
+    default = ReadSection()
+    return Statement(f"map run {path}", {k: v for k, v in values.items() if v != getattr(default, k)})
+
+
+def of_energy(path: Path, summary: Mapping[str, Any]) -> Statement:
+    """What an energy run fixes: what it took from an evaluation or was asked for; not its model's own constants.
+
+    Raises:
+        ConfigError: it was made before energy runs said so.
+    """
+    if "stated" not in summary:
+        raise ConfigError(f"{path} does not say how its arrays are read: an earlier version made it; cost it anew")
+    return Statement(f"energy run {path}", summary["stated"])
+
+
+def of_request(config: EnergyConfig) -> Statement:
+    """What options and overridden constants ask for."""
+    asked = {
+        "adc_bits": config.adc_bits,
+        "dac_bits": config.input_bits,
+        "columns_per_adc": config.columns_per_adc,
+        "rows_at_once": config.rows_at_once,
+        "adc_input": config.adc_input,
+        "resistances": list(resistances_of(config.array.model_dump())) if config.array.wired else None,
+    }
+    values = {key: value for key, value in asked.items() if value is not None}
+    constants = {SECTION[key]: round(value) for key, value in config.overrides.items() if key in SECTION}
+    own = Statement("an overridden constant", constants)
+    return own.joined(Statement("xbar energy", values)) if values else own
+
+
+def programmed_alike(mapped: Statement, read: Statement, *, cells: bool) -> None:
+    """Cells are read as they were programmed to be.
+
+    Raises:
+        ConfigError: the coding or the voltage is another one.
+    """
+    keys = ("input", "v_read_volt") if cells else ()
+    mapped.joined(Statement(read.by, {key: read.values[key] for key in keys if key in read.values}))
+
+
+def paired(energy: Statement, operation: Mapping[str, Any], evaluation: Statement) -> None:
+    """The costs of an energy run and the accuracy of an evaluation are of the same hardware.
+
+    What the evaluation fixes must be what was costed, be it stated or the model's own. Without a converter in the evaluation
+    the model's own one may be costed, but none that was asked for.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    own = [k for k in ("dac_bits", "adc_bits") if evaluation.values.get(k) is None and energy.values.get(k) is None]
+    costed = {key: value for key, value in operation.items() if key not in own}
+    evaluation.joined(Statement(energy.by, costed))
+
+
+def converters_of(statement: Statement) -> dict[str, Any] | None:
+    """The converters that an accuracy was evaluated with: bits of inputs and of ADCs; None without any."""
+    found = {key: statement.values.get(key) for key in ("dac_bits", "adc_bits")}
+    return found if any(bits is not None for bits in found.values()) else None
+
+
+def resistances_in(statement: Statement) -> Resistances:
+    """The resistances that are stated; none else."""
+    return Resistances(*statement.values.get("resistances", (0.0, 0.0, 0.0, 0.0)))

@@ -1,0 +1,1 @@
+"""Cost models: one published architecture a file, and the circuits that they share."""

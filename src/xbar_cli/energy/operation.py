@@ -1,0 +1,125 @@
+"""How the arrays that are costed are read: what runs and options state, and the model's own where they leave it open."""
+
+from typing import Any
+
+from xbar_cli.chip.mapped import MappedNetwork
+from xbar_cli.config.energy import EnergyConfig
+from xbar_cli.energy.activity import Coding
+from xbar_cli.energy.agreement import Statement, shown
+from xbar_cli.energy.constants import Constants
+from xbar_cli.energy.models import isaac
+from xbar_cli.energy.opening import Opened
+from xbar_cli.energy.reading import Kind, Reading
+from xbar_cli.errors import ConfigError
+
+NATIVE: dict[str, Kind] = {"resparc": "amplitude", "neurosim": "bitserial", "isaac": "bitserial"}
+"""How a model drives rows where nothing is stated; those of one bit a cycle know no other way."""
+
+
+def reading_of(
+    config: EnergyConfig, constants: Constants, network: MappedNetwork, stated: Statement, *, device_bits: int | None
+) -> Reading:
+    """Row drive and converters of the arrays.
+
+    Raises:
+        ConfigError: the model cannot read so, or the mapping has no pairs.
+    """
+    values, native = stated.values, NATIVE[config.model]
+    coding: Kind = values.get("input") or native
+    if coding != native and config.model != "resparc":
+        raise ConfigError(
+            f"{stated.by} has {shown('input', coding)}, --model {config.model} applies them one bit a cycle: "
+            "evaluate with --input bitserial --dac-bits B, or cost by --model resparc"
+        )
+    pair, shared, rows = values.get("adc_input") == "pair", values.get("columns_per_adc"), values.get("rows_at_once")
+    if pair:
+        check_pairs(network, shared)
+    bits = values.get("adc_bits") or own_adc_bits(config.model, constants, network, rows=rows, device_bits=device_bits)
+    return Reading(
+        coding=coding,
+        input_bits=values.get("dac_bits") or round(constants["input.bits"]),
+        adc_bits=bits,
+        columns_per_adc=shared,
+        rows_at_once=rows,
+        pair=pair,
+    )
+
+
+def own_adc_bits(
+    model: str, constants: Constants, network: MappedNetwork, *, rows: int | None, device_bits: int | None
+) -> int:
+    """Bits of the model's own converters: a constant, or for isaac as many as tell the sums of the rows read at once apart."""
+    if model != "isaac":
+        return round(constants["adc.bits"])
+    height = network.tile[0]
+    return isaac.adc_bits(
+        rows=height if rows is None else min(rows, height),
+        device_bits=device_bits or round(constants["crossbar.device_bits"]),
+    )
+
+
+def check_pairs(network: MappedNetwork, shared: int | None) -> None:
+    """Raise ConfigError where columns are no pairs that one converter can take the difference of."""
+    if network.scheme != "de":
+        raise ConfigError(f"--adc-input pair converts the two columns of --scheme de; this is {network.scheme}")
+    if network.tile[1] % 2:
+        raise ConfigError(f"--adc-input pair: tiles of {network.tile[1]} columns part the two of a weight")
+    if shared is not None and shared > 1 and shared % 2:
+        raise ConfigError(f"--columns-per-adc {shared}: with --adc-input pair a converter serves an even number")
+
+
+def coding_of(constants: Constants, network: MappedNetwork, reading: Reading, stated: Statement) -> Coding:
+    """How activations drive rows: at the voltages of the cell, or the model's own on resistive arrays.
+
+    Voltages are rounded to the bits of a converter that is stated; the model's own leaves the activity as it is.
+
+    Args:
+        constants: of the model.
+        network: the mapped network.
+        reading: of its arrays.
+        stated: what of it runs and options say.
+
+    Raises:
+        ConfigError: a read voltage beyond the cell's table.
+    """
+    bits = reading.input_bits if reading.coding != "amplitude" else stated.values.get("dac_bits")
+    if network.cell is None:
+        return Coding(reading.coding, bits, constants["read.volt"], {})
+    cell = network.cell
+    volt = cell.v_max if reading.coding == "amplitude" else stated.values.get("v_read_volt") or cell.v_max
+    if volt > cell.v_max:
+        raise ConfigError(f"{stated.by}: {volt:g} V is beyond the cell's table, which ends at {cell.v_max:g} V")
+    gates = {name: layer.vg for name, layer in network.layers.items() if layer.vg is not None}
+    return Coding(reading.coding, bits, volt, {name: cell.power[cell.index(vg)] for name, vg in gates.items()})
+
+
+def operation(
+    opened: Opened, network: MappedNetwork, reading: Reading, coding: Coding, stated: Statement, *, own: int
+) -> dict[str, Any]:
+    """How the arrays are read, for the summary: every value, stated or the model's own.
+
+    Args:
+        opened: the map run.
+        network: the mapped network.
+        reading: of its arrays.
+        coding: of its inputs.
+        stated: what of it runs and options say.
+        own: columns that share a converter where none are given.
+    """
+    cells = network.cell is not None
+    return {
+        "input": reading.coding,
+        "dac_bits": reading.input_bits,
+        "v_read_volt": coding.volt if cells and coding.single else None,
+        "dac_range": stated.values.get("dac_range") or opened.config.get("read", {}).get("dac_range"),
+        "adc_bits": reading.adc_bits,
+        "columns_per_adc": reading.shared(network.tile[1], own=own),
+        "rows_at_once": reading.rows_at_once,
+        "adc_input": "pair" if reading.pair else "column",
+        "resistances": list(stated.values.get("resistances", (0.0, 0.0, 0.0, 0.0))),
+    }
+
+
+def own_columns(constants: Constants, network: MappedNetwork, model: str) -> int:
+    """Columns that share a converter under the model's own constants."""
+    return round(constants["mux.columns"]) if model == "neurosim" else network.tile[1]

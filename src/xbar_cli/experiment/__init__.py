@@ -1,0 +1,1 @@
+"""Pipelines and grids: stages, their results."""

@@ -1,0 +1,127 @@
+"""What an experiment comes to in a folder: its points and runs, what of them is there, and how they stand."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xbar_cli.config.experiment import Experiment
+from xbar_cli.config.experiment_grid import Point, StageRun, expand
+from xbar_cli.runs.directory import DONE, SUMMARY
+from xbar_cli.runs.listing import figures_of
+from xbar_cli.runs.sweep import Outcome
+
+LOGS = "logs"
+"""Folder of the runs' logs in the folder of an experiment."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an experiment comes to in a folder.
+
+    Attributes:
+        experiment: the file.
+        out: folder of the run directories.
+        points: of the grid.
+        runs: every run directory by name, in an order in which they can be computed.
+        cached: names of those that are complete.
+    """
+
+    experiment: Experiment
+    out: Path
+    points: tuple[Point, ...]
+    runs: dict[str, StageRun]
+    cached: frozenset[str]
+
+    def last_runs(self, point: Point) -> list[StageRun]:
+        """The runs whose figures are the results of a point."""
+        return [point.runs[stage] for stage in self.experiment.last]
+
+
+def make_plan(experiment: Experiment, out: Path) -> Plan:
+    """The points and runs of an experiment, and what of them is complete in `out`."""
+    points = tuple(expand(experiment))
+    runs = {run.key: run for point in points for run in point.runs.values()}
+    return Plan(experiment, out, points, runs, frozenset(key for key in runs if read_summary(out / key) is not None))
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """The summary of a complete run; None where it is not complete or damaged."""
+    if not (folder / DONE).exists():
+        return None
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return summary if isinstance(summary, dict) else None
+
+
+def missing(plan: Plan) -> list[StageRun]:
+    """The runs to compute: those that points still need. An earlier stage of complete points may stay away."""
+    wanted: set[str] = set()
+
+    def want(key: str) -> None:
+        if key not in plan.cached and key not in wanted:
+            wanted.add(key)
+            for need in plan.runs[key].needs:
+                want(need)
+
+    for point in plan.points:
+        for run in plan.last_runs(point):
+            want(run.key)
+    return [run for key, run in plan.runs.items() if key in wanted]
+
+
+def dry_run(experiment: Experiment, *, out: Path) -> dict[str, Any]:
+    """What `run` would do: the points, and what of them is complete."""
+    plan = make_plan(experiment, out)
+    return summarise(plan, {}, waiting="missing") | {"dry_run": True}
+
+
+def summarise(plan: Plan, outcomes: Mapping[str, Outcome], *, waiting: str) -> dict[str, Any]:
+    """The summary of a sweep but for its results; `waiting` is the state of a point that was not computed."""
+    listed = [describe_point(plan, point, outcomes, waiting=waiting) for point in plan.points]
+    states = [entry["state"] for entry in listed]
+    return {
+        "command": "run",
+        "experiment": plan.experiment.name,
+        "points": len(listed),
+        "done": states.count("done") + states.count("cached"),
+        "cached": states.count("cached"),
+        "failed": states.count("failed"),
+        "runs": len(plan.runs),
+        "runs_cached": len(plan.cached),
+        "runs_computed": sum(outcome.ok for outcome in outcomes.values()),
+        "list": listed,
+        "results": None,
+        "out": str(plan.out),
+    }
+
+
+def describe_point(plan: Plan, point: Point, outcomes: Mapping[str, Outcome], *, waiting: str) -> dict[str, Any]:
+    """One entry of the summary's list."""
+    last = plan.last_runs(point)
+    # the first stage that failed explains the others
+    bad = next((run for run in point.runs.values() if run.key in outcomes and not outcomes[run.key].ok), None)
+    if bad is not None:
+        state = "failed"
+    elif all(run.key in plan.cached for run in last):
+        state = "cached"
+    elif all(run.key in plan.cached or run.key in outcomes for run in last):
+        state = "done"
+    else:
+        state = waiting
+    return {
+        "name": point.name,
+        "values": point.values,
+        "state": state,
+        "stage": bad.stage if bad else None,
+        "reason": outcomes[bad.key].reason if bad else None,
+        "log": str(plan.out / LOGS / f"{bad.key}.log") if bad else None,
+        "attempts": max((outcomes[run.key].attempts for run in point.runs.values() if run.key in outcomes), default=0),
+        "figures": {
+            name: value for run in last for name, value in figures_of(read_summary(plan.out / run.key) or {}).items()
+        },
+        "runs": {stage: str(plan.out / run.key) for stage, run in point.runs.items()},
+    }

@@ -1,0 +1,186 @@
+"""`xbar ls`: the runs in a folder with the keys and figures that tell them apart. Reads JSON and TOML only."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY
+from xbar_cli.tomls import read_toml
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "network": ("network.name",),
+    "dataset": ("dataset.name",),
+    "method": ("method",),
+    "card": ("cell.card",),
+    "scheme": ("mapping.scheme",),
+    "bits": ("mapping.bits",),
+    "array": ("array.model",),
+    "vg": ("neat.vg", "cell.vg", "sweep.vg_range"),
+    "variation": ("variation.amount",),
+    "samples": ("monte_carlo.samples",),
+    "seed": ("seed",),
+    "train_seed": (),
+}
+"""Column of the listing: the summary's own key of this name, else the first of these keys of the configuration."""
+FIGURES = {
+    "accuracy": ("accuracy_mean", "test_accuracy"),
+    "accuracy_std": ("accuracy_std",),
+    "energy_joule": ("energy_joule",),
+    "difference": ("difference",),
+    "p_value": ("p_value",),
+}
+"""Figure of the listing: the first of these keys that the summary has."""
+INHERITED = ("network", "dataset", "method", "scheme", "bits", "vg", "train_seed")
+"""Columns that a run takes from the run it was made of."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run directory.
+
+    Attributes:
+        path: where it is.
+        state: `done`, `interrupted` (or at work), `incomplete` (a sweep with points to do), or `damaged`.
+        summary: its summary; empty where it is not done.
+        config: its resolved configuration; empty where it has none.
+        reason: one line where it is damaged.
+    """
+
+    path: Path
+    state: str
+    summary: Mapping[str, Any]
+    config: Mapping[str, Any]
+    reason: str | None = None
+
+    @property
+    def command(self) -> str | None:
+        """The command that made it."""
+        return self.summary.get("command")
+
+
+def find_runs(folder: Path) -> Iterator[Entry]:
+    """Every run in a folder, at any depth, by path; what lies inside of a run is part of it, but for a sweep's runs.
+
+    Raises:
+        RunError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such folder")
+    entry = open_entry(folder)
+    if entry is not None:
+        yield entry
+        if entry.command != "run":
+            return
+    try:
+        children = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+    except OSError as error:
+        yield Entry(folder, "damaged", {}, {}, reason=f"cannot be read ({error.strerror})")
+        return
+    for child in children:
+        if os.access(child, os.R_OK | os.X_OK):
+            yield from find_runs(child)
+        else:
+            yield Entry(child, "damaged", {}, {}, reason="cannot be read (permission denied)")
+
+
+def open_entry(folder: Path) -> Entry | None:
+    """The run in this very folder; None where it is none."""
+    if folder.name.endswith(".partial"):
+        return Entry(folder, "interrupted", {}, _config(folder)[0])
+    if not (folder / DONE).exists() and not (folder / SUMMARY).exists():
+        return None
+    config, problem = _config(folder)
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        if not isinstance(summary, dict) or not isinstance(summary.get("command"), str):
+            raise ValueError
+    except (OSError, ValueError):
+        return Entry(folder, "damaged", {}, config, reason=f"{SUMMARY} is missing or damaged")
+    if problem is not None:
+        return Entry(folder, "damaged", summary, config, reason=problem)
+    if not (folder / DONE).exists():
+        if summary["command"] == "run":
+            return Entry(folder, "incomplete", summary, config)
+        return Entry(folder, "damaged", summary, config, reason="half-written: no `done` in it")
+    return Entry(folder, "done", summary, config)
+
+
+def _config(folder: Path) -> tuple[dict[str, Any], str | None]:
+    """The configuration, and what is wrong with it; a run without one is not wrong."""
+    if not (folder / CONFIG).exists():
+        return {}, None
+    try:
+        return read_toml(folder / CONFIG), None
+    except ConfigError:
+        return {}, f"{CONFIG} is damaged"
+
+
+def describe(entry: Entry) -> dict[str, Any]:
+    """One entry of the listing: path, state, command, keys and figures."""
+    found: dict[str, Any] = {"path": str(entry.path), "state": entry.state, "command": entry.command}
+    if entry.command == "run":
+        found |= {name: entry.summary.get(name) for name in ("experiment", "points", "done", "failed")}
+    return found | keys_of(entry) | figures_of(entry.summary)
+
+
+def keys_of(entry: Entry, *, depth: int = 4) -> dict[str, Any]:
+    """The keys that tell this run apart, those of the run that it was made of with them."""
+    found: dict[str, Any] = {}
+    for name, keys in KEYS.items():
+        values = [entry.summary.get(name), *(_at(entry.config, key) for key in keys)]
+        value = next((v for v in values if isinstance(v, (str, int, float)) and not isinstance(v, bool)), None)
+        if value is not None:
+            found[name] = value
+    source = source_of(entry) if depth else None
+    if source is not None:
+        before = keys_of(source, depth=depth - 1)
+        if source.command == "train" and "seed" in before:
+            before["train_seed"] = before["seed"]
+        if source.command == "map":  # its mapping applies: the evaluation's own section is not used
+            found = {name: value for name, value in found.items() if name not in ("scheme", "bits", "vg")}
+        found = {name: before[name] for name in INHERITED if name in before} | found
+    return {name: found[name] for name in KEYS if name in found}
+
+
+def source_of(entry: Entry) -> Entry | None:
+    """The run that this one was made of, where it is still there."""
+    source = entry.config.get("run")
+    if not isinstance(source, str) or not source:
+        inside = entry.path / "train"
+        return open_entry(inside) if inside.is_dir() else None
+    folder = Path(source)
+    # moved together, the two lie side by side
+    for place in (folder, entry.path.parent / folder.name, entry.path / "train"):
+        if place.is_dir():
+            return open_entry(place)
+    return None
+
+
+def _at(tree: Any, key: str) -> Any:
+    for name in key.split("."):
+        if not isinstance(tree, Mapping) or name not in tree:
+            return None
+        tree = tree[name]
+    return tree
+
+
+def figures_of(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a summary that are listed."""
+    found = {name: next((summary[key] for key in keys if isinstance(summary.get(key), (int, float))), None)
+             for name, keys in FIGURES.items()}  # fmt: skip
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def listing(folder: Path) -> dict[str, Any]:
+    """The runs in a folder, and what is damaged."""
+    entries = list(find_runs(folder))
+    return {
+        "command": "ls",
+        "runs": [describe(entry) for entry in entries if entry.state != "damaged"],
+        "damaged": [{"path": str(e.path), "reason": e.reason} for e in entries if e.state == "damaged"],
+        "out": str(folder),
+    }

@@ -1,0 +1,222 @@
+"""What a training run consists of: data in parts, network, phases, and what its method adds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from xbar_cli.config.train import NetworkSection, TrainConfig
+from xbar_cli.data.batches import batches, eval_batches
+from xbar_cli.data.datasets import Dataset
+from xbar_cli.errors import ConfigError
+from xbar_cli.nn.score import share_right
+from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
+from xbar_cli.reporter import Reporter
+from xbar_cli.runs.directory import Run
+from xbar_cli.train.forward import PLAIN, Forward, make_forward
+from xbar_cli.train.loop import Renewal, State, make_counter
+from xbar_cli.trained import build
+from xbar_cli.trained.opening import open_trained
+from xbar_cli.trained.parts import Part
+
+EVALUATION_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of epochs under one optimiser.
+
+    Attributes:
+        name: `train`, `retrain` or the method's.
+        epochs: how many.
+        learning_rate: at the start.
+        schedule: of the learning rate.
+        restrict_every: epochs between the method's restrictions; 0 for none.
+        restrict_first: whether it restricts before the first epoch too.
+        keep: `best` on `select`, or the `last`.
+        select: the part that chooses the best epoch.
+    """
+
+    name: str
+    epochs: int
+    learning_rate: float
+    schedule: str = "constant"
+    restrict_every: int = 0
+    restrict_first: bool = False
+    keep: str = "best"
+    select: str = "validation"
+
+
+@dataclass
+class Progress:
+    """Where a run stands besides its arrays: the JSON record of a checkpoint."""
+
+    phase: int = 0
+    epoch: int = 0
+    best_accuracy: float = -1.0
+    best_epoch: int = 0
+    epochs: int = 0
+    """Run so far, in all phases."""
+    method: dict[str, Any] = field(default_factory=dict)
+    """What the method keeps."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What stays the same while a run trains."""
+
+    config: TrainConfig
+    run: Run
+    data: Dataset
+    net: nnx.Module
+    parts: dict[str, Part]
+    shapes: tuple[LayerShape, ...]
+    method: "Method"
+    reporter: Reporter
+
+    def epoch_batches(self, epoch: int, *, images: int | None = None) -> Iterator[tuple[jax.Array, jax.Array]]:
+        """The training batches of one epoch, or those of its first `images`; (seed, epoch) alone decides the order."""
+        x_all, y_all = self.parts["train"]
+        size = min(self.config.training.batch_size, len(y_all))
+        for number, (x, y) in enumerate(batches(x_all, y_all, batch_size=size, seed=self.config.seed, epoch=epoch)):
+            if images is not None and number * size >= images:
+                return
+            yield jnp.asarray(x), jnp.asarray(y)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers in the order they compute."""
+        return [layer.name for layer in self.shapes]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps of one epoch."""
+        count = len(self.parts["train"][1])
+        return count // min(self.config.training.batch_size, count)
+
+
+Restrict = Callable[[Session, Progress, int], dict[str, Any]]
+"""`(session, progress, epoch) -> metrics`: changes the kernels of the session's network in place."""
+Conclude = Callable[[Session, dict[str, State], Progress], dict[str, Any]]
+"""`(session, states, progress) -> summary`: the method's own figures; the network is left as its weights are saved."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a training method adds to the loop.
+
+    Attributes:
+        phases: stretches of epochs, in order.
+        forward: what the products go through in training.
+        settle: the network's state with its kernels as its products see them, for a forward whose kernels cost more than
+            its products: measuring then settles once, and plain products do the rest.
+        renewal: what the network keeps from step to step and computes anew every so often.
+        decay: what adds `training.weight_decay` to the gradients, where kernels are not weights.
+        after: what happens to a finished step of the optimiser.
+        restrict: what happens to the weights between epochs, where a phase asks for it.
+        conclude: the method's part of the summary.
+    """
+
+    phases: tuple[Phase, ...]
+    forward: Forward = PLAIN
+    settle: Callable[[State], State] | None = None
+    renewal: Renewal | None = None
+    decay: Callable[[float], optax.GradientTransformation] | None = None
+    after: optax.GradientTransformation | None = None
+    restrict: Restrict | None = None
+    conclude: Conclude | None = None
+
+
+def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
+    """Give `net` the weights of the train run `start`, which must be of the same network on the same data.
+
+    Raises:
+        ConfigError: it is of another network or data set, was trained on images that are held out here, or has no batch
+            norm left to train on.
+    """
+    started = open_trained(Path(start), use="--start", data_dir=config.dataset.data_dir)
+    theirs = started.config
+    asked = {**network_of(config.network), "dataset.name": config.dataset.name}
+    found = {**network_of(NetworkSection(**theirs["network"])), "dataset.name": theirs["dataset"]["name"]}
+    require_same(asked, found, f"--start {start} is of another network or data set")
+    if "training" in theirs:  # imported weights say nothing of it
+        trained = TrainConfig.model_validate(theirs)
+        require_same(
+            split_of(config), split_of(trained), f"--start {start} was trained on images that are held out here"
+        )
+        if trained.training.fold_norm:
+            raise ConfigError(
+                f"--start {start} was trained with --fold-norm and has no batch norm left; take one without"
+            )
+    set_parameters(net, parameters(started.net))
+
+
+def network_of(section: NetworkSection) -> dict[str, Any]:
+    """The keys of a network and what they come to."""
+    values = section.model_dump() | ({"hidden": build.hidden_units(section)} if section.name == "mlp" else {})
+    return {f"network.{key}": value for key, value in values.items()}
+
+
+def split_of(config: TrainConfig) -> dict[str, Any]:
+    """What decides which images are held out."""
+    return {
+        "--train-images": config.dataset.train_images,
+        "dataset.validation_fraction": config.dataset.validation_fraction,
+        "--seed or dataset.split_seed": config.dataset.drawn_by(config.seed),
+    }
+
+
+def require_same(asked: dict[str, Any], found: dict[str, Any], what: str) -> None:
+    """Raise ConfigError at the first key in which a run that was `found` differs from what is `asked` for."""
+    for key, value in found.items():
+        if asked[key] != value:
+            raise ConfigError(
+                f"{what}: its {key} is {shown(value)} and here it is {shown(asked[key])}; ask for the same"
+            )
+
+
+def shown(value: Any) -> str:
+    """A setting as it is written on the command line; `absent` where there is none."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return "absent" if value is None else str(value)
+
+
+def shapes_of(net: nnx.Module, data: Dataset) -> tuple[LayerShape, ...]:
+    """The layers of a network for the images of a data set."""
+    return tuple(layer_shapes(net, shape=build.image_shape(data)))
+
+
+def snapshot(net: nnx.Module) -> State:
+    """A copy of the network's state: `nnx.state` alone shares its variables with the network."""
+    return jax.tree.map(lambda leaf: leaf, nnx.state(net))
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Counts correct answers: `count` of batches, for the state that `settle` makes of the network's."""
+
+    count: Callable[..., jax.Array]
+    settle: Callable[[State], State] | None = None
+
+
+def counter(session: Session) -> Counter:
+    """The jitted count of correct answers of the network as the method computes it."""
+    method = session.method
+    forward = method.forward if method.settle is None else make_forward(precision=session.config.training.precision)
+    return Counter(make_counter(nnx.split(session.net)[0], forward=forward), method.settle)
+
+
+def accuracy(session: Session, counter: Counter, state: State, *, part: str) -> float:
+    """Share of correct answers on the `train`, `validation` or `test` part."""
+    images, labels = session.parts[part]
+    size = min(EVALUATION_BATCH, len(labels))
+    if counter.settle is not None:
+        state = counter.settle(state)
+    hits = sum(float(counter.count(state, *batch)) for batch in eval_batches(images, labels, batch_size=size))
+    return share_right(hits, len(labels), of=f"the network on the {part} part")

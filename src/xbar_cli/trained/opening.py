@@ -1,0 +1,125 @@
+"""Trained networks as runs hold them: weights, and what NEAT fixed when it trained them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from xbar_cli.array.ideal import Contract
+from xbar_cli.config.load import read_toml
+from xbar_cli.config.train import NetworkSection
+from xbar_cli.data.batches import eval_batches
+from xbar_cli.data.datasets import Dataset
+from xbar_cli.nn.layers import digital
+from xbar_cli.nn.score import correct, share_right
+from xbar_cli.nn.shapes import kernels, parameters, set_parameters
+from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
+from xbar_cli.trained import build
+
+CELL = "cell.nc"
+"""The characterised cell, copied into every run that depends on one."""
+
+DEVICES = "devices.safetensors"
+"""Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A train run, opened.
+
+    Attributes:
+        run: its directory.
+        summary: its summary.json.
+        config: its config.toml.
+        net: the network with the run's weights.
+        data: the data set it was trained on.
+    """
+
+    run: Run
+    summary: dict[str, Any]
+    config: dict[str, Any]
+    net: nnx.Module
+    data: Dataset
+
+    @property
+    def kernels(self) -> dict[str, NDArray[np.float32]]:
+        """The kernels by layer name, in the order of the summary's layers."""
+        found = kernels(parameters(self.net))
+        return {name: found[name] for name in self.summary["layers"]}
+
+
+def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Trained:
+    """The train run at `path`, ready to compute.
+
+    Args:
+        path: the run directory.
+        use: what it is wanted for, for error messages.
+        data_dir: where to look for its data set instead of where the run found it.
+    """
+    run, summary = open_run(path, commands=("train",), use=use)
+    config = read_toml(run.path / CONFIG)
+    data = build.dataset(config["dataset"]["name"], data_dir=data_dir or config["dataset"].get("data_dir"))
+    shape, network = build.image_shape(data), NetworkSection(**config["network"])
+    # shapes alone: initial weights would be drawn, and compiled for, only to be replaced
+    net = nnx.eval_shape(lambda: build.network(network, shape=shape, n_classes=data.n_classes, seed=0))
+    set_parameters(net, read_tensors(run.path / MODEL))
+    return Trained(run=run, summary=summary, config=config, net=net, data=data)
+
+
+def save_weights(path: Path, net: nnx.Module) -> None:
+    """Write every parameter of `net` as safetensors."""
+    write_tensors(path, parameters(net))
+
+
+def weight_maxima(values: dict[str, NDArray[np.float32]], *, scale: str) -> dict[str, NDArray[np.float64]]:
+    """W_max of each layer: the largest |w| of the whole network (`network`), of the layer, or of each output (`column`).
+
+    Where all are 0 any scale is right, and 1 is taken.
+    """
+    if scale == "column":
+        own = {name: np.abs(kernel.reshape(-1, kernel.shape[-1])).max(axis=0) for name, kernel in values.items()}
+        return {name: np.where(largest > 0, largest, 1.0).astype(np.float64) for name, largest in own.items()}
+    own = {name: np.asarray(np.abs(kernel).max(), np.float64) for name, kernel in values.items()}
+    one = np.ones(())
+    if scale == "layer":
+        return {name: largest if largest > 0 else one for name, largest in own.items()}
+    return dict.fromkeys(own, max(own.values()) or one)
+
+
+def kernel_accuracy(
+    net: nnx.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]
+) -> Callable[[dict[str, NDArray[np.float32]]], float]:
+    """The function from kernels by layer, in the place of the network's own, to accuracy."""
+    graphdef, state = nnx.split(net)
+    batches = eval_batches(images, labels, batch_size=min(500, len(labels)))
+    parts = [tuple(map(jnp.asarray, part)) for part in batches]
+
+    @jax.jit
+    def count(state: Any, kernels: dict[str, jax.Array], x: jax.Array, y: jax.Array, weight: jax.Array) -> jax.Array:
+        def product(name: str, x: jax.Array, kernel: jax.Array, contract: Contract) -> jax.Array:
+            return contract(x, kernels.get(name, kernel))
+
+        return correct(nnx.merge(graphdef, state)(x, product), y, weight)
+
+    def accuracy(kernels: dict[str, NDArray[np.float32]]) -> float:
+        replaced = {name: jnp.asarray(kernel) for name, kernel in kernels.items()}
+        right = sum(float(count(state, replaced, *part)) for part in parts)
+        return share_right(right, len(labels), of="the network with the weights that arrays leave")
+
+    return accuracy
+
+
+def network_accuracy(net: nnx.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]) -> float:
+    """Accuracy of a network in floating point."""
+    graphdef, state = nnx.split(net)
+    count = jax.jit(lambda state, x, y, weight: correct(nnx.merge(graphdef, state)(x, digital), y, weight))
+    parts = eval_batches(images, labels, batch_size=min(1000, len(labels)))
+    right = sum(float(count(state, *map(jnp.asarray, part))) for part in parts)
+    return share_right(right, len(labels), of="the network in floating point")

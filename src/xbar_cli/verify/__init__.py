@@ -1,0 +1,1 @@
+"""Oracles from outside, and what the models say to them."""

@@ -1,0 +1,109 @@
+"""`xbar characterize power`: Monte Carlo of the power per synapse against gate voltage (neat, II-A, Fig. 2)."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.interpolate import RectBivariateSpline
+
+from xbar_cli.cell.figures import caption
+from xbar_cli.cell.file import cell_of
+from xbar_cli.cell.surrogates import power_samples, surrogate_knots
+from xbar_cli.cell.tables import cell_tables
+from xbar_cli.config.characterize import PowerConfig, weight_distribution
+from xbar_cli.config.load import write_toml
+from xbar_cli.config.ranges import parse_tile
+from xbar_cli.device.cell import Cell
+from xbar_cli.mapping.window import cell_window, program
+from xbar_cli.reporter import SILENT, Reporter
+from xbar_cli.runs import environment, figures
+from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.runs.results import RESULTS, variable, write_dataset
+from xbar_cli.spice.pool import workers_kept
+from xbar_cli.statistics import estimate
+from xbar_cli.workflows.characterize import characterised
+
+
+def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
+    """Characterise the cell, draw arrays and inputs, and average their power; returns the summary, null where V_g is marked.
+
+    A synapse is one 1T-1R cell. Its weight's magnitude is mapped to the effective conductance as everywhere
+    (`mapping.window`), its input is uniform over the table's V_in (0 V included), its power is V_in I_in + V_g I_g. All gate
+    voltages see the same weights and inputs. Open in the paper, so named here: the distribution's parameters, the weight
+    at the top of the scale (|MU| + 3 SIGMA), ideal wires.
+    """
+    write_toml(run.path / CONFIG, config)
+    with workers_kept():
+        found = characterised(config, cell_tables(config, reporter=reporter), reporter=reporter)
+    tables, fields = found.tables, found.fields()
+    cell, table = cell_of(xr.Dataset(fields)), tables.table
+    rows, cols = parse_tile(config.power.array)
+    weights, inputs = draws(config, rows, cols, low=min(0.0, float(table.vin_volt[0])), high=float(table.vin_volt[-1]))
+    knots = surrogate_knots(found.config, table)
+    samples = np.full((len(cell.vg), config.power.samples), np.nan)
+    for index, vg in enumerate(cell.vg):
+        if index in cell.marked:
+            continue
+        g = programmed(config, cell, weights, vg=float(vg))
+        known = power_samples(config, table, index, knots)
+        volts = np.append(known.v, 0.0)
+        order = np.argsort(volts)
+        value = np.column_stack([known.value, known.value_at_zero])[:, order]
+        volts, first = np.unique(volts[order], return_index=True)
+        power = RectBivariateSpline(known.g, volts, value[:, first]).ev(g, np.broadcast_to(inputs[:, :, None], g.shape))
+        samples[index] = power.mean(axis=(1, 2))
+        reporter.progress("power", index + 1, len(cell.vg))
+    kept = [index for index in range(len(cell.vg)) if index not in cell.marked]
+    powers = {index: estimate(samples[index].tolist()) for index in kept}
+    intervals = np.array([e.ci95 for e in powers.values()], dtype=np.float64)
+    write_dataset(run.path / RESULTS, results(cell, samples))
+    distribution = f"weights {config.power.weights}, {config.power.samples} arrays {rows}×{cols}, inputs uniform"
+    figures.estimates(
+        run.figures / "power.png", x=cell.vg[kept], mean=np.array([e.mean for e in powers.values()]) * 1e6,
+        low=intervals[:, 0] * 1e6, high=intervals[:, 1] * 1e6,
+        x_label="gate voltage V_g [V]", y_label="mean power per synapse [µW]",
+        title="Power of the 1T-1R array", label="mean and its 95 % confidence interval",
+        caption=f"{caption(config, fields)}\n{distribution}",
+    )  # fmt: skip
+    environment.write(run.path / "env.json", environment.describe(seed=config.seed, simulator=table.simulator or None))
+    return {
+        "command": "characterize power",
+        "vg_volt": cell.vg.tolist(),
+        "power_per_synapse_watt": [powers[k].mean if k in powers else None for k in range(len(cell.vg))],
+        "power_std_watt": [powers[k].std if k in powers else None for k in range(len(cell.vg))],
+        "power_ci95_watt": [list(powers[k].ci95 or ()) if k in powers else None for k in range(len(cell.vg))],
+        "array": [rows, cols],
+        "weights": config.power.weights,
+        "w_max": top_weight(config),
+        "samples": config.power.samples,
+        "cached": tables.cached,
+        "out": str(run.final),
+    }
+
+
+def draws(config: PowerConfig, rows: int, cols: int, *, low: float, high: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Weights [sample rows cols] and inputs [sample rows] [V]: sample i depends on (seed, i) alone."""
+    mean, sigma = weight_distribution(config.power.weights)
+    generators = [np.random.default_rng((config.seed, i)) for i in range(config.power.samples)]
+    weights = np.stack([generator.normal(mean, sigma, (rows, cols)) for generator in generators])
+    return weights, np.stack([generator.uniform(low, high, rows) for generator in generators])
+
+
+def top_weight(config: PowerConfig) -> float:
+    """The |weight| at the top of the scale."""
+    mean, sigma = weight_distribution(config.power.weights)
+    return config.power.w_max if config.power.w_max is not None else abs(mean) + 3 * sigma
+
+
+def programmed(config: PowerConfig, cell: Cell, weights: NDArray[Any], *, vg: float) -> NDArray[Any]:
+    """Memristor conductances of the weights [S]."""
+    window = cell_window(cell, vg=vg, w_max=top_weight(config), volt=None)
+    wanted = window.bottom + np.abs(weights) * window.slope
+    return program(cell, wanted, vg=vg, target="effective", volt=None).g
+
+
+def results(cell: Cell, samples: NDArray[Any]) -> xr.Dataset:
+    """What results.nc holds."""
+    data = {"power": variable(("vg", "sample"), samples, unit="W", long_name="mean power per synapse of each array")}
+    return xr.Dataset(data, coords={"vg": variable(("vg",), cell.vg, unit="V", long_name="gate voltage")})

@@ -1,0 +1,109 @@
+"""`xbar characterize tile`: node voltages and device currents of one resistive array with wires."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from xbar_cli.array.nodal import solve
+from xbar_cli.chip.mapped import load_mapped
+from xbar_cli.config.load import write_toml
+from xbar_cli.config.ranges import parse_tile
+from xbar_cli.config.tile import TileConfig, TileSection
+from xbar_cli.errors import ConfigError
+from xbar_cli.reporter import SILENT, Reporter
+from xbar_cli.runs import environment, figures
+from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.runs.results import RESULTS, field, write_fields
+
+Matrix = NDArray[np.float64]
+
+
+def run(config: TileConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
+    """Solve the array of `config` into `run`; returns the summary."""
+    del reporter
+    tile, rng = config.tile, np.random.default_rng(config.seed)
+    g, name = conductances(tile, rng)
+    v = rng.uniform(0, tile.v_max_volt, g.shape[0])
+    wires = {
+        "r_word": tile.r_wire_ohm,
+        "r_bit": tile.r_wire_ohm,
+        "r_source": tile.r_source_ohm,
+        "r_neuron": tile.r_neuron_ohm,
+    }
+    with jax.enable_x64(True):
+        found = solve(jnp.asarray(g), jnp.asarray(v), **wires)
+    word, bit = (np.asarray(part, np.float64) for part in (found.word, found.bit))
+    current, ideal = g * (word - bit), g * v[:, None]
+    columns = np.asarray(found.current, np.float64)
+    write_toml(run.path / CONFIG, config)
+    write_fields(run.path / RESULTS, fields(g, v, word, bit, current), attributes={"xbar_kind": "tile"})
+    caption = (
+        f"{name}, {g.shape[0]}×{g.shape[1]} devices, {tile.r_wire_ohm:g} Ω a wire segment, sources {tile.r_source_ohm:g} Ω, "
+        f"neurons {tile.r_neuron_ohm:g} Ω, inputs up to {tile.v_max_volt:g} V"
+    )
+    draw(run.figures / "tile.png", v=v, word=word, bit=bit, lost=ideal - current, caption=caption)
+    environment.write(run.path / "env.json", environment.describe(seed=config.seed))
+    lost = 1 - columns / ideal.sum(axis=0)
+    return {
+        "command": "characterize-tile",
+        "tile": list(g.shape),
+        "conductances": name,
+        "worst_word_drop_volt": float((v[:, None] - word).max()),
+        "worst_bit_rise_volt": float(bit.max()),
+        "mean_current_loss": float(lost.mean()),
+        "worst_current_loss": float(lost.max()),
+        "power_watt": float(v @ current.sum(axis=1)),
+        "out": str(run.final),
+    }
+
+
+def conductances(tile: TileSection, rng: np.random.Generator) -> tuple[Matrix, str]:
+    """The array's conductances [rows cols] [S], and what they are."""
+    if tile.run is None:
+        return rng.uniform(1 / tile.r_off_ohm, 1 / tile.r_on_ohm, parse_tile(tile.size)), "random conductances"
+    path = Path(tile.run)
+    open_run(path, commands=("map",), use="xbar characterize tile")
+    network = load_mapped(path)
+    if network.cell is not None:
+        raise ConfigError(f"{path} is mapped on 1T-1R cells: their currents are those of xbar characterize array")
+    name = tile.layer or next(iter(network.layers))
+    if name not in network.layers:
+        raise ConfigError(f"--layer {name}: {path} has {', '.join(network.layers)}")
+    rows, cols = network.tile
+    return network.layers[name].conductance[:rows, :cols].astype(np.float64), f"first tile of {name}"
+
+
+def fields(g: Matrix, v: Matrix, word: Matrix, bit: Matrix, current: Matrix) -> dict[str, Any]:
+    """results.nc: what every node and device has."""
+    at = ("row", "col")
+    return {
+        "conductance": field(at, g, unit="S", long_name="conductance of the device"),
+        "input": field(("row",), v, unit="V", long_name="source voltage"),
+        "word": field(at, word, unit="V", long_name="voltage of the word line at the device"),
+        "bit": field(at, bit, unit="V", long_name="voltage of the bit line at the device"),
+        "current": field(at, current, unit="A", long_name="current through the device"),
+    }
+
+
+def draw(path: Path, *, v: Matrix, word: Matrix, bit: Matrix, lost: Matrix, caption: str) -> None:
+    """Three maps of the array: drop on the word lines, rise on the bit lines, current lost to the wires."""
+
+    def panels(figure: Figure) -> None:
+        maps = (
+            ("word line, drop [mV]", (v[:, None] - word) * 1e3, "viridis"),
+            ("bit line, rise [mV]", bit * 1e3, "viridis"),
+            ("current lost [µA]", lost * 1e6, "magma"),
+        )
+        for axes, (title, values, colours) in zip(figure.subplots(1, 3, sharey=True), maps, strict=True):
+            image = axes.imshow(values, aspect="auto", cmap=colours, interpolation="nearest")
+            axes.grid(visible=False)
+            axes.set(title=title, xlabel="bit line")
+            figure.colorbar(image, ax=axes, orientation="horizontal", pad=0.18, fraction=0.05)
+        figure.axes[0].set_ylabel("word line (sources at the left)")
+
+    figures.save(path, panels, caption=caption, size=(9.6, 4.8))

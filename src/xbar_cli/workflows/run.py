@@ -1,0 +1,237 @@
+"""`xbar run`: the stages of an experiment at every point of its grid, one run directory each, on Dask workers.
+
+What is complete stays; what is missing or failed is computed. Dask is imported only where something is to be computed.
+"""
+
+import contextlib
+import fcntl
+import importlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import tomli_w
+
+from xbar_cli.config.experiment import MODELS, Experiment
+from xbar_cli.config.experiment_grid import StageRun, with_paths
+from xbar_cli.errors import RunError
+from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
+from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, has_checkpoint, new_run, partial, reopened_run
+from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
+from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["dry_run", "run"]
+
+ENVIRONMENT = {
+    "NPROC": ("1", "jax"),
+    "OPENBLAS_NUM_THREADS": ("1", "numpy"),
+}
+"""What the bits of results depend on, and the module that reads it: every worker has the same."""
+LOCAL_ENVIRONMENT = {
+    **{name: value for name, (value, _) in ENVIRONMENT.items()},
+    "OMP_NUM_THREADS": "1",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+"""Of workers on this machine; several may share its accelerator."""
+
+
+class SweepWatcher(Watcher, Protocol):
+    """Is told how the sweep stands; it counts runs, a run being one stage at one point."""
+
+    def begin(self, plan: Plan, *, workers: int | None) -> None:
+        """What is to be done, and by how many processes where that is known."""
+        ...
+
+
+class Unwatched:
+    """Listens to nothing."""
+
+    def begin(self, plan: Plan, *, workers: int | None) -> None:
+        """Ignore the plan."""
+
+    def started(self, key: str) -> None:
+        """Ignore the start."""
+
+    def ended(self, key: str, outcome: Outcome) -> None:
+        """Ignore the end."""
+
+    def tick(self) -> None:
+        """Ignore the time."""
+
+
+class LogReporter:
+    """A `workflows.reporter.Reporter` for a run's log: notes, and the beginning and end of each task."""
+
+    def note(self, message: str) -> None:
+        """Write the message."""
+        print(message, flush=True)
+
+    def progress(self, label: str, done: float, total: float) -> None:
+        """Write where a task begins and ends."""
+        if done in (0, total):
+            print(f"{label}: {done:g} of {total:g}", flush=True)
+
+
+def run(
+    experiment: Experiment,
+    *,
+    out: Path,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    retries: int = 2,
+    timeout: float | None = None,
+    watcher: SweepWatcher | None = None,
+) -> dict[str, Any]:
+    """Compute what is missing of an experiment.
+
+    Args:
+        experiment: from `load_experiment`.
+        out: folder of the run directories.
+        workers: processes on this machine; as many as it has processors when None.
+        scheduler: address of an existing Dask cluster to use instead.
+        retries: how often a failed run is tried again.
+        timeout: seconds that one run may take.
+        watcher: is told how it goes.
+
+    Returns:
+        The summary: `points`, `done` (cached ones with them), `cached`, `failed`, `list`, `results`, `out`.
+
+    Raises:
+        ConfigError: a stage's configuration is not allowed.
+        RunError: no scheduler there, or another `xbar run` works in the folder.
+    """
+    plan = make_plan(experiment, out)
+    with only_one(out):
+        todo = missing(plan)
+        count = min(workers or processors(), len(todo))
+        outcomes: dict[str, Outcome] = {}
+        began = time.perf_counter()
+        if todo:
+            (out / DONE).unlink(missing_ok=True)
+            with cluster(count, scheduler) as client:
+                outcomes = compute(client, plan, retries=retries, timeout=timeout, workers=None if scheduler else count,
+                                   watcher=watcher)  # fmt: skip
+        return conclude(plan, outcomes, seconds=time.perf_counter() - began)
+
+
+@contextlib.contextmanager
+def cluster(workers: int, scheduler: str | None) -> "Iterator[Client]":
+    """A client of the existing cluster, or of one that lives as long as the block."""
+    if scheduler is not None:
+        opened = existing_cluster(scheduler)
+    else:
+        opened = local_cluster(workers, environment=LOCAL_ENVIRONMENT)
+    with opened as client:
+        yield client
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def only_one(out: Path) -> Iterator[None]:
+    """Make the folder and hold it for this process; the system frees it when the process ends.
+
+    Raises:
+        RunError: the folder cannot be made, is something else, or is in use.
+    """
+    try:
+        if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
+            raise RunError(f"{out} exists and is no folder of `xbar run`; choose another --out")
+        (out / LOGS).mkdir(parents=True, exist_ok=True)
+        file = (out / LOGS / ".lock").open("ab")
+    except OSError as error:
+        raise RunError(f"{out} cannot be made: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"another `xbar run` is at work in {out}; wait for it, or choose another --out") from None
+        yield
+
+
+def compute(
+    client: "Client",
+    plan: Plan,
+    *,
+    retries: int,
+    timeout: float | None,
+    workers: int | None,
+    watcher: SweepWatcher | None,
+) -> dict[str, Outcome]:
+    """Compute the missing runs of a plan on a cluster."""
+    told = watcher or Unwatched()
+    todo = missing(plan)
+    names = {run.key for run in todo}
+    jobs = [
+        Job(key=run.key, payload=payload(run, plan.out), needs=tuple(need for need in run.needs if need in names))
+        for run in todo
+    ]
+    told.begin(plan, workers=workers)
+    return execute(
+        client,
+        jobs,
+        run_stage,
+        logs=plan.out / LOGS,
+        width=workers,
+        retries=retries,
+        timeout=timeout,
+        environment=ENVIRONMENT,
+        watcher=told,
+    )
+
+
+def payload(run: StageRun, out: Path) -> dict[str, Any]:
+    """What a worker needs to know of a run."""
+    return {"command": run.command, "config": with_paths(run.config, out), "out": str(out / run.key)}
+
+
+def run_stage(job: Mapping[str, Any]) -> None:
+    """Compute one run, in a worker; nothing where it is complete. An interrupted training goes on."""
+    out = Path(job["out"])
+    if read_summary(out) is not None:
+        return
+    config = MODELS[job["command"]].model_validate(job["config"])
+    config.check()
+    workflow: Callable[..., dict[str, Any]] = importlib.import_module(f"xbar_cli.workflows.{job['command']}").run
+    if has_checkpoint(partial(out)) and (partial(out) / CONFIG).exists():
+        opened = reopened_run(out)
+    else:
+        opened = new_run(out, overwrite=True, keep_partial=True)
+    with opened as directory:
+        summary = workflow(config, directory, reporter=LogReporter())
+        directory.finish(summary, overwrite=True)
+
+
+def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> dict[str, Any]:
+    """Gather the results of a sweep, write its files, and sum up."""
+    from xbar_cli.experiment.results import draw, gather, write_results
+    from xbar_cli.runs.results import RESULTS
+
+    summary = summarise(plan, outcomes, waiting="missing")
+    results = gather(plan)
+    if results.variables:
+        write_results(plan.out / RESULTS, results)
+        if outcomes or not (plan.out / "figures").exists():
+            draw(plan.out / "figures", results)
+        summary["results"] = str(plan.out / RESULTS)
+    replace(plan.out / CONFIG, tomli_w.dumps(plan.experiment.tree()))
+    replace(plan.out / SUMMARY, json.dumps(summary | {"wall_seconds": seconds}, indent=1, allow_nan=False) + "\n")
+    if summary["failed"] == 0:
+        (plan.out / DONE).touch()
+    return summary | {"wall_seconds": seconds}
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    whole = path.with_name(path.name + ".new")
+    whole.write_text(text, encoding="utf-8")
+    whole.replace(path)
