@@ -1,8 +1,9 @@
 """How a workflow tells its caller where it is, without knowing whether that is a terminal."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """Receives notes and progress."""
 

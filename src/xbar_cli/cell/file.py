@@ -1,4 +1,4 @@
-"""Characterised cells as files: `Cell` from results.nc, which `cell_results` writes."""
+"""Characterised cells as files: `Cell` from results.nc, which `results` writes."""
 
 import shutil
 from pathlib import Path

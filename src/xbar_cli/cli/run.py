@@ -97,7 +97,7 @@ def show(summary: dict[str, Any]) -> None:
 
 
 class SweepTable:
-    """A `workflows.experiment.SweepWatcher` that keeps a table on the terminal; a context manager.
+    """A `workflows.run.SweepWatcher` that keeps a table on the terminal; a context manager.
 
     Where stderr is no terminal it only notes what fails.
     """

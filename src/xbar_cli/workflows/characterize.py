@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xbar_cli.cell.results import Fields
     from xbar_cli.cell.surrogates import Miss, Surrogates
 
-LATER = ("cell_results", "cell_figures")
+LATER = ("results", "figures")
 """The workflows' modules that come after the simulation."""
 
 
@@ -77,7 +77,7 @@ def run(config: CharacterizeConfig, run: Run, *, reporter: Reporter = SILENT) ->
 def prepare() -> None:
     """Import what the simulation does not need."""
     for name in LATER:
-        importlib.import_module(f"xbar_cli.workflows.{name}")
+        importlib.import_module(f"xbar_cli.cell.{name}")
 
 
 def characterised(config: CharacterizeConfig, tables: Tables, *, reporter: Reporter = SILENT) -> Attempt:
