@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.oracle.crossbar import crossbar
-from xbar_cli import workflows
+from xbar_cli import verify
 from xbar_cli.array.nodal import nodal, solve
 
-HERE = Path(workflows.__file__).parent / "oracles"
+HERE = Path(verify.__file__).parent / "oracles"
 QUCS = json.loads((HERE / "crossbars_qucs.json").read_text())["cases"]
 NGSPICE = json.loads((HERE / "crossbars_ngspice.json").read_text())["cases"]
 LINEAR = {name: case for name, case in NGSPICE.items() if "cell" not in case}
