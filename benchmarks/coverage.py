@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.statistics import RULED_OUT, bounded_interval, capital, fewest, half_width, is_skewed, yield_at
 
 Floats = NDArray[np.float64]

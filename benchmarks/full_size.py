@@ -23,7 +23,7 @@ import numpy as np
 from _timing import statistics, timed
 from flax import nnx
 
-from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.shapes import layer_shapes, parameters
 from xbar_cli.train.loop import make_counter, make_optimizer, make_step

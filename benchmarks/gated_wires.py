@@ -21,7 +21,7 @@ import numpy as np
 from _timing import measure, statistics
 
 from xbar_cli.array.wired import gated_wired, require_solved
-from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.reporter import SILENT
 from xbar_cli.spice.arraysim import simulate_array

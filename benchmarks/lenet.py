@@ -24,7 +24,7 @@ import numpy as np
 from xbar_cli.chip.fold import judge, make_folder
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
-from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import ArraySection, MappingSection
 from xbar_cli.config.train import TrainConfig

@@ -30,7 +30,7 @@ from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.sample import Part, Sampler, sample
-from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
 from xbar_cli.config.train import NetworkSection

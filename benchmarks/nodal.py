@@ -22,7 +22,7 @@ import scipy.sparse.linalg as sparse_linalg
 from _timing import measure, statistics, timed
 
 from xbar_cli.array.nodal import nodal
-from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 
 WIRES = {"r_word": 1.0, "r_bit": 1.0, "r_source": 100.0, "r_neuron": 50.0}
 TILES, TILE = 32, 64

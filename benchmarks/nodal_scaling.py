@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from scipy.stats import linregress
 
 from xbar_cli.array.nodal import nodal
-from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.runs.figures import plain_log, save
 
 WIRES = {"r_word": 1.0, "r_bit": 1.0, "r_source": 100.0, "r_neuron": 50.0}

@@ -24,7 +24,7 @@ import optax
 from _timing import statistics
 from flax import nnx
 
-from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.nn.shapes import layer_shapes

@@ -30,6 +30,13 @@ def test_every_command_has_help_that_ends_with_an_example(xbar, command):
     assert found.err == ""
 
 
+def test_the_help_of_all_ends_with_commands_a_line_each(xbar):
+    lines = [line.strip() for line in xbar("--help").out.rstrip().splitlines()]
+    assert lines[-4] == "Example:"
+    assert [line.split()[:2] for line in lines[-3:]] == [["xbar", c] for c in ("characterize", "train", "eval")]
+    assert not any("\\b" in line for line in lines)
+
+
 def test_eval_is_evaluate(xbar):
     assert xbar("eval", "-h").out.replace("xbar eval [", "xbar evaluate [") == xbar("evaluate", "-h").out
 

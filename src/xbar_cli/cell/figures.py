@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from xbar_cli.cell import plots
 from xbar_cli.cell.results import Fields
 from xbar_cli.config.characterize import CharacterizeConfig
-from xbar_cli.runs import figures
 from xbar_cli.runs.directory import Run
 
 PANELS = 3
@@ -36,17 +36,17 @@ def draw(config: CharacterizeConfig, run: Run, fields: Fields) -> None:
     panels = sorted({round(k) for k in np.linspace(0, len(vg) - 1, PANELS)})
     lines = sorted({int(np.argmin(np.abs(g - want))) for want in np.linspace(g_off, g_on, LINES)})
     g_eff = fields["effective_conductance"].values
-    figures.effective_conductance(
+    plots.effective_conductance(
         run.figures / "effective_conductance.png", vin=fields["vin_used"].values, g=g[lines], vg=vg[panels],
         g_eff=g_eff[panels][:, lines], caption=text,
     )  # fmt: skip
     inside = (g >= g_off / 2) & (g <= 1.05 * g_on)
-    figures.tolerance(
+    plots.tolerance(
         run.figures / "tolerance.png", g=g[inside], vg=vg, tm=fields["tolerance_metric"].values[:, inside],
         span=np.stack([g_eff.min(axis=-1), g_eff.max(axis=-1)])[:, :, inside], bound=bounds.tolerance,
         metric=bounds.metric, caption=text,
     )  # fmt: skip
-    figures.linear_range(
+    plots.linear_range(
         run.figures / "linear_range.png", vg=vg, g_lo=fields["g_lo"].values, g_cut=fields["g_cut"].values,
         g_cut_second=fields["g_cut_second"].values, g_off=g_off, g_on=g_on,
         bounds=(f"{bounds.metric} ≤ {bounds.tolerance:.3g}", f"{bounds.metric} ≤ {bounds.second_tolerance:.3g}"),

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar_cli.device.tables import check_point, header_cells, row_cells
 from xbar_cli.errors import ConfigError
 from xbar_cli.spice.sweep import CellTable
+from xbar_cli.tables import check_point, header_cells, row_cells
 
 COLUMNS = ("g", "v", "i")
 LEAST = 8

@@ -6,7 +6,7 @@ Two paths. *Folded*: currents of tiles add up exactly, so that an array becomes 
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
 from xbar_cli.chip.layers import draw_adc, folded_layer, read_noise, tiled_layer, wired_layer
 from xbar_cli.chip.mapped import surrogates
 from xbar_cli.chip.mismatch import cells_at
-from xbar_cli.config.hardware import ArraySection
+from xbar_cli.config.hardware import ArrayModel, ArraySection
 from xbar_cli.device.mismatch import MismatchedCell, mismatched
 from xbar_cli.errors import ConfigError, ModelError
 from xbar_cli.nn.noise import ColumnNoise
@@ -65,7 +65,7 @@ def make_folder(hardware: Hardware) -> Folder:
             linear = {} if hardware.curved else linear_cells(hardware, cells)
         wanted = {name: linear[name](g) if name in linear else g for name, g in conductances.items()}
         residuals: Residuals = {}
-        if hardware.model in ("lumped", "published", "nodal"):
+        if hardware.model not in ("ideal", "gated"):
             folded = fold_layers(wanted, tile_fold, tile=network.tile)
             wanted = {name: g for name, (g, _) in folded.items()}
             residuals = {name: residual for name, (_, residual) in folded.items()}
@@ -102,7 +102,7 @@ def differing(
     }
 
 
-def tile_model(array: ArraySection, *, model: str) -> Fold:
+def tile_model(array: ArraySection, *, model: ArrayModel) -> Fold:
     """How one tile of a linear array folds: its model with its resistances [ohm]."""
     ends = {"r_source": array.r_source_ohm or 0.0, "r_neuron": array.r_neuron_ohm or 0.0}
     both = array.r_wire_ohm or 0.0
@@ -117,8 +117,10 @@ def tile_model(array: ArraySection, *, model: str) -> Fold:
             return lambda g: (published(g, **ends), jnp.zeros((), g.dtype))
         case "nodal":
             return lambda g: nodal(g, **ends, **wires)
-        case _:
+        case "ideal" | "gated":
             return lambda g: (g, jnp.zeros((), g.dtype))
+        case _:
+            assert_never(model)
 
 
 def judge(residuals: Residuals, *, chip: int | None = None) -> None:

@@ -10,7 +10,7 @@ from xbar_cli.array.converters import Dac
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork, read_voltage
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.effects import AnyReadNoise
-from xbar_cli.config.hardware import ArraySection
+from xbar_cli.config.hardware import ArrayModel, ArraySection
 from xbar_cli.device.mismatch import AnyCell, GateShift
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ConfigError
@@ -32,7 +32,7 @@ class Hardware:
 
     network: MappedNetwork
     array: ArraySection
-    model: str
+    model: ArrayModel
     converters: ConvertersSection = field(default_factory=ConvertersSection)
     noises: tuple[AnyReadNoise, ...] = ()
     mismatch: Mapping[str, GateShift] | None = None

@@ -9,8 +9,8 @@ import click
 from click.core import ParameterSource
 
 from .characterize_tile import tile
-from .console import print_table
-from .options import common, setting, with_config
+from .shared.console import print_table
+from .shared.options import common, setting, with_config
 
 Function = Callable[..., Any]
 
@@ -137,7 +137,7 @@ def characterize(config: Any, out: Path | None, overwrite: bool, as_json: bool, 
     """Simulate a 1T-1R cell in ngspice: its linear range at every gate voltage, and a differentiable surrogate."""
     from xbar_cli.workflows.characterize import run
 
-    from .running import execute
+    from .shared.running import execute
 
     execute("characterize", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
 
@@ -164,7 +164,7 @@ def power(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: 
     """Monte Carlo of the mean power per synapse, for random weights and inputs, against the gate voltage."""
     from xbar_cli.workflows.characterize_power import run
 
-    from .running import execute
+    from .shared.running import execute
 
     execute(
         "characterize-power", config, workflow=run, show=show_power, out=out, overwrite=overwrite, as_json=as_json,
@@ -189,7 +189,7 @@ def array(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: 
     """Simulate a whole array of 1T-1R cells with its wires in ngspice, and compare the project's models with it."""
     from xbar_cli.workflows.characterize_array import run
 
-    from .running import execute
+    from .shared.running import execute
 
     execute(
         "characterize-array", config, workflow=run, show=show_array, out=out, overwrite=overwrite, as_json=as_json,

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .console import print_table
-from .options import common, setting, with_config
+from .shared.console import print_table
+from .shared.options import common, setting, with_config
 
 
 def _config() -> Any:
@@ -34,7 +34,7 @@ def tile(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: b
     """Node voltages and device currents of one resistive array with wires, as maps."""
     from xbar_cli.workflows.characterize_tile import run
 
-    from .running import execute
+    from .shared.running import execute
 
     execute(
         "characterize-tile", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .console import print_table
+from .shared.console import print_table
 
 
 @click.command(
@@ -23,7 +23,7 @@ def compare(a: str, b: str, out: Path | None, overwrite: bool, as_json: bool, qu
     from xbar_cli.runs.directory import default_out
     from xbar_cli.workflows.compare import run
 
-    from .running import execute
+    from .shared.running import execute
 
     config = {"a": a, "b": b}
     target = out or default_out("compare", config)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xbar_cli.cli.console import STDERR, note, print_json, print_table
+from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
 
 if TYPE_CHECKING:
     from xbar_cli.data.importers import Imported

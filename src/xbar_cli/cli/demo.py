@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from xbar_cli.cli.console import print_json, print_table
-from xbar_cli.cli.reporter import TerminalReporter
+from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.cli.shared.reporter import TerminalReporter
 
 
 @click.command(

@@ -2,7 +2,7 @@
 
 import click
 
-from xbar_cli.cli.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 
 
 @click.command(epilog="Example: xbar doctor --json", context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from .console import print_table
-from .options import common, setting, with_config
+from .shared.console import print_table
+from .shared.options import common, setting, with_config
 
 
 def _config() -> Any:
@@ -85,7 +85,7 @@ def energy(
 
     Constants are the model's own, with sources; --set energy.SECTION.NAME=VALUE replaces one (energy.adc.energy_joule=1p).
     """
-    from .running import execute
+    from .shared.running import execute
 
     if config.preset is not None:  # computes without JAX
         from xbar_cli.energy.presets import run

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .console import print_table
-from .options import common, mapping_settings, read_settings, setting, with_config
+from .shared.console import print_table
+from .shared.options import common, mapping_settings, read_settings, setting, with_config
 
 
 def _config() -> Any:
@@ -107,7 +107,7 @@ def evaluate(config: Any, out: Path | None, overwrite: bool, as_json: bool, quie
     """Monte-Carlo accuracy of a train or map run on non-ideal arrays."""
     from xbar_cli.workflows.evaluate import run
 
-    from .running import execute
+    from .shared.running import execute
 
     execute("evaluate", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .console import print_table
-from .options import common, setting, with_config
+from .shared.console import print_table
+from .shared.options import common, setting, with_config
 
 
 def _config() -> Any:
@@ -33,7 +33,7 @@ def fit(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bo
     """Statistics of measured devices, from a CSV with columns target_siemens and measured_siemens."""
     from xbar_cli.workflows.fit import run
 
-    from .running import execute
+    from .shared.running import execute
 
     execute("fit", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
 

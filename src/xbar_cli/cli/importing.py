@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from .console import print_table
-from .options import common, network_settings, setting, with_config
+from .shared.console import print_table
+from .shared.options import common, network_settings, setting, with_config
 
 
 def _config() -> Any:
@@ -45,7 +45,7 @@ def import_(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet
     """
     from xbar_cli.workflows.importing import run
 
-    from .running import execute
+    from .shared.running import execute
 
     execute("import", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .console import note, print_json, print_table
+from .shared.console import note, print_json, print_table
 
 
 @click.command(

@@ -10,7 +10,7 @@ import click
 from xbar_cli.caches import keep_compiled
 from xbar_cli.errors import XbarError
 
-from .console import STDERR
+from .shared.console import STDERR
 
 COMMANDS = {
     "characterize": ("characterize", "SPICE sweep of a 1T-1R cell: linear range and surrogate."),
@@ -54,17 +54,19 @@ class Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+EXAMPLE = """\b
+Example:
+  xbar characterize --vg-range 0.7:1.0:0.05 --out runs/cell
+  xbar train --method neat --vg 0.8 --cell runs/cell --out runs/net
+  xbar eval runs/net --variation 0.05"""
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXAMPLE
+)
 @click.version_option(package_name="xbar-cli", prog_name="xbar")
 def cli() -> None:
-    r"""Neural networks on memristive crossbars: accuracy, energy, area and latency.
-
-    \b
-    Example:
-      xbar characterize --vg-range 0.7:1.0:0.05 --out runs/cell
-      xbar train --method neat --vg 0.8 --cell runs/cell --out runs/net
-      xbar eval runs/net --variation 0.05
-    """
+    """Neural networks on memristive crossbars: accuracy, energy, area and latency."""
 
 
 def run() -> None:

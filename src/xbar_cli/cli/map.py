@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .console import print_table
-from .options import common, mapping_settings, read_settings, setting, with_config
+from .shared.console import print_table
+from .shared.options import common, mapping_settings, read_settings, setting, with_config
 
 
 def _config() -> Any:
@@ -29,7 +29,7 @@ def map(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bo
     """Put the weights of a train run on devices: conductances, tiles, scales."""
     from xbar_cli.workflows.map import run
 
-    from .running import execute
+    from .shared.running import execute
 
     execute("map", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
 

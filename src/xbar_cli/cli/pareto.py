@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .console import print_table
-from .options import common, setting, with_config
+from .shared.console import print_table
+from .shared.options import common, setting, with_config
 
 
 def _config() -> Any:
@@ -32,7 +32,7 @@ def pareto(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet:
     """Accuracy against energy and area: energy runs, each with its own accuracy or that of an evaluate run beside it."""
     from xbar_cli.workflows.pareto import run
 
-    from .running import execute
+    from .shared.running import execute
 
     execute("pareto", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
 

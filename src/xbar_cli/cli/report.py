@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .console import note, print_json
+from .shared.console import note, print_json
 
 
 @click.command(

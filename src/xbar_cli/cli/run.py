@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .console import STDERR, note, print_json, print_table
+from .shared.console import STDERR, note, print_json, print_table
 
 if TYPE_CHECKING:
     from xbar_cli.experiment.plan import Plan

@@ -7,8 +7,8 @@ import click
 
 from xbar_cli.errors import ConfigError
 
-from .console import print_table
-from .options import common, network_settings, setting, with_config
+from .shared.console import print_table
+from .shared.options import common, network_settings, setting, with_config
 
 
 def _config() -> Any:
@@ -174,7 +174,7 @@ def train(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: 
     """
     from xbar_cli.workflows.train import run
 
-    from .running import execute
+    from .shared.running import execute
 
     if resume is not None and (out is not None or overwrite):
         raise ConfigError("--resume names the run directory itself; leave --out and --overwrite away")

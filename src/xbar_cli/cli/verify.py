@@ -7,8 +7,8 @@ import click
 
 from xbar_cli.errors import ConfigError
 
-from .console import print_json, print_table
-from .options import common, setting, with_config
+from .shared.console import print_json, print_table
+from .shared.options import common, setting, with_config
 
 
 def _config() -> Any:
@@ -50,8 +50,8 @@ def _summary(config: Any, *, out: Path | None, overwrite: bool, quiet: bool) -> 
     from xbar_cli.runs.directory import new_run
     from xbar_cli.workflows.verify import run
 
-    from .console import plain
-    from .reporter import TerminalReporter
+    from .shared.console import plain
+    from .shared.reporter import TerminalReporter
 
     if out is None:
         with TerminalReporter(quiet=quiet) as reporter:

@@ -13,6 +13,7 @@ from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit
 
 VariationModel = Literal["additive", "proportional"]
+ArrayModel = Literal["ideal", "lumped", "published", "nodal", "gated"]
 
 
 class MappingSection(Section):
@@ -89,7 +90,7 @@ class CellReference(Section):
     vg: Text | None = None
 
 
-RESISTANCES = {
+RESISTANCES: dict[ArrayModel, tuple[str, ...]] = {
     "ideal": (),
     "lumped": ("r_source_ohm", "r_neuron_ohm"),
     "published": ("r_source_ohm", "r_neuron_ohm"),
@@ -102,7 +103,7 @@ RESISTANCES = {
 class ArraySection(Section):
     """The array model and its resistances."""
 
-    model: Literal["ideal", "lumped", "published", "nodal", "gated"] | None = None
+    model: ArrayModel | None = None
     r_source_ohm: NonNegativeQuantity | None = None
     r_neuron_ohm: NonNegativeQuantity | None = None
     r_wire_ohm: NonNegativeQuantity | None = None
@@ -118,7 +119,7 @@ class ArraySection(Section):
         """Whether any resistance is above 0."""
         return any(getattr(self, name) for name in RESISTANCES["nodal"])
 
-    def check(self, model: str, *, scheme: str, adc: bool) -> None:
+    def check(self, model: ArrayModel, *, scheme: str, adc: bool) -> None:
         """A resistance that `model` does not know is an error, and a shared neuron where no two columns are a pair.
 
         `adc`: whether columns are converted, each on its own.

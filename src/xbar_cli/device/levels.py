@@ -15,9 +15,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from xbar_cli.device.statistics import SAME, check_apart, check_conductances, span
-from xbar_cli.device.tables import check_point
 from xbar_cli.errors import ConfigError
 from xbar_cli.numerics import namespace, straight_through
+from xbar_cli.tables import check_point
 from xbar_cli.types import AnyArray
 
 MAX_BITS = 16

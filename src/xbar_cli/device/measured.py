@@ -10,8 +10,8 @@ from scipy.optimize import nnls
 from scipy.special import comb
 
 from xbar_cli.device.statistics import SAME, Statistics, check_conductances, span, statistics
-from xbar_cli.device.tables import check_point, header_cells, row_cells
 from xbar_cli.errors import ConfigError
+from xbar_cli.tables import check_point, header_cells, row_cells
 
 COLUMNS = ("target_siemens", "measured_siemens")
 SLIP = 100.0

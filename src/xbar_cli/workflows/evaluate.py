@@ -26,7 +26,14 @@ from xbar_cli.chip.sample import Part, Sampler, Tally, count_batch, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.chip.summary import summarise
 from xbar_cli.config.converters import ConvertersSection
-from xbar_cli.config.hardware import CalibrationSection, CellReference, EvaluateConfig, MapConfig, MappingSection
+from xbar_cli.config.hardware import (
+    ArrayModel,
+    CalibrationSection,
+    CellReference,
+    EvaluateConfig,
+    MapConfig,
+    MappingSection,
+)
 from xbar_cli.config.load import read_toml, write_toml
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.errors import ConfigError
@@ -125,7 +132,7 @@ def read_anew(
     )
 
 
-def array_model(config: EvaluateConfig, network: MappedNetwork) -> str:
+def array_model(config: EvaluateConfig, network: MappedNetwork) -> ArrayModel:
     """The array model: the one asked for, else `gated` where there is a cell."""
     model = config.array.model or ("gated" if network.cell is not None else "ideal")
     if model == "gated" and network.cell is None:

@@ -1,0 +1,146 @@
+"""The figures of a characterised cell: effective conductance, tolerance metric, linear range against the gate voltage."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from xbar_cli.runs import figures
+
+Vector = NDArray[np.float64]
+Axes = Any
+MOST_LINES = 13
+"""Most gate voltages that a figure shows as lines."""
+
+
+def effective_conductance(
+    path: Path, *, vin: Vector, g: Vector, vg: Vector, g_eff: NDArray[np.float64], caption: str
+) -> Path:
+    """G_eff against V_in for a few memristor conductances, one panel a gate voltage (neat, Fig. 3).
+
+    Args:
+        path: the PNG to write.
+        vin: input voltages [V].
+        g: memristor conductances [S].
+        vg: gate voltages [V] of the panels.
+        g_eff: effective conductances [vg g vin] [S].
+        caption: parameters of the run.
+    """
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, len(vg), sharey=True, squeeze=False)[0]
+        for panel, gate, values in zip(panels, vg, g_eff, strict=True):
+            for conductance, line in zip(g, values, strict=True):
+                panel.plot(vin, line * 1e6, label=f"{conductance * 1e6:.1f} µS")
+            panel.set(title=f"V_g = {gate:g} V", xlabel="input voltage V_in [V]")
+            panel.locator_params(axis="x", nbins=5)
+        panels[0].set_ylabel("effective conductance I / V_in [µS]")
+        figures.legend_beside(figure, panels[0], title="memristor G", width=1.1)
+
+    return figures.save(path, draw, caption=caption, size=(2.6 * len(vg) + 1.6, 3.6))
+
+
+def tolerance(
+    path: Path,
+    *,
+    g: Vector,
+    vg: Vector,
+    tm: NDArray[np.float64],
+    span: NDArray[np.float64],
+    bound: float,
+    metric: str,
+    caption: str,
+) -> Path:
+    """The tolerance metric against memristor conductance, and the spread of G_eff that it measures (neat, Fig. 4).
+
+    Args:
+        path: the PNG to write.
+        g: memristor conductances [S].
+        vg: gate voltages [V].
+        tm: the metric [vg g].
+        span: smallest and largest G_eff over V_in [2 vg g] [S].
+        bound: the tolerance.
+        metric: its name.
+        caption: parameters of the run.
+    """
+
+    def draw(figure: Figure) -> None:
+        figure.subplots_adjust(wspace=0.25)
+        left, right = figure.subplots(1, 2)
+        shown = sorted({round(k) for k in np.linspace(0, len(vg) - 1, MOST_LINES)})
+        colors = dict(zip(shown, matplotlib.colormaps["viridis"](np.linspace(0, 0.92, len(shown))), strict=True))
+        for index, color in colors.items():
+            left.plot(g * 1e6, tm[index] * 100, color=color, label=f"{vg[index]:g} V")
+        left.axhline(bound * 100, color="crimson", linestyle="--", linewidth=1, label=f"bound\n{bound * 100:g} %")
+        left.set(
+            xlabel="memristor conductance G [µS]", ylabel=f"{metric} of G_eff over V_in [%]", yscale="log",
+            title="Tolerance metric tm",
+        )  # fmt: skip
+        figures.plain_log(left.yaxis, at=(1.0, 2.0, 5.0))
+        bands = [shown[0], shown[(len(shown) - 1) // 2], shown[-1]]
+        for index in dict.fromkeys(bands):
+            right.fill_between(
+                g * 1e6, span[0, index] / g, span[1, index] / g, color=colors[index], alpha=0.6, linewidth=1
+            )
+        names = ", ".join(f"{vg[index]:g}" for index in dict.fromkeys(bands))
+        right.set(
+            xlabel="memristor conductance G [µS]", ylabel="G_eff / G, smallest to largest over V_in",
+            title=f"Spread of the effective conductance at V_g = {names} V",
+        )  # fmt: skip
+        figures.legend_beside(figure, left, title="V_g", width=0.95)
+
+    return figures.save(path, draw, caption=caption, size=(10.2, 4.2))
+
+
+def linear_range(
+    path: Path,
+    *,
+    vg: Vector,
+    g_lo: Vector,
+    g_cut: Vector,
+    g_cut_second: Vector,
+    g_off: float,
+    g_on: float,
+    bounds: tuple[str, str],
+    caption: str,
+) -> Path:
+    """The linear range [G_lo, G_cut] against gate voltage, and G_cut at a second tolerance (neat, Fig. 5).
+
+    Args:
+        path: the PNG to write.
+        vg: gate voltages [V].
+        g_lo: lower edges [S]; NaN where there is no range.
+        g_cut: upper edges [S].
+        g_cut_second: upper edges at the second tolerance [S].
+        g_off: conductance of the high-resistance state [S].
+        g_on: conductance of the low-resistance state [S].
+        bounds: the two tolerances, as texts.
+        caption: parameters of the run.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.fill_between(vg, g_lo * 1e6, g_cut * 1e6, alpha=0.2, label=f"linear range, {bounds[0]}")
+        axes.plot(vg, g_cut_second * 1e6, "^--", color="tab:green", label=f"G_cut, {bounds[1]}")
+        axes.plot(vg, g_cut * 1e6, "o-", color="tab:blue", label=f"G_cut, {bounds[0]}")
+        axes.plot(vg, g_lo * 1e6, "s-", color="tab:orange", markersize=4, label=f"G_lo, {bounds[0]}")
+        for value, name, rise, side in ((g_on, "G_on", 3, "bottom"), (g_off, "G_off", -3, "top")):
+            axes.axhline(value * 1e6, color="0.4", linestyle=":", linewidth=1)
+            axes.annotate(
+                name, (0, value * 1e6), xycoords=("axes fraction", "data"), xytext=(3, rise), textcoords="offset points",
+                fontsize=8, va=side,
+            )  # fmt: skip
+        for gate in vg[np.isnan(g_cut)]:
+            axes.annotate("none", (gate, g_off * 1e6), xytext=(0, 12), textcoords="offset points", fontsize=8, ha="center",
+                          color="crimson")  # fmt: skip
+        axes.set(
+            xlabel="gate voltage V_g [V]", ylabel="memristor conductance G [µS]", title="Linear range of the cell",
+            ylim=(0, 1.12 * g_on * 1e6),
+        )  # fmt: skip
+        axes.margins(x=0.06)
+        axes.legend(loc="upper left", bbox_to_anchor=(0, 0.88))
+
+    return figures.save(path, draw, caption=caption)

@@ -1,0 +1,1 @@
+"""What commands share: options, tables on the terminal, progress, running a workflow."""
