@@ -106,6 +106,14 @@ def test_the_drive_range_of_a_mapping_is_taken_over(xbar, small, tmp_path):
     assert taken["dac_saturated_fraction"] == given["dac_saturated_fraction"] > 0.05
 
 
+def test_a_drive_range_of_cells_says_nothing_of_linear_arrays(xbar, small, cell, tmp_path):
+    assert xbar("map", small, "--cell", cell, "--vg", 0.8, "--dac-range", 3, "--out", tmp_path / "m").code == 0
+    found = xbar("eval", tmp_path / "m", "--array", "ideal", *ONE, "--out", tmp_path / "e")
+    assert found.code == 0, found.err
+    given = xbar("eval", tmp_path / "m", "--array", "ideal", "--dac-range", 2, *ONE, "--out", tmp_path / "f")
+    assert "take any input" in given.err
+
+
 @pytest.mark.parametrize("scheme", ["de", "bitslice"])
 def test_the_top_of_the_scale_is_the_same_whatever_the_bits(xbar, small, cell, tmp_path, scheme):
     tops, cut = {}, {}

@@ -82,6 +82,12 @@ def test_the_answers_of_the_commands_are_those_of_numpy(evaluate, placed, words,
     )
 
 
+def test_two_columns_that_share_a_converter_are_one_pair(evaluate, placed):
+    words = ("--adc-bits", 6, "--adc-input", "pair", "--adc-offset-error", 0.1, "--samples", 3)
+    found = {n: evaluate(placed, *words, *(() if n is None else ("--columns-per-adc", n)))[0] for n in (None, 2, 4)}
+    assert found[None]["accuracy_samples"] == found[2]["accuracy_samples"] != found[4]["accuracy_samples"]
+
+
 def test_every_option_changes_the_result_and_says_so(evaluate, placed):
     plain, _ = evaluate(placed, "--adc-bits", 4, *ERRORS)
     assert [plain[key] for key in ("columns_per_adc", "rows_at_once", "adc_input")] == [None] * 3

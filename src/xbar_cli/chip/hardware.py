@@ -96,7 +96,8 @@ def bit_lines(hardware: Hardware) -> dict[str, BitLineSeparable]:
         raise ConfigError("--array gated with resistances needs a cell characterized with a bit-line axis: --vbl 60m")
     if converters.input != "amplitude" or converters.dac_bits is not None or converters.adc_bits is not None:
         raise ConfigError(
-            "--array gated with resistances takes amplitude inputs without converters: leave out --input, --dac-bits, --adc-bits"
+            "--array gated with resistances takes amplitude inputs without converters: evaluate (and map) without --input, "
+            "--dac-bits, --adc-bits"
         )
     layers = hardware.network.layers.items()
     return {name: cell.bit_line[cell.index(layer.vg)] for name, layer in layers if layer.vg is not None}

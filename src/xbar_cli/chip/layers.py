@@ -104,7 +104,7 @@ def draw_adc(hardware: Hardware, name: str, full_scale: Array, key: Array) -> Ad
         bands=groups_of(hardware, layer).bands,
         signals=layer.conductance.shape[1] // each,
         across=max(hardware.network.tile[1] // each, 1),
-        shared=converters.columns_per_adc or 1,
+        shared=max((converters.columns_per_adc or each) // each, 1),
         gain_error=converters.adc_gain_error or 0.0,
         offset_error=converters.adc_offset_error or 0.0,
     )

@@ -202,5 +202,5 @@ def converters(summary: dict[str, Any]) -> str:
     """What the converters of a tile convert, and how they are shared."""
     signal = "pair" if summary["adc_input"] == "pair" else "column"
     shared, rows = summary["columns_per_adc"] or 1, summary["rows_at_once"]
-    of = f"one a {signal}" if shared == 1 else f"one for {shared} {signal}s"
+    of = f"one a {signal}" if shared <= (2 if signal == "pair" else 1) else f"one for {shared} columns"
     return of if rows is None else f"{of}, {rows} rows at once"

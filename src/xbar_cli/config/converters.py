@@ -93,7 +93,8 @@ class ConvertersSection(ReadSection):
     adc_offset_error: NonNegativeQuantity | None = None
     """Standard deviation of each converter's offset, in units of the full scale."""
     columns_per_adc: Annotated[int, Field(ge=1, le=65536)] | None = None
-    """Neighbouring columns of a tile that one converter serves in turn; a converter at every column when absent."""
+    """Neighbouring columns of a tile that one converter serves in turn, pairs of them where these are converted; a converter at
+    every column, or pair, when absent."""
     rows_at_once: Annotated[int, Field(ge=1, le=65536)] | None = None
     """Rows of a tile that are driven in one read; all of them when absent."""
     adc_input: Literal["column", "pair"] | None = None
@@ -110,17 +111,29 @@ class ConvertersSection(ReadSection):
             self.adc_input != "pair" or self.adc_bits != 1,
             "--adc-input pair needs 2 or more --adc-bits: codes of both signs and 0",
         )
+        shared = self.columns_per_adc or 1
+        require(
+            self.adc_input != "pair" or shared == 1 or shared % 2 == 0,
+            f"--columns-per-adc {shared}: with --adc-input pair a converter serves whole pairs, an even number of columns",
+        )
 
     @property
     def read(self) -> ReadSection:
         """How rows are read, without what is behind the arrays."""
         return ReadSection(**{key: getattr(self, key) for key in ReadSection.model_fields})
 
-    def over(self, read: ReadSection) -> Self:
-        """These converters with what they do not say taken from how a network was mapped to be read."""
+    def over(self, read: ReadSection, *, drive_ends: bool) -> Self:
+        """These converters with what they do not say taken from how a network was mapped to be read.
+
+        Args:
+            read: how it was mapped to be read.
+            drive_ends: whether row drive ends somewhere without a DAC; else its range says nothing without one.
+        """
         taken = {key for key in ReadSection.model_fields if key not in self.model_fields_set}
-        if "input" in self.model_fields_set and self.input != read.input:
+        if "input" in self.model_fields_set and self.input == "amplitude":
             taken.discard("v_read_volt")
+        if not drive_ends and not (read if "dac_bits" in taken else self).dac_bits:
+            taken.discard("dac_range")
         return self.model_copy(update={key: getattr(read, key) for key in taken})
 
     def check(self, *, model: str, scheme: str, cell: bool) -> None:

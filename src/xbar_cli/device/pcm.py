@@ -42,8 +42,6 @@ PROGRAMMING_G_MAX = 25e-6
 """G_max of the fit [S]; the noise of other devices is in proportion to theirs."""
 T0_SECONDS = 20.0
 """Time since programming of the first read [s]."""
-T_READ_SECONDS = 250e-9
-"""Width of the read pulse [s]."""
 
 
 def _gamma(target: Float[Array, "*shape"], g_max: ArrayLike) -> Float[Array, "*shape"]:

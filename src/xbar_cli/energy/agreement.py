@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xbar_cli.chip.mapped import seen
 from xbar_cli.config.converters import ConvertersSection, ReadSection
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.dissipation import Resistances
@@ -114,7 +115,7 @@ def of_evaluation(path: Path, config: Mapping[str, Any], summary: Mapping[str, A
         values |= {"rows_at_once": c.rows_at_once, "adc_input": c.adc_input or "column"}
         errors = c.adc_gain_error or c.adc_offset_error
         if c.columns_per_adc is not None or errors:
-            values["columns_per_adc"] = c.columns_per_adc or 1
+            values["columns_per_adc"] = c.columns_per_adc or (2 if c.adc_input == "pair" else 1)
     return Statement(by, values)
 
 
@@ -153,17 +154,24 @@ def of_request(config: EnergyConfig) -> Statement:
     return own.joined(Statement("xbar energy", values)) if values else own
 
 
-def programmed_alike(mapped: Statement, read: Statement, *, cells: bool) -> None:
-    """Cells are read as they were programmed to be.
+def programmed_alike(one: tuple[str, float | None], other: tuple[str, float | None]) -> None:
+    """Cells are those of both runs only if they were programmed for the same voltages of their rows.
+
+    Args:
+        one: a run, and the one voltage that its cells are programmed for [V]; None where rows see all input voltages.
+        other: another, or an evaluation and how it drives rows: at another voltage it programs other cells.
 
     Raises:
-        ConfigError: the coding or the voltage is another one.
+        ConfigError: the voltages differ.
     """
-    keys = ("input", "v_read_volt") if cells else ()
-    mapped.joined(Statement(read.by, {key: read.values[key] for key in keys if key in read.values}))
+    if not same(one[1], other[1]):
+        raise ConfigError(
+            f"{one[0]} has cells programmed for rows that see {seen(one[1])}, {other[0]} for {seen(other[1])}: these are other "
+            "conductances; map with the --input and --v-read that read them, and evaluate that"
+        )
 
 
-def paired(energy: Statement, operation: Mapping[str, Any], evaluation: Statement) -> None:
+def paired(energy: Statement, operation: Mapping[str, Any], evaluation: Statement, *, tile: tuple[int, int]) -> None:
     """The costs of an energy run and the accuracy of an evaluation are of the same hardware.
 
     What the evaluation fixes must be what was costed, be it stated or the model's own. Without a converter in the evaluation
@@ -174,7 +182,18 @@ def paired(energy: Statement, operation: Mapping[str, Any], evaluation: Statemen
     """
     own = [k for k in ("dac_bits", "adc_bits") if evaluation.values.get(k) is None and energy.values.get(k) is None]
     costed = {key: value for key, value in operation.items() if key not in own}
-    evaluation.joined(Statement(energy.by, costed))
+    within(evaluation, tile).joined(within(Statement(energy.by, costed), tile))
+
+
+def within(statement: Statement, tile: tuple[int, int]) -> Statement:
+    """The same of arrays of `tile` rows and columns: as many as there are, or more, are all of them."""
+    values = dict(statement.values)
+    if values.get("columns_per_adc") is not None:
+        least = 2 if values.get("adc_input") == "pair" else 1
+        values["columns_per_adc"] = min(max(values["columns_per_adc"], least), tile[1])
+    if values.get("rows_at_once") is not None and values["rows_at_once"] >= tile[0]:
+        values["rows_at_once"] = None
+    return Statement(statement.by, values)
 
 
 def converters_of(statement: Statement) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.energy.agreement import Statement, programmed_alike, resistances_in
+from xbar_cli.energy.agreement import programmed_alike, resistances_in
 from xbar_cli.energy.constants import Constants
 from xbar_cli.energy.costs import costs, works_of
 from xbar_cli.energy.dissipation import Resistances
@@ -45,7 +45,7 @@ def gain(
     shapes = [{name: layer.conductance.shape for name, layer in n.layers.items()} for n in (base, network)]
     if shapes[0] != shapes[1]:
         raise ConfigError(f"--baseline {path}: it is another network, or mapped by another scheme")
-    comparable(config, opened, network, stated)
+    comparable(config, opened, network)
     lowered = replace(
         base, layers={n: replace(layer, vg=network.layers[n].vg) for n, layer in base.layers.items()}, cell=network.cell
     )
@@ -72,7 +72,7 @@ def gain(
     return {"baseline": str(path), **split(start, middle, end, None), "arrays": arrays}
 
 
-def comparable(config: EnergyConfig, opened: Opened, network: MappedNetwork, stated: Statement) -> None:
+def comparable(config: EnergyConfig, opened: Opened, network: MappedNetwork) -> None:
     """Raise ConfigError where the baseline is of other hardware: tiles, cells, or how its devices were programmed to be read."""
     base, where = opened.network, f"--baseline {opened.path}"
     if base.tile != network.tile:
@@ -83,7 +83,7 @@ def comparable(config: EnergyConfig, opened: Opened, network: MappedNetwork, sta
     figures = [f"{c.width_m:g} m x {c.length_m:g} m, inputs up to {c.v_max:g} V" for c in (base.cell, network.cell)]
     if figures[0] != figures[1]:
         raise ConfigError(f"{where}: its cells are {figures[0]}, those of {config.run} {figures[1]}")
-    programmed_alike(replace(opened.stated, by=where), stated, cells=True)
+    programmed_alike((where, base.read_volt), (config.run, network.read_volt))
 
 
 def parts_of(layers: Iterable[Component]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from xbar_cli.chip.mapped import MappedNetwork
+from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.activity import Coding
 from xbar_cli.energy.agreement import Statement, shown
@@ -60,12 +61,10 @@ def own_adc_bits(
 
 def check_pairs(network: MappedNetwork, shared: int | None) -> None:
     """Raise ConfigError where columns are no pairs that one converter can take the difference of."""
-    if network.scheme != "de":
-        raise ConfigError(f"--adc-input pair converts the two columns of --scheme de; this is {network.scheme}")
-    if network.tile[1] % 2:
-        raise ConfigError(f"--adc-input pair: tiles of {network.tile[1]} columns part the two of a weight")
-    if shared is not None and shared > 1 and shared % 2:
-        raise ConfigError(f"--columns-per-adc {shared}: with --adc-input pair a converter serves an even number")
+    converters = ConvertersSection(adc_bits=8, adc_input="pair", columns_per_adc=shared)
+    converters.rules()
+    converters.check(model="ideal", scheme=network.scheme, cell=False)
+    converters.check_pairs(network.tile, widths={n: layer.conductance.shape[1] for n, layer in network.layers.items()})
 
 
 def coding_of(constants: Constants, network: MappedNetwork, reading: Reading, stated: Statement) -> Coding:
@@ -117,6 +116,7 @@ def operation(
         "rows_at_once": reading.rows_at_once,
         "adc_input": "pair" if reading.pair else "column",
         "resistances": list(stated.values.get("resistances", (0.0, 0.0, 0.0, 0.0))),
+        "programmed_volt": network.read_volt,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from xbar_cli.chip.activity import LayerActivity
 from xbar_cli.chip.calibration import with_drive_range
-from xbar_cli.chip.mapped import MappedNetwork, seen
+from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import CalibrationSection
 from xbar_cli.config.load import read_toml
@@ -19,7 +19,6 @@ from xbar_cli.energy.agreement import (
     of_evaluation,
     of_request,
     programmed_alike,
-    same,
 )
 from xbar_cli.energy.opening import Opened, scaled_alike
 from xbar_cli.energy.presets import FLOATING_POINT
@@ -73,7 +72,6 @@ def source_of(config: EnergyConfig, opened: Opened) -> Source:
             if summary["command"] == "energy"
             else of_eval(path, other, summary, opened)
         )
-        programmed_alike(opened.stated, named.stated, cells=opened.network.cell is not None)
         found = replace(named, stated=named.stated.joined(request))
     if config.accuracy is not None:
         return replace(found, accuracy=config.accuracy, interval=None, origin="--accuracy", converters=None)
@@ -92,12 +90,9 @@ def of_energy_run(path: Path, summary: Mapping[str, Any], opened: Opened) -> Sou
 def of_eval(path: Path, config: Mapping[str, Any], summary: Mapping[str, Any], opened: Opened) -> Source:
     """Accuracy and hardware of an evaluate run, the range of its row drive with it."""
     stated = of_evaluation(path, config, summary)
-    volt, drives = opened.network.read_volt, stated.values.get("v_read_volt")
-    if opened.network.cell is not None and not same(volt, drives):
-        raise ConfigError(
-            f"map run {opened.path} has cells programmed for rows that see {seen(volt)}, {stated.by} drives "
-            f"them at {seen(drives)} and programmed others: map with its --input and --v-read"
-        )
+    if opened.network.cell is not None:
+        mapped = f"map run {opened.path}", opened.network.read_volt
+        programmed_alike(mapped, (stated.by, stated.values.get("v_read_volt")))
     rule, scales = stated.values["dac_range"], {}
     if rule is not None and rule != opened.config.get("read", {}).get("dac_range"):
         images = CalibrationSection(**config.get("calibration", {})).images

@@ -96,7 +96,9 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
                 f"{path} is mapped already: without converters or --calibrate no images calibrate anything"
             )
         trained, network = open_trained(path / ORIGIN, use="xbar evaluate", data_dir=config.data_dir), load_mapped(path)
-        config = config.model_copy(update={"converters": config.converters.over(network.read)})
+        config = config.model_copy(
+            update={"converters": config.converters.over(network.read, drive_ends=model_of(config, network) == "gated")}
+        )
         return config, trained, read_anew(path, trained, network, config.converters, reporter)
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
     gates = resolve_cell(trained, config.cell)
@@ -132,9 +134,14 @@ def read_anew(
     )
 
 
+def model_of(config: EvaluateConfig, network: MappedNetwork) -> ArrayModel:
+    """The array model asked for, else `gated` where there is a cell."""
+    return config.array.model or ("gated" if network.cell is not None else "ideal")
+
+
 def array_model(config: EvaluateConfig, network: MappedNetwork) -> ArrayModel:
     """The array model: the one asked for, else `gated` where there is a cell."""
-    model = config.array.model or ("gated" if network.cell is not None else "ideal")
+    model = model_of(config, network)
     if model == "gated" and network.cell is None:
         raise ConfigError(
             "--array gated needs a 1T-1R cell: --cell RUN --vg VOLT, or a network trained or mapped with one"

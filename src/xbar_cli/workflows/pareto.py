@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from xbar_cli.config.energy import ParetoConfig
 from xbar_cli.config.load import read_toml, write_toml
-from xbar_cli.energy.agreement import converters_of, of_energy, of_evaluation, paired
+from xbar_cli.energy.agreement import converters_of, of_energy, of_evaluation, paired, programmed_alike
 from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.errors import RunError
 from xbar_cli.reporter import SILENT, Reporter
@@ -130,7 +130,11 @@ def point(path: str, summary: dict[str, Any], evaluations: dict[Path, Evaluation
     evaluation = evaluations.get(Path(summary["run"]).resolve())
     if evaluation is not None:
         evaluated, found = of_evaluation(*evaluation), evaluation.summary
-        paired(stated, summary["operation"], evaluated)
+        rows, columns = summary["tile"]
+        paired(stated, summary["operation"], evaluated, tile=(rows, columns))
+        if any(vg is not None for vg in summary["vg_volt"]) and "programmed_volt" in summary["operation"]:
+            costed = f"energy run {path}", summary["operation"]["programmed_volt"]
+            programmed_alike(costed, (evaluated.by, evaluated.values.get("v_read_volt")))
         interval = found["accuracy_ci95"]
         return Point(
             path, summary, found["accuracy_mean"], tuple(interval) if interval else None, evaluated.by, converters_of(evaluated)
