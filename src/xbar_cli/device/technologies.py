@@ -10,6 +10,7 @@ from typing import Any
 
 from xbar_cli.device.statistics import LARGEST_SIEMENS, Statistics, fit_for, statistics
 from xbar_cli.errors import ConfigError
+from xbar_cli.tomls import read_toml
 
 STATISTICS = "statistics.toml"
 """File of a fit run that holds its table or curve."""
@@ -98,7 +99,7 @@ def load_technology(name_or_path: str | Path) -> Technology:
     text = str(name_or_path)
     if text.endswith(".toml"):
         path = Path(text)
-        return _technology(path.stem, _parse(path), where=text)
+        return _technology(path.stem, read_toml(path), where=text)
     shipped = _shipped()
     if text not in shipped:
         raise ConfigError(f"technology {text!r} is unknown: use {', '.join(shipped)}, or a file that ends in .toml")
@@ -112,22 +113,13 @@ def read_statistics(path: Path) -> Statistics:
         ConfigError: with file and key, for a file that is none.
     """
     file = path / STATISTICS if path.is_dir() else path
-    found = _states(_parse(file), where=str(file))
+    found = _states(read_toml(file), where=str(file))
     assert found is not None
     return found
 
 
 def _shipped() -> dict[str, Any]:
     return tomllib.loads((resources.files("xbar_cli.device") / "technologies.toml").read_text(encoding="utf-8"))
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not valid TOML ({error})") from error
 
 
 def _technology(name: str, table: Mapping[str, Any], *, where: str) -> Technology:

@@ -1,7 +1,7 @@
 """Options that set configuration keys: one declaration ties the option to its dotted key."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,17 @@ def mapping_settings(function: Function) -> Function:
     return function
 
 
+def together(options: Sequence[Callable[[Function], Function]]) -> Callable[[Function], Function]:
+    """Several options as one decorator, in the order in which help lists them."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 def read_settings(section: str) -> Callable[[Function], Function]:
     """The options that say how rows are read: for `map`, whose cells are programmed for it, and for `evaluate`."""
     taken = "the mapped run's, else " if section == "converters" else ""
@@ -134,13 +145,7 @@ def read_settings(section: str) -> Callable[[Function], Function]:
             "mapping fixed).",
         ),
     ]  # fmt: skip
-
-    def decorate(function: Function) -> Function:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+    return together(options)
 
 
 def network_settings(*, padding: str) -> Callable[[Function], Function]:
@@ -157,13 +162,7 @@ def network_settings(*, padding: str) -> Callable[[Function], Function]:
         ),
         setting("--norm-epsilon", "network.norm_epsilon", metavar="X", help="Added to batch norm's variance (default 1e-5)."),
     ]  # fmt: skip
-
-    def decorate(function: Function) -> Function:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+    return together(options)
 
 
 def with_config(
