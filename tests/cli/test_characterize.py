@@ -50,7 +50,7 @@ def test_every_option_of_the_laboratory(xbar, tmp_path):
     assert (results["supply_tolerance_metric"][0] < results["supply_tolerance_metric"][1]).all()
     np.testing.assert_allclose(found["w_cut_over_w_max"], [0.367, 0.690, 1.0], atol=2e-3)
     cell = load_cell(tmp_path / "c" / "results.nc")
-    shares = [cell_window(cell, vg=float(vg), w_max=1.0).w_cut for vg in cell.vg]
+    shares = [cell_window(cell, vg=float(vg), w_max=1.0, volt=None).w_cut for vg in cell.vg]
     np.testing.assert_allclose(found["w_cut_over_w_max"], shares, rtol=1e-9)
 
     leakage = np.array(found["line_leakage_ampere"])
