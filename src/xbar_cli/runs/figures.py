@@ -148,9 +148,9 @@ def accuracy_lines(
             bars = None if ends is None else np.abs(np.transpose(ends) - np.asarray(mean)) * 100
             axes.errorbar(x, np.asarray(mean) * 100, yerr=bars, label=name, marker="o", markersize=4, capsize=2)
         axes.set(xlabel=x_label, ylabel="accuracy [%]", title=title)
-        axes.legend()
+        legend_beside(figure, axes, title="", width=2.3)  # lines of accuracies leave no corner free
 
-    return save(path, draw, caption=caption)
+    return save(path, draw, caption=caption, size=(8.4, 4.2))
 
 
 def histograms(path: Path, *, values: dict[str, NDArray[np.floating[Any]]], x_label: str, caption: str) -> Path:
