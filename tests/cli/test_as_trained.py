@@ -1,5 +1,7 @@
 """Mapping and evaluation take up what a training fixed: devices, levels, weight limits, layers on arrays, input levels."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -153,3 +155,12 @@ def test_every_scheme_keeps_restricted_weights_in_the_linear_range(xbar, cell, n
 def test_a_restricted_run_keeps_its_scale(xbar, neat, tmp_path):
     found = xbar("map", neat, "--weight-limit", "0.1", "--out", tmp_path / "map")
     assert (found.code, "restricted to the linear range at its own scale" in words_of(found.err)) == (1, True)
+
+
+def test_trained_conductances_that_are_lost_are_not_made_up_from_weights(xbar, shared, methods, tmp_path):
+    run = shared("periphery-lost", "train", *methods["periphery"])
+    shutil.copytree(run, tmp_path / "n")
+    (tmp_path / "n" / "devices.safetensors").unlink()
+    found = xbar("map", tmp_path / "n", "--out", tmp_path / "m")
+    assert (found.code, found.err.count("\n")) == (1, 1)
+    assert "lacks devices.safetensors" in found.err

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xbar_cli.config.hardware import MappingSection
 from xbar_cli.config.methods import BiasedSection, TatSection
-from xbar_cli.errors import ConfigError
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.mapping.placing import Conductances, Placed
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.reporter import Reporter
@@ -79,8 +79,16 @@ def _periphery(trained: Trained, mapping: MappingSection) -> MappingSection:
 
 
 def trained_devices(trained: Trained) -> dict[str, NDArray[np.float32]] | None:
-    """Conductances of every layer [rows columns], 0 … 1 of the range; None where weights were trained."""
+    """Conductances of every layer [rows columns], 0 … 1 of the range; None where weights were trained.
+
+    Raises:
+        RunError: they were trained, and their file is not there.
+    """
     if not (trained.run.path / DEVICES).exists():
+        if trained.summary["method"] == "periphery":
+            raise RunError(
+                f"{trained.run.path} lacks {DEVICES}, the conductances that it trained: train or map it anew"
+            )
         return None
     found = read_tensors(trained.run.path / DEVICES)
     return {name: found[name].reshape(-1, found[name].shape[-1]) for name in trained.summary["layers"]}
