@@ -1,0 +1,82 @@
+"""What a complete run holds: `done` lists every file with its size and SHA-256, and whoever opens the run compares."""
+
+import hashlib
+import json
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from xbar_cli.errors import RunError
+
+DONE = "done"
+VERSION = 1
+"""Of the list in `done`. Runs of xbar 0.1 and before have an empty file there, and are read without comparison."""
+BLOCK = 2**20
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            found.update(block)
+    return found.hexdigest()
+
+
+def seal(folder: Path) -> None:
+    """Write `done`, the list of what the folder holds: the last thing that is done to a run."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DONE)
+    listed = {str(path.relative_to(folder)): [path.stat().st_size, digest(path)] for path in files}
+    (folder / DONE).write_text(json.dumps({"version": VERSION, "files": listed}, indent=1) + "\n", encoding="utf-8")
+
+
+def require_intact(folder: Path, *, only: Iterable[str] | None = None) -> None:
+    """Raise unless every file that `done` lists is there as it was written.
+
+    Args:
+        folder: a complete run.
+        only: names of the files to look at; all when absent.
+
+    Raises:
+        RunError: a file is missing, is not the one that was written, or leads out of the run; the list itself is damaged.
+    """
+    listed = sealed_files(folder)
+    for name in listed if only is None else [name for name in only if name in listed]:
+        size, expected = listed[name]
+        path = folder / name
+        try:
+            found = path.lstat()
+            if not stat.S_ISREG(found.st_mode):
+                raise RunError(f"{folder}: {name} is damaged (it is no regular file any more); {advice(folder)}")
+            if found.st_size != size or digest(path) != expected:
+                raise RunError(f"{folder}: {name} is damaged (not as the run wrote it); {advice(folder)}")
+        except OSError as error:
+            state = "missing" if isinstance(error, FileNotFoundError) else f"unreadable ({error.strerror})"
+            raise RunError(f"{folder}: {name} is {state}; {advice(folder)}") from None
+
+
+def sealed_files(folder: Path) -> dict[str, tuple[int, str]]:
+    """Size and SHA-256 of every file that a run was sealed with; none for a run of before there were lists.
+
+    Raises:
+        RunError: the list is damaged, or of a version to come.
+    """
+    path = folder / DONE
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError
+        text = path.read_text(encoding="utf-8")
+        found: Any = json.loads(text) if text else {"version": VERSION, "files": {}}
+        version = found["version"]
+        if version == VERSION:
+            return {str(name): (int(size), str(sha)) for name, (size, sha) in found["files"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise RunError(f"{folder}: {DONE}, the list of its files, is damaged; {advice(folder)}") from None
+    raise RunError(f"{folder} was written by another version of xbar (its list of files is of version {version!r:.20})")
+
+
+def advice(folder: Path) -> str:
+    """How to have the run made anew."""
+    del folder
+    return "make it anew with the command that made it"
