@@ -16,7 +16,6 @@ from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.reporter import Reporter
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.backends import find_library
-from xbar_cli.spice.cards import load_card
 from xbar_cli.verify.cases import WIRES, Case, CellKind, read_cases
 from xbar_cli.verify.models import (
     FULL_SCALE,
@@ -222,8 +221,7 @@ def live(config: VerifyConfig, reporter: Reporter) -> Iterator[Check]:
 def simulated(kind: CellKind | None, g: Array, v: Array, wires: dict[str, float], config: VerifyConfig) -> Array:
     """Column currents [batch cols] [A] from ngspice."""
     found = simulate_array(
-        load_card(kind.card) if kind else None, g_siemens=g, v_volt=v, vg_volt=kind and kind.vg_volt,
-        width_m=kind and kind.width_m, length_m=kind and kind.length_m, timeout_s=config.sweep.timeout_seconds,
-        temperature_celsius=kind.temperature_celsius if kind else 27.0, topology=kind.topology if kind else "drain", **wires,
+        kind and kind.circuit(), g_siemens=g, v_volt=v, vg_volt=kind and kind.vg_volt,
+        timeout_s=config.sweep.timeout_seconds, **wires,
     )  # fmt: skip
     return found.current_ampere
