@@ -7,7 +7,7 @@ import pytest
 
 from xbar_cli.errors import SpiceError
 from xbar_cli.spice.cards import card_names, load_card, netlist_folder
-from xbar_cli.spice.jobs import Analysis, Job
+from xbar_cli.spice.jobs import Analysis, Simulation
 from xbar_cli.spice.netlist import CellCircuit
 from xbar_cli.spice.pool import Pool
 from xbar_cli.spice.sweep import Grid, sweep_cell
@@ -55,7 +55,7 @@ def test_currents_are_those_of_tight_tolerances_and_of_one_cell_alone():
     table = sweep(vin=Grid(0.1, 0.5, 3), vg=Grid(0.9, 0.9, 1))
     gate = Analysis((("vin", Grid(0.1, 0.5, 3)),), ("i(vout)", "i(vin)"))
     jobs = [
-        Job(
+        Simulation(
             (
                 *load_card("lp").text,
                 "vin in 0 dc 0",

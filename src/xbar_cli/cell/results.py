@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar_cli.cell.mismatch import Mismatch
-from xbar_cli.cell.range import Ranges, Vector, cut_share, effective_conductance, leakage_ranges, ranges, supply_ranges
+from xbar_cli.cell.mismatch import SampledCells
+from xbar_cli.cell.range import Ranges, cut_share, effective_conductance, leakage_ranges, ranges, supply_ranges
 from xbar_cli.cell.surrogates import Surrogates
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.device.linear_range import tolerance_metric
 from xbar_cli.device.surrogate import Fit
 from xbar_cli.runs.results import Field, field
 from xbar_cli.spice.sweep import CellTable
+from xbar_cli.vectors import Vector
 
 if TYPE_CHECKING:
     from xbar_cli.device.bit_line import LineFit
@@ -196,7 +197,7 @@ def domain_fields(surrogates: Surrogates) -> Fields:
     return found
 
 
-def mismatch_fields(found: Mismatch) -> Fields:
+def mismatch_fields(found: SampledCells) -> Fields:
     """The sampled transistors, as results.nc holds them."""
     by_sample = ("vg", "sample")
     return {

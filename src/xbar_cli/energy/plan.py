@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChipPlan:
     """What the arrays of a chip make of the layers' latencies.
 
     Attributes:
@@ -30,7 +30,7 @@ def plan(
     *,
     available: int | None,
     pipelined: bool,
-) -> Plan:
+) -> ChipPlan:
     """Give spare arrays to copies of layers, which share the output positions of an image between them.
 
     A copy goes where it shortens the interval (pipelined: the slowest layer) or the latency (else: the most time per array).
@@ -55,7 +55,7 @@ def plan(
     copies = _copies(latencies, tiles, positions, spare=spare, pipelined=pipelined)
     times = [_seconds(*layer) for layer in zip(latencies, positions, copies, strict=True)]
     used = sum(count * number for count, number in zip(copies, tiles, strict=True))
-    return Plan(tuple(copies), used, sum(times), max(times) if pipelined else sum(times))
+    return ChipPlan(tuple(copies), used, sum(times), max(times) if pipelined else sum(times))
 
 
 def _copies(

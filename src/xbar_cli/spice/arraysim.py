@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.jobs import Analysis, Grid, Simulation
 from xbar_cli.spice.messages import about
 from xbar_cli.spice.netlist import CellCircuit, cell_lines, option_lines, save_lines, speed_commands
 from xbar_cli.spice.ngspice import number
@@ -96,7 +96,7 @@ def _cells(cell: CellCircuit, g: np.ndarray, tops: Nodes, bottoms: Nodes) -> lis
 def _solve(text: Sequence[str], commands: tuple[str, ...], *, batch: int, cols: int, timeout_s: float) -> ArrayResult:
     vectors = tuple(f"i(vout{j})" for j in range(cols))
     sweep = Grid(0.0, float(batch - 1), batch)
-    job = Job((*text, *save_lines(vectors)), (Analysis((("vsel", sweep),), vectors),), setup=commands)
+    job = Simulation((*text, *save_lines(vectors)), (Analysis((("vsel", sweep),), vectors),), setup=commands)
     with Pool(1, backend="ctypes", time_points=True) as pool:
         ((outcome,),) = pool.run([job], timeout_s=timeout_s)
     first = outcome.first_seconds if outcome.first_seconds is not None and batch > 1 else outcome.seconds

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbar_cli.spice.backends import BackendName
-from xbar_cli.spice.jobs import Analysis, Grid, Job, Outcome
+from xbar_cli.spice.jobs import Analysis, Grid, Simulation, Solution
 from xbar_cli.spice.messages import about
 from xbar_cli.spice.netlist import (
     CellCircuit,
@@ -131,17 +131,17 @@ def _share_out(
     *,
     setup: tuple[str, ...],
     jobs: int,
-) -> list[Job]:
+) -> list[Simulation]:
     """The work of each worker: its share of the V_g; the first does the sweeps at V_in = 0 and V_in = V_bl before it."""
     work = []
     for k, share in enumerate(np.array_split(np.arange(vg.count), min(jobs, vg.count))):
         analyses = (*(_leakage(vg, lines, vectors) if k == 0 else ()), *_sweeps(vin, vg, share, lines, vectors))
-        work.append(Job(circuit, analyses, setup=setup))
+        work.append(Simulation(circuit, analyses, setup=setup))
     return work
 
 
 def _table(
-    found: list[list[Outcome]],
+    found: list[list[Solution]],
     g: np.ndarray,
     lines: np.ndarray,
     vin: Grid,
@@ -175,7 +175,7 @@ def _table(
     )
 
 
-def _stacked(outcomes: list[Outcome]) -> np.ndarray:
+def _stacked(outcomes: list[Solution]) -> np.ndarray:
     return np.stack([outcome.values for outcome in outcomes])
 
 

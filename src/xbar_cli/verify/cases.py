@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.netlist import CellCircuit, Topology
+from xbar_cli.vectors import Matrix, Vector
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 Note = Callable[[str], None]
 
 KEYS = frozenset(

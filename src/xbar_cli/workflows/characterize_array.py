@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xbar_cli.array.gated import currents
 from xbar_cli.array.nodal import nodal
@@ -23,9 +22,8 @@ from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.pool import workers_kept
+from xbar_cli.vectors import Matrix
 from xbar_cli.workflows.characterize import characterised
-
-Matrix = NDArray[np.float64]
 
 
 def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
