@@ -10,6 +10,7 @@ from xbar_cli.errors import ConfigError, SpiceError
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.cardrandom import nominal, random_function
 from xbar_cli.spice.cards import load_card, size_note
+from xbar_cli.spice.netlist import CellCircuit
 from xbar_cli.spice.sizes import spice_number
 
 BODY = "{model}.subckt fet d g s b{line}\n+\n{param}\nm1 d g s b tiny w={{w}} l={{l}}\n.ends\n"
@@ -161,9 +162,10 @@ def test_what_ngspice_refuses_is_one_line_with_card_and_place(tmp_path, text, me
 def test_arrays_say_it_too_and_name_an_included_file(tmp_path):
     write(tmp_path, LEVEL1.replace("kp", "kq"), "inner.lib")
     card = load_card(write(tmp_path, ".include inner.lib\n"))
-    size = {"width_m": 1e-6, "length_m": 1e-6, "vg_volt": 1.0, "temperature_celsius": 27.0, "timeout_s": 30.0}
+    cell = CellCircuit(card=card, width_m=1e-6, length_m=1e-6, topology="drain", temperature_celsius=27.0)
     wires = {"r_word": 1.0, "r_bit": 1.0, "r_source": 0.0, "r_neuron": 0.0}
+    g, v = np.full((2, 2), 1e-5), np.full((1, 2), 0.1)
     with pytest.raises(
         SpiceError, match=r"^ngspice refuses card card\.lib, inner\.lib line 1: unrecognized parameter \(kq\)$"
     ):
-        simulate_array(card, g_siemens=np.full((2, 2), 1e-5), v_volt=np.full((1, 2), 0.1), **wires, **size)
+        simulate_array(cell, g_siemens=g, v_volt=v, vg_volt=1.0, timeout_s=30.0, **wires)

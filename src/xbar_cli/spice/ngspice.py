@@ -14,7 +14,7 @@ import numpy as np
 from xbar_cli.errors import SpiceError
 from xbar_cli.spice.backends import Backend, find_library
 
-__all__ = ["Engine", "count_points", "find_library", "number"]
+__all__ = ["Simulator", "count_points", "find_library", "number"]
 
 COMMAND_LIMIT = 1023
 """Characters that ngspice keeps of a command; it cuts the rest off without a word."""
@@ -46,7 +46,7 @@ def count_points(start: float, stop: float, step: float) -> int:
     return math.floor((stop - start) / step + 1e-6) + 1
 
 
-class Engine:
+class Simulator:
     """One ngspice engine. It is `dead` after it asked to exit or was asked to quit; then every call raises.
 
     Every method raises SpiceError with the simulator's own message when anything failed.

@@ -3,12 +3,13 @@
 import numpy as np
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from xbar_cli.vectors import Floats
 
 
-def crossbar(g: Array, *, r_word: float, r_bit: float, r_source: float, r_neuron: float) -> tuple[Array, Array, Array]:
+def crossbar(
+    g: Floats, *, r_word: float, r_bit: float, r_source: float, r_neuron: float
+) -> tuple[Floats, Floats, Floats]:
     """An array of resistors by a general LU factorisation with pivoting, which shares nothing with the project's models.
 
     Returns:
