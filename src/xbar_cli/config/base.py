@@ -52,6 +52,16 @@ class Section(BaseModel):
         return {}
 
 
+class RootSection(Section):
+    """Everything that determines what a command computes."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32), Option()] = 0
+    """Seed of everything random."""
+
+    def check(self) -> None:
+        """Rules that join several keys."""
+
+
 def parse_quantity(value: Any) -> Any:
     """A number from a text with an optional SI suffix: `90n` is 9e-8, `30k` is 3e4, `2meg` and `2M` are 2e6.
 
