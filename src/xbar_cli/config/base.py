@@ -19,7 +19,8 @@ _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(f|p|n|u
 class Option:
     """Marks a field that is also an option of the command line: `Annotated[PositiveQuantity, Option()]`.
 
-    The docstring of the field is the help, its Literal gives the choices, and a bool makes a flag that turns its default round.
+    The first paragraph of the field's docstring is the help, with its default unless it speaks of one; its Literal gives the
+    choices, and a bool makes a flag that turns its default round.
     """
 
     name: str | None = None

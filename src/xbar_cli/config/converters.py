@@ -94,9 +94,10 @@ class ConvertersSection(ReadSection):
     adc_range: Annotated[
         Annotated[Text, AfterValidator(_adc_range)] | None, Option(metavar="max|percentile:P|VALUE|levels")
     ] = None
-    """Full scale of each layer's converters: the largest signal of a read of the calibration images on the nominal chip
-    (max, the default), a percentile of them, a share of the most that a read gives, or, with bit slices, a code for each
-    level of a device, from the current of devices at the lowest level on."""
+    """Full scale of each layer's converters: what reads of the calibration images give (default max), a share of the most
+    that a read gives, or with bitslice a code for each level of a device (levels).
+
+    Reads are those of the nominal chip; codes of levels start at the current of devices at the lowest level."""
     adc_gain_error: Annotated[NonNegativeQuantity | None, Option(metavar="SIGMA")] = None
     """Standard deviation of the converters' gains."""
     adc_offset_error: Annotated[NonNegativeQuantity | None, Option(metavar="SIGMA")] = None

@@ -1,5 +1,6 @@
 """The options that the fields of a configuration declare: what a command's root section says, without Click."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import NoneType, UnionType
@@ -23,7 +24,7 @@ class Declared:
         key: the dotted key that it sets, or the bare one that stands for it in the tables of several variants.
         name: its spelling.
         metavar: what stands for the value in the help; empty where the choices do.
-        help: sentences from the docstrings, with the default.
+        help: the first paragraph of the docstring, with the default.
         choices: the texts that it takes; empty for any.
         flag: the text that an option without a value sets.
         repeatable: whether it may be given several times.
@@ -77,7 +78,7 @@ class _Place:
 
 
 def declared(root: type[Section]) -> list[Declared]:
-    """The options of the command whose configuration is `root`, in the order of its sections.
+    """The options of the command whose configuration is `root`, in the order of its sections, what is inherited last.
 
     Raises:
         ValueError: two keys have one spelling, and are not the same key of two variants.
@@ -89,7 +90,10 @@ def declared(root: type[Section]) -> list[Declared]:
 
 
 def _places(section: type[Section], prefix: str) -> Iterator[_Place]:
-    for key, info in section.model_fields.items():
+    for key in dict.fromkeys(key for part in section.__mro__ for key in inspect.get_annotations(part)):
+        info = section.model_fields.get(key)
+        if info is None:
+            continue
         marks = [*info.metadata, *_marks(info.annotation)]
         yield from (_Place(prefix + key, info, mark) for mark in marks if isinstance(mark, Option))
         sections = _sections(info)
@@ -176,7 +180,8 @@ def _help(places: Sequence[_Place]) -> str:
     """What the docstrings say, for each variant where not all of them say the same."""
     texts: dict[str, list[str]] = {}
     for place in places:
-        texts.setdefault(_sentence(place), []).append(place.variant)
+        tag = len(_literals(place.info)) == 1  # the same option whichever variant explains it
+        texts.setdefault(_sentence(place), []).append("" if tag else place.variant)
     texts.pop("", None)
     if len(texts) == 1 and (not any(named := next(iter(texts.values()))) or {*places[0].variants} <= {*named}):
         return next(iter(texts))
@@ -185,8 +190,8 @@ def _help(places: Sequence[_Place]) -> str:
 
 
 def _sentence(place: _Place) -> str:
-    """The docstring of a field, with its default unless it speaks of one."""
-    text = " ".join((place.info.description or "").split())
+    """The first paragraph of a field's docstring, with its default unless it speaks of one."""
+    text = " ".join((place.info.description or "").partition("\n\n")[0].split())
     value = place.info.default
     if isinstance(value, Section):
         value = _tag(type(value))

@@ -12,7 +12,7 @@ from xbar_cli.config.load import OriginError, resolve, resume_config
 from xbar_cli.errors import XbarError
 
 from .declared import Declared, declared
-from .spelling import translated
+from .spelling import speak, spoken
 
 Function = Callable[..., Any]
 
@@ -23,7 +23,7 @@ def options(
     """Give a command the options of its configuration, which it gets resolved as `config`.
 
     Where it has `--resume RUN`, the configuration is the one in that run, and options that are given besides must agree with
-    it. Errors name options instead of keys.
+    it. Errors and notes name options instead of keys.
 
     Args:
         model: the root section.
@@ -49,12 +49,13 @@ def options(
             spelling = dict(names)
             if argument is not None:
                 given[argument], spelling[argument] = values.pop(argument), argument.upper()
+            speak(found)
             try:
                 return function(config=_resolved(model, values, options=given, option_names=spelling), **values)
             except OriginError:
                 raise
             except XbarError as error:
-                error.args = (translated(str(error), found),)
+                error.args = (spoken(str(error)),)
                 raise
 
         return functools.reduce(lambda command, option: option(command), reversed(_ordered(found)), wrapper)

@@ -3,9 +3,22 @@
 import re
 from collections.abc import Iterable, Mapping
 
+import click
+
 from .declared import Declared
 
 _VALUE = r"""'[^']*'|"[^"]*"|(?:[^\s,;:()`]|[,:;](?=\S))*[^\s,;:().`]"""
+
+
+def speak(options: Iterable[Declared]) -> None:
+    """From now on, messages of the command that runs name these options."""
+    click.get_current_context().meta[__name__] = options
+
+
+def spoken(message: str) -> str:
+    """`message` with the keys of the command that runs as its options; as it is where none runs."""
+    context = click.get_current_context(silent=True)
+    return translated(message, context.meta.get(__name__, ()) if context else ())
 
 
 def translated(message: str, options: Iterable[Declared]) -> str:
@@ -20,7 +33,7 @@ def translated(message: str, options: Iterable[Declared]) -> str:
         return message
     keys = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
     between = rf"`(?P<quoted>{keys})(?: = (?P<text>[^`]*))?`"
-    bare = rf"(?P<key>{keys})(?: = (?P<value>{_VALUE}))?(?![\w=`]|[.\-]\w)"
+    bare = rf"(?P<key>{keys})(?: = (?P<value>{_VALUE}))?(?![\w=`]|[./\-]\w)"
     return re.sub(rf"(?<![\w./\-='\"`])(?:{between}|{bare})", lambda match: _option(match, names), message)
 
 
