@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .shared.console import print_table
-from .shared.options import common, network_settings, setting, with_config
+from .shared.settings import common, network_settings, setting, with_config
 
 
 def _config() -> Any:

@@ -8,7 +8,7 @@ import click
 from xbar_cli.errors import ConfigError
 
 from .shared.console import print_table
-from .shared.options import common, network_settings, setting, with_config
+from .shared.settings import common, network_settings, setting, with_config
 
 
 def _config() -> Any:

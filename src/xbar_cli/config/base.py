@@ -19,7 +19,8 @@ _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(f|p|n|u
 class Option:
     """Marks a field that is also an option of the command line: `Annotated[PositiveQuantity, Option()]`.
 
-    The docstring of the field is the help, its Literal gives the choices, and a bool makes a flag that turns its default round.
+    The first paragraph of the field's docstring is the help, with its default unless it speaks of one; its Literal gives the
+    choices, and a bool makes a flag that turns its default round.
     """
 
     name: str | None = None
@@ -50,6 +51,16 @@ class Section(BaseModel):
     def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
         """The dotted keys that top-level keys stand for, `given` being known: none."""
         return {}
+
+
+class RootSection(Section):
+    """Everything that determines what a command computes."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32), Option()] = 0
+    """Seed of everything random."""
+
+    def check(self) -> None:
+        """Rules that join several keys."""
 
 
 def parse_quantity(value: Any) -> Any:
