@@ -23,8 +23,14 @@ def quoted(value: object) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # whole numbers of thousands of digits, tables in tables without end
         return f"<{type(value).__name__} too long to show>"
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = printable(text)
     return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 1]}…"
+
+
+def printable(text: str) -> str:
+    """A text as any terminal can show it: control characters and half characters as escapes."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def clean_text(text: str) -> str:

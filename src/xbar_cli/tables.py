@@ -5,6 +5,8 @@ import re
 
 from xbar_cli.errors import ConfigError
 
+LONGEST_LINE = 100_000
+"""Characters of a line."""
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 
 
@@ -17,7 +19,21 @@ def header_cells(where: str, line: str) -> list[str]:
     for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if mark in line and "," not in line:
             raise ConfigError(f"{where}: columns are separated by {name}; separate them by commas, with decimal points")
-    return [cell.strip() for cell in next(csv.reader([line]))]
+    return cells_of(where, line)
+
+
+def cells_of(where: str, line: str) -> list[str]:
+    """The cells of a line between commas.
+
+    Raises:
+        ConfigError: the line is too long, or no line of such a table; `where` begins the message.
+    """
+    if len(line) > LONGEST_LINE:
+        raise ConfigError(f"{where}: the line has {len(line)} characters; at most {LONGEST_LINE} are read")
+    try:
+        return [cell.strip() for cell in next(csv.reader([line]), [])]
+    except csv.Error as error:
+        raise ConfigError(f"{where}: no line of a table ({error})") from None
 
 
 def row_cells(where: str, line: str, *, columns: int) -> list[str]:
@@ -26,7 +42,7 @@ def row_cells(where: str, line: str, *, columns: int) -> list[str]:
     Raises:
         ConfigError: semicolons, or more cells than columns; `where` begins the message.
     """
-    cells = [cell.strip() for cell in next(csv.reader([line]))]
+    cells = cells_of(where, line)
     if ";" in line and len(cells) != columns:
         raise ConfigError(f"{where}: {line.strip()!r} has semicolons; separate columns by commas, with decimal points")
     while len(cells) > columns and not cells[-1]:

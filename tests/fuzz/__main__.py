@@ -15,6 +15,7 @@ from tests.fuzz.case import Case
 from tests.fuzz.good import make
 from tests.fuzz.judge import judged
 from tests.fuzz.kinds import draw
+from xbar_cli.outside import printable
 
 CORPUS = Path(__file__).parent / "corpus.jsonl"
 """Every input that ever broke a promise."""
@@ -66,7 +67,9 @@ def main() -> int:
 
 def report(counts: dict[str, collections.Counter[str]], broken: list[tuple[Case, str, str]], *, seconds: float) -> None:
     """The table of what became of every kind, and the broken promises with their last lines."""
-    table = Table("kind", "inputs", *VERDICTS, title=f"{sum(c.total() for c in counts.values())} inputs, {seconds:.0f} s")
+    table = Table(
+        "kind", "inputs", *VERDICTS, title=f"{sum(c.total() for c in counts.values())} inputs, {seconds:.0f} s"
+    )
     total: collections.Counter[str] = collections.Counter()
     for kind, found in sorted(counts.items()):
         total += found
@@ -74,8 +77,9 @@ def report(counts: dict[str, collections.Counter[str]], broken: list[tuple[Case,
     table.add_row("all", str(total.total()), *(str(total[name]) for name in VERDICTS), style="bold")
     Console().print(table)
     for case, verdict, text in broken[:200]:
-        words = " ".join(word[:60].encode("unicode_escape").decode() for word in case.argv)
-        print(f"{verdict}: {case.kind}: {words}\n    {' | '.join(text.strip().splitlines()[-3:])[-400:].encode('unicode_escape').decode()}")
+        words = " ".join(word[:60] for word in case.argv)
+        print(f"{verdict}: {case.kind}: {printable(words)}")
+        print(f"    {printable(' | '.join(text.strip().splitlines()[-3:])[-400:])}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ MEASURED = "target_siemens,measured_siemens\n" + "".join(
     f"{target},{target * (1 + 0.01 * number)}\n" for target in (1e-5, 2e-5, 3e-5) for number in range(-4, 5)
 )
 CELL_TABLE = "G,V,I,V_g\n" + "".join(
-    f"{g},{v},{g * v / (1 + g * 5e3)},0.8\n" for g in (3e-6, 6e-6, 9e-6, 1.2e-5, 1.6e-5, 2e-5, 2.5e-5, 3.5e-5) for v in (0, 0.01, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+    f"{g},{v},{g * v / (1 + g * 5e3)},0.8\n"
+    for g in (3e-6, 6e-6, 9e-6, 1.2e-5, 1.6e-5, 2e-5, 2.5e-5, 3.5e-5)
+    for v in (0, 0.01, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 )
 CASES = {
     "cases": {

@@ -16,7 +16,10 @@ BASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "map": (("map", f"{HERE}/net"), {"net": "net"}),
     "evaluate": (("eval", f"{HERE}/mapped", "--samples", "1", "--images", "10"), {"mapped": "mapped", "net": "net"}),
     "energy": (("energy", f"{HERE}/mapped"), {"mapped": "mapped", "net": "net"}),
-    "pareto": (("pareto", f"{HERE}/chips", f"{HERE}/cost"), {"chips": "chips", "cost": "cost", "mapped": "mapped", "net": "net"}),
+    "pareto": (
+        ("pareto", f"{HERE}/chips", f"{HERE}/cost"),
+        {"chips": "chips", "cost": "cost", "mapped": "mapped", "net": "net"},
+    ),
     "compare": (("compare", f"{HERE}/chips", f"{HERE}/other"), {"chips": "chips", "other": "other"}),
     "report": (("report", f"{HERE}/chips", f"{HERE}/net"), {"chips": "chips", "net": "net"}),
     "ls": (("ls", HERE), {"chips": "chips", "net": "net", "cost": "cost"}),
@@ -94,7 +97,7 @@ def experiment(rng: random.Random, good: Path) -> Case:
 
 
 def run_file(rng: random.Random, good: Path) -> Case:
-    """A run directory one of whose files is missing, cut, has a bit flipped, or is something else, into any command that reads it."""
+    """A run one of whose files is missing, cut, has a bit flipped, or is something else, into any command that reads it."""
     command, run, files = reader(rng, good)
     argv, copies = BASES[command]
     name = rng.choice(files)
@@ -174,14 +177,24 @@ def csv(rng: random.Random, good: Path) -> Case:
 def verify_cases(rng: random.Random, good: Path) -> Case:
     """A file of crossbars that is damaged."""
     argv, copies = BASES["verify"]
-    return Case("cases", with_out("verify", argv), copies, (write("cases.json", damaged_json(rng, (good / "cases.json").read_text())),))
+    return Case(
+        "cases",
+        with_out("verify", argv),
+        copies,
+        (write("cases.json", damaged_json(rng, (good / "cases.json").read_text())),),
+    )
 
 
 def technology(rng: random.Random, good: Path) -> Case:
     """A device technology that is damaged."""
     argv, copies = BASES["map"]
     argv = (*argv, "--technology", f"{HERE}/own.toml")
-    return Case("technology", with_out("map", argv), copies, (write("own.toml", damaged_toml(rng, (good / "own.toml").read_text())),))
+    return Case(
+        "technology",
+        with_out("map", argv),
+        copies,
+        (write("own.toml", damaged_toml(rng, (good / "own.toml").read_text())),),
+    )
 
 
 def weights(rng: random.Random, good: Path) -> Case:
@@ -197,7 +210,9 @@ def weights(rng: random.Random, good: Path) -> Case:
         case 2:
             edit = Edit("net.safetensors", "flip", rng.randrange(8 * (8 + size)))
         case 3:
-            head = json.dumps(rng.choice((*JSON_VALUES, {"a": {"dtype": "F32", "shape": [2**62], "data_offsets": [0, 4]}}))).encode()
+            head = json.dumps(
+                rng.choice((*JSON_VALUES, {"a": {"dtype": "F32", "shape": [2**62], "data_offsets": [0, 4]}}))
+            ).encode()
             edit = write("net.safetensors", len(head).to_bytes(8, "little") + head + raw[8 + size :])
         case _:
             head = damaged_json(rng, raw[8 : 8 + size].decode()).encode("utf-8", "surrogatepass")
@@ -224,7 +239,8 @@ def odd_file(rng: random.Random, good: Path) -> Case:
 
 
 KINDS: tuple[Callable[[random.Random, Path], Case], ...] = (
-    option, option, setting, setting, toml, toml, experiment, run_file, run_file, run_key, run_key, card, csv, verify_cases, technology, weights, odd_file,
+    option, option, setting, setting, toml, toml, experiment, run_file, run_file, run_key, run_key, card, csv, verify_cases,
+    technology, weights, odd_file,
 )  # fmt: skip
 """Every kind; some twice, as their inputs are the most."""
 

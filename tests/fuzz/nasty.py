@@ -8,19 +8,26 @@ from typing import Any
 HUGE = "9" * 5000
 TEXTS = (
     "", " ", "nan", "inf", "-inf", "1e400", "-1", "0", "-0.0", "1e308", "1e9", "1e18", "9999999999999", HUGE, "0x10", "1_000",
-    "true", "false", "null", "none", "٣", "１２", "½", "1,2", "1;2", "1:2", "1:2:3", "0:1:0", "1:0:0.1", "0.7:1:1e-9", "x", "é", "\u202e",
-    "a" * 300, "a" * 5000, "../" * 50, "/", ".", "..", "~", "-", "--", "\n", "a\nb", "a\tb", "$(id)", "%s%n", "{0}", "{here}", "[]", "{}",
-    "[[1]]", '"', "'", "\\", "#", "=", "a=b", "x" * 100 + "/" + "y" * 300, "/dev/zero", "/dev/null", "/proc/self/mem", "128x", "0x0",
-    "65536x65536", "1x1", "auto", "max", "uniform", "1n", "1meg", "1e-400", "5e-324", "\ud800", "a\x00b", "💥", "<script>alert(1)</script>",
+    "true", "false", "null", "none", "٣", "１２", "½", "1,2", "1;2", "1:2", "1:2:3", "0:1:0", "1:0:0.1", "0.7:1:1e-9", "x",
+    "é", "\u202e",
+    "a" * 300, "a" * 5000, "../" * 50, "/", ".", "..", "~", "-", "--", "\n", "a\nb", "a\tb", "$(id)", "%s%n", "{0}",
+    "{here}", "[]", "{}",
+    "[[1]]", '"', "'", "\\", "#", "=", "a=b", "x" * 100 + "/" + "y" * 300, "/dev/zero", "/dev/null", "/proc/self/mem",
+    "128x", "0x0",
+    "65536x65536", "1x1", "auto", "max", "uniform", "1n", "1meg", "1e-400", "5e-324", "\ud800", "a\x00b", "💥",
+    "<script>alert(1)</script>",
 )  # fmt: skip
 """Texts of options and settings."""
 TOML_VALUES = (
-    "true", "false", HUGE, "-" + HUGE, "nan", "inf", "-inf", "1e400", "[]", "[1,2]", "{}", "{a=1}", "''", "'x'", "0", "-1", "1e9", "1e18", "1e308",
-    "1979-05-27", "07:32:00", "'\\u0000'", '"\\u0000"', "'" + "a" * 4000 + "'", "[" * 200 + "]" * 200, "[[[[1]]]]", "'٣'", "'1e9'", "0.5", "2",
+    "true", "false", HUGE, "-" + HUGE, "nan", "inf", "-inf", "1e400", "[]", "[1,2]", "{}", "{a=1}", "''", "'x'", "0", "-1",
+    "1e9", "1e18", "1e308",
+    "1979-05-27", "07:32:00", "'\\u0000'", '"\\u0000"', "'" + "a" * 4000 + "'", "[" * 200 + "]" * 200, "[[[[1]]]]", "'٣'",
+    "'1e9'", "0.5", "2",
     "{model='x'}", "['stuck']", "[1,'a']", '"\\n"',
 )  # fmt: skip
 JSON_VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1e308, 123456789012, float("nan"), float("inf"), "", "x", "a" * 4000, "\x00", "\ud800", [], [1, 2], [None], {}, {"a": 1},
+    None, True, False, 0, -1, 1e308, 123456789012, float("nan"), float("inf"), "", "x", "a" * 4000, "\x00", "\ud800", [],
+    [1, 2], [None], {}, {"a": 1},
     [[[[[]]]]], "../../x", "<script>alert(1)</script>",
 )  # fmt: skip
 
@@ -52,7 +59,21 @@ def damaged_json(rng: random.Random, text: str) -> str:
     """A JSON text, damaged in its tree or as a text."""
     if rng.random() < 0.75:
         return json.dumps(damaged_tree(rng, json.loads(text)), ensure_ascii=rng.random() < 0.5)
-    return rng.choice(["", "null", "[]", "3", '"x"', "{", "[" * 10_000 + "]" * 10_000, "{" + text, text + text, '{"a":' * 5000, "\ufeff" + text])
+    return rng.choice(
+        [
+            "",
+            "null",
+            "[]",
+            "3",
+            '"x"',
+            "{",
+            "[" * 10_000 + "]" * 10_000,
+            "{" + text,
+            text + text,
+            '{"a":' * 5000,
+            "\ufeff" + text,
+        ]
+    )
 
 
 def damaged_lines(rng: random.Random, text: str) -> str:

@@ -9,6 +9,7 @@ import click
 
 from xbar_cli.caches import keep_compiled
 from xbar_cli.errors import XbarError
+from xbar_cli.outside import clean_text, printable
 
 from .shared.console import STDERR
 
@@ -30,6 +31,8 @@ COMMANDS = {
     "data": ("data", "List, import and prepare data sets."),
     "doctor": ("doctor", "Check this machine: versions, devices, ngspice, data sets."),
 }
+LONGEST_LINE = 600
+"""Characters of an error."""
 ALIASES = {"eval": "evaluate"}
 
 
@@ -79,6 +82,11 @@ def run() -> None:
 def guarded(arguments: list[str]) -> int:
     """Run the command line; the exit code. Expected failures become one line on stderr."""
     try:
+        for word in arguments:
+            clean_text(word)
+    except ValueError as error:
+        return _fail(str(error), 2)
+    try:
         code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -90,8 +98,8 @@ def guarded(arguments: list[str]) -> int:
         return _fail(error.format_message(), error.exit_code)
     except XbarError as error:
         return _fail(str(error), 1)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted", 130)
+    except (KeyboardInterrupt, click.Abort) as error:
+        return _fail("; ".join(["interrupted", *getattr(error, "__notes__", ())]), 130)
     except BrokenPipeError:
         sys.stdout = None  # the reader is gone: nothing left to flush
         return 1
@@ -125,5 +133,8 @@ def device_failure() -> str | None:
 
 
 def _fail(message: str, code: int) -> int:
-    STDERR.print(f"Error: {' '.join(message.split())}", markup=False, soft_wrap=True, highlight=False)
+    line = printable(" ".join(message.split()))
+    if len(line) > LONGEST_LINE:  # a message of a library that quotes its input, or a path without an end
+        line = f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 3 :]}"
+    STDERR.print(f"Error: {line}", markup=False, soft_wrap=True, highlight=False)
     return code

@@ -4,15 +4,18 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import quoted
 
 SUFFIXES = {"f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "m": -3, "": 0, "k": 3, "M": 6, "meg": 6, "G": 9}
 """Powers of ten."""
-_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(f|p|n|u|µ|meg|m|k|M|G|)\s*")
+LONGEST_NUMBER = 64
+"""Characters of a number."""
+_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(f|p|n|u|µ|meg|m|k|M|G|)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,16 @@ class Section(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_booleans(cls, given: Any) -> Any:
+        """Where a number or a text is wanted, `true` is a mistake and not 1."""
+        for name, value in given.items() if isinstance(given, Mapping) else ():
+            field = cls.model_fields.get(name)
+            if isinstance(value, bool) and field is not None and not _holds(field.annotation, bool):
+                raise ValueError(f"{name} = {str(value).lower()} is a yes or no; wanted is a value")
+        return given
+
     def in_use(self) -> dict[str, Any]:
         """Every key with a value, without sections that the configuration does not use."""
         return self.model_dump(exclude_none=True)
@@ -63,6 +76,12 @@ class RootSection(Section):
         """Rules that join several keys."""
 
 
+def _holds(annotation: Any, kind: type) -> bool:
+    """Whether a type is one of those that an annotation is made of, or it takes anything."""
+    parts = get_args(annotation)
+    return annotation is kind or annotation is Any or any(_holds(part, kind) for part in parts)
+
+
 def parse_quantity(value: Any) -> Any:
     """A number from a text with an optional SI suffix: `90n` is 9e-8, `30k` is 3e4, `2meg` and `2M` are 2e6.
 
@@ -73,10 +92,10 @@ def parse_quantity(value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    match = _NUMBER.fullmatch(value)
+    match = _NUMBER.fullmatch(value) if len(value) <= LONGEST_NUMBER else None
     if match is None or not math.isfinite(float(match[1])):
         one = "a finite one" if value.strip().lower().lstrip("+-") in ("inf", "infinity", "nan") else "one"
-        raise ValueError(f"{value!r} is not a number; write {one} such as 500, 9e-8, 90n or 30k")
+        raise ValueError(f"{quoted(value)} is not a number; write {one} such as 500, 9e-8, 90n or 30k")
     mantissa, _, exponent = match[1].lower().partition("e")
     # the exponents are added as whole numbers, so that 90n and 9e-8 are the same float
     return float(f"{mantissa}e{int(exponent or 0) + SUFFIXES[match[2]]}")
@@ -94,8 +113,16 @@ def parse_resistance(value: Any) -> Any:
 
 
 def text_of(value: Any) -> Any:
-    """A number as its text, so that `vg = 0.8` and `vg = "0.8"` mean the same; anything else as it is."""
-    return repr(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+    """A number as its text, so that `vg = 0.8` and `vg = "0.8"` mean the same; anything else as it is.
+
+    Raises:
+        ValueError: a number of more digits than any has.
+    """
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) > 10**LONGEST_NUMBER:
+        raise ValueError(f"{quoted(value)} is no number that can be meant")
+    return repr(value)
 
 
 Text = Annotated[str, BeforeValidator(text_of)]
@@ -110,7 +137,7 @@ def split_numbers(text: str, form: str) -> tuple[float, float, float]:
     """The three numbers of a range `A:B:C`; `form` names what is wanted in the error."""
     parts = text.split(":")
     if len(parts) != 3:
-        raise ValueError(f"{text!r} is not a range; write {form}")
+        raise ValueError(f"{quoted(text)} is not a range; write {form}")
     start, stop, third = (float(parse_quantity(part)) for part in parts)
     return start, stop, third
 

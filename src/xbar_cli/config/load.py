@@ -1,6 +1,5 @@
 """Resolving a configuration: defaults < --config < options < --set, with errors that name the origin."""
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
@@ -9,7 +8,8 @@ import tomli_w
 from pydantic import ValidationError
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.tomls import read_toml as read_toml
+from xbar_cli.outside import clean_text, parse_toml, quoted
+from xbar_cli.outside import read_toml as read_toml
 
 
 class Config(Protocol):
@@ -93,7 +93,9 @@ def _same(config: C, asked: C, origin: Mapping[str, str]) -> None:
         key = next((key for key in differing if source_of(key, origin)), differing[0])
         source = source_of(key, origin)
         where = f"{source}: " if source else ""
-        raise OriginError(f"{where}{key} = {after.get(key)!r}, but the run to resume has {before.get(key)!r}")
+        raise OriginError(
+            f"{where}{key} = {quoted(after.get(key))}, but the run to resume has {quoted(before.get(key))}"
+        )
 
 
 Given = tuple[str, Any, str]
@@ -135,6 +137,7 @@ def collect(given: Sequence[Given], *, names: Mapping[str, str]) -> tuple[dict[s
     tree: dict[str, Any] = {}
     origin: dict[str, str] = {}
     for spelled, value, where in given:
+        require_clean(spelled, value, where=where)
         top, dot, rest = spelled.partition(".")
         key = names.get(top, top) + dot + rest
         below = [name for name in origin if name.startswith(f"{key}.")]
@@ -145,6 +148,24 @@ def collect(given: Sequence[Given], *, names: Mapping[str, str]) -> tuple[dict[s
             del origin[name]
         origin[key] = where
     return tree, origin
+
+
+def require_clean(key: str, value: Any, *, where: str) -> None:
+    """Raise ConfigError for a text, in lists and tables too, that no file could hold."""
+    try:
+        for part in (key, value) if isinstance(value, str) else (key,):
+            clean_text(part)
+    except ValueError as error:
+        raise OriginError(f"{where}: {quoted(key)[1:-1]}: {error}") from None
+    inside = (
+        value.items()
+        if isinstance(value, Mapping)
+        else [("", item) for item in value]
+        if isinstance(value, list)
+        else ()
+    )
+    for name, item in inside:
+        require_clean(f"{key}.{name}" if name else key, item, where=where)
 
 
 def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,12 +202,12 @@ def described(error: ValidationError, origin: Mapping[str, str]) -> ConfigError:
     source = source_of(key, origin)
     where = f"{source}: " if source else ""
     if first["type"] == "extra_forbidden":
-        return OriginError(f"{where}unknown key {key!r}")
+        return OriginError(f"{where}unknown key {quoted(key)}")
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if first["type"] == "value_error":
         return OriginError(f"{where}{key}: {message}") if key else ConfigError(f"{where}{message}")
-    return OriginError(f"{where}{key} = {first['input']!r}: {message}")
+    return OriginError(f"{where}{key} = {quoted(first['input'])}: {message}")
 
 
 def write_toml(path: Path, config: Config) -> None:
@@ -222,8 +243,9 @@ def parse_setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key or not all(part.replace("_", "").isalnum() for part in key.split(".")):
-        raise ConfigError(f"--set {text!r}: write section.key=value")
+        raise ConfigError(f"--set {quoted(text)}: write section.key=value")
     try:
-        return key, tomllib.loads(f"x = {value}")["x"]
-    except tomllib.TOMLDecodeError:
+        found = parse_toml(f"x = {value}", where="--set")
+    except ConfigError:
         return key, value.strip()
+    return key, found["x"] if list(found) == ["x"] else value.strip()

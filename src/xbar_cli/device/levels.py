@@ -17,11 +17,14 @@ from jaxtyping import Float
 from xbar_cli.device.statistics import SAME, check_apart, check_conductances, span
 from xbar_cli.errors import ConfigError
 from xbar_cli.numerics import namespace, straight_through
+from xbar_cli.outside import read_text
 from xbar_cli.tables import check_point
 from xbar_cli.types import AnyArray
 
 MAX_BITS = 16
 
+MOST_LEVELS = 65536
+"""Levels that a device may have."""
 LIMIT_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 """Shares of the largest weight that the limit `auto` tries."""
 
@@ -89,10 +92,7 @@ def read_levels(path: str | Path) -> Float[np.ndarray, " levels"]:
             than two levels; values above 1 S, which are of another unit; a file that cannot be read.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as text ({error})") from error
+    lines = read_text(path).splitlines()
     levels: list[float] = []
     for number, line in enumerate(lines, start=1):
         if not (text := line.split("#")[0].strip()):
@@ -106,6 +106,8 @@ def read_levels(path: str | Path) -> Float[np.ndarray, " levels"]:
             raise ConfigError(f"{path}:{number}: {text!r} is not one number") from None
         if not (math.isfinite(value) and value >= 0):
             raise ConfigError(f"{path}:{number}: a level must be finite and not negative, got {value} S")
+        if len(levels) == MOST_LEVELS:
+            raise ConfigError(f"{path}:{number}: more than {MOST_LEVELS} levels")
         if levels and value <= levels[-1] * (1 + SAME):
             raise ConfigError(f"{path}:{number}: levels must ascend, but {value} S follows {levels[-1]} S")
         levels.append(value)

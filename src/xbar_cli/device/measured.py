@@ -11,6 +11,7 @@ from scipy.special import comb
 
 from xbar_cli.device.statistics import SAME, Statistics, check_conductances, span, statistics
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import read_text
 from xbar_cli.tables import check_point, header_cells, row_cells
 
 COLUMNS = ("target_siemens", "measured_siemens")
@@ -32,10 +33,7 @@ def read_measurements(path: str | Path) -> tuple[Float[np.ndarray, " n"], Float[
             both ranges, for columns of another unit or sign.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as text ({error})") from error
+    lines = read_text(path).splitlines()
     rows = [(n, line) for n, line in enumerate(lines, start=1) if line.strip() and not line.lstrip().startswith("#")]
     if not rows:
         raise ConfigError(f"{path}: holds no measurements; the first line must name {', '.join(COLUMNS)}")

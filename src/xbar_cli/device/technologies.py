@@ -10,7 +10,7 @@ from typing import Any
 
 from xbar_cli.device.statistics import LARGEST_SIEMENS, Statistics, fit_for, statistics
 from xbar_cli.errors import ConfigError
-from xbar_cli.tomls import read_toml
+from xbar_cli.outside import read_toml
 
 STATISTICS = "statistics.toml"
 """File of a fit run that holds its table or curve."""

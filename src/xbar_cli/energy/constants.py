@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import MEGABYTE, parse_toml, read_text
 
 MODELS = ("resparc", "neurosim", "isaac")
 NODE = "node_"
@@ -109,10 +110,7 @@ def load(model: str, *, file: Path | None = None, overrides: Mapping[str, float]
     shipped = _read(name, (resources.files("xbar_cli.energy") / "data" / name).read_text(encoding="utf-8"))
     found = shipped
     if file is not None:
-        try:
-            found = _read(str(file), file.read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        found = _read(str(file), read_text(file, most=MEGABYTE))
         missing = [key for key in shipped.table if key not in found.table and not key.startswith(NODE)]
         unknown = [key for key in found.table if key not in shipped.table and not key.startswith(NODE)]
         if missing:
@@ -134,10 +132,7 @@ def preset(name: str) -> dict[str, Any]:
 
 
 def _read(where: str, text: str) -> Constants:
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML ({error})") from None
+    tree = parse_toml(text, where=where)
     table: dict[str, Constant] = {}
     for section, entries in tree.items():
         if not isinstance(entries, dict):

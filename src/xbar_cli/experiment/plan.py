@@ -1,6 +1,5 @@
 """What an experiment comes to in a folder: its points and runs, what of them is there, and how they stand."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,11 @@ from typing import Any
 
 from xbar_cli.config.experiment import Experiment
 from xbar_cli.config.experiment_grid import Point, StageRun, expand
-from xbar_cli.runs.directory import DONE, SUMMARY
+from xbar_cli.errors import RunError
+from xbar_cli.runs import directory
+from xbar_cli.runs.directory import DONE
 from xbar_cli.runs.listing import figures_of
+from xbar_cli.runs.seal import require_intact
 from xbar_cli.runs.sweep import Outcome
 
 LOGS = "logs"
@@ -51,10 +53,10 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     if not (folder / DONE).exists():
         return None
     try:
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        require_intact(folder)
+        return directory.read_summary(folder)
+    except RunError:
         return None
-    return summary if isinstance(summary, dict) else None
 
 
 def missing(plan: Plan) -> list[StageRun]:

@@ -1,9 +1,10 @@
 """Where the runs of a report do not agree in what their figures can only be compared by: one line each, all values named."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from xbar_cli.errors import ConfigError
+from xbar_cli.outside import read_json
 from xbar_cli.runs.environment import drawn_otherwise
 from xbar_cli.runs.listing import Entry, keys_of, source_of
 from xbar_cli.runs.results import MODEL, digest
@@ -63,8 +64,8 @@ def _drawn(entries: Sequence[Entry]) -> list[str]:
 
 def _random(entry: Entry) -> Mapping[str, Any] | None:
     try:
-        return json.loads((entry.path / "env.json").read_text(encoding="utf-8")).get("random")
-    except (OSError, ValueError, AttributeError):
+        return read_json(entry.path / "env.json").get("random")
+    except (ConfigError, AttributeError):
         return None
 
 

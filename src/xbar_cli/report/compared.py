@@ -1,6 +1,5 @@
 """Evaluations as a comparison reads them: what two of them share, and what they contradict each other in."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.config.load import flatten, read_toml
-from xbar_cli.errors import RunError
+from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.outside import read_json
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, open_run
 from xbar_cli.runs.results import RESULTS, read_dataset
@@ -88,8 +88,8 @@ def open_evaluation(path: Path) -> Evaluation:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(path)
+    except ConfigError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import fcntl
 import hashlib
 import json
 import os
@@ -11,9 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.errors import RunError
+from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.outside import clean_path, read_json
+from xbar_cli.runs.schema import fault_of
+from xbar_cli.runs.seal import DONE as DONE
+from xbar_cli.runs.seal import advice, require_intact, seal
 
-DONE = "done"
+LOCK = ".lock"
+"""Held by the process that writes an unfinished run; no file of a complete one."""
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
 CONFIG = "config.toml"
@@ -51,9 +57,10 @@ class Run:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
     def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
-        """Write summary.json and `done`, then rename to the final name."""
+        """Write summary.json, seal the run (`done`), then rename it to its final name."""
         (self.path / SUMMARY).write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        (self.path / DONE).touch()
+        (self.path / LOCK).unlink(missing_ok=True)
+        seal(self.path)
         if overwrite and self.final.exists():
             old = self.final.with_name(self.final.name + ".replaced")
             shutil.rmtree(old, ignore_errors=True)
@@ -93,8 +100,44 @@ def check_free(out: Path, *, overwrite: bool) -> None:
             raise RunError(f"{out} exists and is no xbar run; choose another --out")
         if (out / DONE).exists() and not overwrite:
             raise RunError(f"{out} is a complete run; --overwrite replaces it, or choose another --out")
+    if at_work(partial(out)):
+        raise RunError(f"another process is at work in {partial(out)}; wait for it, or choose another --out")
     if partial(out).exists() and not overwrite:
-        raise RunError(f"{partial(out)} is an interrupted run; --resume {out} continues it, --overwrite starts again")
+        raise RunError(f"{partial(out)} is an interrupted run; {way_on(partial(out))}")
+
+
+def at_work(path: Path) -> bool:
+    """Whether a process holds this unfinished run."""
+    try:
+        with (path / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def way_on(path: Path) -> str:
+    """What to do with an interrupted run."""
+    if has_checkpoint(path) and (path / CONFIG).exists():
+        return f"`xbar train --resume {path.with_suffix('')}` goes on, --overwrite starts again"
+    return "--overwrite starts it again"
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold an unfinished run for this process; the system frees it when the process ends, however it ends.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    with (path / LOCK).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"another process is at work in {path}; wait for it, or choose another --out") from None
+        yield
 
 
 @contextlib.contextmanager
@@ -120,12 +163,17 @@ def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterat
 
 @contextlib.contextmanager
 def _cleaned(run: Run, *, keep_partial: bool) -> Iterator[Run]:
-    try:
-        yield run
-    except BaseException:
-        if not (keep_partial and has_checkpoint(run.path)):
-            shutil.rmtree(run.path, ignore_errors=True)
-        raise
+    with _held(run.path):
+        try:
+            yield run
+        except BaseException as error:
+            kept = keep_partial and has_checkpoint(run.path)
+            if not kept:
+                shutil.rmtree(run.path, ignore_errors=True)
+            if isinstance(error, KeyboardInterrupt):
+                goes_on = f"`xbar train --resume {run.final}` goes on"
+                error.add_note(goes_on if kept else "nothing was kept: the same command starts again")
+            raise
 
 
 @contextlib.contextmanager
@@ -164,19 +212,32 @@ def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, d
     Raises:
         RunError: nothing there, half-written, damaged, or of another kind.
     """
-    if not path.is_dir():
+    if not clean_path(path).is_dir():
         if partial(path).is_dir() and not path.name.endswith(".partial"):
             raise RunError(f"{path} is half-written (it was interrupted, or still runs); see {partial(path)}")
         raise RunError(f"{path}: no such run directory")
     if not (path / DONE).exists():
         raise RunError(f"{path} is half-written (no `done` in it): not a complete run")
-    try:
-        summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
-        command = summary["command"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise RunError(f"{path}: {SUMMARY} is missing or damaged") from None
+    require_intact(path)
+    summary = read_summary(path)
+    command = summary["command"]
     if command not in commands:
         article = "an" if command[0] in "aeiou" else "a"
         wanted = " or ".join(f"a `{name}` run" for name in commands)
         raise RunError(f"{path} is {article} `{command}` run; {use} needs {wanted}")
     return Run(path=path, final=path), summary
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """The summary of a run directory, whatever run it is.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    try:
+        summary = read_json(path / SUMMARY)
+    except ConfigError:
+        raise RunError(f"{path}: {SUMMARY} is missing or damaged; {advice(path)}") from None
+    if (fault := fault_of(summary)) is not None:
+        raise RunError(f"{path}: {SUMMARY} is damaged ({fault}); {advice(path)}")
+    return dict(summary)

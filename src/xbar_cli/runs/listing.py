@@ -1,6 +1,5 @@
 """`xbar ls`: the runs in a folder with the keys and figures that tell them apart. Reads JSON and TOML only."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY
-from xbar_cli.tomls import read_toml
+from xbar_cli.outside import read_toml
+from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, at_work, read_summary
+from xbar_cli.runs.seal import require_intact
 
 KEYS: dict[str, tuple[str, ...]] = {
     "network": ("network.name",),
@@ -44,7 +44,7 @@ class Entry:
 
     Attributes:
         path: where it is.
-        state: `done`, `interrupted` (or at work), `incomplete` (a sweep with points to do), or `damaged`.
+        state: `done`, `at work`, `interrupted`, `incomplete` (a sweep with points to do), or `damaged`.
         summary: its summary; empty where it is not done.
         config: its resolved configuration; empty where it has none.
         reason: one line where it is damaged.
@@ -90,16 +90,16 @@ def find_runs(folder: Path) -> Iterator[Entry]:
 def open_entry(folder: Path) -> Entry | None:
     """The run in this very folder; None where it is none."""
     if folder.name.endswith(".partial"):
-        return Entry(folder, "interrupted", {}, _config(folder)[0])
+        return Entry(folder, "at work" if at_work(folder) else "interrupted", {}, _config(folder)[0])
     if not (folder / DONE).exists() and not (folder / SUMMARY).exists():
         return None
     config, problem = _config(folder)
     try:
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        if not isinstance(summary, dict) or not isinstance(summary.get("command"), str):
-            raise ValueError
-    except (OSError, ValueError):
-        return Entry(folder, "damaged", {}, config, reason=f"{SUMMARY} is missing or damaged")
+        if (folder / DONE).exists():
+            require_intact(folder, only=(SUMMARY, CONFIG))
+        summary = read_summary(folder)
+    except RunError as error:
+        return Entry(folder, "damaged", {}, config, reason=str(error).removeprefix(f"{folder}: "))
     if problem is not None:
         return Entry(folder, "damaged", summary, config, reason=problem)
     if not (folder / DONE).exists():

@@ -26,7 +26,7 @@ def digest(path: Path) -> str:
 
 def seal(folder: Path) -> None:
     """Write `done`, the list of what the folder holds: the last thing that is done to a run."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DONE)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / DONE)
     listed = {str(path.relative_to(folder)): [path.stat().st_size, digest(path)] for path in files}
     (folder / DONE).write_text(json.dumps({"version": VERSION, "files": listed}, indent=1) + "\n", encoding="utf-8")
 
@@ -70,7 +70,10 @@ def sealed_files(folder: Path) -> dict[str, tuple[int, str]]:
         found: Any = json.loads(text) if text else {"version": VERSION, "files": {}}
         version = found["version"]
         if version == VERSION:
-            return {str(name): (int(size), str(sha)) for name, (size, sha) in found["files"].items()}
+            files = {str(name): (int(size), str(sha)) for name, (size, sha) in found["files"].items()}
+            if any(Path(name).is_absolute() or ".." in Path(name).parts for name in files):
+                raise ValueError
+            return files
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise RunError(f"{folder}: {DONE}, the list of its files, is damaged; {advice(folder)}") from None
     raise RunError(f"{folder} was written by another version of xbar (its list of files is of version {version!r:.20})")

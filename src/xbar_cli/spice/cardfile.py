@@ -19,6 +19,10 @@ SIZE_LIMIT = 16 * 2**20
 DEPTH_LIMIT = 16
 """How deep includes may go."""
 
+FILES_LIMIT, LINES_LIMIT, LINE_LIMIT, NESTING_LIMIT = 256, 20_000, 100_000, 64
+"""Files that a card may be made of, lines in all, characters of one, and how deep parentheses may stand: the simulator takes
+a time that grows faster than each of them."""
+
 DEVICE_LETTERS = frozenset("rcldmxjqbefghvi")
 """First letters of devices that a subcircuit may hold; not A, N, P, U, Y: code models and compiled models."""
 
@@ -69,6 +73,8 @@ def read_card_file(path: Path, *, section: str | None, nominal_values: bool = Fa
         raise ConfigError(
             f"card {path.name}: its models are in sections; choose one with --section: {', '.join(reader.sections)}"
         )
+    if len(lines) > LINES_LIMIT:
+        raise ConfigError(f"card {path.name}: {len(lines)} lines; at most {LINES_LIMIT} are read")
     lines = [_seeded(line, nominal_values=nominal_values) for line in lines]
     _check(lines)
     return tuple(lines)
@@ -103,7 +109,7 @@ class _Reader:
     """Reads files into logical lines, following `.include` and `.lib`."""
 
     def __init__(self) -> None:
-        self._size = 0
+        self._size = self._files = 0
         self._open: list[tuple[Path, str | None]] = []
         self.sections: list[str] = []
         """Sections of the first file."""
@@ -115,6 +121,9 @@ class _Reader:
             if not full.is_file():
                 raise ConfigError(f"{at}card file {path} is not there, or is not a plain file")
             self._size += full.stat().st_size
+            self._files += 1
+            if self._files > FILES_LIMIT:
+                raise ConfigError(f"{at}card file {path}: more than {FILES_LIMIT} files are included")
             if self._size > SIZE_LIMIT:
                 raise ConfigError(f"{at}card file {path}: more than {SIZE_LIMIT // 2**20} MiB of cards")
             text = _decoded(full.read_bytes(), path, at)
@@ -163,19 +172,34 @@ class _Reader:
 
 def _logical_lines(text: str, path: Path) -> list[Line]:
     """Lines without comments, continuations joined."""
-    lines: list[Line] = []
+    parts: list[tuple[list[str], str]] = []
     for count, raw in enumerate(text.splitlines(), start=1):
         bare = _without_comment(raw).strip()
         if not bare or bare.startswith("*"):
             continue
         place = f"{path.name} line {count}"
         if bare.startswith("+"):
-            if not lines:
+            if not parts:
                 raise ConfigError(f"{place}: a continuation of nothing")
-            lines[-1] = Line(f"{lines[-1].text} {bare[1:].strip()}", lines[-1].place)
+            parts[-1][0].append(bare[1:].strip())
         else:
-            lines.append(Line(re.sub(r"\s+", " ", bare), place))
+            parts.append(([bare], place))
+    lines = [Line(" ".join(" ".join(words).split()), place) for words, place in parts]
+    for line in lines:
+        _check_size(line)
     return lines
+
+
+def _check_size(line: Line) -> None:
+    """Raise ConfigError for a line that is longer or nested deeper than a description of a device."""
+    if len(line.text) > LINE_LIMIT:
+        raise ConfigError(f"{line.place}: a line of {len(line.text)} characters; at most {LINE_LIMIT} are read")
+    depth = deepest = 0
+    for mark in re.findall(r"[()]", line.text):
+        depth += 1 if mark == "(" else -1
+        deepest = max(deepest, depth)
+    if deepest > NESTING_LIMIT:
+        raise ConfigError(f"{line.place}: parentheses {deepest} deep; at most {NESTING_LIMIT} are read")
 
 
 def _without_comment(raw: str) -> str:

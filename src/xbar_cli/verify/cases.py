@@ -7,7 +7,6 @@ Infinity), `output_a` [cols], perhaps `word_v` and `bit_v` [rows][cols], perhaps
 `vg_volt`, perhaps `topology` and `temperature_celsius`) it is an array of 1T-1R cells.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,12 +16,15 @@ from typing import Any
 import numpy as np
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import read_json
 from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.netlist import CellCircuit, Topology
 from xbar_cli.vectors import Matrix, Vector
 
 Note = Callable[[str], None]
 
+MOST_CASES = 10_000
+"""Arrays that one file may hold."""
 KEYS = frozenset(
     ("resistance_ohm", "applied_v", "r_word_ohm", "r_bit_ohm", "r_source_ohm", "r_neuron_ohm", "output_a", "word_v",
      "bit_v", "cell", "about", "source", "tolerance", "digits")
@@ -90,15 +92,12 @@ def read_cases(path: Path, *, note: Note) -> list[Case]:
     Raises:
         ConfigError: the file cannot be read, or something in it is missing or not allowed: what, where, what is allowed.
     """
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not JSON ({error})") from None
+    tree = read_json(path)
     cases = tree.get("cases") if isinstance(tree, dict) else None
     if not isinstance(cases, dict) or not cases:
         raise ConfigError(f'{path}: wanted is {{"cases": {{name: case, …}}}} with at least one case')
+    if len(cases) > MOST_CASES:
+        raise ConfigError(f"{path}: {len(cases)} cases; at most {MOST_CASES} are solved at once")
     return [_case(f"{path}, case {name}", case, note=note) for name, case in cases.items()]
 
 

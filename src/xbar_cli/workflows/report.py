@@ -7,8 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.errors import RunError
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.experiment.results import is_time, scalars, unit_of
+from xbar_cli.outside import MEGABYTE, read_json, read_text
 from xbar_cli.report.agreement import disagreements
 from xbar_cli.report.page import RunSection, render
 from xbar_cli.report.tables import (
@@ -21,9 +22,13 @@ from xbar_cli.report.tables import (
     tables_within,
     text,
 )  # fmt: skip
-from xbar_cli.runs.directory import METRICS, partial
+from xbar_cli.runs.directory import DONE, METRICS, partial
 from xbar_cli.runs.listing import Entry, describe, open_entry
 from xbar_cli.runs.results import RESULTS, read_dataset
+from xbar_cli.runs.seal import require_intact
+
+LARGEST_LOG = 256 * MEGABYTE
+"""Of metrics.jsonl."""
 
 
 def run(
@@ -76,8 +81,10 @@ def open_run_entry(path: Path) -> Entry:
         if partial(path).is_dir():
             raise RunError(f"{path} is half-written (it was interrupted, or still runs); see {partial(path)}")
         raise RunError(f"{path}: no run there; `xbar ls` lists runs")
-    if entry.state in ("damaged", "interrupted"):
-        raise RunError(f"{path}: {entry.reason or 'interrupted: not a complete run'}")
+    if entry.state in ("damaged", "interrupted", "at work"):
+        raise RunError(f"{path}: {entry.reason or 'not a complete run'}")
+    if (path / DONE).exists():
+        require_intact(path)
     return entry
 
 
@@ -96,8 +103,8 @@ def section(entry: Entry) -> RunSection:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except ConfigError:
         raise RunError(f"{path} is missing or damaged") from None
 
 
@@ -166,9 +173,11 @@ def metrics_tables(entry: Entry) -> list[Table]:
     if not path.exists():
         return []
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
-        raise RunError(f"{path} is damaged") from None
+        lines = [json.loads(line) for line in read_text(path, most=LARGEST_LOG).splitlines()]
+        if not all(isinstance(line, dict) for line in lines):
+            raise ValueError
+    except (ConfigError, ValueError, RecursionError):
+        raise RunError(f"{path} is damaged, or too long") from None
     shown = [{key: value for key, value in line.items() if not is_time(key)} for line in lines]
     table = records("Metrics", shown)
     return [Table(table.title, table.head, table.rows, folded=True, note=table.note)] if lines else []

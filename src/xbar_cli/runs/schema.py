@@ -1,0 +1,154 @@
+"""What a summary must hold, by the command that wrote it: checked when a run is opened, so that nobody meets half of one."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from xbar_cli.outside import quoted
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Interval = Annotated[list[float], Field(min_length=2, max_length=2)] | None
+Name = Annotated[str, Field(min_length=1, max_length=300)]
+Note = Annotated[str, Field(max_length=10_000)] | None
+Tile = Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(min_length=2, max_length=2)]
+
+
+class Summary(BaseModel):
+    """Of any run: more keys than the ones named are allowed, other types are not."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    command: Name
+    out: str | None = None
+
+
+class TrainSummary(Summary):
+    """Of `train` and `import`."""
+
+    method: Name
+    network: Name
+    dataset: Name
+    dataset_note: Note
+    layers: Annotated[list[Name], Field(min_length=1, max_length=10_000)]
+    weights: list[Count] | None = None
+    test_accuracy: Share
+    train_accuracy: Share | None = None
+    validation_accuracy: Share | None = None
+    vg_volt: list[float] | None
+    in_range_fraction: list[Share] | None = None
+    w_max: list[float] | None = None
+    w_cut: list[float] | None = None
+    weight_scale: str | None = None
+    weight_limits: dict[str, float] | None = None
+    scheme: str | None = None
+    bits: Count | None = None
+    activation_bits: Count | None = None
+    input_ranges: dict[str, float] | None = None
+    m_max: list[float] | None = None
+    technology: str | None = None
+    encoding: str | None = None
+
+
+class MappedLayer(Summary):
+    """One layer of a mapping."""
+
+    command: str = ""
+    name: Name
+    rows: Count
+    cols: Count
+    devices: Count
+    tiles: Count
+    utilisation: Share
+    vg_volt: float | None
+    weight_rmse: float
+    clipped_fraction: Share
+    scale_kept: Share = 1.0
+    absent_fraction: Share = 0.0
+    slope_siemens: float | list[float] = 0.0
+
+
+class MapSummary(Summary):
+    """Of `map`."""
+
+    network: Name
+    dataset: Name
+    scheme: Name
+    technology: str | None
+    g_off_siemens: float
+    g_on_siemens: float
+    tile: Tile
+    devices: Count
+    tiles: Count
+    layers: Annotated[list[MappedLayer], Field(min_length=1)]
+
+
+class EvaluateSummary(Summary):
+    """Of `evaluate`."""
+
+    array: Name
+    scheme: Name
+    variation: float
+    variation_model: str
+    images: Annotated[int, Field(ge=1, le=10**9)]
+    dataset_note: Note
+    ideal_accuracy: Share
+    samples: Annotated[int, Field(ge=1, le=10**7)]
+    accuracy_mean: Share
+    accuracy_std: float
+    accuracy_ci95: Interval
+    accuracy_samples: Annotated[list[Share], Field(min_length=1)]
+    network: Name | None = None
+    dataset: Name | None = None
+    method: Name | None = None
+    weights_sha256: str | None = None
+    test_images_sha256: str | None = None
+    chip_devices: dict[str, list[Count]] | None = None
+
+
+class EnergySummary(Summary):
+    """Of `energy`."""
+
+    model: Name
+    energy_joule: float
+    area_m2: float
+    latency_seconds: float | None
+    breakdown: dict[str, Any]
+    accuracy: Share | None = None
+    accuracy_ci95: Interval = None
+    run: str | None = None
+    network: Name | None = None
+    dataset: Name | None = None
+    scheme: str | None = None
+    operation: dict[str, Any] | None = None
+    stated: dict[str, Any] | None = None
+
+
+class CharacterizeSummary(Summary):
+    """Of `characterize`."""
+
+    vg_volt: Annotated[list[float], Field(min_length=1)]
+    g_cut_siemens: list[float | None]
+    surrogate_rank: list[Count | None]
+
+
+KINDS: dict[str, type[Summary]] = {
+    "train": TrainSummary,
+    "map": MapSummary,
+    "evaluate": EvaluateSummary,
+    "energy": EnergySummary,
+    "characterize": CharacterizeSummary,
+}
+
+
+def fault_of(summary: Any) -> str | None:
+    """What is wrong with a summary, with the key; None where nothing is."""
+    try:
+        found = Summary.model_validate(summary)
+        KINDS.get(found.command, Summary).model_validate(summary)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        said = first["msg"][0].lower() + first["msg"][1:]
+        return f"{where}: {said}" if first["type"] == "missing" else f"{where} = {quoted(first['input'])}: {said}"
+    return None
