@@ -14,6 +14,7 @@ from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
+from xbar_cli.runs.seal import seal
 from xbar_cli.trained.fixed import DEVICES
 from xbar_cli.trained.opening import CELL, Trained, open_trained
 
@@ -45,9 +46,10 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
 def keep_origin(trained: Trained, folder: Path) -> None:
     """Copy what of a train run later commands need: summary, configuration, weights, trained conductances."""
     folder.mkdir()
-    for name in ("summary.json", CONFIG, MODEL, DEVICES, "done"):
+    for name in ("summary.json", CONFIG, MODEL, DEVICES):
         if (trained.run.path / name).exists() or name != DEVICES:
             shutil.copyfile(trained.run.path / name, folder / name)
+    seal(folder)
 
 
 def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
