@@ -56,6 +56,8 @@ def run(
     if dry_run:
         summary = workflow.dry_run(loaded, out=folder)
     else:
+        if scheduler is not None and not scheduler.startswith("tls://") and not quiet:
+            note(f"{scheduler} is reached without TLS: whoever reaches that port can run code as its workers do")
         with SweepTable(quiet=quiet) as table:
             summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
                                    timeout=timeout, watcher=table)  # fmt: skip

@@ -35,12 +35,16 @@ had in hand. Dask watches itself rarely: as often as it would, it takes a tenth 
 def local_cluster(workers: int, *, environment: Mapping[str, str]) -> "Iterator[Client]":
     """Worker processes on this machine, one thread each; when this process dies, they do.
 
+    They talk to each other with certificates of this process alone, made anew each time: whoever else is on the machine, and
+    could reach their ports, can't hand them work.
+
     Args:
         workers: how many processes.
         environment: variables that workers are started with.
     """
     import dask
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
     with dask.config.set(LOCAL), _variables(environment), _quiet():
         # workers and the threads that start them inherit the mask: Ctrl-C is for this process alone
@@ -48,6 +52,7 @@ def local_cluster(workers: int, *, environment: Mapping[str, str]) -> "Iterator[
         try:
             cluster = LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, silence_logs=logging.CRITICAL,
+                security=Security.temporary(), protocol="tls://",
                 scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             )  # fmt: skip
         finally:
