@@ -237,7 +237,7 @@ def test_mismatch_needs_transistors_a_spread_and_a_table_that_reaches(cell):
 
     with pytest.raises(ConfigError, match="resistive arrays have none"):
         shifts("mismatch:sigma=0.03")
-    with pytest.raises(ConfigError, match="characterized without --vth-sigma"):
+    with pytest.raises(ConfigError, match="characterized without a spread"):
         shifts("mismatch", cell=cell)
     with pytest.raises(
         ConfigError, match=r"at V_g 0\.7 V .* reach below the 0\.7 V .* characterize it from 0\.655 V on"

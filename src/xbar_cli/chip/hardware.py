@@ -98,11 +98,13 @@ def bit_lines(hardware: Hardware) -> dict[str, BitLineSeparable]:
     """
     cell, converters = hardware.network.cell, hardware.converters
     if cell is None or cell.bit_line is None:
-        raise ConfigError("--array gated with resistances needs a cell characterized with a bit-line axis: --vbl 60m")
+        raise ConfigError(
+            "array.model = gated with resistances needs a cell characterized up to a bit-line voltage, such as 60 mV"
+        )
     if converters.input != "amplitude" or converters.dac_bits is not None or converters.adc_bits is not None:
         raise ConfigError(
-            "--array gated with resistances takes amplitude inputs without converters: evaluate (and map) without --input, "
-            "--dac-bits, --adc-bits"
+            "array.model = gated with resistances takes amplitude inputs without converters: evaluate (and map) without "
+            "converters.input, converters.dac_bits, converters.adc_bits"
         )
     layers = hardware.network.layers.items()
     return {name: cell.bit_line[cell.index(layer.vg)] for name, layer in layers if layer.vg is not None}

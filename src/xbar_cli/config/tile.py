@@ -39,11 +39,14 @@ class TileConfig(Section):
         """Rules that join several keys."""
         tile = self.tile
         rows, cols = parse_tile(tile.size)
-        require(rows * cols <= MOST_DEVICES, f"tile.size = {tile.size}: at most {MOST_DEVICES} devices (--size)")
-        require(tile.r_on_ohm < tile.r_off_ohm, f"--r-on {tile.r_on_ohm:g} must be below --r-off {tile.r_off_ohm:g}")
+        require(rows * cols <= MOST_DEVICES, f"tile.size = {tile.size}: at most {MOST_DEVICES} devices")
+        require(
+            tile.r_on_ohm < tile.r_off_ohm,
+            f"tile.r_on_ohm = {tile.r_on_ohm:g} must be below tile.r_off_ohm = {tile.r_off_ohm:g}",
+        )
         given = sorted({"size", "r_on_ohm", "r_off_ohm"} & tile.model_fields_set)
         require(
             tile.run is None or not given,
-            f"{', '.join(f'tile.{name}' for name in given)} belong to random arrays; --map RUN brings its own",
+            f"{', '.join(f'tile.{name}' for name in given)} belong to random arrays; tile.run brings its own",
         )
-        require(tile.layer is None or tile.run is not None, "--layer needs --map RUN")
+        require(tile.layer is None or tile.run is not None, "tile.layer needs tile.run")

@@ -127,7 +127,7 @@ def check_levels(levels: Float[np.ndarray, " levels"], *, g_off: float, g_on: fl
     if present[0] < 0.99 * g_off or present[-1] > 1.01 * g_on:
         raise ConfigError(
             f"{where}: its levels span {span(present)}, beyond the devices' {g_off:.4g} … {g_on:.4g} S, in which variation and "
-            "faults are counted: set these by --r-on and --r-off, or by the --technology"
+            "faults are counted: set these by mapping.r_on_ohm and mapping.r_off_ohm, or by mapping.technology"
         )
 
 

@@ -65,7 +65,7 @@ def conductances(tile: TileSection, rng: np.random.Generator) -> tuple[Matrix, s
         raise ConfigError(f"{path} is mapped on 1T-1R cells: their currents are those of xbar characterize array")
     name = tile.layer or next(iter(network.layers))
     if name not in network.layers:
-        raise ConfigError(f"--layer {name}: {path} has {', '.join(network.layers)}")
+        raise ConfigError(f"tile.layer = {name}: {path} has {', '.join(network.layers)}")
     rows, cols = network.tile
     return network.layers[name].conductance[:rows, :cols].astype(np.float64), f"first tile of {name}"
 

@@ -152,10 +152,12 @@ def check_array(array: AnyArray, config: EvaluateConfig, network: MappedNetwork)
     gated = array.model == "gated"
     if gated and network.cell is None:
         raise ConfigError(
-            "--array gated needs a 1T-1R cell: --cell RUN --vg VOLT, or a network trained or mapped with one"
+            "array.model = gated needs a 1T-1R cell: cell.run and cell.vg, or a network trained or mapped with one"
         )
     if gated and config.variation.negative == "allow":
-        raise ConfigError("--negative allow belongs to resistive arrays: a 1T-1R cell has no conductance below 0")
+        raise ConfigError(
+            "variation.negative = allow belongs to resistive arrays: a 1T-1R cell has no conductance below 0"
+        )
     converters = config.converters
     columns = converters.adc_bits is not None and converters.adc_input != "pair"
     widths = {name: layer.conductance.shape[1] for name, layer in network.layers.items()}
@@ -177,7 +179,7 @@ def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetw
     )  # fmt: skip
     if hardware.wired and hardware.mismatch:
         raise ConfigError(
-            "--effect mismatch takes 1T-1R arrays without resistances: leave out --r-wire, --r-source, --r-neuron"
+            "mismatch takes 1T-1R arrays without resistances: leave out array.r_wire_ohm, array.r_source_ohm, array.r_neuron_ohm"
         )
     return hardware
 
