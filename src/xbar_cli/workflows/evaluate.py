@@ -65,7 +65,7 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
     fields = evaluate_summary.results(result["accuracy_samples"], tally)
     write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": "accuracy"})
     caption = (
-        f"{trained.summary['network']} on {trained.summary['dataset']}, {hardware.model} array, "
+        f"{trained.network} on {trained.dataset}, {hardware.model} array, "
         f"{config.variation.amount * 100:g} % {config.variation.model} variation"
     )
     figures.sample_accuracies(
@@ -122,7 +122,7 @@ def read_anew(
     mapped = MapConfig(**read_toml(path / CONFIG))
     found = [layer.vg for layer in network.layers.values() if layer.vg is not None]
     own = {name: layer.vg for name, layer in network.layers.items()}
-    vg = [own.get(name) or found[0] for name in trained.summary["layers"]]
+    vg = [own.get(name) or found[0] for name in trained.layers]
     gates = Gates(path / CELL, vg, asked=mapped.cell.run is not None)
     return map_network(
         trained,
@@ -188,7 +188,7 @@ def measure(
     size = min(wanted.batch_size, len(labels))
     parts = [jax.tree.map(jnp.asarray, part) for part in eval_batches(images, labels, batch_size=size)]
     order, converters = describe(config.variation, hardware.network), config.converters
-    bits = trained.summary.get("activation_bits")
+    bits = trained.fixed.activation_bits
     if bits and converters.dac_bits is None:
         reporter.note(f"trained with {bits}-bit inputs: --dac-bits {bits} converts them here too")
     if converters.columns_per_adc and not (converters.adc_gain_error or converters.adc_offset_error):
