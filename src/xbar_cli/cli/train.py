@@ -102,7 +102,7 @@ def _config() -> Any:
 @setting("--array", "array", type=click.Choice(["published", "lumped", "nodal"]), help="tat: array model.")
 @setting("--technology", "technology", metavar="NAME|FILE", help="tat, biased: device technology.")
 @setting("--bits", "bits", metavar="B", help="tat: bits of a magnitude (default 4); periphery, biased: of a device.")
-@setting("--levels", "tat.levels", metavar="N", help="tat: the same as levels besides 0, such as 15.")
+@setting("--levels", "levels", metavar="N", help="tat: the same as levels besides 0, such as 15.")
 @setting(
     "--weight-limit",
     "weight_limit",
@@ -110,18 +110,18 @@ def _config() -> Any:
     help="tat: weight at the highest level (default max; auto, with --start: the share of it that costs least); periphery: "
     "range in initial standard deviations (default 4).",
 )
-@setting("--r-source", "tat.r_source_ohm", metavar="OHM", help="tat: each source (default 0).")
-@setting("--r-neuron", "tat.r_neuron_ohm", metavar="OHM", help="tat: each neuron (default 0).")
-@setting("--r-wire", "tat.r_wire_ohm", metavar="OHM", help="tat, nodal: every wire segment (default 0).")
+@setting("--r-source", "array.r_source_ohm", metavar="OHM", help="tat: each source (default 0).")
+@setting("--r-neuron", "array.r_neuron_ohm", metavar="OHM", help="tat: each neuron (default 0).")
+@setting("--r-wire", "array.r_wire_ohm", metavar="OHM", help="tat, nodal: every wire segment (default 0).")
 @setting(
     "--tile",
     "tile",
-    metavar="ROWSxOUTPUTS",
-    help="tat: size of one array (default the layer's); biased: crossbar, over whose rows importance is summed "
-    "(default 128x128).",
+    metavar="ROWSxCOLS",
+    help="tat: size of one array, two columns an output (default the layer's); biased: crossbar, over whose rows importance "
+    "is summed (default 128x128).",
 )
 @setting("--corner", "tat.corner", metavar="K", help="tat: chip-to-chip corner in sigmas (default 0).")
-@setting("--layers", "tat.layers", type=click.Choice(["all", "dense"]), help="tat: layers on arrays (default all).")
+@setting("--layers", "layers", type=click.Choice(["all", "dense"]), help="tat: layers on arrays (default all).")
 @setting(
     "--refold",
     "tat.refold",
@@ -204,8 +204,6 @@ def show(summary: dict[str, Any]) -> None:
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))
     print_table(f"{summary['method']}: {summary['network']} on {summary['dataset']}", ["", ""], rows)
-    if summary["method"] == "tat":
-        click.echo(f"on these arrays: xbar eval {summary['out']} {summary['evaluate']}")
     if summary["method"] == "neat":
         names = ["layers", "vg_volt", "w_max", "w_cut", "in_range_fraction_at_start", "in_range_fraction"]
         layers = zip(*(summary[name] for name in names), strict=True)

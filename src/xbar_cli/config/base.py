@@ -51,6 +51,16 @@ class Section(BaseModel):
         """The dotted keys that top-level keys stand for, `given` being known: none."""
         return {}
 
+    @classmethod
+    def current(cls, key: str, value: Any) -> tuple[str, Any]:
+        """A dotted key and its value, in today's keys where an earlier version wrote others."""
+        return key, value
+
+    @classmethod
+    def key_of(cls, loc: tuple[int | str, ...]) -> str:
+        """The dotted key of the place where pydantic found something."""
+        return ".".join(map(str, loc))
+
 
 def parse_quantity(value: Any) -> Any:
     """A number from a text with an optional SI suffix: `90n` is 9e-8, `30k` is 3e4, `2meg` and `2M` are 2e6.

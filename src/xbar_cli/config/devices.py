@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from .base import Section, Text, require
-from .train import DatasetSection, NetworkSection
+from .network import NetworkSection
+from .train import DatasetSection
 
 
 class FitConfig(Section):
@@ -61,5 +62,4 @@ class ImportConfig(Section):
     dataset: DatasetSection = DatasetSection()
 
     def check(self) -> None:
-        """Rules that join several keys."""
-        self.network.rules()
+        """Its sections have their own rules."""

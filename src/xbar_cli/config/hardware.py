@@ -10,7 +10,7 @@ from .base import OpenResistance, PositiveQuantity, Quantity, Section, Text, req
 from .converters import ConvertersSection, DecodingSection, ReadSection
 from .effects import STAGE, Additive, AnyEffect, AnyReadNoise, Effects, Mismatch, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
-from .ranges import TileSize, WeightLimit
+from .ranges import TileSize, WeightLimit, parse_tile
 
 VariationModel = Literal["additive", "proportional"]
 
@@ -48,12 +48,18 @@ class MappingSection(Section):
     r_on_ohm: PositiveQuantity | None = None
     r_off_ohm: OpenResistance | None = None
     """inf: the lowest level is an absent device, G = 0."""
-    tile: TileSize = "128x128"
+    tile: TileSize | None = None
+    """Rows and columns of one array, as built: 128x128 when absent, or as large as each layer where tat trains through it."""
 
     @property
     def chosen(self) -> str:
         """The scheme."""
         return self.scheme or "de"
+
+    @property
+    def array_size(self) -> tuple[int, int]:
+        """Rows and columns of one array."""
+        return parse_tile(self.tile or "128x128")
 
     def rules(self) -> None:
         """Rules that join several keys."""

@@ -8,7 +8,7 @@ from flax import nnx
 
 from xbar_cli.config.devices import ImportConfig
 from xbar_cli.config.load import write_toml
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.data.tensors import read_foreign
 from xbar_cli.errors import RunError
@@ -65,7 +65,7 @@ def adopted_network(
     shape = build.image_shape(data)
     stacked = layout == "torch" and config.network.bias == "row"
     section = config.network.model_copy(update={"bias": "digital"}) if stacked else config.network
-    net = build.network(section, shape=shape, n_classes=data.n_classes, seed=0)
+    net = section.build(shape=shape, n_classes=data.n_classes, seed=0)
     wanted = {name: value.shape for name, value in parameters(net).items()}
     layers = [layer.name for layer in layer_shapes(net, shape=shape)]
     adopted = adopt(tensors, wanted, layers=layers, layout=layout, channels=shape[2], given=config.pairs)
