@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -19,7 +19,8 @@ _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(f|p|n|u
 class Option:
     """Marks a field that is also an option of the command line: `Annotated[PositiveQuantity, Option()]`.
 
-    The docstring of the field is the help, its Literal gives the choices, and a bool makes a flag that turns its default round.
+    The first paragraph of the field's docstring is the help, with its default unless it speaks of one; its Literal gives the
+    choices, and a bool makes a flag that turns its default round.
     """
 
     name: str | None = None
@@ -42,6 +43,9 @@ class Section(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
     )
 
+    shares: ClassVar[tuple[str, ...]] = ()
+    """Of a variant of a union: the dotted keys of sections beside the union that are its own too."""
+
     def in_use(self) -> dict[str, Any]:
         """Every key with a value, without sections that the configuration does not use."""
         return self.model_dump(exclude_none=True)
@@ -60,6 +64,16 @@ class Section(BaseModel):
     def key_of(cls, loc: tuple[int | str, ...]) -> str:
         """The dotted key of the place where pydantic found something."""
         return ".".join(map(str, loc))
+
+
+class RootSection(Section):
+    """Everything that determines what a command computes."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32), Option()] = 0
+    """Seed of everything random."""
+
+    def check(self) -> None:
+        """Rules that join several keys."""
 
 
 def parse_quantity(value: Any) -> Any:

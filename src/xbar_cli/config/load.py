@@ -35,6 +35,10 @@ class Config(Protocol):
 C = TypeVar("C", bound=Config)
 
 
+class OriginError(ConfigError):
+    """A value that is not allowed, with where it came from and its key as a file has it."""
+
+
 def resolve(
     model: type[C],
     *,
@@ -95,7 +99,7 @@ def _same(config: C, asked: C, origin: Mapping[str, str]) -> None:
         key = next((key for key in differing if source_of(key, origin)), differing[0])
         source = source_of(key, origin)
         where = f"{source}: " if source else ""
-        raise ConfigError(f"{where}{key} = {after.get(key)!r}, but the run to resume has {before.get(key)!r}")
+        raise OriginError(f"{where}{key} = {after.get(key)!r}, but the run to resume has {before.get(key)!r}")
 
 
 Given = tuple[str, Any, str]
@@ -127,7 +131,7 @@ def _names(model: type[C], given: Sequence[Given], stored: Mapping[str, Any]) ->
     spelled = [(where, key) for key, _, where in given if where != "--set"]  # of --set, the last wins
     for where, key in spelled:
         if (where, names.get(key)) in spelled:
-            raise ConfigError(f"{where}: {key} and {names[key]} say the same: give one of them")
+            raise OriginError(f"{where}: {key} and {names[key]} say the same: give one of them")
     return names
 
 
@@ -174,26 +178,26 @@ def validate(model: type[C], tree: Mapping[str, Any], origin: Mapping[str, str])
     try:
         config = model.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(describe(error, origin, key_of=model.key_of)) from None
+        raise described(error, origin, key_of=model.key_of) from None
     config.check()
     return config
 
 
-def describe(
+def described(
     error: ValidationError, origin: Mapping[str, str], *, key_of: Callable[[tuple[int | str, ...]], str]
-) -> str:
-    """One line for the first thing that pydantic found wrong."""
+) -> ConfigError:
+    """The first thing that pydantic found wrong, in one line."""
     first = error.errors()[0]
     key = key_of(first["loc"])
     source = source_of(key, origin)
     where = f"{source}: " if source else ""
     if first["type"] == "extra_forbidden":
-        return f"{where}unknown key {key!r}"
+        return OriginError(f"{where}unknown key {key!r}")
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if first["type"] == "value_error":
-        return f"{where}{key}: {message}" if key else message
-    return f"{where}{key} = {first['input']!r}: {message}"
+        return OriginError(f"{where}{key}: {message}") if key else ConfigError(f"{where}{message}")
+    return OriginError(f"{where}{key} = {first['input']!r}: {message}")
 
 
 def write_toml(path: Path, config: Config) -> None:

@@ -6,9 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .base import Option, PositiveQuantity, Quantity, Section, Text, parse_quantity, require
+from .arrays import ArraySection, Neuron
+from .base import Option, PositiveQuantity, Quantity, Section, Text, parse_quantity, require, text_of
 from .effects import STAGE, Effects
-from .ranges import TileSize
+from .hardware import MappingSection
+from .ranges import TileSize, WeightLimit, parse_tile
 
 Bits = Annotated[int, Field(ge=1, le=16)]
 Encoding = Literal["offset", "twos_complement", "differential"]
@@ -27,13 +29,13 @@ class NeatMethod(Section):
     cell: Annotated[str | None, Option(metavar="RUN")] = None
     """The characterize run whose linear ranges apply."""
     vg: Annotated[Text | None, Option(metavar="VOLT|auto")] = None
-    """Gate voltage of every layer [V], one of the cell's table; `auto` for each layer's own (Algorithm 1)."""
+    """Gate voltage of every layer, one of the cell's table, or each layer's own (auto: Algorithm 1)."""
     vg_rule: Annotated[Literal["previous", "covering"] | None, Option()] = None
-    """auto: the gate voltage before the first whose W_cut covers the layer's weights, or that one (default previous)."""
+    """auto takes the gate voltage before the first whose W_cut covers the layer's weights, or that one (default previous)."""
     vg_offset: Annotated[Quantity | None, Option(metavar="VOLT")] = None
-    """auto: added to every layer's gate voltage [V], such as -0.05 (default 0)."""
+    """auto adds this to every layer's gate voltage, such as -0.05 (default 0)."""
     start: Annotated[str | None, Option(metavar="RUN")] = None
-    """A train run to start from; without one, a network is trained first."""
+    """The train run to start from (default none: a network is trained first)."""
     rounds: Annotated[int, Field(ge=0, le=10_000), Option()] = 30
     """Rounds of restricting and retraining."""
     epochs_per_round: Annotated[int, Field(ge=1, le=1000), Option()] = 2
@@ -70,26 +72,87 @@ class TatMethod(Section):
     """
 
     shares: ClassVar[tuple[str, ...]] = (
-        "array.model", "array.r_source_ohm", "array.r_neuron_ohm", "array.r_wire_ohm", "array.r_wire_word_ohm",
-        "array.r_wire_bit_ohm", "array.neuron", "mapping.scheme", "mapping.technology", "mapping.bits", "mapping.levels",
-        "mapping.weight_limit", "mapping.layers", "mapping.tile",
-    )  # fmt: skip
+        *(f"array.{key}" for key in ArraySection.model_fields),
+        *(f"mapping.{key}" for key in ("technology", "bits", "levels", "weight_limit", "layers", "tile")),
+    )
 
     name: Literal["tat"] = "tat"
     start: Annotated[str | None, Option(metavar="RUN")] = None
-    """A train run to start from; fresh weights without one."""
+    """The train run to start from (default fresh weights)."""
     corner: Annotated[Quantity, Field(ge=-10, le=10), Option(metavar="K")] = 0.0
     """Chip-to-chip corner k, in units of the technology's sigma."""
     sigma_chip: Annotated[Quantity, Field(ge=0, le=1)] | None = None
     """Chip-to-chip sigma; the technology's when absent."""
     refold: Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, Option()] = None
-    """Steps between two solutions of lumped or nodal arrays, 256 or an epoch's when absent: in between, a device conducts
-    what the closed form says times its part of that in the last solution. With 1 every step solves them, and gradients pass
-    through."""
+    """Steps between two solutions of lumped or nodal arrays (default 256, or an epoch's); with 1, gradients pass through.
+
+    In between, a device conducts what the closed form says times its part of that in the last solution."""
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
         require(self.sigma_chip is None or self.corner != 0, "tat.sigma_chip needs tat.corner, the sigmas off")
+        return self
+
+
+class TatArray(ArraySection):
+    """The arrays that tat trains through."""
+
+    model: Annotated[Literal["published", "lumped", "nodal"] | None, Option("--array")] = None  # pyright: ignore[reportIncompatibleVariableOverride]
+    """The paper's closed form, the exact arrays, or with wires."""
+    neuron: Annotated[Neuron | None, Option()] = None
+    """One for the two columns of a weight (default, but in nodal arrays), or one for each column."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shared(cls, given: Any) -> Any:
+        """The two columns of a weight share their neuron, as in the paper, unless something else is said."""
+        wanted = isinstance(given, Mapping) and given.get("model") in ("published", "lumped")
+        return {"neuron": "shared", **given} if wanted else given
+
+
+class TatMapping(MappingSection):
+    """The devices that tat trains on: pairs on levels at 0 and at equal steps of ratio R_off/R_on."""
+
+    bits: Annotated[Bits | None, Option(metavar="B")] = 4
+    """Bits of a magnitude."""
+    levels: Annotated[str, BeforeValidator(text_of), Option(metavar="N")] = "ratio"
+    """The bits of a magnitude as a number of levels besides 0 (default 15)."""
+    weight_limit: Annotated[WeightLimit, Option(metavar="max|auto|VALUE")] = "max"
+    """Weight at the highest level: the layer's largest at each step (max, the default), or, of a run to start from, the share
+    of it at which the levels cost the least accuracy on held-out images (auto)."""
+    layers: Annotated[Literal["all", "dense"] | None, Option()] = None
+    """Layers on arrays (default all)."""
+    technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
+    """Sets R_on and the ratio of the levels, R_off/R_on."""
+    tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
+    """Size of one array, two columns an output (default the layer's)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counted(cls, given: Any) -> Any:
+        """A number of levels as the bits that it has."""
+        levels = str(given.get("levels")) if isinstance(given, Mapping) else ""
+        if not levels.isdecimal():
+            return given
+        bits = int(levels).bit_length()
+        if int(levels) != 2**bits - 1 or bits == 0:
+            raise ValueError(f"mapping.levels = {levels} is not 2^bits - 1, such as 7 or 15")
+        if str(given.get("bits", bits)) != str(bits):
+            raise ValueError(f"mapping.levels = {levels} and mapping.bits = {given['bits']} disagree: give one of them")
+        return {**given, "levels": "ratio", "bits": bits}
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        require(
+            self.levels == "ratio",
+            f"method = tat trains on 0 and equal steps, mapping.levels = ratio or their number, not {self.levels}",
+        )
+        require(self.weight_limit != "largest", "mapping.weight_limit of method = tat is max, auto or a number above 0")
+        columns = 2 if self.tile is None else parse_tile(self.tile)[1]
+        require(
+            columns % 2 == 0,
+            f"mapping.tile = {self.tile} parts the two columns of a weight: take an even number of columns",
+        )
         return self
 
 
@@ -100,15 +163,15 @@ class PeripheryMethod(Section):
     scheme: Annotated[Literal["de", "bc", "acm"], Option()] = "acm"
     """The mapping."""
     bits: Annotated[Bits | None, Option(metavar="B")] = None
-    """Bits of one device; any conductance when absent."""
+    """Bits of one device (default any conductance)."""
     nonlinearity: Annotated[Quantity, Field(ge=-20, le=20), Option(metavar="NU")] = 0.0
-    """nu of the conductance's curve against pulses; 0 is a straight line."""
+    """nu of the conductance's curve against pulses (default 0, a straight line)."""
     nonlinearity_down: Annotated[Annotated[Quantity, Field(ge=-20, le=20)] | None, Option(metavar="NU")] = None
-    """nu of the curve that pulses down follow; the same as up when absent."""
+    """nu of the curve that pulses down follow (default as up)."""
     activation_bits: Annotated[int, Field(ge=0, le=16), Option(metavar="B")] = 8
     """Bits of every layer's inputs; 0 for floating point."""
-    weight_limit: Annotated[PositiveQuantity, Option(metavar="VALUE")] = 4.0
-    """Conductance range in units of the standard deviation of the weights at the start."""
+    weight_limit: Annotated[PositiveQuantity, Option(metavar="max|auto|VALUE")] = 4.0
+    """Conductance range in standard deviations of the weights at the start."""
 
 
 def parse_states(value: object) -> object:
@@ -136,14 +199,14 @@ class BiasedMethod(Section):
 
     name: Literal["biased"] = "biased"
     start: Annotated[str | None, Option(metavar="RUN")] = None
-    """The trained run to start from."""
+    """The train run to start from."""
     important: Annotated[Quantity, Field(ge=0, le=1), Option(metavar="M")] = 0.3
     """Share m of the columns of each layer that are restricted."""
     favourable: Annotated[
         str, BeforeValidator(parse_states), AfterValidator(check_states), Option(metavar="STATES|best:N")
     ] = "best:3"
-    """Favourable states of a device, such as 0,1,3, or the N of least error current of the technology; docs/training.md
-    says which of them weights have."""
+    """Favourable states of a device, such as 0,1,3, or the N of least error current of the technology (default best:3;
+    docs/training.md says which of them weights have)."""
     technology: Annotated[str, Option(metavar="NAME|FILE")] = "rram2bit"
     """Whose state table orders the states."""
     encoding: Annotated[Encoding, Option()] = "offset"
@@ -154,14 +217,14 @@ class BiasedMethod(Section):
     """Bits of one device."""
     slice: Annotated[int, Field(ge=-16, le=15)] = -1
     """The slice that is restricted, 0 the least significant, -1 the most."""
-    tile: Annotated[TileSize, Option()] = "128x128"
-    """Crossbar: a column's importance is summed over its rows."""
+    tile: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "128x128"
+    """Crossbar, over whose rows the importance of a column is summed."""
     absolute: bool = False
     """Sum |SI_w| instead of SI_w, which can cancel."""
     images: Annotated[int, Field(ge=1)] = 1000
     """Training images over which importance is summed, new ones each epoch."""
     select: Annotated[Literal["validation", "test"], Option()] = "validation"
-    """The part that chooses the epoch kept; the paper's is test."""
+    """What chooses the epoch kept (default validation; the paper's is test)."""
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -55,9 +55,9 @@ class NetworkSection(Section):
     """The network; input shape and class count come from the data set."""
 
     name: Annotated[NetworkName, Option("--network")] = "lenet5"
-    """The network."""
+    """The network; its input shape and classes are those of the data set."""
     width: Annotated[Quantity, Field(gt=0, le=8), Option(metavar="X")] = 1.0
-    """Multiplies hidden units and channels; lenet5 has its own."""
+    """Multiplies hidden units and channels (default 1); lenet5 has its own."""
     hidden: Annotated[Annotated[int, Field(ge=1, le=65536)] | None, Option()] = None
     """Hidden units of mlp (default 500)."""
     activation: Annotated[Literal["relu", "sigmoid"], Option()] = "relu"
@@ -69,7 +69,8 @@ class NetworkSection(Section):
     std: Annotated[Annotated[PixelValues, AfterValidator(_above_zero)] | None, Option(metavar="X[,X...]")] = None
     """What the pixels are then divided by (default 1)."""
     padding: Annotated[Literal["same", "torch"], Option()] = "same"
-    """resnet18, resnet20: convolutions of stride 2 padded by (0, 1), or torch's (1, 1)."""
+    """resnet18, resnet20: convolutions of stride 2 padded by (0, 1), or torch's (1, 1) (default same, or as the tensors
+    that are imported)."""
     norm_epsilon: Annotated[Quantity, Field(gt=0, lt=1), Option(metavar="X")] = NORM_EPSILON
     """Added to batch norm's variance."""
 

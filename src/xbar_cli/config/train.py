@@ -9,21 +9,21 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from .base import Apart, NonNegativeQuantity, Option, PositiveQuantity, Quantity, Section, require
+from .base import Apart, NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, Section, require
 from .former import current
-from .hardware import ArraySection, MappingSection
 from .methods import (
     METHODS,
     AnyMethod,
     IdealMethod,
     InjectSection,
     NeatMethod,
+    TatArray,
+    TatMapping,
     TatMethod,
     check_method,
     parse_injection,
 )
 from .network import NetworkSection
-from .ranges import parse_tile
 
 SHORTHANDS = (
     "array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers"
@@ -35,12 +35,12 @@ class DatasetSection(Section):
     """The data set, and the part of its training images held out for every selection."""
 
     name: Annotated[str, Option("--dataset")] = "fashion_mnist_mini"
-    """Data set (see xbar data ls)."""
+    """Data set (default fashion_mnist_mini; see xbar data ls)."""
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
     validation_fraction: Annotated[Quantity, Field(gt=0, lt=1)] = 0.1
     train_images: Annotated[Annotated[int, Field(ge=2)] | None, Option()] = None
-    """Take only the first training images; all of them when absent."""
+    """Only the first training images (default all)."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """Draws the held-out part; the run's seed when absent."""
 
@@ -57,19 +57,19 @@ class TrainingSection(Section):
     batch_size: Annotated[int, Field(ge=1, le=65536), Option()] = 64
     """Images of one step."""
     learning_rate: Annotated[PositiveQuantity | None, Option(metavar="X")] = None
-    """2e-3 for adam and 0.05 for sgd when absent."""
+    """Of plain training (default 2e-3 for adam, 0.05 for sgd)."""
     optimizer: Annotated[Literal["adam", "sgd"] | None, Option()] = None
-    """adam when absent; periphery has sgd, the paper's."""
+    """The default is adam; periphery's is sgd, as in the paper."""
     momentum: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
-    """Of sgd."""
+    """sgd: momentum."""
     weight_decay: Annotated[NonNegativeQuantity, Option(metavar="X")] = 0.0
-    """Added to the gradient of every kernel, in units of the kernel (L2)."""
+    """L2: added to the gradient of every kernel, in units of the kernel (default 0)."""
     schedule: Annotated[Literal["constant", "cosine", "step"], Option()] = "constant"
-    """The learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
+    """Of the learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
     label_smoothing: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
     """Share of the target that is spread over all classes."""
     clip_norm: Annotated[PositiveQuantity | None, Option(metavar="X")] = None
-    """Largest global norm of the gradient; any when absent."""
+    """Largest global norm of the gradient (default any)."""
     precision: Annotated[Literal["float32", "bfloat16"], Option()] = "float32"
     """Of the products; everything else is float32."""
     augment: Annotated[Literal["none", "flip", "crop", "crop+flip"], Option()] = "none"
@@ -91,21 +91,18 @@ PLAIN_ONLY = frozenset({"epochs", "learning_rate", "schedule", "early_stop", "ke
 """Keys of plain training that NEAT's retraining, at a constant rate for a number of rounds, has none of."""
 
 
-class TrainConfig(Section):
+class TrainConfig(RootSection):
     """Everything that determines a training run."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32), Option()] = 0
-    """Seed of everything random."""
     method: Annotated[AnyMethod, Field(discriminator="name"), BeforeValidator(check_method), Apart(), Option()] = (
         IdealMethod()
     )
-    """The method."""
+    """How to train."""
     network: NetworkSection = NetworkSection()
     dataset: DatasetSection = DatasetSection()
     training: TrainingSection = TrainingSection()
-    array: ArraySection = ArraySection()
-    """Of the methods that train through arrays."""
-    mapping: MappingSection = MappingSection()
+    array: TatArray = TatArray()
+    mapping: TatMapping = TatMapping()
     inject: Annotated[InjectSection, BeforeValidator(parse_injection), Option(metavar="MODEL:X")] = InjectSection()
     """Noise on the weights of every step: normal:0.1, proportional, lognormal, chip_to_chip, stuck; or an effect of
     xbar evaluate on the devices, a new chip at every step: states:scale=0.5,technology=rram2bit."""
@@ -130,7 +127,7 @@ class TrainConfig(Section):
             wrong = InitErrorDetails(type="dict_type", loc=(method,), input=own)
             raise ValidationError.from_exception_data(cls.__name__, [wrong])
         tree["method"] = {**own, "name": method}
-        return _with_defaults_of_tat(tree) if method == "tat" else tree
+        return tree
 
     @classmethod
     def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
@@ -155,7 +152,7 @@ class TrainConfig(Section):
         own = tree.pop("method")
         name = own.pop("name")
         for shared in ("array", "mapping"):
-            used = {key: value for key, value in tree.pop(shared).items() if f"{shared}.{key}" in _shares(self.method)}
+            used = {key: value for key, value in tree.pop(shared).items() if f"{shared}.{key}" in self.method.shares}
             tree |= {shared: used} if used else {}
         if self.retrains_only:
             tree["training"] = {key: value for key, value in tree["training"].items() if key not in PLAIN_ONLY}
@@ -176,16 +173,13 @@ class TrainConfig(Section):
         """The learning rate of plain training."""
         return self.training.learning_rate or (2e-3 if self.optimizer == "adam" else 0.05)
 
-    def check(self) -> None:
-        """Its sections and it have rules of their own."""
-
     @model_validator(mode="after")
     def _agree(self) -> Self:
         """Rules that join sections; a key that the method does not use is an error."""
         method, training = self.method, self.training
         unused = [
             f"{name}.{key}" for name in ("array", "mapping") for key in sorted(getattr(self, name).model_fields_set)
-            if f"{name}.{key}" not in _shares(method)
+            if f"{name}.{key}" not in method.shares
         ]  # fmt: skip
         require(not unused, f"method = {method.name} does not use {', '.join(unused)}")
         require(
@@ -224,35 +218,13 @@ class TrainConfig(Section):
 
     def _tat_agrees(self, tat: TatMethod) -> None:
         model, mapping = self.array.model, self.mapping
-        require(
-            model in ("published", "lumped", "nodal"), "method = tat needs array.model = published, lumped or nodal"
-        )
+        require(model is not None, "method = tat needs array.model = published, lumped or nodal")
         require(mapping.technology is not None, "method = tat needs mapping.technology: R_on and the ratio of levels")
-        require(
-            mapping.chosen == "de", f"method = tat trains pairs of devices, mapping.scheme = de, not {mapping.chosen}"
-        )
-        require(
-            mapping.levels == "ratio",
-            f"method = tat trains on 0 and equal steps, mapping.levels = ratio or their number, not {mapping.levels}",
-        )
         require(tat.refold is None or model != "published", "tat.refold belongs to array.model = lumped or nodal")
-        require(
-            mapping.weight_limit != "largest", "mapping.weight_limit of method = tat is max, auto or a number above 0"
-        )
         require(
             mapping.weight_limit != "auto" or tat.start is not None,
             "mapping.weight_limit = auto chooses for weights that are trained: it needs tat.start, or give max or a number",
         )
-        columns = 2 if mapping.tile is None else parse_tile(mapping.tile)[1]
-        require(
-            columns % 2 == 0,
-            f"mapping.tile = {mapping.tile} parts the two columns of a weight: take an even number of columns",
-        )
-
-
-def _shares(method: AnyMethod) -> tuple[str, ...]:
-    """The keys of common sections that a method uses."""
-    return method.shares if isinstance(method, TatMethod) else ()
 
 
 def _key_in(section: type[Section], short: str) -> str | None:
@@ -260,7 +232,7 @@ def _key_in(section: type[Section], short: str) -> str | None:
     if short in section.model_fields:
         return f"{section.model_fields['name'].default}.{short}"
     long = f"{short}.model" if short == "array" else f"mapping.{short}"
-    return long if long in getattr(section, "shares", ()) else None
+    return long if long in section.shares else None
 
 
 def _written_out(tree: Mapping[str, Any], method: str, names: Mapping[str, str]) -> dict[str, Any]:
@@ -269,7 +241,7 @@ def _written_out(tree: Mapping[str, Any], method: str, names: Mapping[str, str])
     for key in [key for key in SHORTHANDS if key in tree and not isinstance(tree[key], Mapping | Section)]:
         if key not in names:
             users = [name for name, section in METHODS.items() if _key_in(section, key) is not None]
-            raise ValueError(f"method = {method} does not use {key}; it belongs to {', '.join(users)}")
+            raise ValueError(f"method = {method} does not use `{key}`; it belongs to {', '.join(users)}")
         _put(found, names[key], found.pop(key), spelled=key)
     return found
 
@@ -293,24 +265,3 @@ def _put(tree: dict[str, Any], key: str, value: Any, *, spelled: str) -> None:
     if name in table:
         raise ValueError(f"{spelled} and {key} say the same: give one of them")
     tree[section] = {**table, name: value}
-
-
-def _with_defaults_of_tat(tree: dict[str, Any]) -> dict[str, Any]:
-    """Tat's levels (of ratio, 4 bits, or as many bits as a number of levels has) and neurons (shared by a pair)."""
-    array, mapping = tree.get("array", {}), tree.get("mapping", {})
-    if isinstance(array, dict) and array.get("model") in ("published", "lumped"):
-        tree["array"] = {"neuron": "shared", **array}
-    if not isinstance(mapping, dict):
-        return tree
-    levels = str(mapping.get("levels", "ratio"))
-    if levels.isdecimal():
-        bits = int(levels).bit_length()
-        if int(levels) != 2**bits - 1 or bits == 0:
-            raise ValueError(f"mapping.levels = {levels} is not 2^bits - 1, such as 7 or 15")
-        if str(mapping.get("bits", bits)) != str(bits):
-            raise ValueError(
-                f"mapping.levels = {levels} and mapping.bits = {mapping['bits']} disagree: give one of them"
-            )
-        mapping, levels = {**mapping, "bits": bits}, "ratio"
-    tree["mapping"] = {"bits": 4, **mapping, "levels": levels}
-    return tree
