@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xbar_cli.array.lumped import halves
+from xbar_cli.array.pairs import halves
 from xbar_cli.chip.fabricate import steps_of
 from xbar_cli.chip.place import R_OFF_OHM, R_ON_OHM
 from xbar_cli.config.hardware import VariationSection

@@ -121,7 +121,7 @@ def run_epoch(
         losses.append(loss)
     values = np.asarray(jnp.stack(losses)) if losses else np.zeros(1)
     finite = np.isfinite(values)
-    advice = "try a lower --learning-rate in a new run"
+    advice = "try a lower training.learning_rate in a new run"
     if not finite.all():
         raise ModelError(f"the loss is not finite at epoch {epoch + 1}, step {int(np.argmin(finite)) + 1}; {advice}")
     if not all_finite(state):

@@ -215,19 +215,19 @@ def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
         ConfigError: it is of another network or data set, was trained on images that are held out here, or has no batch
             norm left to train on.
     """
-    started = open_trained(Path(start), use="--start", data_dir=config.dataset.data_dir)
+    started = open_trained(Path(start), use="start", data_dir=config.dataset.data_dir)
     theirs = started.config
     asked = {**network_of(config.network), "dataset.name": config.dataset.name}
     found = {**network_of(NetworkSection(**theirs["network"])), "dataset.name": theirs["dataset"]["name"]}
-    require_same(asked, found, f"--start {start} is of another network or data set")
+    require_same(asked, found, f"start = {start} is of another network or data set")
     if "training" in theirs:  # imported weights say nothing of it
         trained = TrainConfig.model_validate(theirs)
         require_same(
-            split_of(config), split_of(trained), f"--start {start} was trained on images that are held out here"
+            split_of(config), split_of(trained), f"start = {start} was trained on images that are held out here"
         )
         if trained.training.fold_norm:
             raise ConfigError(
-                f"--start {start} was trained with --fold-norm and has no batch norm left; take one without"
+                f"start = {start} was trained with training.fold_norm and has no batch norm left; take one without"
             )
     set_parameters(net, parameters(started.net))
 
@@ -241,9 +241,9 @@ def network_of(section: NetworkSection) -> dict[str, Any]:
 def split_of(config: TrainConfig) -> dict[str, Any]:
     """What decides which images are held out."""
     return {
-        "--train-images": config.dataset.train_images,
+        "dataset.train_images": config.dataset.train_images,
         "dataset.validation_fraction": config.dataset.validation_fraction,
-        "--seed or dataset.split_seed": config.dataset.drawn_by(config.seed),
+        "seed or dataset.split_seed": config.dataset.drawn_by(config.seed),
     }
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from xbar_cli.array.lumped import halves, interleaved, published_columns, published_signed
+from xbar_cli.array.pairs import halves, interleaved
+from xbar_cli.array.published import published_columns, published_signed
 from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.config.arrays import AnyArray, ArraySection, NeuronSection, tile_fold
 from xbar_cli.config.base import parse_quantity
@@ -113,17 +114,13 @@ def dual_folds(array: AnyArray, *, tile: tuple[int, int] | None) -> tuple[DualFo
         array: its model and resistances.
         tile: rows and outputs of one pair; None for arrays as large as the layer.
     """
-    wires = array.wires()
-    ends: dict[str, Any] = {"r_source": wires.source, "r_neuron": wires.neuron}
-    if isinstance(array, NeuronSection) and array.neuron == "shared":
-        cheap = partial(published_signed, **ends, tile=tile)
-    else:
-        cheap = partial(published_columns, **ends, r_wire=wires.word, tile=tile)
+    shared = isinstance(array, NeuronSection) and array.neuron == "shared"
+    cheap = partial(published_signed if shared else published_columns, wires=array.wires(), tile=tile)
     if array.model == "published":
         return cheap, cheap
     fold = tile_fold(array)
     assert fold is not None
-    return partial(fold_pairs, dual=lambda g: interleaved(fold, *halves(g)), tile=tile), cheap
+    return lambda g: fold_pairs(g, lambda part: interleaved(fold, *halves(part)), tile=tile).g_eff, cheap
 
 
 def make_solve(rule: OnArrays) -> Solve:

@@ -112,9 +112,9 @@ def tell(adopted: Adopted, found: dict[str, Any], reporter: Reporter, *, padded:
     if adopted.how == "order":
         reporter.note("not all names are ours: matched by shape and by the numbers in the names, see the table")
     if padded:
-        reporter.note("convolutions of stride 2 are padded as torch does, (1, 1); --padding same for (0, 1)")
+        reporter.note("convolutions of stride 2 are padded as torch does, (1, 1); network.padding = same for (0, 1)")
     if found["test_accuracy"] < GUESSING / classes:
         reporter.note(
-            f"a test accuracy of {found['test_accuracy']:.4f} is near guessing: check the table of layers, --layout, --padding, "
-            "--norm-epsilon, and --mean and --std if it was trained on normalised images"
+            f"a test accuracy of {found['test_accuracy']:.4f} is near guessing: check the table of layers, `layout`, "
+            "network.padding, network.norm_epsilon, and network.mean and network.std if it was trained on normalised images"
         )
