@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -43,6 +43,9 @@ class Section(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
     )
 
+    shares: ClassVar[tuple[str, ...]] = ()
+    """Of a variant of a union: the dotted keys of sections beside the union that are its own too."""
+
     def in_use(self) -> dict[str, Any]:
         """Every key with a value, without sections that the configuration does not use."""
         return self.model_dump(exclude_none=True)
@@ -51,6 +54,16 @@ class Section(BaseModel):
     def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
         """The dotted keys that top-level keys stand for, `given` being known: none."""
         return {}
+
+    @classmethod
+    def current(cls, key: str, value: Any) -> tuple[str, Any]:
+        """A dotted key and its value, in today's keys where an earlier version wrote others."""
+        return key, value
+
+    @classmethod
+    def key_of(cls, loc: tuple[int | str, ...]) -> str:
+        """The dotted key of the place where pydantic found something."""
+        return ".".join(map(str, loc))
 
 
 class RootSection(Section):

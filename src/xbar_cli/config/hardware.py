@@ -10,7 +10,7 @@ from .base import OpenResistance, Option, PositiveQuantity, Quantity, RootSectio
 from .converters import ConvertersSection, DecodingSection, ReadSection
 from .effects import STAGE, Additive, AnyEffect, AnyReadNoise, Effects, Mismatch, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
-from .ranges import TileSize, WeightLimit
+from .ranges import TileSize, WeightLimit, parse_tile
 
 VariationModel = Literal["additive", "proportional"]
 
@@ -43,8 +43,8 @@ class MappingSection(Section):
     """bitslice: code of negative weights."""
     technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
     """Device technology, or a TOML file with one: the resistances between which weights are mapped."""
-    tile: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "128x128"
-    """Size of one array."""
+    tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
+    """Size of one array, as built (default 128x128, or that of the arrays that tat trained through)."""
     map_target: Annotated[Literal["effective", "memristor"], Option()] = "effective"
     """With a cell: the conductance that weights are linear in, the cell's effective one (neat, II-B) or the memristor's."""
     top: Annotated[Literal["range", "device"] | None, Option()] = None
@@ -59,6 +59,11 @@ class MappingSection(Section):
     def chosen(self) -> str:
         """The scheme."""
         return self.scheme or "de"
+
+    @property
+    def array_size(self) -> tuple[int, int]:
+        """Rows and columns of one array."""
+        return parse_tile(self.tile or "128x128")
 
     def rules(self) -> None:
         """Rules that join several keys."""

@@ -1,7 +1,7 @@
 """Resolving a configuration: defaults < --config < options < --set, with errors that name the origin."""
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -20,6 +20,12 @@ class Config(Protocol):
 
     @classmethod
     def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]: ...  # noqa: D102
+
+    @classmethod
+    def current(cls, key: str, value: Any) -> tuple[str, Any]: ...  # noqa: D102
+
+    @classmethod
+    def key_of(cls, loc: tuple[int | str, ...]) -> str: ...  # noqa: D102
 
     def check(self) -> None: ...  # noqa: D102
 
@@ -53,7 +59,7 @@ def resolve(
     Raises:
         ConfigError: one line that names the origin, the key and what is allowed.
     """
-    given = list(_given(config_file, options, option_names, settings))
+    given = list(_given(model, config_file, options, option_names, settings))
     tree, origin = collect(given, names=_names(model, given, {}))
     return validate(model, tree, origin)
 
@@ -77,10 +83,10 @@ def resume_config(
         state = "is complete; there is nothing to resume" if (run / "done").exists() else "no interrupted run to resume"
         raise ConfigError(f"{run}: {state}")
     stored = read_toml(folder / "config.toml")
-    given = list(_given(config_file, options, option_names, settings))
+    given = list(_given(model, config_file, options, option_names, settings))
     tree, origin = collect(given, names=_names(model, given, stored))
     config = validate(model, stored, {})
-    asked = validate(model, overlay(stored, tree), origin)
+    asked = validate(model, overlay(config.in_use(), tree), origin)
     _same(config, asked, origin)
     return config
 
@@ -101,14 +107,18 @@ Given = tuple[str, Any, str]
 
 
 def _given(
-    config_file: Path | None, options: Mapping[str, Any], option_names: Mapping[str, str], settings: Sequence[str]
+    model: type[C],
+    config_file: Path | None,
+    options: Mapping[str, Any],
+    option_names: Mapping[str, str],
+    settings: Sequence[str],
 ) -> Iterator[Given]:
     """Everything given, in the order of precedence."""
     if config_file is not None:
-        yield from ((key, value, str(config_file)) for key, value in flatten(read_toml(config_file)))
+        yield from ((*model.current(key, value), str(config_file)) for key, value in flatten(read_toml(config_file)))
     yield from ((key, value, option_names[key]) for key, value in options.items() if value is not None)
     for key, value in map(parse_setting, settings):
-        yield from ((leaf, part, "--set") for leaf, part in flatten({key: value}))
+        yield from ((*model.current(leaf, part), "--set") for leaf, part in flatten({key: value}))
 
 
 def _names(model: type[C], given: Sequence[Given], stored: Mapping[str, Any]) -> Mapping[str, str]:
@@ -135,8 +145,7 @@ def collect(given: Sequence[Given], *, names: Mapping[str, str]) -> tuple[dict[s
     tree: dict[str, Any] = {}
     origin: dict[str, str] = {}
     for spelled, value, where in given:
-        top, dot, rest = spelled.partition(".")
-        key = names.get(top, top) + dot + rest
+        key = spelled if isinstance(value, Mapping) else names.get(spelled, spelled)
         below = [name for name in origin if name.startswith(f"{key}.")]
         if value == {} and below:
             continue  # an empty table takes nothing away
@@ -169,15 +178,17 @@ def validate(model: type[C], tree: Mapping[str, Any], origin: Mapping[str, str])
     try:
         config = model.model_validate(tree)
     except ValidationError as error:
-        raise described(error, origin) from None
+        raise described(error, origin, key_of=model.key_of) from None
     config.check()
     return config
 
 
-def described(error: ValidationError, origin: Mapping[str, str]) -> ConfigError:
+def described(
+    error: ValidationError, origin: Mapping[str, str], *, key_of: Callable[[tuple[int | str, ...]], str]
+) -> ConfigError:
     """The first thing that pydantic found wrong, in one line."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = key_of(first["loc"])
     source = source_of(key, origin)
     where = f"{source}: " if source else ""
     if first["type"] == "extra_forbidden":
