@@ -15,7 +15,6 @@ from xbar_cli.chip.taken import mapping_of
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import CellReference, MappingSection
-from xbar_cli.config.ranges import parse_tile
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.levels import check_levels, ratio_levels, read_levels, uniform_levels
 from xbar_cli.device.technologies import Technology, load_technology
@@ -131,7 +130,7 @@ def map_network(
     bits = {read.dac_bits} if read.dac_bits else set()
     return MappedNetwork(
         layers=layers, scheme=mapping.chosen, technology=mapping.technology, cell=cell, g_off=g_off, g_on=g_on,
-        tile=parse_tile(mapping.tile), read=read,
+        tile=mapping.array_size, read=read,
         activity=seen.activity(layers, cell, bits=bits) if keep_activity else {},
     )  # fmt: skip
 
