@@ -58,9 +58,10 @@ OPTIONS = declared(Root)
         ("activity = 'runs/my eval' is no run", "--activity 'runs/my eval' is no run"),
         ('activity = "my eval", of old', '--activity "my eval", of old'),
         ("`activity = my eval` is old, leave out `activity`", "--activity my eval is old, leave out --activity"),
-        ("tat.weight_limit or biased.weight_limit, weight_limit", "--weight-limit or --weight-limit, --weight-limit"),
-        ("method = tat does not use node_nm", "--method tat does not use --node"),
-        ("fold_norm = true, fold_norm, `fold_norm`", "--fold-norm, --fold-norm, --fold-norm"),
+        ("tat.weight_limit or biased.weight_limit", "--weight-limit or --weight-limit"),
+        ("`weight_limit`, `adc_range = max`, `levels`", "--weight-limit, --adc-range max, --levels"),
+        ("method = tat does not use `node_nm`", "--method tat does not use --node"),
+        ("fold_norm = true, `fold_norm`", "--fold-norm, --fold-norm"),
         ("cache = false here, cache = true there", "--no-cache here, cache = true there"),
         ("mapping.r_wire_ohm = -1 is below 0", "--r-wire -1 is below 0"),
     ],
@@ -74,6 +75,7 @@ def test_keys_and_their_values_become_options(message, said):
     [
         "mapping.second = 3 has no option",
         "bits of an activity by a method",
+        "mine.toml: node_nm, r_wire_ohm = 3 and levels = 7 are keys of a file",
         "unknown key 'mapping.bits'",
         "\"mapping.bits\" is quoted, so is 'mapping.bits = 3'",
         "runs/mapping.bits is a path, mapping.bits/x too, mapping.bits.toml as well",
@@ -88,16 +90,15 @@ def test_what_is_no_key_of_an_option_stays(message):
 
 
 def test_a_name_that_two_options_share_is_no_name():
-    class Twice(Root):
-        other: Annotated[Mapping, ...] = Mapping()
+    class Other(Section):
+        adc: Annotated[int, Option("--other-adc")] = 0
 
-    class Other(RootSection):
-        a: Mapping = Mapping()
-        b_node_nm: int = 0
+    class Both(RootSection):
+        mapping: Mapping = Mapping()
+        other: Other = Other()
 
-    assert translated("adc_range = max", declared(Other)) == "--adc-range max"
-    with pytest.raises(ValueError, match="--levels is the option of"):
-        declared(Twice)
+    message = "`adc` of mapping.adc or other.adc, `adc_range`"
+    assert translated(message, declared(Both)) == "`adc` of --adc or --other-adc, --adc-range"
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_the_method_may_come_from_any_source(toml):
     file = toml("bits = 5\n")
     assert load({"method": "periphery"}, file=file).method.bits == 5
     assert load(settings=["method=periphery", "periphery.bits=4"], file=file).method.bits == 4
-    assert refused(file=file) == "method = ideal does not use bits; it belongs to tat, periphery, biased"
+    assert refused(file=file) == "method = ideal does not use `bits`; it belongs to tat, periphery, biased"
     assert "method = neat does not use array" in refused({"method": "neat", "array": "lumped"})
 
 

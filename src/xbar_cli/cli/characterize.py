@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -50,13 +49,13 @@ def alone(function: Function) -> Function:
 )
 @alone
 @options(CharacterizeConfig)
-def characterize(config: CharacterizeConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+def characterize(config: CharacterizeConfig, **output: Any) -> None:
     """Simulate a 1T-1R cell in ngspice: its linear range at every gate voltage, and a differentiable surrogate."""
     from xbar_cli.workflows.characterize import run
 
     from .shared.running import execute
 
-    execute("characterize", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("characterize", config, workflow=run, show=show, **output)
 
 
 characterize.add_command(tile)
@@ -64,30 +63,24 @@ characterize.add_command(tile)
 
 @characterize.command(epilog="Example: xbar characterize power --array 8x8 --weights normal:0,0.1 --samples 200")
 @options(PowerConfig, without=("sweep.vbl_volt", *OF_RANGES))
-def power(config: PowerConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+def power(config: PowerConfig, **output: Any) -> None:
     """Monte Carlo of the mean power per synapse, for random weights and inputs, against the gate voltage."""
     from xbar_cli.workflows.characterize_power import run
 
     from .shared.running import execute
 
-    execute(
-        "characterize-power", config, workflow=run, show=show_power, out=out, overwrite=overwrite, as_json=as_json,
-        quiet=quiet,
-    )  # fmt: skip
+    execute("characterize-power", config, workflow=run, show=show_power, **output)
 
 
 @characterize.command(epilog="Example: xbar characterize array --size 16x16 --r-wire 2.5 --seed 1")
 @options(ArrayConfig, without=("sweep.vg_range", "sweep.vbl_volt", "cell.table", *OF_RANGES))
-def array(config: ArrayConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+def array(config: ArrayConfig, **output: Any) -> None:
     """Simulate a whole array of 1T-1R cells with its wires in ngspice, and compare the project's models with it."""
     from xbar_cli.workflows.characterize_array import run
 
     from .shared.running import execute
 
-    execute(
-        "characterize-array", config, workflow=run, show=show_array, out=out, overwrite=overwrite, as_json=as_json,
-        quiet=quiet,
-    )  # fmt: skip
+    execute("characterize-array", config, workflow=run, show=show_array, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """`xbar characterize tile`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,15 +12,13 @@ from .shared.options import options
 
 @click.command(epilog="Example: xbar characterize tile --size 64x64 --r-wire 2.5")
 @options(TileConfig)
-def tile(config: TileConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+def tile(config: TileConfig, **output: Any) -> None:
     """Node voltages and device currents of one resistive array with wires, as maps."""
     from xbar_cli.workflows.characterize_tile import run
 
     from .shared.running import execute
 
-    execute(
-        "characterize-tile", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet
-    )
+    execute("characterize-tile", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

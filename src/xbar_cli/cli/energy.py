@@ -1,7 +1,6 @@
 """`xbar energy`."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,9 +15,7 @@ from .shared.options import options
 @click.argument("run", metavar="[RUN]", required=False)
 @options(EnergyConfig, argument="run")
 @click.option("--per-layer", is_flag=True, help="Table of the layers in place of the parts.")
-def energy(
-    config: EnergyConfig, per_layer: bool, out: Path | None, overwrite: bool, as_json: bool, quiet: bool
-) -> None:
+def energy(config: EnergyConfig, per_layer: bool, **output: Any) -> None:
     """Energy, area and latency of a map run for one image, or what a paper's table reports (--preset).
 
     Constants are the model's own, with sources; --set energy.SECTION.NAME=VALUE replaces one (energy.adc.energy_joule=1p).
@@ -30,10 +27,7 @@ def energy(
     else:
         from xbar_cli.workflows.energy import run
 
-    execute(
-        "energy", config, workflow=run, show=partial(show, per_layer=per_layer), out=out, overwrite=overwrite,
-        as_json=as_json, quiet=quiet,
-    )  # fmt: skip
+    execute("energy", config, workflow=run, show=partial(show, per_layer=per_layer), **output)
 
 
 def show(summary: dict[str, Any], *, per_layer: bool) -> None:

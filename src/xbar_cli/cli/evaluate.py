@@ -1,6 +1,5 @@
 """`xbar evaluate`, also `xbar eval`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,13 +13,13 @@ from .shared.options import options
 @click.command(epilog="Example: xbar eval runs/net --variation 0.15 --samples 25")
 @click.argument("run", metavar="RUN")
 @options(EvaluateConfig, argument="run")
-def evaluate(config: EvaluateConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+def evaluate(config: EvaluateConfig, **output: Any) -> None:
     """Monte-Carlo accuracy of a train or map run on non-ideal arrays."""
     from xbar_cli.workflows.evaluate import run
 
     from .shared.running import execute
 
-    execute("evaluate", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("evaluate", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """`xbar fit`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,13 +15,13 @@ from .shared.options import options
 )
 @click.argument("file", metavar="DEVICES.csv")
 @options(FitConfig, argument="file")
-def fit(config: FitConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+def fit(config: FitConfig, **output: Any) -> None:
     """Statistics of measured devices, from a CSV with columns target_siemens and measured_siemens."""
     from xbar_cli.workflows.fit import run
 
     from .shared.running import execute
 
-    execute("fit", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("fit", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """`xbar import`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,8 +15,8 @@ from .shared.options import options
     name="import", epilog="Example: xbar import model.safetensors --network lenet5 --dataset mnist --out runs/net"
 )
 @click.argument("file", metavar="MODEL.safetensors|INDEX.json")
-@options(ImportConfig, argument="file", without=("dataset.train_images",))
-def import_(config: ImportConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@options(ImportConfig, argument="file", without=("network.activation", "network.bias", "dataset.train_images"))
+def import_(config: ImportConfig, **output: Any) -> None:
     """Make a train run of a network trained elsewhere, from a safetensors file or the index of its shards.
 
     Layers are matched by name if all names are ours, else by shape and by the numbers in their names; the table shows how.
@@ -26,7 +25,7 @@ def import_(config: ImportConfig, out: Path | None, overwrite: bool, as_json: bo
 
     from .shared.running import execute
 
-    execute("import", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("import", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

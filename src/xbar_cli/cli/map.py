@@ -1,6 +1,5 @@
 """`xbar map`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,13 +13,13 @@ from .shared.options import options
 @click.command(epilog="Example: xbar map runs/net --tile 128x128 --out runs/mapped")
 @click.argument("run", metavar="RUN")
 @options(MapConfig, argument="run")
-def map(config: MapConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+def map(config: MapConfig, **output: Any) -> None:
     """Put the weights of a train run on devices: conductances, tiles, scales."""
     from xbar_cli.workflows.map import run
 
     from .shared.running import execute
 
-    execute("map", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("map", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

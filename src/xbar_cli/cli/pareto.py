@@ -1,6 +1,5 @@
 """`xbar pareto`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,13 +13,13 @@ from .shared.options import options
 @click.command(epilog="Example: xbar pareto runs/energy-de runs/energy-acm runs/eval-de runs/eval-acm")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @options(ParetoConfig, argument="runs")
-def pareto(config: ParetoConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+def pareto(config: ParetoConfig, **output: Any) -> None:
     """Accuracy against energy and area: energy runs, each with its own accuracy or that of an evaluate run beside it."""
     from xbar_cli.workflows.pareto import run
 
     from .shared.running import execute
 
-    execute("pareto", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("pareto", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

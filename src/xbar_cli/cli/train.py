@@ -17,9 +17,7 @@ from .shared.options import options
 )
 @options(TrainConfig)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue this interrupted run.")
-def train(
-    config: TrainConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, resume: Path | None
-) -> None:
+def train(config: TrainConfig, resume: Path | None, **output: Any) -> None:
     """Train a network: plainly, or by the method of a paper.
 
     neat: inside the linear range of a 1T-1R cell; tat: through non-ideal arrays; periphery: conductances behind a fixed
@@ -29,12 +27,9 @@ def train(
 
     from .shared.running import execute
 
-    if resume is not None and (out is not None or overwrite):
+    if resume is not None and (output["out"] is not None or output["overwrite"]):
         raise ConfigError("--resume names the run directory itself; leave --out and --overwrite away")
-    execute(
-        "train", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet,
-        resume=resume, keep_partial=True,
-    )  # fmt: skip
+    execute("train", config, workflow=run, show=show, resume=resume, keep_partial=True, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

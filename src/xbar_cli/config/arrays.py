@@ -47,8 +47,10 @@ class WiresSection(EndsSection):
         """Where the kinds of wire are given apart, a default for both stands back."""
         if not isinstance(given, Mapping) or all(given.get(f"r_wire_{kind}_ohm") is None for kind in ("word", "bit")):
             return given
-        if given.get("r_wire_ohm") is not None:
-            raise ValueError("r_wire_ohm sets both wires; give it, or r_wire_word_ohm and r_wire_bit_ohm")
+        require(
+            given.get("r_wire_ohm") is None,
+            "`r_wire_ohm` sets both wires; give it, or `r_wire_word_ohm` and `r_wire_bit_ohm`",
+        )
         return {**given, "r_wire_ohm": None}
 
     def wires(self) -> "Wires":

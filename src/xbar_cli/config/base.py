@@ -50,6 +50,16 @@ class Section(BaseModel):
         """Every key with a value, without sections that the configuration does not use."""
         return self.model_dump(exclude_none=True)
 
+
+class RootSection(Section):
+    """Everything that determines what a command computes."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32), Option()] = 0
+    """Seed of everything random."""
+
+    def check(self) -> None:
+        """Rules that join several keys."""
+
     @classmethod
     def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
         """The dotted keys that top-level keys stand for, `given` being known: none."""
@@ -64,16 +74,6 @@ class Section(BaseModel):
     def key_of(cls, loc: tuple[int | str, ...]) -> str:
         """The dotted key of the place where pydantic found something."""
         return ".".join(map(str, loc))
-
-
-class RootSection(Section):
-    """Everything that determines what a command computes."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**32), Option()] = 0
-    """Seed of everything random."""
-
-    def check(self) -> None:
-        """Rules that join several keys."""
 
 
 def parse_quantity(value: Any) -> Any:

@@ -185,7 +185,7 @@ class ArrayConfig(CharacterizeConfig):
         require(self.cell.table is None, "a measured table has no transistor card, and the simulator needs one")
         require(
             self.sweep.vg_range == SweepSection().vg_range,
-            "sweep.vg_range has no effect on one array: name its gate voltage, array.vg_volt",
+            "sweep.vg_range has no effect on one array: name its gate voltage with array.vg_volt",
         )
 
     def at_its_gate_voltage(self) -> Self:

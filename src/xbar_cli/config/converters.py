@@ -71,18 +71,18 @@ class ReadSection(Section):
         """
         require(
             self.v_read_volt is None or self.input != "amplitude",
-            "v_read_volt is the one voltage of input = bitserial or pwm; amplitude inputs take all",
+            "`v_read_volt` is the one voltage of `input = bitserial` or pwm; amplitude inputs take all",
         )
         require(
             self.input == "amplitude" or self.dac_bits is not None,
-            f"input = {self.input} needs dac_bits: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
+            f"`input = {self.input}` needs `dac_bits`: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
         )
         require(
-            self.v_read_volt is None or cell, "v_read_volt needs 1T-1R cells: resistive arrays are linear in voltage"
+            self.v_read_volt is None or cell, "`v_read_volt` needs 1T-1R cells: resistive arrays are linear in voltage"
         )
         require(
             self.dac_range is None or self.dac_bits is not None or drive_ends,
-            "dac_range: linear arrays without dac_bits take any input; leave it out or give dac_bits",
+            "`dac_range`: linear arrays without `dac_bits` take any input; leave it out or give `dac_bits`",
         )
 
 

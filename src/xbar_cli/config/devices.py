@@ -27,7 +27,7 @@ class FitConfig(RootSection):
         """Keys of the other kind are refused."""
         others = {"states": {"degree", "knots"}, "smooth": {"min_count"}}[self.kind]
         given = sorted(others & self.model_fields_set)
-        require(not given, f"kind = {self.kind} does not use {', '.join(given)}")
+        require(not given, f"kind = {self.kind} does not use {', '.join(f'`{name}`' for name in given)}")
 
 
 def parse_pairs(value: Any) -> Any:

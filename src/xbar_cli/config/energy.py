@@ -82,7 +82,7 @@ class EnergyConfig(RootSection):
             )
         require(
             self.model == "neurosim" or self.node_nm is None,
-            f"node_nm is of model = neurosim; {self.model} has one technology",
+            f"`node_nm` is of model = neurosim; {self.model} has one technology",
         )
         require(
             self.images != 0 or self.activity is None,

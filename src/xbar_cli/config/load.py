@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, TypeVar
 
 import tomli_w
 from pydantic import ValidationError
@@ -11,28 +11,9 @@ from pydantic import ValidationError
 from xbar_cli.errors import ConfigError
 from xbar_cli.tomls import read_toml as read_toml
 
+from .base import RootSection
 
-class Config(Protocol):
-    """A root configuration: a pydantic model with a `check` of the rules that join several keys."""
-
-    @classmethod
-    def model_validate(cls, obj: Any) -> Self: ...  # noqa: D102
-
-    @classmethod
-    def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]: ...  # noqa: D102
-
-    @classmethod
-    def current(cls, key: str, value: Any) -> tuple[str, Any]: ...  # noqa: D102
-
-    @classmethod
-    def key_of(cls, loc: tuple[int | str, ...]) -> str: ...  # noqa: D102
-
-    def check(self) -> None: ...  # noqa: D102
-
-    def in_use(self) -> dict[str, Any]: ...  # noqa: D102
-
-
-C = TypeVar("C", bound=Config)
+C = TypeVar("C", bound=RootSection)
 
 
 class OriginError(ConfigError):
@@ -200,7 +181,7 @@ def described(
     return OriginError(f"{where}{key} = {first['input']!r}: {message}")
 
 
-def write_toml(path: Path, config: Config) -> None:
+def write_toml(path: Path, config: RootSection) -> None:
     """Write the resolved configuration, whole or not at all: what is in use and has a value (TOML has no null)."""
     part = path.with_name(path.name + ".part")
     part.write_text(tomli_w.dumps(config.in_use()), encoding="utf-8")

@@ -41,7 +41,7 @@ class NeatMethod(Section):
     epochs_per_round: Annotated[int, Field(ge=1, le=1000), Option()] = 2
     """Epochs of a round."""
     learning_rate: Annotated[PositiveQuantity, Option("--retrain-learning-rate", metavar="X")] = 1e-5
-    """Of retraining."""
+    """Adam's rate of retraining."""
     weight_scale: Annotated[Literal["network", "layer"], Option()] = "network"
     """Whose largest weight is W_max."""
 

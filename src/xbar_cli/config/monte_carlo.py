@@ -42,8 +42,7 @@ class MonteCarloSection(Section):
         """Rules that join several keys."""
         require(
             self.ci_width is None or self.samples is None,
-            "monte_carlo.samples is the number of chips, monte_carlo.ci_width draws as many as its interval takes: "
-            "give one of them",
+            "monte_carlo.samples draws so many chips, monte_carlo.ci_width as many as its interval takes: give one of them",
         )
         require(
             self.ci_width is not None or self.max_samples is None,

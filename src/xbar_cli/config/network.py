@@ -61,7 +61,7 @@ class NetworkSection(Section):
     hidden: Annotated[Annotated[int, Field(ge=1, le=65536)] | None, Option()] = None
     """Hidden units of mlp (default 500)."""
     activation: Annotated[Literal["relu", "sigmoid"], Option()] = "relu"
-    """Of mlp's hidden layer; tat has sigmoid."""
+    """Activation of mlp's hidden layer; tat's is sigmoid."""
     bias: Annotated[Literal["digital", "row"], Option()] = "digital"
     """Biases added after the arrays, or as one more row of each layer's, whose input is always 1."""
     mean: Annotated[PixelValues | None, Option(metavar="X[,X...]")] = None

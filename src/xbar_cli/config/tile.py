@@ -47,4 +47,4 @@ class TileConfig(RootSection):
             tile.run is None or not given,
             f"{', '.join(f'tile.{name}' for name in given)} belong to random arrays; a map run, tile.run, brings its own",
         )
-        require(tile.layer is None or tile.run is not None, "tile.layer needs a map run, tile.run")
+        require(tile.layer is None or tile.run is not None, "tile.layer needs tile.run, a map run")

@@ -34,7 +34,7 @@ SHORTHANDS = (
 class DatasetSection(Section):
     """The data set, and the part of its training images held out for every selection."""
 
-    name: Annotated[str, Option("--dataset")] = "fashion_mnist_mini"
+    name: Annotated[str, Option("--dataset", metavar="NAME")] = "fashion_mnist_mini"
     """Data set (default fashion_mnist_mini; see xbar data ls)."""
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
@@ -57,21 +57,21 @@ class TrainingSection(Section):
     batch_size: Annotated[int, Field(ge=1, le=65536), Option()] = 64
     """Images of one step."""
     learning_rate: Annotated[PositiveQuantity | None, Option(metavar="X")] = None
-    """Of plain training (default 2e-3 for adam, 0.05 for sgd)."""
+    """Rate of plain training (default 2e-3 for adam, 0.05 for sgd)."""
     optimizer: Annotated[Literal["adam", "sgd"] | None, Option()] = None
-    """The default is adam; periphery's is sgd, as in the paper."""
+    """Optimiser (default adam; periphery sgd, as in the paper)."""
     momentum: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
     """sgd: momentum."""
     weight_decay: Annotated[NonNegativeQuantity, Option(metavar="X")] = 0.0
     """L2: added to the gradient of every kernel, in units of the kernel (default 0)."""
     schedule: Annotated[Literal["constant", "cosine", "step"], Option()] = "constant"
-    """Of the learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
+    """Learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
     label_smoothing: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
     """Share of the target that is spread over all classes."""
     clip_norm: Annotated[PositiveQuantity | None, Option(metavar="X")] = None
     """Largest global norm of the gradient (default any)."""
     precision: Annotated[Literal["float32", "bfloat16"], Option()] = "float32"
-    """Of the products; everything else is float32."""
+    """Precision of the products; everything else is float32."""
     augment: Annotated[Literal["none", "flip", "crop", "crop+flip"], Option()] = "none"
     """Random mirror images and shifts by up to 4 pixels, new at every step."""
     early_stop: Annotated[Annotated[int, Field(ge=1)] | None, Option()] = None

@@ -24,37 +24,39 @@ def spoken(message: str) -> str:
 def translated(message: str, options: Iterable[Declared]) -> str:
     """`message` with the keys of `options` as options, and `key = value` as `--option value`.
 
-    A key is written with its sections, `mapping.bits`; or without, where no other option has it: with its value, with an
-    underscore in it, or between backticks, since `bits` alone is a word. What is no option stays as it is, and so does what
-    is quoted or part of a path or of `--set key=value`.
+    Keys stand with their sections, `mapping.bits`; those of no section with a value, `method = neat`, since `images` alone is a
+    word; and any, even without its section where one option alone has it, between backticks. What is no option stays as it
+    is, and so does what is quoted or part of a path or of `--set key=value`.
     """
-    names = _names(options)
-    if not names:
+    named, short = _names(options)
+    if not named:
         return message
-    keys = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    between = rf"`(?P<quoted>{keys})(?: = (?P<text>[^`]*))?`"
-    bare = rf"(?P<key>{keys})(?: = (?P<value>{_VALUE}))?(?![\w=`]|[./\-]\w)"
-    return re.sub(rf"(?<![\w./\-='\"`])(?:{between}|{bare})", lambda match: _option(match, names), message)
+    said = named | short
+    between = rf"`(?P<short>{_any(said)})(?: = (?P<text>[^`]*))?`"
+    bare = rf"(?P<key>{_any(named)})(?: = (?P<value>{_VALUE}))?(?![\w=`]|[./\-]\w)"
+    return re.sub(rf"(?<![\w./\-='\"`])(?:{between}|{bare})", lambda match: _option(match, said), message)
 
 
-def _names(options: Iterable[Declared]) -> Mapping[str, Declared]:
-    """The option of each key, and of each key without its sections that only one option has."""
-    names: dict[str, Declared] = {}
-    bare: dict[str, list[Declared]] = {}
-    for option in options:
-        for key in option.keys:
-            names[key] = option
-        for leaf in dict.fromkeys([option.key, *(key.rpartition(".")[2] for key in option.keys)]):
-            bare.setdefault(leaf, []).append(option)
-    return names | {leaf: alone[0] for leaf, alone in bare.items() if len(alone) == 1 and leaf not in names}
+def _any(names: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
 
 
-def _option(match: re.Match[str], names: Mapping[str, Declared]) -> str:
+def _names(options: Iterable[Declared]) -> tuple[dict[str, Declared], dict[str, Declared]]:
+    """The option of each key, and of each key without its sections that one option alone has."""
+    named = {key: option for option in options for key in (option.key, *option.keys)}
+    short: dict[str, list[str]] = {}
+    for key, option in named.items():
+        short.setdefault(key.rpartition(".")[2], []).append(option.name)
+    alone = {leaf for leaf, names in short.items() if len(set(names)) == 1}
+    return named, {key.rpartition(".")[2]: option for key, option in named.items() if key.rpartition(".")[2] in alone}
+
+
+def _option(match: re.Match[str], said: Mapping[str, Declared]) -> str:
     """One key as its option."""
-    key, value = match["quoted"] or match["key"], match["text"] or match["value"]
-    option = names[key]
-    if value is None and not (match["quoted"] or "." in key or "_" in key):
+    key, value = match["short"] or match["key"], match["text"] or match["value"]
+    if value is None and match["short"] is None and "." not in key:
         return match[0]
+    option = said[key]
     if option.flag is None:
         return option.name if value is None else f"{option.name} {value}"
     asked = "true" if value is None else value.strip("'\"").lower()
