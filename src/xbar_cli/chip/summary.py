@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar_cli.chip import sensitivity
 from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.sample import Tally
 from xbar_cli.config.hardware import EvaluateConfig
-from xbar_cli.runs.results import Field, field
+from xbar_cli.runs.results import MODEL, Field, digest, field
 from xbar_cli.statistics import (
     ACCURACY,
     MIN_SAMPLES,
@@ -22,6 +24,7 @@ from xbar_cli.statistics import (
     with_test_set,
     yield_at,
 )
+from xbar_cli.trained.opening import Trained
 
 
 def summarise(
@@ -162,3 +165,25 @@ def results(samples: list[float], tally: Tally) -> dict[str, Field]:
             long_name = f"{what} of the decoded outputs of {name}"
             fields[f"{name}_{what}"] = field(dims, values, unit="1", long_name=long_name)
     return fields
+
+
+def origin(
+    trained: Trained, network: MappedNetwork, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]
+) -> dict[str, Any]:
+    """What an evaluation is of, so that another run can tell whether it is of the same: network, test images, devices.
+
+    Args:
+        trained: the network in floating point.
+        network: its devices. What chip i is depends on the names of the layers and the shapes of their devices.
+        images: test images used.
+        labels: of them.
+    """
+    tested = (np.ascontiguousarray(images), np.ascontiguousarray(labels, np.int32))
+    return {
+        "network": trained.network,
+        "dataset": trained.dataset,
+        "method": trained.method,
+        "weights_sha256": digest((trained.run.path / MODEL).read_bytes()),
+        "test_images_sha256": digest(*(part.tobytes() for part in tested), repr(tested[0].shape).encode()),
+        "chip_devices": {name: list(layer.conductance.shape) for name, layer in network.layers.items()},
+    }

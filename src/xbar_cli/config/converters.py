@@ -1,9 +1,9 @@
 """Configuration of what stands around arrays: row drive, converters, and the calibration of decoded outputs."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from .base import NonNegativeQuantity, PositiveQuantity, Section, Text, parse_quantity, require
 
@@ -57,6 +57,9 @@ class ReadSection(Section):
     dac_range: Annotated[Text, AfterValidator(_dac_range)] | None = None
     """Activation of the full drive of each layer: the largest of the calibration images (default), a percentile, a number."""
 
+    table: ClassVar[str] = "read"
+    """Its name in a configuration, for messages."""
+
     def complete(self, *, cell: bool, drive_ends: bool) -> None:
         """Rules for what is given and taken over together.
 
@@ -66,22 +69,28 @@ class ReadSection(Section):
         """
         require(
             self.v_read_volt is None or self.input != "amplitude",
-            "--v-read is the one voltage of --input bitserial or pwm; amplitude inputs take all",
+            f"{self.table}.v_read_volt is the one voltage of {self.table}.input = bitserial or pwm; amplitude inputs take all",
         )
         require(
             self.input == "amplitude" or self.dac_bits is not None,
-            f"--input {self.input} needs --dac-bits: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
+            f"{self.table}.input = {self.input} needs {self.table}.dac_bits: the "
+            f"{'cycles' if self.input == 'bitserial' else 'widths'} of an input",
         )
-        require(self.v_read_volt is None or cell, "--v-read needs 1T-1R cells: resistive arrays are linear in voltage")
+        require(
+            self.v_read_volt is None or cell,
+            f"{self.table}.v_read_volt needs 1T-1R cells: resistive arrays are linear in voltage",
+        )
         require(
             self.dac_range is None or self.dac_bits is not None or drive_ends,
-            "--dac-range: linear arrays without --dac-bits take any input; leave it out or give --dac-bits",
+            f"{self.table}.dac_range: linear arrays without {self.table}.dac_bits take any input; leave it out or give "
+            f"{self.table}.dac_bits",
         )
 
 
 class ConvertersSection(ReadSection):
     """Row drive, and converters before and behind the arrays."""
 
+    table: ClassVar[str] = "converters"
     adc_bits: Bits | None = None
     """Of the converters of every tile; none when absent, and currents add up exactly."""
     adc_range: Annotated[Text, AfterValidator(_adc_range)] | None = None
@@ -100,22 +109,25 @@ class ConvertersSection(ReadSection):
     adc_input: Literal["column", "pair"] | None = None
     """What is converted: each column's current (default), or the difference of the two columns of a weight (de)."""
 
-    def rules(self) -> None:
+    @model_validator(mode="after")
+    def rules(self) -> Self:
         """Rules that join several keys."""
         for key in ("adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input"):
             require(
                 getattr(self, key) is None or self.adc_bits is not None,
-                f"--{key.replace('_', '-')} needs --adc-bits: there is no ADC",
+                f"converters.{key} needs converters.adc_bits: there is no ADC",
             )
         require(
             self.adc_input != "pair" or self.adc_bits != 1,
-            "--adc-input pair needs 2 or more --adc-bits: codes of both signs and 0",
+            "converters.adc_input = pair needs converters.adc_bits of 2 or more: codes of both signs and 0",
         )
         shared = self.columns_per_adc or 1
         require(
             self.adc_input != "pair" or shared == 1 or shared % 2 == 0,
-            f"--columns-per-adc {shared}: with --adc-input pair a converter serves whole pairs, an even number of columns",
+            f"converters.columns_per_adc = {shared}: with converters.adc_input = pair a converter serves whole pairs, an even "
+            "number of columns",
         )
+        return self
 
     @property
     def read(self) -> ReadSection:
@@ -139,14 +151,17 @@ class ConvertersSection(ReadSection):
     def check(self, *, model: str, scheme: str, cell: bool) -> None:
         """What the array model, the mapping scheme or resistive devices have no use for is an error."""
         self.complete(cell=cell, drive_ends=model == "gated")
-        require(self.adc_range != "levels" or self.dac_bits is not None, "--adc-range levels needs --dac-bits")
+        require(
+            self.adc_range != "levels" or self.dac_bits is not None,
+            "converters.adc_range = levels needs converters.dac_bits",
+        )
         require(
             self.adc_range != "levels" or scheme == "bitslice",
-            f"--adc-range levels counts the levels of --scheme bitslice; this is {scheme}",
+            f"converters.adc_range = levels counts the levels of mapping.scheme = bitslice; this is {scheme}",
         )
         require(
             self.adc_input != "pair" or scheme == "de",
-            f"--adc-input pair subtracts the two columns of --scheme de; {scheme} has none",
+            f"converters.adc_input = pair subtracts the two columns of mapping.scheme = de; {scheme} has none",
         )
 
     def check_pairs(self, tile: tuple[int, int], *, widths: Mapping[str, int]) -> None:
@@ -159,8 +174,8 @@ class ConvertersSection(ReadSection):
         parted = ", ".join(name for name, width in widths.items() if width > tile[1])
         require(
             self.adc_input != "pair" or tile[1] % 2 == 0 or not parted,
-            f"--adc-input pair subtracts the two columns of a weight, and tiles of {tile[1]} columns part those of {parted}: "
-            f"take an even number of columns, --tile {tile[0]}x{tile[1] + 1}",
+            f"converters.adc_input = pair subtracts the two columns of a weight, and tiles of {tile[1]} columns part those of "
+            f"{parted}: take an even number of columns, mapping.tile = {tile[0]}x{tile[1] + 1}",
         )
 
     @property
@@ -177,6 +192,10 @@ class DecodingSection(Section):
     per: Literal["layer", "column"] | None = None
     """One fit a layer (default), or one an output column."""
 
-    def rules(self) -> None:
+    @model_validator(mode="after")
+    def rules(self) -> Self:
         """Rules that join several keys."""
-        require(self.per is None or self.calibrate is not None, "--calibrate-per needs --calibrate gain or affine")
+        require(
+            self.per is None or self.calibrate is not None, "decoding.per needs decoding.calibrate = gain or affine"
+        )
+        return self

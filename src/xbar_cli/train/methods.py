@@ -6,8 +6,7 @@ from typing import NamedTuple
 from flax import nnx
 
 from xbar_cli.chip.fabricate import steps_of
-from xbar_cli.chip.place import R_OFF_OHM, R_ON_OHM
-from xbar_cli.config.hardware import VariationSection
+from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM, VariationSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.nn.shapes import LayerShape
