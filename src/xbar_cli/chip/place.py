@@ -16,7 +16,7 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.placing import Placed, Placement, Span, place, place_shares, place_slices, programmed, span_of
 from xbar_cli.mapping.window import scale_top
 from xbar_cli.nn.layers import is_dense
-from xbar_cli.reporter import Reporter
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import Trained
 
@@ -24,11 +24,11 @@ from xbar_cli.trained.opening import Trained
 def map_network(
     trained: Trained,
     placement: Placement,
-    gates: Gates | None,
+    gates: Gates | None = None,
     *,
-    read: ReadSection,
+    read: ReadSection | None = None,
     images: int,
-    reporter: Reporter,
+    reporter: Reporter = SILENT,
     keep_activity: bool = False,
 ) -> MappedNetwork:
     """Put the weights of a train run on devices.
@@ -37,7 +37,7 @@ def map_network(
         trained: the run.
         placement: how: see `resolve_mapping`.
         gates: the cell and each layer's gate voltage: see `resolve_cell`; None on resistive arrays.
-        read: how rows will be read, which cells are programmed for.
+        read: how rows will be read, which cells are programmed for; as amplitudes when absent.
         images: training images whose activations set the row voltages' full scale, where training did not.
         reporter: is told of gate voltages without a linear range, and of what was cut.
         keep_activity: whether the network holds how some of these images drive its rows.
@@ -45,6 +45,7 @@ def map_network(
     Raises:
         ConfigError: no layer is on arrays, or a scale that training fixed otherwise.
     """
+    read = read or ReadSection()
     names, devices = layers_on_arrays(trained, placement), placement.devices
     vg: Mapping[str, float] = {} if gates is None else gates.vg
     tell_ranges(devices.cell, vg.values(), reporter)

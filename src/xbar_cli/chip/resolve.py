@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 from xbar_cli.cell.file import load_cell
 from xbar_cli.chip.mapped import read_voltage
+from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.converters import ReadSection
-from xbar_cli.config.hardware import CellReference, MappingSection
+from xbar_cli.config.effects import ChipCorner, ChipToChip
+from xbar_cli.config.hardware import CellReference, EvaluateConfig, MappingSection
 from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.placing import Placement
@@ -116,7 +118,7 @@ def mapping_of(fixed: Fixed, mapping: MappingSection, *, of: Path, cell: bool, r
     if fixed.devices is not None:
         return _as_trained(fixed, mapping, of=of)
     offered = _offered(fixed)
-    if cell or any(getattr(mapping, key) != DEFAULTS[key] for key in ASKED):
+    if cell or asks_for_devices(mapping):
         kept = ("layers", *(FORMAT if mapping.scheme == "bitslice" else ()))
         offered = {key: value for key, value in offered.items() if key in kept}
     update = {key: value for key, value in offered.items() if getattr(mapping, key) == DEFAULTS[key] != value}
@@ -124,6 +126,35 @@ def mapping_of(fixed: Fixed, mapping: MappingSection, *, of: Path, cell: bool, r
         said = ", ".join(f"{key} {value}" for key, value in update.items())
         reporter.note(f"{of} was trained for these devices, which the mapping takes: {said}")
     return MappingSection(**mapping.model_dump(exclude_unset=True) | update)
+
+
+def on_trained_arrays(trained: Trained, config: EvaluateConfig, *, reporter: Reporter) -> EvaluateConfig:
+    """The evaluation on the arrays that the weights were trained through (tat), as far as nothing else is asked for.
+
+    With another scheme, other devices or a cell none of it is taken up. The reporter is told what is.
+    """
+    arrays, mapping = trained.fixed.arrays, config.mapping
+    if arrays is None or asks_for_devices(mapping) or config.cell.run is not None:
+        return config
+    update: dict[str, Any] = {}
+    said: dict[str, Any] = {}
+    if config.array == ArraySection():
+        said, update["array"] = arrays.array.in_use(), arrays.array
+    if mapping.tile == DEFAULTS["tile"] != arrays.tile:
+        said["tile"], update["mapping"] = arrays.tile, mapping.model_copy(update={"tile": arrays.tile})
+    effects = config.variation.effects
+    if arrays.corner is not None and not any(isinstance(effect, ChipCorner | ChipToChip) for effect in effects):
+        said["corner"] = arrays.corner.k
+        update["variation"] = config.variation.model_copy(update={"effects": (*effects, arrays.corner)})
+    if update:
+        told = ", ".join(f"{key} {value}" for key, value in said.items())
+        reporter.note(f"{trained.run.path} was trained through these arrays, which the evaluation takes: {told}")
+    return config.model_copy(update=update)
+
+
+def asks_for_devices(mapping: MappingSection) -> bool:
+    """Whether the mapping asks for devices of its own."""
+    return any(getattr(mapping, key) != DEFAULTS[key] for key in ASKED)
 
 
 def _offered(fixed: Fixed) -> dict[str, Any]:

@@ -44,7 +44,13 @@ def summarise(
     adc_beyond, adc_all, dac_beyond, dac_all = (float(value) for value in tally.beyond)
     converters = config.converters
     return accuracies(config, tally, images=images) | {
+        "array": hardware.model,
+        "path": converters.path,
         "scheme": hardware.network.scheme,
+        "variation": config.variation.amount,
+        "variation_model": config.variation.model,
+        "clipped_fraction": hardware.network.clipped_fraction,
+        "scale_kept": hardware.network.scale_kept,
         "negative_policy": config.variation.negative,
         "negative_fraction": negative,
         "negative_mean_shift_siemens": mean_shift,
@@ -122,8 +128,8 @@ def out_of_reach(config: EvaluateConfig) -> str | None:
     if wanted.ci_width is None or wanted.max_samples is None or fewest(wanted.ci_width) <= wanted.max_samples:
         return None
     return (
-        f"--ci-width {wanted.ci_width:g} takes {fewest(wanted.ci_width)} chips or more, and --max-samples is "
-        f"{wanted.max_samples}: the interval will be wider"
+        f"monte_carlo.ci_width = {wanted.ci_width:g} takes {fewest(wanted.ci_width)} chips or more, and "
+        f"monte_carlo.max_samples = {wanted.max_samples}: the interval will be wider"
     )
 
 
@@ -135,7 +141,7 @@ def skew_note(result: dict[str, Any]) -> str | None:
     return (
         f"the accuracies of these {result['samples']} chips are skewed (skewness {result['accuracy_skewness']:+.1f}, worst "
         f"{result['accuracy_worst']:.4f}, mean {result['accuracy_mean']:.4f}): Student's interval then holds the mean less "
-        f"often than 95 %; {low:.4f} … {high:.4f} holds whatever the distribution is, and --ci-width W makes it narrower"
+        f"often than 95 %; {low:.4f} … {high:.4f} holds whatever the distribution is, and monte_carlo.ci_width makes it narrower"
     )
 
 

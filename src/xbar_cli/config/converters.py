@@ -179,6 +179,11 @@ class ConvertersSection(ReadSection):
         )
 
     @property
+    def differing(self) -> bool:
+        """Whether converters of one kind are not all alike."""
+        return bool(self.adc_gain_error or self.adc_offset_error)
+
+    @property
     def path(self) -> Literal["folded", "tiled"]:
         """Converters at every tile leave nothing to fold."""
         return "folded" if self.adc_bits is None else "tiled"

@@ -28,6 +28,19 @@ DEVICE_BITS = 2
 """Bits of one device of bit-sliced weights, unless given (biased: 8-bit weights in 2-bit devices)."""
 
 
+def check_resistances(mapping: "MappingSection") -> None:
+    """R_on below R_off where both are given, and a conductance that single precision holds with its squares and sums."""
+    require(
+        mapping.r_on_ohm is None or 1e-12 <= mapping.r_on_ohm <= 1e12,
+        f"mapping.r_on_ohm = {mapping.r_on_ohm} must lie from 1e-12 to 1e12 ohm",
+    )
+    if mapping.r_on_ohm is not None and mapping.r_off_ohm is not None:
+        require(
+            mapping.r_on_ohm < mapping.r_off_ohm,
+            f"mapping.r_on_ohm = {mapping.r_on_ohm:g} must be below mapping.r_off_ohm = {mapping.r_off_ohm:g}",
+        )
+
+
 class MappingSection(Section):
     """Signed weights on the columns of arrays."""
 
@@ -99,7 +112,9 @@ class MappingSection(Section):
             require(self.bits is None, f"mapping.levels = {self.levels} has its own levels; leave out mapping.bits")
         return self
 
-    def placement(self, cell: "Cell | None", *, volt: float | None, restricted: bool) -> "Placement":
+    def placement(
+        self, cell: "Cell | None" = None, *, volt: float | None = None, restricted: bool = False
+    ) -> "Placement":
         """How weights are put on devices.
 
         Args:
@@ -258,19 +273,11 @@ class EvaluateConfig(Section):
         """No rule joins sections: each has its own."""
 
     @property
+    def differing(self) -> bool:
+        """Whether chips differ: else one is enough."""
+        return bool(self.variation.all_effects()) or self.converters.differing
+
+    @property
     def observes(self) -> bool:
         """Whether evaluating looks at training images, however the network was mapped."""
         return bool(self.converters.dac_range or self.converters.adc_bits or self.decoding.calibrate)
-
-
-def check_resistances(mapping: MappingSection) -> None:
-    """R_on below R_off where both are given, and a conductance that single precision holds with its squares and sums."""
-    require(
-        mapping.r_on_ohm is None or 1e-12 <= mapping.r_on_ohm <= 1e12,
-        f"mapping.r_on_ohm = {mapping.r_on_ohm} must lie from 1e-12 to 1e12 ohm",
-    )
-    if mapping.r_on_ohm is not None and mapping.r_off_ohm is not None:
-        require(
-            mapping.r_on_ohm < mapping.r_off_ohm,
-            f"mapping.r_on_ohm = {mapping.r_on_ohm:g} must be below mapping.r_off_ohm = {mapping.r_off_ohm:g}",
-        )
