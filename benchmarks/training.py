@@ -53,7 +53,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any], float]] = {
     "tat lumped, solved every step": (
         "mlp", 128, {**TAT, "tat": {"refold": 1}, "array": {"model": "lumped", **ENDS}}, 2.0,
     ),
-    "tat nodal 64x64, solved every 256 steps": (
+    "tat nodal 64x128, solved every 256 steps": (
         "mlp", 128,
         {**TAT, "tile": "64x128", "array": {"model": "nodal", "r_wire_ohm": 1.0, **ENDS}}, 6.0,
     ),

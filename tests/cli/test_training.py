@@ -156,7 +156,7 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--method", "biased"), "needs --start RUN"),
+        (("--method", "biased"), "needs --start, a trained run"),
         (("--bits", 4), "--method ideal does not use --bits"),
         (("--method", "neat", "--bits", 4), "--method neat does not use --bits; it belongs to tat, periphery, biased"),
         (("--method", "periphery", "--start", "x"), "does not use --start; it belongs to neat, tat, biased"),
@@ -170,7 +170,7 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
         (("--inject", "states:size=0.5"), "states has no 'size'"),
         (("--inject", "lognormal"), "sigma"),
         (("--inject", "lognormal:sigma=0.1,technology="), "inject.technology"),
-        (("--momentum", 0.9), "belongs to training.optimizer = sgd"),
+        (("--momentum", 0.9), "--momentum belongs to --optimizer sgd"),
         (("--fold-norm",), "lenet5 has no batch norm"),
         (("--train-images", 100000), "has 4000 training images"),
         (("--train-images", 10, "--set", "dataset.validation_fraction=0.95"), "must leave samples to train on"),
@@ -179,7 +179,10 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
             "needs --corner",
         ),
         (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 8), "is not 2^bits - 1"),
-        (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 3), "say the same"),
+        (
+            ("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 4),
+            "give one of them",
+        ),
         (
             (
                 "--method",
@@ -218,7 +221,7 @@ def test_bad_combinations_are_one_line(xbar, tmp_path, words, message):
     [
         (("--method", "biased", "--seed", 5), "was trained on images that are held out here: its --seed or"),
         (("--method", "biased", "--train-images", 500), "its --train-images is 600"),
-        (("--method", "biased", "--hidden", 13), "its network.hidden is 12 and here it is 13; ask for the same"),
+        (("--method", "biased", "--hidden", 13), "its --hidden is 12 and here it is 13; ask for the same"),
         (("--method", "neat", "--vg", "auto", "--vg-offset", "-0.03"), "which is not in the list 0.8, 0.9, 1"),
         (("--method", "neat", "--vg", "auto", "--vg-offset", "-5"), "leads out of the cell's gate voltages"),
     ],

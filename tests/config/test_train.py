@@ -74,7 +74,7 @@ def test_the_method_may_come_from_any_source(toml):
     assert load({"method": "periphery"}, file=file).method.bits == 5
     assert load(settings=["method=periphery", "periphery.bits=4"], file=file).method.bits == 4
     assert refused(file=file) == "method = ideal does not use `bits`; it belongs to tat, periphery, biased"
-    assert "method = neat does not use array" in refused({"method": "neat", "array": "lumped"})
+    assert "method = neat does not use `array`" in refused({"method": "neat", "array": "lumped"})
 
 
 def test_a_bad_shorthand_is_named_as_it_was_given(toml):
@@ -153,6 +153,65 @@ def test_what_agrees_with_the_run_to_resume_is_accepted(resume, toml):
     same = resume(stored, options=stored, file=toml("bits = 3\n[training]\n"), settings=["mapping.bits=3"])
     assert same == resume(stored) == resume(stored, settings=["inject.sigma=100m"])
     assert (same.mapping.bits, same.training.epochs, same.inject.sigma) == (3, 4, 0.1)
+
+
+def test_what_an_earlier_version_wrote_of_tat_is_read(toml):
+    before = toml(
+        'method = "tat"\n[tat]\narray = "nodal"\ntechnology = "taox"\nlevels = 7\ntile = "64x32"\nr_wire_ohm = 2\n'
+        'layers = "dense"\nrefold = 4\n'
+    )
+    found = load(file=before)
+    now = toml(
+        'method = "tat"\narray.model = "nodal"\narray.r_wire_ohm = 2\ntat.refold = 4\n[mapping]\ntechnology = "taox"\n'
+        'bits = 3\nlevels = "ratio"\ntile = "64x64"\nlayers = "dense"\n'
+    )
+    assert found == load(file=now)
+    assert load({"array.r_wire_ohm": "3"}, ["tat.tile=64x40"], before).mapping.tile == "64x80"
+    with pytest.raises(ValueError, match=r"tat\.bits and mapping\.bits say the same"):
+        TrainConfig.model_validate({"method": "tat", "tat": {"bits": 3}, "mapping": {"bits": 3}})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"method": "neat", "neat.cell": "x", "neat.vg": "auto", "start": "y", "neat.rounds": "3"},
+        {**TAT, "tile": "64x64", "array.r_source_ohm": "1k", "levels": "7"},
+        {"method": "periphery", "bits": "4", "scheme": "bc"},
+        {"method": "biased", "start": "y", "bits": "4"},
+    ],
+    ids=["ideal", "neat", "tat", "periphery", "biased"],
+)
+def test_what_is_written_of_every_method_reads_back_the_same(options, tmp_path):
+    config = load(options)
+    write_toml(tmp_path / "c.toml", config)
+    assert load(file=tmp_path / "c.toml").in_use() == config.in_use()
+    assert load(file=tmp_path / "c.toml").method == config.method
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"levels": "12"}, "mapping.levels = 12 is not 2^bits - 1, such as 7 or 15"),
+        ({"levels": "7", "bits": "4"}, "mapping.levels = 7 and mapping.bits = 4 disagree"),
+        ({"levels": "uniform"}, "method = tat trains on 0 and equal steps"),
+        ({"tile": "64x31"}, "mapping.tile = 64x31 parts the two columns of a weight"),
+        ({"weight_limit": "auto"}, "it needs tat.start"),
+        ({"array": "ideal"}, "array.model = 'ideal': input should be 'published', 'lumped' or 'nodal'"),
+        ({"array.r_wire_ohm": "2"}, "array.model = lumped does not use array.r_wire_ohm"),
+        ({"mapping.top": "range"}, "method = tat does not use mapping.top"),
+        ({"method": "ideal"}, "method = ideal does not use `array`; it belongs to tat"),
+        ({"periphery.nonlinearity": "2"}, "method = tat does not use periphery.nonlinearity"),
+    ],
+)
+def test_arrays_and_devices_that_tat_cannot_train_on(given, said):
+    assert said in refused({**TAT, **given})
+
+
+def test_neurons_of_tat_are_shared_unless_something_else_is_said():
+    assert load(TAT).array.neuron == "shared"
+    assert load({**TAT, "array.neuron": "separate"}).array.neuron == "separate"
+    assert load({**TAT, "array": "nodal"}).array.neuron is None
 
 
 def test_momentum_belongs_to_sgd_given_or_by_default():

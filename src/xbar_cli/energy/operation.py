@@ -62,7 +62,6 @@ def own_adc_bits(
 def check_pairs(network: MappedNetwork, shared: int | None) -> None:
     """Raise ConfigError where columns are no pairs that one converter can take the difference of."""
     converters = ConvertersSection(adc_bits=8, adc_input="pair", columns_per_adc=shared)
-    converters.rules()
     converters.check(model="ideal", scheme=network.scheme, cell=False)
     converters.check_pairs(network.tile, widths={n: layer.conductance.shape[1] for n, layer in network.layers.items()})
 

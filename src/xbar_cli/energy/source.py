@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.chip.activity import LayerActivity
-from xbar_cli.chip.calibration import with_drive_range
+from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import CalibrationSection

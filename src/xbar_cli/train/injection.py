@@ -1,21 +1,20 @@
 """Noise on the weights of every training step, or another chip at every step."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.array.pairs import halves
-from xbar_cli.chip.place import R_OFF_OHM, R_ON_OHM
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.hardware import VariationSection
+from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM, VariationSection
 from xbar_cli.config.methods import InjectSection
 from xbar_cli.device.chip import Step, fabricate
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.device.variation import chip_to_chip, lognormal, normal_additive, normal_proportional
 from xbar_cli.mapping.bitslice import Sliced, SliceFormat, cut, join, to_conductances, to_integers, to_levels
+from xbar_cli.mapping.placing import DeviceRange
 from xbar_cli.numerics import stream
 from xbar_cli.train.transforms import Site, Transform
 
@@ -118,14 +117,6 @@ class Fabrication:
         return jnp.asarray((noisy - integers.astype(noisy.dtype)) * 2.0**-fmt.fraction_bits)
 
 
-class DeviceRange(NamedTuple):
-    """The devices that injected effects act on."""
-
-    g_on: float
-    g_off: float
-    technology: str | None
-
-
 def injected(
     inject: InjectSection,
     *,
@@ -151,10 +142,10 @@ def injected(
         return Injection(model=inject.model, sigma=inject.sigma, floor=floor) if inject.sigma > 0 else None
     name = inject.technology or technology
     if name is None:
-        devices = DeviceRange(1 / R_ON_OHM, 1 / R_OFF_OHM, None)
+        devices = DeviceRange(1 / R_OFF_OHM, 1 / R_ON_OHM)
     else:
         found = load_technology(name)
-        devices = DeviceRange(found.g_on, found.g_off, name)
+        devices = DeviceRange(found.g_off, found.g_on, technology=name)
     return Fabrication(
         steps=tuple(steps_of(VariationSection(effects=inject.effects).on_devices(), devices)),
         top=devices.g_on,

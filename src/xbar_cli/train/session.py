@@ -243,7 +243,7 @@ def split_of(config: TrainConfig) -> dict[str, Any]:
     return {
         "dataset.train_images": config.dataset.train_images,
         "dataset.validation_fraction": config.dataset.validation_fraction,
-        "seed or dataset.split_seed": config.dataset.drawn_by(config.seed),
+        "`seed` or dataset.split_seed": config.dataset.drawn_by(config.seed),
     }
 
 
