@@ -15,7 +15,7 @@ from xbar_cli.energy.models.gates import Node
 from xbar_cli.energy.models.tree import Component
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.opening import Opened
-from xbar_cli.energy.plan import Copies, plan
+from xbar_cli.energy.plan import Plan, plan
 from xbar_cli.energy.power import layer_watt
 from xbar_cli.energy.presets import NODE_NM
 from xbar_cli.energy.reading import Reading
@@ -23,7 +23,7 @@ from xbar_cli.energy.wires import ideal_shares, wire_shares
 from xbar_cli.errors import ConfigError
 from xbar_cli.reporter import Reporter
 
-LayerCosts = dict[str, Component]
+Layers = dict[str, Component]
 
 
 def works_of(
@@ -70,7 +70,7 @@ def conducting(config: EnergyConfig, constants: Constants, network: MappedNetwor
     return (g / (1 + g.astype(np.float64) * constants["array.access_ohm"])).astype(np.float32)
 
 
-def costs(config: EnergyConfig, constants: Constants, works: list[LayerWork], network: MappedNetwork) -> LayerCosts:
+def costs(config: EnergyConfig, constants: Constants, works: list[LayerWork], network: MappedNetwork) -> Layers:
     """Every layer on arrays under the model, with the digital sums that its outputs take."""
     layers = {work.name: cost_of(config, constants, work, network) for work in works}
     return {
@@ -110,7 +110,7 @@ def cell_figures(constants: Constants, network: MappedNetwork) -> tuple[float, f
     return gate, area
 
 
-def chip_of(config: EnergyConfig, works: list[LayerWork], layers: LayerCosts) -> Copies:
+def chip_of(config: EnergyConfig, works: list[LayerWork], layers: Layers) -> Plan:
     """Copies of layers on the arrays that there are.
 
     Raises:

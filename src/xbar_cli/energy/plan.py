@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Copies:
+class Plan:
     """What the arrays of a chip make of the layers' latencies.
 
     Attributes:
@@ -30,7 +30,7 @@ def plan(
     *,
     available: int | None,
     pipelined: bool,
-) -> Copies:
+) -> Plan:
     """Give spare arrays to copies of layers, which share the output positions of an image between them.
 
     A copy goes where it shortens the interval (pipelined: the slowest layer) or the latency (else: the most time per array).
@@ -76,7 +76,7 @@ def plan(
         heapq.heappush(queue, (-worth(layer), layer))
     times = [seconds(layer, copies[layer]) for layer in range(len(tiles))]
     used = sum(count * number for count, number in zip(copies, tiles, strict=True))
-    return Copies(tuple(copies), used, sum(times), max(times) if pipelined else sum(times))
+    return Plan(tuple(copies), used, sum(times), max(times) if pipelined else sum(times))
 
 
 def _next(positions: int, copies: int) -> int:

@@ -13,7 +13,7 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.digital import PART
 from xbar_cli.energy.models.tree import FIGURES, Component, as_json, group, scaled
 from xbar_cli.energy.models.work import LayerWork
-from xbar_cli.energy.plan import Copies
+from xbar_cli.energy.plan import Plan
 from xbar_cli.errors import RunError
 from xbar_cli.runs import figures
 from xbar_cli.runs.results import RESULTS, Field, field, read_dataset, write_fields
@@ -42,7 +42,7 @@ class Costed:
     digital: dict[str, Component]
     unit: Component | None
     macs: dict[str, int]
-    chip: Copies
+    chip: Plan
     pipelined: bool
 
     @property

@@ -28,7 +28,7 @@ VARIATIONS = (
 ROUNDS, RETRAIN_RATE = 10, 1e-4
 """The paper retrains 30 rounds at 1e-5 on 50 000 images; with 3600 a tenth of the steps at ten times the rate."""
 
-Workflow = Callable[..., dict[str, Any]]
+Step = Callable[..., dict[str, Any]]
 
 
 def run(root: Path, *, seed: int, reporter: Reporter) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def accuracy(result: dict[str, Any]) -> dict[str, Any]:
     return {key: result[key] for key in ("accuracy_mean", "accuracy_std", "accuracy_ci95", "clamped_fraction")}
 
 
-def step(workflow: Workflow, config: Any, out: Path, reporter: Reporter) -> dict[str, Any]:
+def step(workflow: Step, config: Any, out: Path, reporter: Reporter) -> dict[str, Any]:
     """The summary of the run at `out`, computed now unless it is complete with the same configuration."""
     config.check()
     if (out / DONE).exists() and same(out, config):
