@@ -32,14 +32,13 @@ from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.sample import Batch, Sampler, sample
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import Run
-from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
 from xbar_cli.workflows.evaluate import build_hardware, make_counter
 
@@ -60,7 +59,7 @@ def random_network(name: str, *, images: int) -> Trained:
     pictures = rng.integers(0, 256, (images, *shape), dtype=np.uint8)
     labels = rng.integers(0, 10, images, dtype=np.int32)
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
-    net = build.network(NetworkSection.model_validate({"name": name}), shape=shape, n_classes=10, seed=0)
+    net = NetworkSection.model_validate({"name": name}).build(shape=shape, n_classes=10, seed=0)
     names = [layer.name for layer in layer_shapes(net, shape=shape)]
     summary = {"layers": names, "network": name, "dataset": "random", "method": "ideal"}
     return Trained(Run(Path(), Path()), summary, {"dataset": {"name": "random"}, "network": {"name": name}}, net, data)

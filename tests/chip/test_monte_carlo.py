@@ -19,13 +19,12 @@ from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.sample import sample
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import Run
 from xbar_cli.statistics import enough, fewest
-from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
 from xbar_cli.workflows.evaluate import build_hardware, measure
 
@@ -53,7 +52,7 @@ def network(name):
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (IMAGES, 28, 28, 1), dtype=np.uint8)
     section = {"name": name} | ({"width": 0.03} if name == "mlp" else {})
-    net = build.network(NetworkSection.model_validate(section), shape=(28, 28, 1), n_classes=10, seed=0)
+    net = NetworkSection.model_validate(section).build(shape=(28, 28, 1), n_classes=10, seed=0)
     labels = np.asarray(jax.jit(lambda x: net(x))(jnp.asarray(pictures, jnp.float32) / 255).argmax(axis=1), np.int32)
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
     summary = {"layers": list(LAYERS[name]), "network": name, "dataset": "random", "method": "ideal"}

@@ -7,15 +7,14 @@ import pytest
 from safetensors.numpy import load_file
 
 from xbar_cli.cli.train import show
-from xbar_cli.config.methods import TatSection
-from xbar_cli.config.train import DatasetSection, NetworkSection
+from xbar_cli.config.network import NetworkSection
+from xbar_cli.config.train import DatasetSection, TrainConfig
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import Run
-from xbar_cli.train.run_tat import technology_of
 from xbar_cli.train.session import network_of
-from xbar_cli.trained import build
+from xbar_cli.train.tat import on_arrays
 from xbar_cli.trained.parts import held_out, split_parts
 
 
@@ -310,10 +309,11 @@ def test_training_goes_through_arrays_with_wires(xbar, tiny, start, tmp_path):
 @pytest.mark.parametrize("bias", ["digital", "row"])
 def test_dense_layers_are_those_that_are_no_convolution(bias):
     section = NetworkSection(name="lenet5", bias=bias)
-    shapes = layer_shapes(build.network(section, shape=(28, 28, 1), n_classes=10, seed=0), shape=(28, 28, 1))
-    tat = TatSection(array="published", technology="taox", layers="dense")
-    assert technology_of(tat, shapes).layers == {"fc1", "fc2", "fc3"}
-    assert technology_of(tat.model_copy(update={"layers": "all"}), shapes).layers is None
+    shapes = layer_shapes(section.build(shape=(28, 28, 1), n_classes=10, seed=0), shape=(28, 28, 1))
+    asked = {"method": "tat", "array": "published", "technology": "taox"}
+    for layers, found in (("dense", {"fc1", "fc2", "fc3"}), ("all", None)):
+        config = TrainConfig.model_validate({**asked, "layers": layers})
+        assert on_arrays(config.method, config.array, config.mapping, shapes).layers == found
 
 
 def test_biases_as_rows_go_through_the_whole_pipeline(xbar, tiny, tmp_path):

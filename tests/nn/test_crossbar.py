@@ -6,7 +6,7 @@ from flax import nnx
 
 from xbar_cli.nn.crossbar import Routed, to_crossbar
 from xbar_cli.nn.shapes import layer_shapes, parameters
-from xbar_cli.train.neat import restrict_network
+from xbar_cli.train.neat import restrict_kernels
 
 
 class Own(nnx.Module):
@@ -38,7 +38,8 @@ def test_the_same_outputs_and_every_product_where_it_is_sent():
 def test_training_methods_take_it_and_the_original_stays():
     own = Own(nnx.Rngs(0))
     net = to_crossbar(own)
-    before = restrict_network(net, {"blocks_0": 0.01})
+    found, before = restrict_kernels({"blocks_0": net.blocks_0.kernel[...]}, {"blocks_0": 0.01})
+    net.blocks_0.kernel[...] = found["blocks_0"]
     assert before["blocks_0"] < 1
     assert float(jnp.abs(net.blocks_0.kernel[...]).max()) == pytest.approx(0.01)
     assert float(jnp.abs(net.zz_module.blocks[0].kernel[...]).max()) == pytest.approx(0.01)

@@ -15,7 +15,8 @@ import numpy as np
 
 from xbar_cli.caches import cache_folder
 from xbar_cli.cell.measured import read_cell_table
-from xbar_cli.config.characterize import CellSection, CharacterizeConfig, bit_line_voltages
+from xbar_cli.config.cell import CellSection
+from xbar_cli.config.characterize import CharacterizeConfig, bit_line_voltages
 from xbar_cli.config.ranges import gate_voltages, input_voltages
 from xbar_cli.reporter import Reporter
 from xbar_cli.spice.backends import BackendName, resolve

@@ -138,8 +138,9 @@ def on_trained_arrays(trained: Trained, config: EvaluateConfig, *, reporter: Rep
         return config
     update: dict[str, Any] = {}
     said: dict[str, Any] = {}
-    if config.array == ArraySection():
-        said, update["array"] = arrays.array.in_use(), arrays.array
+    if config.array.model is None:
+        array = ArraySection(**arrays.array.in_use() | config.array.model_dump(exclude_none=True))
+        said, update["array"] = array.in_use(), array
     if mapping.tile == DEFAULTS["tile"] != arrays.tile:
         said["tile"], update["mapping"] = arrays.tile, mapping.model_copy(update={"tile": arrays.tile})
     effects = config.variation.effects

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from .base import NonNegativeQuantity, PositiveQuantity, Section, Text, parse_quantity, require
+from .base import NonNegativeQuantity, Option, PositiveQuantity, Section, Text, parse_quantity, require
 
 
 def parse_range(text: str) -> tuple[str, float]:
@@ -49,13 +49,18 @@ Bits = Annotated[int, Field(ge=1, le=16)]
 class ReadSection(Section):
     """How rows are read: what decides the conductances that cells are programmed to, and the range of the row drive."""
 
-    input: Literal["amplitude", "bitserial", "pwm"] = "amplitude"
-    """Activations as voltages, as one bit a cycle at one voltage, or as pulse widths at one voltage."""
-    v_read_volt: PositiveQuantity | None = None
-    """That one voltage of 1T-1R cells; the largest of the cell's table when absent."""
-    dac_bits: Bits | None = None
-    dac_range: Annotated[Text, AfterValidator(_dac_range)] | None = None
-    """Activation of the full drive of each layer: the largest of the calibration images (default), a percentile, a number."""
+    input: Annotated[Literal["amplitude", "bitserial", "pwm"], Option()] = "amplitude"
+    """Inputs as voltages, bit by bit at one voltage, or as pulse widths at one voltage (default amplitude; evaluate: the
+    mapped run's)."""
+    v_read_volt: Annotated[PositiveQuantity | None, Option()] = None
+    """1T-1R: that one voltage (default the largest of the cell's table; evaluate: the mapped run's)."""
+    dac_bits: Annotated[Bits | None, Option()] = None
+    """Bits of an input (default any value; evaluate: the mapped run's)."""
+    dac_range: Annotated[
+        Annotated[Text, AfterValidator(_dac_range)] | None, Option(metavar="max|percentile:P|VALUE")
+    ] = None
+    """Activation of the full drive of each layer: the largest of the calibration images, a percentile of them, or a number
+    (default max, or what training or mapping fixed)."""
 
     table: ClassVar[str] = "read"
     """Its name in a configuration, for messages."""
@@ -88,26 +93,29 @@ class ReadSection(Section):
 
 
 class ConvertersSection(ReadSection):
-    """Row drive, and converters before and behind the arrays."""
+    """Row drive, and converters before and behind the arrays; how a mapped run is read is the default of an evaluation."""
 
     table: ClassVar[str] = "converters"
-    adc_bits: Bits | None = None
-    """Of the converters of every tile; none when absent, and currents add up exactly."""
-    adc_range: Annotated[Text, AfterValidator(_adc_range)] | None = None
-    """Full scale of the layer's converters: the largest signal of a read of the calibration images on the nominal chip
-    (default), a percentile of them, a share of the most that a read of the layer's tiles gives, or (levels, bit slices) one
-    code a level of one device, from the current of devices at the lowest level on."""
-    adc_gain_error: NonNegativeQuantity | None = None
-    """Standard deviation of each converter's gain."""
-    adc_offset_error: NonNegativeQuantity | None = None
-    """Standard deviation of each converter's offset, in units of the full scale."""
-    columns_per_adc: Annotated[int, Field(ge=1, le=65536)] | None = None
-    """Neighbouring columns of a tile that one converter serves in turn, pairs of them where these are converted; a converter at
-    every column, or pair, when absent."""
-    rows_at_once: Annotated[int, Field(ge=1, le=65536)] | None = None
-    """Rows of a tile that are driven in one read; all of them when absent."""
-    adc_input: Literal["column", "pair"] | None = None
-    """What is converted: each column's current (default), or the difference of the two columns of a weight (de)."""
+    adc_bits: Annotated[Bits | None, Option()] = None
+    """Bits of the converters of every tile (default none: currents add up exactly)."""
+    adc_range: Annotated[
+        Annotated[Text, AfterValidator(_adc_range)] | None, Option(metavar="max|percentile:P|VALUE|levels")
+    ] = None
+    """Full scale of each layer's converters: what reads of the calibration images give (default max), a share of the most
+    that a read gives, or with bitslice a code for each level of a device (levels).
+
+    Reads are those of the nominal chip; codes of levels start at the current of devices at the lowest level."""
+    adc_gain_error: Annotated[NonNegativeQuantity | None, Option(metavar="SIGMA")] = None
+    """Standard deviation of the converters' gains."""
+    adc_offset_error: Annotated[NonNegativeQuantity | None, Option(metavar="SIGMA")] = None
+    """Standard deviation of the converters' offsets, in units of the full scale."""
+    columns_per_adc: Annotated[int | None, Field(ge=1, le=65536), Option()] = None
+    """Neighbouring columns of a tile that share a converter, and its errors; whole pairs where pairs are converted (default
+    1 column, or 1 pair)."""
+    rows_at_once: Annotated[int | None, Field(ge=1, le=65536), Option()] = None
+    """Rows of a tile driven in one read; codes of reads are added (default all)."""
+    adc_input: Annotated[Literal["column", "pair"] | None, Option()] = None
+    """What is converted: each column (default), or the difference of the two of a weight, with signed codes (de)."""
 
     @model_validator(mode="after")
     def rules(self) -> Self:
@@ -119,7 +127,7 @@ class ConvertersSection(ReadSection):
             )
         require(
             self.adc_input != "pair" or self.adc_bits != 1,
-            "converters.adc_input = pair needs converters.adc_bits of 2 or more: codes of both signs and 0",
+            "converters.adc_input = pair needs 2 or more converters.adc_bits: codes of both signs and 0",
         )
         shared = self.columns_per_adc or 1
         require(
@@ -151,16 +159,14 @@ class ConvertersSection(ReadSection):
     def check(self, *, model: str, scheme: str, cell: bool) -> None:
         """What the array model, the mapping scheme or resistive devices have no use for is an error."""
         self.complete(cell=cell, drive_ends=model == "gated")
+        levels, pairs = self.adc_range == "levels", self.adc_input == "pair"
+        require(not levels or self.dac_bits is not None, "converters.adc_range = levels needs converters.dac_bits")
         require(
-            self.adc_range != "levels" or self.dac_bits is not None,
-            "converters.adc_range = levels needs converters.dac_bits",
-        )
-        require(
-            self.adc_range != "levels" or scheme == "bitslice",
+            not levels or scheme == "bitslice",
             f"converters.adc_range = levels counts the levels of mapping.scheme = bitslice; this is {scheme}",
         )
         require(
-            self.adc_input != "pair" or scheme == "de",
+            not pairs or scheme == "de",
             f"converters.adc_input = pair subtracts the two columns of mapping.scheme = de; {scheme} has none",
         )
 
@@ -192,10 +198,11 @@ class ConvertersSection(ReadSection):
 class DecodingSection(Section):
     """Outputs are decoded at the nominal scale; optionally each chip is calibrated against the floating-point network."""
 
-    calibrate: Literal["gain", "affine"] | None = None
-    """Fit a gain, or gain and offset, to held-out training images, layer by layer."""
-    per: Literal["layer", "column"] | None = None
-    """One fit a layer (default), or one an output column."""
+    calibrate: Annotated[Literal["gain", "affine"] | None, Option()] = None
+    """Fit each chip's decoded outputs to the floating-point network's by a gain, or gain and offset, over held-out training
+    images (default: decoded at the nominal scale)."""
+    per: Annotated[Literal["layer", "column"] | None, Option("--calibrate-per")] = None
+    """One fit a layer (default) or an output column."""
 
     @model_validator(mode="after")
     def rules(self) -> Self:

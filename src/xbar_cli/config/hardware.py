@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from .arrays import ArraySection
-from .base import OpenResistance, PositiveQuantity, Quantity, Section, Text, require
+from .base import OpenResistance, Option, PositiveQuantity, Quantity, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
 from .effects import STAGE, Additive, AnyEffect, AnyReadNoise, Effects, Mismatch, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
@@ -44,42 +44,52 @@ def check_resistances(mapping: "MappingSection") -> None:
 class MappingSection(Section):
     """Signed weights on the columns of arrays."""
 
-    scheme: Literal["de", "bc", "acm", "bitslice"] | None = None
-    """de when absent, or that of a run whose conductances were trained (periphery)."""
-    weight_scale: Literal["network", "layer", "column"] | None = None
-    """What |W| = full scale means: the largest of the network (default with a cell), of the layer (default without), or
-    of the output column."""
-    weight_limit: WeightLimit = "max"
-    """The |W| at full scale: that largest one (max, where training fixed none), the largest in any case (largest), a number,
-    or the share of the largest that costs the least accuracy (auto, tat)."""
-    layers: Literal["all", "dense"] | None = None
-    """Layers on arrays, the others being digital: all when absent, or those that training had there."""
-    bits: Annotated[int, Field(ge=1, le=16)] | None = None
-    """Bits of one device: 2^bits conductance levels; any conductance when absent (2 bits for slices)."""
-    levels: str = "uniform"
-    """Levels at equal steps from G_off to G_on (uniform), 0 and equal steps of ratio R_off/R_on (ratio, tat), or a file."""
-    weight_bits: Annotated[int, Field(ge=2, le=16)] = 8
-    """Bit slices: bits of a fixed-point weight, the sign with them."""
-    fraction_bits: Annotated[int, Field(ge=-64, le=64)] | None = None
-    """Bit slices: bits behind the point, below 0 and above weight_bits too; when absent, the most of each layer at which no
-    weight of it is clipped."""
-    encoding: Literal["offset", "twos_complement", "differential"] = "offset"
-    map_target: Literal["effective", "memristor"] = "effective"
-    """With a cell: |W| is linear in the cell's effective conductance (neat, II-B) or in the memristor's own."""
-    top: Literal["range", "device"] | None = None
-    """With a cell, the top of the scale whatever the bits: the upper edge of the linear range G_cut (default where weights were
-    restricted to it, and of bit slices), or the memristor's G_on (default else: no weight is cut that a device could hold)."""
-    technology: str | None = None
-    """A device technology by name, or one's own as a TOML file: the resistances between which weights are mapped."""
-    r_on_ohm: PositiveQuantity | None = None
-    r_off_ohm: OpenResistance | None = None
-    """inf: the lowest level is an absent device, G = 0."""
-    tile: TileSize = "128x128"
+    scheme: Annotated[Literal["de", "bc", "acm", "bitslice"] | None, Option()] = None
+    """Double element, bias column, adjacent connection, or slices of fixed-point weights (default de, or that of the
+    conductances that periphery trained)."""
+    weight_scale: Annotated[Literal["network", "layer", "column"] | None, Option()] = None
+    """Whose largest |weight| is the full scale: that of the network, of the layer or of the output column (default network
+    with a cell, else layer)."""
+    weight_limit: Annotated[WeightLimit, Option(metavar="max|largest|auto|VALUE")] = "max"
+    """|Weight| at full scale: the largest, or what training fixed (max, the default); the largest in any case; a number; or
+    the share of the largest that costs the least accuracy (auto, tat)."""
+    layers: Annotated[Literal["all", "dense"] | None, Option()] = None
+    """Layers on arrays, the others digital (default all, or those that training had there)."""
+    bits: Annotated[int | None, Field(ge=1, le=16), Option(metavar="B")] = None
+    """Bits of one device: 2^B conductance levels (default any conductance; bitslice 2)."""
+    levels: Annotated[str, Option(metavar="uniform|ratio|FILE")] = "uniform"
+    """Levels of the devices: equal steps from G_off to G_on, 0 and equal steps of ratio R_off/R_on (tat), or one conductance
+    a line of a file."""
+    weight_bits: Annotated[int, Field(ge=2, le=16), Option()] = 8
+    """bitslice: bits of a weight, the sign with them."""
+    fraction_bits: Annotated[int | None, Field(ge=-64, le=64), Option()] = None
+    """bitslice: bits behind the point, below 0 and above weight_bits too (default the most of each layer at which no weight
+    of it is clipped)."""
+    encoding: Annotated[Literal["offset", "twos_complement", "differential"], Option()] = "offset"
+    """bitslice: code of negative weights."""
+    technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
+    """Device technology, or a TOML file with one: the resistances between which weights are mapped."""
+    tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
+    """Size of one array, as built (default 128x128, or that of the arrays that tat trained through)."""
+    map_target: Annotated[Literal["effective", "memristor"], Option()] = "effective"
+    """With a cell: the conductance that weights are linear in, the cell's effective one (neat, II-B) or the memristor's."""
+    top: Annotated[Literal["range", "device"] | None, Option()] = None
+    """With a cell, the top of the scale: the end of the linear range, or the memristor's G_on, where no weight is cut that a
+    device could hold (default device; range for bitslice and for weights that neat restricted)."""
+    r_on_ohm: Annotated[PositiveQuantity | None, Option()] = None
+    """Low-resistance state without a cell (default 30k)."""
+    r_off_ohm: Annotated[OpenResistance | None, Option()] = None
+    """High-resistance state without a cell (default 300k); inf: the lowest level is an absent device, G = 0."""
 
     @property
     def chosen(self) -> str:
         """The scheme."""
         return self.scheme or "de"
+
+    @property
+    def array_size(self) -> tuple[int, int]:
+        """Rows and columns of one array."""
+        return parse_tile(self.tile or "128x128")
 
     @model_validator(mode="after")
     def rules(self) -> Self:
@@ -144,7 +154,7 @@ class MappingSection(Section):
             layers=self.layers or "all",
             weight_scale=self.weight_scale,
             weight_limit=parse_weight_limit(self.weight_limit),
-            tile=parse_tile(self.tile),
+            tile=self.array_size,
         )
 
     def check_cell(self) -> None:
@@ -198,19 +208,23 @@ class MappingSection(Section):
 class CellReference(Section):
     """The 1T-1R cell of the arrays: a characterize run and a gate voltage."""
 
-    run: str | None = None
-    vg: Text | None = None
+    run: Annotated[str | None, Option("--cell", metavar="RUN")] = None
+    """Characterize run whose 1T-1R cell the arrays are made of."""
+    vg: Annotated[Text | None, Option(metavar="VOLT")] = None
+    """Gate voltage of every layer (default the run's own)."""
 
 
 class VariationSection(Section):
     """What befalls the programmed conductances of a chip."""
 
-    amount: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
-    """Standard deviation of one normal variation, first of the list."""
-    model: VariationModel = "additive"
-    effects: Effects = ()
-    """The others: programming, device, chip, drift, faults, transistor, read. They act in this order."""
-    negative: Literal["clamp", "reflect", "allow"] = "clamp"
+    amount: Annotated[Quantity, Field(ge=0, le=10), Option("--variation")] = 0.0
+    """Standard deviation X of a normal variation, the first of the effects."""
+    model: Annotated[VariationModel, Option("--variation-model")] = "additive"
+    """additive: σ = X (G_on − G_off), the default; proportional: σ = X G."""
+    effects: Annotated[Effects, Option("--effect", metavar="MODEL:KEY=VALUE,…", repeatable=True)] = ()
+    """Another effect on the devices, may be repeated: write_verify, pcm_programming, lognormal, states, smooth, chip_corner,
+    chip_to_chip, drift, pcm_drift, stuck, mismatch, read_noise, pcm_read. They act in physical order."""
+    negative: Annotated[Literal["clamp", "reflect", "allow"], Option()] = "clamp"
     """What becomes of conductances below 0."""
 
     def all_effects(self) -> list[AnyEffect]:
@@ -237,37 +251,38 @@ class CalibrationSection(Section):
     """The training images whose activations set each layer's full-scale row voltage."""
 
     images: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Training images seen, in their order."""
 
 
-class MapConfig(Section):
+class MapConfig(RootSection):
     """Everything that determines a mapping."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     run: str = ""
-    data_dir: str | None = None
     mapping: MappingSection = MappingSection()
     cell: CellReference = CellReference()
     read: ReadSection = ReadSection()
     calibration: CalibrationSection = CalibrationSection()
+    data_dir: Annotated[str | None, Option(metavar="DIR")] = None
+    """Where imported data sets are."""
 
     def check(self) -> None:
         """No rule joins sections: each has its own."""
 
 
-class EvaluateConfig(Section):
+class EvaluateConfig(RootSection):
     """Everything that determines an evaluation."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     run: str = ""
-    data_dir: str | None = None
+    variation: VariationSection = VariationSection()
+    monte_carlo: MonteCarloSection = MonteCarloSection()
     array: ArraySection = ArraySection()
     converters: ConvertersSection = ConvertersSection()
     decoding: DecodingSection = DecodingSection()
     mapping: MappingSection = MappingSection()
     cell: CellReference = CellReference()
-    variation: VariationSection = VariationSection()
-    monte_carlo: MonteCarloSection = MonteCarloSection()
     calibration: CalibrationSection = CalibrationSection()
+    data_dir: Annotated[str | None, Option(metavar="DIR")] = None
+    """Where imported data sets are."""
 
     def check(self) -> None:
         """No rule joins sections: each has its own."""

@@ -5,10 +5,12 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 from numpy.typing import NDArray
 
+from xbar_cli.array.wires import Wires
+
 Array = NDArray[np.float64]
 
 
-def crossbar(g: Array, *, r_word: float, r_bit: float, r_source: float, r_neuron: float) -> tuple[Array, Array, Array]:
+def crossbar(g: Array, wires: Wires) -> tuple[Array, Array, Array]:
     """An array of resistors by a general LU factorisation with pivoting, which shares nothing with the project's models.
 
     Returns:
@@ -16,6 +18,7 @@ def crossbar(g: Array, *, r_word: float, r_bit: float, r_source: float, r_neuron
         [sources rows cols].
     """
     rows, cols = g.shape
+    r_word, r_bit, r_source, r_neuron = wires.floats()
     n = rows * cols
     node = np.arange(n).reshape(rows, cols)
     word, bit, into_word, from_bit = node, node + n, node + 2 * n, node + 3 * n
