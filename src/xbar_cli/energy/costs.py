@@ -119,7 +119,7 @@ def chip_of(config: EnergyConfig, works: list[LayerWork], layers: LayerCosts) ->
     tiles = [work.tiles for work in works]
     if config.tiles is not None and config.tiles < sum(tiles):
         size = "x".join(map(str, works[0].tile))
-        raise ConfigError(f"--tiles {config.tiles}: the weights take {sum(tiles)} arrays of {size}")
+        raise ConfigError(f"tiles = {config.tiles}: the weights take {sum(tiles)} arrays of {size}")
     return plan(
         [layers[work.name].latency_seconds for work in works], tiles, [work.positions for work in works],
         available=config.tiles, pipelined=config.pipeline,

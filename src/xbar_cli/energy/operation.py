@@ -29,8 +29,8 @@ def reading_of(
     coding: InputCoding = values.get("input") or native
     if coding != native and config.model != "resparc":
         raise ConfigError(
-            f"{stated.by} has {shown('input', coding)}, --model {config.model} applies them one bit a cycle: "
-            "evaluate with --input bitserial --dac-bits B, or cost by --model resparc"
+            f"{stated.by} has {shown('input', coding)}, model = {config.model} applies them one bit a cycle: "
+            "evaluate with converters.input = bitserial and converters.dac_bits, or cost by model = resparc"
         )
     pair, shared, rows = values.get("adc_input") == "pair", values.get("columns_per_adc"), values.get("rows_at_once")
     if pair:

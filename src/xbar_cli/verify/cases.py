@@ -1,4 +1,4 @@
-"""Solved crossbars in JSON: reading and checking the file that `xbar verify --cases` takes.
+"""Solved crossbars in JSON: reading and checking the file of cases that `xbar verify` takes.
 
 The file: `{"about": text, "cases": {name: case, …}}`. A case: `resistance_ohm` [rows][cols] (Infinity, or null, is no
 device), `applied_v` [rows], `r_word_ohm`, `r_bit_ohm`, perhaps `r_source_ohm` and `r_neuron_ohm` (else 0; each may be 0 or

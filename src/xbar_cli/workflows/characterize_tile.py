@@ -48,7 +48,7 @@ def run(config: TileConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[st
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
     lost = 1 - columns / ideal.sum(axis=0)
     return {
-        "command": "characterize-tile",
+        "command": "characterize tile",
         "tile": list(g.shape),
         "conductances": name,
         "worst_word_drop_volt": float((v[:, None] - word).max()),
