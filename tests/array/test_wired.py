@@ -179,7 +179,7 @@ def test_heavy_resistances_converge_and_a_node_beyond_the_table_is_an_error(surr
         ModelError, match=r"layer 2, tile 3: a node lies [\d.]+ mV outside .*bit lines 0 to 60 mV.*--vbl"
     ):
         require_solved(beyond, tile="layer 2, tile 3", surrogate=surrogate)
-        np.testing.assert_allclose(high.beyond, np.maximum(np.asarray(v).max(axis=1) - 0.3, 0), rtol=1e-12)
+    np.testing.assert_allclose(high.beyond, np.maximum(np.asarray(v).max(axis=1) - 0.3, 0), rtol=1e-12)
 
 
 def test_what_does_not_converge_names_the_tile(surrogate, monkeypatch):

@@ -41,10 +41,15 @@ def test_a_failed_run_leaves_nothing(tmp_path):
 
 def test_a_run_with_a_checkpoint_stays_to_be_resumed(tmp_path):
     out = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt), new_run(out, overwrite=False, keep_partial=True) as run:
-        (run.path / "config.toml").touch()
-        (run.path / "checkpoints" / "3").mkdir(parents=True)
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with new_run(out, overwrite=False, keep_partial=True) as run:
+            (run.path / "config.toml").touch()
+            (run.path / "checkpoints" / "3").mkdir(parents=True)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     with reopened_run(out) as run:
         assert (run.path / "checkpoints" / "3").is_dir()
     with pytest.raises(RunError, match="interrupted run; resume"):
