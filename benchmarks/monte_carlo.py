@@ -32,6 +32,7 @@ from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.sample import Part, Sampler, sample
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.converters import ReadSection
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
 from xbar_cli.config.train import NetworkSection
 from xbar_cli.data.batches import eval_batches
@@ -78,7 +79,9 @@ def make_sampler(trained: Trained, parts: list[Part], *, samples: int, strategy:
         parts,
         root=stream(jax.random.key(0), "chip"),
         nominal={name: layer.conductance for name, layer in network.layers.items()},
-        fabricate=make_fabricator(network, config.variation),
+        fabricate=make_fabricator(
+            network, steps_of(config.variation.on_devices(), network), negative=config.variation.negative
+        ),
         prepare=make_preparer(config, trained, hardware)[0],
     )
 

@@ -15,10 +15,11 @@ from flax import nnx
 
 from xbar_cli.chip.engine import Strategy, hoist, make_engine
 from xbar_cli.chip.fabricate import make_fabricator
-from xbar_cli.chip.fold import fold_network
+from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.sample import sample
 from xbar_cli.config.converters import ReadSection
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
 from xbar_cli.config.train import NetworkSection
 from xbar_cli.data.datasets import Dataset
@@ -123,12 +124,15 @@ def test_each_layer_alone_is_the_network_with_that_layers_weights_replaced():
     hardware = build_hardware(config, trained, mapped)
     summary, tally = measure(config, trained, hardware, reporter=SILENT)
     root = stream(jax.random.key(1), "chip")
-    chip = make_fabricator(mapped, config.variation)(jax.random.fold_in(root, 1))
-    folded = nnx.state(fold_network(trained.net, hardware, conductances=chip.conductances), nnx.Param)
+    steps = steps_of(config.variation.on_devices(), mapped)
+    chip = make_fabricator(mapped, steps, negative="clamp")(jax.random.fold_in(root, 1))
+    folded = make_folder(hardware)(chip.conductances, root, {})[0].layers
     own = nnx.state(trained.net, nnx.Param)
     x = trained.data.test_images.reshape(IMAGES, -1).astype(np.float64) / 255
     for layer in LAYERS["mlp"]:
-        w = {name: np.asarray((folded if name == layer else own)[name].kernel[...]) for name in LAYERS["mlp"]}
+        w = {
+            name: np.asarray(folded[name].kernel if name == layer else own[name].kernel[...]) for name in LAYERS["mlp"]
+        }
         b = {name: np.asarray(own[name].bias[...]) for name in LAYERS["mlp"]}
         scores = np.maximum(x @ w["hidden"] + b["hidden"], 0) @ w["output"] + b["output"]
         assert tally.alone[layer][1] == pytest.approx((scores.argmax(axis=1) == trained.data.test_labels).mean())

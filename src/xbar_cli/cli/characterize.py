@@ -286,7 +286,8 @@ def show_array(summary: dict[str, Any]) -> None:
         for name, d in summary["models"].items()
     ]
     size = "×".join(str(n) for n in summary["array"])
-    title = f"{size}, {summary['r_wire_ohm']:g} Ω a wire segment, V_g {summary['vg_volt']:g} V, against ngspice"
+    wires = "" if summary["r_wire_ohm"] is None else f"{summary['r_wire_ohm']:g} Ω a wire segment, "
+    title = f"{size}, {wires}V_g {summary['vg_volt']:g} V, against ngspice"
     print_table(title, ["model", "NRMSD", "largest relative error", "of full scale"], rows)
     click.echo(
         f"ngspice: {summary['oracle_seconds']:.3g} s for {summary['inputs']} inputs, "

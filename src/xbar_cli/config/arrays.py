@@ -155,23 +155,25 @@ def section_of(model: ArrayModel) -> type[AnyArray]:
 
 def tile_fold(array: AnyArray) -> "Fold | None":
     """How one tile folds; None where currents are those of its devices alone, or no matrix says what they are."""
-    from xbar_cli.array.lumped import lumped, lumped_dual, of_pairs, published, published_dual
+    from xbar_cli.array.lumped import lumped, lumped_dual
     from xbar_cli.array.nodal import nodal
-    from xbar_cli.array.wires import Folded, exactly
+    from xbar_cli.array.pairs import of_pairs
+    from xbar_cli.array.published import published, published_dual
 
+    wires = array.wires()
     match array:
         case IdealArray() | GatedArray():
             return None
-        case LumpedArray() | PublishedArray():
-            ends = {"r_source": array.wires().source, "r_neuron": array.wires().neuron}
-            if array.neuron == "shared":
-                dual = partial(lumped_dual if array.model == "lumped" else published_dual, **ends)
-                return lambda g: exactly(of_pairs(dual, g))
-            single = partial(lumped if array.model == "lumped" else published, **ends)
-            return lambda g: exactly(single(g))
+        case LumpedArray(neuron="shared"):
+            return lambda g: of_pairs(partial(lumped_dual, wires=wires), g)
+        case LumpedArray():
+            return lambda g: lumped(g, wires)
+        case PublishedArray(neuron="shared"):
+            return lambda g: of_pairs(partial(published_dual, wires=wires), g)
+        case PublishedArray():
+            return lambda g: published(g, wires)
         case NodalArray():
-            wires = {f"r_{name}": ohm for name, ohm in vars(array.wires()).items()}
-            return lambda g: Folded(*nodal(g, **wires))
+            return lambda g: nodal(g, wires)
         case _:
             assert_never(array)
 

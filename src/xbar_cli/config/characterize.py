@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from .arrays import WiresSection
 from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, parse_quantity, require, text_of
 from .ranges import GateRange, InputRange, TileSize, gate_voltages, input_voltages, parse_tile
 
@@ -247,15 +248,13 @@ class PowerConfig(CharacterizeConfig):
         )
 
 
-class WiredSection(Section):
+class WiredSection(WiresSection):
     """A whole array in the simulator."""
 
     size: TileSize = "16x16"
     vg_volt: PositiveQuantity = 1.0
-    r_wire_ohm: NonNegativeQuantity = 2.5
-    """One segment of a word line or a bit line, between two cells."""
-    r_source_ohm: NonNegativeQuantity = 0.0
-    r_neuron_ohm: NonNegativeQuantity = 0.0
+    r_wire_ohm: NonNegativeQuantity | None = 2.5
+    """Of each word-line and each bit-line segment, between two cells; or apart:"""
     inputs: Annotated[int, Field(ge=1, le=1000)] = 8
     """Random input vectors."""
 

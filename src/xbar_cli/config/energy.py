@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .arrays import WiresSection
 from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, require
 
 Model = Literal["resparc", "neurosim", "isaac"]
@@ -14,20 +15,11 @@ GIVEN = "--accuracy"
 """What a summary says that an accuracy is from which was asked for."""
 
 
-class ResistancesSection(Section):
+class ResistancesSection(WiresSection):
     """Resistances of the arrays: with one of them above 0, some reads are solved and their dissipation is counted."""
 
-    r_source_ohm: NonNegativeQuantity | None = None
-    r_neuron_ohm: NonNegativeQuantity | None = None
-    r_wire_ohm: NonNegativeQuantity | None = None
-    """Of each word-line and each bit-line segment."""
     reads: Annotated[int, Field(ge=1, le=10_000)] = 8
     """Input vectors of each layer that are solved."""
-
-    @property
-    def wired(self) -> bool:
-        """Whether any resistance is above 0."""
-        return bool(self.r_source_ohm or self.r_neuron_ohm or self.r_wire_ohm)
 
 
 class EnergyConfig(Section):
@@ -95,7 +87,7 @@ class EnergyConfig(Section):
             "--images 0 is the worst case, without data: leave out --activity",
         )
         require(
-            self.images != 0 or not self.array.wired,
+            self.images != 0 or not self.array.wires().any,
             "--images 0 is the worst case, without data: leave out the resistances",
         )
 

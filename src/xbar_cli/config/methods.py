@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, Text, parse_quantity, require
-from .effects import STAGE, Effects
+from .effect_list import Effects
+from .effects import EFFECTS
 from .ranges import TileSize, WeightLimit
 
 Bits = Annotated[int, Field(ge=1, le=16)]
@@ -187,7 +188,7 @@ class InjectSection(Section):
         require(self.model != "stuck" or self.sigma < 1, "--inject stuck:X takes a share below 1")
         require(self.effects is None or self.sigma == 0, "inject.effects and inject.sigma: give one of them")
         require(
-            all(STAGE[effect.model] != "read" for effect in self.effects or ()),
+            all(effect.stage != "read" for effect in self.effects or ()),
             "--inject read_noise or pcm_read: every product of a training is a read; use --inject normal:X",
         )
         require(
@@ -213,7 +214,7 @@ def parse_injection(value: object) -> object:
     if not isinstance(value, str):
         return value
     model, colon, sigma = value.rpartition(":")
-    if "=" in value or value in STAGE:
+    if "=" in value or value in EFFECTS:
         name, _, rest = value.partition(":")
         parts = {part.partition("=")[0].strip(): part for part in rest.split(",")}
         technology = parts.pop("technology", None)

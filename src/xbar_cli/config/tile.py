@@ -4,13 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .arrays import WiresSection
 from .base import NonNegativeQuantity, OpenResistance, PositiveQuantity, Section, require
 from .ranges import TileSize, parse_tile
 
 MOST_DEVICES = 512 * 512
 
 
-class TileSection(Section):
+class TileSection(WiresSection):
     """The array and its inputs."""
 
     run: str | None = None
@@ -24,10 +25,8 @@ class TileSection(Section):
     """inf: conductances from 0 on."""
     v_max_volt: PositiveQuantity = 0.5
     """Inputs are random between 0 and this."""
-    r_wire_ohm: NonNegativeQuantity = 1.0
-    """Of each word-line and each bit-line segment."""
-    r_source_ohm: NonNegativeQuantity = 0.0
-    r_neuron_ohm: NonNegativeQuantity = 0.0
+    r_wire_ohm: NonNegativeQuantity | None = 1.0
+    """Of each word-line and each bit-line segment; or apart:"""
 
 
 class TileConfig(Section):

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from xbar_cli.array.wires import Wires
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.energy.agreement import programmed_alike, resistances_in
+from xbar_cli.energy.agreement import programmed_alike, wires_of
 from xbar_cli.energy.constants import Constants
 from xbar_cli.energy.costs import costs, works_of
-from xbar_cli.energy.dissipation import Resistances
 from xbar_cli.energy.models.tree import Component
 from xbar_cli.energy.opening import Opened, activity_of
 from xbar_cli.energy.operation import coding_of
@@ -40,7 +40,7 @@ def gain(
     path = Path(config.baseline)
     opened = Opened(path, use="`baseline`", data_dir=config.data_dir)
     base, stated = driven(opened.network, source.scales), source.stated
-    if network.cell is None or base.cell is None or resistances_in(stated).any:
+    if network.cell is None or base.cell is None or wires_of(stated).any:
         raise ConfigError("`baseline` compares gate voltages: both runs need 1T-1R cells, without resistances")
     shapes = [{name: layer.conductance.shape for name, layer in n.layers.items()} for n in (base, network)]
     if shapes[0] != shapes[1]:
@@ -63,7 +63,7 @@ def gain(
             coding,
             reading,
             activity,
-            Resistances(0.0, 0.0, 0.0, 0.0),
+            Wires(),
             reporter=reporter,
         )
         totals.append(parts_of([*costs(config, constants, case_works, case).values(), *costed.digital.values()]))

@@ -6,7 +6,7 @@ from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.activity import Coding
-from xbar_cli.energy.agreement import Statement, shown
+from xbar_cli.energy.agreement import Statement, shown, wires_of
 from xbar_cli.energy.constants import Constants
 from xbar_cli.energy.models import isaac
 from xbar_cli.energy.opening import Opened
@@ -115,7 +115,7 @@ def operation(
         "columns_per_adc": reading.shared(network.tile[1], own=own),
         "rows_at_once": reading.rows_at_once,
         "adc_input": "pair" if reading.pair else "column",
-        "resistances": list(stated.values.get("resistances", (0.0, 0.0, 0.0, 0.0))),
+        "resistances": list(wires_of(stated).floats()),
         "programmed_volt": network.read_volt,
     }
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from flax import nnx
 
-from xbar_cli.chip.fabricate import steps_of
 from xbar_cli.chip.place import R_OFF_OHM, R_ON_OHM
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import VariationSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.technologies import load_technology
@@ -69,7 +69,7 @@ def injection(config: TrainConfig) -> Transform | None:
         technology = load_technology(name)
         devices = Window(technology.g_on, technology.g_off, name)
     return Fabrication(
-        steps=tuple(steps_of(VariationSection(effects=inject.effects), devices)),
+        steps=tuple(steps_of(VariationSection(effects=inject.effects).on_devices(), devices)),
         top=devices.g_on,
         bottom=0.0 if config.method == "tat" else devices.g_off,
         paired=config.method != "periphery",

@@ -9,9 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from xbar_cli.array.lumped import halves, interleaved, lumped_dual, published_columns, published_signed
+from xbar_cli.array.lumped import lumped_dual
 from xbar_cli.array.nodal import nodal
+from xbar_cli.array.pairs import halves, interleaved
+from xbar_cli.array.published import published_columns, published_signed
 from xbar_cli.array.tiling import fold_pairs
+from xbar_cli.array.wires import Wires
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.methods import TatSection
 from xbar_cli.config.ranges import parse_tile
@@ -150,15 +153,14 @@ def technology_of(config: TatSection, layers: Sequence[LayerShape]) -> Technolog
 
 def tat_arrays(config: TatSection) -> tuple[DualFold, DualFold]:
     """The dual arrays of a layer, sharing neurons or with wires and neurons of their own, and their published form."""
-    ends = {"r_source": config.r_source_ohm, "r_neuron": config.r_neuron_ohm}
+    wires = Wires(config.r_wire_ohm, config.r_wire_ohm, config.r_source_ohm, config.r_neuron_ohm)
     tile = None if config.tile is None else parse_tile(config.tile)
-    cheap = partial(published_signed, **ends, tile=tile)
+    cheap = partial(published_signed, wires=wires, tile=tile)
     if config.array == "published":
         return cheap, cheap
     if config.array == "lumped":
-        dual = partial(lumped_dual, **ends)
+        dual = partial(lumped_dual, wires=wires)
     else:
-        wire = config.r_wire_ohm
-        dual = partial(interleaved, partial(nodal, **ends, r_word=wire, r_bit=wire))
-        cheap = partial(published_columns, **ends, r_wire=wire, tile=tile)
-    return partial(fold_pairs, dual=lambda g: dual(*halves(g)), tile=tile), cheap
+        dual = partial(interleaved, partial(nodal, wires=wires))
+        cheap = partial(published_columns, wires=wires, tile=tile)
+    return lambda g: fold_pairs(g, lambda part: dual(*halves(part)), tile=tile).g_eff, cheap

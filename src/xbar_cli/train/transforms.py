@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xbar_cli.array.lumped import halves
+from xbar_cli.array.pairs import halves
 from xbar_cli.device.chip import Step, fabricate
 from xbar_cli.device.levels import discretise_ratio_straight_through
 from xbar_cli.device.variation import chip_to_chip, lognormal, normal_additive, normal_proportional

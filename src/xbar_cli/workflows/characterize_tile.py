@@ -27,23 +27,15 @@ def run(config: TileConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[st
     tile, rng = config.tile, np.random.default_rng(config.seed)
     g, name = conductances(tile, rng)
     v = rng.uniform(0, tile.v_max_volt, g.shape[0])
-    wires = {
-        "r_word": tile.r_wire_ohm,
-        "r_bit": tile.r_wire_ohm,
-        "r_source": tile.r_source_ohm,
-        "r_neuron": tile.r_neuron_ohm,
-    }
+    wires = tile.wires()
     with jax.enable_x64(True):
-        found = solve(jnp.asarray(g), jnp.asarray(v), **wires)
+        found = solve(jnp.asarray(g), jnp.asarray(v), wires)
     word, bit = (np.asarray(part, np.float64) for part in (found.word, found.bit))
     current, ideal = g * (word - bit), g * v[:, None]
     columns = np.asarray(found.current, np.float64)
     write_toml(run.path / CONFIG, config)
     write_fields(run.path / RESULTS, fields(g, v, word, bit, current), attributes={"xbar_kind": "tile"})
-    caption = (
-        f"{name}, {g.shape[0]}×{g.shape[1]} devices, {tile.r_wire_ohm:g} Ω a wire segment, sources {tile.r_source_ohm:g} Ω, "
-        f"neurons {tile.r_neuron_ohm:g} Ω, inputs up to {tile.v_max_volt:g} V"
-    )
+    caption = f"{name}, {g.shape[0]}×{g.shape[1]} devices, {wires}, inputs up to {tile.v_max_volt:g} V"
     draw(run.figures / "tile.png", v=v, word=word, bit=bit, lost=ideal - current, caption=caption)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
     lost = 1 - columns / ideal.sum(axis=0)

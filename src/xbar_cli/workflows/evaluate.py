@@ -15,7 +15,7 @@ from xbar_cli.chip import sensitivity
 from xbar_cli.chip import summary as evaluate_summary
 from xbar_cli.chip.calibration import with_drive_range
 from xbar_cli.chip.engine import Strategy, make_engine
-from xbar_cli.chip.fabricate import describe, make_fabricator, remarks
+from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltage, seen
 from xbar_cli.chip.mismatch import gate_shifts
@@ -27,15 +27,19 @@ from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.chip.summary import summarise
 from xbar_cli.config.arrays import AnyArray, check_neurons, tile_fold
 from xbar_cli.config.converters import ConvertersSection
+from xbar_cli.config.effect_list import described, remarks, steps_of
+from xbar_cli.config.effects import read_spread_of
 from xbar_cli.config.hardware import (
     CalibrationSection,
     CellReference,
     EvaluateConfig,
     MapConfig,
     MappingSection,
+    VariationSection,
 )
 from xbar_cli.config.load import read_toml, write_toml
 from xbar_cli.data.batches import eval_batches
+from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.score import share_right
@@ -168,7 +172,7 @@ def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetw
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
     hardware = Hardware(
         network, model=array.model, fold=tile_fold(array), wires=array.wires(), converters=config.converters,
-        noises=tuple(config.variation.read_noises()),
+        noises=tuple(read_spread_of(noise, network) for noise in config.variation.read_noises()),
         mismatch=gate_shifts(config.variation.mismatch(), network),
     )  # fmt: skip
     if hardware.wired and hardware.mismatch:
@@ -191,7 +195,8 @@ def measure(
     images, labels = test_part(trained, wanted.images)
     size = min(wanted.batch_size, len(labels))
     parts = [jax.tree.map(jnp.asarray, part) for part in eval_batches(images, labels, batch_size=size)]
-    order, converters = describe(config.variation, hardware.network), config.converters
+    steps, converters = steps_of(config.variation.on_devices(), hardware.network), config.converters
+    order = effects_in_order(config.variation, steps)
     bits = trained.fixed.activation_bits
     if bits and converters.dac_bits is None:
         reporter.note(f"trained with {bits}-bit inputs: --dac-bits {bits} converts them here too")
@@ -201,7 +206,7 @@ def measure(
         )
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
-    for remark in remarks(config.variation, hardware.network):
+    for remark in remarks(config.variation.effects, hardware.network):
         reporter.note(remark)
     root = stream(jax.random.key(config.seed), "chip")
     ideal = floating_accuracy(trained, parts)
@@ -217,7 +222,7 @@ def measure(
         parts,
         root=root,
         nominal={name: layer.conductance for name, layer in hardware.network.layers.items()},
-        fabricate=make_fabricator(hardware.network, config.variation),
+        fabricate=make_fabricator(hardware.network, steps, negative=config.variation.negative),
         prepare=prepare,
     )
     tally = sample(
@@ -245,6 +250,13 @@ def measure(
         "scale_kept": hardware.network.scale_kept,
     }
     return summary | summarise(config, hardware, tally, ideal=ideal, images=len(labels), fitted_to=fitted_to), tally
+
+
+def effects_in_order(variation: VariationSection, steps: Sequence[Step]) -> list[str]:
+    """The effects in the order in which they act, one line each; empty without any."""
+    lines = describe(steps, negative=variation.negative).splitlines() if steps else []
+    later = [effect for effect in (variation.mismatch(), *variation.read_noises()) if effect is not None]
+    return lines + [f"{number}. {described(effect)}" for number, effect in enumerate(later, start=len(lines) + 1)]
 
 
 def _enough(width: float | None, samples: Sequence[float]) -> bool:
