@@ -16,7 +16,9 @@ from xbar_cli.runs.directory import new_run
 from xbar_cli.runs.results import RESULTS, read_dataset, write_fields
 
 GATES = (0.9, 1.0, 1.2)
-CONFIG = CharacterizeConfig.model_validate({"range": {"tolerance": 0.002, "second_tolerance": 0.003, "vdd": "0.25,0.5"}})
+CONFIG = CharacterizeConfig.model_validate(
+    {"range": {"tolerance": 0.002, "second_tolerance": 0.003, "vdd": "0.25,0.5"}}
+)
 
 
 def half_way(points):

@@ -16,7 +16,9 @@ def counted(scores, labels, weight):
 
 
 def test_right_answers_are_counted_one_by_one():
-    by_hand = sum(max(range(5), key=lambda c, row=row: row[c]) == label for row, label in zip(SCORES, LABELS, strict=True))
+    by_hand = sum(
+        max(range(5), key=lambda c, row=row: row[c]) == label for row, label in zip(SCORES, LABELS, strict=True)
+    )
     assert counted(SCORES, LABELS, np.ones(40)) == by_hand
     assert 0 < by_hand < 40
 
