@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xbar_cli.numerics import along_last, in_float64, namespace, stream, straight_through
+from xbar_cli.numerics import along_last, in_float64, namespace, straight_through, stream
 
 X = jnp.asarray([0.2, 0.7, 1.6, -2.4])
 
