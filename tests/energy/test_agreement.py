@@ -116,7 +116,7 @@ def test_a_constant_that_says_the_same_as_an_option_must_agree_with_it():
     overridden = {"energy": {"adc": {"bits": 7}}, "run": "r"}
     assert of_request(EnergyConfig.model_validate(overridden)).values == {"adc_bits": 7}
     assert of_request(EnergyConfig.model_validate(overridden | {"adc_bits": 7})).values == {"adc_bits": 7}
-    with pytest.raises(ConfigError, match="an overridden constant has ADC bits 7, .* ADC bits 8"):
+    with pytest.raises(ConfigError, match=r"an overridden constant has ADC bits 7, .* ADC bits 8"):
         of_request(EnergyConfig.model_validate(overridden | {"adc_bits": 8}))
     assert of_request(EnergyConfig.model_validate({"run": "r"})).values == {}
 
