@@ -25,8 +25,9 @@ from xbar_cli.chip.fold import judge, make_folder
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
 from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.config.arrays import NodalArray, tile_fold
 from xbar_cli.config.converters import ReadSection
-from xbar_cli.config.hardware import ArraySection, MappingSection
+from xbar_cli.config.hardware import MappingSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.reporter import SILENT
@@ -58,8 +59,8 @@ def benchmark(trained: Trained, *, images: int, repeats: int) -> dict[str, Any]:
     )
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}
     key = jax.random.key(0)
-    ideal, _ = make_folder(Hardware(network, ArraySection(), model="ideal"))(nominal, key, {})
-    fold = make_folder(Hardware(network, ArraySection(model="nodal", r_wire_ohm=WIRE_OHM), model="nodal"))
+    ideal, _ = make_folder(Hardware(network))(nominal, key, {})
+    fold = make_folder(Hardware(network, "nodal", tile_fold(NodalArray(r_wire_ohm=WIRE_OHM))))
     first = timed(lambda: fold(nominal, key, {}))
     circuit, residuals = fold(nominal, key, {})
     judge(residuals)

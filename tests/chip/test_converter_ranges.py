@@ -14,7 +14,7 @@ from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
 from xbar_cli.config.converters import ConvertersSection
-from xbar_cli.config.hardware import ArraySection, MappingSection
+from xbar_cli.config.hardware import MappingSection
 from xbar_cli.errors import ConfigError
 from xbar_cli.reporter import SILENT
 
@@ -27,7 +27,7 @@ def hardware(scheme="de", **converters):
         trained(), MappingSection(scheme=scheme, tile="8x6"), None, read=section.read, calibration_images=CALIBRATION,
         reporter=SILENT,
     )  # fmt: skip
-    return Hardware(network, ArraySection(), model="ideal", converters=section)
+    return Hardware(network, converters=section)
 
 
 def scales(built):

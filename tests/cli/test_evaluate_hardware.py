@@ -9,11 +9,12 @@ import pytest
 
 from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.chip.calibration import adc_full_scales, least_squares, make_calibrator, percentile_of
-from xbar_cli.chip.fold import fold_network, make_folder
+from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
+from xbar_cli.config.arrays import NodalArray, tile_fold
 from xbar_cli.config.converters import ConvertersSection, DecodingSection, ReadSection, parse_range
-from xbar_cli.config.hardware import ArraySection, MappingSection
+from xbar_cli.config.hardware import MappingSection
 from xbar_cli.nn.reading import Circuit, on_arrays
 from xbar_cli.reporter import SILENT
 from xbar_cli.runs.results import read_dataset
@@ -163,27 +164,6 @@ def test_least_squares_are_those_of_numpy(fit, per):
         np.testing.assert_allclose(got, [*expected, 0.0][:2], rtol=1e-4, atol=1e-5)
 
 
-def test_fold_network_is_the_network_on_its_arrays(opened):
-    trained, network = opened
-    chip = {name: jnp.asarray(layer.conductance) * 0.9 for name, layer in network.layers.items()}
-    hardware = Hardware(network, ArraySection(model="lumped", r_source_ohm=500.0, r_neuron_ohm=100.0), model="lumped")
-    folded = fold_network(trained.net, hardware, conductances=chip)
-    circuit, _ = make_folder(hardware)(chip, jax.random.key(0), {})
-    x = jnp.asarray(trained.data.test_images[:20], jnp.float32) / 255
-    product = on_arrays(circuit, key=jax.random.key(0), first=jnp.asarray(0))
-    np.testing.assert_allclose(folded(x), trained.net(x, product), rtol=1e-5, atol=1e-5)
-    assert float(jnp.abs(folded(x) - trained.net(x)).max()) > 0.1
-
-
-def test_fold_network_refuses_what_does_not_fold(opened):
-    trained, network = opened
-    tiled = Hardware(network, ArraySection(), model="ideal", converters=ConvertersSection(adc_bits=8))
-    with pytest.raises(Exception, match="leave out --adc-bits"):
-        fold_network(trained.net, tiled)
-    with pytest.raises(Exception, match="not linear"):
-        fold_network(trained.net, Hardware(network, ArraySection(), model="gated"))
-
-
 @pytest.mark.slow
 def test_convolutions_behind_wires_with_and_without_converters(xbar, tmp_path):
     """LeNet-5 as it is drawn: sixteen bits at every tile of 24×32 devices, against the network of folded weights."""
@@ -192,17 +172,17 @@ def test_convolutions_behind_wires_with_and_without_converters(xbar, tmp_path):
     network = map_network(
         trained, MappingSection(tile="24x32"), None, read=ReadSection(), calibration_images=200, reporter=SILENT
     )
-    array = ArraySection(model="nodal", r_wire_ohm=5.0)
-    folded = fold_network(trained.net, Hardware(network, array, model="nodal"))
-    hardware = Hardware(network, array, model="nodal", converters=ConvertersSection(adc_bits=16))
+    wires = tile_fold(NodalArray(r_wire_ohm=5.0))
+    hardware = Hardware(network, "nodal", wires, converters=ConvertersSection(adc_bits=16))
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}
     fold, key = make_folder(hardware), jax.random.key(0)
+    weights, _ = make_folder(Hardware(network, "nodal", wires))(nominal, key, {})
     scales = adc_full_scales(trained, hardware, lambda: fold(nominal, key, dict.fromkeys(nominal, 1.0))[0], images=100)
     circuit, residuals = fold(nominal, key, scales)
     assert max(float(residual) for residual in residuals.values()) < 1e-9
     x = jnp.asarray(trained.data.train_images[:20], jnp.float32) / 255
     compute = jax.jit(lambda circuit, x: trained.net(x, on_arrays(circuit, key=key, first=jnp.asarray(0))))
-    ideal, wired, converted = trained.net(x), folded(x), compute(circuit, x)
+    ideal, wired, converted = trained.net(x), compute(weights, x), compute(circuit, x)
     scale = float(jnp.abs(ideal).max())
     assert float(jnp.abs(wired - ideal).max()) > 0.02 * scale
     np.testing.assert_allclose(converted, wired, atol=2e-3 * scale)

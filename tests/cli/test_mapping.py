@@ -198,4 +198,4 @@ def test_cells_with_resistances_need_a_bit_line_axis_and_plain_inputs(xbar, smal
     found = xbar(*words, "--out", tmp_path / "x")
     assert (found.code, "--vbl 60m" in found.err) == (1, True)
     found = xbar("eval", small, "--r-wire", "1", "--out", tmp_path / "x")
-    assert (found.code, "--array ideal does not use r_wire_ohm" in found.err) == (1, True)
+    assert (found.code, "nodal or gated does" in found.err) == (1, True)

@@ -37,14 +37,14 @@ def test_what_a_shared_neuron_leaves_is_the_difference_that_a_converter_of_pairs
     [
         (
             ("--array", "nodal", "--r-wire", 1, "--neuron", "shared"),
-            "belongs to --array lumped or published, not nodal",
+            "; lumped or published does",
         ),
-        (("--array", "lumped", "--neuron", "shared", "--scheme", "acm"), "joins the two columns of --scheme de; acm"),
-        (("--array", "lumped", "--neuron", "shared", "--adc-bits", 8), "--adc-input pair, or no --adc-bits"),
-        (("--array", "ideal", "--neuron", "separate"), "--array ideal does not use --neuron"),
+        (("--array", "lumped", "--neuron", "shared", "--scheme", "acm"), "de; acm has none"),
+        (("--array", "lumped", "--neuron", "shared", "--adc-bits", 8), "leaves one current for two columns"),
+        (("--array", "ideal", "--neuron", "separate"), "; lumped or published does"),
         (
             ("--array", "lumped", "--neuron", "shared", "--tile", "100x15"),
-            "tiles of 15 columns part those of hidden, output: take an even number of columns, --tile 100x16",
+            "tiles of 15 columns part those of hidden, output: take an even number of columns",
         ),
     ],
 )

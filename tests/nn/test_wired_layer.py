@@ -6,17 +6,18 @@ import pytest
 from tests import analytic
 from xbar_cli.array.gated import Drive
 from xbar_cli.array.ideal import LinearLayer
+from xbar_cli.array.wires import Wires
 from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.surrogate import Knots
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.layers import convolution, dense
 from xbar_cli.nn.program import Scale, gated_layer
 from xbar_cli.nn.reading import beyond_drive
-from xbar_cli.nn.wired import WiredLayer, Wires
+from xbar_cli.nn.wired import WiredLayer
 
 VG = 0.9
-NONE = Wires(r_word=0.0, r_bit=0.0, r_source=0.0, r_neuron=0.0)
-SOME = Wires(r_word=20.0, r_bit=20.0, r_source=200.0, r_neuron=50.0)
+NONE = Wires()
+SOME = Wires(word=20.0, bit=20.0, source=200.0, neuron=50.0)
 
 
 @pytest.fixture(scope="module")

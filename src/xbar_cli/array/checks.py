@@ -4,13 +4,10 @@ import math
 import os
 
 from jax.core import Tracer
-from jaxtyping import Float
 
+from xbar_cli.array.wires import Resistance
 from xbar_cli.errors import ModelError
 from xbar_cli.types import Array
-
-Resistance = float | int | Float[Array, ""]
-"""A resistance [ohm]: a Python number, or a scalar array that may be traced."""
 
 
 def require_tile(name: str, g: Array) -> None:
@@ -32,11 +29,6 @@ def require_resistances(**resistances: Resistance) -> None:
             continue
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} must be finite and not below 0 ohm, got {float(value)}")
-
-
-def is_zero(resistance: Resistance) -> bool:
-    """Whether a resistance is known to be 0. A traced one is taken as positive."""
-    return not isinstance(resistance, Tracer) and float(resistance) == 0
 
 
 def require_memory(name: str, shape: tuple[int, ...], n_bytes: int) -> None:

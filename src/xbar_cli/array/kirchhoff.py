@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from xbar_cli.array.checks import Resistance, is_zero
+from xbar_cli.array.wires import Resistance, is_zero
 from xbar_cli.types import Array
 
 

@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from xbar_cli.array.checks import Resistance, is_zero, require_resistances, require_same_shape, require_tile
+from xbar_cli.array.checks import require_resistances, require_same_shape, require_tile
 from xbar_cli.array.inverse import inverse
+from xbar_cli.array.wires import Resistance, is_zero
 from xbar_cli.numerics import in_float64
 from xbar_cli.types import Array, Conductances
 

@@ -16,11 +16,12 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from xbar_cli.array.checks import Resistance, is_zero, require_memory, require_resistances, require_tile
+from xbar_cli.array.checks import require_memory, require_resistances, require_tile
 from xbar_cli.array.dissection import RIGHT, TOP, dissect, leaves, most_elements, padded
 from xbar_cli.array.kirchhoff import kirchhoff_residual
 from xbar_cli.array.lines import CHUNK, fold_lines, line_voltages
 from xbar_cli.array.lumped import lumped
+from xbar_cli.array.wires import Resistance, is_zero
 from xbar_cli.numerics import in_float64
 from xbar_cli.types import Array, Conductances
 

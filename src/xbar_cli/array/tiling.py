@@ -8,13 +8,12 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-Fold = Callable[[Array], tuple[Array, Array]]
-"""One tile's conductances `[rows cols]` to its effective conductances and a residual."""
+from xbar_cli.array.wires import Fold, Folded
 
 
 def fold_layers(
     layers: Mapping[str, Float[Array, "_rows _cols"]], fold: Fold, *, tile: tuple[int, int]
-) -> dict[str, tuple[Array, Array]]:
+) -> dict[str, Folded]:
     """Fold every tile of every layer, all in one shape: the array model is compiled once for a network.
 
     Remainder tiles hold absent devices (G = 0) above and to the right of theirs, behind the open ends of the lines: the
@@ -42,11 +41,11 @@ def fold_layers(
     )
     tiles = {name: cut(g, shape) for name, g in layers.items()}
     folded, residuals = jax.lax.map(fold, jnp.concatenate(list(tiles.values())))
-    found: dict[str, tuple[Array, Array]] = {}
+    found: dict[str, Folded] = {}
     start = 0
     for name, g in layers.items():
         stop = start + tiles[name].shape[0]
-        found[name] = (join(folded[start:stop], g.shape), residuals[start:stop].max())
+        found[name] = Folded(join(folded[start:stop], g.shape), residuals[start:stop].max())
         start = stop
     return found
 

@@ -21,8 +21,9 @@ from jax.core import Tracer
 from jax.scipy.sparse.linalg import bicgstab
 from jaxtyping import Float
 
-from xbar_cli.array.checks import Resistance, require_memory, require_resistances, require_tile
+from xbar_cli.array.checks import require_memory, require_resistances, require_tile
 from xbar_cli.array.wired_cells import Cells, cell_currents, cells_of
+from xbar_cli.array.wires import Resistance
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ModelError
 from xbar_cli.numerics import in_float64

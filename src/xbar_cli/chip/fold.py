@@ -5,31 +5,22 @@ Two paths. *Folded*: currents of tiles add up exactly, so that an array becomes 
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, assert_never
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from flax import nnx
 from jax import Array
 
-from xbar_cli.array.ideal import LinearLayer
-from xbar_cli.array.lumped import lumped, lumped_dual, of_pairs, published, published_dual
-from xbar_cli.array.nodal import nodal
-from xbar_cli.array.tiling import Fold, fold_layers
+from xbar_cli.array.tiling import fold_layers
 from xbar_cli.array.wired import Wired, require_solved
 from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
 from xbar_cli.chip.layers import draw_adc, folded_layer, read_noise, tiled_layer, wired_layer
 from xbar_cli.chip.mapped import surrogates
 from xbar_cli.chip.mismatch import cells_at
-from xbar_cli.config.hardware import ArrayModel, ArraySection
 from xbar_cli.device.mismatch import MismatchedCell, mismatched
-from xbar_cli.errors import ConfigError, ModelError
+from xbar_cli.errors import ModelError
 from xbar_cli.nn.noise import ColumnNoise
-from xbar_cli.nn.program import DrivenLayer
 from xbar_cli.nn.reading import Circuit, ProgrammedLayer
-from xbar_cli.nn.shapes import parameters, set_parameters
 from xbar_cli.nn.wired import Trust, WiredLayer
 from xbar_cli.numerics import stream
 
@@ -52,7 +43,6 @@ def make_folder(hardware: Hardware) -> Folder:
         {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()} if hardware.noises else {}
     )
     lines = bit_lines(hardware) if hardware.wired else {}
-    tile_fold = tile_model(hardware.array, model=hardware.model)
     build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
 
     @jax.jit
@@ -65,10 +55,10 @@ def make_folder(hardware: Hardware) -> Folder:
             linear = {} if hardware.curved else linear_cells(hardware, cells)
         wanted = {name: linear[name](g) if name in linear else g for name, g in conductances.items()}
         residuals: Residuals = {}
-        if hardware.model not in ("ideal", "gated"):
-            folded = fold_layers(wanted, tile_fold, tile=network.tile)
-            wanted = {name: g for name, (g, _) in folded.items()}
-            residuals = {name: residual for name, (_, residual) in folded.items()}
+        if hardware.fold is not None:
+            folded = fold_layers(wanted, hardware.fold, tile=network.tile)
+            wanted = {name: found.g_eff for name, found in folded.items()}
+            residuals = {name: found.residual for name, found in folded.items()}
         layers: dict[str, ProgrammedLayer] = {}
         noises: dict[str, ColumnNoise] = {}
         for name, g in conductances.items():
@@ -102,27 +92,6 @@ def differing(
     }
 
 
-def tile_model(array: ArraySection, *, model: ArrayModel) -> Fold:
-    """How one tile of a linear array folds: its model with its resistances [ohm]."""
-    ends = {"r_source": array.r_source_ohm or 0.0, "r_neuron": array.r_neuron_ohm or 0.0}
-    both = array.r_wire_ohm or 0.0
-    wires = {"r_word": array.r_wire_word_ohm or both, "r_bit": array.r_wire_bit_ohm or both}
-    if array.neuron == "shared":
-        dual = partial(lumped_dual if model == "lumped" else published_dual, **ends)
-        return lambda g: (of_pairs(dual, g), jnp.zeros((), g.dtype))
-    match model:
-        case "lumped":
-            return lambda g: (lumped(g, **ends), jnp.zeros((), g.dtype))
-        case "published":
-            return lambda g: (published(g, **ends), jnp.zeros((), g.dtype))
-        case "nodal":
-            return lambda g: nodal(g, **ends, **wires)
-        case "ideal" | "gated":
-            return lambda g: (g, jnp.zeros((), g.dtype))
-        case _:
-            assert_never(model)
-
-
 def judge(residuals: Residuals, *, chip: int | None = None) -> None:
     """Raise ModelError where a layer's fold did not solve Kirchhoff's law, or met a NaN."""
     for name, residual in residuals.items():
@@ -141,43 +110,3 @@ def require_trust(circuit: Circuit, trusts: Mapping[str, Trust], *, chip: int | 
             where = f"layer {name}, {layer.tile_name(number)}" + ("" if chip is None else f", chip {chip}")
             found = Wired(zero, trust.residual[number], zero, trust.beyond[number])
             require_solved(found, tile=where, surrogate=layer.surrogate)
-
-
-def fold_network(net: nnx.Module, hardware: Hardware, *, conductances: Mapping[str, Array] | None = None) -> nnx.Module:
-    """The same network with the effective weights of its arrays: dense layers and convolutions, any linear array model.
-
-    1T-1R arrays are linear in the activations where rows see one voltage (`--input pwm` or `bitserial`); the quantisation of
-    the inputs is not part of the weights, and what cells leak at no drive goes to the biases.
-
-    Args:
-        net: the network; it is not changed.
-        hardware: its devices and what they are built into.
-        conductances: of the chip by layer [S]; the nominal ones when absent.
-
-    Returns:
-        A copy of `net` whose kernels (and biases, with leakage) stand for the arrays.
-
-    Raises:
-        ConfigError: arrays that are not linear in the activations, or converters at every tile.
-        ModelError: an array that could not be solved.
-    """
-    if hardware.curved:
-        raise ConfigError("1T-1R arrays with amplitude inputs are not linear: they have no effective weights")
-    if hardware.converters.path == "tiled":
-        raise ConfigError("converters at every tile leave no effective weights: leave out --adc-bits")
-    nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
-    circuit, residuals = make_folder(hardware)(conductances or nominal, jax.random.key(0), {})
-    judge(residuals)
-    values = dict(parameters(net))
-    for name, layer in circuit.layers.items():
-        leakage = layer.leakage if isinstance(layer, DrivenLayer) else None
-        straight = layer.layer if isinstance(layer, DrivenLayer) else layer
-        assert isinstance(straight, LinearLayer)
-        values[f"{name}.kernel"] = np.asarray(straight.kernel)
-        if leakage is not None:
-            if f"{name}.bias" not in values:
-                raise ConfigError(f"layer {name} has no digital bias that could take the leakage of its cells")
-            values[f"{name}.bias"] = values[f"{name}.bias"] + np.asarray(leakage)
-    folded = nnx.clone(net)
-    set_parameters(folded, values)
-    return folded

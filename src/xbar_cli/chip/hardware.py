@@ -7,10 +7,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.array.converters import Dac
+from xbar_cli.array.wires import Fold, Wires
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork, read_voltage
+from xbar_cli.config.arrays import ArrayModel
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.effects import AnyReadNoise
-from xbar_cli.config.hardware import ArrayModel, ArraySection
 from xbar_cli.device.mismatch import AnyCell, GateShift
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ConfigError
@@ -23,16 +24,18 @@ class Hardware:
 
     Attributes:
         network: the mapped network; its `full_scale` activations are the range of the row drive.
-        array: resistances.
         model: array model.
+        fold: what a tile of a linear array acts as; None where currents are those of its devices alone, or nothing folds.
+        wires: resistances of arrays of cells, which are solved at every read.
         converters: row drive and converters.
         noises: read noise.
         mismatch: by layer, how the access transistors differ; None where they are all alike.
     """
 
     network: MappedNetwork
-    array: ArraySection
-    model: ArrayModel
+    model: ArrayModel = "ideal"
+    fold: Fold | None = None
+    wires: Wires = field(default_factory=Wires)
     converters: ConvertersSection = field(default_factory=ConvertersSection)
     noises: tuple[AnyReadNoise, ...] = ()
     mismatch: Mapping[str, GateShift] | None = None
@@ -55,7 +58,7 @@ class Hardware:
     @property
     def wired(self) -> bool:
         """Whether arrays of cells have resistances, and are solved at every read."""
-        return self.model == "gated" and self.array.wired
+        return self.model == "gated" and self.wires.any
 
     @property
     def v_read(self) -> float:

@@ -17,7 +17,7 @@ from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer
 from xbar_cli.nn.tiled import TiledLayer
-from xbar_cli.nn.wired import WiredLayer, Wires
+from xbar_cli.nn.wired import WiredLayer
 from xbar_cli.numerics import stream
 
 
@@ -44,17 +44,12 @@ def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Arra
 
 def wired_layer(hardware: Hardware, layer: LayerMapping, g: Array, cell: BitLineSeparable) -> WiredLayer:
     """A layer of 1T-1R cells whose arrays have resistances; arguments as for `folded_layer`."""
-    array, network = hardware.array, hardware.network
+    network = hardware.network
     assert network.cell is not None
-    both = array.r_wire_ohm or 0.0
-    wires = Wires(
-        r_word=array.r_wire_word_ohm or both,
-        r_bit=array.r_wire_bit_ohm or both,
-        r_source=array.r_source_ohm or 0.0,
-        r_neuron=array.r_neuron_ohm or 0.0,
-    )
     v_max = jnp.asarray(network.cell.v_max, jnp.float32)
-    return WiredLayer(g, cell, layer.scale, drive_of(layer), v_max, signed=layer.signed, tile=network.tile, wires=wires)
+    return WiredLayer(
+        g, cell, layer.scale, drive_of(layer), v_max, signed=layer.signed, tile=network.tile, wires=hardware.wires
+    )
 
 
 def tiled_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> TiledLayer:

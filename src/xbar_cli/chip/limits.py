@@ -16,20 +16,19 @@ from xbar_cli.trained.parts import held_out
 
 def restricted(trained: Trained) -> bool:
     """Whether the weights were restricted to the linear range of a cell (neat), which their scale keeps them in."""
-    return trained.summary.get("w_max") is not None
+    return trained.fixed.w_max is not None
 
 
 def maxima_of(
     trained: Trained, mapping: MappingSection, names: list[str], *, gated: bool
 ) -> dict[str, NDArray[np.float64]]:
     """W_max of the layers `names`: what neat fixed before it restricted the weights, else from the weights themselves."""
-    fixed = trained.summary.get("w_max")
-    if fixed is not None and mapping.weight_scale in (None, trained.summary["weight_scale"]):
-        found = dict(zip(trained.summary["layers"], fixed, strict=True))
-        return {name: np.asarray(found[name]) for name in names}
-    if fixed is not None:
+    fixed = trained.fixed
+    if fixed.w_max is not None and mapping.weight_scale in (None, fixed.weight_scale):
+        return {name: np.asarray(fixed.w_max[name]) for name in names}
+    if fixed.w_max is not None:
         raise ConfigError(
-            f"--weight-scale {mapping.weight_scale}: this run was restricted with scale {trained.summary['weight_scale']!r}; "
+            f"--weight-scale {mapping.weight_scale}: this run was restricted with scale {fixed.weight_scale!r}; "
             "another one would move its weights out of the linear range"
         )
     own = {name: trained.kernels[name] for name in names}
@@ -89,7 +88,7 @@ def fixed_limits(trained: Trained, mapping: MappingSection) -> dict[str, NDArray
     Raises:
         ConfigError: a scale other than each layer's own.
     """
-    limits = trained.summary.get("weight_limits")
+    limits = trained.fixed.weight_limits
     if limits is None:
         return None
     if mapping.weight_scale not in (None, "layer"):

@@ -23,9 +23,9 @@ def origin(
     """
     tested = (np.ascontiguousarray(images), np.ascontiguousarray(labels, np.int32))
     return {
-        "network": trained.summary["network"],
-        "dataset": trained.summary["dataset"],
-        "method": trained.summary["method"],
+        "network": trained.network,
+        "dataset": trained.dataset,
+        "method": trained.method,
         "weights_sha256": digest((trained.run.path / MODEL).read_bytes()),
         "test_images_sha256": digest(*(part.tobytes() for part in tested), repr(tested[0].shape).encode()),
         "chip_devices": {name: list(layer.conductance.shape) for name, layer in network.layers.items()},

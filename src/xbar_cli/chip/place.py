@@ -11,6 +11,7 @@ from xbar_cli.chip.calibration import drive_ranges
 from xbar_cli.chip.limits import limited, maxima_of, restricted
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork, read_voltage
 from xbar_cli.chip.observe import calibrate
+from xbar_cli.chip.taken import mapping_of
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import CellReference, MappingSection
@@ -21,13 +22,14 @@ from xbar_cli.device.technologies import Technology, load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import LARGEST_EXPONENT, SliceFormat
 from xbar_cli.mapping.encode import full_scale
-from xbar_cli.mapping.placing import Conductances, place, place_slices
+from xbar_cli.mapping.placing import Conductances, Placed, place, place_slices
+from xbar_cli.mapping.readout import Readout
 from xbar_cli.mapping.window import Programmed, cell_window, program, scale_top
 from xbar_cli.nn.layers import is_dense
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs.directory import open_run
 from xbar_cli.runs.results import RESULTS
-from xbar_cli.trained.fixed import input_ranges, mapping_of, place_devices, trained_devices
+from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import CELL, Trained
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
@@ -72,8 +74,8 @@ def map_network(
     Raises:
         ConfigError: options that exclude each other.
     """
-    mapping = mapping_of(trained, mapping, cell=gates is not None and gates.asked, reporter=reporter)
-    devices = trained_devices(trained)
+    fixed = trained.fixed
+    mapping = mapping_of(fixed, mapping, of=trained.run.path, cell=gates is not None and gates.asked, reporter=reporter)
     names = layers_on_arrays(trained, mapping)
     cell = None if gates is None else load_cell(gates.file)
     volt = None if cell is None else read_voltage(cell, read)
@@ -90,18 +92,19 @@ def map_network(
     )
     seen = calibrate(trained, images=calibration_images, sampled=keep_activity)
     full_scales = {
-        name: input_ranges(trained).get(name) or max(high, -low) or 1.0 for name, (low, high) in seen.ranges.items()
+        name: (fixed.input_ranges or {}).get(name) or max(high, -low) or 1.0
+        for name, (low, high) in seen.ranges.items()
     }
     full_scales |= drive_ranges(trained, names, read.dac_range, images=calibration_images)
     layers: dict[str, LayerMapping] = {}
-    voltages = {} if gates is None else dict(zip(trained.summary["layers"], gates.vg, strict=True))
+    voltages = {} if gates is None else dict(zip(trained.layers, gates.vg, strict=True))
     for name, weights in kernels.items():
         vg = voltages.get(name)
         span = conductances(
             mapping, cell=cell, vg=vg, volt=volt, w_max=maxima[name], g_off=g_off, g_on=g_on, restricted=restricted(trained)
         )  # fmt: skip
-        if devices is not None:
-            placed = place_devices(trained, name, devices[name], span)
+        if fixed.devices is not None:
+            placed = place_devices(fixed, name, span)
         elif mapping.chosen == "bitslice":
             placed = place_slices(slice_format(mapping, weights), weights, bottom=span.bottom, top=span.top)
         else:
@@ -131,6 +134,21 @@ def map_network(
         tile=parse_tile(mapping.tile), read=read,
         activity=seen.activity(layers, cell, bits=bits) if keep_activity else {},
     )  # fmt: skip
+
+
+def place_devices(fixed: Fixed, name: str, span: Conductances) -> Placed:
+    """Trained conductances between the ends of the devices' range; `m_max` is its whole span."""
+    assert fixed.devices is not None
+    assert fixed.m_max is not None
+    devices = fixed.devices[name]
+    return Placed(
+        wanted=span.bottom + devices.reshape(-1, devices.shape[-1]).astype(np.float64) * (span.top - span.bottom),
+        readout=Readout(str(fixed.scheme)),
+        slope=np.asarray((span.top - span.bottom) / fixed.m_max[name]),
+        digital=np.zeros(()),
+        scale_kept=1.0,
+        clipped_fraction=0.0,
+    )
 
 
 def tell_clipped(layers: dict[str, LayerMapping], mapping: MappingSection, reporter: Reporter) -> None:
@@ -244,11 +262,11 @@ DEVICE_BITS = 2
 def resolve_cell(trained: Trained, reference: CellReference) -> Gates | None:
     """The cell asked for, else the one that training used; None without any."""
     own = trained.run.path / CELL
-    count = len(trained.summary["layers"])
+    count = len(trained.layers)
     asked = None if reference.vg is None else gate_voltage(reference.vg)
     if reference.run is not None:
         run, _ = open_run(Path(reference.run), commands=("characterize",), use="--cell")
-        if asked is None and trained.summary["vg_volt"] is None:
+        if asked is None and trained.fixed.vg is None:
             raise ConfigError("--cell needs --vg VOLT, a gate voltage of the cell's table")
         file = run.path / RESULTS
     elif own.exists():
@@ -257,7 +275,7 @@ def resolve_cell(trained: Trained, reference: CellReference) -> Gates | None:
         raise ConfigError("--vg needs --cell RUN: this network was trained without a cell")
     else:
         return None
-    vg = [asked] * count if asked is not None else list(trained.summary["vg_volt"])
+    vg = [asked] * count if asked is not None else list((trained.fixed.vg or {}).values())
     return Gates(file, vg, asked=reference.run is not None)
 
 
@@ -275,9 +293,9 @@ def layers_on_arrays(trained: Trained, mapping: MappingSection) -> list[str]:
     Raises:
         ConfigError: none is.
     """
-    names = list(trained.summary["layers"])
+    names = trained.layers
     if mapping.layers == "dense":
         names = [name for name in names if is_dense(getattr(trained.net, name))]
     if not names:
-        raise ConfigError(f"--layers dense: {trained.summary['network']} has no fully connected layer")
+        raise ConfigError(f"--layers dense: {trained.network} has no fully connected layer")
     return names

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,10 +15,32 @@ SUFFIXES = {"f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "m": -3, "": 0, "k":
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(f|p|n|u|µ|meg|m|k|M|G|)\s*")
 
 
+@dataclass(frozen=True)
+class Option:
+    """Marks a field that is also an option of the command line: `Annotated[PositiveQuantity, Option()]`.
+
+    The docstring of the field is the help, its Literal gives the choices, and a bool makes a flag that turns its default round.
+    """
+
+    name: str | None = None
+    """Spelling such as `--vg`; the key without its unit when absent: `--r-source` of `r_source_ohm`."""
+    metavar: str | None = None
+    """What stands for the value in the help; by unit or type when absent: OHM of `r_source_ohm`, N of an int."""
+    repeatable: bool = False
+    """The option may be given several times: the field takes the list of its texts."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Marks a tagged union whose variants are tables by their tag: `method = "neat"` with `[neat]`, not `method.name`."""
+
+
 class Section(BaseModel):
     """Base of the configuration sections: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
+    )
 
     def in_use(self) -> dict[str, Any]:
         """Every key with a value, without sections that the configuration does not use."""

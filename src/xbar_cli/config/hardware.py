@@ -1,19 +1,18 @@
 """Configuration of `xbar map` and `xbar evaluate`: mapping, array, variation."""
 
 import math
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import NonNegativeQuantity, OpenResistance, PositiveQuantity, Quantity, Section, Text, require
+from .arrays import ArraySection
+from .base import OpenResistance, PositiveQuantity, Quantity, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
 from .effects import STAGE, Additive, AnyEffect, AnyReadNoise, Effects, Mismatch, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit
 
 VariationModel = Literal["additive", "proportional"]
-ArrayModel = Literal["ideal", "lumped", "published", "nodal", "gated"]
 
 
 class MappingSection(Section):
@@ -88,74 +87,6 @@ class CellReference(Section):
 
     run: str | None = None
     vg: Text | None = None
-
-
-RESISTANCES: dict[ArrayModel, tuple[str, ...]] = {
-    "ideal": (),
-    "lumped": ("r_source_ohm", "r_neuron_ohm"),
-    "published": ("r_source_ohm", "r_neuron_ohm"),
-    "nodal": ("r_source_ohm", "r_neuron_ohm", "r_wire_ohm", "r_wire_word_ohm", "r_wire_bit_ohm"),
-    "gated": ("r_source_ohm", "r_neuron_ohm", "r_wire_ohm", "r_wire_word_ohm", "r_wire_bit_ohm"),
-}
-"""The resistances that each array model knows."""
-
-
-class ArraySection(Section):
-    """The array model and its resistances."""
-
-    model: ArrayModel | None = None
-    r_source_ohm: NonNegativeQuantity | None = None
-    r_neuron_ohm: NonNegativeQuantity | None = None
-    r_wire_ohm: NonNegativeQuantity | None = None
-    """Of each word-line and each bit-line segment; or apart:"""
-    r_wire_word_ohm: NonNegativeQuantity | None = None
-    r_wire_bit_ohm: NonNegativeQuantity | None = None
-    neuron: Literal["separate", "shared"] | None = None
-    """lumped, published: a neuron for every column (default), or one for the two columns of a weight, which are driven with
-    opposite voltages (tat)."""
-
-    @property
-    def wired(self) -> bool:
-        """Whether any resistance is above 0."""
-        return any(getattr(self, name) for name in RESISTANCES["nodal"])
-
-    def check(self, model: ArrayModel, *, scheme: str, adc: bool) -> None:
-        """A resistance that `model` does not know is an error, and a shared neuron where no two columns are a pair.
-
-        `adc`: whether columns are converted, each on its own.
-        """
-        if self.neuron == "shared":
-            require(
-                model in ("lumped", "published"), f"--neuron shared belongs to --array lumped or published, not {model}"
-            )
-            require(scheme == "de", f"--neuron shared joins the two columns of --scheme de; {scheme} has none")
-            require(not adc, "--neuron shared leaves one current for two columns: --adc-input pair, or no --adc-bits")
-        else:
-            require(self.neuron is None or model in ("lumped", "published"), f"--array {model} does not use --neuron")
-        given = [name for names in RESISTANCES.values() for name in names if getattr(self, name) is not None]
-        unused = sorted(set(given) - set(RESISTANCES[model]))
-        knowing = [name for name, known in RESISTANCES.items() if set(unused) <= set(known)]
-        require(not unused, f"--array {model} does not use {', '.join(unused)}; {' or '.join(knowing)} does")
-        apart = self.r_wire_word_ohm is not None or self.r_wire_bit_ohm is not None
-        require(
-            self.r_wire_ohm is None or not apart, "--r-wire sets both wires; give it or --r-wire-word and --r-wire-bit"
-        )
-
-    def check_pairs(self, tile: tuple[int, int], *, widths: Mapping[str, int]) -> None:
-        """A shared neuron is at one array's edge: no tile may part the two columns of a weight.
-
-        Args:
-            tile: rows and columns of one array.
-            widths: columns of every layer.
-        """
-        if self.neuron != "shared" or tile[1] % 2 == 0:
-            return
-        parted = ", ".join(name for name, width in widths.items() if width > tile[1])
-        require(
-            not parted,
-            f"--neuron shared joins the two columns of a weight, and tiles of {tile[1]} columns part those of {parted}: "
-            f"take an even number of columns, --tile {tile[0]}x{tile[1] + 1}",
-        )
 
 
 class VariationSection(Section):

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from xbar_cli.array.gated import Drive
 from xbar_cli.array.ideal import Contract
 from xbar_cli.array.wired import gated_wired
+from xbar_cli.array.wires import Wires
 from xbar_cli.device.transistor import BitLineSeparable
 
 from .layers import rows_of
@@ -31,23 +32,6 @@ class Trust(NamedTuple):
     def worst(self, other: "Trust") -> "Trust":
         """The worse of each tile."""
         return Trust(*(jnp.maximum(a, b) for a, b in zip(self, other, strict=True)))
-
-
-@dataclass(frozen=True)
-class Wires:
-    """Resistances of the arrays [ohm].
-
-    Attributes:
-        r_word: of a word-line segment.
-        r_bit: of a bit-line segment.
-        r_source: of each source.
-        r_neuron: between each bit line and ground.
-    """
-
-    r_word: float
-    r_bit: float
-    r_source: float
-    r_neuron: float
 
 
 @jax.tree_util.register_dataclass
@@ -107,8 +91,8 @@ class WiredLayer:
             for top in range(0, rows, self.tile[0]):
                 g = self.g[top : top + self.tile[0], left : left + self.tile[1]]
                 found = gated_wired(
-                    self.surrogate, g, v[:, top : top + self.tile[0]], r_word=self.wires.r_word, r_bit=self.wires.r_bit,
-                    r_source=self.wires.r_source, r_neuron=self.wires.r_neuron,
+                    self.surrogate, g, v[:, top : top + self.tile[0]], r_word=self.wires.word, r_bit=self.wires.bit,
+                    r_source=self.wires.source, r_neuron=self.wires.neuron,
                 )  # fmt: skip
                 total = total + found.current
                 residuals.append(found.residual)

@@ -16,7 +16,7 @@ from xbar_cli.train.loop import State
 from xbar_cli.train.periphery import Periphery, device_steps, he_sigma, install, uninstall, weight_decay
 from xbar_cli.train.session import Method, Phase, Progress, Session
 from xbar_cli.train.transforms import Transform
-from xbar_cli.trained.opening import DEVICES
+from xbar_cli.trained.fixed import DEVICES
 
 
 def method(

@@ -1,112 +1,181 @@
-"""What a training fixed of its devices: a mapping takes it up where nothing else is asked for."""
+"""What a training fixed of its devices: kept in its summary, read from a run, taken up where nothing else is asked for."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar_cli.config.hardware import MappingSection
-from xbar_cli.config.methods import BiasedSection, TatSection
-from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.mapping.placing import Conductances, Placed
-from xbar_cli.mapping.readout import Readout
-from xbar_cli.reporter import Reporter
-from xbar_cli.runs.results import read_tensors
-from xbar_cli.trained.opening import DEVICES, Trained
+from xbar_cli.config.effects import ChipCorner
+from xbar_cli.config.hardware import ArraySection
+from xbar_cli.errors import RunError
+from xbar_cli.mapping.bitslice import SliceFormat
+from xbar_cli.runs.results import read_tensors, write_tensors
 
-CHOSEN = ("scheme", "bits", "levels", "weight_limit", "weight_scale", "weight_bits", "fraction_bits", "encoding")
-"""Settings of a mapping that a run of trained conductances (periphery) has fixed."""
-
-ASKED = ("scheme", "bits", "levels", "technology", "r_on_ohm", "r_off_ohm")
-"""Settings that ask for devices: with one of them none are taken up."""
-
-FORMAT = ("fraction_bits", "bits", "weight_bits", "encoding")
-"""How weights are cut into slices."""
+DEVICES = "devices.safetensors"
+"""Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
 
 
-def mapping_of(trained: Trained, mapping: MappingSection, *, cell: bool, reporter: Reporter) -> MappingSection:
-    """The mapping with what the run has fixed.
+@dataclass(frozen=True)
+class TrainedArrays:
+    """The arrays that every forward pass of a training went through (tat).
 
-    Conductances that were trained (periphery) have a scheme and nothing else. Weights trained in slices (biased) or on levels
-    (tat) go onto these where no scheme, device or cell is given; the reporter is told.
-
-    Args:
-        trained: the run.
-        mapping: as asked for.
-        cell: whether 1T-1R cells are asked for.
-        reporter: is told what was taken up.
-
-    Raises:
-        ConfigError: a setting that a periphery run has fixed otherwise, or that does not go with what is taken up.
+    Attributes:
+        array: their model and resistances.
+        tile: rows and columns of one, written `784x24`: a weight takes two columns.
+        corner: how far off every device of the chip is; None where none is.
     """
-    if (trained.run.path / DEVICES).exists():
-        return _periphery(trained, mapping)
-    fixed = {"tat": _tat, "biased": _biased}.get(trained.summary["method"], lambda _: {})(trained)
-    defaults = {key: field.default for key, field in MappingSection.model_fields.items()}
-    if cell or any(getattr(mapping, key) != defaults[key] for key in ASKED):
-        taken_up = ("layers", *(FORMAT if mapping.scheme == "bitslice" else ()))
-        fixed = {key: value for key, value in fixed.items() if key in taken_up}
-    update = {key: value for key, value in fixed.items() if getattr(mapping, key) == defaults[key] != value}
-    if update:
-        taken = ", ".join(f"{key} {value}" for key, value in update.items())
-        reporter.note(f"{trained.run.path} was trained for these devices, which the mapping takes: {taken}")
-    mapping = mapping.model_copy(update=update)
-    mapping.rules()
-    return mapping
+
+    array: ArraySection
+    tile: str
+    corner: ChipCorner | None = None
 
 
-def _tat(trained: Trained) -> dict[str, Any]:
-    section = TatSection(**trained.config["tat"])
-    found = {"technology": section.technology, "levels": "ratio", "bits": section.magnitude_bits}
-    return found | ({"layers": "dense"} if section.layers == "dense" else {})
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """What a training fixed of its devices. By layer: in the order in which layers compute.
 
-
-def _biased(trained: Trained) -> dict[str, Any]:
-    section = BiasedSection(**trained.config["biased"])
-    return {"scheme": "bitslice", "technology": section.technology, **{key: getattr(section, key) for key in FORMAT}}
-
-
-def _periphery(trained: Trained, mapping: MappingSection) -> MappingSection:
-    scheme = trained.summary["scheme"]
-    allowed = {key: field.default for key, field in MappingSection.model_fields.items() if key in CHOSEN}
-    given = [
-        key for key, default in allowed.items() if getattr(mapping, key) not in (default, key == "scheme" and scheme)
-    ]
-    if given:
-        options = ", ".join("--" + key.replace("_", "-") for key in given)
-        raise ConfigError(f"{trained.run.path} trained its conductances behind scheme {scheme}; leave out {options}")
-    return mapping.model_copy(update={"scheme": scheme})
-
-
-def trained_devices(trained: Trained) -> dict[str, NDArray[np.float32]] | None:
-    """Conductances of every layer [rows columns], 0 … 1 of the range; None where weights were trained.
-
-    Raises:
-        RunError: they were trained, and their file is not there.
+    Attributes:
+        vg: gate voltage of each layer [V] (neat).
+        w_max: weight at full scale that the cut-offs are of (neat).
+        w_cut: largest weight inside the linear range (neat).
+        weight_scale: what w_max is the largest of: network or layer (neat).
+        weight_limits: weight at the highest level of each layer, where that is not its largest (tat).
+        scheme: of the columns (periphery, biased).
+        technology: name or file of the devices (tat, biased).
+        levels: `ratio` (tat); else levels are uniform.
+        bits: of one device (tat, periphery, biased).
+        layers: `dense` where the other layers are digital (tat).
+        slices: how weights are cut into slices (biased).
+        m_max: conductance range of each layer in units of its weights (periphery).
+        devices: trained conductances of each layer, 0 … 1 of their range [*window columns] (periphery).
+        activation_bits: of every layer's inputs, 0 for floating point (periphery).
+        input_ranges: inputs at the ends of these levels; 0 where none was seen.
+        arrays: those that the weights were trained on (tat).
     """
-    if not (trained.run.path / DEVICES).exists():
-        if trained.summary["method"] == "periphery":
-            raise RunError(
-                f"{trained.run.path} lacks {DEVICES}, the conductances that it trained: train or map it anew"
-            )
-        return None
-    found = read_tensors(trained.run.path / DEVICES)
-    return {name: found[name].reshape(-1, found[name].shape[-1]) for name in trained.summary["layers"]}
+
+    vg: Mapping[str, float] | None = None
+    w_max: Mapping[str, float] | None = None
+    w_cut: Mapping[str, float] | None = None
+    weight_scale: str | None = None
+    weight_limits: Mapping[str, float] | None = None
+    scheme: Literal["de", "bc", "acm", "bitslice"] | None = None
+    technology: str | None = None
+    levels: str | None = None
+    bits: int | None = None
+    layers: Literal["dense"] | None = None
+    slices: SliceFormat | None = None
+    m_max: Mapping[str, float] | None = None
+    devices: Mapping[str, NDArray[np.float32]] | None = None
+    activation_bits: int | None = None
+    input_ranges: Mapping[str, float] | None = None
+    arrays: TrainedArrays | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """The keys of a training's summary that say so."""
+        found: dict[str, Any] = {"vg_volt": _values(self.vg)}
+        if self.w_max is not None:
+            found |= {"w_max": _values(self.w_max), "w_cut": _values(self.w_cut), "weight_scale": self.weight_scale}
+        if self.m_max is not None:
+            found |= {"scheme": self.scheme, "bits": self.bits, "activation_bits": self.activation_bits}
+            found |= {"input_ranges": dict(self.input_ranges or {}), "m_max": _values(self.m_max)}
+        if self.slices is not None:
+            found |= {"encoding": self.slices.encoding}
+        if self.arrays is not None:
+            limits = None if self.weight_limits is None else dict(self.weight_limits)
+            found |= {"array": self.arrays.array.model, "technology": self.technology, "weight_limits": limits}
+            found |= {"arrays": self._arrays(self.arrays)}
+        return found
+
+    def _arrays(self, arrays: TrainedArrays) -> dict[str, Any]:
+        """Arrays and the levels of their devices, as `read` takes them up."""
+        given = {"levels": self.levels, "bits": self.bits, "layers": self.layers, "tile": arrays.tile}
+        found = {key: value for key, value in given.items() if value is not None} | {"array": arrays.array.in_use()}
+        return found if arrays.corner is None else found | {"corner": arrays.corner.in_use()}
+
+    def save(self, folder: Path) -> None:
+        """Write what no summary holds into a run: trained conductances, where there are any."""
+        if self.devices is not None:
+            write_tensors(folder / DEVICES, dict(self.devices))
+
+    @classmethod
+    def read(cls, summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> Self:
+        """What the training of a run fixed.
+
+        Args:
+            summary: of the run.
+            config: of the run.
+            folder: of the run.
+
+        Raises:
+            RunError: its conductances were trained, and their file is not there.
+        """
+        names = list(summary["layers"])
+
+        def by_layer(key: str) -> dict[str, float] | None:
+            found = summary.get(key)
+            return None if found is None else dict(zip(names, found, strict=True))
+
+        own = {"tat": _tat, "biased": _biased, "periphery": _periphery}.get(summary["method"])
+        return cls(
+            vg=by_layer("vg_volt"),
+            w_max=by_layer("w_max"),
+            w_cut=by_layer("w_cut"),
+            weight_scale=summary.get("weight_scale"),
+            weight_limits=summary.get("weight_limits"),
+            m_max=by_layer("m_max"),
+            activation_bits=summary.get("activation_bits"),
+            input_ranges=summary.get("input_ranges"),
+            **(own(summary, config, folder) if own else {}),
+        )
 
 
-def input_ranges(trained: Trained) -> dict[str, float]:
-    """Inputs at the ends of the levels that layers were trained with; empty where these were floating point."""
-    return {name: found for name, found in trained.summary.get("input_ranges", {}).items() if found > 0}
+def _values(by_layer: Mapping[str, float] | None) -> list[float] | None:
+    return None if by_layer is None else list(by_layer.values())
 
 
-def place_devices(trained: Trained, name: str, devices: NDArray[np.float32], span: Conductances) -> Placed:
-    """Trained conductances between the ends of the devices' range; `m_max` is its whole span."""
-    m_max = trained.summary["m_max"][trained.summary["layers"].index(name)]
-    return Placed(
-        wanted=span.bottom + devices.astype(np.float64) * (span.top - span.bottom),
-        readout=Readout(trained.summary["scheme"]),
-        slope=np.asarray((span.top - span.bottom) / m_max),
-        digital=np.zeros(()),
-        scale_kept=1.0,
-        clipped_fraction=0.0,
+def _periphery(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Trained conductances and what they stand behind."""
+    del config
+    if not (folder / DEVICES).exists():
+        raise RunError(f"{folder} lacks {DEVICES}, the conductances that it trained: train or map it anew")
+    return {"scheme": summary["scheme"], "bits": summary["bits"], "devices": read_tensors(folder / DEVICES)}
+
+
+def _biased(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The slices of favourable states, as the run was asked for them."""
+    del summary, folder
+    asked = config["biased"]
+    bits = {key: asked[key] for key in ("weight_bits", "fraction_bits")}
+    fmt = SliceFormat(device_bits=asked["bits"], encoding=asked["encoding"], **bits)
+    return {"scheme": "bitslice", "technology": asked["technology"], "bits": fmt.device_bits, "slices": fmt}
+
+
+def _tat(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Devices, their levels and the arrays around them."""
+    del folder
+    found = summary.get("arrays") or _tat_before(summary, config["tat"])
+    corner = found.get("corner")
+    arrays = TrainedArrays(
+        ArraySection(**found["array"]), found["tile"], None if corner is None else ChipCorner(**corner)
     )
+    levels = {key: found.get(key) for key in ("levels", "bits", "layers")}
+    return {"technology": summary["technology"], "arrays": arrays, **levels}
+
+
+def _tat_before(summary: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The key `arrays` of a summary that had none yet: it printed the options of `xbar evaluate` instead."""
+    words = summary["evaluate"].split()
+    ohms = {key: asked[key] for key in ("r_source_ohm", "r_neuron_ohm", "r_wire_ohm") if asked.get(key)}
+    neuron = {} if summary["array"] == "nodal" else {"neuron": "shared"}
+    corner = {"k": asked["corner"], "sigma": asked.get("sigma_chip")} if asked.get("corner") else None
+    return {
+        "array": {"model": summary["array"], **ohms, **neuron},
+        "tile": words[words.index("--tile") + 1],
+        "levels": "ratio",
+        "bits": asked.get("bits") or (asked["levels"].bit_length() if "levels" in asked else 4),
+        "layers": "dense" if asked.get("layers") == "dense" else None,
+        "corner": None if corner is None else {"model": "chip_corner", **corner},
+    }

@@ -1,7 +1,8 @@
-"""Trained networks as runs hold them: weights, and what NEAT fixed when it trained them."""
+"""Trained networks as runs hold them: weights, data, and what training fixed of their devices."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,10 @@ from xbar_cli.nn.shapes import kernels, parameters, set_parameters
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
 from xbar_cli.trained import build
+from xbar_cli.trained.fixed import Fixed
 
 CELL = "cell.nc"
 """The characterised cell, copied into every run that depends on one."""
-
-DEVICES = "devices.safetensors"
-"""Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,36 @@ class Trained:
     net: nnx.Module
     data: Dataset
 
+    @cached_property
+    def fixed(self) -> Fixed:
+        """What its training fixed of its devices."""
+        return Fixed.read(self.summary, self.config, self.run.path)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of its layers in the order they compute."""
+        return list(self.summary["layers"])
+
+    @property
+    def network(self) -> str:
+        """The network's name."""
+        return self.summary["network"]
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return self.summary["dataset"]
+
+    @property
+    def method(self) -> str:
+        """How it was trained."""
+        return self.summary["method"]
+
     @property
     def kernels(self) -> dict[str, NDArray[np.float32]]:
-        """The kernels by layer name, in the order of the summary's layers."""
+        """The kernels by layer name, in the order of the layers."""
         found = kernels(parameters(self.net))
-        return {name: found[name] for name in self.summary["layers"]}
+        return {name: found[name] for name in self.layers}
 
 
 def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Trained:

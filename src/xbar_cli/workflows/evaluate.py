@@ -25,9 +25,9 @@ from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.sample import Part, Sampler, Tally, count_batch, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.chip.summary import summarise
+from xbar_cli.config.arrays import AnyArray, check_neurons, tile_fold
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.hardware import (
-    ArrayModel,
     CalibrationSection,
     CellReference,
     EvaluateConfig,
@@ -65,7 +65,7 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
     fields = evaluate_summary.results(result["accuracy_samples"], tally)
     write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": "accuracy"})
     caption = (
-        f"{trained.summary['network']} on {trained.summary['dataset']}, {hardware.model} array, "
+        f"{trained.network} on {trained.dataset}, {hardware.model} array, "
         f"{config.variation.amount * 100:g} % {config.variation.model} variation"
     )
     figures.sample_accuracies(
@@ -97,7 +97,11 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
             )
         trained, network = open_trained(path / ORIGIN, use="xbar evaluate", data_dir=config.data_dir), load_mapped(path)
         config = config.model_copy(
-            update={"converters": config.converters.over(network.read, drive_ends=model_of(config, network) == "gated")}
+            update={
+                "converters": config.converters.over(
+                    network.read, drive_ends=array_of(config, network).model == "gated"
+                )
+            }
         )
         return config, trained, read_anew(path, trained, network, config.converters, reporter)
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
@@ -122,7 +126,7 @@ def read_anew(
     mapped = MapConfig(**read_toml(path / CONFIG))
     found = [layer.vg for layer in network.layers.values() if layer.vg is not None]
     own = {name: layer.vg for name, layer in network.layers.items()}
-    vg = [own.get(name) or found[0] for name in trained.summary["layers"]]
+    vg = [own.get(name) or found[0] for name in trained.layers]
     gates = Gates(path / CELL, vg, asked=mapped.cell.run is not None)
     return map_network(
         trained,
@@ -134,37 +138,37 @@ def read_anew(
     )
 
 
-def model_of(config: EvaluateConfig, network: MappedNetwork) -> ArrayModel:
-    """The array model asked for, else `gated` where there is a cell."""
-    return config.array.model or ("gated" if network.cell is not None else "ideal")
+def array_of(config: EvaluateConfig, network: MappedNetwork) -> AnyArray:
+    """The array asked for: `gated` where no model is and there is a cell, else `ideal`."""
+    return config.array.known("gated" if network.cell is not None else "ideal")
 
 
-def array_model(config: EvaluateConfig, network: MappedNetwork) -> ArrayModel:
-    """The array model: the one asked for, else `gated` where there is a cell."""
-    model = model_of(config, network)
-    if model == "gated" and network.cell is None:
+def check_array(array: AnyArray, config: EvaluateConfig, network: MappedNetwork) -> None:
+    """Raise ConfigError where the network's devices, its columns or the converters do not go with the array."""
+    gated = array.model == "gated"
+    if gated and network.cell is None:
         raise ConfigError(
             "--array gated needs a 1T-1R cell: --cell RUN --vg VOLT, or a network trained or mapped with one"
         )
-    if model == "gated" and config.variation.negative == "allow":
+    if gated and config.variation.negative == "allow":
         raise ConfigError("--negative allow belongs to resistive arrays: a 1T-1R cell has no conductance below 0")
     converters = config.converters
     columns = converters.adc_bits is not None and converters.adc_input != "pair"
-    config.array.check(model, scheme=network.scheme, adc=columns)
     widths = {name: layer.conductance.shape[1] for name, layer in network.layers.items()}
-    for section in (config.array, converters):
-        section.check_pairs(network.tile, widths=widths)
-    return model
+    check_neurons(array, scheme=network.scheme, adc=columns, tile=network.tile, widths=widths)
+    converters.check_pairs(network.tile, widths=widths)
 
 
 def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetwork) -> Hardware:
     """What the network's devices are built into, the range of the row drive with it."""
-    model = array_model(config, network)
-    config.converters.check(model=model, scheme=network.scheme, cell=network.cell is not None)
+    array = array_of(config, network)
+    check_array(array, config, network)
+    config.converters.check(model=array.model, scheme=network.scheme, cell=network.cell is not None)
     if config.converters.dac_range != network.read.dac_range:
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
     hardware = Hardware(
-        network, config.array, model=model, converters=config.converters, noises=tuple(config.variation.read_noises()),
+        network, model=array.model, fold=tile_fold(array), wires=array.wires(), converters=config.converters,
+        noises=tuple(config.variation.read_noises()),
         mismatch=gate_shifts(config.variation.mismatch(), network),
     )  # fmt: skip
     if hardware.wired and hardware.mismatch:
@@ -188,7 +192,7 @@ def measure(
     size = min(wanted.batch_size, len(labels))
     parts = [jax.tree.map(jnp.asarray, part) for part in eval_batches(images, labels, batch_size=size)]
     order, converters = describe(config.variation, hardware.network), config.converters
-    bits = trained.summary.get("activation_bits")
+    bits = trained.fixed.activation_bits
     if bits and converters.dac_bits is None:
         reporter.note(f"trained with {bits}-bit inputs: --dac-bits {bits} converts them here too")
     if converters.columns_per_adc and not (converters.adc_gain_error or converters.adc_offset_error):

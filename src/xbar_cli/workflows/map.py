@@ -14,7 +14,8 @@ from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
-from xbar_cli.trained.opening import CELL, DEVICES, Trained, open_trained
+from xbar_cli.trained.fixed import DEVICES
+from xbar_cli.trained.opening import CELL, Trained, open_trained
 
 
 def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
@@ -82,8 +83,8 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
     devices = sum(layer["devices"] for layer in layers)
     return {
         "command": "map",
-        "network": trained.summary["network"],
-        "dataset": trained.summary["dataset"],
+        "network": trained.network,
+        "dataset": trained.dataset,
         "dataset_note": trained.data.note,
         "scheme": network.scheme,
         "technology": Path(network.technology).stem if network.technology else None,

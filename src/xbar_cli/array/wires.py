@@ -1,0 +1,94 @@
+"""The resistances of one array, and what folding an array gives: the two values that every array model shares."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jax.typing import DTypeLike
+from jaxtyping import Float
+
+from xbar_cli.types import Array, Conductances
+
+Resistance = float | int | Float[Array, ""]
+"""A resistance [ohm]: a Python number, or a scalar array that may be traced."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Wires:
+    """What is not a device in an array [ohm].
+
+    A *known* resistance of 0 (a Python number, or an array outside `jit` and `grad`) selects the case without it.
+
+    Attributes:
+        word: of a word-line segment, before each device.
+        bit: of a bit-line segment, after each device.
+        source: of each source.
+        neuron: between each bit line and ground.
+    """
+
+    word: Resistance = 0.0
+    bit: Resistance = 0.0
+    source: Resistance = 0.0
+    neuron: Resistance = 0.0
+
+    @property
+    def any(self) -> bool:
+        """Whether one of them is not known to be 0."""
+        return not all(is_zero(r) for r in jax.tree.leaves(self))
+
+    def require(self) -> "Wires":
+        """These, if each whose value is known is finite and not below 0; a traced one is not looked at.
+
+        Raises:
+            ValueError: one is not.
+        """
+        for name, value in vars(self).items():
+            if not isinstance(value, Tracer) and not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"wires.{name} must be finite and not below 0 ohm, got {float(value)}")
+        return self
+
+    def require_ends(self) -> "Wires":
+        """These, for a model that has ideal wires: sources and neurons alone.
+
+        Raises:
+            ValueError: as `require`, or a segment has resistance.
+        """
+        for name in ("word", "bit"):
+            if not is_zero(getattr(self, name)):
+                raise ValueError(f"wires.{name} must be 0 in a model with ideal wires, got {getattr(self, name)}")
+        return self.require()
+
+    def as_arrays(self, dtype: DTypeLike) -> "Wires":
+        """The same as arrays of `dtype`."""
+        return jax.tree.map(lambda r: jnp.asarray(r, dtype), self)
+
+
+def is_zero(resistance: Resistance) -> bool:
+    """Whether a resistance is known to be 0. A traced one is taken as positive."""
+    return not isinstance(resistance, Tracer) and float(resistance) == 0
+
+
+class Folded(NamedTuple):
+    """What an array acts as.
+
+    Attributes:
+        g_eff: effective conductances, `I = V @ g_eff` [S].
+        residual: how far Kirchhoff's laws are missed; 0 where a formula needs no solution.
+    """
+
+    g_eff: Conductances
+    residual: Float[Array, ""]
+
+
+Fold = Callable[[Array], Folded]
+"""One array's conductances `[rows cols]` to what it acts as."""
+
+
+def exactly(g_eff: Array) -> Folded:
+    """What a formula gives: nothing was solved, and nothing is left over."""
+    return Folded(g_eff, jnp.zeros((), g_eff.dtype))

@@ -1,0 +1,205 @@
+"""Array models: a section each, with its own keys alone; what is asked for before the model is known; how a tile folds."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Self, assert_never, get_args
+
+from pydantic import model_validator
+
+from .base import NonNegativeQuantity, Section, require
+
+if TYPE_CHECKING:
+    from xbar_cli.array.wires import Fold, Wires
+
+ArrayModel = Literal["ideal", "lumped", "published", "nodal", "gated"]
+Neuron = Literal["separate", "shared"]
+
+
+class EndsSection(Section):
+    """Resistances at the ends of the lines."""
+
+    r_source_ohm: NonNegativeQuantity | None = None
+    """Of each source: 0 when absent."""
+    r_neuron_ohm: NonNegativeQuantity | None = None
+    """Between each bit line and ground: 0 when absent."""
+
+    def wires(self) -> "Wires":
+        """The resistances of an array."""
+        from xbar_cli.array.wires import Wires
+
+        return Wires(source=self.r_source_ohm or 0.0, neuron=self.r_neuron_ohm or 0.0)
+
+
+class WiresSection(EndsSection):
+    """Resistances of the lines too."""
+
+    r_wire_ohm: NonNegativeQuantity | None = None
+    """Of each word-line and each bit-line segment: 0 when absent; or apart:"""
+    r_wire_word_ohm: NonNegativeQuantity | None = None
+    """Of each word-line segment."""
+    r_wire_bit_ohm: NonNegativeQuantity | None = None
+    """Of each bit-line segment."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apart(cls, given: object) -> object:
+        """Where the kinds of wire are given apart, a default for both stands back."""
+        if not isinstance(given, Mapping) or all(given.get(f"r_wire_{kind}_ohm") is None for kind in ("word", "bit")):
+            return given
+        if given.get("r_wire_ohm") is not None:
+            raise ValueError("r_wire_ohm sets both wires; give it, or r_wire_word_ohm and r_wire_bit_ohm")
+        return {**given, "r_wire_ohm": None}
+
+    def wires(self) -> "Wires":
+        """The resistances of an array."""
+        both = self.r_wire_ohm or 0.0
+        return replace(super().wires(), word=self.r_wire_word_ohm or both, bit=self.r_wire_bit_ohm or both)
+
+
+class NeuronSection(EndsSection):
+    """Source and neuron resistance, and whether columns share neurons."""
+
+    neuron: Neuron | None = None
+    """A neuron for every column (separate, when absent), or one for the two columns of a weight, which are driven with
+    opposite voltages (tat)."""
+
+
+class IdealArray(Section):
+    """Ohm and Kirchhoff alone."""
+
+    model: Literal["ideal"] = "ideal"
+
+    def wires(self) -> "Wires":
+        """No resistances."""
+        from xbar_cli.array.wires import Wires
+
+        return Wires()
+
+
+class LumpedArray(NeuronSection):
+    """Source and neuron resistance, exactly."""
+
+    model: Literal["lumped"] = "lumped"
+
+
+class PublishedArray(NeuronSection):
+    """Source and neuron resistance, in the closed form that was published (tat)."""
+
+    model: Literal["published"] = "published"
+
+
+class NodalArray(WiresSection):
+    """Wires, sources and neurons, exactly."""
+
+    model: Literal["nodal"] = "nodal"
+
+
+class GatedArray(WiresSection):
+    """1T-1R cells; with resistances, solved at every read."""
+
+    model: Literal["gated"] = "gated"
+
+
+AnyArray = IdealArray | LumpedArray | PublishedArray | NodalArray | GatedArray
+
+
+class ArraySection(WiresSection):
+    """An array as it is asked for: the keys of every model, one of which it becomes once the default is known."""
+
+    model: ArrayModel | None = None
+    """The array model: gated where there is a cell, else ideal, when absent."""
+    neuron: Neuron | None = None
+    """lumped, published: a neuron for every column (default), or one for the two columns of a weight, which are driven with
+    opposite voltages (tat)."""
+
+    @model_validator(mode="after")
+    def _of_its_model(self) -> Self:
+        if self.model is not None:
+            self.known(self.model)
+        return self
+
+    def known(self, default: ArrayModel) -> AnyArray:
+        """The section of the model that was asked for, or else of the default.
+
+        Raises:
+            ConfigError: a key that this model does not use.
+        """
+        model, given = self.model or default, self.model_dump(exclude_none=True, exclude={"model"})
+        unused = sorted(given.keys() - section_of(model).model_fields.keys())
+        knowing = [name for name in get_args(ArrayModel) if set(unused) <= section_of(name).model_fields.keys()]
+        require(
+            not unused,
+            f"array.model = {model} does not use {', '.join(f'array.{key}' for key in unused)}; "
+            f"{' or '.join(knowing) or 'no model'} does",
+        )
+        return section_of(model)(**given)
+
+
+def section_of(model: ArrayModel) -> type[AnyArray]:
+    """The section of an array model."""
+    match model:
+        case "ideal":
+            return IdealArray
+        case "lumped":
+            return LumpedArray
+        case "published":
+            return PublishedArray
+        case "nodal":
+            return NodalArray
+        case "gated":
+            return GatedArray
+        case _:
+            assert_never(model)
+
+
+def tile_fold(array: AnyArray) -> "Fold | None":
+    """How one tile folds; None where currents are those of its devices alone, or no matrix says what they are."""
+    from xbar_cli.array.lumped import lumped, lumped_dual, of_pairs, published, published_dual
+    from xbar_cli.array.nodal import nodal
+    from xbar_cli.array.wires import Folded, exactly
+
+    match array:
+        case IdealArray() | GatedArray():
+            return None
+        case LumpedArray() | PublishedArray():
+            ends = {"r_source": array.wires().source, "r_neuron": array.wires().neuron}
+            if array.neuron == "shared":
+                dual = partial(lumped_dual if array.model == "lumped" else published_dual, **ends)
+                return lambda g: exactly(of_pairs(dual, g))
+            single = partial(lumped if array.model == "lumped" else published, **ends)
+            return lambda g: exactly(single(g))
+        case NodalArray():
+            wires = {f"r_{name}": ohm for name, ohm in vars(array.wires()).items()}
+            return lambda g: Folded(*nodal(g, **wires))
+        case _:
+            assert_never(array)
+
+
+def check_neurons(array: AnyArray, *, scheme: str, adc: bool, tile: tuple[int, int], widths: Mapping[str, int]) -> None:
+    """Where neurons are shared, columns must be pairs that no converter and no edge of a tile parts.
+
+    Args:
+        array: the array.
+        scheme: of the mapping.
+        adc: whether columns are converted, each on its own.
+        tile: rows and columns of one array.
+        widths: columns of every layer.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    if not isinstance(array, NeuronSection) or array.neuron != "shared":
+        return
+    shared = "array.neuron = shared"
+    require(scheme == "de", f"{shared} joins the two columns of mapping.scheme = de; {scheme} has none")
+    require(
+        not adc,
+        f"{shared} leaves one current for two columns: converters.adc_input = pair, or no converters.adc_bits",
+    )
+    parted = ", ".join(name for name, width in widths.items() if width > tile[1])
+    require(
+        tile[1] % 2 == 0 or not parted,
+        f"{shared} joins the two columns of a weight, and tiles of {tile[1]} columns part those of {parted}: "
+        f"take an even number of columns, mapping.tile = {tile[0]}x{tile[1] + 1}",
+    )

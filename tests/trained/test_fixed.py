@@ -1,0 +1,75 @@
+"""What a training fixed: written into a summary and read again, and read from runs of the previous version."""
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from xbar_cli.config.effects import ChipCorner
+from xbar_cli.config.hardware import ArraySection
+from xbar_cli.errors import RunError
+from xbar_cli.mapping.bitslice import SliceFormat
+from xbar_cli.trained.fixed import Fixed, TrainedArrays
+
+LAYERS = ("hidden", "output")
+
+
+def by_layer(*values):
+    return dict(zip(LAYERS, values, strict=True))
+
+
+NEAT = Fixed(vg=by_layer(0.8, 1.0), w_max=by_layer(0.5, 0.5), w_cut=by_layer(0.3, 0.4), weight_scale="network")
+TAT = Fixed(
+    technology="taox", levels="ratio", bits=4, layers="dense", weight_limits=by_layer(0.2, 0.7),
+    arrays=TrainedArrays(
+        ArraySection(model="lumped", r_source_ohm=800, neuron="shared"), "784x24", ChipCorner(model="chip_corner", k=-2)
+    ),
+)  # fmt: skip
+PERIPHERY = Fixed(
+    scheme="acm", bits=4, activation_bits=8, input_ranges=by_layer(1.0, 3.5), m_max=by_layer(0.25, 0.5),
+    devices=by_layer(np.linspace(0, 1, 12, dtype=np.float32).reshape(2, 6), np.ones((3, 4), np.float32)),
+)  # fmt: skip
+SLICES = {"weight_bits": 8, "fraction_bits": 6, "encoding": "offset"}
+BIASED = Fixed(scheme="bitslice", technology="rram2bit", bits=2, slices=SliceFormat(device_bits=2, **SLICES))
+KNOWN = {"ideal": Fixed(), "neat": NEAT, "tat": TAT, "periphery": PERIPHERY, "biased": BIASED}
+CONFIGS = {"biased": {"biased": {"technology": "rram2bit", "bits": 2, **SLICES}}}
+
+
+@pytest.mark.parametrize("method", KNOWN)
+def test_what_was_fixed_is_read_as_it_was_written(method, tmp_path):
+    fixed = KNOWN[method]
+    fixed.save(tmp_path)
+    summary = json.loads(json.dumps({"method": method, "layers": list(LAYERS), **fixed.summary()}))
+    found = Fixed.read(summary, CONFIGS.get(method, {}), tmp_path)
+    for field in fields(Fixed):
+        if field.name != "devices":
+            assert getattr(found, field.name) == getattr(fixed, field.name), field.name
+    assert (found.devices is None) == (fixed.devices is None)
+    for name, values in (fixed.devices or {}).items():
+        np.testing.assert_array_equal(found.devices[name], values)
+
+
+def test_a_tat_run_of_the_previous_version_says_its_arrays_in_its_options(tmp_path):
+    """It had its arrays in the table of its method, and the size of one in the options that it printed."""
+    summary = {
+        "method": "tat", "layers": list(LAYERS), "vg_volt": None, "array": "lumped", "technology": "taox",
+        "evaluate": "--array lumped --neuron shared --r-source 800 --tile 784x24 --effect chip_corner:k=-2",
+        "weight_limits": by_layer(0.2, 0.7),
+    }  # fmt: skip
+    asked = {
+        "array": "lumped",
+        "r_source_ohm": 800.0,
+        "r_wire_ohm": 0.0,
+        "corner": -2.0,
+        "levels": 15,
+        "layers": "dense",
+    }
+    found = Fixed.read(summary, {"tat": asked}, tmp_path)
+    assert found.summary() == TAT.summary()
+
+
+def test_trained_conductances_that_are_lost_are_an_error(tmp_path):
+    summary = {"method": "periphery", "layers": list(LAYERS), **PERIPHERY.summary()}
+    with pytest.raises(RunError, match=r"lacks devices\.safetensors"):
+        Fixed.read(summary, {}, tmp_path)
