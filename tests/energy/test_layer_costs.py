@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.energy.conftest import layer
+from tests import mapped
 from xbar_cli.chip.activity import Wanted, full_drive
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.constants import load
@@ -28,42 +28,42 @@ def work(name="a", **changes):
     return replace(base, **changes)
 
 
-def test_neurosims_resistive_devices_stand_in_series_with_their_transistors(make_network):
-    k, network = load("neurosim"), make_network()
+def test_neurosims_resistive_devices_stand_in_series_with_their_transistors():
+    k, network = load("neurosim"), mapped.network()
     g = network.layers["a"].conductance.astype(float)
     found = conducting(EnergyConfig(run="r", model="neurosim"), k, network, "a")
     np.testing.assert_allclose(found, 1 / (1 / g + k["array.access_ohm"]), rtol=1e-6)
-    for model, other in (("resparc", network), ("neurosim", make_network(cells=True))):
+    for model, other in (("resparc", network), ("neurosim", mapped.network(cells=True))):
         np.testing.assert_array_equal(
             conducting(EnergyConfig(run="r", model=model), k, other, "a"), other.layers["a"].conductance
         )
 
 
-def test_digital_weights_are_the_marked_ones(make_network):
-    network = make_network()
+def test_digital_weights_are_the_marked_ones():
+    network = mapped.network()
     marks = np.zeros((100, 20))
     marks[3, 4] = marks[50, 1] = -1.0
-    network.layers["a"] = layer(100, 20, digital=marks)
+    network.layers["a"] = mapped.layer(100, 20, digital=marks)
     assert digital_weights(network, "a") == 2
     assert digital_weights(network, "b") == 0
 
 
 @pytest.mark.parametrize("model", ["resparc", "neurosim", "isaac"])
-def test_sums_beside_an_array_add_their_products_to_its_layer(model, make_network):
-    k, network = load(model), make_network()
+def test_sums_beside_an_array_add_their_products_to_its_layer(model):
+    k, network = load(model), mapped.network()
     config = EnergyConfig(run="r", model=model)
     plain = costs(config, k, [work()], network)["a"]
     marks = np.zeros((100, 20))
     marks[:5] = -1.0
-    network.layers["a"] = layer(100, 20, digital=marks)
+    network.layers["a"] = mapped.layer(100, 20, digital=marks)
     with_sums = costs(config, k, [work()], network)["a"]
     assert with_sums.energy_joule - plain.energy_joule == pytest.approx(4 * 100 * k["digital.mac_joule"])
 
 
-def test_a_crosspoint_has_no_gate_and_a_cell_has_nvsims_area(make_network):
+def test_a_crosspoint_has_no_gate_and_a_cell_has_nvsims_area():
     k = load("resparc")
-    assert cell_figures(k, make_network()) == (0, k["cell.crosspoint_features2"] * k["cell.feature_m"] ** 2)
-    gate, area = cell_figures(k, make_network(cells=True))
+    assert cell_figures(k, mapped.network()) == (0, k["cell.crosspoint_features2"] * k["cell.feature_m"] ** 2)
+    gate, area = cell_figures(k, mapped.network(cells=True))
     assert area == pytest.approx(3 * (90 / 45 + 1) * k["cell.feature_m"] ** 2)
     oxide = k["gate.oxide_farad_per_m2"] * 90e-9 * 45e-9
     assert gate == pytest.approx(
@@ -154,14 +154,14 @@ def test_parts_are_summed_over_layers_down_to_the_leaves():
     assert parts_of(found.every.values()) == {"cells": 6.0, "adc": 1.0, "digital": 3.0}
 
 
-def test_a_baseline_on_other_arrays_or_other_cells_is_refused(make_network):
+def test_a_baseline_on_other_arrays_or_other_cells_is_refused():
     base = object.__new__(Opened)
-    base.path, base.network = Path("runs/base"), make_network(cells=True)
+    base.path, base.network = Path("runs/base"), mapped.network(cells=True)
     config = EnergyConfig(run="runs/own")
-    comparable(config, base, make_network(cells=True))
+    comparable(config, base, mapped.network(cells=True))
     with pytest.raises(ConfigError, match="arrays of 64x32, runs/own on arrays of 64x16"):
-        comparable(config, base, make_network(cells=True, tile=(64, 16)))
-    other = make_network(cells=True)
+        comparable(config, base, mapped.network(cells=True, tile=(64, 16)))
+    other = mapped.network(cells=True)
     object.__setattr__(other, "cell", replace(other.cell, width_m=180e-9))
     with pytest.raises(ConfigError, match="its cells are 9e-08 m"):
         comparable(config, base, other)

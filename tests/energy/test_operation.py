@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests import mapped
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.agreement import Statement
 from xbar_cli.energy.constants import MODELS, load
@@ -21,9 +22,9 @@ def read(model, network, values=None, device_bits=None):
 
 
 @every_model
-def test_nothing_stated_is_the_models_own_reading(model, make_network):
+def test_nothing_stated_is_the_models_own_reading(model):
     k = CONSTANTS[model]
-    found = read(model, make_network())
+    found = read(model, mapped.network())
     assert found.coding == NATIVE[model]
     assert found.input_bits == k["input.bits"]
     assert (found.columns_per_adc, found.rows_at_once, found.pair) == (None, None, False)
@@ -36,24 +37,24 @@ def own_bits(model, k):
 
 
 @every_model
-def test_what_is_stated_holds(model, make_network):
+def test_what_is_stated_holds(model):
     values = {"input": NATIVE[model], "dac_bits": 5, "adc_bits": 7, "columns_per_adc": 4, "rows_at_once": 16}
-    assert read(model, make_network(), values) == Reading(NATIVE[model], 5, 7, 4, 16, False)
-    assert read(model, make_network(), values | {"adc_input": "pair"}).pair
+    assert read(model, mapped.network(), values) == Reading(NATIVE[model], 5, 7, 4, 16, False)
+    assert read(model, mapped.network(), values | {"adc_input": "pair"}).pair
 
 
-def test_models_of_one_bit_a_cycle_know_no_other_coding(make_network):
+def test_models_of_one_bit_a_cycle_know_no_other_coding():
     for model in MODELS:
         for coding in ("amplitude", "bitserial", "pwm"):
             if model == "resparc" or coding == NATIVE[model]:
-                assert read(model, make_network(), {"input": coding}).coding == coding
+                assert read(model, mapped.network(), {"input": coding}).coding == coding
             else:
                 with pytest.raises(ConfigError, match=f"eval has inputs as {coding}"):
-                    read(model, make_network(), {"input": coding})
+                    read(model, mapped.network(), {"input": coding})
 
 
-def test_isaacs_converters_tell_the_rows_that_are_read_at_once_apart(make_network):
-    k, network = CONSTANTS["isaac"], make_network(tile=(64, 32))
+def test_isaacs_converters_tell_the_rows_that_are_read_at_once_apart():
+    k, network = CONSTANTS["isaac"], mapped.network(tile=(64, 32))
     for rows, bits, wanted in ((None, 2, 7), (16, 2, 5), (1000, 2, 7), (16, 4, 7)):
         assert own_adc_bits("isaac", k, network, rows=rows, device_bits=bits) == wanted
     assert (
@@ -62,28 +63,28 @@ def test_isaacs_converters_tell_the_rows_that_are_read_at_once_apart(make_networ
     )
 
 
-def test_only_pairs_that_no_tile_parts_are_converted_together(make_network):
-    check_pairs(make_network(), 2)
+def test_only_pairs_that_no_tile_parts_are_converted_together():
+    check_pairs(mapped.network(), 2)
     for network, shared in (
-        (make_network(scheme="acm"), None),
-        (make_network(tile=(64, 31)), None),
-        (make_network(), 3),
+        (mapped.network(scheme="acm"), None),
+        (mapped.network(tile=(64, 31)), None),
+        (mapped.network(), 3),
     ):
         with pytest.raises(ConfigError):
             check_pairs(network, shared)
 
 
-def test_resistive_rows_are_driven_at_the_models_own_voltage(make_network):
+def test_resistive_rows_are_driven_at_the_models_own_voltage():
     k = CONSTANTS["resparc"]
-    found = coding_of(k, make_network(), Reading("amplitude", 8, 8), NOTHING)
+    found = coding_of(k, mapped.network(), Reading("amplitude", 8, 8), NOTHING)
     assert (found.kind, found.volt, found.powers) == ("amplitude", k["read.volt"], {})
     assert found.bits is None
-    assert coding_of(k, make_network(), Reading("amplitude", 8, 8), Statement("eval", {"dac_bits": 8})).bits == 8
-    assert coding_of(k, make_network(), Reading("pwm", 8, 8), NOTHING).bits == 8
+    assert coding_of(k, mapped.network(), Reading("amplitude", 8, 8), Statement("eval", {"dac_bits": 8})).bits == 8
+    assert coding_of(k, mapped.network(), Reading("pwm", 8, 8), NOTHING).bits == 8
 
 
-def test_cells_are_driven_up_to_their_table_each_layer_at_its_gate_voltage(make_network):
-    network, k = make_network(cells=True), CONSTANTS["resparc"]
+def test_cells_are_driven_up_to_their_table_each_layer_at_its_gate_voltage():
+    network, k = mapped.network(cells=True), CONSTANTS["resparc"]
     found = coding_of(k, network, Reading("pwm", 4, 8), NOTHING)
     assert found.volt == network.cell.v_max
     assert set(found.powers) == {"a", "b"}
@@ -98,7 +99,7 @@ def test_cells_are_driven_up_to_their_table_each_layer_at_its_gate_voltage(make_
 
 
 @every_model
-def test_a_converters_columns_are_a_tiles_but_neurosims(model, make_network):
-    network = make_network(tile=(64, 24))
+def test_a_converters_columns_are_a_tiles_but_neurosims(model):
+    network = mapped.network(tile=(64, 24))
     wanted = round(CONSTANTS[model]["mux.columns"]) if model == "neurosim" else 24
     assert own_columns(CONSTANTS[model], network, model) == wanted

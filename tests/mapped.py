@@ -1,7 +1,6 @@
-"""Small mapped networks for tests of costs."""
+"""Small mapped networks, of random conductances."""
 
 import numpy as np
-import pytest
 
 from tests import analytic
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
@@ -21,17 +20,12 @@ def layer(rows, out, *, scheme="de", vg=None, signed=False, digital=None, seed=0
     )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def make_network():
-    """A network of two layers, on resistive arrays or on cells in closed form."""
-
-    def make(*, cells=False, scheme="de", tile=(64, 32), vg=(0.9, 1.0), signed=False):
-        gates = vg if cells else (None, None)
-        layers = {
-            "a": layer(100, 20, scheme=scheme, vg=gates[0], signed=signed),
-            "b": layer(20, 10, scheme=scheme, vg=gates[1], seed=1),
-        }
-        cell = analytic.cell((0.9, 1.0, 1.2)) if cells else None
-        return MappedNetwork(layers, scheme, None, cell, G_OFF, G_ON, tile)
-
-    return make
+def network(*, cells=False, scheme="de", tile=(64, 32), vg=(0.9, 1.0), signed=False):
+    """Two layers, on resistive arrays or on cells in closed form."""
+    gates = vg if cells else (None, None)
+    layers = {
+        "a": layer(100, 20, scheme=scheme, vg=gates[0], signed=signed),
+        "b": layer(20, 10, scheme=scheme, vg=gates[1], seed=1),
+    }
+    cell = analytic.cell((0.9, 1.0, 1.2)) if cells else None
+    return MappedNetwork(layers, scheme, None, cell, G_OFF, G_ON, tile)
