@@ -60,3 +60,16 @@ def test_more_arrays_never_make_a_chip_slower_and_enough_of_them_make_every_laye
     assert found[2] >= (max(shortest) if pipelined else sum(shortest)) - 1e-12
     if not pipelined:
         assert found[2] == pytest.approx(sum(shortest))
+
+
+def test_without_a_pipeline_an_array_goes_where_it_saves_most_time():
+    """Of 12, 10 and 8 s: one product takes no copy, a second copy saves a third of 10 s (3 products), or half of 8 s (2)."""
+    given = [(12, 1, 1), (10, 1, 3), (8, 1, 2)]
+    assert planned(given, 4, pipelined=False).copies == (1, 1, 2)
+    assert planned(given, 5, pipelined=False).copies == (1, 2, 2)
+    wide = [
+        (12, 1, 1),
+        (10, 1, 3),
+        (8, 2, 2),
+    ]  # half of 8 s for two arrays is less an array than a third of 10 s for one
+    assert planned(wide, 6, pipelined=False).copies == (1, 3, 1)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from xbar_cli.device.levels import uniform_levels
-from xbar_cli.mapping import readout
+from xbar_cli.mapping import periphery, readout
 from xbar_cli.mapping.bitslice import ENCODINGS, SliceFormat
 from xbar_cli.mapping.encode import full_scale
 from xbar_cli.mapping.placing import Conductances, place, place_slices
@@ -74,6 +74,8 @@ def test_every_scheme_is_in_the_battery():
     assert {fmt.encoding for fmt in SLICES.values()} == set(ENCODINGS)
     for name in NAMES:
         assert matrix(name, 3).shape == (3, readout_of(name).columns(3)), name
+        if name in periphery.SCHEMES:
+            np.testing.assert_array_equal(periphery.matrix(name, 4), matrix(name, 4))
 
 
 @every_scheme
