@@ -115,3 +115,19 @@ def test_gain_and_offset_are_those_of_a_line_before_rounding(signed):
     low = -FULL if signed else 0.0
     wanted = np.clip(X * (1 + gain) + offset * FULL, low, FULL)
     np.testing.assert_allclose(codes_of(converter, X) * step_of(converter), wanted, atol=step_of(converter) * 0.51)
+
+
+@every_converter
+def test_what_no_code_stands_for_is_said_to_be_beyond(converter):
+    """Beyond the last code by more than half a step."""
+    x = jnp.asarray(2 * X)
+    if isinstance(converter, Dac):
+        beyond = np.asarray(converter.saturated(x))
+    else:
+        beyond = np.asarray(converter.convert(x[:, None], band=0).saturated[:, 0])
+    codes = 2 * X.astype(float) / step_of(converter)
+    low = -converter.top if converter.signed else 0
+    clear = np.abs(np.abs(codes - (converter.top + low) / 2) - (converter.top - low) / 2 - 0.5) > 1e-3
+    outside = (codes > converter.top + 0.5) | (codes < low - 0.5)
+    np.testing.assert_array_equal(beyond[clear], outside[clear])
+    assert set(np.unique(beyond)) == {0, 1}
