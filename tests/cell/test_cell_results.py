@@ -7,7 +7,7 @@ import pytest
 from tests import analytic
 from xbar_cli.cell import figures
 from xbar_cli.cell.file import load_cell
-from xbar_cli.cell.mismatch import Mismatch, mismatch
+from xbar_cli.cell.mismatch import SampledCells, mismatch
 from xbar_cli.cell.results import KIND, coefficient_fields, mismatch_fields, results, surrogate_fields
 from xbar_cli.cell.surrogates import fit
 from xbar_cli.cell.tables import Tables
@@ -113,7 +113,7 @@ def test_sampled_transistors_are_written_sample_by_sample(tmp_path):
     shift, g = np.array([-0.02, 0.0, 0.01]), np.linspace(1e-6, 3e-5, 5)
     g_eff = np.arange(30.0).reshape(2, 3, 5)
     edges = np.array([[1e-6, np.nan, 2e-6]] * 2)
-    found = Mismatch(sigma=0.02, shift=shift, g=g, g_eff=g_eff, g_lo=edges, g_cut=10 * edges)
+    found = SampledCells(sigma=0.02, shift=shift, g=g, g_eff=g_eff, g_lo=edges, g_cut=10 * edges)
     write_fields(tmp_path / RESULTS, mismatch_fields(found), attributes=KIND)
     again = read_dataset(tmp_path / RESULTS)
     assert again["mismatch_g_eff"].dims == ("vg", "sample", "mismatch_point")

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
+from xbar_cli.chip.noises import read_spread
 
 from tests import analytic
 from xbar_cli.chip.fabricate import steps_of
 from xbar_cli.chip.mismatch import gate_shift
-from xbar_cli.chip.noises import read_spread
 from xbar_cli.config.effects import STAGE, AnyEffect
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.load import validate

@@ -94,7 +94,7 @@ def test_an_adc_fixes_rows_input_and_columns_where_columns_matter():
     assert evaluated({"adc_bits": 6, "adc_offset_error": 0.01, "adc_input": "pair"})["columns_per_adc"] == 2
 
 
-@pytest.mark.parametrize("array", [{"model": "published"}, {"model": "nodal", "neuron": "shared"}])
+@pytest.mark.parametrize("array", [{"model": "published"}, {"model": "lumped", "neuron": "shared"}])
 def test_arrays_that_no_energy_can_be_computed_of_are_refused(array):
     with pytest.raises(ConfigError, match="evaluate run runs/a: "):
         evaluated(array=array)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from xbar_cli.report.agreement import disagreements
-from xbar_cli.report.page import Section, render
+from xbar_cli.report.page import RunSection, render
 from xbar_cli.report.tables import Table
 from xbar_cli.runs.listing import Entry
 from xbar_cli.runs.results import digest
@@ -107,7 +107,7 @@ def read(page):
 
 
 def section(name, **given):
-    return Section(name=name, path=f"runs/{name}", command="evaluate", state="done", tables=[], **given)
+    return RunSection(name=name, path=f"runs/{name}", command="evaluate", state="done", tables=[], **given)
 
 
 def test_a_page_escapes_what_runs_say_and_asks_nobody_for_anything():
@@ -128,7 +128,7 @@ def test_more_runs_than_one_have_a_list_of_contents_with_their_places():
 
 def test_figures_are_inside_and_long_tables_folded():
     tables = [Table("open", ["x"], [[1]]), Table("closed", ["x"], [[2]], folded=True), Table("empty", ["x"], [])]
-    made = Section("a", "p", "train", "done", tables=tables, figures=[("loss", "QUJD")])
+    made = RunSection("a", "p", "train", "done", tables=tables, figures=[("loss", "QUJD")])
     page = read(render("t", sections=[made], overview=None))
     assert "data:image/png;base64,QUJD" in page.sources
     assert page.tags.count("details") == 1

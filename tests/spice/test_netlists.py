@@ -9,17 +9,22 @@ from xbar_cli.errors import ConfigError, SpiceError
 from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.jobs import Analysis, Grid
 from xbar_cli.spice.messages import about, explained
-from xbar_cli.spice.netlist import bench_lines, cell_lines, option_lines, save_lines, speed_commands
+from xbar_cli.spice.netlist import CellCircuit, bench_lines, cell_lines, option_lines, save_lines, speed_commands
 
 PLAIN = ".model tiny nmos level=1 vto=0.5 kp=200u lambda=0.05\n"
 SUBCIRCUIT = PLAIN + ".subckt fet d g s b w=1u l=1u {more}\nm1 d g s b tiny w={{w}} l={{l}}\n.ends\n"
-NODES = {"name": "7", "g_siemens": 4e-6, "top": "in", "gate": "wl", "bottom": "bl", "width_m": 9e-8, "length_m": 4.5e-8}
+NODES = {"name": "7", "g_siemens": 4e-6, "top": "in", "bottom": "bl"}
 
 
 def card(tmp_path, text=PLAIN, model=None):
     path = tmp_path / "card.lib"
     path.write_text(text)
     return load_card(str(path), model)
+
+
+def cell(made, **changes):
+    size = {"width_m": 9e-8, "length_m": 4.5e-8, "topology": "drain", "temperature_celsius": 27.0}
+    return CellCircuit(card=made, **(size | changes))
 
 
 def read(lines):
@@ -33,11 +38,11 @@ def read(lines):
 
 
 @pytest.mark.parametrize(("topology", "memristor", "transistor"), [
-    ("drain", ["in", "x7"], ["x7", "wl", "bl", "0"]),
-    ("source", ["x7", "bl"], ["in", "wl", "x7", "0"]),
+    ("drain", ["in", "x7"], ["x7", "gate", "bl", "0"]),
+    ("source", ["x7", "bl"], ["in", "gate", "x7", "0"]),
 ])  # fmt: skip
 def test_a_cell_is_a_resistor_and_a_transistor_in_series(tmp_path, topology, memristor, transistor):
-    devices = read(cell_lines(card(tmp_path), topology=topology, **NODES))
+    devices = read(cell_lines(cell(card(tmp_path), topology=topology), **NODES))
     nodes, _ = devices["R"]
     assert nodes[:2] == memristor
     assert float(nodes[2]) == pytest.approx(1 / 4e-6)
@@ -48,25 +53,27 @@ def test_a_cell_is_a_resistor_and_a_transistor_in_series(tmp_path, topology, mem
 
 def test_a_subcircuit_is_an_x_device_and_shifts_only_where_it_takes_a_shift(tmp_path):
     with_shift = card(tmp_path, SUBCIRCUIT.format(more="delvto=0"), "fet")
-    _, values = read(cell_lines(with_shift, topology="drain", vth_shift_volt=-0.01, **NODES))["X"]
+    _, values = read(cell_lines(cell(with_shift), vth_shift_volt=-0.01, **NODES))["X"]
     assert float(values["delvto"]) == -0.01
     without = card(tmp_path, SUBCIRCUIT.format(more=""), "fet")
     with pytest.raises(ConfigError, match="subcircuit fet takes no delvto"):
-        cell_lines(without, topology="drain", vth_shift_volt=-0.01, **NODES)
-    assert "delvto" not in " ".join(cell_lines(without, topology="drain", **NODES))
+        cell_lines(cell(without), vth_shift_volt=-0.01, **NODES)
+    assert "delvto" not in " ".join(cell_lines(cell(without), **NODES))
 
 
 def test_only_bsim4_is_asked_to_leave_resistance_networks_and_charges_out(tmp_path):
     plain, lp = card(tmp_path), load_card("lp")
-    assert "rgatemod=0 rbodymod=0" in " ".join(cell_lines(lp, topology="drain", **NODES))
-    assert "rgatemod" not in " ".join(cell_lines(plain, topology="drain", **NODES))
+    assert "rgatemod=0 rbodymod=0" in " ".join(cell_lines(cell(lp), **NODES))
+    assert "rgatemod" not in " ".join(cell_lines(cell(plain), **NODES))
     assert speed_commands(lp) == ("altermod lp capmod = 0",)
     assert speed_commands(plain) == ()
 
 
 def test_a_cell_stands_at_the_drain_or_at_the_source(tmp_path):
     with pytest.raises(ValueError, match="topology must be drain or source, got 'gate'"):
-        cell_lines(card(tmp_path), topology="gate", **NODES)
+        cell(card(tmp_path), topology="gate")
+    with pytest.raises(ValueError, match="width_m and length_m must be above 0, got 0"):
+        cell(card(tmp_path), width_m=0.0)
 
 
 def test_the_bench_has_three_sources_and_the_temperature_is_that_of_the_run():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xbar_cli.errors import SpiceError
-from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.jobs import Analysis, Grid, Simulation
 from xbar_cli.spice.worker import Worker, run_job
 
 
@@ -42,7 +42,7 @@ class Engine:
 
 
 VIN, VG = Grid(0.0, 0.5, 3), Grid(0.8, 1.0, 2)
-JOB = Job(
+JOB = Simulation(
     circuit=("r1 a 0 1k",),
     setup=("altermod lp capmod = 0",),
     analyses=(
