@@ -47,7 +47,7 @@ def test_a_model_with_ideal_wires_takes_the_ends_alone():
     ends = Wires(source=5.0, neuron=2.0)
     assert ends.require_ends() is ends
     for name in ("word", "bit"):
-        with pytest.raises(ValueError, match=rf"wires\.{name} must be 0 in a model with ideal wires, got 1"):
+        with pytest.raises(ValueError, match=rf"wires\.{name} must be 0 ohm in a model with ideal wires, got 1"):
             Wires(**{name: 1.0}).require_ends()
     with pytest.raises(ValueError, match=r"wires\.neuron must be finite"):
         Wires(neuron=-2.0).require_ends()
@@ -66,9 +66,14 @@ def test_resistances_are_mapped_over_and_differentiated_like_any_tree():
 
 
 def test_numbers_become_arrays_of_the_dtype_that_is_solved_in():
-    made = Wires(1, 2.5, jnp.asarray(3.0), 0.0).as_arrays(jnp.float32)
-    assert {leaf.dtype for leaf in jax.tree.leaves(made)} == {jnp.dtype(jnp.float32)}
-    assert [float(leaf) for leaf in jax.tree.leaves(made)] == [1, 2.5, 3, 0]
+    wires = Wires(1, 2.5, jnp.asarray(3.0), 0.0)
+    assert {array.dtype for array in wires.arrays(jnp.float32)} == {jnp.dtype(jnp.float32)}
+    assert [float(array) for array in wires.arrays(jnp.float32)] == list(wires.floats()) == [1, 2.5, 3, 0]
+
+
+def test_captions_name_segments_once_where_both_wires_are_alike():
+    assert str(Wires(2.5, 2.5, 60.0, 0.0)) == "2.5 Ω a wire segment, sources 60 Ω, neurons 0 Ω"
+    assert str(Wires(4.0, 2.5)).startswith("4 Ω (word) and 2.5 Ω (bit) a wire segment")
 
 
 def test_a_formula_leaves_nothing_over():

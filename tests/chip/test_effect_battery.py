@@ -11,12 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
-from xbar_cli.chip.noises import read_spread
 
 from tests import analytic
-from xbar_cli.chip.fabricate import steps_of
 from xbar_cli.chip.mismatch import gate_shift
-from xbar_cli.config.effects import STAGE, AnyEffect
+from xbar_cli.config.effect_list import steps_of
+from xbar_cli.config.effects import EFFECTS, AnyEffect, read_spread_of
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.load import validate
 from xbar_cli.device.chip import fabricate
@@ -61,7 +60,7 @@ CASES = {
     "pcm_read": Case("t=1e-6,t_read=1e-6", "t=1e-5,t_read=1e-6", "t=1e6,t_read=1e-6", drawn=False, low=0.0),
 }  # fmt: skip
 ALL = pytest.mark.parametrize("model", CASES)
-STEPS = [model for model in CASES if STAGE[model] not in ("transistor", "read")]
+STEPS = [model for model in CASES if EFFECTS[model].stage not in ("transistor", "read")]
 ON_MEMRISTORS = pytest.mark.parametrize("model", STEPS)
 
 
@@ -97,14 +96,18 @@ G = conductances()
 PRESENT = np.asarray(G) > 0
 
 
+def variation_of(text):
+    return validate(EvaluateConfig, {"run": "r", "variation": {"effects": [text]}}, {}).variation
+
+
 @cache
 def acted(text):
     """What an effect makes of a chip's conductances, as a function of key and conductances [S].
 
     Of transistors it is the conductance of the cell at 0.3 V, of reads the conductance and one standard deviation.
     """
-    variation = validate(EvaluateConfig, {"run": "r", "variation": {"effects": [text]}}, {}).variation
-    match STAGE[text.partition(":")[0]]:
+    variation = variation_of(text)
+    match EFFECTS[text.partition(":")[0]].stage:
         case "transistor":
             cell = analytic.cell((0.7, 0.75, 0.8, 0.85, 0.9))
             shift = gate_shift(cell, 0.8, variation.mismatch().sigma)
@@ -113,10 +116,11 @@ def acted(text):
             v = 0.3
             return jax.jit(lambda key, g: mismatched(key, cells, shift, g.shape, g.dtype)(g, jnp.full_like(g, v)) / v)
         case "read":
-            noises = variation.read_noises()
-            return jax.jit(lambda key, g: g + read_spread(noises, g, g, g_off=G_OFF, g_on=G_ON))
+            (noise,) = variation.read_noises()
+            spread = read_spread_of(noise, Window())
+            return jax.jit(lambda key, g: g + spread(g, g))
         case _:
-            steps = steps_of(variation, Window())
+            steps = steps_of(variation.on_devices(), Window())
             return jax.jit(lambda key, g: fabricate(key, g, layer="a", steps=steps, negative="allow")[0])
 
 
@@ -128,7 +132,7 @@ def without(model):
 
 def test_every_effect_is_in_the_battery():
     named = {get_args(kind.model_fields["model"].annotation)[0] for kind in get_args(AnyEffect)}
-    assert set(CASES) == named == set(STAGE)
+    assert set(CASES) == named == set(EFFECTS)
 
 
 @ALL
@@ -192,9 +196,7 @@ def test_a_device_does_not_depend_on_its_neighbours(model, texts):
 
 @ON_MEMRISTORS
 def test_gradients_with_respect_to_conductances_are_differences(model, texts):
-    steps = steps_of(
-        validate(EvaluateConfig, {"run": "r", "variation": {"effects": [texts(model, "some")]}}, {}).variation, Window()
-    )
+    steps = steps_of(variation_of(texts(model, "some")).on_devices(), Window())
     with jax.enable_x64(True):
         g = 1e5 * conductances(absent=False)[:3].astype(jnp.float64)
 
@@ -206,11 +208,9 @@ def test_gradients_with_respect_to_conductances_are_differences(model, texts):
 
 @ON_MEMRISTORS
 def test_layers_draw_for_themselves_but_share_their_chip(model, texts):
-    steps = steps_of(
-        validate(EvaluateConfig, {"run": "r", "variation": {"effects": [texts(model, "some")]}}, {}).variation, Window()
-    )
+    steps = steps_of(variation_of(texts(model, "some")).on_devices(), Window())
     one, two = (np.asarray(fabricate(KEYS[0], G, layer=name, steps=steps, negative="allow")[0]) for name in ("a", "b"))
-    assert np.array_equal(one, two) == (STAGE[model] == "chip")
+    assert np.array_equal(one, two) == (EFFECTS[model].stage == "chip")
 
 
 @ON_MEMRISTORS
