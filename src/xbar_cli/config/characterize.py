@@ -271,9 +271,8 @@ class ArrayConfig(CharacterizeConfig):
     def check(self) -> None:
         """Rules that join several keys."""
         super().check()
-        rows, cols = parse_tile(self.array.size)
         require(
-            rows * cols <= MAX_CELLS,
+            math.prod(parse_tile(self.array.size)) <= MAX_CELLS,
             f"array.size = {self.array.size}: at most {MAX_CELLS} cells are simulated (--size)",
         )
         require(self.cell.table is None, "a measured table has no transistor card, and the simulator needs one")
