@@ -179,7 +179,10 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
             "needs --corner",
         ),
         (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 8), "is not 2^bits - 1"),
-        (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 4), "give one of them"),
+        (
+            ("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 4),
+            "give one of them",
+        ),
         (
             (
                 "--method",
