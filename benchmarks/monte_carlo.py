@@ -31,6 +31,7 @@ from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.sample import Batch, Sampler, sample
 from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.batches import eval_batches
@@ -76,7 +77,9 @@ def make_sampler(trained: Trained, parts: list[Batch], *, samples: int, strategy
         parts,
         root=stream(jax.random.key(0), "chip"),
         nominal={name: layer.conductance for name, layer in network.layers.items()},
-        fabricate=make_fabricator(network, config.variation),
+        fabricate=make_fabricator(
+            network, steps_of(config.variation.on_devices(), network), negative=config.variation.negative
+        ),
         prepare=make_preparer(trained, hardware, config.decoding, images=config.calibration.images)[0],
     )
 

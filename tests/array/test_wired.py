@@ -180,7 +180,8 @@ def test_heavy_resistances_converge_and_a_node_beyond_the_table_is_an_error(surr
         high = gated_wired(surrogate, g, v + 0.2, Wires())
     assert np.asarray(beyond.residual).max() < 1e-9
     with pytest.raises(
-        ModelError, match=r"layer 2, tile 3: a node lies [\d.]+ mV outside .*bit lines 0 to 60 mV.*--vbl"
+        ModelError,
+        match=r"layer 2, tile 3: a node lies [\d.]+ mV outside .*bit lines 0 to 60 mV.*higher bit-line voltage",
     ):
         require_solved(beyond, tile="layer 2, tile 3", surrogate=surrogate)
     np.testing.assert_allclose(high.beyond, np.maximum(np.asarray(v).max(axis=1) - 0.3, 0), rtol=1e-12)

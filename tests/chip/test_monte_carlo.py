@@ -18,6 +18,7 @@ from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.sample import sample
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.datasets import Dataset
@@ -121,7 +122,8 @@ def test_each_layer_alone_is_the_network_with_that_layers_weights_replaced():
     hardware = build_hardware(config, trained, mapped)
     summary, tally = measure(config, trained, hardware, reporter=SILENT)
     root = stream(jax.random.key(1), "chip")
-    chip = make_fabricator(mapped, config.variation)(jax.random.fold_in(root, 1))
+    steps = steps_of(config.variation.on_devices(), mapped)
+    chip = make_fabricator(mapped, steps, negative="clamp")(jax.random.fold_in(root, 1))
     folded, _ = make_folder(hardware)(chip.conductances, root, {})
     own = nnx.state(trained.net, nnx.Param)
     x = trained.data.test_images.reshape(IMAGES, -1).astype(np.float64) / 255

@@ -1,4 +1,4 @@
-"""S of the three schemes: rank, differences equal to the matrix product, device counts."""
+"""S of the three schemes: rank and null vector, differences equal to the matrix product, device counts."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +23,7 @@ def test_periphery_matrix(scheme, n_out):
     assert outputs(scheme, s.shape[1]) == n_out
     assert set(np.unique(s)) <= {-1.0, 0.0, 1.0}
     assert (s.sum(axis=1) == 0).all()
-    assert np.linalg.matrix_rank(s) == n_out  # and 1 > 0 in its null space: acm's two conditions for any signed weights
+    assert np.linalg.matrix_rank(s) == n_out  # with the null vector of ones: every signed W has an M >= 0 (acm, eq. 3)
     m = np.random.default_rng(n_out).uniform(size=(3, 4, s.shape[1])).astype(np.float32)
     assert np.allclose(combine(scheme, jnp.asarray(m)), m @ s.T, atol=1e-6)
 

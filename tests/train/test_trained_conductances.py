@@ -5,7 +5,7 @@ import optax
 import pytest
 from flax import nnx
 
-from xbar_cli.chip.fabricate import steps_of
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device.update import conductance
 from xbar_cli.mapping.periphery import combine
@@ -123,7 +123,7 @@ def test_biases_that_are_rows_start_at_0(scheme):
 
 def test_injected_chips_end_at_0_siemens_and_injected_noise_at_the_lowest_level():
     window = DeviceRange(1 / 300e3, 1 / 30e3)
-    steps = tuple(steps_of(VariationSection(effects=["additive:sigma=0.15"]), window))
+    steps = tuple(steps_of(VariationSection(effects=["additive:sigma=0.15"]).on_devices(), window))
     chip = Fabrication(steps=steps, top=window.g_on, bottom=window.g_off, paired=False)
     floor = Injection(model="additive", sigma=0.15, floor=0.0)
     site, lowest = Site("a", key=jax.random.key(0), limit=TOP), jnp.zeros(SHAPE)

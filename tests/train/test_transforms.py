@@ -11,7 +11,7 @@ from xbar_cli.array.pairs import halves
 from xbar_cli.array.published import published_dual
 from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.array.wires import Wires
-from xbar_cli.chip.fabricate import steps_of
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device.chip import fabricate
 from xbar_cli.device.levels import discretise_ratio
@@ -204,7 +204,7 @@ def test_gradients_between_two_folds_are_near_those_through_the_solution():
 
 def chips(*effects, paired=True, bottom=1e-6):
     devices = DeviceRange(1e-6, 1e-5)
-    steps = tuple(steps_of(VariationSection.model_validate({"effects": effects}), devices))
+    steps = tuple(steps_of(VariationSection.model_validate({"effects": effects}).on_devices(), devices))
     return Fabrication(steps=steps, top=devices.g_on, bottom=bottom, paired=paired)
 
 
@@ -227,7 +227,7 @@ def test_injected_chips_act_on_both_devices_of_a_weight():
 def test_injected_chips_act_on_every_slice_of_a_weight():
     """The noise of a slice is weighed by its radix: far more than on one pair of devices for the whole weight."""
     window = DeviceRange(1 / 300e3, 1 / 30e3, technology="rram2bit")
-    steps = tuple(steps_of(VariationSection(effects=["states:scale=0.5"]), window))
+    steps = tuple(steps_of(VariationSection(effects=["states:scale=0.5"]).on_devices(), window))
     fmt = SliceFormat(weight_bits=8, fraction_bits=6, device_bits=2, encoding="offset")
     given = {"steps": steps, "top": window.g_on, "bottom": window.g_off, "paired": True}
     site = Site("a", key=jax.random.key(1), step=jnp.asarray(0))

@@ -129,7 +129,7 @@ def require_solved(found: Wired, *, tile: str, surrogate: BitLineSeparable) -> N
         raise ModelError(
             f"{tile}: a node lies {1e3 * beyond:.3g} mV outside the voltages of the cell's table (bit lines {1e3 * low:g} to "
             f"{1e3 * high:g} mV, word lines {float(surrogate.v_min):g} to {float(surrogate.v_max):g} V); characterize the cell "
-            "with a higher --vbl or a wider --vin-range, or use smaller tiles"
+            "up to a higher bit-line voltage or over a wider range of inputs, or use smaller tiles"
         )
 
 

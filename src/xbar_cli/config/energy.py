@@ -11,6 +11,9 @@ Model = Literal["resparc", "neurosim", "isaac"]
 PRESETS = {"acm-table1": "neurosim", "biased-table1": "isaac", "neat": "resparc"}
 """The presets, and the model of each."""
 
+GIVEN = "--accuracy"
+"""What a summary says that an accuracy is from which was asked for."""
+
 
 class ResistancesSection(WiresSection):
     """Resistances of the arrays: with one of them above 0, some reads are solved and their dissipation is counted."""

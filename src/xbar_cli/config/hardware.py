@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 from .arrays import ArraySection
 from .base import OpenResistance, Option, PositiveQuantity, Quantity, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
-from .effects import STAGE, Additive, AnyEffect, AnyReadNoise, Effects, Mismatch, PcmRead, Proportional, ReadNoise
+from .effect_list import Effects
+from .effects import Additive, AnyEffect, AnyReadNoise, Mismatch, OnDevices, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit, parse_tile, parse_weight_limit
 
@@ -234,9 +235,9 @@ class VariationSection(Section):
         kinds = {"additive": Additive, "proportional": Proportional}
         return [kinds[self.model](model=self.model, sigma=self.amount), *self.effects]
 
-    def on_devices(self) -> list[AnyEffect]:
+    def on_devices(self) -> list[OnDevices]:
         """The effects that make a chip's memristors what they are."""
-        return [effect for effect in self.all_effects() if STAGE[effect.model] not in ("transistor", "read")]
+        return [effect for effect in self.all_effects() if not isinstance(effect, Mismatch | ReadNoise | PcmRead)]
 
     def mismatch(self) -> Mismatch | None:
         """The spread of the access transistors, if there is one."""

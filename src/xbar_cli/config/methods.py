@@ -8,7 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from .arrays import ArraySection, Neuron
 from .base import Option, PositiveQuantity, Quantity, Section, Text, parse_quantity, require, text_of
-from .effects import STAGE, Effects
+from .effect_list import Effects
+from .effects import EFFECTS
 from .hardware import MappingSection
 from .ranges import TileSize, WeightLimit, parse_tile
 
@@ -267,7 +268,7 @@ class InjectSection(Section):
         require(self.model != "stuck" or self.sigma < 1, "inject.model = stuck takes a share below 1")
         require(self.effects is None or self.sigma == 0, "inject.effects and inject.sigma: give one of them")
         require(
-            all(STAGE[effect.model] != "read" for effect in self.effects or ()),
+            all(effect.stage != "read" for effect in self.effects or ()),
             "inject = read_noise or pcm_read: every product of a training is a read; use inject = normal:X",
         )
         require(
@@ -294,7 +295,7 @@ def parse_injection(value: object) -> object:
     if not isinstance(value, str):
         return value
     model, colon, sigma = value.rpartition(":")
-    if "=" in value or value in STAGE:
+    if "=" in value or value in EFFECTS:
         name, _, rest = value.partition(":")
         parts = {part.partition("=")[0].strip(): part for part in rest.split(",")}
         technology = parts.pop("technology", None)

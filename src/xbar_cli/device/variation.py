@@ -13,7 +13,6 @@ from jaxtyping import Float
 
 from xbar_cli.device import draws
 from xbar_cli.device.statistics import Statistics
-from xbar_cli.numerics import stream
 
 
 def _like(parameter: ArrayLike, g: Array) -> Array:
@@ -131,27 +130,6 @@ def chip_to_chip(key: Array, g: Float[Array, "*shape"], *, sigma_relative: Array
         Chakraborty, Roy, Roy (tat), section III-C, with the corner k drawn.
     """
     return chip_corner(key, g, k=jax.random.normal(key, (), g.dtype), sigma_relative=sigma_relative)
-
-
-def device_and_chip(
-    key: Array, g: Float[Array, "*shape"], *, sigma_device: ArrayLike, sigma_chip: ArrayLike
-) -> Float[Array, "*shape"]:
-    """Both at once: `G·(1 + σ_d·n_device)·(1 + σ_c·n_chip)`; relative variance `(1 + σ_d²)(1 + σ_c²) − 1`.
-
-    Two devices of one chip have the relative covariance σ_c². For a network of several layers compose two steps
-    (`chip.fabricate`), so that all layers share n_chip.
-
-    Args:
-        key: random key of the chip.
-        g: programmed conductances [S].
-        sigma_device: relative standard deviation between the devices of a chip.
-        sigma_chip: relative standard deviation between chips.
-
-    References:
-        Chakraborty, Roy, Roy (tat), section III-C (chip); Xiao et al. (2022) as in `normal_proportional` (device).
-    """
-    g = normal_proportional(stream(key, "device"), g, sigma_relative=sigma_device)
-    return chip_to_chip(stream(key, "chip"), g, sigma_relative=sigma_chip)
 
 
 def resolve_negative(

@@ -44,7 +44,9 @@ def wire_shares(
     """
     cell = network.cell
     if cell is not None and cell.bit_line is None:
-        raise ConfigError("resistances with 1T-1R arrays need a cell characterized with a bit-line axis: --vbl 60m")
+        raise ConfigError(
+            "resistances with 1T-1R arrays need a cell characterized up to a bit-line voltage, such as 60 mV"
+        )
     shares: dict[str, dict[str, float]] = {}
     worst = 0.0
     for number, (name, layer) in enumerate(network.layers.items()):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.array.pairs import halves
-from xbar_cli.chip.fabricate import steps_of
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM, VariationSection
 from xbar_cli.config.methods import InjectSection
 from xbar_cli.device.chip import Step, fabricate
@@ -147,7 +147,7 @@ def injected(
         found = load_technology(name)
         devices = DeviceRange(found.g_off, found.g_on, technology=name)
     return Fabrication(
-        steps=tuple(steps_of(VariationSection(effects=inject.effects), devices)),
+        steps=tuple(steps_of(VariationSection(effects=inject.effects).on_devices(), devices)),
         top=devices.g_on,
         bottom=0.0 if absent else devices.g_off,
         paired=paired,

@@ -14,7 +14,7 @@ from jax import Array
 from xbar_cli.chip import sensitivity
 from xbar_cli.chip import summary as evaluate_summary
 from xbar_cli.chip.executor import Strategy, make_executor
-from xbar_cli.chip.fabricate import describe, make_fabricator, remarks
+from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltage, seen
@@ -26,15 +26,19 @@ from xbar_cli.chip.sample import Batch, Sampler, Tally, count_batch, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.config.arrays import AnyArray, check_neurons, tile_fold
 from xbar_cli.config.converters import ConvertersSection
+from xbar_cli.config.effect_list import described, remarks, steps_of
+from xbar_cli.config.effects import read_spread_of
 from xbar_cli.config.hardware import (
     CalibrationSection,
     CellReference,
     EvaluateConfig,
     MapConfig,
     MappingSection,
+    VariationSection,
 )
 from xbar_cli.config.load import read_toml, write_toml
 from xbar_cli.data.batches import eval_batches
+from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.score import share_right
@@ -164,7 +168,7 @@ def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetw
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
     hardware = Hardware(
         network, model=array.model, fold=tile_fold(array), wires=array.wires(), converters=config.converters,
-        noises=tuple(config.variation.read_noises()),
+        noises=tuple(read_spread_of(noise, network) for noise in config.variation.read_noises()),
         mismatch=gate_shifts(config.variation.mismatch(), network),
     )  # fmt: skip
     if hardware.wired and hardware.mismatch:
@@ -188,7 +192,8 @@ def measure(
     images, labels = test_part(trained, wanted.images)
     size = min(wanted.batch_size, len(labels))
     parts = [jax.tree.map(jnp.asarray, part) for part in eval_batches(images, labels, batch_size=size)]
-    order = describe(config.variation, network)
+    steps = steps_of(config.variation.on_devices(), network)
+    order = effects_in_order(config.variation, steps)
     tell(config, trained, network, order, reporter)
     ideal = floating_accuracy(trained, parts)
     prepare, fitted_to = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
@@ -199,7 +204,7 @@ def measure(
         parts,
         root=stream(jax.random.key(config.seed), "chip"),
         nominal={name: layer.conductance for name, layer in network.layers.items()},
-        fabricate=make_fabricator(network, config.variation),
+        fabricate=make_fabricator(network, steps, negative=config.variation.negative),
         prepare=prepare,
     )
     kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
@@ -223,6 +228,13 @@ def measure(
     ), tally
 
 
+def effects_in_order(variation: VariationSection, steps: Sequence[Step]) -> list[str]:
+    """The effects in the order in which they act, one line each; empty without any."""
+    lines = describe(steps, negative=variation.negative).splitlines() if steps else []
+    later = [effect for effect in (variation.mismatch(), *variation.read_noises()) if effect is not None]
+    return lines + [f"{number}. {described(effect)}" for number, effect in enumerate(later, start=len(lines) + 1)]
+
+
 def tell(
     config: EvaluateConfig, trained: Trained, network: MappedNetwork, order: Sequence[str], reporter: Reporter
 ) -> None:
@@ -237,7 +249,7 @@ def tell(
         )
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
-    for remark in remarks(config.variation, network):
+    for remark in remarks(config.variation.effects, network):
         reporter.note(remark)
     if config.differing and (line := evaluate_summary.out_of_reach(config)) is not None:
         reporter.note(line)
