@@ -13,7 +13,8 @@ MOVED = {
 def current(key: str, value: Any) -> tuple[str, Any]:
     """A dotted key of `xbar train` and its value, as they are now.
 
-    `tat.tile` was rows and outputs of a pair of arrays; `mapping.tile` is rows and columns, two for an output.
+    `tat.tile` was rows and outputs of a pair of arrays; `mapping.tile` is rows and columns, two for an output. A resistance
+    of wires was always written, and 0 where arrays have none.
     """
     top, _, name = key.partition(".")
     if top != "tat" or name not in MOVED:
@@ -21,4 +22,4 @@ def current(key: str, value: Any) -> tuple[str, Any]:
     if name == "tile" and isinstance(value, str):
         rows, times, outputs = value.lower().partition("x")
         value = f"{rows}{times}{2 * int(outputs)}" if outputs.isdecimal() else value
-    return MOVED[name], value
+    return MOVED[name], None if name == "r_wire_ohm" and value == 0 else value
