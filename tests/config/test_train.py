@@ -2,11 +2,11 @@
 
 import pytest
 
-from xbar_cli.config.experiment import load_experiment
-from xbar_cli.config.experiment_grid import expand
 from xbar_cli.config.load import resolve, resume_config, write_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
+from xbar_cli.experiment.file import load_experiment
+from xbar_cli.experiment.grid import expand
 
 TAT = {"method": "tat", "array": "lumped", "technology": "taox"}
 

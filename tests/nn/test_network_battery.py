@@ -20,7 +20,7 @@ every_network = pytest.mark.parametrize("name", NAMES)
 
 def build(name, *, seed=0, **given):
     width = {} if name == "lenet5" else {"width": 0.1}
-    return network(NetworkSection(name=name, **width, **given), shape=SHAPE, n_classes=CLASSES, seed=seed)
+    return NetworkSection(name=name, **width, **given).build(shape=SHAPE, n_classes=CLASSES, seed=seed)
 
 
 @cache

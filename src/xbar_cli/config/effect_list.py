@@ -39,7 +39,7 @@ def _keys(model: str) -> str:
     return ", ".join(key for key in EFFECTS[model].model_fields if key != "model")
 
 
-Effect = Annotated[Annotated[AnyEffect, Field(discriminator="model")], BeforeValidator(parse_effect)]
+_OneEffect = Annotated[Annotated[AnyEffect, Field(discriminator="model")], BeforeValidator(parse_effect)]
 
 
 def agree(chosen: Sequence[AnyEffect]) -> Sequence[AnyEffect]:
@@ -59,7 +59,7 @@ def agree(chosen: Sequence[AnyEffect]) -> Sequence[AnyEffect]:
     return chosen
 
 
-Effects = Annotated[tuple[Effect, ...], AfterValidator(agree)]
+Effects = Annotated[tuple[_OneEffect, ...], AfterValidator(agree)]
 
 
 def steps_of(chosen: Sequence[OnDevices], devices: "Devices") -> "list[Step]":

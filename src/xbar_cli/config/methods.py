@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .arrays import ArraySection, Neuron
@@ -11,9 +11,8 @@ from .base import Option, PositiveQuantity, Quantity, Section, Text, parse_quant
 from .effect_list import Effects
 from .effects import EFFECTS
 from .hardware import MappingSection
-from .ranges import TileSize, WeightLimit, parse_tile
+from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
 
-Bits = Annotated[int, Field(ge=1, le=16)]
 Encoding = Literal["offset", "twos_complement", "differential"]
 
 
@@ -175,26 +174,6 @@ class PeripheryMethod(Section):
     """Conductance range in standard deviations of the weights at the start."""
 
 
-def parse_states(value: object) -> object:
-    """States written `0,1,3` or as a list of numbers, as text."""
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(item) for item in value)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def check_states(text: str) -> str:
-    """`text` itself if it is `best:N` or states between commas.
-
-    Raises:
-        ValueError: anything else.
-    """
-    rule, _, count = text.partition(":")
-    good = count.isdecimal() and int(count) > 0 if rule == "best" else all(p.isdecimal() for p in text.split(","))
-    if not good:
-        raise ValueError(f"{text!r} names no states; write them between commas, such as 0,1,3, or best:N")
-    return text
-
-
 class BiasedMethod(Section):
     """Biased training: the most significant slice of important weights in favourable states (biased, III-B)."""
 
@@ -203,9 +182,7 @@ class BiasedMethod(Section):
     """The train run to start from."""
     important: Annotated[Quantity, Field(ge=0, le=1), Option(metavar="M")] = 0.3
     """Share m of the columns of each layer that are restricted."""
-    favourable: Annotated[
-        str, BeforeValidator(parse_states), AfterValidator(check_states), Option(metavar="STATES|best:N")
-    ] = "best:3"
+    favourable: Annotated[FavourableStates, Option(metavar="STATES|best:N")] = "best:3"
     """Favourable states of a device, such as 0,1,3, or the N of least error current of the technology (default best:3;
     docs/training.md says which of them weights have)."""
     technology: Annotated[str, Option(metavar="NAME|FILE")] = "rram2bit"
