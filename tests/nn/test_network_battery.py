@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.nn.layers import digital
 from xbar_cli.nn.shapes import kernels, layer_shapes, parameters, set_parameters
-from xbar_cli.trained.build import network
 
 NAMES = get_args(NetworkSection.model_fields["name"].annotation)
 SHAPE, CLASSES = (32, 32, 3), 7
