@@ -27,7 +27,6 @@ from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.reporter import SILENT
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.backends import find_library
-from xbar_cli.spice.cards import load_card
 from xbar_cli.verify.cases import CellKind
 from xbar_cli.verify.models import characterise, full_scale_error
 
@@ -57,9 +56,8 @@ def ngspice(g: np.ndarray, v: np.ndarray, repeats: int) -> tuple[dict[str, float
     r_word, r_bit, r_source, r_neuron = WIRES.floats()
     runs = [
         simulate_array(
-            load_card(CELL.card), g_siemens=g, v_volt=v, vg_volt=CELL.vg_volt, width_m=CELL.width_m,
-            length_m=CELL.length_m, temperature_celsius=CELL.temperature_celsius, timeout_s=600.0,
-            topology=CELL.topology, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
+            CELL.circuit(), g_siemens=g, v_volt=v, vg_volt=CELL.vg_volt, timeout_s=600.0,
+            r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
         )
         for _ in range(repeats)
     ]  # fmt: skip

@@ -11,25 +11,24 @@ from pathlib import Path
 import numpy as np
 
 from xbar_cli.spice.cards import load_card
-from xbar_cli.spice.netlist import speed_commands
+from xbar_cli.spice.netlist import CellCircuit, speed_commands
 from xbar_cli.spice.ngspice import number
 from xbar_cli.spice.sweep import Grid, _circuit, sweep_cell
 
 G = np.linspace(0.1 / 300e3, 1.75 / 30e3, 64)
 VIN, VG = Grid(0.01, 0.5, 51), Grid(0.7, 1.4, 15)
-CELL = {"width_m": 90e-9, "length_m": 45e-9, "temperature_celsius": 27.0, "topology": "drain"}
+CELL = CellCircuit(card=load_card("lp"), width_m=90e-9, length_m=45e-9, temperature_celsius=27.0, topology="drain")
 WANTED, ROUNDS = 0.8, 9
 
 
 def ours() -> float:
-    table = sweep_cell(load_card("lp"), g_siemens=G, vin=VIN, vg=VG, jobs=1, timeout_s=300.0, backend="ctypes", **CELL)
+    table = sweep_cell(CELL, g_siemens=G, vin=VIN, vg=VG, jobs=1, timeout_s=300.0, backend="ctypes")
     return table.points / table.seconds
 
 
 def batch(program: str) -> float:
     """The same circuit and sweep in the program; the time of an empty run of it is taken off."""
-    card = load_card("lp")
-    circuit, _ = _circuit(card, G, None, **CELL)
+    circuit, _ = _circuit(CELL, G, None)
     sweeps = " ".join(f"{name} {number(g.start)} {number(g.stop + 1e-6 * g.step)} {number(g.step)}" for name, g in
                       (("vin", VIN), ("vg", VG)))  # fmt: skip
     control = [

@@ -1,6 +1,10 @@
 """How a workflow tells its caller where it is, without knowing whether that is a terminal."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
+
+OnProgress = Callable[[str, int, int], None]
+"""Is told of a task, what is done of it, and how much there is: 0 where that is not known."""
 
 
 @runtime_checkable

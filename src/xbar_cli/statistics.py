@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
+
+from xbar_cli.vectors import Floats
 
 MIN_SAMPLES = 20
 """Fewest chips of a sequential run, which a width of 0.17 or more could stop before."""
@@ -22,7 +24,6 @@ Interval = tuple[float, float]
 ANYTHING: Interval = (-math.inf, math.inf)
 ACCURACY: Interval = (0.0, 1.0)
 """Where an accuracy can be."""
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

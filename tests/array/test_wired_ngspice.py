@@ -7,7 +7,6 @@ from xbar_cli.array.wires import Wires
 from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.reporter import SILENT
 from xbar_cli.spice.arraysim import simulate_array
-from xbar_cli.spice.cards import load_card
 from xbar_cli.verify.cases import CellKind
 from xbar_cli.verify.models import bit_line_bound, characterise, full_scale_error, wired_currents
 
@@ -24,8 +23,8 @@ def error(size, *, vg, card="lp", topology="drain", low=0.0, **changes):
     assert float(surrogate.line_max) >= bit_line_bound(g, v, wires)
     found = wired_currents(surrogate, g, v, wires, name="test")
     reference = simulate_array(
-        load_card(card), g_siemens=g, v_volt=v, vg_volt=vg, width_m=90e-9, length_m=45e-9, temperature_celsius=27.0,
-        timeout_s=100.0, topology=topology, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
+        kind.circuit(), g_siemens=g, v_volt=v, vg_volt=vg, timeout_s=100.0,
+        r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
     ).current_ampere  # fmt: skip
     return full_scale_error(found, reference)
 

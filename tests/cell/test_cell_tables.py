@@ -7,11 +7,10 @@ import pytest
 
 from xbar_cli.caches import cache_folder
 from xbar_cli.cell.measured import read_cell_table
-from xbar_cli.cell.tables import arguments, cell_tables, digest
+from xbar_cli.cell.tables import arguments, cell_tables, circuit_of, digest
 from xbar_cli.config.characterize import CharacterizeConfig, bit_line_voltages
 from xbar_cli.errors import ConfigError
 from xbar_cli.reporter import Silent
-from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.sweep import CellTable
 
 SMALL = {"vg_range": "0.9:1.0:0.1", "vin_range": "0.01:0.5:6", "g_points": 8}
@@ -67,7 +66,8 @@ def test_a_cache_that_cannot_be_written_is_a_note(tmp_path, monkeypatch):
 
 def test_the_key_holds_everything_that_determines_a_table_and_nothing_else(tmp_path):
     def key(card="lp", simulator="ngspice-39", **sections):
-        return digest(load_card(card), arguments(configured(**sections), off_grid=False), simulator=simulator)
+        config = configured(**sections | {"cell": {"card": card} | sections.get("cell", {})})
+        return digest(circuit_of(config.cell), arguments(config, off_grid=False), simulator=simulator)
 
     same = key()
     assert key(sweep=SMALL | {"jobs": 4, "timeout_seconds": 7.0}) == same
@@ -77,7 +77,7 @@ def test_the_key_holds_everything_that_determines_a_table_and_nothing_else(tmp_p
         key(cell={"temperature_celsius": 85}), key(cell={"topology": "source"}), key(cell={"r_on_ohm": "20k"}),
         key(sweep=SMALL | {"g_spacing": "log"}), key(sweep=SMALL | {"vin_range": "0.01:0.5:7"}),
         key(sweep=SMALL | {"vg_range": "0.9:1.1:0.1"}), key(sweep=SMALL | {"vbl_volt": "60m"}),
-        digest(load_card("lp"), arguments(configured(), off_grid=True), simulator="ngspice-39"),
+        digest(circuit_of(configured().cell), arguments(configured(), off_grid=True), simulator="ngspice-39"),
     ]  # fmt: skip
     assert len({same, *others}) == 1 + len(others)
 

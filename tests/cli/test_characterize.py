@@ -18,6 +18,7 @@ from xbar_cli.device.linear_range import tolerance_metric
 from xbar_cli.mapping.window import cell_window
 from xbar_cli.runs.results import read_dataset
 from xbar_cli.spice.cards import load_card
+from xbar_cli.spice.netlist import CellCircuit
 from xbar_cli.spice.sweep import Grid, sweep_cell
 
 pytestmark = pytest.mark.spice
@@ -143,9 +144,9 @@ def test_real_tables_are_followed_monotonously(xbar, tmp_path, spacing, vin):
 )
 def test_where_each_transistor_has_a_linear_range(card, width, topology, gates, usable):
     g = np.linspace(0.1 / 300e3, 1.75 / 30e3, 24)
+    cell = CellCircuit(card=load_card(card), width_m=width, length_m=45e-9, topology=topology, temperature_celsius=27.0)
     table = sweep_cell(
-        load_card(card), g_siemens=g, vin=Grid(0.01, 0.5, 26), vg=gates, width_m=width, length_m=45e-9,
-        temperature_celsius=27.0, topology=topology, jobs=1, timeout_s=60.0, backend="auto",
+        cell, g_siemens=g, vin=Grid(0.01, 0.5, 26), vg=gates, jobs=1, timeout_s=60.0, backend="auto",
     )  # fmt: skip
     tm = tolerance_metric(effective_conductance(table, 0.01)[1], metric="spread")
     cut = ranges(g, tm, tolerance=0.025, g_off=1 / 300e3, g_on=1 / 30e3).g_cut
@@ -230,8 +231,8 @@ BAD = [
     (("--vin-range", "-0.01:0.01:21"), "2 points with |V_in| of at least 0.01 V"),
     (("--vdd", "0.5,0.25"), "ascending list of voltages above 0"),
     (("--vdd", "0.7"), "within --vin-range, up to 0.5 V"),
-    (("--leakage-limit", "1n"), "go together (--leakage-limit, --rows)"),
-    (("--mismatch-samples", "10"), "need mismatch.vth_sigma_volt (--vth-sigma)"),
+    (("--leakage-limit", "1n"), "--leakage-limit and --rows go together"),
+    (("--mismatch-samples", "10"), "--mismatch-samples and mismatch.g_points need --vth-sigma"),
     (("--vth-sigma", "0"), "greater than 0"),
     (("--vth-sigma", "1m", "--mismatch-samples", "99999"), "the mismatch has"),
     (("--vbl", "-1m"), "greater than or equal to 0"),

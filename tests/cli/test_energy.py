@@ -286,9 +286,9 @@ def test_chips_of_more_arrays(xbar, sliced, tmp_path):
         (("--model", "isaac"), "give exactly one of them"),
         (("RUN", "--preset", "acm-table1", "--model", "neurosim"), "give exactly one of them"),
         (("--preset", "acm-table1"), "belongs to --model neurosim"),
-        (("--preset", "neat", "--accuracy", "0.9"), "has no use for accuracy"),
+        (("--preset", "neat", "--accuracy", "0.9"), "has no use for --accuracy"),
         (("--preset", "acm-table1", "--model", "neurosim", "--node", "28"), "no data for a node of 28 nm"),
-        (("--preset", "acm-table1", "--model", "neurosim", "--images", "4"), "has no use for images"),
+        (("--preset", "acm-table1", "--model", "neurosim", "--images", "4"), "has no use for --images"),
         (
             ("--preset", "acm-table1", "--model", "neurosim", "--set", "energy.adc.energy_joule=-1"),
             "energy.adc.energy_joule",

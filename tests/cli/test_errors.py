@@ -14,7 +14,7 @@ BAD = [
     (("characterize", "--vin-range", "0.01:nan:51"), "is not a number"),
     (("characterize", "--vin-range", "0.01:0.5:1e9"), "whole number from 5 to 4096"),
     (("characterize", "--width", "-90n"), "greater than 0"),
-    (("characterize", "--r-on", "400k"), "must be below cell.r_off_ohm"),
+    (("characterize", "--r-on", "400k"), "--r-on 400000 must be below --r-off 300000"),
     (("characterize", "--g-points", "0"), "greater than or equal to 8"),
     (("characterize", "--tolerance", "0"), "greater than 0"),
     (("characterize", "--card", "nosuch"), "nosuch"),
@@ -134,7 +134,7 @@ def test_a_half_written_run(xbar, trained, tmp_path):
     (half / "summary.json").write_text('{"command": "train"}')
     assert "half-written" in xbar("eval", half).err
     assert "no xbar run" in xbar("train", "--epochs", 0, "--out", half).err
-    assert "complete run; --overwrite" in xbar("train", "--epochs", 0, "--out", trained).err
+    assert "complete run; overwrite it" in xbar("train", "--epochs", 0, "--out", trained).err
 
 
 def test_an_unknown_key_in_a_file(xbar, tmp_path):

@@ -10,6 +10,7 @@ from xbar_cli.errors import ConfigError, SpiceError
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.cardrandom import nominal, random_function
 from xbar_cli.spice.cards import load_card, size_note
+from xbar_cli.spice.netlist import CellCircuit
 from xbar_cli.spice.sizes import spice_number
 
 BODY = "{model}.subckt fet d g s b{line}\n+\n{param}\nm1 d g s b tiny w={{w}} l={{l}}\n.ends\n"
@@ -70,7 +71,7 @@ def test_a_file_of_corners_names_them(tmp_path):
         f".lib {name}\n.model n1 nmos level=1 vto={vto}\n.endl\n" for name, vto in (("tt", 0.5), ("ff", 0.4))
     )
     path = write(tmp_path, ".param x = 1\n" + corners)
-    with pytest.raises(ConfigError, match=r"its models are in sections; choose one with --section: tt, ff$"):
+    with pytest.raises(ConfigError, match=r"its models are in sections; choose one with cell\.section: tt, ff$"):
         load_card(path)
     assert "vto=0.4" in load_card(path, section="ff").text[-1]
     assert "vto=0.6" in load_card(write(tmp_path, LEVEL1.replace("0.5", "0.6") + corners)).text[-1]
@@ -116,7 +117,7 @@ def test_numbers_as_spice_reads_them():
 def test_random_functions_are_refused_or_nominal(tmp_path, call):
     path = write(tmp_path, f".param v = {{1*{call}}}\n" + LEVEL1.replace("0.5", "{v}"))
     name = call.partition("(")[0].strip().lower()
-    with pytest.raises(ConfigError, match=rf"card\.lib line 1: {name}\(\) draws random numbers.*--nominal"):
+    with pytest.raises(ConfigError, match=rf"card\.lib line 1: {name}\(\) draws random numbers.*cell\.nominal"):
         load_card(path)
     assert load_card(path, nominal_values=True).text[0] == ".param v = {1*(0.5)}"
 
@@ -161,9 +162,10 @@ def test_what_ngspice_refuses_is_one_line_with_card_and_place(tmp_path, text, me
 def test_arrays_say_it_too_and_name_an_included_file(tmp_path):
     write(tmp_path, LEVEL1.replace("kp", "kq"), "inner.lib")
     card = load_card(write(tmp_path, ".include inner.lib\n"))
-    size = {"width_m": 1e-6, "length_m": 1e-6, "vg_volt": 1.0, "temperature_celsius": 27.0, "timeout_s": 30.0}
+    cell = CellCircuit(card=card, width_m=1e-6, length_m=1e-6, topology="drain", temperature_celsius=27.0)
     wires = {"r_word": 1.0, "r_bit": 1.0, "r_source": 0.0, "r_neuron": 0.0}
+    g, v = np.full((2, 2), 1e-5), np.full((1, 2), 0.1)
     with pytest.raises(
         SpiceError, match=r"^ngspice refuses card card\.lib, inner\.lib line 1: unrecognized parameter \(kq\)$"
     ):
-        simulate_array(card, g_siemens=np.full((2, 2), 1e-5), v_volt=np.full((1, 2), 0.1), **wires, **size)
+        simulate_array(cell, g_siemens=g, v_volt=v, vg_volt=1.0, timeout_s=30.0, **wires)

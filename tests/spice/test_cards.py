@@ -8,6 +8,7 @@ import pytest
 from xbar_cli.errors import ConfigError, SpiceError
 from xbar_cli.spice import cards
 from xbar_cli.spice.cards import card_names, load_card, netlist_folder
+from xbar_cli.spice.netlist import CellCircuit
 from xbar_cli.spice.sweep import Grid, sweep_cell
 
 LEVEL1 = ".model tiny nmos level=1 vto=0.5 kp=200u lambda=0.05\n"
@@ -20,19 +21,17 @@ def write(tmp_path, text, name="card.lib"):
 
 
 def table(card, **changes):
+    cell = {"width_m": 9e-8, "length_m": 4.5e-8, "temperature_celsius": 27.0, "topology": "drain"}
+    cell |= {name: changes.pop(name) for name in cell if name in changes}
     settings = {
         "g_siemens": np.array([1e-5]),
         "vin": Grid(0.1, 0.5, 2),
         "vg": Grid(1.0, 1.0, 1),
-        "width_m": 9e-8,
-        "length_m": 4.5e-8,
-        "temperature_celsius": 27.0,
-        "topology": "drain",
         "jobs": 1,
         "timeout_s": 30.0,
         "backend": "ctypes",
     }
-    return sweep_cell(card, **(settings | changes))
+    return sweep_cell(CellCircuit(card=card, **cell), **(settings | changes))
 
 
 def test_the_built_in_cards_say_where_they_come_from():
@@ -75,7 +74,7 @@ def test_a_users_card_is_read_with_includes_sections_comments_and_continuations(
     assert load_card(path, section="fast").digest == card.digest
     with pytest.raises(ConfigError, match=r"no section typical \(it has: fast, slow, core\)"):
         load_card(path, section="typical")
-    with pytest.raises(ConfigError, match=r"choose one with --section: fast, slow, core$"):
+    with pytest.raises(ConfigError, match=r"choose one with cell\.section: fast, slow, core$"):
         load_card(path)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from xbar_cli.errors import SpiceError
 from xbar_cli.spice.cards import card_names, load_card, netlist_folder
-from xbar_cli.spice.jobs import Analysis, Job
+from xbar_cli.spice.jobs import Analysis, Simulation
+from xbar_cli.spice.netlist import CellCircuit
 from xbar_cli.spice.pool import Pool
 from xbar_cli.spice.sweep import Grid, sweep_cell
 
@@ -17,19 +18,17 @@ ARRAYS = ("current_ampere", "input_current_ampere", "leakage_ampere", "input_lea
 
 
 def sweep(card="lp", **changes):
+    cell = {"width_m": 9e-8, "length_m": 4.5e-8, "temperature_celsius": 27.0, "topology": "drain"}
+    cell |= {name: changes.pop(name) for name in cell if name in changes}
     settings = {
         "g_siemens": np.geomspace(0.1 / 300e3, 1.75 / 30e3, 6),
         "vin": Grid(0.0, 0.5, 6),
         "vg": Grid(0.8, 1.0, 3),
-        "width_m": 9e-8,
-        "length_m": 4.5e-8,
-        "temperature_celsius": 27.0,
-        "topology": "drain",
         "jobs": 1,
         "timeout_s": 60.0,
         "backend": "ctypes",
     }
-    return sweep_cell(load_card(card), **(settings | changes))
+    return sweep_cell(CellCircuit(card=load_card(card), **cell), **(settings | changes))
 
 
 def spread(table):
@@ -56,7 +55,7 @@ def test_currents_are_those_of_tight_tolerances_and_of_one_cell_alone():
     table = sweep(vin=Grid(0.1, 0.5, 3), vg=Grid(0.9, 0.9, 1))
     gate = Analysis((("vin", Grid(0.1, 0.5, 3)),), ("i(vout)", "i(vin)"))
     jobs = [
-        Job(
+        Simulation(
             (
                 *load_card("lp").text,
                 "vin in 0 dc 0",

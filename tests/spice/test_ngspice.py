@@ -7,7 +7,7 @@ import pytest
 
 from xbar_cli.errors import SpiceError
 from xbar_cli.spice.backends import NO_NGSPYCE, find_library, resolve
-from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.jobs import Analysis, Grid, Simulation
 from xbar_cli.spice.pool import Pool, version
 
 pytestmark = pytest.mark.spice
@@ -54,7 +54,7 @@ def pool():
 
 
 def currents(pool, *setup):
-    ((outcome,),) = pool.run([Job(DIVIDER, (SWEEP,), setup)], timeout_s=30.0)
+    ((outcome,),) = pool.run([Simulation(DIVIDER, (SWEEP,), setup)], timeout_s=30.0)
     return outcome.values[0]
 
 
@@ -64,7 +64,7 @@ def test_a_hidden_failure_raises_with_the_simulators_words_and_the_pool_works_on
     pool.version()
     before = pool.pids
     with pytest.raises(SpiceError, match=message) as caught:
-        pool.run([Job(circuit, (SWEEP,))], timeout_s=30.0)
+        pool.run([Simulation(circuit, (SWEEP,))], timeout_s=30.0)
     assert "\n" not in str(caught.value)
     np.testing.assert_allclose(currents(pool), -np.linspace(0.0, 0.5, 11), atol=1e-15)
     assert (pool.pids != before) == dies, "an engine that asked to exit is replaced, any other goes on"
@@ -90,16 +90,16 @@ def test_nothing_of_an_earlier_sweep_is_handed_back_after_one_that_failed(pool):
     bad = Analysis((("vnone", Grid(0.0, 1.0, 11)),), ("i(v1)",))
     got = []
     with pytest.raises(SpiceError, match="not in the circuit"):
-        got = pool.run([Job(DIVIDER, (SWEEP, bad))], timeout_s=30.0)
+        got = pool.run([Simulation(DIVIDER, (SWEEP, bad))], timeout_s=30.0)
     assert got == []
     unsaved = Analysis((("v1", Grid(0.0, 1.0, 11)),), ("i(v9)",))
     with pytest.raises(SpiceError, match=r"no vector i\(v9\)"):
-        pool.run([Job(DIVIDER, (SWEEP, unsaved))], timeout_s=30.0)
+        pool.run([Simulation(DIVIDER, (SWEEP, unsaved))], timeout_s=30.0)
 
 
 def test_nested_sweeps_come_inner_first_and_agree_with_ohms_law(pool):
     nested = Analysis((("v1", Grid(-0.5, 0.5, 5)), ("v2", Grid(0.1, 0.4, 4))), ("i(v1)", "v(a)"))
-    ((outcome,),) = pool.run([Job(("v1 a 0 dc 0", "v2 b 0 dc 0", "r1 a b 3"), (nested,))], timeout_s=30.0)
+    ((outcome,),) = pool.run([Simulation(("v1 a 0 dc 0", "v2 b 0 dc 0", "r1 a b 3"), (nested,))], timeout_s=30.0)
     v1, v2 = np.meshgrid(np.linspace(-0.5, 0.5, 5), np.linspace(0.1, 0.4, 4))
     np.testing.assert_allclose(outcome.values[0].reshape(4, 5), (v2 - v1) / 3.0, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(outcome.values[1].reshape(4, 5), v1, rtol=1e-12, atol=1e-15)
@@ -139,5 +139,5 @@ def test_ngspyce_hides_no_failure_either(name):
     circuit, message, _ = FAILURES[name]
     with Pool(1, backend="ngspyce") as pool:
         with pytest.raises(SpiceError, match=message):
-            pool.run([Job(circuit, (SWEEP,))], timeout_s=30.0)
+            pool.run([Simulation(circuit, (SWEEP,))], timeout_s=30.0)
         np.testing.assert_allclose(currents(pool), -np.linspace(0.0, 0.5, 11), atol=1e-15)

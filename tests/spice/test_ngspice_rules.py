@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xbar_cli.errors import SpiceError
-from xbar_cli.spice.ngspice import COMMAND_LIMIT, Engine, count_points, number
+from xbar_cli.spice.ngspice import COMMAND_LIMIT, Simulator, count_points, number
 
 
 class Scripted:
@@ -48,7 +48,7 @@ def simulator():
 
 
 def sweep(simulator):
-    return Engine(simulator).dc("v1", 0.0, 2.0, 1.0, vectors=["i(v1)"])
+    return Simulator(simulator).dc("v1", 0.0, 2.0, 1.0, vectors=["i(v1)"])
 
 
 def test_a_good_sweep_is_one_thread_no_stale_plots_and_a_stop_that_keeps_the_last_point(simulator):
@@ -97,13 +97,13 @@ def test_return_code_exit_request_and_missing_plot_are_failures(simulator):
     with pytest.raises(SpiceError, match="dc gave no results"):
         sweep(simulator)
     simulator.plots = True
-    engine = Engine(simulator)
+    engine = Simulator(simulator)
     simulator.quits, simulator.say = True, ["stderr Undefined parameter [und]"]
     with pytest.raises(SpiceError, match=r"Undefined parameter \[und\]"):
         engine.dc("v1", 0.0, 2.0, 1.0)
     sent = len(simulator.sent)
     with pytest.raises(SpiceError, match="must be replaced"):
-        engine.operating_point()
+        engine.dc("v1", 0.0, 2.0, 1.0)
     assert engine.dead
     assert len(simulator.sent) == sent, "a dead engine was called: that crashes the process"
 
@@ -125,7 +125,7 @@ def test_vectors_are_checked_and_a_bad_one_leaves_nothing_to_read(simulator, nam
 
 
 def test_commands_that_the_simulator_would_cut_or_choke_on_are_refused(simulator):
-    engine = Engine(simulator)
+    engine = Simulator(simulator)
     for bad in ("x" * (COMMAND_LIMIT + 1), "two\nlines", "µ"):
         with pytest.raises(SpiceError, match="a command must be one line"):
             engine.cmd(bad)

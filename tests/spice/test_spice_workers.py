@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from xbar_cli.errors import SpiceError
-from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.jobs import Analysis, Grid, Simulation
 from xbar_cli.spice.pool import Pool, workers_kept
 
 pytestmark = pytest.mark.spice
@@ -22,7 +22,7 @@ ENDLESS = "dc v1 0 1 1e-10"
 
 SCRIPT = """
 import sys
-from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.jobs import Analysis, Grid, Simulation
 from xbar_cli.spice.pool import Pool, workers_kept
 quick = Analysis((("v1", Grid(0.0, 1.0, 3)),), ("i(v1)",))
 circuit = ("v1 a 0 dc 1", "r1 a 0 2", ".save i(v1)")
@@ -31,7 +31,7 @@ with Pool(2, backend="ctypes") as pool:
     def started(done, total):
         if done == 2:
             print(*pool.pids, *(worker.scratch.name for worker in pool._workers), flush=True)
-    pool.run([Job(circuit, (quick, hang))] * 2, timeout_s=100.0, on_outcome=started)
+    pool.run([Simulation(circuit, (quick, hang))] * 2, timeout_s=100.0, on_outcome=started)
 """
 
 
@@ -59,10 +59,10 @@ def test_a_simulation_that_takes_too_long_is_stopped_and_its_worker_replaced():
         pids, folders = pool.pids, [worker.scratch.name for worker in pool._workers]
         start = time.monotonic()
         with pytest.raises(SpiceError, match=r"not finished within 0\.3 s"):
-            pool.run([Job(CIRCUIT, (QUICK,), (ENDLESS,))], timeout_s=0.3)
+            pool.run([Simulation(CIRCUIT, (QUICK,), (ENDLESS,))], timeout_s=0.3)
         assert time.monotonic() - start < 5.0
         assert gone_within(1.0, pids, folders)
-        ((outcome,),) = pool.run([Job(CIRCUIT, (QUICK,))], timeout_s=30.0)
+        ((outcome,),) = pool.run([Simulation(CIRCUIT, (QUICK,))], timeout_s=30.0)
         np.testing.assert_allclose(outcome.values[0], [0.0, -0.25, -0.5])
         pids = pool.pids
     assert gone_within(1.0, pids)
@@ -80,7 +80,9 @@ def test_a_worker_that_dies_is_reported_and_its_share_run_again_once(caplog):
             kills.append(pool.pids[0])
             os.kill(pool.pids[0], signal.SIGKILL)
 
-    job = Job(CIRCUIT, (QUICK,) * MANY)  # so many that it cannot be through with them when the first outcome is seen
+    job = Simulation(
+        CIRCUIT, (QUICK,) * MANY
+    )  # so many that it cannot be through with them when the first outcome is seen
     with Pool(1, backend="ctypes") as pool:
         kills_wanted = 1
         (found,) = pool.run([job], timeout_s=30.0, on_outcome=kill)
@@ -90,7 +92,7 @@ def test_a_worker_that_dies_is_reported_and_its_share_run_again_once(caplog):
         kills_wanted = 3
         with pytest.raises(SpiceError, match="died twice on the same work"):
             pool.run(
-                [Job(CIRCUIT, (QUICK, Analysis(QUICK.sweeps, QUICK.vectors, (ENDLESS,))))],
+                [Simulation(CIRCUIT, (QUICK, Analysis(QUICK.sweeps, QUICK.vectors, (ENDLESS,))))],
                 timeout_s=30.0,
                 on_outcome=kill,
             )
@@ -99,7 +101,7 @@ def test_a_worker_that_dies_is_reported_and_its_share_run_again_once(caplog):
 def test_kept_workers_serve_the_next_pool_of_their_kind_and_end_with_the_block():
     def once(**kind):
         with Pool(1, backend="ctypes", **kind) as pool:
-            ((outcome,),) = pool.run([Job(CIRCUIT, (QUICK,))], timeout_s=30.0)
+            ((outcome,),) = pool.run([Simulation(CIRCUIT, (QUICK,))], timeout_s=30.0)
             return pool.pids[0], outcome.values.tolist()
 
     with workers_kept():
@@ -125,7 +127,7 @@ def test_an_interrupt_inside_the_pool_leaves_no_worker():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), Pool(2, backend="ctypes") as pool:
-        pool.run([Job(CIRCUIT, (QUICK, QUICK))] * 2, timeout_s=30.0, on_outcome=interrupt)
+        pool.run([Simulation(CIRCUIT, (QUICK, QUICK))] * 2, timeout_s=30.0, on_outcome=interrupt)
     assert pids
     assert gone_within(1.0, pids)
 

@@ -16,12 +16,13 @@ from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device.chip import fabricate
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.mapping.bitslice import Sliced, SliceFormat, cut, join, to_conductances, to_integers, to_levels
+from xbar_cli.mapping.placing import DeviceRange
 from xbar_cli.nn.layers import dense
-from xbar_cli.train.arrays import make_renewal, make_solve
 from xbar_cli.train.forward import make_forward
+from xbar_cli.train.injection import Fabrication, Injection
 from xbar_cli.train.loop import Renewal, renewing
-from xbar_cli.train.methods import Window
-from xbar_cli.train.transforms import Fabrication, Injection, Site, Technology
+from xbar_cli.train.tat import make_renewal, make_solve
+from xbar_cli.train.transforms import OnArrays, Site
 
 G_ON = 1 / 20e3
 W = jax.random.normal(jax.random.key(0), (30, 8))
@@ -33,7 +34,7 @@ def technology(dual=published_dual, *, wires=NONE, tile=None, **given):
         return lambda g: fold_pairs(g, lambda part: model(*halves(part), wires), tile=tile).g_eff
 
     plain = {"bits": 4, "ratio": 15.0, "limit": None, "g_on": G_ON, "corner": 0.0, "layers": None}
-    return Technology(**{**plain, "arrays": fold(dual), "cheap": fold(published_dual), **given})
+    return OnArrays(**{**plain, "arrays": fold(dual), "cheap": fold(published_dual), **given})
 
 
 def test_without_resistance_weights_are_only_discretised():
@@ -202,7 +203,7 @@ def test_gradients_between_two_folds_are_near_those_through_the_solution():
 
 
 def chips(*effects, paired=True, bottom=1e-6):
-    devices = Window(1e-5, 1e-6, None)
+    devices = DeviceRange(1e-6, 1e-5)
     steps = tuple(steps_of(VariationSection.model_validate({"effects": effects}).on_devices(), devices))
     return Fabrication(steps=steps, top=devices.g_on, bottom=bottom, paired=paired)
 
@@ -225,7 +226,7 @@ def test_injected_chips_act_on_both_devices_of_a_weight():
 
 def test_injected_chips_act_on_every_slice_of_a_weight():
     """The noise of a slice is weighed by its radix: far more than on one pair of devices for the whole weight."""
-    window = Window(1 / 30e3, 1 / 300e3, "rram2bit")
+    window = DeviceRange(1 / 300e3, 1 / 30e3, technology="rram2bit")
     steps = tuple(steps_of(VariationSection(effects=["states:scale=0.5"]).on_devices(), window))
     fmt = SliceFormat(weight_bits=8, fraction_bits=6, device_bits=2, encoding="offset")
     given = {"steps": steps, "top": window.g_on, "bottom": window.g_off, "paired": True}

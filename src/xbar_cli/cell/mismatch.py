@@ -5,17 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar_cli.cell.range import Vector, effective_conductance, ranges
-from xbar_cli.cell.tables import arguments, card_of, simulated
+from xbar_cli.cell.range import effective_conductance, ranges
+from xbar_cli.cell.tables import arguments, simulated
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.device.linear_range import tolerance_metric
+from xbar_cli.vectors import Vector
 
 BEYOND = 0.1
 """The sampled tables reach this share beyond G_off and G_on, so that the range's edges are not the spline's."""
 
 
 @dataclass(frozen=True)
-class Mismatch:
+class SampledCells:
     """Sampled transistors.
 
     Attributes:
@@ -35,7 +36,7 @@ class Mismatch:
     g_cut: NDArray[np.float64]
 
 
-def mismatch(config: CharacterizeConfig) -> Mismatch | None:
+def mismatch(config: CharacterizeConfig) -> SampledCells | None:
     """Simulate `samples` transistors whose threshold is shifted by N(0, σ²) (BSIM4 `delvto`); None where none are asked for.
 
     Sample i's shift depends on (seed, i) alone. All cells of all samples stand in one netlist.
@@ -48,10 +49,10 @@ def mismatch(config: CharacterizeConfig) -> Mismatch | None:
     g = np.linspace(g_off * (1 - BEYOND), g_on * (1 + BEYOND), config.mismatch.g_points)
     asked = arguments(config, off_grid=False)
     asked |= {"g_siemens": np.tile(g, count), "bit_line_volt": (0.0,), "vth_shift_volt": np.repeat(shift, g.size)}
-    _, g_eff = effective_conductance(simulated(config, card_of(config.cell), asked), config.range.vin_min_volt)
+    _, g_eff = effective_conductance(simulated(config, asked), config.range.vin_min_volt)
     tm = tolerance_metric(g_eff, metric=config.range.metric).reshape(-1, count, g.size)
     found = [ranges(g, rows, tolerance=config.range.tolerance, g_off=g_off, g_on=g_on) for rows in tm]
-    return Mismatch(
+    return SampledCells(
         sigma=sigma,
         shift=shift,
         g=g,

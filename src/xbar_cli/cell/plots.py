@@ -1,7 +1,6 @@
 """The figures of a characterised cell: effective conductance, tolerance metric, linear range against the gate voltage."""
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -9,9 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from xbar_cli.runs import figures
+from xbar_cli.vectors import Vector
 
-Vector = NDArray[np.float64]
-Axes = Any
 MOST_LINES = 13
 """Most gate voltages that a figure shows as lines."""
 

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from xbar_cli.config.characterize import CharacterizeConfig, voltage_list
+from xbar_cli.config.cell import voltage_list
+from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.device.linear_range import linear_range, scale_top, tolerance_metric
 from xbar_cli.spice.sweep import CellTable
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+from xbar_cli.vectors import Matrix, Vector
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,17 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from xbar_cli.cell.mismatch import Mismatch
-from xbar_cli.cell.range import cut_share, effective_conductance, leakage_ranges, ranges, supply_ranges
+from xbar_cli.cell.mismatch import SampledCells
+from xbar_cli.cell.range import Ranges, cut_share, effective_conductance, leakage_ranges, ranges, supply_ranges
 from xbar_cli.cell.surrogates import Surrogates
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.device.linear_range import tolerance_metric
 from xbar_cli.device.surrogate import Fit
 from xbar_cli.runs.results import Field, field
 from xbar_cli.spice.sweep import CellTable
+from xbar_cli.vectors import Vector
 
 if TYPE_CHECKING:
     from xbar_cli.device.bit_line import LineFit
@@ -27,55 +29,95 @@ def results(
     config: CharacterizeConfig, table: CellTable, surrogates: Surrogates, marked: Collection[int] = ()
 ) -> Fields:
     """Everything of results.nc but the mismatch; `marked` gate voltages, by number, have no surrogate."""
-    g, vg = table.g_siemens, np.round(table.vg_volt, 9)
-    g_off, g_on = 1 / config.cell.r_off_ohm, 1 / config.cell.r_on_ohm
-    bounds = config.range
-    vin_used, g_eff = effective_conductance(table, bounds.vin_min_volt)
-    tm = tolerance_metric(g_eff, metric=bounds.metric)
-    linear = ranges(g, tm, tolerance=bounds.tolerance, g_off=g_off, g_on=g_on)
-    second = ranges(g, tm, tolerance=bounds.second_tolerance, g_off=g_off, g_on=g_on)
-    fits = np.array([index not in marked for index in range(vg.size)])
-    share = cut_share(config, table, g_eff.mean(axis=-1), linear, fits)
-    at, grid = table.grounded, ("vg", "g", "vin")
-    data = {
+    vin_used, g_eff = effective_conductance(table, config.range.vin_min_volt)
+    tm = tolerance_metric(g_eff, metric=config.range.metric)
+    linear = edges(config, table.g_siemens, tm, tolerance=config.range.tolerance)
+    fits = np.array([index not in marked for index in range(table.vg_volt.size)])
+    found = axis_fields(table, vin_used) | table_fields(table, g_eff, tm, metric=config.range.metric)
+    found |= range_fields(config, table, tm, linear)
+    found |= use_fields(config, cut_share(config, table, g_eff.mean(axis=-1), linear, fits), fits)
+    if config.range.vdd:
+        found |= supply_fields(config, table)
+    if config.range.leakage_limit_ampere is not None:
+        found |= leakage_fields(config, table, linear)
+    return found | surrogate_fields(surrogates, marked)
+
+
+def edges(config: CharacterizeConfig, g: Vector, tm: Vector, *, tolerance: float) -> Ranges:
+    """The linear range at each gate voltage, between the states of the memristor."""
+    return ranges(g, tm, tolerance=tolerance, g_off=1 / config.cell.r_off_ohm, g_on=1 / config.cell.r_on_ohm)
+
+
+def axis_fields(table: CellTable, vin_used: Vector) -> Fields:
+    """The coordinates."""
+    return {
+        "vg": field(("vg",), np.round(table.vg_volt, 9), unit="V", long_name="gate voltage"),
+        "g": field(("g",), table.g_siemens, unit="S", long_name="memristor conductance"),
+        "vin": field(("vin",), table.vin_volt, unit="V", long_name="input voltage"),
+        "vin_used": field(("vin_used",), vin_used, unit="V", long_name="input voltages at which G_eff is read"),
+    }
+
+
+def table_fields(table: CellTable, g_eff: Vector, tm: Vector, *, metric: str) -> Fields:
+    """Currents, effective conductances and how far these are from constant."""
+    grid, by_g, drawn = ("vg", "g", "vin"), ("vg", "g"), table.input_current_ampere[table.grounded]
+    return {
         "current": field(grid, table.plain_current, unit="A", long_name="current into the bit line"),
-        "input_current": field(grid, table.input_current_ampere[at], unit="A", long_name="current drawn from the input"),
-        "effective_conductance": field(("vg", "g", "vin_used"), g_eff, unit="S", long_name="bit-line current over V_in"),
-        "leakage": field(("vg", "g"), table.plain_leakage, unit="A", long_name="current into the bit line at V_in = 0"),
-        "mean_effective_conductance": field(("vg", "g"), g_eff.mean(axis=-1), unit="S", long_name="mean of G_eff over V_in"),
-        "tolerance_metric": field(("vg", "g"), tm, unit="1", long_name=f"{bounds.metric} of G_eff over V_in"),
+        "input_current": field(grid, drawn, unit="A", long_name="current drawn from the input"),
+        "effective_conductance": field(
+            ("vg", "g", "vin_used"), g_eff, unit="S", long_name="bit-line current over V_in"
+        ),
+        "leakage": field(by_g, table.plain_leakage, unit="A", long_name="current into the bit line at V_in = 0"),
+        "mean_effective_conductance": field(by_g, g_eff.mean(axis=-1), unit="S", long_name="mean of G_eff over V_in"),
+        "tolerance_metric": field(by_g, tm, unit="1", long_name=f"{metric} of G_eff over V_in"),
+    }
+
+
+def range_fields(config: CharacterizeConfig, table: CellTable, tm: Vector, linear: Ranges) -> Fields:
+    """The edges of the linear range, and what they are edges of."""
+    second = edges(config, table.g_siemens, tm, tolerance=config.range.second_tolerance)
+    g_off, g_on, least = 1 / config.cell.r_off_ohm, 1 / config.cell.r_on_ohm, config.range.vin_min_volt
+    return {
         "g_lo": field(("vg",), linear.g_lo, unit="S", long_name="lower edge of the linear range"),
         "g_cut": field(("vg",), linear.g_cut, unit="S", long_name="upper edge of the linear range"),
         "g_cut_second": field(("vg",), second.g_cut, unit="S", long_name="upper edge at the second tolerance"),
         "g_off": field((), g_off, unit="S", long_name="conductance of the high-resistance state"),
         "g_on": field((), g_on, unit="S", long_name="conductance of the low-resistance state"),
-        "vin_min": field((), bounds.vin_min_volt, unit="V", long_name="least |V_in| at which G_eff is read"),
+        "vin_min": field((), least, unit="V", long_name="least |V_in| at which G_eff is read"),
+    }
+
+
+def use_fields(config: CharacterizeConfig, share: Vector, fits: NDArray[np.bool_]) -> Fields:
+    """What an array can make of the cell, and the transistor's size."""
+    known = "1: the surrogates keep to their error; 0: there is none"
+    return {
         "w_cut_over_w_max": field(("vg",), share, unit="1", long_name="largest weight inside the linear range"),
-        "surrogate_fits": field(
-            ("vg",), fits.astype(np.int8), unit="1", long_name="1: the surrogates keep to their error; 0: there is none"
-        ),
+        "surrogate_fits": field(("vg",), fits.astype(np.int8), unit="1", long_name=known),
         "width": field((), config.cell.width_m, unit="m", long_name="width of the transistor"),
         "length": field((), config.cell.length_m, unit="m", long_name="length of the transistor"),
-    }  # fmt: skip
-    coordinates = {
-        "vg": field(("vg",), vg, unit="V", long_name="gate voltage"),
-        "g": field(("g",), g, unit="S", long_name="memristor conductance"),
-        "vin": field(("vin",), table.vin_volt, unit="V", long_name="input voltage"),
-        "vin_used": field(("vin_used",), vin_used, unit="V", long_name="input voltages at which G_eff is read"),
     }
-    if bounds.vdd:
-        volts, found, metrics = supply_ranges(config, table)
-        coordinates["vdd"] = field(("vdd",), volts, unit="V", long_name="supply voltage")
-        by_supply = ("vdd", "vg")
-        data["supply_tolerance_metric"] = field((*by_supply, "g"), metrics, unit="1", long_name="metric up to V_dd")
-        data["supply_g_lo"] = field(by_supply, [r.g_lo for r in found], unit="S", long_name="lower edge up to V_dd")
-        data["supply_g_cut"] = field(by_supply, [r.g_cut for r in found], unit="S", long_name="upper edge up to V_dd")
-    if bounds.leakage_limit_ampere is not None:
-        left, worst = leakage_ranges(config, table, linear)
-        data["line_leakage"] = field(("vg",), worst, unit="A", long_name="largest current of a bit line at V_in = 0")
-        data["leakage_g_lo"] = field(("vg",), left.g_lo, unit="S", long_name="lower edge within the leakage limit")
-        data["leakage_g_cut"] = field(("vg",), left.g_cut, unit="S", long_name="upper edge within the leakage limit")
-    return coordinates | data | surrogate_fields(surrogates, marked)
+
+
+def supply_fields(config: CharacterizeConfig, table: CellTable) -> Fields:
+    """The linear ranges up to each supply voltage."""
+    volts, found, metrics = supply_ranges(config, table)
+    by_supply = ("vdd", "vg")
+    return {
+        "vdd": field(("vdd",), volts, unit="V", long_name="supply voltage"),
+        "supply_tolerance_metric": field((*by_supply, "g"), metrics, unit="1", long_name="metric up to V_dd"),
+        "supply_g_lo": field(by_supply, [r.g_lo for r in found], unit="S", long_name="lower edge up to V_dd"),
+        "supply_g_cut": field(by_supply, [r.g_cut for r in found], unit="S", long_name="upper edge up to V_dd"),
+    }
+
+
+def leakage_fields(config: CharacterizeConfig, table: CellTable, linear: Ranges) -> Fields:
+    """The linear ranges within the limit of a bit line's leakage."""
+    left, worst = leakage_ranges(config, table, linear)
+    return {
+        "line_leakage": field(("vg",), worst, unit="A", long_name="largest current of a bit line at V_in = 0"),
+        "leakage_g_lo": field(("vg",), left.g_lo, unit="S", long_name="lower edge within the leakage limit"),
+        "leakage_g_cut": field(("vg",), left.g_cut, unit="S", long_name="upper edge within the leakage limit"),
+    }
 
 
 def surrogate_fields(surrogates: Surrogates, marked: Collection[int]) -> Fields:
@@ -155,7 +197,7 @@ def domain_fields(surrogates: Surrogates) -> Fields:
     return found
 
 
-def mismatch_fields(found: Mismatch) -> Fields:
+def mismatch_fields(found: SampledCells) -> Fields:
     """The sampled transistors, as results.nc holds them."""
     by_sample = ("vg", "sample")
     return {

@@ -15,12 +15,13 @@ import numpy as np
 
 from xbar_cli.caches import cache_folder
 from xbar_cli.cell.measured import read_cell_table
-from xbar_cli.config.characterize import CellSection, CharacterizeConfig, bit_line_voltages
+from xbar_cli.config.cell import CellSection
+from xbar_cli.config.characterize import CharacterizeConfig, bit_line_voltages
 from xbar_cli.config.ranges import gate_voltages, input_voltages
 from xbar_cli.reporter import Reporter
 from xbar_cli.spice.backends import BackendName, resolve
-from xbar_cli.spice.cards import Card, load_card, netlist_folder, size_note
-from xbar_cli.spice.netlist import speed_commands
+from xbar_cli.spice.cards import load_card, netlist_folder, size_note
+from xbar_cli.spice.netlist import CellCircuit, speed_commands
 from xbar_cli.spice.pool import version
 from xbar_cli.spice.sweep import CellTable, Grid, sweep_cell
 
@@ -55,7 +56,8 @@ def cell_tables(config: CharacterizeConfig, *, reporter: Reporter) -> Tables:
         if not has_zero:
             reporter.note("the table has no rows at V = 0: the leakage is taken to be 0 A")
         return Tables(table=table, fresh=None, cached=False)
-    note = size_note(card_of(config.cell), width_m=config.cell.width_m, length_m=config.cell.length_m)
+    cell = circuit_of(config.cell)
+    note = size_note(cell.card, width_m=cell.width_m, length_m=cell.length_m)
     if note is not None:
         reporter.note(note)
     reporter.progress("simulate", 0, 2)
@@ -66,9 +68,12 @@ def cell_tables(config: CharacterizeConfig, *, reporter: Reporter) -> Tables:
     return Tables(table=table, fresh=fresh, cached=first and second)
 
 
-def card_of(cell: CellSection) -> Card:
-    """The transistor card of a cell. Raises ConfigError where it is missing or holds what no card may."""
-    return load_card(cell.card, cell.model, section=cell.section, nominal_values=cell.nominal)
+def circuit_of(cell: CellSection) -> CellCircuit:
+    """The cell as a circuit. Raises ConfigError where its card is missing or holds what no card may."""
+    return CellCircuit(
+        card=load_card(cell.card, cell.model, section=cell.section, nominal_values=cell.nominal), width_m=cell.width_m,
+        length_m=cell.length_m, topology=cell.topology, temperature_celsius=cell.temperature_celsius,
+    )  # fmt: skip
 
 
 def conductances(config: CharacterizeConfig) -> np.ndarray:
@@ -80,7 +85,7 @@ def conductances(config: CharacterizeConfig) -> np.ndarray:
 
 def arguments(config: CharacterizeConfig, *, off_grid: bool) -> dict[str, Any]:
     """What `sweep_cell` is to simulate: the configured grid, or the points half-way between its points."""
-    cell, sweep = config.cell, config.sweep
+    sweep = config.sweep
     g, lines = conductances(config), np.array(bit_line_voltages(config))
     start, stop, count = input_voltages(sweep.vin_range)
     if off_grid:
@@ -92,31 +97,27 @@ def arguments(config: CharacterizeConfig, *, off_grid: bool) -> dict[str, Any]:
         "g_siemens": g,
         "vin": Grid(start, stop, count),
         "vg": Grid(*gate_voltages(sweep.vg_range)),
-        "width_m": cell.width_m,
-        "length_m": cell.length_m,
-        "temperature_celsius": cell.temperature_celsius,
-        "topology": cell.topology,
         "bit_line_volt": tuple(lines.tolist()),
     }
 
 
-def simulated(config: CharacterizeConfig, card: Card, changes: dict[str, Any]) -> CellTable:
+def simulated(config: CharacterizeConfig, asked: dict[str, Any]) -> CellTable:
     """One table from ngspice."""
-    sweep = config.sweep
-    return sweep_cell(card, jobs=sweep.jobs, timeout_s=sweep.timeout_seconds, backend=sweep.backend, **changes)
+    sweep, circuit = config.sweep, circuit_of(config.cell)
+    return sweep_cell(circuit, jobs=sweep.jobs, timeout_s=sweep.timeout_seconds, backend=sweep.backend, **asked)
 
 
 def _table(config: CharacterizeConfig, *, off_grid: bool, reporter: Reporter) -> tuple[CellTable, bool]:
     """A table, and whether it came from the cache."""
     asked = arguments(config, off_grid=off_grid)
-    card = card_of(config.cell)
     if not config.sweep.cache:
-        return simulated(config, card, asked), False
-    path = cache_folder("cells") / f"{digest(card, asked, simulator=simulator(config.sweep.backend))}.npz"
+        return simulated(config, asked), False
+    key = digest(circuit_of(config.cell), asked, simulator=simulator(config.sweep.backend))
+    path = cache_folder("cells") / f"{key}.npz"
     found = load_table(path)
     if found is not None:
         return found, True
-    table = simulated(config, card, asked)
+    table = simulated(config, asked)
     try:
         store_table(path, table)
     except OSError as error:
@@ -134,16 +135,18 @@ def _version(backend: BackendName, library: str | None) -> str:
     return version(backend=backend)
 
 
-def digest(card: Card, asked: dict[str, Any], *, simulator: str) -> str:
+def digest(cell: CellCircuit, asked: dict[str, Any], *, simulator: str) -> str:
     """A hash of everything that determines a table: card, geometry, grids, netlist, engine options, simulator."""
     netlists = {path.name: path.read_text(encoding="ascii") for path in sorted(netlist_folder().glob("*.cir"))}
+    geometry = {f.name: getattr(cell, f.name) for f in fields(CellCircuit) if f.name != "card"}
+    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in asked.items()}
     determines = {
         "format": FORMAT,
-        "card": card.digest,
-        "commands": speed_commands(card),
+        "card": cell.card.digest,
+        "commands": speed_commands(cell.card),
         "netlists": netlists,
         "simulator": simulator,
-        **{name: repr(value.tolist() if isinstance(value, np.ndarray) else value) for name, value in asked.items()},
+        **{name: repr(value) for name, value in (plain | geometry).items()},
     }
     return hashlib.sha256(json.dumps(determines, sort_keys=True).encode()).hexdigest()
 

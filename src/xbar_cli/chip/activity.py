@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from xbar_cli.array.ideal import Contract
 from xbar_cli.nn.layers import Convolution, MatrixProduct
 from xbar_cli.runs.results import Field, field
+from xbar_cli.vectors import Vector
 
-Vector = NDArray[np.float64]
 STORED_BITS = (8, 16)
 """Inputs whose pulses a map run counts: those of neurosim and of isaac, unless others are asked for."""
 

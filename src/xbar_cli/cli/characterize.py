@@ -2,85 +2,21 @@
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
+
 from .characterize_tile import tile
 from .shared.console import print_table
-from .shared.options import common, setting, with_config
+from .shared.options import options
 
 Function = Callable[..., Any]
 
-
-def cell_settings(function: Function) -> Function:
-    """The options that describe the cell and its table."""
-    for decorate in reversed(
-        [
-            setting(
-                "--card", "cell.card", metavar="NAME|FILE",
-                help="Transistor card: lp, hp, bulk, pdk45nvth, pdk45nvtg, or a file with a .model (default lp).",
-            ),
-            setting("--model", "cell.model", metavar="NAME", help="Name of the .model or .subckt in the file."),
-            setting("--section", "cell.section", metavar="NAME", help="The .lib section of the file."),
-            setting(
-                "--nominal", "cell.nominal", is_flag=True, flag_value="true", default=None,
-                help="Take random functions of the file, such as agauss(x, …), at their nominal value x.",
-            ),
-            setting("--width", "cell.width_m", metavar="METRE", help="Gate width (default 90n)."),
-            setting("--length", "cell.length_m", metavar="METRE", help="Gate length (default 45n)."),
-            setting("--temperature", "cell.temperature_celsius", metavar="CELSIUS", help="Temperature (default 27)."),
-            setting(
-                "--topology", "cell.topology", type=click.Choice(["drain", "source"]),
-                help="Memristor's side of the transistor.",
-            ),
-            setting("--r-on", "cell.r_on_ohm", metavar="OHM", help="Low-resistance state (default 30k)."),
-            setting("--r-off", "cell.r_off_ohm", metavar="OHM", help="High-resistance state (default 300k)."),
-            setting("--g-points", "sweep.g_points", metavar="N", help="Conductances of the table (default 64)."),
-            setting(
-                "--g-spacing", "sweep.g_spacing", type=click.Choice(["linear", "log"]),
-                help="Spacing of the conductances (default linear; log with --topology source).",
-            ),
-            setting(
-                "--vin-range", "sweep.vin_range", metavar="START:STOP:COUNT",
-                help="Input voltages [V], also of both signs: -0.5:0.5:101 (default 0.01:0.5:51).",
-            ),
-            setting("--tolerance", "range.tolerance", metavar="SHARE", help="Bound of the tolerance metric (default 0.025)."),
-            setting(
-                "--tolerance-metric", "range.metric", type=click.Choice(["spread", "deviation", "std"]),
-                help="Tolerance metric.",
-            ),
-            setting("--surrogate-error", "surrogate.error", metavar="SHARE", help="Largest relative error (default 1e-3)."),
-            setting("--jobs", "sweep.jobs", metavar="N", help="Simulator processes that share the gate voltages (default 1)."),
-            setting("--backend", "sweep.backend", type=click.Choice(["auto", "ctypes", "ngspyce"]), help="Binding of ngspice."),
-            setting(
-                "--no-cache", "sweep.cache", is_flag=True, flag_value="false", default=None,
-                help="Simulate even where the same table is in the cache, and keep none.",
-            ),
-        ]
-    ):  # fmt: skip
-        function = decorate(function)
-    return function
-
-
-gate_range = setting(
-    "--vg-range", "sweep.vg_range", metavar="START:STOP:STEP", help="Gate voltages [V] (default 0.7:1.0:0.05)."
-)
-measured = setting(
-    "--cell-table", "cell.table", metavar="FILE.csv",
-    help="Measured currents, columns G,V,I[,V_g] in SI units, in place of a simulation.",
-)  # fmt: skip
-
-
-def _config(name: str) -> Callable[[], Any]:
-    def load() -> Any:
-        from xbar_cli.config import characterize
-
-        return getattr(characterize, name)
-
-    return load
+OF_RANGES = ("range.vdd", "range.leakage_limit_ampere", "range.rows", "mismatch")
+"""Sections and keys of what only a characterisation prints."""
 
 
 def alone(function: Function) -> Function:
@@ -110,91 +46,41 @@ def alone(function: Function) -> Function:
     invoke_without_command=True,
     subcommand_metavar="[power|array|tile] [OPTIONS]",
     epilog="Example: xbar characterize --vg-range 0.7:1.0:0.05 --width 90n --out runs/cell",
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
-@gate_range
-@cell_settings
-@measured
-@setting(
-    "--vbl",
-    "sweep.vbl_volt",
-    metavar="VOLT",
-    help="Highest bit-line voltage that a second surrogate follows, such as 60m.",
-)
-@setting("--vdd", "range.vdd", metavar="LIST", help="Supply voltages at which the range is computed besides: 0.25,0.5.")
-@setting(
-    "--leakage-limit", "range.leakage_limit_ampere", metavar="AMPERE", help="Most current of a bit line at V_in = 0."
-)
-@setting("--rows", "range.rows", metavar="N", help="Cells on that bit line.")
-@setting(
-    "--vth-sigma", "mismatch.vth_sigma_volt", metavar="VOLT", help="Spread of the threshold voltage: Monte Carlo of it."
-)
-@setting("--mismatch-samples", "mismatch.samples", metavar="N", help="Transistors drawn (default 100).")
-@common
 @alone
-@with_config(_config("CharacterizeConfig"))
-def characterize(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@options(CharacterizeConfig)
+def characterize(config: CharacterizeConfig, **output: Any) -> None:
     """Simulate a 1T-1R cell in ngspice: its linear range at every gate voltage, and a differentiable surrogate."""
     from xbar_cli.workflows.characterize import run
 
     from .shared.running import execute
 
-    execute("characterize", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("characterize", config, workflow=run, show=show, **output)
 
 
 characterize.add_command(tile)
 
 
-@characterize.command(
-    epilog="Example: xbar characterize power --array 8x8 --weights normal:0,0.1 --samples 200",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-@setting("--array", "power.array", metavar="ROWSxCOLS", help="Size of the array (default 8x8).")
-@setting(
-    "--weights", "power.weights", metavar="normal:MU,SIGMA", help="Distribution of the weights (default normal:0,0.1)."
-)
-@setting("--w-max", "power.w_max", metavar="W", help="|weight| at the top of the scale (default |MU| + 3 SIGMA).")
-@setting("--samples", "power.samples", metavar="N", help="Arrays drawn (default 200).")
-@gate_range
-@cell_settings
-@measured
-@common
-@with_config(_config("PowerConfig"))
-def power(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@characterize.command(epilog="Example: xbar characterize power --array 8x8 --weights normal:0,0.1 --samples 200")
+@options(PowerConfig, without=("sweep.vbl_volt", *OF_RANGES))
+def power(config: PowerConfig, **output: Any) -> None:
     """Monte Carlo of the mean power per synapse, for random weights and inputs, against the gate voltage."""
     from xbar_cli.workflows.characterize_power import run
 
     from .shared.running import execute
 
-    execute(
-        "characterize-power", config, workflow=run, show=show_power, out=out, overwrite=overwrite, as_json=as_json,
-        quiet=quiet,
-    )  # fmt: skip
+    execute("characterize-power", config, workflow=run, show=show_power, **output)
 
 
-@characterize.command(
-    epilog="Example: xbar characterize array --size 16x16 --r-wire 2.5 --seed 1",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-@setting("--size", "array.size", metavar="ROWSxCOLS", help="Size of the array (default 16x16).")
-@setting("--vg", "array.vg_volt", metavar="VOLT", help="Gate voltage (default 1.0).")
-@setting("--r-wire", "array.r_wire_ohm", metavar="OHM", help="One segment of a wire (default 2.5).")
-@setting("--r-source", "array.r_source_ohm", metavar="OHM", help="Each driver (default 0).")
-@setting("--r-neuron", "array.r_neuron_ohm", metavar="OHM", help="Each sense circuit (default 0).")
-@setting("--inputs", "array.inputs", metavar="N", help="Random input vectors (default 8).")
-@cell_settings
-@common
-@with_config(_config("ArrayConfig"))
-def array(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@characterize.command(epilog="Example: xbar characterize array --size 16x16 --r-wire 2.5 --seed 1")
+@options(ArrayConfig, without=("sweep.vg_range", "sweep.vbl_volt", "cell.table", *OF_RANGES))
+def array(config: ArrayConfig, **output: Any) -> None:
     """Simulate a whole array of 1T-1R cells with its wires in ngspice, and compare the project's models with it."""
     from xbar_cli.workflows.characterize_array import run
 
     from .shared.running import execute
 
-    execute(
-        "characterize-array", config, workflow=run, show=show_array, out=out, overwrite=overwrite, as_json=as_json,
-        quiet=quiet,
-    )  # fmt: skip
+    execute("characterize-array", config, workflow=run, show=show_array, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

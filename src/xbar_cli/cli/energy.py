@@ -1,86 +1,21 @@
 """`xbar energy`."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.config.energy import EnergyConfig
+
 from .shared.console import print_table
-from .shared.options import common, setting, with_config
+from .shared.options import options
 
 
-def _config() -> Any:
-    from xbar_cli.config.energy import EnergyConfig
-
-    return EnergyConfig
-
-
-@click.command(
-    epilog="Example: xbar energy runs/mapped --model resparc",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar energy runs/mapped --model resparc")
 @click.argument("run", metavar="[RUN]", required=False)
-@setting("--model", "model", type=click.Choice(["resparc", "neurosim", "isaac"]), help="Cost model (default resparc).")
-@setting(
-    "--preset",
-    "preset",
-    type=click.Choice(["acm-table1", "biased-table1", "neat"]),
-    help="A paper's table in place of RUN: needs no run.",
-)
+@options(EnergyConfig, argument="run")
 @click.option("--per-layer", is_flag=True, help="Table of the layers in place of the parts.")
-@setting(
-    "--images",
-    "images",
-    metavar="N",
-    help="Test images whose activity is averaged; 0 is the worst case (default 256, fewer of large networks).",
-)
-@setting(
-    "--activity",
-    "activity",
-    metavar="RUN",
-    help="Evaluate run: its accuracy, coding, voltages, converters and resistances; or energy run, its activity with them.",
-)
-@setting(
-    "--baseline", "baseline", metavar="RUN", help="Mapped run to compare with: gain by gate voltage and conductances."
-)
-@setting("--accuracy", "accuracy", metavar="SHARE", help="Accuracy for correct operations (default the run's own).")
-@setting("--node", "node_nm", metavar="NM", help="neurosim: technology node, 7 to 130 nm (default 14).")
-@setting(
-    "--input-bits", "input_bits", metavar="N", help="Bits of an input: pulses, or resolution (default 8, isaac 16)."
-)
-@setting(
-    "--adc-bits", "adc_bits", metavar="N", help="Bits of the converters (default 8; isaac by rows and device bits)."
-)
-@setting(
-    "--columns-per-adc",
-    "columns_per_adc",
-    metavar="N",
-    help="Columns that one converter serves in turn (default a tile's; neurosim 16).",
-)
-@setting("--rows-at-once", "rows_at_once", metavar="N", help="Rows of a tile driven in one read (default all).")
-@setting(
-    "--adc-input",
-    "adc_input",
-    type=click.Choice(["column", "pair"]),
-    help="What is converted: columns (default), or differences of the two columns of a weight (de).",
-)
-@setting(
-    "--tiles", "tiles", metavar="N", help="Arrays of the chip: spare ones take copies of layers (default as needed)."
-)
-@setting("--pipeline", "pipeline", is_flag=True, default=None, help="Every layer works on an image of its own.")
-@setting("--r-source", "array.r_source_ohm", metavar="OHM", help="Resistance of each source.")
-@setting("--r-neuron", "array.r_neuron_ohm", metavar="OHM", help="Resistance between each bit line and ground.")
-@setting(
-    "--r-wire", "array.r_wire_ohm", metavar="OHM", help="Resistance of each wire segment: IR drop of sampled reads."
-)
-@setting("--constants", "constants", metavar="FILE", help="TOML file in place of the model's constants.")
-@setting("--data-dir", "data_dir", metavar="DIR", help="Where imported data sets are.")
-@common
-@with_config(_config, argument="run")
-def energy(
-    config: Any, per_layer: bool, out: Path | None, overwrite: bool, as_json: bool, quiet: bool
-) -> None:  # fmt: skip
+def energy(config: EnergyConfig, per_layer: bool, **output: Any) -> None:
     """Energy, area and latency of a map run for one image, or what a paper's table reports (--preset).
 
     Constants are the model's own, with sources; --set energy.SECTION.NAME=VALUE replaces one (energy.adc.energy_joule=1p).
@@ -92,10 +27,7 @@ def energy(
     else:
         from xbar_cli.workflows.energy import run
 
-    execute(
-        "energy", config, workflow=run, show=partial(show, per_layer=per_layer), out=out, overwrite=overwrite,
-        as_json=as_json, quiet=quiet,
-    )  # fmt: skip
+    execute("energy", config, workflow=run, show=partial(show, per_layer=per_layer), **output)
 
 
 def show(summary: dict[str, Any], *, per_layer: bool) -> None:

@@ -1,115 +1,25 @@
 """`xbar evaluate`, also `xbar eval`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.config.hardware import EvaluateConfig
+
 from .shared.console import print_table
-from .shared.options import common, mapping_settings, read_settings, setting, with_config
+from .shared.options import options
 
 
-def _config() -> Any:
-    from xbar_cli.config.hardware import EvaluateConfig
-
-    return EvaluateConfig
-
-
-@click.command(
-    epilog="Example: xbar eval runs/net --variation 0.15 --samples 25",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar eval runs/net --variation 0.15 --samples 25")
 @click.argument("run", metavar="RUN")
-@setting("--variation", "variation.amount", metavar="X", help="Standard deviation of the variation (default 0).")
-@setting(
-    "--variation-model", "variation.model", type=click.Choice(["additive", "proportional"]),
-    help="additive: σ = X (G_on − G_off), the default; proportional: σ = X G.",
-)  # fmt: skip
-@setting(
-    "--effect",
-    "variation.effects",
-    multiple=True,
-    metavar="MODEL:KEY=VALUE,…",
-    default=None,
-    help="Another effect on the devices, may be repeated: write_verify, pcm_programming, lognormal, states, smooth, "
-    "chip_corner, chip_to_chip, drift, pcm_drift, stuck, mismatch, read_noise, pcm_read; they act in physical order.",
-)
-@setting(
-    "--negative", "variation.negative", type=click.Choice(["clamp", "reflect", "allow"]),
-    help="What becomes of conductances below 0 (default clamp).",
-)  # fmt: skip
-@setting("--samples", "monte_carlo.samples", metavar="N", help="Chips (default 25).")
-@setting(
-    "--ci-width", "monte_carlo.ci_width", metavar="W",
-    help="Instead: chips until their mean's 95 % interval, whatever their distribution, is no wider; 3.7/W or more.",
-)  # fmt: skip
-@setting("--max-samples", "monte_carlo.max_samples", metavar="N", help="With --ci-width: at most (default 1000).")
-@setting("--yield-at", "monte_carlo.yield_at", metavar="ACCURACY", help="Share of the chips that reach this accuracy.")
-@setting(
-    "--per-layer", "monte_carlo.per_layer", is_flag=True, flag_value="true", default=None,
-    help="Each layer alone on arrays besides: whose non-ideality costs the most.",
-)  # fmt: skip
-@setting("--images", "monte_carlo.images", metavar="N", help="Test images used (default all).")
-@setting(
-    "--array", "array.model", type=click.Choice(["ideal", "lumped", "published", "nodal", "gated"]),
-    help="Array model (default gated where there is a cell, else ideal).",
-)  # fmt: skip
-@setting("--r-source", "array.r_source_ohm", metavar="OHM", help="Each source, but in ideal arrays (default 0).")
-@setting("--r-neuron", "array.r_neuron_ohm", metavar="OHM", help="Each neuron, but in ideal arrays (default 0).")
-@setting(
-    "--neuron", "array.neuron", type=click.Choice(["separate", "shared"]),
-    help="lumped, published: a neuron a column (default), or one for the pair of columns of a weight (tat).",
-)  # fmt: skip
-@setting("--r-wire", "array.r_wire_ohm", metavar="OHM", help="nodal, gated: every wire segment (default 0).")
-@setting("--r-wire-word", "array.r_wire_word_ohm", metavar="OHM", help="nodal, gated: word-line segments alone.")
-@setting("--r-wire-bit", "array.r_wire_bit_ohm", metavar="OHM", help="nodal, gated: bit-line segments alone.")
-@read_settings("converters")
-@setting("--adc-bits", "converters.adc_bits", metavar="N", help="Bits of the converters of every tile (default none).")
-@setting(
-    "--adc-range", "converters.adc_range", metavar="max|percentile:P|VALUE|levels",
-    help="Their full scale in each layer: what reads of the calibration images give (default max), a share of the most that "
-    "a read gives, or with bitslice a code per level.",
-)  # fmt: skip
-@setting(
-    "--columns-per-adc", "converters.columns_per_adc", metavar="N",
-    help="Neighbouring columns of a tile that share a converter, and its errors (default 1).",
-)  # fmt: skip
-@setting(
-    "--rows-at-once", "converters.rows_at_once", metavar="N",
-    help="Rows of a tile driven in one read; codes of reads are added (default all).",
-)  # fmt: skip
-@setting(
-    "--adc-input", "converters.adc_input", type=click.Choice(["column", "pair"]),
-    help="What is converted: each column (default), or the difference of the two of a weight, with signed codes (de).",
-)  # fmt: skip
-@setting("--adc-gain-error", "converters.adc_gain_error", metavar="SIGMA", help="Spread of the converters' gains.")
-@setting(
-    "--adc-offset-error",
-    "converters.adc_offset_error",
-    metavar="SIGMA",
-    help="Spread of their offsets, over full scale.",
-)
-@setting(
-    "--calibrate", "decoding.calibrate", type=click.Choice(["gain", "affine"]),
-    help="Fit each chip's decoded outputs to the floating-point network's (default: decoded at the nominal scale).",
-)  # fmt: skip
-@setting(
-    "--calibrate-per",
-    "decoding.per",
-    type=click.Choice(["layer", "column"]),
-    help="One fit a layer (default) or column.",
-)
-@mapping_settings
-@setting("--data-dir", "data_dir", metavar="DIR", help="Where imported data sets are.")
-@common
-@with_config(_config, argument="run")
-def evaluate(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@options(EvaluateConfig, argument="run")
+def evaluate(config: EvaluateConfig, **output: Any) -> None:
     """Monte-Carlo accuracy of a train or map run on non-ideal arrays."""
     from xbar_cli.workflows.evaluate import run
 
     from .shared.running import execute
 
-    execute("evaluate", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("evaluate", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

@@ -1,41 +1,27 @@
 """`xbar fit`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.config.devices import FitConfig
+
 from .shared.console import print_table
-from .shared.options import common, setting, with_config
-
-
-def _config() -> Any:
-    from xbar_cli.config.devices import FitConfig
-
-    return FitConfig
+from .shared.options import options
 
 
 @click.command(
-    epilog="Example: xbar fit devices.csv --out runs/stats, then xbar eval runs/net --effect states:file=runs/stats",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: xbar fit devices.csv --out runs/stats, then xbar eval runs/net --effect states:file=runs/stats"
 )
 @click.argument("file", metavar="DEVICES.csv")
-@setting(
-    "--kind", "kind", type=click.Choice(["states", "smooth"]),
-    help="Mean and spread of each distinct target, or as polynomials of the target (default states).",
-)  # fmt: skip
-@setting("--min-count", "min_count", metavar="N", help="states: measurements that a state needs (default 5).")
-@setting("--degree", "degree", metavar="N", help="smooth: degree of mean and variance (default 2).")
-@setting("--knots", "knots", metavar="N", help="smooth: conductances at which the curve is kept (default 33).")
-@common
-@with_config(_config, argument="file")
-def fit(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@options(FitConfig, argument="file")
+def fit(config: FitConfig, **output: Any) -> None:
     """Statistics of measured devices, from a CSV with columns target_siemens and measured_siemens."""
     from xbar_cli.workflows.fit import run
 
     from .shared.running import execute
 
-    execute("fit", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("fit", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

@@ -1,37 +1,25 @@
 """`xbar map`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.config.hardware import MapConfig
+
 from .shared.console import print_table
-from .shared.options import common, mapping_settings, read_settings, setting, with_config
+from .shared.options import options
 
 
-def _config() -> Any:
-    from xbar_cli.config.hardware import MapConfig
-
-    return MapConfig
-
-
-@click.command(
-    epilog="Example: xbar map runs/net --tile 128x128 --out runs/mapped",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar map runs/net --tile 128x128 --out runs/mapped")
 @click.argument("run", metavar="RUN")
-@mapping_settings
-@read_settings("read")
-@setting("--data-dir", "data_dir", metavar="DIR", help="Where imported data sets are.")
-@common
-@with_config(_config, argument="run")
-def map(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@options(MapConfig, argument="run")
+def map(config: MapConfig, **output: Any) -> None:
     """Put the weights of a train run on devices: conductances, tiles, scales."""
     from xbar_cli.workflows.map import run
 
     from .shared.running import execute
 
-    execute("map", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("map", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

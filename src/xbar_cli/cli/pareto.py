@@ -1,40 +1,25 @@
 """`xbar pareto`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.config.energy import ParetoConfig
+
 from .shared.console import print_table
-from .shared.options import common, setting, with_config
+from .shared.options import options
 
 
-def _config() -> Any:
-    from xbar_cli.config.energy import ParetoConfig
-
-    return ParetoConfig
-
-
-@click.command(
-    epilog="Example: xbar pareto runs/energy-de runs/energy-acm runs/eval-de runs/eval-acm",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar pareto runs/energy-de runs/energy-acm runs/eval-de runs/eval-acm")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@setting(
-    "--against",
-    "against",
-    type=click.Choice(["energy", "area", "latency"]),
-    help="Cost that accuracy is weighed against (default energy).",
-)
-@common
-@with_config(_config, argument="runs")
-def pareto(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@options(ParetoConfig, argument="runs")
+def pareto(config: ParetoConfig, **output: Any) -> None:
     """Accuracy against energy and area: energy runs, each with its own accuracy or that of an evaluate run beside it."""
     from xbar_cli.workflows.pareto import run
 
     from .shared.running import execute
 
-    execute("pareto", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("pareto", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

@@ -5,30 +5,16 @@ from typing import Any
 
 import click
 
+from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.errors import ConfigError
 
 from .shared.console import print_json, print_table
-from .shared.options import common, setting, with_config
+from .shared.options import options
 
 
-def _config() -> Any:
-    from xbar_cli.config.verify import VerifyConfig
-
-    return VerifyConfig
-
-
-@click.command(
-    epilog="Example: xbar verify --cases crossbars.json --json",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-@setting("--cases", "cases", metavar="FILE.json", help="Solve the arrays of this file in place of the pack.")
-@setting(
-    "--no-cache", "sweep.cache", is_flag=True, flag_value="false", default=None,
-    help="Simulate cells even where their tables are in the cache, and keep none.",
-)  # fmt: skip
-@common
-@with_config(_config)
-def verify(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@click.command(epilog="Example: xbar verify --cases crossbars.json --json")
+@options(VerifyConfig)
+def verify(config: VerifyConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
     """Check the array models against Qucs, ngspice, SciPy's sparse LU and closed forms; exit 1 where one fails.
 
     No run directory is made without --out.

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Self, assert_never, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, Self, assert_never, get_args
 
 from pydantic import model_validator
 
-from .base import NonNegativeQuantity, Section, require
+from .base import NonNegativeQuantity, Option, Section, require
 
 if TYPE_CHECKING:
     from xbar_cli.array.wires import Fold, Wires
@@ -19,10 +19,10 @@ Neuron = Literal["separate", "shared"]
 class EndsSection(Section):
     """Resistances at the ends of the lines."""
 
-    r_source_ohm: NonNegativeQuantity | None = None
-    """Of each source: 0 when absent."""
-    r_neuron_ohm: NonNegativeQuantity | None = None
-    """Between each bit line and ground: 0 when absent."""
+    r_source_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    """Each source (default 0)."""
+    r_neuron_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    """Each neuron, between a bit line and ground (default 0)."""
 
     def wires(self) -> "Wires":
         """The resistances of an array."""
@@ -34,12 +34,12 @@ class EndsSection(Section):
 class WiresSection(EndsSection):
     """Resistances of the lines too."""
 
-    r_wire_ohm: NonNegativeQuantity | None = None
-    """Of each word-line and each bit-line segment: 0 when absent; or apart:"""
-    r_wire_word_ohm: NonNegativeQuantity | None = None
-    """Of each word-line segment."""
-    r_wire_bit_ohm: NonNegativeQuantity | None = None
-    """Of each bit-line segment."""
+    r_wire_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    """Every segment of word lines and bit lines (default 0)."""
+    r_wire_word_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    """Segments of word lines alone."""
+    r_wire_bit_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    """Segments of bit lines alone."""
 
     @model_validator(mode="before")
     @classmethod
@@ -47,8 +47,10 @@ class WiresSection(EndsSection):
         """Where the kinds of wire are given apart, a default for both stands back."""
         if not isinstance(given, Mapping) or all(given.get(f"r_wire_{kind}_ohm") is None for kind in ("word", "bit")):
             return given
-        if given.get("r_wire_ohm") is not None:
-            raise ValueError("r_wire_ohm sets both wires; give it, or r_wire_word_ohm and r_wire_bit_ohm")
+        require(
+            given.get("r_wire_ohm") is None,
+            "`r_wire_ohm` sets both wires; give it, or `r_wire_word_ohm` and `r_wire_bit_ohm`",
+        )
         return {**given, "r_wire_ohm": None}
 
     def wires(self) -> "Wires":
@@ -107,9 +109,9 @@ AnyArray = IdealArray | LumpedArray | PublishedArray | NodalArray | GatedArray
 class ArraySection(WiresSection):
     """An array as it is asked for: the keys of every model, one of which it becomes once the default is known."""
 
-    model: ArrayModel | None = None
-    """The array model: gated where there is a cell, else ideal, when absent."""
-    neuron: Neuron | None = None
+    model: Annotated[ArrayModel | None, Option("--array")] = None
+    """Array model (default gated where there is a cell, else ideal)."""
+    neuron: Annotated[Neuron | None, Option()] = None
     """lumped, published: a neuron for every column (default), or one for the two columns of a weight, which are driven with
     opposite voltages (tat)."""
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -19,7 +19,8 @@ _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(f|p|n|u
 class Option:
     """Marks a field that is also an option of the command line: `Annotated[PositiveQuantity, Option()]`.
 
-    The docstring of the field is the help, its Literal gives the choices, and a bool makes a flag that turns its default round.
+    The first paragraph of the field's docstring is the help, with its default unless it speaks of one; its Literal gives the
+    choices, and a bool makes a flag that turns its default round.
     """
 
     name: str | None = None
@@ -42,14 +43,37 @@ class Section(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
     )
 
+    shares: ClassVar[tuple[str, ...]] = ()
+    """Of a variant of a union: the dotted keys of sections beside the union that are its own too."""
+
     def in_use(self) -> dict[str, Any]:
         """Every key with a value, without sections that the configuration does not use."""
         return self.model_dump(exclude_none=True)
+
+
+class RootSection(Section):
+    """Everything that determines what a command computes."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32), Option()] = 0
+    """Seed of everything random."""
+
+    def check(self) -> None:
+        """Rules that join several keys."""
 
     @classmethod
     def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
         """The dotted keys that top-level keys stand for, `given` being known: none."""
         return {}
+
+    @classmethod
+    def current(cls, key: str, value: Any) -> tuple[str, Any]:
+        """A dotted key and its value, in today's keys where an earlier version wrote others."""
+        return key, value
+
+    @classmethod
+    def key_of(cls, loc: tuple[int | str, ...]) -> str:
+        """The dotted key of the place where pydantic found something."""
+        return ".".join(map(str, loc))
 
 
 def parse_quantity(value: Any) -> Any:

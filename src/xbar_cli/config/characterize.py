@@ -1,122 +1,22 @@
-"""Configuration of `xbar characterize`: the cell, the sweep, the linear range and the surrogate."""
+"""Configuration of `xbar characterize`, `characterize power` and `characterize array`."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from .arrays import WiresSection
-from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, parse_quantity, require, text_of
-from .ranges import GateRange, InputRange, TileSize, gate_voltages, input_voltages, parse_tile
+from .base import NonNegativeQuantity, Option, PositiveQuantity, RootSection, Section, parse_quantity, require
+from .cell import CellSection, MismatchSection, RangeSection, SurrogateSection, SweepSection, voltage_list
+from .ranges import TileSize, gate_voltages, input_voltages, parse_tile
 
 MAX_TABLE = 20_000_000
 """Most points of one table (G × V_in × V_g): about 5 GB of simulator memory."""
 
 
-def voltage_list(text: str) -> tuple[float, ...]:
-    """The voltages of a list such as `0.25,0.5` [V], ascending.
-
-    Raises:
-        ValueError: not numbers above 0 in ascending order.
-    """
-    volts = tuple(float(parse_quantity(part)) for part in text.split(","))
-    if not all(low > 0 for low in volts) or list(volts) != sorted(set(volts)):
-        raise ValueError(f"{text!r} is not an ascending list of voltages above 0, such as 0.25,0.5")
-    return volts
-
-
-def _list_text(value: Any) -> Any:
-    return ",".join(str(text_of(item)) for item in value) if isinstance(value, (list, tuple)) else text_of(value)
-
-
-def _checked_list(text: str) -> str:
-    voltage_list(text)
-    return text
-
-
-VoltageList = Annotated[str, BeforeValidator(_list_text), AfterValidator(_checked_list)]
-
-
-class CellSection(Section):
-    """The 1T-1R cell: transistor card and geometry, resistance range of the memristor (neat, Section II)."""
-
-    card: str = "lp"
-    """Built-in transistor card, or the path of a file with one."""
-    model: str | None = None
-    """Name of the .model or .subckt in the file, when it holds several."""
-    section: str | None = None
-    """The .lib section of the file."""
-    nominal: bool = False
-    """Take random functions of the file at their nominal value, `agauss(x, …)` at x; else a file with one is refused."""
-    table: str | None = None
-    """A CSV file of measured currents (columns G, V, I and perhaps V_g) in place of a simulation."""
-    width_m: PositiveQuantity = 90e-9
-    length_m: PositiveQuantity = 45e-9
-    temperature_celsius: Annotated[Quantity, Field(ge=-100, le=300)] = 27.0
-    topology: Literal["drain", "source"] = "drain"
-    """The terminal of the transistor that the memristor sits on."""
-    r_on_ohm: PositiveQuantity = 30e3
-    r_off_ohm: PositiveQuantity = 300e3
-
-
-class SweepSection(Section):
-    """The SPICE sweep: gate voltages × memristor conductances × input voltages."""
-
-    vg_range: GateRange = "0.7:1.0:0.05"
-    vin_range: InputRange = "0.01:0.5:51"
-    g_points: Annotated[int, Field(ge=8, le=4096)] = 64
-    """Conductances of the table, evenly spaced from 0.1 G_off to 1.75 G_on so that varied devices stay on it."""
-    g_spacing: Literal["linear", "log"] | None = None
-    """Evenly spaced conductances (default), or evenly spaced logarithms of them (default with the memristor at the source,
-    whose currents bend at low conductances); the surrogate's cubics follow."""
-    vbl_volt: Annotated[NonNegativeQuantity, Field(le=1)] = 0.0
-    """Highest voltage of a bit line that a second surrogate follows (to ± this where V_in has both signs); 0: none."""
-    jobs: Annotated[int, Field(ge=1, le=64)] = 1
-    backend: Literal["auto", "ctypes", "ngspyce"] = "auto"
-    timeout_seconds: PositiveQuantity = 300.0
-    cache: bool = True
-    """Keep simulated tables in $XBAR_CACHE_DIR (else the user's cache folder) and take them from there."""
-
-
-class RangeSection(Section):
-    """The linear range: the tolerance metric tm(G; V_g) and its bound (neat, Section II-C)."""
-
-    tolerance: Annotated[Quantity, Field(gt=0, lt=1)] = 0.025
-    metric: Literal["spread", "deviation", "std"] = "spread"
-    second_tolerance: Annotated[Quantity, Field(gt=0, lt=1)] = 0.05
-    """A second bound for the figure of G_cut against V_g (neat, Fig. 5)."""
-    vin_min_volt: PositiveQuantity = 0.01
-    """Points with |V_in| below this enter neither tm nor the mean of G_eff = I / V_in, which leakage makes diverge."""
-    vdd: VoltageList | None = None
-    """Supply voltages at which the range is computed besides: tm over |V_in| up to each."""
-    leakage_limit_ampere: PositiveQuantity | None = None
-    """Most current that a bit line may carry at V_in = 0 (neat, Section II-D)."""
-    rows: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Cells on one bit line, for the leakage limit."""
-
-
-class SurrogateSection(Section):
-    """The separable surrogate: its rank is the smallest whose measured error is below `error`."""
-
-    error: Annotated[Quantity, Field(gt=0, lt=1)] = 1e-3
-    line_error: Annotated[Quantity, Field(gt=0, lt=1)] = 5e-3
-    """Of the surrogate that follows the bit line: at V_g 0.7 V a bit line at 60 mV all but switches the transistor off."""
-    max_rank: Annotated[int, Field(ge=1, le=12)] = 12
-
-
-class MismatchSection(Section):
-    """Monte Carlo of the transistor's threshold voltage."""
-
-    vth_sigma_volt: PositiveQuantity | None = None
-    samples: Annotated[int, Field(ge=2, le=100_000)] = 100
-    g_points: Annotated[int, Field(ge=8, le=512)] = 24
-    """Conductances of each sampled transistor's table."""
-
-
-class CharacterizeConfig(Section):
+class CharacterizeConfig(RootSection):
     """Everything that determines a characterisation."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     cell: CellSection = CellSection()
     sweep: SweepSection = SweepSection()
     range: RangeSection = RangeSection()
@@ -132,8 +32,7 @@ class CharacterizeConfig(Section):
         """Rules that join several keys."""
         require(
             self.cell.r_on_ohm < self.cell.r_off_ohm,
-            f"cell.r_on_ohm = {self.cell.r_on_ohm:g} must be below cell.r_off_ohm = {self.cell.r_off_ohm:g} "
-            "(--r-on, --r-off)",
+            f"cell.r_on_ohm = {self.cell.r_on_ohm:g} must be below cell.r_off_ohm = {self.cell.r_off_ohm:g}",
         )
         if self.cell.table is not None:
             self._check_measured()
@@ -148,27 +47,27 @@ class CharacterizeConfig(Section):
         points = sweep.g_points * n_vin * n_vg * len(bit_line_voltages(self))
         require(
             points <= MAX_TABLE,
-            f"the sweep has {points:.3g} points (--g-points × --vin-range × --vg-range × V_bl); "
+            f"the sweep has {points:.3g} points (sweep.g_points × sweep.vin_range × sweep.vg_range × V_bl); "
             f"at most {MAX_TABLE:.0e} are allowed",
         )
         if mismatch.vth_sigma_volt is None:
             require(
                 mismatch == MismatchSection(),
-                "mismatch.samples and mismatch.g_points need mismatch.vth_sigma_volt (--vth-sigma)",
+                "mismatch.samples and mismatch.g_points need mismatch.vth_sigma_volt",
             )
         else:
             points = mismatch.samples * mismatch.g_points * n_vin * n_vg
             require(
                 points <= MAX_TABLE,
-                f"the mismatch has {points:.3g} points (--mismatch-samples × {mismatch.g_points} conductances "
-                f"× --vin-range × --vg-range); at most {MAX_TABLE:.0e} are allowed",
+                f"the mismatch has {points:.3g} points (mismatch.samples × {mismatch.g_points} conductances "
+                f"× sweep.vin_range × sweep.vg_range); at most {MAX_TABLE:.0e} are allowed",
             )
 
     def _check_range(self) -> None:
         bounds = self.range
         require(
             (bounds.leakage_limit_ampere is None) == (bounds.rows is None),
-            "range.leakage_limit_ampere and range.rows go together (--leakage-limit, --rows)",
+            "range.leakage_limit_ampere and range.rows go together",
         )
         if self.cell.table is not None:
             return
@@ -184,21 +83,23 @@ class CharacterizeConfig(Section):
         for vdd in voltage_list(bounds.vdd) if bounds.vdd else ():
             require(
                 bounds.vin_min_volt < vdd <= stop * (1 + 1e-9),
-                f"range.vdd: {vdd:g} V must lie above {bounds.vin_min_volt:g} V and within --vin-range, up to {stop:g} V",
+                f"range.vdd: {vdd:g} V must lie above {bounds.vin_min_volt:g} V and within sweep.vin_range, up to {stop:g} V",
             )
 
     def _check_measured(self) -> None:
         """A measured table leaves most of the sweep without effect: say so where it was given."""
-        unused: list[tuple[Section, Section, tuple[str, ...]]] = [
-            (self.cell, CellSection(), ("card", "model", "section", "nominal", "temperature_celsius", "topology")),
-            (self.sweep, SweepSection(), ("vin_range", "vbl_volt", "jobs", "backend", "timeout_seconds", "cache")),
-            (self.mismatch, MismatchSection(), ("vth_sigma_volt", "samples", "g_points")),
-        ]
-        for section, default, names in unused:
+        unused = {
+            "cell": ("card", "model", "section", "nominal", "temperature_celsius", "topology"),
+            "sweep": ("vin_range", "vbl_volt", "jobs", "backend", "timeout_seconds", "cache"),
+            "mismatch": ("vth_sigma_volt", "samples", "g_points"),
+        }
+        for section, names in unused.items():
+            values = getattr(self, section)
             for name in names:
+                value = getattr(values, name)
                 require(
-                    getattr(section, name) == getattr(default, name),
-                    f"{name} = {getattr(section, name)} has no effect with a measured table (--cell-table)",
+                    value == type(values).model_fields[name].default,
+                    f"{section}.{name} = {value} has no effect with a measured table, cell.table",
                 )
 
 
@@ -226,11 +127,14 @@ def _checked_distribution(text: str) -> str:
 class PowerSection(Section):
     """Monte Carlo of an array's power (neat, Fig. 2): random weights, random inputs."""
 
-    array: TileSize = "8x8"
-    weights: Annotated[str, AfterValidator(_checked_distribution)] = "normal:0,0.1"
-    w_max: PositiveQuantity | None = None
-    """The |weight| at the top of the scale; |MU| + 3 SIGMA when absent. Larger ones saturate at G_on."""
-    samples: Annotated[int, Field(ge=2, le=1_000_000)] = 200
+    array: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "8x8"
+    """Size of the array."""
+    weights: Annotated[str, AfterValidator(_checked_distribution), Option(metavar="normal:MU,SIGMA")] = "normal:0,0.1"
+    """Distribution of the weights."""
+    w_max: Annotated[PositiveQuantity | None, Option(metavar="W")] = None
+    """The |weight| at the top of the scale (default |MU| + 3 SIGMA). Larger ones saturate at G_on."""
+    samples: Annotated[int, Field(ge=2, le=1_000_000), Option()] = 200
+    """Arrays drawn."""
 
 
 class PowerConfig(CharacterizeConfig):
@@ -251,11 +155,13 @@ class PowerConfig(CharacterizeConfig):
 class WiredSection(WiresSection):
     """A whole array in the simulator."""
 
-    size: TileSize = "16x16"
-    vg_volt: PositiveQuantity = 1.0
-    r_wire_ohm: NonNegativeQuantity | None = 2.5
-    """Of each word-line and each bit-line segment, between two cells; or apart:"""
-    inputs: Annotated[int, Field(ge=1, le=1000)] = 8
+    size: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "16x16"
+    """Size of the array."""
+    vg_volt: Annotated[PositiveQuantity, Option()] = 1.0
+    """Gate voltage."""
+    r_wire_ohm: Annotated[NonNegativeQuantity | None, Option()] = 2.5
+    """Every segment of word lines and bit lines, between two cells."""
+    inputs: Annotated[int, Field(ge=1, le=1000), Option()] = 8
     """Random input vectors."""
 
 
@@ -271,14 +177,15 @@ class ArrayConfig(CharacterizeConfig):
     def check(self) -> None:
         """Rules that join several keys."""
         super().check()
+        rows, cols = parse_tile(self.array.size)
         require(
-            math.prod(parse_tile(self.array.size)) <= MAX_CELLS,
-            f"array.size = {self.array.size}: at most {MAX_CELLS} cells are simulated (--size)",
+            rows * cols <= MAX_CELLS,
+            f"array.size = {self.array.size}: at most {MAX_CELLS} cells are simulated",
         )
         require(self.cell.table is None, "a measured table has no transistor card, and the simulator needs one")
         require(
             self.sweep.vg_range == SweepSection().vg_range,
-            "sweep.vg_range has no effect on one array: name its gate voltage with --vg",
+            "sweep.vg_range has no effect on one array: name its gate voltage with array.vg_volt",
         )
 
     def at_its_gate_voltage(self) -> Self:

@@ -1,11 +1,11 @@
 """Configuration of what stands around arrays: row drive, converters, and the calibration of decoded outputs."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from .base import NonNegativeQuantity, PositiveQuantity, Section, Text, parse_quantity, require
+from .base import NonNegativeQuantity, Option, PositiveQuantity, Section, Text, parse_quantity, require
 
 
 def parse_range(text: str) -> tuple[str, float]:
@@ -49,13 +49,21 @@ Bits = Annotated[int, Field(ge=1, le=16)]
 class ReadSection(Section):
     """How rows are read: what decides the conductances that cells are programmed to, and the range of the row drive."""
 
-    input: Literal["amplitude", "bitserial", "pwm"] = "amplitude"
-    """Activations as voltages, as one bit a cycle at one voltage, or as pulse widths at one voltage."""
-    v_read_volt: PositiveQuantity | None = None
-    """That one voltage of 1T-1R cells; the largest of the cell's table when absent."""
-    dac_bits: Bits | None = None
-    dac_range: Annotated[Text, AfterValidator(_dac_range)] | None = None
-    """Activation of the full drive of each layer: the largest of the calibration images (default), a percentile, a number."""
+    input: Annotated[Literal["amplitude", "bitserial", "pwm"], Option()] = "amplitude"
+    """Inputs as voltages, bit by bit at one voltage, or as pulse widths at one voltage (default amplitude; evaluate: the
+    mapped run's)."""
+    v_read_volt: Annotated[PositiveQuantity | None, Option()] = None
+    """1T-1R: that one voltage (default the largest of the cell's table; evaluate: the mapped run's)."""
+    dac_bits: Annotated[Bits | None, Option()] = None
+    """Bits of an input (default any value; evaluate: the mapped run's)."""
+    dac_range: Annotated[
+        Annotated[Text, AfterValidator(_dac_range)] | None, Option(metavar="max|percentile:P|VALUE")
+    ] = None
+    """Activation of the full drive of each layer: the largest of the calibration images, a percentile of them, or a number
+    (default max, or what training or mapping fixed)."""
+
+    table: ClassVar[str] = "read"
+    """Its name in a configuration, for messages."""
 
     def complete(self, *, cell: bool, drive_ends: bool) -> None:
         """Rules for what is given and taken over together.
@@ -66,56 +74,68 @@ class ReadSection(Section):
         """
         require(
             self.v_read_volt is None or self.input != "amplitude",
-            "--v-read is the one voltage of --input bitserial or pwm; amplitude inputs take all",
+            f"{self.table}.v_read_volt is the one voltage of {self.table}.input = bitserial or pwm; amplitude inputs take all",
         )
         require(
             self.input == "amplitude" or self.dac_bits is not None,
-            f"--input {self.input} needs --dac-bits: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
+            f"{self.table}.input = {self.input} needs {self.table}.dac_bits: the "
+            f"{'cycles' if self.input == 'bitserial' else 'widths'} of an input",
         )
-        require(self.v_read_volt is None or cell, "--v-read needs 1T-1R cells: resistive arrays are linear in voltage")
+        require(
+            self.v_read_volt is None or cell,
+            f"{self.table}.v_read_volt needs 1T-1R cells: resistive arrays are linear in voltage",
+        )
         require(
             self.dac_range is None or self.dac_bits is not None or drive_ends,
-            "--dac-range: linear arrays without --dac-bits take any input; leave it out or give --dac-bits",
+            f"{self.table}.dac_range: linear arrays without {self.table}.dac_bits take any input; leave it out or give "
+            f"{self.table}.dac_bits",
         )
 
 
 class ConvertersSection(ReadSection):
-    """Row drive, and converters before and behind the arrays."""
+    """Row drive, and converters before and behind the arrays; how a mapped run is read is the default of an evaluation."""
 
-    adc_bits: Bits | None = None
-    """Of the converters of every tile; none when absent, and currents add up exactly."""
-    adc_range: Annotated[Text, AfterValidator(_adc_range)] | None = None
-    """Full scale of the layer's converters: the largest signal of a read of the calibration images on the nominal chip
-    (default), a percentile of them, a share of the most that a read of the layer's tiles gives, or (levels, bit slices) one
-    code a level of one device, from the current of devices at the lowest level on."""
-    adc_gain_error: NonNegativeQuantity | None = None
-    """Standard deviation of each converter's gain."""
-    adc_offset_error: NonNegativeQuantity | None = None
-    """Standard deviation of each converter's offset, in units of the full scale."""
-    columns_per_adc: Annotated[int, Field(ge=1, le=65536)] | None = None
-    """Neighbouring columns of a tile that one converter serves in turn, pairs of them where these are converted; a converter at
-    every column, or pair, when absent."""
-    rows_at_once: Annotated[int, Field(ge=1, le=65536)] | None = None
-    """Rows of a tile that are driven in one read; all of them when absent."""
-    adc_input: Literal["column", "pair"] | None = None
-    """What is converted: each column's current (default), or the difference of the two columns of a weight (de)."""
+    table: ClassVar[str] = "converters"
+    adc_bits: Annotated[Bits | None, Option()] = None
+    """Bits of the converters of every tile (default none: currents add up exactly)."""
+    adc_range: Annotated[
+        Annotated[Text, AfterValidator(_adc_range)] | None, Option(metavar="max|percentile:P|VALUE|levels")
+    ] = None
+    """Full scale of each layer's converters: what reads of the calibration images give (default max), a share of the most
+    that a read gives, or with bitslice a code for each level of a device (levels).
 
-    def rules(self) -> None:
+    Reads are those of the nominal chip; codes of levels start at the current of devices at the lowest level."""
+    adc_gain_error: Annotated[NonNegativeQuantity | None, Option(metavar="SIGMA")] = None
+    """Standard deviation of the converters' gains."""
+    adc_offset_error: Annotated[NonNegativeQuantity | None, Option(metavar="SIGMA")] = None
+    """Standard deviation of the converters' offsets, in units of the full scale."""
+    columns_per_adc: Annotated[int | None, Field(ge=1, le=65536), Option()] = None
+    """Neighbouring columns of a tile that share a converter, and its errors; whole pairs where pairs are converted (default
+    1 column, or 1 pair)."""
+    rows_at_once: Annotated[int | None, Field(ge=1, le=65536), Option()] = None
+    """Rows of a tile driven in one read; codes of reads are added (default all)."""
+    adc_input: Annotated[Literal["column", "pair"] | None, Option()] = None
+    """What is converted: each column (default), or the difference of the two of a weight, with signed codes (de)."""
+
+    @model_validator(mode="after")
+    def rules(self) -> Self:
         """Rules that join several keys."""
         for key in ("adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input"):
             require(
                 getattr(self, key) is None or self.adc_bits is not None,
-                f"--{key.replace('_', '-')} needs --adc-bits: there is no ADC",
+                f"converters.{key} needs converters.adc_bits: there is no ADC",
             )
         require(
             self.adc_input != "pair" or self.adc_bits != 1,
-            "--adc-input pair needs 2 or more --adc-bits: codes of both signs and 0",
+            "converters.adc_input = pair needs 2 or more converters.adc_bits: codes of both signs and 0",
         )
         shared = self.columns_per_adc or 1
         require(
             self.adc_input != "pair" or shared == 1 or shared % 2 == 0,
-            f"--columns-per-adc {shared}: with --adc-input pair a converter serves whole pairs, an even number of columns",
+            f"converters.columns_per_adc = {shared}: with converters.adc_input = pair a converter serves whole pairs, an even "
+            "number of columns",
         )
+        return self
 
     @property
     def read(self) -> ReadSection:
@@ -139,14 +159,15 @@ class ConvertersSection(ReadSection):
     def check(self, *, model: str, scheme: str, cell: bool) -> None:
         """What the array model, the mapping scheme or resistive devices have no use for is an error."""
         self.complete(cell=cell, drive_ends=model == "gated")
-        require(self.adc_range != "levels" or self.dac_bits is not None, "--adc-range levels needs --dac-bits")
+        levels, pairs = self.adc_range == "levels", self.adc_input == "pair"
+        require(not levels or self.dac_bits is not None, "converters.adc_range = levels needs converters.dac_bits")
         require(
-            self.adc_range != "levels" or scheme == "bitslice",
-            f"--adc-range levels counts the levels of --scheme bitslice; this is {scheme}",
+            not levels or scheme == "bitslice",
+            f"converters.adc_range = levels counts the levels of mapping.scheme = bitslice; this is {scheme}",
         )
         require(
-            self.adc_input != "pair" or scheme == "de",
-            f"--adc-input pair subtracts the two columns of --scheme de; {scheme} has none",
+            not pairs or scheme == "de",
+            f"converters.adc_input = pair subtracts the two columns of mapping.scheme = de; {scheme} has none",
         )
 
     def check_pairs(self, tile: tuple[int, int], *, widths: Mapping[str, int]) -> None:
@@ -159,9 +180,14 @@ class ConvertersSection(ReadSection):
         parted = ", ".join(name for name, width in widths.items() if width > tile[1])
         require(
             self.adc_input != "pair" or tile[1] % 2 == 0 or not parted,
-            f"--adc-input pair subtracts the two columns of a weight, and tiles of {tile[1]} columns part those of {parted}: "
-            f"take an even number of columns, --tile {tile[0]}x{tile[1] + 1}",
+            f"converters.adc_input = pair subtracts the two columns of a weight, and tiles of {tile[1]} columns part those of "
+            f"{parted}: take an even number of columns, mapping.tile = {tile[0]}x{tile[1] + 1}",
         )
+
+    @property
+    def differing(self) -> bool:
+        """Whether converters of one kind are not all alike."""
+        return bool(self.adc_gain_error or self.adc_offset_error)
 
     @property
     def path(self) -> Literal["folded", "tiled"]:
@@ -172,11 +198,16 @@ class ConvertersSection(ReadSection):
 class DecodingSection(Section):
     """Outputs are decoded at the nominal scale; optionally each chip is calibrated against the floating-point network."""
 
-    calibrate: Literal["gain", "affine"] | None = None
-    """Fit a gain, or gain and offset, to held-out training images, layer by layer."""
-    per: Literal["layer", "column"] | None = None
-    """One fit a layer (default), or one an output column."""
+    calibrate: Annotated[Literal["gain", "affine"] | None, Option()] = None
+    """Fit each chip's decoded outputs to the floating-point network's by a gain, or gain and offset, over held-out training
+    images (default: decoded at the nominal scale)."""
+    per: Annotated[Literal["layer", "column"] | None, Option("--calibrate-per")] = None
+    """One fit a layer (default) or an output column."""
 
-    def rules(self) -> None:
+    @model_validator(mode="after")
+    def rules(self) -> Self:
         """Rules that join several keys."""
-        require(self.per is None or self.calibrate is not None, "--calibrate-per needs --calibrate gain or affine")
+        require(
+            self.per is None or self.calibrate is not None, "decoding.per needs decoding.calibrate = gain or affine"
+        )
+        return self

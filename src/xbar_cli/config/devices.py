@@ -4,30 +4,30 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from .base import Section, Text, require
-from .train import DatasetSection, NetworkSection
+from .base import Option, RootSection, Text, require
+from .network import NetworkSection
+from .train import DatasetSection
 
 
-class FitConfig(Section):
+class FitConfig(RootSection):
     """Statistics of measured devices."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     file: str = ""
     """CSV whose first line names the columns target_siemens and measured_siemens."""
-    kind: Literal["states", "smooth"] = "states"
-    """A table of the distinct targets, or polynomials of the target."""
-    min_count: Annotated[int, Field(ge=2, le=1_000_000)] = 5
+    kind: Annotated[Literal["states", "smooth"], Option()] = "states"
+    """Mean and spread of each distinct target, or as polynomials of the target."""
+    min_count: Annotated[int, Field(ge=2, le=1_000_000), Option()] = 5
     """states: measurements that a state needs."""
-    degree: Annotated[int, Field(ge=0, le=12)] = 2
+    degree: Annotated[int, Field(ge=0, le=12), Option()] = 2
     """smooth: degree of the mean and of the variance."""
-    knots: Annotated[int, Field(ge=2, le=4096)] = 33
+    knots: Annotated[int, Field(ge=2, le=4096), Option()] = 33
     """smooth: conductances at which the curve is kept."""
 
     def check(self) -> None:
         """Keys of the other kind are refused."""
         others = {"states": {"degree", "knots"}, "smooth": {"min_count"}}[self.kind]
         given = sorted(others & self.model_fields_set)
-        require(not given, f"--kind {self.kind} does not use {', '.join(given)}")
+        require(not given, f"kind = {self.kind} does not use {', '.join(f'`{name}`' for name in given)}")
 
 
 def parse_pairs(value: Any) -> Any:
@@ -47,19 +47,18 @@ def parse_pairs(value: Any) -> Any:
     return found
 
 
-class ImportConfig(Section):
+class ImportConfig(RootSection):
     """A network trained elsewhere."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     file: str = ""
     """Its tensors as safetensors, or the index.json of their shards."""
-    layout: Literal["auto", "torch", "xbar"] = "auto"
-    """torch: `weight` as [out in] and [out in h w]; xbar: `kernel` as [in out] and [h w in out]."""
-    pairs: Annotated[dict[str, Text], BeforeValidator(parse_pairs)] = Field(default_factory=dict)
-    """Sources of layers, or of batch norms by LAYER_norm, that names and shapes do not tell."""
     network: NetworkSection = NetworkSection()
     dataset: DatasetSection = DatasetSection()
-
-    def check(self) -> None:
-        """Rules that join several keys."""
-        self.network.rules()
+    layout: Annotated[Literal["auto", "torch", "xbar"], Option()] = "auto"
+    """Names and axes of the tensors (default by the names): those of a torch state_dict, `weight` as [out in] and
+    [out in h w], or our own, `kernel` as [in out] and [h w in out]."""
+    pairs: Annotated[
+        dict[str, Text], BeforeValidator(parse_pairs), Option("--pair", metavar="OURS=THEIRS", repeatable=True)
+    ] = Field(default_factory=dict)
+    """Source of one layer of ours, or of the batch norm behind it as LAYER_norm, where names and shapes do not tell;
+    repeatable."""

@@ -8,10 +8,9 @@ from pydantic import Field, model_validator
 from .base import Quantity, Section
 
 if TYPE_CHECKING:
-    from jax import Array
-
     from xbar_cli.device.chip import Step
     from xbar_cli.device.figures import Devices
+    from xbar_cli.types import Array
 
 Share = Annotated[Quantity, Field(ge=0, le=1)]
 Relative = Annotated[Quantity, Field(ge=0, le=10)]

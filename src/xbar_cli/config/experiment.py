@@ -25,15 +25,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.config.base import require
+from xbar_cli.config.base import RootSection, require
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import EvaluateConfig, MapConfig
-from xbar_cli.config.load import Config, flatten, parse_setting, put, read_toml
+from xbar_cli.config.load import flatten, parse_setting, put, read_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
 
-MODELS: dict[str, type[Config]] = {
+MODELS: dict[str, type[RootSection]] = {
     "characterize": CharacterizeConfig,
     "train": TrainConfig,
     "map": MapConfig,

@@ -1,6 +1,6 @@
 """Ranges of voltages: gate voltages as START:STOP:STEP, input voltages as START:STOP:COUNT."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
@@ -85,6 +85,11 @@ def check_weight_limit(text: str) -> str:
     if text not in ("max", "largest", "auto") and not float(parse_quantity(text)) > 0:
         raise ValueError(f"{text!r} is not a weight limit; write max, largest, auto or a number above 0")
     return text
+
+
+def parse_weight_limit(text: str) -> float | Literal["max", "largest", "auto"]:
+    """What a weight limit says: a number, or the name of a rule."""
+    return text if text in ("max", "largest", "auto") else float(parse_quantity(text))
 
 
 WeightLimit = Annotated[str, BeforeValidator(text_of), AfterValidator(check_weight_limit)]

@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-from pydantic import Field
-
 from .arrays import WiresSection
-from .base import NonNegativeQuantity, OpenResistance, PositiveQuantity, Section, require
+from .base import NonNegativeQuantity, OpenResistance, Option, PositiveQuantity, RootSection, require
 from .ranges import TileSize, parse_tile
 
 MOST_DEVICES = 512 * 512
@@ -14,25 +12,25 @@ MOST_DEVICES = 512 * 512
 class TileSection(WiresSection):
     """The array and its inputs."""
 
-    run: str | None = None
-    """A map run whose first tile of a layer is taken; random conductances when absent."""
-    layer: str | None = None
-    """The layer of that run; its first when absent."""
-    size: TileSize = "64x64"
-    """Of the random array."""
-    r_on_ohm: PositiveQuantity = 30e3
-    r_off_ohm: OpenResistance = 300e3
-    """inf: conductances from 0 on."""
-    v_max_volt: PositiveQuantity = 0.5
-    """Inputs are random between 0 and this."""
-    r_wire_ohm: NonNegativeQuantity | None = 1.0
-    """Of each word-line and each bit-line segment; or apart:"""
+    run: Annotated[str | None, Option("--map", metavar="RUN")] = None
+    """Take the first tile of a map run's layer (default random conductances)."""
+    layer: Annotated[str | None, Option(metavar="NAME")] = None
+    """The layer of that run (default its first)."""
+    size: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "64x64"
+    """Size of a random array."""
+    r_on_ohm: Annotated[PositiveQuantity, Option()] = 30e3
+    """Its lowest resistance."""
+    r_off_ohm: Annotated[OpenResistance, Option()] = 300e3
+    """Its highest resistance (default 300k); inf: conductances from 0 on."""
+    v_max_volt: Annotated[PositiveQuantity, Option()] = 0.5
+    """Largest input voltage: inputs are random between 0 and this."""
+    r_wire_ohm: Annotated[NonNegativeQuantity | None, Option()] = 1.0
+    """Every segment of word lines and bit lines."""
 
 
-class TileConfig(Section):
+class TileConfig(RootSection):
     """Everything that determines the voltages and currents of one array."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     tile: TileSection = TileSection()
 
     def check(self) -> None:
@@ -47,6 +45,6 @@ class TileConfig(Section):
         given = sorted({"size", "r_on_ohm", "r_off_ohm"} & tile.model_fields_set)
         require(
             tile.run is None or not given,
-            f"{', '.join(f'tile.{name}' for name in given)} belong to random arrays; tile.run brings its own",
+            f"{', '.join(f'tile.{name}' for name in given)} belong to random arrays; a map run, tile.run, brings its own",
         )
-        require(tile.layer is None or tile.run is not None, "tile.layer needs tile.run")
+        require(tile.layer is None or tile.run is not None, "tile.layer needs tile.run, a map run")

@@ -2,27 +2,22 @@
 
 from typing import Annotated
 
-from pydantic import Field
-
-from .base import PositiveQuantity, Section
+from .base import Option, PositiveQuantity, RootSection, Section
 
 
 class SimulatorSection(Section):
     """The simulations of the cells and arrays of 1T-1R cases."""
 
     timeout_seconds: PositiveQuantity = 300.0
-    cache: bool = True
-    """Keep simulated tables of cells in $XBAR_CACHE_DIR (else the user's cache folder) and take them from there."""
+    """Longest time of one simulation."""
+    cache: Annotated[bool, Option("--no-cache")] = True
+    """Keep simulated tables of cells in $XBAR_CACHE_DIR, or else the user's cache folder, and take them from there; with
+    --no-cache all are simulated and none is kept."""
 
 
-class VerifyConfig(Section):
+class VerifyConfig(RootSection):
     """Everything that determines a verification."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Of the random arrays of the verification pack."""
-    cases: str | None = None
-    """A JSON file of solved arrays; without it the verification pack."""
+    cases: Annotated[str | None, Option(metavar="FILE.json")] = None
+    """Solve the arrays of this file in place of the verification pack."""
     sweep: SimulatorSection = SimulatorSection()
-
-    def check(self) -> None:
-        """No rule joins several keys."""

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from xbar_cli.data.catalogue import SPLITS, Spec
+from xbar_cli.data.catalogue import SPLITS, Spec, import_again
 from xbar_cli.data.sources import Split
 from xbar_cli.errors import DataError
+from xbar_cli.reporter import OnProgress
 
-Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 FILE_FORMAT = "array_record"
@@ -65,7 +65,7 @@ def write(
     fetch: Callable[[Any], Mapping[str, Split]],
     facts: Mapping[str, Any],
     description: str,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Path:
     """Write a data set below `root` in TFDS's folders.
 
@@ -139,7 +139,7 @@ def _builder_class(
     fetch: Callable[[Any], Mapping[str, Split]],
     facts: Mapping[str, Any],
     description: str,
-    progress: Progress | None,
+    progress: OnProgress | None,
 ) -> Any:
     """The class of the builder: the official name, version, features and keys of `spec`."""
     from tensorflow_datasets.core.download import checksums
@@ -197,7 +197,7 @@ def _features(tfds: Any, spec: Spec) -> dict[str, Any]:
 
 
 def _examples(
-    name: str, split: Split, *, has_id: bool, progress: Progress | None
+    name: str, split: Split, *, has_id: bool, progress: OnProgress | None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The records of one split under the official keys 0, 1, 2, …; images as PNG bytes, which need no TensorFlow."""
     total = len(split.labels)
@@ -232,7 +232,7 @@ def png(pixels: np.ndarray) -> bytes:
     )
 
 
-def read(folder: Path, spec: Spec, *, progress: Progress | None = None) -> dict[str, np.ndarray]:
+def read(folder: Path, spec: Spec, *, progress: OnProgress | None = None) -> dict[str, np.ndarray]:
     """All images and labels of a prepared folder, in the stored order.
 
     Returns:
@@ -259,8 +259,5 @@ def read(folder: Path, spec: Spec, *, progress: Progress | None = None) -> dict[
                 arrays[f"{split}_images"], arrays[f"{split}_labels"] = images, labels
     except (OSError, ValueError, KeyError, IndexError, RuntimeError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(
-            f"{folder}: the prepared data set cannot be read ({reason}); import it again: "
-            f"xbar data import {spec.name} --from DIR"
-        ) from error
+        raise DataError(f"{folder}: the prepared data set cannot be read ({reason}); {import_again(spec)}") from error
     return arrays

@@ -1,6 +1,5 @@
 """The data sets as arrays: `load(name, data_dir=…)`, and which of them are there."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from xbar_cli.data.catalogue import BUNDLED, SPECS, SPLITS, Spec
 from xbar_cli.data.formats import check_labels
 from xbar_cli.data.prepared import Prepared, default_data_dir, inspect, read_cache, write_cache
 from xbar_cli.errors import DataError
+from xbar_cli.reporter import OnProgress
 
 __all__ = ["Dataset", "Status", "default_data_dir", "load", "names", "status"]
 
@@ -81,9 +81,7 @@ def load(name: str, *, data_dir: Path | None) -> Dataset:
     return _dataset(name, arrays, spec.class_names, prepared.note(spec))
 
 
-def decode(
-    prepared: Prepared, spec: Spec, *, progress: Callable[[str, int, int], None] | None = None
-) -> dict[str, np.ndarray]:
+def decode(prepared: Prepared, spec: Spec, *, progress: OnProgress | None = None) -> dict[str, np.ndarray]:
     """The arrays of a `Dataset` from the records: labels from 0, images upright, labels and counts checked.
 
     Raises:
@@ -110,7 +108,7 @@ def status(data_dir: Path | None) -> list[Status]:
     rows = [Status(BUNDLED, bundled_path().is_file(), *COUNTS, str(bundled_path()), "inside the package")]
     for spec in SPECS:
         if not (folder / spec.folder).is_dir():
-            rows.append(Status(spec.name, False, None, None, None, f"xbar data import {spec.name} --from DIR"))
+            rows.append(Status(spec.name, False, None, None, None, f"xbar data import {spec.name}"))
             continue
         try:
             prepared = inspect(spec, folder)

@@ -26,10 +26,10 @@ from xbar_cli.data.sources import (
     sha256_sums,
 )
 from xbar_cli.errors import DataError
+from xbar_cli.reporter import OnProgress
 
 _STAGING = ".xbar-import-"
 _RECORD_OVERHEAD = 400
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Imported:
 
 
 def import_dataset(
-    name: str, *, source: Path | None, data_dir: Path | None, allow_partial: bool, progress: Progress | None = None
+    name: str, *, source: Path | None, data_dir: Path | None, allow_partial: bool, progress: OnProgress | None = None
 ) -> Imported:
     """Import official files; replaces a prepared set of the same name once the new one is complete.
 
@@ -75,7 +75,7 @@ def import_dataset(
     spec = _importable(name)
     origin = source or (debian_fashion_mnist() if spec is FASHION_MNIST else None)
     if origin is None:
-        raise DataError(f"say where the files of {name} are: xbar data import {name} --from DIR; {wanted_files(spec)}")
+        raise DataError(f"say from where the files of {name} are to be imported; {wanted_files(spec)}")
     files = locate(spec, origin.expanduser(), allow_partial=allow_partial)
     splits = read_splits(spec, files, allow_partial=allow_partial)
     counts = len(splits["train"].labels), len(splits["test"].labels)
@@ -92,7 +92,7 @@ def import_dataset(
     return _summary(spec, prepared, source=origin)
 
 
-def prepare(name: str, *, data_dir: Path | None, progress: Progress | None = None) -> Imported:
+def prepare(name: str, *, data_dir: Path | None, progress: OnProgress | None = None) -> Imported:
     """Download the official files through TFDS and prepare them; a set that is there is left as it is.
 
     Raises:
@@ -143,7 +143,7 @@ def _write(
     fetch: Callable[[Any], Mapping[str, Split]],
     counts: tuple[int, int],
     sums: Mapping[str, str],
-    progress: Progress | None,
+    progress: OnProgress | None,
 ) -> Prepared:
     """Write the set aside, read it back, keep the decoded arrays as its cache, then put it in its place."""
     from xbar_cli.data.builders import write

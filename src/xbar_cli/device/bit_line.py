@@ -10,7 +10,9 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from .surrogate import NEGLIGIBLE, Certificate, Knots, Matrix, Vector, measured, smallest, split, stable_degrees
+from xbar_cli.vectors import Vector
+
+from .surrogate import NEGLIGIBLE, Certificate, Knots, Values, measured, smallest, split, stable_degrees
 from .transistor import BitLineSeparable
 
 Cube = NDArray[np.floating[Any]]
@@ -36,7 +38,7 @@ class LineSamples:
     g: Vector
     v: Vector
     value: Cube
-    at_rest: Matrix
+    at_rest: Values
     v_floor: float
     knots: Knots
 

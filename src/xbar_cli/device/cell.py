@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from xbar_cli.errors import ModelError
+from xbar_cli.vectors import Vector
 
 from .transistor import BitLineSeparable, Separable
 
-Vector = NDArray[np.float64]
 _DENSE = 20_001
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from xbar_cli.vectors import Vector
+
 Metric = Literal["spread", "deviation", "std"]
-Vector = NDArray[np.float64]
 
 
 def tolerance_metric(g_eff: NDArray[np.float64], *, metric: Metric) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from xbar_cli.device import draws
 from xbar_cli.device.drift import drift
 
 
-class Fit(NamedTuple):
+class LogarithmicFit(NamedTuple):
     """Drift exponent against γ: clip(slope·ln γ + intercept, low, high)."""
 
     slope: float
@@ -34,8 +34,8 @@ class Fit(NamedTuple):
     high: float
 
 
-NU_MEAN = Fit(-0.0155, 0.0244, 0.049, 0.1)
-NU_SIGMA = Fit(-0.0125, -0.0059, 0.008, 0.045)
+NU_MEAN = LogarithmicFit(-0.0155, 0.0244, 0.049, 0.1)
+NU_SIGMA = LogarithmicFit(-0.0125, -0.0059, 0.008, 0.045)
 PROGRAMMING = (0.26348e-6, 1.9650e-6, -1.1731e-6)
 """Coefficients of 1, γ and γ² of the programming noise [S] at the G_max of the fit."""
 PROGRAMMING_G_MAX = 25e-6
@@ -47,7 +47,7 @@ def _gamma(target: Float[Array, "*shape"], g_max: ArrayLike) -> Float[Array, "*s
     return jnp.maximum(jnp.abs(target) / jnp.asarray(g_max, target.dtype), 1e-7)
 
 
-def nu(target: Float[Array, "*shape"], *, fit: Fit, g_max: ArrayLike) -> Float[Array, "*shape"]:
+def nu(target: Float[Array, "*shape"], *, fit: LogarithmicFit, g_max: ArrayLike) -> Float[Array, "*shape"]:
     """Mean or spread of the drift exponent of devices aimed at `target` [S]; `g_max` [S] is the fully set state."""
     return jnp.clip(fit.slope * jnp.log(_gamma(target, g_max)) + fit.intercept, fit.low, fit.high)
 

@@ -10,11 +10,12 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from xbar_cli.vectors import Vector
+
 if TYPE_CHECKING:
     import xbar_cli.device.transistor
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.floating[Any]]
+Values = NDArray[np.floating[Any]]
 DEGREES = tuple(range(2, 29))
 """Degrees of the voltage polynomials that are tried."""
 NEGLIGIBLE = 1e-3
@@ -34,7 +35,7 @@ class Knots:
             return np.log(np.maximum(g, self.g[0]) / self.g[0]) / np.log(self.g[1] / self.g[0])
         return (g - self.g[0]) / (self.g[1] - self.g[0])
 
-    def spline(self, g: Vector, values: Matrix) -> CubicSpline:
+    def spline(self, g: Vector, values: Values) -> CubicSpline:
         """The cubic spline of `values` at the conductances `g`, with segments between the knots."""
         spline = CubicSpline(self.position(g), values)
         count = np.arange(self.g.size, dtype=np.float64)
@@ -58,12 +59,12 @@ class Samples:
 
     g: Vector
     v: Vector
-    value: Matrix
+    value: Values
     value_at_zero: Vector
     v_floor: float = 0.0
     knots: Knots | None = None
 
-    def floor(self) -> Matrix:
+    def floor(self) -> Values:
         """What errors are relative to at least, [g 1]: the mean signal at the smallest |v| not below v_floor."""
         size = np.where(np.abs(self.v) >= self.v_floor * (1 - 1e-9), np.abs(self.v), np.inf)
         nearest = np.isclose(size, size.min(), rtol=1e-6, atol=0) & np.isfinite(size)
@@ -77,7 +78,7 @@ class Fit:
     knots: Knots
     base: CubicSpline
     factors: CubicSpline
-    polynomials: Matrix
+    polynomials: Values
     v_min: float
     v_max: float
 
@@ -86,7 +87,7 @@ class Fit:
         """Number of products K."""
         return self.polynomials.shape[0]
 
-    def on_grid(self, g: Vector, v: Vector) -> Matrix:
+    def on_grid(self, g: Vector, v: Vector) -> Values:
         """Its values [g v] at g × v."""
         voltage = v * chebyshev.chebval(_unit(v, self.v_min, self.v_max), self.polynomials.T)
         at = self.knots.position(g)
@@ -125,7 +126,7 @@ def _unit(v: Vector, low: float, high: float) -> Vector:
     return (2 * v - high - low) / (high - low)
 
 
-def split(ratio: Matrix, design: Matrix, weight: Vector, *, rank: int) -> tuple[Matrix, Matrix]:
+def split(ratio: Values, design: Values, weight: Vector, *, rank: int) -> tuple[Values, Values]:
     """`ratio ≈ factors @ polynomials @ design.T`, of rank at most `rank`.
 
     The rows are projected on the design's columns by weighted least squares and split by singular values; each row of
@@ -190,7 +191,7 @@ class Certificate:
     full_scale_error: float
 
 
-def measured(found: Matrix, value: Matrix, floor: Matrix) -> Certificate:
+def measured(found: Values, value: Values, floor: Values) -> Certificate:
     """The errors of `found` against `value`, relative to each value or, where that is larger, to `floor`."""
     difference = np.abs(found - value)
     relative = difference / np.maximum(np.abs(value), floor)

@@ -16,7 +16,7 @@ from xbar_cli.chip.activity import LayerActivity, Wanted, full_drive, mean, of_i
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.data.batches import to_float
 from xbar_cli.device.transistor import Separable
-from xbar_cli.energy.reading import Kind, Reading
+from xbar_cli.energy.reading import InputCoding, Reading
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import Convolution, MatrixProduct
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes
@@ -42,7 +42,7 @@ class Coding:
         powers: surrogate of the cell's power, by layer; empty on resistive arrays.
     """
 
-    kind: Kind
+    kind: InputCoding
     bits: int | None
     volt: float
     powers: Mapping[str, Separable]

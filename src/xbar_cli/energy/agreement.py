@@ -167,7 +167,7 @@ def programmed_alike(one: tuple[str, float | None], other: tuple[str, float | No
     if not same(one[1], other[1]):
         raise ConfigError(
             f"{one[0]} has cells programmed for rows that see {seen(one[1])}, {other[0]} for {seen(other[1])}: these are other "
-            "conductances; map with the --input and --v-read that read them, and evaluate that"
+            "conductances; map with the read.input and read.v_read_volt that read them, and evaluate that"
         )
 
 

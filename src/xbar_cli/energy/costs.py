@@ -15,7 +15,7 @@ from xbar_cli.energy.models.gates import Node
 from xbar_cli.energy.models.tree import Component
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.opening import Opened
-from xbar_cli.energy.plan import Plan, plan
+from xbar_cli.energy.plan import ChipPlan, plan
 from xbar_cli.energy.power import layer_watt
 from xbar_cli.energy.presets import NODE_NM
 from xbar_cli.energy.reading import Reading
@@ -23,7 +23,7 @@ from xbar_cli.energy.wires import ideal_shares, wire_shares
 from xbar_cli.errors import ConfigError
 from xbar_cli.reporter import Reporter
 
-Layers = dict[str, Component]
+LayerCosts = dict[str, Component]
 
 
 def works_of(
@@ -70,7 +70,7 @@ def conducting(config: EnergyConfig, constants: Constants, network: MappedNetwor
     return (g / (1 + g.astype(np.float64) * constants["array.access_ohm"])).astype(np.float32)
 
 
-def costs(config: EnergyConfig, constants: Constants, works: list[LayerWork], network: MappedNetwork) -> Layers:
+def costs(config: EnergyConfig, constants: Constants, works: list[LayerWork], network: MappedNetwork) -> LayerCosts:
     """Every layer on arrays under the model, with the digital sums that its outputs take."""
     layers = {work.name: cost_of(config, constants, work, network) for work in works}
     return {
@@ -110,7 +110,7 @@ def cell_figures(constants: Constants, network: MappedNetwork) -> tuple[float, f
     return gate, area
 
 
-def chip_of(config: EnergyConfig, works: list[LayerWork], layers: Layers) -> Plan:
+def chip_of(config: EnergyConfig, works: list[LayerWork], layers: LayerCosts) -> ChipPlan:
     """Copies of layers on the arrays that there are.
 
     Raises:
@@ -119,7 +119,7 @@ def chip_of(config: EnergyConfig, works: list[LayerWork], layers: Layers) -> Pla
     tiles = [work.tiles for work in works]
     if config.tiles is not None and config.tiles < sum(tiles):
         size = "x".join(map(str, works[0].tile))
-        raise ConfigError(f"--tiles {config.tiles}: the weights take {sum(tiles)} arrays of {size}")
+        raise ConfigError(f"tiles = {config.tiles}: the weights take {sum(tiles)} arrays of {size}")
     return plan(
         [layers[work.name].latency_seconds for work in works], tiles, [work.positions for work in works],
         available=config.tiles, pipelined=config.pipeline,

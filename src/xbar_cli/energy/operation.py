@@ -10,10 +10,10 @@ from xbar_cli.energy.agreement import Statement, shown, wires_of
 from xbar_cli.energy.constants import Constants
 from xbar_cli.energy.models import isaac
 from xbar_cli.energy.opening import Opened
-from xbar_cli.energy.reading import Kind, Reading
+from xbar_cli.energy.reading import InputCoding, Reading
 from xbar_cli.errors import ConfigError
 
-NATIVE: dict[str, Kind] = {"resparc": "amplitude", "neurosim": "bitserial", "isaac": "bitserial"}
+NATIVE: dict[str, InputCoding] = {"resparc": "amplitude", "neurosim": "bitserial", "isaac": "bitserial"}
 """How a model drives rows where nothing is stated; those of one bit a cycle know no other way."""
 
 
@@ -26,11 +26,11 @@ def reading_of(
         ConfigError: the model cannot read so, or the mapping has no pairs.
     """
     values, native = stated.values, NATIVE[config.model]
-    coding: Kind = values.get("input") or native
+    coding: InputCoding = values.get("input") or native
     if coding != native and config.model != "resparc":
         raise ConfigError(
-            f"{stated.by} has {shown('input', coding)}, --model {config.model} applies them one bit a cycle: "
-            "evaluate with --input bitserial --dac-bits B, or cost by --model resparc"
+            f"{stated.by} has {shown('input', coding)}, model = {config.model} applies them one bit a cycle: "
+            "evaluate with converters.input = bitserial and converters.dac_bits, or cost by model = resparc"
         )
     pair, shared, rows = values.get("adc_input") == "pair", values.get("columns_per_adc"), values.get("rows_at_once")
     if pair:
@@ -62,7 +62,6 @@ def own_adc_bits(
 def check_pairs(network: MappedNetwork, shared: int | None) -> None:
     """Raise ConfigError where columns are no pairs that one converter can take the difference of."""
     converters = ConvertersSection(adc_bits=8, adc_input="pair", columns_per_adc=shared)
-    converters.rules()
     converters.check(model="ideal", scheme=network.scheme, cell=False)
     converters.check_pairs(network.tile, widths={n: layer.conductance.shape[1] for n, layer in network.layers.items()})
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChipPlan:
     """What the arrays of a chip make of the layers' latencies.
 
     Attributes:
@@ -30,7 +30,7 @@ def plan(
     *,
     available: int | None,
     pipelined: bool,
-) -> Plan:
+) -> ChipPlan:
     """Give spare arrays to copies of layers, which share the output positions of an image between them.
 
     A copy goes where it shortens the interval (pipelined: the slowest layer) or the latency (else: the most time per array).
@@ -51,32 +51,43 @@ def plan(
     needed = sum(tiles)
     if available is not None and available < needed:
         raise ValueError(f"available must be at least {needed}, the arrays that the weights take, got {available}")
-    copies = [1] * len(tiles)
     spare = 0 if available is None else available - needed
+    copies = _copies(latencies, tiles, positions, spare=spare, pipelined=pipelined)
+    times = [_seconds(*layer) for layer in zip(latencies, positions, copies, strict=True)]
+    used = sum(count * number for count, number in zip(copies, tiles, strict=True))
+    return ChipPlan(tuple(copies), used, sum(times), max(times) if pipelined else sum(times))
 
-    def seconds(layer: int, count: int) -> float:
-        return latencies[layer] * math.ceil(positions[layer] / count) / positions[layer]
+
+def _copies(
+    latencies: Sequence[float], tiles: Sequence[int], positions: Sequence[int], *, spare: int, pipelined: bool
+) -> list[int]:
+    """Copies of each layer, the one that is worth most first, until `spare` arrays are given."""
+    copies = [1] * len(tiles)
+
+    def extra(layer: int) -> int:
+        return (_next(positions[layer], copies[layer]) - copies[layer]) * tiles[layer]
 
     def worth(layer: int) -> float:
-        now, after = seconds(layer, copies[layer]), seconds(layer, _next(positions[layer], copies[layer]))
-        extra = (_next(positions[layer], copies[layer]) - copies[layer]) * tiles[layer]
-        return now if pipelined else (now - after) / max(extra, 1)
+        now = _seconds(latencies[layer], positions[layer], copies[layer])
+        after = _seconds(latencies[layer], positions[layer], _next(positions[layer], copies[layer]))
+        return now if pipelined else (now - after) / max(extra(layer), 1)
 
     queue = [(-worth(layer), layer) for layer in range(len(tiles))]
     heapq.heapify(queue)
     while queue:
         _, layer = heapq.heappop(queue)
-        count = _next(positions[layer], copies[layer])
-        extra = (count - copies[layer]) * tiles[layer]
-        if count == copies[layer] or extra > spare:
-            if pipelined:
-                break  # the slowest layer can have no more copies: others would not help
-            continue
-        copies[layer], spare = count, spare - extra
-        heapq.heappush(queue, (-worth(layer), layer))
-    times = [seconds(layer, copies[layer]) for layer in range(len(tiles))]
-    used = sum(count * number for count, number in zip(copies, tiles, strict=True))
-    return Plan(tuple(copies), used, sum(times), max(times) if pipelined else sum(times))
+        if 0 < extra(layer) <= spare:
+            spare -= extra(layer)
+            copies[layer] = _next(positions[layer], copies[layer])
+            heapq.heappush(queue, (-worth(layer), layer))
+        elif pipelined:
+            break  # the slowest layer can have no more copies: others would not help
+    return copies
+
+
+def _seconds(latency: float, positions: int, copies: int) -> float:
+    """Time of a layer whose copies share its output positions [s]."""
+    return latency * math.ceil(positions / copies) / positions
 
 
 def _next(positions: int, copies: int) -> int:

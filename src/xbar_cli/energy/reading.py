@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["amplitude", "bitserial", "pwm"]
+InputCoding = Literal["amplitude", "bitserial", "pwm"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Reading:
         pair: whether the difference of the two columns of a weight is converted, in place of each of them.
     """
 
-    coding: Kind
+    coding: InputCoding
     input_bits: int
     adc_bits: int
     columns_per_adc: int | None = None

@@ -13,7 +13,7 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.digital import PART
 from xbar_cli.energy.models.tree import FIGURES, Component, as_json, group, scaled
 from xbar_cli.energy.models.work import LayerWork
-from xbar_cli.energy.plan import Plan
+from xbar_cli.energy.plan import ChipPlan
 from xbar_cli.errors import RunError
 from xbar_cli.runs import figures
 from xbar_cli.runs.results import RESULTS, Field, field, read_dataset, write_fields
@@ -42,7 +42,7 @@ class Costed:
     digital: dict[str, Component]
     unit: Component | None
     macs: dict[str, int]
-    chip: Plan
+    chip: ChipPlan
     pipelined: bool
 
     @property
@@ -170,7 +170,7 @@ def read_activity(path: Path, rows: dict[str, int]) -> dict[str, LayerActivity]:
     for name, count in rows.items():
         stored = dataset.get(f"{name}_activity")
         if stored is None or "pulse_bits" not in stored.attrs or len(stored) != count:
-            raise RunError(f"--activity {path}: it holds no activity of layer {name}")
+            raise RunError(f"activity = {path}: it holds no activity of layer {name}")
         found[name] = from_values(stored.values, stored.attrs)
     return found
 

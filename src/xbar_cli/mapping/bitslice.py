@@ -226,6 +226,14 @@ def _cycles(x: Array, *, input_bits: int, signed: bool, dac_bits: int) -> tuple[
     return jnp.stack([(pattern >> shift) & (2**dac_bits - 1) for shift in shifts]), radices
 
 
+def _check_exact(fmt: SliceFormat, *, rows: int, input_bits: int, dac_bits: int, input_radices: list[int]) -> None:
+    """Raise ValueError where column sums or the product are beyond exact float32 or int32 arithmetic."""
+    largest = rows * fmt.top_level * (2**dac_bits - 1)
+    total = largest * sum(map(abs, input_radices)) * sum(map(abs, fmt.radices))
+    if largest >= _EXACT_FLOAT32 or total > _LARGEST_INT32:
+        raise ValueError(f"{rows} rows of {fmt.weight_bits} by {input_bits} bits exceed exact integer sums: tile them")
+
+
 def product(
     x: Int[Array, "*batch rows"],
     sliced: Sliced,
@@ -256,26 +264,18 @@ def product(
     Accuracy:
         Exact for unperturbed levels with `sufficient_adc_bits`; otherwise within `adc_error_bound`.
     """
-    rows = x.shape[-1]
     digits, input_radices = _cycles(x, input_bits=input_bits, signed=signed_inputs, dac_bits=dac_bits)
-    largest = rows * fmt.top_level * (2**dac_bits - 1)
     sums = jnp.einsum(
         "c...r,kro->ck...o",
         digits.astype(jnp.float32),
         sliced.levels.astype(jnp.float32),
         precision=jax.lax.Precision.HIGHEST,
     )
-    if adc_bits is None:
-        dtype = jnp.float32
-        codes = sums
-    else:
-        total = largest * sum(map(abs, input_radices)) * sum(map(abs, fmt.radices))
-        if largest >= _EXACT_FLOAT32 or total > _LARGEST_INT32:
-            raise ValueError(
-                f"{rows} rows of {fmt.weight_bits} by {input_bits} bits exceed exact integer sums: tile them"
-            )
-        dtype = jnp.int32
-        codes = convert(sums, sufficient_bits=sufficient_adc_bits(fmt, rows=rows, dac_bits=dac_bits), adc_bits=adc_bits)
+    dtype, codes = jnp.float32, sums
+    if adc_bits is not None:
+        _check_exact(fmt, rows=x.shape[-1], input_bits=input_bits, dac_bits=dac_bits, input_radices=input_radices)
+        enough = sufficient_adc_bits(fmt, rows=x.shape[-1], dac_bits=dac_bits)
+        dtype, codes = jnp.int32, convert(sums, sufficient_bits=enough, adc_bits=adc_bits)
     shifted = jnp.tensordot(jnp.asarray(fmt.radices, dtype), codes, axes=([0], [1]))
     result = jnp.tensordot(jnp.asarray(input_radices, dtype), shifted, axes=([0], [0]))
     result = result + fmt.offset * jnp.sum(x, axis=-1, keepdims=True).astype(dtype)

@@ -1,6 +1,5 @@
 """What a network's layers look like to the hardware: kernels, inputs, output positions, parameters by name."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -13,11 +12,7 @@ from numpy.typing import NDArray
 from xbar_cli.array.ideal import Contract
 from xbar_cli.mapping.periphery import device_columns
 
-from .layers import Product, is_dense
-
-Network = nnx.Module
-Forward = Callable[[Array, Product], Array]
-
+from .layers import is_dense
 
 KEPT = nnx.Any(nnx.Param, nnx.BatchStat)
 """What makes a network besides its structure: parameters, and the running statistics of batch norm."""

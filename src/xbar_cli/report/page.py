@@ -73,7 +73,7 @@ TEMPLATE = """<!doctype html>
 
 
 @dataclass(frozen=True)
-class Section:
+class RunSection:
     """What a page says of one run."""
 
     name: str
@@ -85,7 +85,7 @@ class Section:
     """Title, and the picture as base64."""
 
 
-def render(title: str, *, sections: "Sequence[Section]", overview: "Table | None", notes: Sequence[str] = ()) -> str:
+def render(title: str, *, sections: "Sequence[RunSection]", overview: "Table | None", notes: Sequence[str] = ()) -> str:
     """The page; everything in it is escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(TEMPLATE).render(

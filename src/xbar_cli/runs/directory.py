@@ -17,6 +17,8 @@ DONE = "done"
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
 CONFIG = "config.toml"
+FORMER_COMMANDS = {"characterize-tile": "characterize tile"}
+"""Commands as summaries of earlier versions name them."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,13 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     """
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise RunError(f"{out} exists and is no xbar run; choose another --out")
+            raise RunError(f"{out} exists and is no xbar run; choose another folder")
         if (out / DONE).exists() and not overwrite:
-            raise RunError(f"{out} is a complete run; --overwrite replaces it, or choose another --out")
+            raise RunError(f"{out} is a complete run; overwrite it, or choose another folder")
     if partial(out).exists() and not overwrite:
-        raise RunError(f"{partial(out)} is an interrupted run; --resume {out} continues it, --overwrite starts again")
+        raise RunError(
+            f"{partial(out)} is an interrupted run; resume {out} to continue it, or overwrite it to start again"
+        )
 
 
 @contextlib.contextmanager
@@ -142,7 +146,7 @@ def reopened_run(out: Path) -> Iterator[Run]:
             raise RunError(f"{final} is complete; there is nothing to resume")
         raise RunError(f"{final}: no interrupted run to resume")
     if not (path / CONFIG).exists():
-        raise RunError(f"{path} was interrupted before its configuration was written; start it again with --overwrite")
+        raise RunError(f"{path} was interrupted before its configuration was written; overwrite it to start again")
     with _cleaned(Run(path=path, final=final), keep_partial=True) as run:
         yield run
 
@@ -151,6 +155,11 @@ def has_checkpoint(path: Path) -> bool:
     """Whether a checkpoint was completed in this directory."""
     folder = path / "checkpoints"
     return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
+
+
+def command_of(summary: Mapping[str, Any]) -> str:
+    """The command that a summary is of, as it is called now. Raises KeyError where it names none."""
+    return FORMER_COMMANDS.get(summary["command"]) or summary["command"]
 
 
 def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, dict[str, Any]]:
@@ -172,7 +181,7 @@ def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, d
         raise RunError(f"{path} is half-written (no `done` in it): not a complete run")
     try:
         summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
-        command = summary["command"]
+        command = command_of(summary)
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{path}: {SUMMARY} is missing or damaged") from None
     if command not in commands:

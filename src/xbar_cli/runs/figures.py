@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from xbar_cli.vectors import Vector
+
 Axes = Any
 
 LEFT, RIGHT, BOTTOM, TOP = 0.75, 0.15, 0.75, 0.32

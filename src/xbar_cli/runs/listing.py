@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY
+from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, command_of
 from xbar_cli.tomls import read_toml
 
 KEYS: dict[str, tuple[str, ...]] = {
@@ -59,7 +59,7 @@ class Entry:
     @property
     def command(self) -> str | None:
         """The command that made it."""
-        return self.summary.get("command")
+        return command_of(self.summary) if self.summary else None
 
 
 def find_runs(folder: Path) -> Iterator[Entry]:

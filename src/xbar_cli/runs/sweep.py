@@ -105,16 +105,7 @@ def execute(
     client.subscribe_topic(terms.sweep, lambda event: state.events.put(("started", str(event[1]))))
     try:
         state.submit_ready()
-        while len(state.outcomes) < len(state.jobs):
-            try:
-                kind, key = state.events.get(timeout=TICK_SECONDS)
-            except queue.Empty:
-                watcher.tick()
-                continue
-            if kind == "started":
-                watcher.started(key)
-            else:
-                state.conclude(key)
+        state.follow()
     finally:
         with contextlib.suppress(Exception):  # the scheduler may be gone
             client.unsubscribe_topic(terms.sweep)
@@ -152,6 +143,19 @@ class _Execution:
                     changed = True
                 elif len(ended) == len(job.needs) and (self.width is None or len(self.futures) < self.width):
                     self.submit(key)
+
+    def follow(self) -> None:
+        """Take what happens as it comes, until every job has ended."""
+        while len(self.outcomes) < len(self.jobs):
+            try:
+                kind, key = self.events.get(timeout=TICK_SECONDS)
+            except queue.Empty:
+                self.watcher.tick()
+                continue
+            if kind == "started":
+                self.watcher.started(key)
+            else:
+                self.conclude(key)
 
     def submit(self, key: str) -> None:
         """Hand a job to the cluster."""

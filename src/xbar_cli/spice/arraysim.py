@@ -1,18 +1,21 @@
 """Whole arrays with their wires in ngspice: the oracle of the project's own array models."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from xbar_cli.spice.cards import Card
-from xbar_cli.spice.jobs import Analysis, Grid, Job
+from xbar_cli.spice.jobs import Analysis, Grid, Simulation
 from xbar_cli.spice.messages import about
-from xbar_cli.spice.netlist import Topology, cell_lines, option_lines, save_lines, speed_commands
+from xbar_cli.spice.netlist import CellCircuit, cell_lines, option_lines, save_lines, speed_commands
 from xbar_cli.spice.ngspice import number
 from xbar_cli.spice.pool import Pool
+
+Nodes = list[list[str]]
+"""Names of the nodes of every cell `[rows][cols]`."""
+ROOM_CELSIUS = 27.0
+"""What resistors are simulated at, whose current does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class ArrayResult:
 
 
 def simulate_array(
-    card: Card | None,
+    cell: CellCircuit | None,
     *,
     g_siemens: np.ndarray,
     v_volt: np.ndarray,
@@ -40,31 +43,23 @@ def simulate_array(
     r_bit: float,
     r_source: float,
     r_neuron: float,
-    width_m: float | None,
-    length_m: float | None,
-    temperature_celsius: float,
     timeout_s: float,
-    topology: Topology = "drain",
 ) -> ArrayResult:
-    """Solve an array of 1T-1R cells, or of bare resistors when `card` is None, with all its wires.
+    """Solve an array of 1T-1R cells, or of bare resistors when `cell` is None, with all its wires.
 
     Word line i is driven at its left end through `r_source + r_word`; every further device is one `r_word` on. Bit line
     j runs down with `r_bit` a segment and ends after its last device in `r_bit + r_neuron` to ground. Body at 0 V.
 
     Args:
-        card: the transistor; None for an array of resistors.
+        cell: at every place of the array; None for an array of resistors.
         g_siemens: memristor conductances `[rows cols]` [S]; 0 is no device.
         v_volt: row voltages `[batch rows]` [V].
-        vg_volt: gate voltage of every cell [V]; None without a card, as are width_m and length_m.
+        vg_volt: gate voltage of every cell [V]; None without a cell.
         r_word: resistance of a word-line segment [ohm].
         r_bit: resistance of a bit-line segment [ohm].
         r_source: resistance of each driver [ohm].
         r_neuron: resistance of each sense circuit [ohm].
-        width_m: transistor width [m].
-        length_m: transistor length [m].
-        temperature_celsius: temperature [°C].
         timeout_s: longest time of all analyses together [s].
-        topology: the memristor's place, `drain` (input side) or `source` (bit-line side).
 
     Raises:
         ValueError: an argument is outside its domain.
@@ -73,41 +68,35 @@ def simulate_array(
     g = np.asarray(g_siemens, dtype=np.float64)
     v = np.asarray(v_volt, dtype=np.float64)
     _check(g, v, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
-    tops, bottoms, text = _wires(g.shape, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
-    text += _drivers(v)
-    text += option_lines(temperature_celsius=temperature_celsius)
-    commands: tuple[str, ...] = ()
-    if card is None:
-        if (vg_volt, width_m, length_m) != (None, None, None):
-            raise ValueError("vg_volt, width_m and length_m must be None without a card: resistors have none")
-        text += [
-            f"Rc{i}_{j} {tops[i][j]} {bottoms[i][j]} {number(float(1.0 / g[i, j]))}" for i, j in np.argwhere(g > 0)
-        ]
-    else:
-        if vg_volt is None or width_m is None or length_m is None or not (width_m > 0 and length_m > 0):
-            raise ValueError("vg_volt must be given, width_m and length_m be above 0, with a card")
-        commands = speed_commands(card)
-        text += [*card.text, f"Vg gate 0 dc {number(vg_volt)}"]
-        for i, j in np.argwhere(g > 0):
-            text += cell_lines(
-                card,
-                name=f"{i}_{j}",
-                g_siemens=float(g[i, j]),
-                top=tops[i][j],
-                gate="gate",
-                bottom=bottoms[i][j],
-                topology=topology,
-                width_m=width_m,
-                length_m=length_m,
-            )
-    with nullcontext() if card is None else about(card, text):
-        return _solve(text, commands, batch=v.shape[0], cols=g.shape[1], timeout_s=timeout_s)
+    if (cell is None) != (vg_volt is None):
+        raise ValueError("vg_volt must be given with a cell, and be None without one: resistors have no gate")
+    tops, bottoms, wires = _wires(g.shape, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
+    celsius = ROOM_CELSIUS if cell is None else cell.temperature_celsius
+    text = [*wires, *_drivers(v), *option_lines(temperature_celsius=celsius)]
+    size = {"batch": v.shape[0], "cols": g.shape[1], "timeout_s": timeout_s}
+    if cell is None or vg_volt is None:
+        return _solve([*text, *_resistors(g, tops, bottoms)], (), **size)
+    text += [*cell.card.text, f"Vg gate 0 dc {number(vg_volt)}", *_cells(cell, g, tops, bottoms)]
+    with about(cell.card, text):
+        return _solve(text, speed_commands(cell.card), **size)
+
+
+def _resistors(g: np.ndarray, tops: Nodes, bottoms: Nodes) -> list[str]:
+    return [f"Rc{i}_{j} {tops[i][j]} {bottoms[i][j]} {number(float(1.0 / g[i, j]))}" for i, j in np.argwhere(g > 0)]
+
+
+def _cells(cell: CellCircuit, g: np.ndarray, tops: Nodes, bottoms: Nodes) -> list[str]:
+    return [
+        line
+        for i, j in np.argwhere(g > 0)
+        for line in cell_lines(cell, name=f"{i}_{j}", g_siemens=float(g[i, j]), top=tops[i][j], bottom=bottoms[i][j])
+    ]
 
 
 def _solve(text: Sequence[str], commands: tuple[str, ...], *, batch: int, cols: int, timeout_s: float) -> ArrayResult:
     vectors = tuple(f"i(vout{j})" for j in range(cols))
     sweep = Grid(0.0, float(batch - 1), batch)
-    job = Job((*text, *save_lines(vectors)), (Analysis((("vsel", sweep),), vectors),), setup=commands)
+    job = Simulation((*text, *save_lines(vectors)), (Analysis((("vsel", sweep),), vectors),), setup=commands)
     with Pool(1, backend="ctypes", time_points=True) as pool:
         ((outcome,),) = pool.run([job], timeout_s=timeout_s)
     first = outcome.first_seconds if outcome.first_seconds is not None and batch > 1 else outcome.seconds
@@ -155,7 +144,7 @@ def _line(prefix: str, end: str, *, count: int, segment: float, last: float) -> 
 
 def _wires(
     shape: tuple[int, int], *, r_word: float, r_bit: float, r_source: float, r_neuron: float
-) -> tuple[list[list[str]], list[list[str]], list[str]]:
+) -> tuple[Nodes, Nodes, list[str]]:
     """The word-line and the bit-line node of every cell `[rows][cols]`, and the netlist of wires and ammeters."""
     rows, cols = shape
     word = [_line(f"w{i}", f"d{i}", count=cols, segment=r_word, last=r_source) for i in range(rows)]

@@ -53,7 +53,7 @@ class Analysis:
 
 
 @dataclass(frozen=True)
-class Job:
+class Simulation:
     """A circuit, commands sent once, and the analyses to run, in order; one worker does a whole job."""
 
     circuit: tuple[str, ...]
@@ -62,7 +62,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Solution:
     """What one analysis gave.
 
     Attributes:

@@ -1,6 +1,7 @@
 """Netlists of cells and arrays, written from the templates of `spice_netlists/`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from string import Template
 from typing import Literal
@@ -12,6 +13,34 @@ from xbar_cli.spice.ngspice import number
 Topology = Literal["drain", "source"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class CellCircuit:
+    """A 1T-1R cell as a circuit.
+
+    Attributes:
+        card: the transistor.
+        width_m: its width [m].
+        length_m: its length [m].
+        topology: the memristor's place: at the transistor's `drain` (input side) or at its `source` (bit-line side).
+        temperature_celsius: temperature [°C].
+
+    Raises:
+        ValueError: a size is not above 0, or the topology is neither.
+    """
+
+    card: Card
+    width_m: float
+    length_m: float
+    topology: Topology
+    temperature_celsius: float
+
+    def __post_init__(self) -> None:
+        if not (self.width_m > 0 and self.length_m > 0):
+            raise ValueError(f"width_m and length_m must be above 0, got {self.width_m} and {self.length_m}")
+        if self.topology not in ("drain", "source"):
+            raise ValueError(f"topology must be drain or source, got {self.topology!r}")
+
+
 @cache
 def _template(name: str) -> Template:
     text = (netlist_folder() / f"{name}.cir").read_text(encoding="ascii")
@@ -19,40 +48,29 @@ def _template(name: str) -> Template:
 
 
 def cell_lines(
-    card: Card,
-    *,
-    name: str,
-    g_siemens: float,
-    top: str,
-    gate: str,
-    bottom: str,
-    topology: Topology,
-    width_m: float,
-    length_m: float,
-    vth_shift_volt: float | None = None,
+    cell: CellCircuit, *, name: str, g_siemens: float, top: str, bottom: str, vth_shift_volt: float | None = None
 ) -> list[str]:
-    """One 1T-1R cell between the nodes `top` (input) and `bottom` (bit line); its inner node is `x<name>`.
+    """One cell between the nodes `top` (input) and `bottom` (bit line), gated by `gate`; its inner node is `x<name>`.
 
     With BSIM4 the gate and body resistance networks are left out: they move dc currents by less than 5e-7.
     Raises ConfigError when a threshold shift is asked of a subcircuit that takes none.
     """
-    if topology not in ("drain", "source"):
-        raise ValueError(f"topology must be drain or source, got {topology!r}")
+    card = cell.card
     parameters = ["rgatemod=0 rbodymod=0"] if card.is_bsim4 else []
     if vth_shift_volt is not None:
         if card.kind == "subckt" and "delvto" not in card.parameters:
             raise ConfigError(f"card {card.name}: subcircuit {card.model} takes no delvto, so no threshold shift")
         parameters.append(f"delvto={number(vth_shift_volt)}")
-    text = _template(f"cell_{topology}").substitute(
+    text = _template(f"cell_{cell.topology}").substitute(
         name=name,
         letter="M" if card.kind == "model" else "X",
         model=card.model,
         input=top,
-        gate=gate,
+        gate="gate",
         output=bottom,
         resistance=number(1.0 / g_siemens),
-        width=number(width_m),
-        length=number(length_m),
+        width=number(cell.width_m),
+        length=number(cell.length_m),
         parameters=" ".join(parameters),
     )
     return [line.rstrip() for line in text.splitlines()]

@@ -14,7 +14,7 @@ import numpy as np
 from xbar_cli.errors import SpiceError
 from xbar_cli.spice.backends import Backend, find_library
 
-__all__ = ["Engine", "count_points", "find_library", "number"]
+__all__ = ["Simulator", "count_points", "find_library", "number"]
 
 COMMAND_LIMIT = 1023
 """Characters that ngspice keeps of a command; it cuts the rest off without a word."""
@@ -46,7 +46,7 @@ def count_points(start: float, stop: float, step: float) -> int:
     return math.floor((stop - start) / step + 1e-6) + 1
 
 
-class Engine:
+class Simulator:
     """One ngspice engine. It is `dead` after it asked to exit or was asked to quit; then every call raises.
 
     Every method raises SpiceError with the simulator's own message when anything failed.
@@ -102,15 +102,6 @@ class Engine:
         found = self._analyse(" ".join(words), math.prod(shape), vectors)
         self._check_axis(float(sweeps[1]), float(sweeps[3]), shape)
         return {name: values.reshape(shape, order="F") for name, values in found.items()}
-
-    def operating_point(self, vectors: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-        """The dc operating point: each vector with its one value."""
-        return self._analyse("op", 1, vectors)
-
-    def alter(self, device: str, **parameters: float) -> None:
-        """Change parameters of a device of the loaded circuit: `alter("vbl", dc=0.01)`."""
-        for name, value in parameters.items():
-            self.cmd(f"alter {device.lower()} {name} = {number(value)}")
 
     def vector_names(self) -> list[str]:
         """Names of the vectors of the last analysis."""

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from xbar_cli.errors import SpiceError
 from xbar_cli.spice.backends import BackendName, resolve
-from xbar_cli.spice.jobs import Job, Outcome
+from xbar_cli.spice.jobs import Simulation, Solution
 from xbar_cli.spice.worker import Worker
 
 _LOG = logging.getLogger("xbar_cli.spice")
@@ -86,11 +86,11 @@ class Pool:
 
     def run(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[Simulation],
         *,
         timeout_s: float,
         on_outcome: Callable[[int, int], None] | None = None,
-    ) -> list[list[Outcome]]:
+    ) -> list[list[Solution]]:
         """Run every job; the outcomes of each, in the order of the jobs.
 
         Args:
@@ -179,10 +179,12 @@ class Pool:
 class _Round:
     """The state of one `Pool.run`: which jobs wait, who does which, what came back."""
 
-    def __init__(self, jobs: Sequence[Job], timeout_s: float, on_outcome: Callable[[int, int], None] | None) -> None:
+    def __init__(
+        self, jobs: Sequence[Simulation], timeout_s: float, on_outcome: Callable[[int, int], None] | None
+    ) -> None:
         self.jobs, self.timeout_s, self.on_outcome = jobs, timeout_s, on_outcome
         self.waiting = deque(range(len(jobs)))
-        self.outcomes: list[list[Outcome]] = [[] for _ in jobs]
+        self.outcomes: list[list[Solution]] = [[] for _ in jobs]
         self.doing: dict[Worker, int] = {}
         self.deadlines: dict[Worker, float] = {}
         self.deaths: Counter[int] = Counter()
@@ -199,7 +201,7 @@ class _Round:
         except OSError:  # it died while idle: its closed connection is read next
             worker.state = "busy"
 
-    def take(self, worker: Worker, outcome: Outcome) -> None:
+    def take(self, worker: Worker, outcome: Solution) -> None:
         self.outcomes[self.doing[worker]].append(outcome)
         if self.on_outcome is not None:
             self.on_outcome(sum(map(len, self.outcomes)), sum(len(job.analyses) for job in self.jobs))

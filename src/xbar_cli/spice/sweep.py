@@ -6,10 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbar_cli.spice.backends import BackendName
-from xbar_cli.spice.cards import Card
-from xbar_cli.spice.jobs import Analysis, Grid, Job, Outcome
+from xbar_cli.spice.jobs import Analysis, Grid, Simulation, Solution
 from xbar_cli.spice.messages import about
-from xbar_cli.spice.netlist import Topology, bench_lines, cell_lines, option_lines, save_lines, speed_commands
+from xbar_cli.spice.netlist import (
+    CellCircuit,
+    Topology,
+    bench_lines,
+    cell_lines,
+    option_lines,
+    save_lines,
+    speed_commands,
+)
 from xbar_cli.spice.ngspice import number
 from xbar_cli.spice.pool import Pool
 
@@ -68,15 +75,11 @@ class CellTable:
 
 
 def sweep_cell(
-    card: Card,
+    cell: CellCircuit,
     *,
     g_siemens: np.ndarray,
     vin: Grid,
     vg: Grid,
-    width_m: float,
-    length_m: float,
-    temperature_celsius: float,
-    topology: Topology,
     jobs: int,
     timeout_s: float,
     backend: BackendName,
@@ -90,14 +93,10 @@ def sweep_cell(
     table is the same to the bit however many workers share it.
 
     Args:
-        card: the transistor.
+        cell: as a circuit.
         g_siemens: memristor conductances `[g]` [S], above 0; repetitions are allowed.
         vin: input voltages [V].
         vg: gate voltages [V].
-        width_m: transistor width [m].
-        length_m: transistor length [m].
-        temperature_celsius: temperature [°C].
-        topology: the memristor's place: at the transistor's `drain` (input side) or at its `source` (bit-line side).
         jobs: worker processes that share the list of V_g.
         timeout_s: longest time that one worker's share may take [s].
         backend: auto, ctypes or ngspyce.
@@ -115,28 +114,50 @@ def sweep_cell(
     g = np.asarray(g_siemens, dtype=np.float64)
     shifts = None if vth_shift_volt is None else np.asarray(vth_shift_volt, dtype=np.float64)
     lines = np.array([float(volt) for volt in bit_line_volt])
-    _check(g, shifts, lines, vin=vin, vg=vg, width_m=width_m, length_m=length_m, jobs=jobs)
-    circuit, vectors = _circuit(
-        card, g, shifts, topology=topology, width_m=width_m, length_m=length_m, temperature_celsius=temperature_celsius
-    )
-    shares = np.array_split(np.arange(vg.count), min(jobs, vg.count))
-    work = []
-    for k, share in enumerate(shares):
-        analyses = (*(_leakage(vg, lines, vectors) if k == 0 else ()), *_sweeps(vin, vg, share, lines, vectors))
-        work.append(Job(circuit, analyses, setup=speed_commands(card)))
-    with about(card, circuit), Pool(len(work), backend=backend) as pool:
+    _check(g, shifts, lines, vin=vin, vg=vg, jobs=jobs)
+    circuit, vectors = _circuit(cell, g, shifts)
+    work = _share_out(circuit, vectors, vin, vg, lines, setup=speed_commands(cell.card), jobs=jobs)
+    with about(cell.card, circuit), Pool(len(work), backend=backend) as pool:
         found = pool.run(work, timeout_s=timeout_s, on_outcome=on_progress)
-        simulator = pool.version()
+        return _table(found, g, lines, vin, vg, topology=cell.topology, simulator=pool.version())
+
+
+def _share_out(
+    circuit: tuple[str, ...],
+    vectors: tuple[str, ...],
+    vin: Grid,
+    vg: Grid,
+    lines: np.ndarray,
+    *,
+    setup: tuple[str, ...],
+    jobs: int,
+) -> list[Simulation]:
+    """The work of each worker: its share of the V_g; the first does the sweeps at V_in = 0 and V_in = V_bl before it."""
+    work = []
+    for k, share in enumerate(np.array_split(np.arange(vg.count), min(jobs, vg.count))):
+        analyses = (*(_leakage(vg, lines, vectors) if k == 0 else ()), *_sweeps(vin, vg, share, lines, vectors))
+        work.append(Simulation(circuit, analyses, setup=setup))
+    return work
+
+
+def _table(
+    found: list[list[Solution]],
+    g: np.ndarray,
+    lines: np.ndarray,
+    vin: Grid,
+    vg: Grid,
+    *,
+    topology: Topology,
+    simulator: str,
+) -> CellTable:
+    """The table from what the workers' analyses gave, in the order of `_share_out`."""
     n_bl, n_rest = lines.size, lines.size + int(np.count_nonzero(lines))
-    zero = _currents(np.stack([outcome.values for outcome in found[0][:n_bl]]), g, lines, topology)
+    zero = _currents(_stacked(found[0][:n_bl]), g, lines, topology)
     rest = zero[0].copy()
     if n_rest > n_bl:
-        raised = np.stack([outcome.values for outcome in found[0][n_bl:n_rest]])
-        rest[lines != 0] = _currents(raised, g, lines[lines != 0], topology)[0]
-    swept = [
-        np.stack([outcome.values for outcome in _mains(outcomes, k, n_rest)]).reshape(n_bl, -1, len(vectors), vin.count)
-        for k, outcomes in enumerate(found)
-    ]
+        rest[lines != 0] = _currents(_stacked(found[0][n_bl:n_rest]), g, lines[lines != 0], topology)[0]
+    mains = [outcomes[n_rest:] if k == 0 else outcomes for k, outcomes in enumerate(found)]
+    swept = [_stacked(outcomes).reshape(n_bl, -1, 2 * g.size + 1, vin.count) for outcomes in mains]
     current, drawn = _currents(np.concatenate(swept, axis=1), g, lines, topology)
     return CellTable(
         g_siemens=g,
@@ -154,30 +175,17 @@ def sweep_cell(
     )
 
 
-def _mains(outcomes: list[Outcome], share: int, n_rest: int) -> list[Outcome]:
-    """A share's sweeps over V_in, without the sweeps over V_g that the first share does before them."""
-    return outcomes[n_rest:] if share == 0 else outcomes
+def _stacked(outcomes: list[Solution]) -> np.ndarray:
+    return np.stack([outcome.values for outcome in outcomes])
 
 
-def _check(
-    g: np.ndarray,
-    shifts: np.ndarray | None,
-    lines: np.ndarray,
-    *,
-    vin: Grid,
-    vg: Grid,
-    width_m: float,
-    length_m: float,
-    jobs: int,
-) -> None:
+def _check(g: np.ndarray, shifts: np.ndarray | None, lines: np.ndarray, *, vin: Grid, vg: Grid, jobs: int) -> None:
     if g.ndim != 1 or g.size == 0 or not np.all(np.isfinite(g)) or not np.all(g > 0):
         raise ValueError("g_siemens must be a list of at least one finite conductance above 0")
     if shifts is not None and (shifts.shape != g.shape or not np.all(np.isfinite(shifts))):
         raise ValueError(f"vth_shift_volt must be finite and have the shape of g_siemens {g.shape}, got {shifts.shape}")
     if lines.size == 0 or not np.all(np.isfinite(lines)):
         raise ValueError("bit_line_volt must hold at least one voltage, all finite")
-    if not (width_m > 0 and length_m > 0):
-        raise ValueError(f"width_m and length_m must be above 0, got {width_m} and {length_m}")
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
     points = g.size * lines.size * vg.count * (vin.count + 1)
@@ -185,35 +193,14 @@ def _check(
         raise ValueError(f"the table would have {points} points, at most {POINT_LIMIT} are allowed")
 
 
-def _circuit(
-    card: Card,
-    g: np.ndarray,
-    shifts: np.ndarray | None,
-    *,
-    topology: Topology,
-    width_m: float,
-    length_m: float,
-    temperature_celsius: float,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _circuit(cell: CellCircuit, g: np.ndarray, shifts: np.ndarray | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The netlist, and the vectors to keep: V_in, the ammeter of each cell, the inner node of each cell."""
-    text = [*card.text, *bench_lines(), *option_lines(temperature_celsius=temperature_celsius)]
+    text = [*cell.card.text, *bench_lines(), *option_lines(temperature_celsius=cell.temperature_celsius)]
     for k, value in enumerate(g):
-        top, bottom = ("in", f"a{k}") if topology == "drain" else (f"a{k}", "bl")
-        meter = f"Va{k} a{k} bl dc 0" if topology == "drain" else f"Va{k} in a{k} dc 0"
+        top, bottom = ("in", f"a{k}") if cell.topology == "drain" else (f"a{k}", "bl")
+        text.append(f"Va{k} a{k} bl dc 0" if cell.topology == "drain" else f"Va{k} in a{k} dc 0")
         shift = None if shifts is None else float(shifts[k])
-        text.append(meter)
-        text += cell_lines(
-            card,
-            name=str(k),
-            g_siemens=float(value),
-            top=top,
-            gate="gate",
-            bottom=bottom,
-            topology=topology,
-            width_m=width_m,
-            length_m=length_m,
-            vth_shift_volt=shift,
-        )
+        text += cell_lines(cell, name=str(k), g_siemens=float(value), top=top, bottom=bottom, vth_shift_volt=shift)
     vectors = ("v(in)", *(f"i(va{k})" for k in range(g.size)), *(f"v(x{k})" for k in range(g.size)))
     return (*text, *save_lines(vectors)), vectors
 

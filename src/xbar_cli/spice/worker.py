@@ -24,8 +24,8 @@ import numpy as np
 
 from xbar_cli.errors import SpiceError
 from xbar_cli.spice.backends import BackendName, open_backend, resolve
-from xbar_cli.spice.jobs import Analysis, Job, Outcome
-from xbar_cli.spice.ngspice import Engine
+from xbar_cli.spice.jobs import Analysis, Simulation, Solution
+from xbar_cli.spice.ngspice import Simulator
 
 _BOOT = (
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import sys, json;"
@@ -69,7 +69,7 @@ class Worker:
             raise
         self.connection = Connection(ours.detach())
 
-    def send(self, job: Job) -> None:
+    def send(self, job: Simulation) -> None:
         """Hand over a job. Raises OSError when the process has died."""
         self.connection.send(job)
         self.state = "busy"
@@ -104,7 +104,7 @@ def serve() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection = Connection(settings["socket"])
     try:
-        engine = Engine(open_backend(settings["backend"], settings["library"], time_points=settings["time_points"]))
+        engine = Simulator(open_backend(settings["backend"], settings["library"], time_points=settings["time_points"]))
         connection.send(("ready", engine.version()))
     except SpiceError as error:
         connection.send(("refused", str(error)))
@@ -120,7 +120,7 @@ def serve() -> None:
     os._exit(0)  # the engine asked to exit: no clean-up of its own can be trusted
 
 
-def run_job(engine: Engine, job: Job) -> Iterator[Outcome]:
+def run_job(engine: Simulator, job: Simulation) -> Iterator[Solution]:
     """Load the job's circuit and do its analyses, one outcome each. Raises SpiceError."""
     engine.circ(job.circuit)
     for command in job.setup:
@@ -131,11 +131,11 @@ def run_job(engine: Engine, job: Job) -> Iterator[Outcome]:
         start = time.perf_counter()
         values = _analyse(engine, analysis)
         seconds, first = time.perf_counter() - start, engine.first_point_time()
-        yield Outcome(values=values, seconds=seconds, first_seconds=None if first is None else first - start)
+        yield Solution(values=values, seconds=seconds, first_seconds=None if first is None else first - start)
     engine.destroy()
 
 
-def _analyse(engine: Engine, analysis: Analysis) -> np.ndarray:
+def _analyse(engine: Simulator, analysis: Analysis) -> np.ndarray:
     sweeps = [value for source, grid in analysis.sweeps for value in (source, grid.start, grid.stop, grid.step)]
     found = engine.dc(*sweeps, vectors=analysis.vectors)
     values = np.stack([found[name].reshape(-1, order="F") for name in analysis.vectors])

@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.effects import ChipCorner
-from xbar_cli.config.hardware import ArraySection
 from xbar_cli.errors import RunError
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.runs.results import read_tensors, write_tensors

@@ -1,4 +1,4 @@
-"""Solved crossbars in JSON: reading and checking the file that `xbar verify --cases` takes.
+"""Solved crossbars in JSON: reading and checking the file of cases that `xbar verify` takes.
 
 The file: `{"about": text, "cases": {name: case, …}}`. A case: `resistance_ohm` [rows][cols] (Infinity, or null, is no
 device), `applied_v` [rows], `r_word_ohm`, `r_bit_ohm`, perhaps `r_source_ohm` and `r_neuron_ohm` (else 0; each may be 0 or
@@ -12,16 +12,16 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar_cli.array.wires import Wires
 from xbar_cli.errors import ConfigError
+from xbar_cli.spice.cards import load_card
+from xbar_cli.spice.netlist import CellCircuit, Topology
+from xbar_cli.vectors import Matrix, Vector
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 Note = Callable[[str], None]
 
 KEYS = frozenset(
@@ -41,8 +41,15 @@ class CellKind:
     width_m: float
     length_m: float
     vg_volt: float
-    topology: Literal["drain", "source"]
+    topology: Topology
     temperature_celsius: float
+
+    def circuit(self) -> CellCircuit:
+        """For the simulator. Raises ConfigError where there is no such card."""
+        return CellCircuit(
+            card=load_card(self.card), width_m=self.width_m, length_m=self.length_m, topology=self.topology,
+            temperature_celsius=self.temperature_celsius,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar_cli.array.kirchhoff import kirchhoff_residual
 from xbar_cli.array.nodal import nodal, solve
@@ -23,9 +22,8 @@ from xbar_cli.device.surrogate import Certificate
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ConfigError, ModelError, SpiceError
 from xbar_cli.reporter import Reporter
+from xbar_cli.vectors import Floats
 from xbar_cli.verify.cases import Case, CellKind
-
-Array = NDArray[np.float64]
 
 OPEN = 1e30
 """What stands for an infinite resistance where node voltages are asked for [ohm]."""
@@ -43,12 +41,12 @@ LEAST_LINE = 0.02
 class Solved:
     """What a model gives for a case: column currents [cols] [A], and node voltages [rows cols] [V] of linear arrays."""
 
-    output: Array
-    nodes: dict[str, Array]
+    output: Floats
+    nodes: dict[str, Floats]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JudgedCase:
     """A case and its error.
 
     Attributes:
@@ -59,7 +57,7 @@ class Outcome:
     """
 
     case: Case
-    output: Array
+    output: Floats
     output_error: float
     node_error: float | None
 
@@ -96,7 +94,7 @@ class Outcome:
         }
 
 
-def relative_error(found: Array, reference: Array, *, at_zero: Any = 0.0) -> float:
+def relative_error(found: Floats, reference: Floats, *, at_zero: Any = 0.0) -> float:
     """The largest |found − reference| / max(|reference|, 1e-12 max |reference|); 0 where both are 0 throughout.
 
     Args:
@@ -109,12 +107,12 @@ def relative_error(found: Array, reference: Array, *, at_zero: Any = 0.0) -> flo
     return _ratio(np.abs(found - reference), scale)
 
 
-def full_scale_error(found: Array, reference: Array, *, at_zero: float = 0.0) -> float:
+def full_scale_error(found: Floats, reference: Floats, *, at_zero: float = 0.0) -> float:
     """The largest |found − reference| over the largest |reference|, or over `at_zero` where all are 0."""
     return _ratio(np.abs(found - reference), np.abs(reference).max() or at_zero)
 
 
-def carried(case: Case) -> Array:
+def carried(case: Case) -> Floats:
     """What the devices of each column carry, signs apart: Σ |G V|, of the effective conductances [cols] [A].
 
     A column whose inputs cancel has no current of its own that an error could be relative to. With the wires in G the sum is as
@@ -127,24 +125,24 @@ def carried(case: Case) -> Array:
         return np.abs(case.v) @ np.abs(np.asarray(nodal(jnp.asarray(case.g), case.wires).g_eff))
 
 
-def _ratio(difference: Array, size: Any) -> float:
+def _ratio(difference: Floats, size: Any) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.max(np.where(difference == 0, 0.0, difference / size)))
 
 
-def judged(case: Case, solved: Solved) -> Outcome:
+def judged(case: Case, solved: Solved) -> JudgedCase:
     """The errors of what a model gave."""
     scale = carried(case)
     if case.cell is not None:
         error = full_scale_error(solved.output, case.output, at_zero=float(scale.max()))
-        return Outcome(case, solved.output, error, None)
+        return JudgedCase(case, solved.output, error, None)
     volt = float(np.abs(case.v).max())
     errors = [relative_error(solved.nodes[name], known, at_zero=volt) for name, known in case.nodes.items()]
     error = relative_error(solved.output, case.output, at_zero=scale)
-    return Outcome(case, solved.output, error, float(np.max(errors)) if errors else None)
+    return JudgedCase(case, solved.output, error, float(np.max(errors)) if errors else None)
 
 
-def solve_case(case: Case, *, sweep: SimulatorSection, reporter: Reporter) -> Outcome:
+def solve_case(case: Case, *, sweep: SimulatorSection, reporter: Reporter) -> JudgedCase:
     """Solve a case with the model for it.
 
     Raises:
@@ -177,7 +175,7 @@ def solve_linear(case: Case) -> Solved:
     return Solved(output, {"word": np.asarray(found.word), "bit": np.asarray(found.bit)})
 
 
-def wired_currents(surrogate: BitLineSeparable, g: Array, v: Array, wires: Wires, *, name: str) -> Array:
+def wired_currents(surrogate: BitLineSeparable, g: Floats, v: Floats, wires: Wires, *, name: str) -> Floats:
     """Column currents [batch cols] [A] of an array of 1T-1R cells for inputs [batch rows] [V]. Raises ModelError."""
     with jax.enable_x64(True):
         found = gated_wired(surrogate, jnp.asarray(g), jnp.asarray(v), wires)
@@ -186,7 +184,7 @@ def wired_currents(surrogate: BitLineSeparable, g: Array, v: Array, wires: Wires
 
 
 def characterise(
-    kind: CellKind, g: Array, v: Array, wires: Wires, *, sweep: SimulatorSection, reporter: Reporter
+    kind: CellKind, g: Floats, v: Floats, wires: Wires, *, sweep: SimulatorSection, reporter: Reporter
 ) -> tuple[BitLineSeparable, Certificate]:
     """The surrogate of a cell on its bit line, over what an array asks of it: conductances, inputs and bit-line voltages."""
     config = cell_config(kind, g, v, wires, sweep=sweep)
@@ -198,7 +196,7 @@ def characterise(
     return fit.to_jax(), certificate
 
 
-def cell_config(kind: CellKind, g: Array, v: Array, wires: Wires, *, sweep: SimulatorSection) -> CharacterizeConfig:
+def cell_config(kind: CellKind, g: Floats, v: Floats, wires: Wires, *, sweep: SimulatorSection) -> CharacterizeConfig:
     """The characterisation that covers an array; the usual ranges where they do, so that the cache serves many arrays."""
     top = round(max(0.5, math.ceil(float(np.abs(v).max()) / 0.1) * 0.1), 9)
     vin = f"{-top:g}:{top:g}:101" if v.min() < 0 else f"0.01:{top:g}:51"
@@ -222,7 +220,7 @@ def cell_config(kind: CellKind, g: Array, v: Array, wires: Wires, *, sweep: Simu
     return validate(CharacterizeConfig, tree, {})
 
 
-def bit_line_bound(g: Array, v: Array, wires: Wires) -> float:
+def bit_line_bound(g: Floats, v: Floats, wires: Wires) -> float:
     """No bit line of a 1T-1R array reaches a higher |voltage| than with its memristors alone, all at the largest input [V]."""
     places, (_, segment, _, end) = np.arange(g.shape[0])[::-1], wires.floats()
     shared = end + segment * (1 + np.minimum.outer(places, places))

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar_cli.array.lumped import lumped, lumped_dual
 from xbar_cli.array.nodal import nodal
@@ -18,12 +17,12 @@ from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.reporter import Reporter
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.backends import find_library
-from xbar_cli.spice.cards import load_card
+from xbar_cli.vectors import Floats
 from xbar_cli.verify.cases import Case, CellKind, read_cases
 from xbar_cli.verify.models import (
     FULL_SCALE,
     RELATIVE,
-    Outcome,
+    JudgedCase,
     characterise,
     full_scale_error,
     relative_error,
@@ -31,8 +30,6 @@ from xbar_cli.verify.models import (
     wired_currents,
 )
 from xbar_cli.verify.sparse import crossbar
-
-Array = NDArray[np.float64]
 
 FIGURES = Path(__file__).parent / "oracles"
 """Arrays that other programs solved."""
@@ -82,12 +79,12 @@ class Check:
         }  # fmt: skip
 
 
-def run_pack(config: VerifyConfig, *, reporter: Reporter) -> tuple[list[Check], list[Outcome]]:
+def run_pack(config: VerifyConfig, *, reporter: Reporter) -> tuple[list[Check], list[JudgedCase]]:
     """Every check of the pack, and the bundled cases with their errors."""
     has_ngspice = find_library() is not None
     steps = 6 + 4 * has_ngspice
     checks: list[Check] = []
-    outcomes: list[Outcome] = []
+    outcomes: list[JudgedCase] = []
 
     def done(found: list[Check]) -> None:
         checks.extend(found)
@@ -113,7 +110,7 @@ def bundled(name: str) -> list[Case]:
     return read_cases(FIGURES / f"crossbars_{name}.json", note=lambda _: None)
 
 
-def figures(name: str, solved: list[Outcome]) -> Iterator[Check]:
+def figures(name: str, solved: list[JudgedCase]) -> Iterator[Check]:
     """The bundled arrays: outputs, node voltages, and those of 1T-1R cells."""
     oracle = {"qucs": "Qucs figures", "ngspice": "ngspice figures"}[name]
     linear, gated = ([o for o in solved if (o.case.cell is None) == kind] for kind in (True, False))
@@ -134,13 +131,13 @@ def worst(errors: Any) -> float:
     return float(np.max(np.array(list(errors), dtype=np.float64)))
 
 
-def random_conductances(rng: np.random.Generator, shape: tuple[int, int], decades: float = 3.0) -> Array:
+def random_conductances(rng: np.random.Generator, shape: tuple[int, int], decades: float = 3.0) -> Floats:
     """Conductances over some decades, a tenth of the devices absent [S]."""
     g = 10 ** rng.uniform(-2 - decades, -2, shape)
     return np.where(rng.random(shape) < 0.1, 0.0, g)
 
 
-def fold(g: Array, wires: Wires) -> Array:
+def fold(g: Floats, wires: Wires) -> Floats:
     """The effective conductances by the exact fold [S]."""
     return np.asarray(nodal(jnp.asarray(g), wires).g_eff)
 
@@ -194,7 +191,7 @@ def closed_forms(seed: int) -> Iterator[Check]:
             yield _check(f"published, {name} alone", "lumped", found, exact)
 
 
-def _check(model: str, oracle: str, found: Array, reference: Array, allowed: float = CLOSED) -> Check:
+def _check(model: str, oracle: str, found: Floats, reference: Floats, allowed: float = CLOSED) -> Check:
     return Check(model, oracle, reference.size, relative_error(found, reference), allowed)
 
 
@@ -217,13 +214,11 @@ def live(config: VerifyConfig, reporter: Reporter) -> Iterator[Check]:
         yield Check(model, "ngspice now", currents.size, error, FULL_SCALE, "full scale")
 
 
-def simulated(kind: CellKind | None, g: Array, v: Array, wires: Wires, config: VerifyConfig) -> Array:
+def simulated(kind: CellKind | None, g: Floats, v: Floats, wires: Wires, config: VerifyConfig) -> Floats:
     """Column currents [batch cols] [A] from ngspice."""
     r_word, r_bit, r_source, r_neuron = wires.floats()
     found = simulate_array(
-        load_card(kind.card) if kind else None, g_siemens=g, v_volt=v, vg_volt=kind and kind.vg_volt,
-        width_m=kind and kind.width_m, length_m=kind and kind.length_m, timeout_s=config.sweep.timeout_seconds,
-        temperature_celsius=kind.temperature_celsius if kind else 27.0, topology=kind.topology if kind else "drain",
-        r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
+        kind and kind.circuit(), g_siemens=g, v_volt=v, vg_volt=kind and kind.vg_volt,
+        timeout_s=config.sweep.timeout_seconds, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
     )  # fmt: skip
     return found.current_ampere

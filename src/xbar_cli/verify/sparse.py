@@ -3,14 +3,12 @@
 import numpy as np
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
-from numpy.typing import NDArray
 
 from xbar_cli.array.wires import Wires
+from xbar_cli.vectors import Floats
 
-Array = NDArray[np.float64]
 
-
-def crossbar(g: Array, wires: Wires) -> tuple[Array, Array, Array]:
+def crossbar(g: Floats, wires: Wires) -> tuple[Floats, Floats, Floats]:
     """An array of resistors by a general LU factorisation with pivoting, which shares nothing with the project's models.
 
     Returns:

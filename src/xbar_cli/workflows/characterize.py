@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from xbar_cli.cell.surrogates import Miss, Surrogates
 
 LATER = ("results", "figures")
-"""The workflows' modules that come after the simulation."""
+"""The modules of `cell` that come after the simulation."""
+LISTED = {"vg_volt": "vg", "g_lo_siemens": "g_lo", "g_cut_siemens": "g_cut", "w_cut_over_w_max": "w_cut_over_w_max"}
+SUPPLY = {"vdd_volt": "vdd", "supply_g_lo_siemens": "supply_g_lo", "supply_g_cut_siemens": "supply_g_cut"}
+LEAKAGE = {
+    "line_leakage_ampere": "line_leakage", "leakage_g_lo_siemens": "leakage_g_lo", "leakage_g_cut_siemens": "leakage_g_cut",
+}  # fmt: skip
+"""Keys of the summary, and the fields of results.nc that they list."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,9 @@ def characterised(config: CharacterizeConfig, tables: Tables, *, reporter: Repor
         other = attempt(spaced, cell_tables(spaced, reporter=reporter), reporter=reporter)
         if len(other.missed) < len(found.missed):
             gates = ", ".join(f"{miss.vg:g}" for miss in found.missed)
-            reporter.note(f"conductances are spaced by their logarithms (--g-spacing log): V_g {gates} V needs them")
+            reporter.note(
+                f"conductances are spaced by their logarithms (sweep.g_spacing = log): V_g {gates} V needs them"
+            )
             found = other
     if len(found.missed) == found.tables.table.vg_volt.size:
         raise ModelError(found.missed[0].describe(found.config))
@@ -127,47 +135,13 @@ def mismatched(config: CharacterizeConfig) -> "Fields":
 def summary(config: CharacterizeConfig, tables: Tables, fields: "Fields", run: Run) -> dict[str, Any]:
     """The summary, as summary.json holds it."""
     table = tables.table
-
-    fits = fields["surrogate_fits"].values == 1
-
-    def listed(name: str) -> list[Any]:
-        return finite(fields[name].values)
-
-    def kept(name: str) -> list[Any]:
-        """Null at marked gate voltages."""
-        return [value if fit else None for value, fit in zip(fields[name].values.tolist(), fits, strict=True)]
-
-    found = {
-        "command": "characterize",
-        "vg_volt": listed("vg"),
-        "g_lo_siemens": listed("g_lo"),
-        "g_cut_siemens": listed("g_cut"),
-        "w_cut_over_w_max": listed("w_cut_over_w_max"),
-        "surrogate_rank": kept("current_rank"),
-        "surrogate_max_error": kept("current_max_error"),
-        "surrogate_rms_error": kept("current_rms_error"),
-        "surrogate_full_scale_error": kept("current_full_scale_error"),
-        "without_surrogate_vg_volt": fields["vg"].values[~fits].tolist(),
-    }
-    if "bit_line_rank" in fields:
-        found["bit_line_volt_max"] = float(fields["line_max"].values)
-        found["bit_line_rank"] = kept("bit_line_rank")
-        for kind in ("max_error", "rms_error", "full_scale_error"):
-            found[f"bit_line_{kind}"] = kept(f"bit_line_{kind}")
+    found = {"command": "characterize"}
+    found |= {key: finite(fields[name].values) for key, name in LISTED.items()} | surrogate_summary(fields)
     if config.range.vdd:
-        found |= {
-            "vdd_volt": listed("vdd"),
-            "supply_g_lo_siemens": listed("supply_g_lo"),
-            "supply_g_cut_siemens": listed("supply_g_cut"),
-        }
+        found |= {key: finite(fields[name].values) for key, name in SUPPLY.items()}
     if config.range.leakage_limit_ampere is not None:
-        cut = fields["leakage_g_cut"].values
-        found |= {
-            "line_leakage_ampere": listed("line_leakage"),
-            "leakage_g_lo_siemens": listed("leakage_g_lo"),
-            "leakage_g_cut_siemens": listed("leakage_g_cut"),
-            "leakage_vg_volt": fields["vg"].values[np.isfinite(cut)].tolist(),
-        }
+        found |= {key: finite(fields[name].values) for key, name in LEAKAGE.items()}
+        found["leakage_vg_volt"] = fields["vg"].values[np.isfinite(fields["leakage_g_cut"].values)].tolist()
     if "vth_shift" in fields:
         found |= mismatch_summary(fields)
     return found | {
@@ -177,6 +151,25 @@ def summary(config: CharacterizeConfig, tables: Tables, fields: "Fields", run: R
         "simulator": table.simulator or None,
         "out": str(run.final),
     }
+
+
+def surrogate_summary(fields: "Fields") -> dict[str, Any]:
+    """Ranks and errors of the surrogates, null at marked gate voltages."""
+    fits = fields["surrogate_fits"].values == 1
+
+    def figures(name: str, quantity: str) -> dict[str, list[Any]]:
+        return {
+            f"{name}_{figure}": [
+                value if fit else None
+                for value, fit in zip(fields[f"{quantity}_{figure}"].values.tolist(), fits, strict=True)
+            ]
+            for figure in ("rank", "max_error", "rms_error", "full_scale_error")
+        }
+
+    found = figures("surrogate", "current") | {"without_surrogate_vg_volt": fields["vg"].values[~fits].tolist()}
+    if "bit_line_rank" in fields:
+        found |= {"bit_line_volt_max": float(fields["line_max"].values), **figures("bit_line", "bit_line")}
+    return found
 
 
 def mismatch_summary(fields: "Fields") -> dict[str, Any]:

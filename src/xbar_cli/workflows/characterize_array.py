@@ -6,14 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xbar_cli.array.gated import currents
 from xbar_cli.array.nodal import nodal
 from xbar_cli.array.wires import Wires
 from xbar_cli.cell.figures import caption
 from xbar_cli.cell.file import cell_of
-from xbar_cli.cell.tables import card_of, cell_tables
+from xbar_cli.cell.tables import cell_tables, circuit_of
 from xbar_cli.config.characterize import ArrayConfig
 from xbar_cli.config.load import write_toml
 from xbar_cli.config.ranges import parse_tile
@@ -24,9 +23,8 @@ from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.pool import workers_kept
+from xbar_cli.vectors import Matrix
 from xbar_cli.workflows.characterize import characterised
-
-Matrix = NDArray[np.float64]
 
 
 def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
@@ -45,10 +43,8 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     r_word, r_bit, r_source, r_neuron = wires.floats()
     reporter.progress("array", 0, 1)
     oracle = simulate_array(
-        card_of(config.cell), g_siemens=g, v_volt=v,
-        vg_volt=asked.vg_volt, width_m=config.cell.width_m, length_m=config.cell.length_m,
-        temperature_celsius=config.cell.temperature_celsius, timeout_s=config.sweep.timeout_seconds,
-        topology=config.cell.topology, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
+        circuit_of(config.cell), g_siemens=g, v_volt=v, vg_volt=asked.vg_volt,
+        timeout_s=config.sweep.timeout_seconds, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
     )  # fmt: skip
     reporter.progress("array", 1, 1)
     modelled = models(cell, g, v, wires)

@@ -1,5 +1,6 @@
 """`xbar characterize power`: Monte Carlo of the power per synapse against gate voltage (neat, II-A, Fig. 2)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,15 @@ from xbar_cli.config.characterize import PowerConfig, weight_distribution
 from xbar_cli.config.load import write_toml
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.device.cell import Cell
+from xbar_cli.device.surrogate import Samples
 from xbar_cli.mapping.window import cell_window, program
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.pool import workers_kept
-from xbar_cli.statistics import estimate
-from xbar_cli.workflows.characterize import characterised
+from xbar_cli.statistics import Estimate, estimate
+from xbar_cli.workflows.characterize import Attempt, characterised
 
 
 def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
@@ -36,9 +38,31 @@ def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     write_toml(run.path / CONFIG, config)
     with workers_kept():
         found = characterised(config, cell_tables(config, reporter=reporter), reporter=reporter)
-    tables, fields = found.tables, found.fields()
-    cell, table = cell_of(xr.Dataset(fields)), tables.table
-    rows, cols = parse_tile(config.power.array)
+    fields, simulator = found.fields(), found.tables.table.simulator
+    cell = cell_of(xr.Dataset(fields))
+    samples = sampled(config, found, cell, reporter=reporter)
+    powers = [None if k in cell.marked else estimate(samples[k].tolist()) for k in range(len(cell.vg))]
+    write_dataset(run.path / RESULTS, results(cell, samples))
+    draw(config, run, cell, powers, of_cell=caption(config, fields))
+    environment.write(run.path / "env.json", environment.describe(seed=config.seed, simulator=simulator or None))
+    return {
+        "command": "characterize power",
+        "vg_volt": cell.vg.tolist(),
+        "power_per_synapse_watt": [power and power.mean for power in powers],
+        "power_std_watt": [power and power.std for power in powers],
+        "power_ci95_watt": [power and list(power.ci95 or ()) for power in powers],
+        "array": list(parse_tile(config.power.array)),
+        "weights": config.power.weights,
+        "w_max": top_weight(config),
+        "samples": config.power.samples,
+        "cached": found.tables.cached,
+        "out": str(run.final),
+    }
+
+
+def sampled(config: PowerConfig, found: Attempt, cell: Cell, *, reporter: Reporter) -> NDArray[np.float64]:
+    """Mean power of the synapses of each array [vg sample] [W], NaN where V_g is marked."""
+    table, (rows, cols) = found.tables.table, parse_tile(config.power.array)
     weights, inputs = draws(config, rows, cols, low=min(0.0, float(table.vin_volt[0])), high=float(table.vin_volt[-1]))
     knots = surrogate_knots(found.config, table)
     samples = np.full((len(cell.vg), config.power.samples), np.nan)
@@ -46,40 +70,34 @@ def run(config: PowerConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         if index in cell.marked:
             continue
         g = programmed(config, cell, weights, vg=float(vg))
-        known = power_samples(config, table, index, knots)
-        volts = np.append(known.v, 0.0)
-        order = np.argsort(volts)
-        value = np.column_stack([known.value, known.value_at_zero])[:, order]
-        volts, first = np.unique(volts[order], return_index=True)
-        power = RectBivariateSpline(known.g, volts, value[:, first]).ev(g, np.broadcast_to(inputs[:, :, None], g.shape))
-        samples[index] = power.mean(axis=(1, 2))
+        power = interpolated(power_samples(config, table, index, knots))
+        samples[index] = power.ev(g, np.broadcast_to(inputs[:, :, None], g.shape)).mean(axis=(1, 2))
         reporter.progress("power", index + 1, len(cell.vg))
-    kept = [index for index in range(len(cell.vg)) if index not in cell.marked]
-    powers = {index: estimate(samples[index].tolist()) for index in kept}
-    intervals = np.array([e.ci95 for e in powers.values()], dtype=np.float64)
-    write_dataset(run.path / RESULTS, results(cell, samples))
+    return samples
+
+
+def interpolated(known: Samples) -> RectBivariateSpline:
+    """The power of a cell [W] over memristor conductance [S] and input [V], its points at 0 V with it."""
+    volts = np.append(known.v, 0.0)
+    order = np.argsort(volts)
+    value = np.column_stack([known.value, known.value_at_zero])[:, order]
+    volts, first = np.unique(volts[order], return_index=True)
+    return RectBivariateSpline(known.g, volts, value[:, first])
+
+
+def draw(config: PowerConfig, run: Run, cell: Cell, powers: Sequence[Estimate | None], *, of_cell: str) -> None:
+    """The figure: mean power against gate voltage."""
+    shown = [(vg, power.mean, power.ci95) for vg, power in zip(cell.vg, powers, strict=True) if power is not None]
+    vg, mean, intervals = ([one[k] for one in shown] for k in range(3))
+    low, high = np.array(intervals, dtype=np.float64).T * 1e6
+    rows, cols = parse_tile(config.power.array)
     distribution = f"weights {config.power.weights}, {config.power.samples} arrays {rows}×{cols}, inputs uniform"
     figures.estimates(
-        run.figures / "power.png", x=cell.vg[kept], mean=np.array([e.mean for e in powers.values()]) * 1e6,
-        low=intervals[:, 0] * 1e6, high=intervals[:, 1] * 1e6,
+        run.figures / "power.png", x=np.array(vg), mean=np.array(mean) * 1e6, low=low, high=high,
         x_label="gate voltage V_g [V]", y_label="mean power per synapse [µW]",
         title="Power of the 1T-1R array", label="mean and its 95 % confidence interval",
-        caption=f"{caption(config, fields)}\n{distribution}",
+        caption=f"{of_cell}\n{distribution}",
     )  # fmt: skip
-    environment.write(run.path / "env.json", environment.describe(seed=config.seed, simulator=table.simulator or None))
-    return {
-        "command": "characterize power",
-        "vg_volt": cell.vg.tolist(),
-        "power_per_synapse_watt": [powers[k].mean if k in powers else None for k in range(len(cell.vg))],
-        "power_std_watt": [powers[k].std if k in powers else None for k in range(len(cell.vg))],
-        "power_ci95_watt": [list(powers[k].ci95 or ()) if k in powers else None for k in range(len(cell.vg))],
-        "array": [rows, cols],
-        "weights": config.power.weights,
-        "w_max": top_weight(config),
-        "samples": config.power.samples,
-        "cached": tables.cached,
-        "out": str(run.final),
-    }
 
 
 def draws(config: PowerConfig, rows: int, cols: int, *, low: float, high: float) -> tuple[NDArray[Any], NDArray[Any]]:

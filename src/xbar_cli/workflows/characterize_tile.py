@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from xbar_cli.array.nodal import solve
 from xbar_cli.chip.mapped import load_mapped
@@ -19,8 +18,7 @@ from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, field, write_fields
-
-Matrix = NDArray[np.float64]
+from xbar_cli.vectors import Matrix
 
 
 def run(config: TileConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
@@ -42,7 +40,7 @@ def run(config: TileConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[st
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
     lost = 1 - columns / ideal.sum(axis=0)
     return {
-        "command": "characterize-tile",
+        "command": "characterize tile",
         "tile": list(g.shape),
         "conductances": name,
         "worst_word_drop_volt": float((v[:, None] - word).max()),

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import tomli_w
-from numpy.typing import NDArray
 from scipy import stats
 
 from xbar_cli.errors import RunError
@@ -17,10 +16,10 @@ from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.statistics import is_skewed, sampling_error
+from xbar_cli.vectors import Vector
 
 LEVEL = 0.05
 """p below which a difference counts as one."""
-Samples = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,7 @@ class Comparison:
         return "b" if self.difference > 0 else "a"
 
 
-def compare(
-    a: Sequence[float] | Samples, b: Sequence[float] | Samples, *, paired: bool, resolution: float
-) -> Comparison:
+def compare(a: Sequence[float] | Vector, b: Sequence[float] | Vector, *, paired: bool, resolution: float) -> Comparison:
     """Student's paired t test over chips, or Welch's for independent ones.
 
     Args:
@@ -105,8 +102,8 @@ class OnChips:
     """
 
     found: Comparison
-    a: Samples
-    b: Samples
+    a: Vector
+    b: Vector
     apart: str | None
     alone: int
 
@@ -132,7 +129,7 @@ def on_chips(a: Evaluation, b: Evaluation) -> OnChips:
     if apart is None:
         x, y = x[:common], y[:common]
     if common < 2:
-        raise RunError("one chip says nothing of their spread: evaluate with --samples 2 or more")
+        raise RunError("one chip says nothing of their spread: evaluate 2 chips or more (monte_carlo.samples)")
     return OnChips(compare(x, y, paired=apart is None, resolution=1 / a.images), x, y, apart, alone)
 
 

@@ -28,8 +28,6 @@ VARIATIONS = (
 ROUNDS, RETRAIN_RATE = 10, 1e-4
 """The paper retrains 30 rounds at 1e-5 on 50 000 images; with 3600 a tenth of the steps at ten times the rate."""
 
-Step = Callable[..., dict[str, Any]]
-
 
 def run(root: Path, *, seed: int, reporter: Reporter) -> dict[str, Any]:
     """Run what is not there yet below `root`; the rows of the demo's table and the figures."""
@@ -96,7 +94,7 @@ def accuracy(result: dict[str, Any]) -> dict[str, Any]:
     return {key: result[key] for key in ("accuracy_mean", "accuracy_std", "accuracy_ci95", "clamped_fraction")}
 
 
-def step(workflow: Step, config: Any, out: Path, reporter: Reporter) -> dict[str, Any]:
+def step(workflow: Callable[..., dict[str, Any]], config: Any, out: Path, reporter: Reporter) -> dict[str, Any]:
     """The summary of the run at `out`, computed now unless it is complete with the same configuration."""
     config.check()
     if (out / DONE).exists() and same(out, config):

@@ -25,7 +25,7 @@ LABELS = {
 
 
 @dataclass(frozen=True)
-class Point:
+class Candidate:
     """One mapped network.
 
     Attributes:
@@ -73,10 +73,10 @@ def run(config: ParetoConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     }
 
 
-def points_of(paths: Sequence[Path]) -> list[Point]:
+def points_of(paths: Sequence[Path]) -> list[Candidate]:
     """Energy runs, with the accuracy of the evaluate runs of the same mapped network where there are some."""
     costs: list[tuple[str, dict[str, Any]]] = []
-    evaluations: dict[Path, Evaluation] = {}
+    evaluations: dict[Path, EvaluateRun] = {}
     for path in paths:
         found, summary = open_run(path, commands=("energy", "evaluate"), use="xbar pareto")
         if summary["command"] == "energy":
@@ -88,7 +88,7 @@ def points_of(paths: Sequence[Path]) -> list[Point]:
         mapped = Path(config["run"]).resolve()
         if mapped in evaluations:
             raise RunError(f"{path} and {evaluations[mapped].path} evaluate the same mapped run: give one of them")
-        evaluations[mapped] = Evaluation(path, config, summary)
+        evaluations[mapped] = EvaluateRun(path, config, summary)
     comparable(costs)
     points = [point(path, summary, evaluations) for path, summary in costs]
     used = {Path(summary["run"]).resolve() for _, summary in costs}
@@ -102,7 +102,7 @@ def points_of(paths: Sequence[Path]) -> list[Point]:
     return points
 
 
-class Evaluation(NamedTuple):
+class EvaluateRun(NamedTuple):
     """An evaluate run: where it is, its configuration, its summary."""
 
     path: Path
@@ -124,7 +124,7 @@ def comparable(costs: Sequence[tuple[str, dict[str, Any]]]) -> None:
                 raise RunError(f"{first} is {start}, {path} {value}: they cannot be compared")
 
 
-def point(path: str, summary: dict[str, Any], evaluations: dict[Path, Evaluation]) -> Point:
+def point(path: str, summary: dict[str, Any], evaluations: dict[Path, EvaluateRun]) -> Candidate:
     """An energy run with its accuracy."""
     stated = of_energy(Path(path), summary)
     evaluation = evaluations.get(Path(summary["run"]).resolve())
@@ -136,15 +136,16 @@ def point(path: str, summary: dict[str, Any], evaluations: dict[Path, Evaluation
             costed = f"energy run {path}", summary["operation"]["programmed_volt"]
             programmed_alike(costed, (evaluated.by, evaluated.values.get("v_read_volt")))
         interval = found["accuracy_ci95"]
-        return Point(
+        return Candidate(
             path, summary, found["accuracy_mean"], tuple(interval) if interval else None, evaluated.by, converters_of(evaluated)
         )  # fmt: skip
     if summary["accuracy"] is None or summary["accuracy_from"] == FLOATING_POINT:
         raise RunError(
-            f"{path} holds no accuracy of the arrays: give an evaluate run of {summary['run']} too, or make it with --activity"
+            f"{path} holds no accuracy of the arrays: give an evaluate run of {summary['run']} too, or cost it with the "
+            "`activity` of one"
         )
     interval = summary["accuracy_ci95"]
-    return Point(
+    return Candidate(
         path, summary, summary["accuracy"], tuple(interval) if interval else None, summary["accuracy_from"],
         summary["accuracy_converters"],
     )  # fmt: skip
@@ -158,7 +159,7 @@ def front(points: Sequence[tuple[float, float]]) -> list[bool]:
     ]
 
 
-def row(point: Point, on_front: dict[str, bool]) -> dict[str, Any]:
+def row(point: Candidate, on_front: dict[str, bool]) -> dict[str, Any]:
     """One point for the summary."""
     kept = ("network", "dataset", "scheme", "bits", "tile", "vg_volt", "energy_joule", "area_m2", "latency_seconds")
     return {
@@ -182,7 +183,7 @@ def label(summary: dict[str, Any]) -> str:
     return ", ".join([*words, "x".join(map(str, summary["tile"]))])
 
 
-def draw(path: Path, points: list[Point], fronts: dict[str, list[bool]], *, against: str) -> Path:
+def draw(path: Path, points: list[Candidate], fronts: dict[str, list[bool]], *, against: str) -> Path:
     """Accuracy with its interval against the chosen cost and against area (or energy), fronts joined."""
     panels = list(dict.fromkeys([against, "energy" if against == "area" else "area"]))
 

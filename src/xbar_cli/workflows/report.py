@@ -10,7 +10,7 @@ from typing import Any
 from xbar_cli.errors import RunError
 from xbar_cli.experiment.results import is_time, scalars, unit_of
 from xbar_cli.report.agreement import disagreements
-from xbar_cli.report.page import Section, render
+from xbar_cli.report.page import RunSection, render
 from xbar_cli.report.tables import (
     Table,
     as_csv,
@@ -37,7 +37,7 @@ def run(
     files = [path for path in (out, csv_out, markdown_out) if path is not None]
     for path in files:
         if path.exists() and not overwrite:
-            raise RunError(f"{path} exists; --overwrite replaces it, or choose another name")
+            raise RunError(f"{path} exists; overwrite it, or choose another name")
     entries = [open_run_entry(path) for path in paths]
     sections = [section(entry) for entry in entries]
     head, rows = table_of_figures(entries)
@@ -81,7 +81,7 @@ def open_run_entry(path: Path) -> Entry:
     return entry
 
 
-def section(entry: Entry) -> Section:
+def section(entry: Entry) -> RunSection:
     """Everything that the page says of a run."""
     tables = [*summary_tables(entry), *results_tables(entry), *metrics_tables(entry)]
     tables.append(Table("Configuration", ["key", "value"], pairs(entry.config), folded=True))
@@ -91,7 +91,7 @@ def section(entry: Entry) -> Section:
         tables.append(Table("Provenance", ["what", "value"], pairs(_read_json(environment)), folded=True))
     pictures = [(p.stem.replace("_", " "), base64.b64encode(p.read_bytes()).decode())
                 for p in sorted(entry.path.glob("figures/*.png"))]  # fmt: skip
-    return Section(entry.path.name, str(entry.path), str(entry.command), entry.state, tables, pictures)
+    return RunSection(entry.path.name, str(entry.path), str(entry.command), entry.state, tables, pictures)
 
 
 def _read_json(path: Path) -> Any:

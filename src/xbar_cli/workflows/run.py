@@ -145,7 +145,7 @@ def only_one(out: Path) -> Iterator[None]:
     """
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
-            raise RunError(f"{out} exists and is no folder of `xbar run`; choose another --out")
+            raise RunError(f"{out} exists and is no folder of `xbar run`; choose another folder")
         (out / LOGS).mkdir(parents=True, exist_ok=True)
         file = (out / LOGS / ".lock").open("ab")
     except OSError as error:
@@ -154,7 +154,7 @@ def only_one(out: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"another `xbar run` is at work in {out}; wait for it, or choose another --out") from None
+            raise RunError(f"another `xbar run` is at work in {out}; wait for it, or choose another folder") from None
         yield
 
 

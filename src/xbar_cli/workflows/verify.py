@@ -15,7 +15,7 @@ from xbar_cli.runs.results import RESULTS, Field, field, write_fields
 from xbar_cli.spice.backends import find_library
 from xbar_cli.spice.pool import version, workers_kept
 from xbar_cli.verify.cases import read_cases
-from xbar_cli.verify.models import Outcome, solve_case
+from xbar_cli.verify.models import JudgedCase, solve_case
 from xbar_cli.verify.pack import Check, run_pack
 
 
@@ -41,7 +41,7 @@ def run(config: VerifyConfig, run: Run | None = None, *, reporter: Reporter = SI
     return found
 
 
-def solved(config: VerifyConfig, path: str, reporter: Reporter) -> list[Outcome]:
+def solved(config: VerifyConfig, path: str, reporter: Reporter) -> list[JudgedCase]:
     """Every case of a file with its error."""
     cases = read_cases(Path(path), note=reporter.note)
     outcomes = []
@@ -52,8 +52,8 @@ def solved(config: VerifyConfig, path: str, reporter: Reporter) -> list[Outcome]
     return outcomes
 
 
-def summary(config: VerifyConfig, checks: list[Check], outcomes: list[Outcome]) -> dict[str, Any]:
-    """What `--json` prints."""
+def summary(config: VerifyConfig, checks: list[Check], outcomes: list[JudgedCase]) -> dict[str, Any]:
+    """The summary, as summary.json holds it."""
     linear, gated = ([o.error for o in outcomes if (o.case.cell is None) == kind] for kind in (True, False))
     simulator = version() if find_library() is not None and (config.cases is None or gated) else None
     found: dict[str, Any] = {
@@ -79,7 +79,7 @@ def require_passed(summary: dict[str, Any]) -> None:
         raise ModelError(f"{len(failed)} of {len(named)} failed: {'; '.join(failed)}")
 
 
-def results(checks: list[Check], outcomes: list[Outcome]) -> dict[str, Field]:
+def results(checks: list[Check], outcomes: list[JudgedCase]) -> dict[str, Field]:
     """What results.nc holds."""
     found = {
         "case": field(("case",), [o.case.name for o in outcomes], unit="1", long_name="solved array"),

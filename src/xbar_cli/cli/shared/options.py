@@ -1,4 +1,4 @@
-"""Options that set configuration keys: one declaration ties the option to its dotted key."""
+"""The options of a command: those that the sections of its configuration declare, and those of every command."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -7,192 +7,93 @@ from typing import Any
 
 import click
 
+from xbar_cli.config.base import RootSection
+from xbar_cli.config.load import OriginError, resolve, resume_config
+from xbar_cli.errors import XbarError
+
+from .declared import Declared, declared
+from .spelling import speak, spoken
+
 Function = Callable[..., Any]
 
 
-def setting(name: str, key: str, *, help: str, metavar: str = "VALUE", **extra: Any) -> Callable[[Function], Function]:
-    """An option whose text becomes the configuration value at the dotted `key`."""
-    if not isinstance(extra.get("type"), click.Choice):
-        extra["metavar"] = metavar
-    return click.option(name, _parameter(key), help=help, **extra)
-
-
-def common(function: Function) -> Function:
-    """The options of every command that makes a run: --config --set --seed --out --overwrite --json --quiet."""
-    for decorate in reversed(
-        [
-            click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file with settings."),
-            click.option(
-                "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set one key: section.key=value."
-            ),
-            setting("--seed", "seed", help="Seed of everything random (default 0).", metavar="N"),
-            click.option(
-                "--out", type=click.Path(path_type=Path), help="Run directory (default runs/COMMAND-TIME-HASH)."
-            ),
-            click.option("--overwrite", is_flag=True, help="Replace a complete run at --out."),
-            click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else."),
-            click.option("--quiet", is_flag=True, help="No progress bar, no notes."),
-        ]
-    ):
-        function = decorate(function)
-    return function
-
-
-def split_options(command: click.Command, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Separate the configuration settings from `values`: (by dotted key, option spelling by dotted key)."""
-    names = {param.name: param.opts[0] for param in command.params if param.name and param.name.startswith("key__")}
-    options: dict[str, Any] = {}
-    spelling: dict[str, str] = {}
-    for parameter, name in names.items():
-        key = _key(parameter)
-        value = values.pop(parameter)
-        options[key] = None if value == () else value  # a repeatable option that was not given
-        spelling[key] = name
-    return options, spelling
-
-
-def _parameter(key: str) -> str:
-    return "key__" + key.replace(".", "__")
-
-
-def _key(parameter: str) -> str:
-    return parameter.removeprefix("key__").replace("__", ".")
-
-
-def mapping_settings(function: Function) -> Function:
-    """The options that say how weights come onto devices, for `map` and for `evaluate` on a train run."""
-    for decorate in reversed(
-        [
-            setting(
-                "--scheme", "mapping.scheme", type=click.Choice(["de", "bc", "acm", "bitslice"]),
-                help="Double element, bias column, adjacent connection, or slices of fixed-point weights (default de).",
-            ),
-            setting("--bits", "mapping.bits", metavar="B", help="Bits of one device (default any level; bitslice 2)."),
-            setting(
-                "--levels", "mapping.levels", metavar="uniform|ratio|FILE",
-                help="Levels of the devices: equal steps, tat's with absent devices, or one conductance a line.",
-            ),
-            setting(
-                "--weight-limit", "mapping.weight_limit", metavar="max|largest|auto|VALUE",
-                help="Weight at full scale: the largest, or what tat trained with (max, the default); the largest in any case; "
-                "the share of it that costs least.",
-            ),
-            setting(
-                "--layers", "mapping.layers", type=click.Choice(["all", "dense"]),
-                help="Layers on arrays, the others digital (default all, or those that tat trained there).",
-            ),
-            setting("--weight-bits", "mapping.weight_bits", metavar="N", help="bitslice: bits of a weight (default 8)."),
-            setting(
-                "--fraction-bits", "mapping.fraction_bits", metavar="N",
-                help="bitslice: bits behind the point, any whole number (default each layer's own).",
-            ),
-            setting(
-                "--encoding", "mapping.encoding", type=click.Choice(["offset", "twos_complement", "differential"]),
-                help="bitslice: code of negative weights (default offset).",
-            ),
-            setting("--technology", "mapping.technology", metavar="NAME|FILE", help="Device technology, or a TOML file."),
-            setting("--tile", "mapping.tile", metavar="ROWSxCOLS", help="Size of one array (default 128x128)."),
-            setting(
-                "--weight-scale", "mapping.weight_scale", type=click.Choice(["network", "layer", "column"]),
-                help="Whose largest weight is the full scale (default network with a cell, else layer).",
-            ),
-            setting(
-                "--map-target", "mapping.map_target", type=click.Choice(["effective", "memristor"]),
-                help="With a cell: the conductance that weights are linear in (default effective).",
-            ),
-            setting(
-                "--top", "mapping.top", type=click.Choice(["range", "device"]),
-                help="With a cell, the top of the scale: the end of the linear range, or G_on (default device; range for "
-                "bitslice and for weights that neat restricted).",
-            ),
-            setting("--r-on", "mapping.r_on_ohm", metavar="OHM", help="Low-resistance state without a cell (default 30k)."),
-            setting("--r-off", "mapping.r_off_ohm", metavar="OHM", help="High-resistance state without a cell (default 300k)."),
-            setting("--cell", "cell.run", metavar="RUN", help="Characterize run whose 1T-1R cell the arrays are made of."),
-            setting("--vg", "cell.vg", metavar="VOLT", help="Gate voltage of every layer (default the run's own)."),
-        ]
-    ):  # fmt: skip
-        function = decorate(function)
-    return function
-
-
-def together(options: Sequence[Callable[[Function], Function]]) -> Callable[[Function], Function]:
-    """Several options as one decorator, in the order in which help lists them."""
-
-    def decorate(function: Function) -> Function:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-def read_settings(section: str) -> Callable[[Function], Function]:
-    """The options that say how rows are read: for `map`, whose cells are programmed for it, and for `evaluate`."""
-    taken = "the mapped run's, else " if section == "converters" else ""
-    options = [
-        setting(
-            "--input", f"{section}.input", type=click.Choice(["amplitude", "bitserial", "pwm"]),
-            help=f"Inputs as voltages, bit by bit, or as pulse widths; the last two at one voltage (default {taken}amplitude).",
-        ),
-        setting(
-            "--v-read", f"{section}.v_read_volt", metavar="VOLT",
-            help=f"1T-1R: that one voltage (default {taken}the cell's largest).",
-        ),
-        setting("--dac-bits", f"{section}.dac_bits", metavar="N", help=f"Bits of an input (default {taken}any value)."),
-        setting(
-            "--dac-range", f"{section}.dac_range", metavar="max|percentile:P|VALUE",
-            help="Activation of the full drive of each layer, over the calibration images (default max, or what training or "
-            "mapping fixed).",
-        ),
-    ]  # fmt: skip
-    return together(options)
-
-
-def network_settings(*, padding: str) -> Callable[[Function], Function]:
-    """The options that say how the network reads images and pads and normalises; `padding` is the default in words."""
-    options = [
-        setting(
-            "--mean", "network.mean", metavar="X[,X...]",
-            help="Taken off the pixels, which are 0 to 1, before the first layer: one number, or one a channel (default 0).",
-        ),
-        setting("--std", "network.std", metavar="X[,X...]", help="What the pixels are then divided by (default 1)."),
-        setting(
-            "--padding", "network.padding", type=click.Choice(["same", "torch"]),
-            help=f"resnet18, resnet20: convolutions of stride 2 padded by (0, 1), or torch's (1, 1) (default {padding}).",
-        ),
-        setting("--norm-epsilon", "network.norm_epsilon", metavar="X", help="Added to batch norm's variance (default 1e-5)."),
-    ]  # fmt: skip
-    return together(options)
-
-
-def with_config(
-    load: Callable[[], Any], *, argument: str | None = None, resumable: bool = False
+def options(
+    model: type[RootSection], *, argument: str | None = None, without: Sequence[str] = ()
 ) -> Callable[[Function], Function]:
-    """Give the command its resolved configuration as `config`, in place of the options that set keys.
+    """Give a command the options of its configuration, which it gets resolved as `config`.
+
+    Where it has `--resume RUN`, the configuration is the one in that run, and options that are given besides must agree with
+    it. Errors and notes name options instead of keys.
 
     Args:
-        load: imports and returns the configuration model; called only when the command runs.
+        model: the root section.
         argument: a positional argument that sets the key of the same name.
-        resumable: the command has --resume RUN: the configuration is then the one in that run, and options that are
-            given besides must agree with it.
+        without: keys, or sections, whose options the command has no use for.
+
+    Raises:
+        ValueError: `without` names what has no option.
     """
+    every = declared(model)
+    left_out = [[o for o in every if f"{o.key}.".startswith(f"{name}.")] for name in without]
+    if not all(left_out):
+        raise ValueError(f"{model.__name__}: no option to leave out: {', '.join(without)}")
+    found = [option for option in every if not any(option in group for group in left_out)]
+    keys = {_parameter(option): option.key for option in found}
+    names = {option.key: option.name for option in found}
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def wrapper(**values: Any) -> Any:
-            from xbar_cli.config.load import resolve, resume_config
-
-            options, spelling = split_options(click.get_current_context().command, values)
+            # a repeatable option that was not given is ()
+            given = {key: None if (value := values.pop(name)) == () else value for name, key in keys.items()}
+            spelling = dict(names)
             if argument is not None:
-                options[argument], spelling[argument] = values.pop(argument), argument.upper()
-            given = {"config_file": values.pop("config_file"), "settings": values.pop("settings")}
-            resume = values.get("resume") if resumable else None
-            if resume is not None:
-                config = resume_config(load(), resume, options=options, option_names=spelling, **given)
-            else:
-                config = resolve(load(), options=options, option_names=spelling, **given)
-            return function(config=config, **values)
+                given[argument], spelling[argument] = values.pop(argument), argument.upper()
+            speak(found)
+            try:
+                return function(config=_resolved(model, values, options=given, option_names=spelling), **values)
+            except OriginError:
+                raise
+            except XbarError as error:
+                error.args = (spoken(str(error)),)
+                raise
 
-        return wrapper
+        return functools.reduce(lambda command, option: option(command), reversed(_ordered(found)), wrapper)
 
     return decorate
+
+
+def _resolved(model: type[RootSection], values: dict[str, Any], **given: Any) -> Any:
+    """The configuration that `values` and `given` ask for; takes --config and --set out of `values`."""
+    given |= {"config_file": values.pop("config_file"), "settings": values.pop("settings")}
+    resume = values.get("resume")
+    return resolve(model, **given) if resume is None else resume_config(model, resume, **given)
+
+
+def _parameter(option: Declared) -> str:
+    return "key__" + option.key.replace(".", "__")
+
+
+def _ordered(found: Sequence[Declared]) -> list[Callable[[Function], Function]]:
+    """The options in the order of the help: the sections', then those of every command, the seed among them."""
+    path = click.Path(path_type=Path)
+    return [
+        *(_click(option) for option in found if option.key != "seed"),
+        click.option("--config", "config_file", type=path, help="TOML file with settings."),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set one key: section.key=value."),
+        *(_click(option) for option in found if option.key == "seed"),
+        click.option("--out", type=path, help="Run directory (default runs/COMMAND-TIME-HASH)."),
+        click.option("--overwrite", is_flag=True, help="Replace a complete run at --out."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else."),
+        click.option("--quiet", is_flag=True, help="No progress bar, no notes."),
+    ]
+
+
+def _click(option: Declared) -> Callable[[Function], Function]:
+    """An option whose text becomes the configuration value at its key."""
+    kind: dict[str, Any] = {"multiple": option.repeatable}
+    if option.flag is not None:
+        kind = {"is_flag": True, "flag_value": option.flag, "default": None}
+    elif option.choices:
+        kind["type"] = click.Choice(option.choices)
+    return click.option(option.name, _parameter(option), help=option.help, metavar=option.metavar or None, **kind)

@@ -6,6 +6,7 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from .console import STDERR
+from .spelling import spoken
 
 
 class TerminalReporter:
@@ -34,7 +35,7 @@ class TerminalReporter:
     def note(self, message: str) -> None:
         """Print a line above the bars."""
         if not self._quiet:
-            self._bars.console.print(message, markup=False)
+            self._bars.console.print(spoken(message), markup=False)
 
     def progress(self, label: str, done: float, total: float) -> None:
         """Move the bar called `label`."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["inverter", "nand", "nor"]
+GateKind = Literal["inverter", "nand", "nor"]
 _LOG_HALF = math.log(0.5)
 _LEAKING = {"nand": 0.48, "nor": 0.95}
 """Mean share of a two-input gate's transistors that leak, over its inputs (NeuroSim V3.0, constant.h, 2019)."""
@@ -128,7 +128,7 @@ class Gate:
     """
 
     node: Node
-    kind: Kind
+    kind: GateKind
     inputs: int
     n: float
     p: float
