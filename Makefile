@@ -41,11 +41,12 @@ papers: setup ## run the papers' sweeps (hours; mnist, fashion_mnist and cifar10
 slow: setup ## run the tests that take longest: large arrays against scipy, gradients through them
 	@$(BIN)/python -m pytest -n 2 -m slow
 
-check: setup ## lint, types, import contracts, spelling, generated docs
+check: setup ## lint, types, import contracts, structure, spelling, generated docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python scripts/structure.py --summary
 	@$(BIN)/codespell README.md CHANGELOG.md docs src tests benchmarks experiments scripts spice_netlists
 	@$(BIN)/python scripts/make_cli_docs.py --check
 

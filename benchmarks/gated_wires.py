@@ -21,6 +21,7 @@ import numpy as np
 from _timing import measure, statistics
 
 from xbar_cli.array.wired import gated_wired, require_solved
+from xbar_cli.array.wires import Wires
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.reporter import SILENT
@@ -31,7 +32,7 @@ from xbar_cli.verify.models import characterise, full_scale_error
 
 WANTED, WANTED_SIZE, ALLOWED = 0.1, 64, 1e-3
 INPUTS = 8
-WIRES: dict[str, float] = {"r_word": 2.5, "r_bit": 2.5, "r_source": 0.0, "r_neuron": 0.0}
+WIRES = Wires(word=2.5, bit=2.5)
 CELL = CellKind(card="lp", width_m=90e-9, length_m=45e-9, vg_volt=1.0, topology="drain", temperature_celsius=27.0)
 
 
@@ -40,7 +41,7 @@ def ours(g: np.ndarray, v: np.ndarray, repeats: int) -> tuple[dict[str, float], 
     surrogate, _ = characterise(CELL, g, v, WIRES, sweep=VerifyConfig().sweep, reporter=SILENT)
 
     def per_input(inputs: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        solve = lambda v: gated_wired(surrogate, jnp.asarray(g), v, **WIRES)  # noqa: E731
+        solve = lambda v: gated_wired(surrogate, jnp.asarray(g), v, WIRES)  # noqa: E731
         timing, found = measure(solve, jnp.asarray(inputs), repeats=repeats)
         require_solved(found, tile="benchmark", surrogate=surrogate)
         share = {name: timing[name] / len(inputs) for name in timing if name not in ("n", "compile_seconds")}
@@ -52,9 +53,11 @@ def ours(g: np.ndarray, v: np.ndarray, repeats: int) -> tuple[dict[str, float], 
 
 def ngspice(g: np.ndarray, v: np.ndarray, repeats: int) -> tuple[dict[str, float], np.ndarray]:
     """Time per further input, and the currents."""
+    r_word, r_bit, r_source, r_neuron = WIRES.floats()
     runs = [
         simulate_array(
-            CELL.circuit(), g_siemens=g, v_volt=v, vg_volt=CELL.vg_volt, timeout_s=600.0, **WIRES,
+            CELL.circuit(), g_siemens=g, v_volt=v, vg_volt=CELL.vg_volt, timeout_s=600.0,
+            r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
         )
         for _ in range(repeats)
     ]  # fmt: skip

@@ -26,11 +26,9 @@ from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.arrays import NodalArray, tile_fold
-from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.hardware import MappingSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import eval_batches
-from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import new_run
 from xbar_cli.trained.opening import Trained, open_trained
 from xbar_cli.workflows import train
@@ -54,9 +52,7 @@ def statistics(seconds: list[float]) -> dict[str, float]:
 
 def benchmark(trained: Trained, *, images: int, repeats: int) -> dict[str, Any]:
     """Timings of folding and of the passes."""
-    network = map_network(
-        trained, MappingSection(tile=TILE), None, read=ReadSection(), calibration_images=500, reporter=SILENT
-    )
+    network = map_network(trained, MappingSection(tile=TILE).placement(), images=500)
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}
     key = jax.random.key(0)
     ideal, _ = make_folder(Hardware(network))(nominal, key, {})

@@ -25,22 +25,21 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from xbar_cli.chip.engine import Strategy, make_engine, strategy_here
+from xbar_cli.chip.executor import Strategy, make_executor, strategy_here
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
-from xbar_cli.chip.sample import Part, Sampler, sample
+from xbar_cli.chip.sample import Batch, Sampler, sample
 from xbar_cli.cli.shared.console import print_json, print_table
-from xbar_cli.config.converters import ReadSection
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import Run
-from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
 from xbar_cli.workflows.evaluate import build_hardware, make_counter
 
@@ -61,25 +60,27 @@ def random_network(name: str, *, images: int) -> Trained:
     pictures = rng.integers(0, 256, (images, *shape), dtype=np.uint8)
     labels = rng.integers(0, 10, images, dtype=np.int32)
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
-    net = build.network(NetworkSection.model_validate({"name": name}), shape=shape, n_classes=10, seed=0)
+    net = NetworkSection.model_validate({"name": name}).build(shape=shape, n_classes=10, seed=0)
     names = [layer.name for layer in layer_shapes(net, shape=shape)]
     summary = {"layers": names, "network": name, "dataset": "random", "method": "ideal"}
     return Trained(Run(Path(), Path()), summary, {"dataset": {"name": "random"}, "network": {"name": name}}, net, data)
 
 
-def make_sampler(trained: Trained, parts: list[Part], *, samples: int, strategy: Strategy) -> Sampler:
+def make_sampler(trained: Trained, parts: list[Batch], *, samples: int, strategy: Strategy) -> Sampler:
     """The stages of an ideal array under additive variation."""
     config = EvaluateConfig.model_validate({"variation": {"amount": VARIATION}})
-    network = map_network(trained, MappingSection(), None, read=ReadSection(), calibration_images=100, reporter=SILENT)
+    network = map_network(trained, MappingSection().placement(), images=100)
     hardware = build_hardware(config, trained, network)
     return Sampler(
-        make_engine(samples, strategy),
+        make_executor(samples, strategy),
         trained.net,
         parts,
         root=stream(jax.random.key(0), "chip"),
         nominal={name: layer.conductance for name, layer in network.layers.items()},
-        fabricate=make_fabricator(network, config.variation),
-        prepare=make_preparer(config, trained, hardware)[0],
+        fabricate=make_fabricator(
+            network, steps_of(config.variation.on_devices(), network), negative=config.variation.negative
+        ),
+        prepare=make_preparer(trained, hardware, config.decoding, images=config.calibration.images)[0],
     )
 
 
@@ -90,7 +91,7 @@ def seconds_of(sampler: Sampler, samples: int) -> float:
     return (time.perf_counter() - began) / samples
 
 
-def batches(trained: Trained, size: int) -> list[Part]:
+def batches(trained: Trained, size: int) -> list[Batch]:
     """The test images in batches."""
     data = trained.data
     return [jax.tree.map(jnp.asarray, p) for p in eval_batches(data.test_images, data.test_labels, batch_size=size)]
@@ -106,7 +107,7 @@ def ratios(name: str, *, samples: int, repeats: int, images: int, strategies: di
     samplers = {n: make_sampler(trained, parts, samples=samples, strategy=s) for n, s in strategies.items()}
     plain_pass()
     for sampler in samplers.values():
-        seconds_of(sampler, sampler.engine.chunk)
+        seconds_of(sampler, sampler.executor.chunk)
     plain: list[float] = []
     found: dict[str, list[float]] = {n: [] for n in strategies}
     for _ in range(repeats):

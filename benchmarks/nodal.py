@@ -22,15 +22,17 @@ import scipy.sparse.linalg as sparse_linalg
 from _timing import measure, statistics, timed
 
 from xbar_cli.array.nodal import nodal
+from xbar_cli.array.wires import Wires
 from xbar_cli.cli.shared.console import print_json, print_table
 
-WIRES = {"r_word": 1.0, "r_bit": 1.0, "r_source": 100.0, "r_neuron": 50.0}
+WIRES = Wires(word=1.0, bit=1.0, source=100.0, neuron=50.0)
 TILES, TILE = 32, 64
 
 
-def sparse_fold(g: np.ndarray, *, r_word: float, r_bit: float, r_source: float, r_neuron: float) -> np.ndarray:
+def sparse_fold(g: np.ndarray, wires: Wires) -> np.ndarray:
     """The effective conductances of an array by SciPy [S]."""
     rows, cols = g.shape
+    r_word, r_bit, r_source, r_neuron = wires.floats()
     word = np.arange(rows * cols).reshape(rows, cols)
     bit = word + rows * cols
     links = [
@@ -83,15 +85,14 @@ def one_size(size: int, repeats: int, rng: np.random.Generator) -> dict[str, Any
     g = rng.uniform(1e-6, 1e-4, (size, size))
     weights = jnp.asarray(rng.normal(size=(size, size)))
     tile = jnp.asarray(g)
-    baseline = statistics(timed(lambda: sparse_fold(g, **WIRES), repeats))
-    fold, (g_eff, residual) = measure(lambda g: nodal(g, **WIRES), tile, repeats=repeats)
+    baseline = statistics(timed(lambda: sparse_fold(g, WIRES), repeats))
+    fold, (g_eff, residual) = measure(lambda g: nodal(g, WIRES), tile, repeats=repeats)
 
-    def loss(g: jax.Array, resistances: dict[str, jax.Array]) -> jax.Array:
-        return jnp.sum(weights * nodal(g, **resistances)[0])
+    def loss(g: jax.Array, wires: Wires) -> jax.Array:
+        return jnp.sum(weights * nodal(g, wires).g_eff)
 
-    resistances = {name: jnp.asarray(value) for name, value in WIRES.items()}
-    gradient, _ = measure(jax.grad(loss, (0, 1)), tile, resistances, repeats=repeats)
-    operations = product_operations(jax.make_jaxpr(lambda g: nodal(g, **WIRES))(tile))
+    gradient, _ = measure(jax.grad(loss, (0, 1)), tile, jax.tree.map(jnp.asarray, WIRES), repeats=repeats)
+    operations = product_operations(jax.make_jaxpr(lambda g: nodal(g, WIRES))(tile))
     return {
         "size": size,
         "scipy": baseline,
@@ -101,7 +102,7 @@ def one_size(size: int, repeats: int, rng: np.random.Generator) -> dict[str, Any
         "gradient_over_fold": gradient["best_seconds"] / fold["best_seconds"],
         "operations": operations,
         "fold_over_product": fold["best_seconds"] / product_seconds(operations, repeats, rng),
-        "max_relative_difference": float(np.max(np.abs(g_eff / sparse_fold(g, **WIRES) - 1))),
+        "max_relative_difference": float(np.max(np.abs(g_eff / sparse_fold(g, WIRES) - 1))),
         "residual": float(residual),
     }
 
@@ -109,8 +110,8 @@ def one_size(size: int, repeats: int, rng: np.random.Generator) -> dict[str, Any
 def many_tiles(repeats: int, rng: np.random.Generator) -> dict[str, Any]:
     """A stack of tiles by `lax.map` against a loop over SciPy."""
     g = rng.uniform(1e-6, 1e-4, (TILES, TILE, TILE))
-    baseline = statistics(timed(lambda: [sparse_fold(one, **WIRES) for one in g], repeats))
-    fold, _ = measure(lambda g: jax.lax.map(lambda one: nodal(one, **WIRES)[0], g), jnp.asarray(g), repeats=repeats)
+    baseline = statistics(timed(lambda: [sparse_fold(one, WIRES) for one in g], repeats))
+    fold, _ = measure(lambda g: jax.lax.map(lambda one: nodal(one, WIRES).g_eff, g), jnp.asarray(g), repeats=repeats)
     ratio = fold["best_seconds"] / baseline["best_seconds"]
     return {"tiles": TILES, "size": TILE, "scipy": baseline, "fold": fold, "ratio": ratio}
 

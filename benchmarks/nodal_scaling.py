@@ -24,10 +24,11 @@ from matplotlib.figure import Figure
 from scipy.stats import linregress
 
 from xbar_cli.array.nodal import nodal
+from xbar_cli.array.wires import Wires
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.runs.figures import plain_log, save
 
-WIRES = {"r_word": 1.0, "r_bit": 1.0, "r_source": 100.0, "r_neuron": 50.0}
+WIRES = Wires(word=1.0, bit=1.0, source=100.0, neuron=50.0)
 TILE = 64
 
 
@@ -35,7 +36,7 @@ def one(size: int, tiles: int, repeats: int, rng: np.random.Generator) -> dict[s
     """Timings of the fold of that many tiles, one after the other in one compiled function."""
     g = jnp.asarray(rng.uniform(1e-6, 1e-4, (tiles, size, size)))
     timing, (_, residual) = measure(
-        lambda g: jax.lax.map(lambda tile: nodal(tile, **WIRES), g), g, repeats=repeats
+        lambda g: jax.lax.map(lambda tile: nodal(tile, WIRES), g), g, repeats=repeats
     )  # fmt: skip
     return {"size": size, "tiles": tiles, "residual": float(residual.max())} | timing
 

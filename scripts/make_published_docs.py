@@ -21,7 +21,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from xbar_cli.array.lumped import lumped_dual, published_dual
+from xbar_cli.array.lumped import lumped_dual
+from xbar_cli.array.published import published_dual
+from xbar_cli.array.wires import Wires
 from xbar_cli.cli.main import guarded
 from xbar_cli.data.batches import to_float
 from xbar_cli.device.levels import discretise_ratio
@@ -80,15 +82,16 @@ def dual(run: Any, technology: Technology) -> tuple[Matrix, Matrix, Matrix]:
     return np.maximum(g, 0), np.maximum(-g, 0), images
 
 
-def outputs(model: Any, arrays: tuple[Matrix, Matrix, Matrix], r_source: float, r_neuron: float) -> Matrix:
+def outputs(model: Any, arrays: tuple[Matrix, Matrix, Matrix], wires: Wires) -> Matrix:
     """Output currents [images columns] [A]."""
     g_pos, g_neg, images = arrays
-    return images @ np.asarray(model(jnp.asarray(g_pos), jnp.asarray(g_neg), r_source=r_source, r_neuron=r_neuron))
+    return images @ np.asarray(model(jnp.asarray(g_pos), jnp.asarray(g_neg), wires).g_eff)
 
 
 def pair(arrays: tuple[Matrix, Matrix, Matrix], r_max: float, alpha: float, beta: float) -> tuple[Matrix, Matrix]:
     """The outputs of the exact arrays and of the closed form."""
-    exact, closed = (outputs(model, arrays, alpha * r_max, beta * r_max) for model in (lumped_dual, published_dual))
+    wires = Wires(source=alpha * r_max, neuron=beta * r_max)
+    exact, closed = (outputs(model, arrays, wires) for model in (lumped_dual, published_dual))
     return exact, closed
 
 
@@ -176,7 +179,7 @@ def write(run: Any) -> None:
     technologies = [load_technology(name) for name in TECHNOLOGIES]
     taox = load_technology("taox")
     arrays, r_max = dual(run, taox), taox.r_off
-    ideal = outputs(lumped_dual, arrays, 0.0, 0.0)
+    ideal = outputs(lumped_dual, arrays, Wires())
     grid = np.array([[distances(*pair(arrays, r_max, a, b), ideal) for b in BETA] for a in ALPHA])
     inner = grid[1:, 1:]
     same = max(grid[0, :, 1].max(), grid[:, 0, 1].max())

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from xbar_cli.config.experiment import load_experiment
-from xbar_cli.config.experiment_grid import expand
+from xbar_cli.experiment.file import load_experiment
+from xbar_cli.experiment.grid import expand
 
 ROOT = Path(__file__).resolve().parents[1]
 SCALES = ("0.1", "0.25", "0.5", "1", "2")
@@ -93,7 +93,7 @@ def refold(folder: Path) -> str:
     rows = []
     for name, what in (
         ("tat-refold", "one array a layer, 800 Ω, 200 Ω"),
-        ("tat-nodal", "64×64, 2.5 Ω wires, 80 Ω, 20 Ω"),
+        ("tat-nodal", "64×128, 2.5 Ω wires, 80 Ω, 20 Ω"),
     ):
         found = results(folder, name)
         for steps in dict.fromkeys(next(iter(v for k, v in values.items() if "refold" in k)) for values, _ in found):

@@ -35,7 +35,7 @@ COMMANDS = {
     "neat-auto": f"train --method neat {TINY} --cell @cell --vg auto --rounds 1 --epochs-per-round 1",
     "tat": f"train --method tat {TINY} --array published --technology taox --r-source 800 --r-neuron 200",
     "tat-lumped": f"train --method tat {TINY} --array lumped --refold 3 --technology taox --r-source 800",
-    "tat-nodal": f"train --method tat {TINY} --array nodal --technology taox --tile 64x64 --r-wire 2",
+    "tat-nodal": f"train --method tat {TINY} --array nodal --technology taox --tile 64x128 --r-wire 2",
     "periphery": f"train --method periphery {TINY} --scheme acm --bits 4 --nonlinearity 2",
     "biased": f"train --method biased {TINY} --start @ideal --favourable 0,1,2 --encoding differential",
     "map-de": "map @ideal --scheme de --bits 4",

@@ -19,7 +19,8 @@ FILES_IN_FOLDER, LINES_IN_FILE, LINES_IN_FUNCTION = 20, 300, 50
 WORKFLOW_FILES, WORKFLOW_LINES = 20, 3000
 OPTION_ROOMS = ("cli", "config")
 """Rooms that may write options."""
-OPTION = re.compile(r"(?<![\w(\"-])--[a-z][a-z-]*\b(?!\s*:\s*#)|(?<=[\"'])--[a-z][a-z-]*\b(?=[ :;,={])")
+OPTION = re.compile(r"(?<![\w-])(?<!var\()--[a-z][a-z-]*\b(?!: #)")
+"""The text of an option; not a colour of a style sheet, and what uses it."""
 FOREIGN = ("--porcelain", "--untracked-files")
 """Options of other programs."""
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from xbar_cli.array.wires import Wires
 from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.reporter import SILENT
 from xbar_cli.spice.arraysim import simulate_array
@@ -15,13 +16,15 @@ pytestmark = pytest.mark.spice
 def error(size, *, vg, card="lp", topology="drain", low=0.0, **changes):
     rng = np.random.default_rng(7)
     g, v = 1 / rng.uniform(30e3, 300e3, (size, size)), rng.uniform(low, 0.5, (3, size))
-    wires = {"r_word": 2.5, "r_bit": 2.5, "r_source": 0.0, "r_neuron": 0.0} | changes
+    wires = Wires(**({"word": 2.5, "bit": 2.5} | changes))
+    r_word, r_bit, r_source, r_neuron = wires.floats()
     kind = CellKind(card=card, width_m=90e-9, length_m=45e-9, vg_volt=vg, topology=topology, temperature_celsius=27.0)
     surrogate, _ = characterise(kind, g, v, wires, sweep=VerifyConfig().sweep, reporter=SILENT)
     assert float(surrogate.line_max) >= bit_line_bound(g, v, wires)
     found = wired_currents(surrogate, g, v, wires, name="test")
     reference = simulate_array(
-        kind.circuit(), g_siemens=g, v_volt=v, vg_volt=vg, timeout_s=100.0, **wires,
+        kind.circuit(), g_siemens=g, v_volt=v, vg_volt=vg, timeout_s=100.0,
+        r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
     ).current_ampere  # fmt: skip
     return full_scale_error(found, reference)
 
@@ -42,11 +45,11 @@ def test_32_by_32(vg):
     "case",
     [
         {"vg": 0.7},
-        {"vg": 1.0, "r_source": 1000.0, "r_neuron": 1000.0},
+        {"vg": 1.0, "source": 1000.0, "neuron": 1000.0},
         {"vg": 1.0, "low": -0.5},
         {"vg": 1.2, "topology": "source"},
         {"vg": 1.3, "card": "bulk"},
-        {"vg": 0.8, "r_neuron": 5000.0},
+        {"vg": 0.8, "neuron": 5000.0},
     ],
     ids=str,
 )

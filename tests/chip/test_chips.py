@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tests import analytic
-from xbar_cli.chip.fabricate import describe, make_fabricator, remarks, steps_of
+from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
 from xbar_cli.chip.mismatch import cells_at, gate_shifts
-from xbar_cli.chip.noises import read_spread
-from xbar_cli.config.effects import STAGE
+from xbar_cli.config.effect_list import remarks, steps_of
+from xbar_cli.config.effects import EFFECTS, read_spread_of
 from xbar_cli.config.hardware import EvaluateConfig, VariationSection
 from xbar_cli.config.load import validate
 from xbar_cli.device.cell import Sampled
@@ -21,6 +21,7 @@ from xbar_cli.device.chip import fabricate
 from xbar_cli.device.mismatch import mismatched
 from xbar_cli.errors import ConfigError, ModelError
 from xbar_cli.mapping.readout import Readout
+from xbar_cli.workflows.evaluate import effects_in_order
 
 G_OFF, G_ON = 1 / 300e3, 1 / 30e3
 KEY = jax.random.key(4)
@@ -81,12 +82,16 @@ def cell():
     return analytic.cell((0.7, 0.75, 0.8, 0.85, 0.9))
 
 
+def fabricator(config, found):
+    return make_fabricator(found, steps_of(config.on_devices(), found), negative=config.negative)
+
+
 def outcome(config, found):
     """Everything that a chip and its reads are: conductances, the spread of a read, the currents of its cells."""
     nominal = jnp.asarray(found.layers["a"].conductance)
-    g = make_fabricator(found, config)(KEY).conductances["a"]
-    noises = config.read_noises()
-    spread = read_spread(noises, g, nominal, g_off=G_OFF, g_on=G_ON) if noises else jnp.zeros_like(g)
+    g = fabricator(config, found)(KEY).conductances["a"]
+    noises = [read_spread_of(noise, found) for noise in config.read_noises()]
+    spread = sum((noise(g, nominal) for noise in noises), start=jnp.zeros_like(g))
     shifts = gate_shifts(config.mismatch(), found)
     if shifts is None:
         return np.stack([g, spread])
@@ -96,7 +101,7 @@ def outcome(config, found):
 
 
 def test_every_effect_is_tried():
-    assert set(AMOUNTS) == set(STAGE)
+    assert set(AMOUNTS) == set(EFFECTS)
 
 
 @pytest.mark.parametrize("model", AMOUNTS)
@@ -112,7 +117,7 @@ def test_every_effect_changes_the_chip_or_its_reads(model, statistics, cell):
         changed = (after[: len(before)] != before).any(axis=0)
         assert changed[present].mean() > 0.2
         assert not changed[~present].any()  # what is absent neither varies, breaks nor fluctuates
-    assert any(model in line for line in describe(config, found))
+    assert any(model in line for line in effects_in_order(config, steps_of(config.on_devices(), found)))
 
 
 @pytest.mark.parametrize(("model", "key"), KEYS)
@@ -158,21 +163,21 @@ def test_effects_that_contradict_each_other_or_mean_nothing(effects, message):
 
 def test_effects_that_add_up_are_taken():
     config = variation("additive:sigma=0.1", "additive:sigma=0.2", "read_noise:sigma=0.1", "read_noise:relative=0.1")
-    assert [step.name for step in steps_of(config, Window())] == ["additive", "additive 2"]
+    assert [step.name for step in steps_of(config.on_devices(), Window())] == ["additive", "additive 2"]
     assert len(config.read_noises()) == 2
     variation("drift:t=1e3,t0=1,nu=0.1,nu_sigma=0", "pcm_read:t=1e3", "stuck:on=0.1")
 
 
 def test_a_corner_that_turns_the_sign_is_refused():
     with pytest.raises(ConfigError, match="takes every device below 0 S"):
-        steps_of(variation("chip_corner:k=-6,sigma=0.2"), Window())
+        steps_of(variation("chip_corner:k=-6,sigma=0.2").on_devices(), Window())
 
 
 def test_the_order_given_does_not_matter():
     effects = ("drift:t=1e4,t0=20,nu=0.05,nu_sigma=0.01", "stuck:on=0.1", "lognormal:sigma=0.1")
     g = jnp.full((50, 40), 1e-5)
     one, two = (
-        fabricate(KEY, g, layer="a", steps=steps_of(variation(*order), Window()), negative="clamp")[0]
+        fabricate(KEY, g, layer="a", steps=steps_of(variation(*order).on_devices(), Window()), negative="clamp")[0]
         for order in (effects, effects[::-1])
     )
     np.testing.assert_array_equal(one, two)
@@ -181,18 +186,19 @@ def test_the_order_given_does_not_matter():
 
 def test_read_noise_of_a_stuck_device_is_that_of_its_conductance():
     config = variation("read_noise:relative=0.1", "stuck:on=0.2,open=0.2")
-    chip = make_fabricator(network(), config)(KEY).conductances["a"]
-    spread = read_spread(config.read_noises(), chip, chip, g_off=G_OFF, g_on=G_ON)
+    chip = fabricator(config, network())(KEY).conductances["a"]
+    (noise,) = config.read_noises()
+    spread = read_spread_of(noise, Window())(chip, chip)
     np.testing.assert_allclose(spread, 0.1 * np.asarray(chip), rtol=1e-6)
     assert (np.asarray(chip) == 0).mean() > 0.2
 
 
 def test_a_chip_that_an_effect_breaks_is_named_with_layer_and_effect():
     config = variation("drift:t=1e12,t0=1e-9,nu=-1,nu_sigma=1", "stuck:on=0.01")
-    fabricator = make_fabricator(network(), config)
+    made = fabricator(config, network())
     with pytest.raises(ModelError, match=r"^chip 7: drift leaves conductances of layer a that are not finite"):
-        fabricator.require_finite(fabricator(KEY).broken, chip=7)
-    sound = make_fabricator(network(), variation("additive:sigma=0.1"))
+        made.require_finite(made(KEY).broken, chip=7)
+    sound = fabricator(variation("additive:sigma=0.1"), network())
     sound.require_finite(sound(KEY).broken, chip=0)
 
 
@@ -212,7 +218,7 @@ def test_a_chip_that_an_effect_breaks_is_named_with_layer_and_effect():
 def test_statistics_of_other_units_are_refused(tmp_path, model, target, mean, sigma, message):
     path = write(tmp_path / "other.toml", target, mean, sigma)
     with pytest.raises(ConfigError) as error:
-        steps_of(variation(f"{model}:file={path}"), Window())
+        steps_of(variation(f"{model}:file={path}").on_devices(), Window())
     assert message in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
@@ -220,9 +226,9 @@ def test_statistics_of_other_units_are_refused(tmp_path, model, target, mean, si
 
 def test_statistics_of_a_part_of_the_devices_are_remarked_on(tmp_path, statistics):
     path = write(tmp_path / "part.toml", [1e-5, 2e-5], [1e-5, 2e-5], [1e-6, 1e-6])
-    (remark,) = remarks(variation(f"states:file={path}"), Window())
+    (remark,) = remarks(variation(f"states:file={path}").effects, Window())
     assert "target_siemens spans 1e-05 … 2e-05 S, the devices 3.333e-06 … 3.333e-05 S" in remark
-    assert remarks(variation(f"states:file={statistics}"), Window()) == []
+    assert remarks(variation(f"states:file={statistics}").effects, Window()) == []
 
 
 def test_mismatch_needs_transistors_a_spread_and_a_table_that_reaches(cell):
@@ -231,7 +237,7 @@ def test_mismatch_needs_transistors_a_spread_and_a_table_that_reaches(cell):
 
     with pytest.raises(ConfigError, match="resistive arrays have none"):
         shifts("mismatch:sigma=0.03")
-    with pytest.raises(ConfigError, match="characterized without --vth-sigma"):
+    with pytest.raises(ConfigError, match="characterized without a spread"):
         shifts("mismatch", cell=cell)
     with pytest.raises(
         ConfigError, match=r"at V_g 0\.7 V .* reach below the 0\.7 V .* characterize it from 0\.655 V on"

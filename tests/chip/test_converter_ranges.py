@@ -9,24 +9,21 @@ import pytest
 from flax import nnx
 
 from tests.compositions.product import CALIBRATION, trained
-from xbar_cli.chip.calibration import Observed, adc_full_scales, drive_ranges, usable
 from xbar_cli.chip.fold import make_folder
+from xbar_cli.chip.full_scales import Observed, adc_full_scales, drive_ranges, usable
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.hardware import MappingSection
 from xbar_cli.errors import ConfigError
-from xbar_cli.reporter import SILENT
 
 ROWS = {"conv": 9, "fc": 12}
 
 
 def hardware(scheme="de", **converters):
     section = ConvertersSection(**converters)
-    network = map_network(
-        trained(), MappingSection(scheme=scheme, tile="8x6"), None, read=section.read, calibration_images=CALIBRATION,
-        reporter=SILENT,
-    )  # fmt: skip
+    placement = MappingSection(scheme=scheme, tile="8x6").placement()
+    network = map_network(trained(), placement, read=section.read, images=CALIBRATION)
     return Hardware(network, converters=section)
 
 
@@ -70,19 +67,21 @@ def test_fewer_rows_give_a_smaller_range_and_pairs_a_smaller_one_still():
 
 def test_a_layer_without_any_signal_is_left_out_and_a_percentile_that_is_zero_is_not():
     live, dead = Observed(range=2.0, largest=3.0), Observed(range=0.0, largest=0.0)
-    assert usable({"a": live, "b": dead}, rule="--adc-range max") == {"a": 2.0}
-    with pytest.raises(ConfigError, match="--adc-range percentile:1: layer b would have the range 0; ask for a higher"):
-        usable({"a": live, "b": Observed(range=0.0, largest=3.0)}, rule="--adc-range percentile:1")
+    assert usable({"a": live, "b": dead}, rule="converters.adc_range = max") == {"a": 2.0}
+    with pytest.raises(
+        ConfigError, match=r"converters\.adc_range = percentile:1: layer b would have the range 0; ask for a higher"
+    ):
+        usable({"a": live, "b": Observed(range=0.0, largest=3.0)}, rule="converters.adc_range = percentile:1")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_no_numbers_are_told_as_such(value):
     with pytest.raises(ConfigError, match="layer b has values that are no finite numbers"):
-        usable({"b": Observed(range=value, largest=value)}, rule="--adc-range max")
+        usable({"b": Observed(range=value, largest=value)}, rule="converters.adc_range = max")
 
 
 def test_a_layer_after_one_that_gives_no_numbers_is_named():
     broken = nnx.clone(trained().net)
     broken.conv.bias[...] = jnp.full_like(broken.conv.bias[...], np.nan)
-    with pytest.raises(ConfigError, match="--dac-range max: layer fc has values that are no finite numbers"):
+    with pytest.raises(ConfigError, match="dac_range = max: layer fc has values that are no finite numbers"):
         drive_ranges(replace(trained(), net=broken), ["conv", "fc"], "max", images=CALIBRATION)

@@ -13,20 +13,19 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xbar_cli.chip.engine import Strategy, hoist, make_engine
+from xbar_cli.chip.executor import Strategy, hoist, make_executor
 from xbar_cli.chip.fabricate import make_fabricator
-from xbar_cli.chip.fold import fold_network
+from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.sample import sample
-from xbar_cli.config.converters import ReadSection
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import Run
 from xbar_cli.statistics import enough, fewest
-from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
 from xbar_cli.workflows.evaluate import build_hardware, measure
 
@@ -54,7 +53,7 @@ def network(name):
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (IMAGES, 28, 28, 1), dtype=np.uint8)
     section = {"name": name} | ({"width": 0.03} if name == "mlp" else {})
-    net = build.network(NetworkSection.model_validate(section), shape=(28, 28, 1), n_classes=10, seed=0)
+    net = NetworkSection.model_validate(section).build(shape=(28, 28, 1), n_classes=10, seed=0)
     labels = np.asarray(jax.jit(lambda x: net(x))(jnp.asarray(pictures, jnp.float32) / 255).argmax(axis=1), np.int32)
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
     summary = {"layers": list(LAYERS[name]), "network": name, "dataset": "random", "method": "ideal"}
@@ -67,7 +66,7 @@ def evaluated(case, *, strategy=None, samples=5, batch=30, tree=None, **more):
     tree = (tree or CASES[case]) | {"seed": 3, "monte_carlo": {"samples": samples, "batch_size": batch, **more}}
     config = EvaluateConfig.model_validate(tree)
     trained = network(name)
-    mapped = map_network(trained, config.mapping, None, read=ReadSection(), calibration_images=20, reporter=SILENT)
+    mapped = map_network(trained, config.mapping.placement(), images=20)
     return measure(config, trained, build_hardware(config, trained, mapped), reporter=SILENT, strategy=strategy)
 
 
@@ -119,16 +118,18 @@ def test_each_layer_alone_is_the_network_with_that_layers_weights_replaced():
     """Against NumPy: the folded weights of one layer of the chip, the network's own in the other."""
     tree = {"variation": {"amount": 0.3}, "monte_carlo": {"samples": 2, "per_layer": True}, "seed": 1}
     config, trained = EvaluateConfig.model_validate(tree), network("mlp")
-    mapped = map_network(trained, MappingSection(), None, read=ReadSection(), calibration_images=20, reporter=SILENT)
+    mapped = map_network(trained, MappingSection().placement(), images=20)
     hardware = build_hardware(config, trained, mapped)
     summary, tally = measure(config, trained, hardware, reporter=SILENT)
     root = stream(jax.random.key(1), "chip")
-    chip = make_fabricator(mapped, config.variation)(jax.random.fold_in(root, 1))
-    folded = nnx.state(fold_network(trained.net, hardware, conductances=chip.conductances), nnx.Param)
+    steps = steps_of(config.variation.on_devices(), mapped)
+    chip = make_fabricator(mapped, steps, negative="clamp")(jax.random.fold_in(root, 1))
+    folded, _ = make_folder(hardware)(chip.conductances, root, {})
     own = nnx.state(trained.net, nnx.Param)
     x = trained.data.test_images.reshape(IMAGES, -1).astype(np.float64) / 255
     for layer in LAYERS["mlp"]:
-        w = {name: np.asarray((folded if name == layer else own)[name].kernel[...]) for name in LAYERS["mlp"]}
+        w = {name: np.asarray(own[name].kernel[...]) for name in LAYERS["mlp"]}
+        w[layer] = np.asarray(folded.layers[layer].kernel)
         b = {name: np.asarray(own[name].bias[...]) for name in LAYERS["mlp"]}
         scores = np.maximum(x @ w["hidden"] + b["hidden"], 0) @ w["output"] + b["output"]
         assert tally.alone[layer][1] == pytest.approx((scores.argmax(axis=1) == trained.data.test_labels).mean())
@@ -147,7 +148,7 @@ class Dice:
     images = 1000.0
 
     def __init__(self, width):
-        self.engine = make_engine(1, Strategy("map", width))
+        self.executor = make_executor(1, Strategy("map", width))
 
     def make(self, numbers):
         return {}, (np.zeros(len(numbers)),) * 3
@@ -185,7 +186,7 @@ def main(name):
     wide = samples_of(name, strategy=Strategy("map", 2), batch=45)
     found = {
         "devices": jax.local_device_count(),
-        "chunk": make_engine(5).chunk,
+        "chunk": make_executor(5).chunk,
         "samples": samples_of(name),
         "wide": wide,
     }

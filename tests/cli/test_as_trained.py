@@ -67,24 +67,57 @@ def test_the_weight_limit_that_training_chose_is_that_of_its_arrays(xbar, tiny, 
     alone = xbar(
         "train", *tiny, "--method", "tat", "--array", "published", *technology, *limit, "--out", tmp_path / "a"
     )
-    assert "it needs --start RUN" in alone.err
+    assert "it needs --start" in alone.err
+
+
+ENDS = ("--r-source", 800, "--r-neuron", 200)
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "explicit"),
     [
-        ("--array", "lumped", "--corner", 1),
-        pytest.param(("--array", "published", "--tile", "200x12"), marks=pytest.mark.slow),
-        pytest.param(("--array", "nodal", "--r-wire", 20, "--tile", "98x6"), marks=pytest.mark.slow),
+        (
+            ("--array", "lumped", "--corner", 1),
+            ("--array", "lumped", "--neuron", "shared", "--tile", "784x24", "--effect", "chip_corner:k=1"),
+        ),
+        pytest.param(
+            ("--array", "published", "--tile", "200x24"),
+            ("--array", "published", "--neuron", "shared", "--tile", "200x24"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ("--array", "nodal", "--r-wire", 20, "--tile", "98x12"),
+            ("--array", "nodal", "--r-wire", 20, "--tile", "98x12"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ("--array", "lumped", "--neuron", "separate", "--tile", "98x12"),
+            ("--array", "lumped", "--tile", "98x12"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
-def test_the_options_that_training_names_give_its_accuracy(xbar, tiny, tmp_path, words):
+def test_a_network_is_evaluated_on_the_arrays_that_it_was_trained_on(xbar, tiny, tmp_path, words, explicit):
     run = tmp_path / "run"
     trained = xbar("train", *tiny, *TAT, *words, "--epochs", 2, "--json", "--out", run).json
-    found = xbar("eval", run, *trained["evaluate"].split(), "--json", "--out", tmp_path / "eval")
+    found = xbar("eval", run, "--json", "--out", tmp_path / "eval")
     assert "which the mapping takes: technology taox, levels ratio, bits 4" in words_of(found.err)
+    assert "trained through these arrays, which the evaluation takes: " in words_of(found.err)
     assert found.json["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
     assert found.json["accuracy_mean"] != trained["test_accuracy_without_arrays"]
+    said = xbar("eval", run, *explicit, *ENDS, "--json", "--out", tmp_path / "said").json
+    assert said["accuracy_mean"] == found.json["accuracy_mean"]
+    other = xbar("eval", run, "--array", "ideal", "--effect", "chip_corner:k=0", "--json", "--out", tmp_path / "o").json
+    assert (other["array"], other["accuracy_mean"]) != (found.json["array"], found.json["accuracy_mean"])
+
+
+def test_one_resistance_of_the_arrays_of_a_training_may_be_another(xbar, tiny, tmp_path):
+    run = tmp_path / "run"
+    xbar("train", *tiny, *TAT, "--array", "published", "--epochs", 1, "--out", run)
+    mended = xbar("eval", run, "--r-source", 0, "--json", "--out", tmp_path / "a").json
+    words = ("--array", "published", "--neuron", "shared", "--r-neuron", 200, "--tile", "784x24")
+    said = xbar("eval", run, *words, "--json", "--out", tmp_path / "b").json
+    assert mended["accuracy_mean"] == said["accuracy_mean"]
 
 
 @pytest.mark.parametrize("bias", ["digital", pytest.param("row", marks=pytest.mark.slow)])
@@ -93,8 +126,7 @@ def test_layers_that_trained_off_the_arrays_stay_digital(xbar, tmp_path, bias):
     network = ("--network", "lenet5", "--bias", bias, "--train-images", 600, "--batch-size", 50, "--epochs", 1)
     words = ("train", *network, *TAT, "--array", "published", "--layers", "dense", "--json", "--out", run)
     trained = xbar(*words).json
-    arrays = trained["evaluate"].split()
-    found = xbar("eval", run, *arrays, "--per-layer", "--json", "--out", tmp_path / "eval").json
+    found = xbar("eval", run, "--per-layer", "--json", "--out", tmp_path / "eval").json
     assert found["accuracy_mean"] == pytest.approx(trained["test_accuracy"], abs=0.002)
     assert list(found["per_layer"]) == ["fc1", "fc2", "fc3"]
     mapped = xbar("map", run, "--json", "--out", out).json

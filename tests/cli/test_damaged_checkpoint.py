@@ -52,5 +52,5 @@ def test_with_none_left_it_says_so_and_removes_nothing(xbar, cut, tmp_path):
         damage(cut / "checkpoints" / step)
     refused = xbar("train", "--resume", tmp_path / "cut")
     assert refused.code == 1
-    assert "no other is left to resume from: start again with --overwrite" in " ".join(refused.err.split())
+    assert "no other is left to resume from: start again, overwriting it" in " ".join(refused.err.split())
     assert sorted(path.name for path in (cut / "checkpoints").iterdir() if path.is_dir()) == ["2", "3"]

@@ -80,7 +80,7 @@ def test_failures_are_data_errors(mnist_files, tmp_path, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(DataError, match=r"no network.*xbar data import cifar10 --from DIR"):
+    with pytest.raises(DataError, match=r"no network.*`xbar data import cifar10` from their folder"):
         invoke("prepare", "cifar10", "--data-dir", tmp_path / "data")
 
 

@@ -1,7 +1,7 @@
 """Options come from the fields of sections: spelling, metavar, choices, help and default, unions and methods."""
 
 import importlib
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import click
 import pytest
@@ -117,6 +117,22 @@ def test_a_key_in_the_tables_of_several_methods_is_the_bare_one(of):
     assert (of["--bits"].key, of["--bits"].keys) == ("bits", ("tat.bits", "periphery.bits", "biased.bits"))
     assert of["--bits"].help == "tat: bits of a magnitude (default 4); periphery, biased: bits of a device."
     assert of["--refold"].key == "tat.refold"
+
+
+def test_keys_that_a_variant_shares_are_its_own_and_no_others_of_that_section_are_options():
+    class Sharing(Tat):
+        shares: ClassVar[tuple[str, ...]] = ("array.r_source_ohm",)
+
+    class Shared(RootSection):
+        method: Annotated[Annotated[Sharing | Biased, Field(discriminator="name")], Apart()] = Sharing()
+        array: Nodal = Nodal()
+
+    found = {option.name: option for option in declared(Shared)}
+    assert found.keys() == {"--seed", "--bits", "--refold", "--r-source"}
+    assert (found["--r-source"].key, found["--r-source"].help) == (
+        "array.r_source_ohm",
+        "tat: each source (default 0).",
+    )
 
 
 def test_two_keys_with_one_spelling_are_an_error():

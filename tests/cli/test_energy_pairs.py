@@ -171,7 +171,7 @@ def test_cells_are_read_as_they_were_programmed(mapped, neat, xbar, tmp_path):
     one_line(found, "map run", "0.2 V or none", "evaluate run", "0.4 V or none")
     assert xbar("eval", mapped, *few, *words, "--out", tmp_path / "f").code == 0
     found = xbar("energy", mapped, "--activity", tmp_path / "f", "--out", tmp_path / "x")
-    one_line(found, "map run", "all input voltages", "evaluate run", "0.5 V or none", "map with the --input")
+    one_line(found, "map run", "all input voltages", "evaluate run", "0.5 V or none", "map with the read.input")
     one_line(
         xbar("energy", run, "--baseline", other, "--out", tmp_path / "x"),
         "--baseline",

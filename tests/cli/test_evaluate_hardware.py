@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from xbar_cli.array.ideal import LinearLayer
-from xbar_cli.chip.calibration import adc_full_scales, least_squares, make_calibrator, percentile_of
 from xbar_cli.chip.fold import make_folder
+from xbar_cli.chip.full_scales import adc_full_scales, percentile_of
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
+from xbar_cli.chip.prepare import least_squares, make_calibrator
 from xbar_cli.config.arrays import NodalArray, tile_fold
-from xbar_cli.config.converters import ConvertersSection, DecodingSection, ReadSection, parse_range
+from xbar_cli.config.converters import ConvertersSection, DecodingSection, parse_range
 from xbar_cli.config.hardware import MappingSection
 from xbar_cli.nn.reading import Circuit, on_arrays
-from xbar_cli.reporter import SILENT
 from xbar_cli.runs.results import read_dataset
 from xbar_cli.trained.opening import open_trained
 
@@ -133,7 +133,7 @@ def test_every_chip_has_gains_of_its_own(evaluate, trained):
 def opened(trained):
     """The network and its nominal devices on 128×128 tiles."""
     net = open_trained(trained, use="test")
-    network = map_network(net, MappingSection(), None, read=ReadSection(), calibration_images=200, reporter=SILENT)
+    network = map_network(net, MappingSection().placement(), images=200)
     return net, network
 
 
@@ -169,9 +169,7 @@ def test_convolutions_behind_wires_with_and_without_converters(xbar, tmp_path):
     """LeNet-5 as it is drawn: sixteen bits at every tile of 24×32 devices, against the network of folded weights."""
     assert xbar("train", "--network", "lenet5", "--epochs", 0, "--out", tmp_path / "n").code == 0
     trained = open_trained(tmp_path / "n", use="test")
-    network = map_network(
-        trained, MappingSection(tile="24x32"), None, read=ReadSection(), calibration_images=200, reporter=SILENT
-    )
+    network = map_network(trained, MappingSection(tile="24x32").placement(), images=200)
     wires = tile_fold(NodalArray(r_wire_ohm=5.0))
     hardware = Hardware(network, "nodal", wires, converters=ConvertersSection(adc_bits=16))
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}

@@ -105,7 +105,7 @@ def test_few_skewed_chips_get_a_note_and_an_interval_of_accuracies(xbar, small, 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--samples", 5, "--ci-width", 0.01), "--samples N draws N chips, --ci-width W as many as its interval takes"),
+        (("--samples", 5, "--ci-width", 0.01), "--samples draws so many chips, --ci-width as many as its interval takes"),
         (("--max-samples", 50), "--max-samples limits --ci-width"),
         (("--ci-width", 0.01, "--max-samples", 5), "--max-samples: monte_carlo.max_samples"),
         (("--ci-width", 0), "--ci-width: monte_carlo.ci_width"),

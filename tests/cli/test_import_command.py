@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.nn.shapes import parameters
-from xbar_cli.trained.build import network
 from xbar_cli.trained.opening import open_trained
 
 
@@ -33,7 +32,7 @@ def as_torch(values, names):
 
 def random_parameters(section):
     """A network of `section` for the bundled images, its norms with statistics of their own."""
-    values = parameters(network(section, shape=(28, 28, 1), n_classes=10, seed=3))
+    values = parameters(section.build(shape=(28, 28, 1), n_classes=10, seed=3))
     rng = np.random.default_rng(0)
     spans = {"scale": (0.5, 1.5), "var": (0.5, 1.5), "mean": (-0.1, 0.1), "inner.bias": (0.0, 0.3)}
     for part, span in spans.items():

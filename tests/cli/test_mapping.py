@@ -196,6 +196,6 @@ def test_a_technology_file_must_be_whole(xbar, small, tmp_path):
 def test_cells_with_resistances_need_a_bit_line_axis_and_plain_inputs(xbar, small, cell, tmp_path):
     words = ("eval", small, "--cell", cell, "--vg", "0.9", "--r-wire", "1", "--images", "10", "--samples", "1")
     found = xbar(*words, "--out", tmp_path / "x")
-    assert (found.code, "--vbl 60m" in found.err) == (1, True)
+    assert (found.code, "such as 60 mV" in found.err) == (1, True)
     found = xbar("eval", small, "--r-wire", "1", "--out", tmp_path / "x")
     assert (found.code, "nodal or gated does" in found.err) == (1, True)

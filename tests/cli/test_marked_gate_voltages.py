@@ -12,7 +12,7 @@ from xbar_cli.device.linear_range import scale_top
 from xbar_cli.errors import ModelError
 from xbar_cli.mapping.window import cell_window, require_range
 from xbar_cli.runs.results import read_dataset
-from xbar_cli.train.run_neat import search_list
+from xbar_cli.train.neat import search_list
 
 GATES = ("--vg-range", "0.6:0.8:0.1")
 

@@ -4,7 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xbar_cli.array.lumped import lumped_dual, published_dual
+from xbar_cli.array.lumped import lumped_dual
+from xbar_cli.array.published import published_dual
+from xbar_cli.array.wires import Wires
 from xbar_cli.data.batches import to_float
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.device.technologies import load_technology
@@ -24,7 +26,7 @@ def dual(trained):
 
 def outputs(model, dual, alpha, beta):
     g_pos, g_neg, images, r_max = dual
-    folded = model(g_pos, g_neg, r_source=alpha * r_max, r_neuron=beta * r_max)
+    folded = model(g_pos, g_neg, Wires(source=alpha * r_max, neuron=beta * r_max)).g_eff
     return np.asarray(images, np.float64) @ np.asarray(folded, np.float64)
 
 

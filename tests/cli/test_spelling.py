@@ -64,6 +64,7 @@ OPTIONS = declared(Root)
         ("fold_norm = true, `fold_norm`", "--fold-norm, --fold-norm"),
         ("cache = false here, cache = true there", "--no-cache here, cache = true there"),
         ("mapping.r_wire_ohm = -1 is below 0", "--r-wire -1 is below 0"),
+        ("activity = conv1=features.0: no such layer", "--activity conv1=features.0: no such layer"),
     ],
 )
 def test_keys_and_their_values_become_options(message, said):

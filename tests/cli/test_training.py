@@ -7,15 +7,14 @@ import pytest
 from safetensors.numpy import load_file
 
 from xbar_cli.cli.train import show
-from xbar_cli.config.methods import TatSection
-from xbar_cli.config.train import DatasetSection, NetworkSection
+from xbar_cli.config.network import NetworkSection
+from xbar_cli.config.train import DatasetSection, TrainConfig
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import Run
-from xbar_cli.train.run_tat import technology_of
 from xbar_cli.train.session import network_of
-from xbar_cli.trained import build
+from xbar_cli.train.tat import on_arrays
 from xbar_cli.trained.parts import held_out, split_parts
 
 
@@ -157,7 +156,7 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--method", "biased"), "needs --start RUN"),
+        (("--method", "biased"), "needs --start, a trained run"),
         (("--bits", 4), "--method ideal does not use --bits"),
         (("--method", "neat", "--bits", 4), "--method neat does not use --bits; it belongs to tat, periphery, biased"),
         (("--method", "periphery", "--start", "x"), "does not use --start; it belongs to neat, tat, biased"),
@@ -171,7 +170,7 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
         (("--inject", "states:size=0.5"), "states has no 'size'"),
         (("--inject", "lognormal"), "sigma"),
         (("--inject", "lognormal:sigma=0.1,technology="), "inject.technology"),
-        (("--momentum", 0.9), "belongs to training.optimizer = sgd"),
+        (("--momentum", 0.9), "--momentum belongs to --optimizer sgd"),
         (("--fold-norm",), "lenet5 has no batch norm"),
         (("--train-images", 100000), "has 4000 training images"),
         (("--train-images", 10, "--set", "dataset.validation_fraction=0.95"), "must leave samples to train on"),
@@ -180,7 +179,10 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
             "needs --corner",
         ),
         (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 8), "is not 2^bits - 1"),
-        (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 3), "say the same"),
+        (
+            ("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 4),
+            "give one of them",
+        ),
         (
             (
                 "--method",
@@ -219,7 +221,7 @@ def test_bad_combinations_are_one_line(xbar, tmp_path, words, message):
     [
         (("--method", "biased", "--seed", 5), "was trained on images that are held out here: its --seed or"),
         (("--method", "biased", "--train-images", 500), "its --train-images is 600"),
-        (("--method", "biased", "--hidden", 13), "its network.hidden is 12 and here it is 13; ask for the same"),
+        (("--method", "biased", "--hidden", 13), "its --hidden is 12 and here it is 13; ask for the same"),
         (("--method", "neat", "--vg", "auto", "--vg-offset", "-0.03"), "which is not in the list 0.8, 0.9, 1"),
         (("--method", "neat", "--vg", "auto", "--vg-offset", "-5"), "leads out of the cell's gate voltages"),
     ],
@@ -300,7 +302,7 @@ def test_another_seed_may_keep_the_held_out_part(xbar, tiny, start, tmp_path):
 @pytest.mark.slow
 def test_training_goes_through_arrays_with_wires(xbar, tiny, start, tmp_path):
     words = ("train", *tiny, "--method", "tat", "--array", "nodal", "--technology", "taox", "--r-wire", 40)
-    words = (*words, "--tile", "98x12", "--start", start, "--json")
+    words = (*words, "--tile", "98x24", "--start", start, "--json")
     lost = xbar(*words, "--epochs", 0, "--out", tmp_path / "lost").json
     found = xbar(*words, "--epochs", 3, "--refold", 6, "--corner", 1, "--out", tmp_path / "won").json
     assert lost["test_accuracy"] < lost["test_accuracy_without_arrays"] - 0.02
@@ -310,10 +312,11 @@ def test_training_goes_through_arrays_with_wires(xbar, tiny, start, tmp_path):
 @pytest.mark.parametrize("bias", ["digital", "row"])
 def test_dense_layers_are_those_that_are_no_convolution(bias):
     section = NetworkSection(name="lenet5", bias=bias)
-    shapes = layer_shapes(build.network(section, shape=(28, 28, 1), n_classes=10, seed=0), shape=(28, 28, 1))
-    tat = TatSection(array="published", technology="taox", layers="dense")
-    assert technology_of(tat, shapes).layers == {"fc1", "fc2", "fc3"}
-    assert technology_of(tat.model_copy(update={"layers": "all"}), shapes).layers is None
+    shapes = layer_shapes(section.build(shape=(28, 28, 1), n_classes=10, seed=0), shape=(28, 28, 1))
+    asked = {"method": "tat", "array": "published", "technology": "taox"}
+    for layers, found in (("dense", {"fc1", "fc2", "fc3"}), ("all", None)):
+        config = TrainConfig.model_validate({**asked, "layers": layers})
+        assert on_arrays(config.method, config.array, config.mapping, shapes).layers == found
 
 
 def test_biases_as_rows_go_through_the_whole_pipeline(xbar, tiny, tmp_path):

@@ -16,8 +16,9 @@ from tests import analytic
 from tests.compositions import reference
 from xbar_cli.cell.file import load_cell
 from xbar_cli.chip.mapped import MappedNetwork, load_mapped, to_dataset
-from xbar_cli.chip.place import map_network, resolve_cell
+from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
+from xbar_cli.chip.resolve import resolve_cell, resolve_mapping
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.data.datasets import Dataset
@@ -194,9 +195,9 @@ class Compositions:
         out = self.folder / f"{case.scheme} {case.device} {case.inputs}"
         if not out.exists():
             gates = resolve_cell(trained(), config.cell)
-            network = map_network(
-                trained(), config.mapping, gates, read=config.converters.read, calibration_images=CALIBRATION, reporter=SILENT
-            )  # fmt: skip
+            read = config.converters.read
+            placement = resolve_mapping(trained(), config.mapping, gates, read=read, reporter=SILENT)
+            network = map_network(trained(), placement, gates, read=read, images=CALIBRATION)
             out.mkdir()
             write_dataset(out / RESULTS, to_dataset(network))
             if gates is not None:
@@ -208,7 +209,7 @@ class Compositions:
         config = self.config(case)
         run = self.mapped(case, config)
         hardware = build_hardware(config, trained(), load_mapped(run))
-        prepare, _ = make_preparer(config, trained(), hardware)
+        prepare, _ = make_preparer(trained(), hardware, config.decoding, images=CALIBRATION)
         nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
         circuit, _ = prepare(nominal, jax.random.key(7))
         pictures = trained().data.test_images

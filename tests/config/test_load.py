@@ -105,8 +105,8 @@ def test_what_is_written_reads_back_the_same(tmp_path):
 
 
 def test_neat_needs_its_cell_and_ideal_uses_none():
-    with pytest.raises(ConfigError, match="needs --cell"):
+    with pytest.raises(ConfigError, match=r"needs neat\.cell"):
         load(TrainConfig, settings=["method=neat"])
     with pytest.raises(ConfigError, match=r"does not use neat\.vg"):
         load(TrainConfig, settings=["neat.vg=0.8"])
-    assert load(TrainConfig, settings=["method=neat", "neat.cell=x", "neat.vg=0.8"]).neat.vg == "0.8"
+    assert load(TrainConfig, settings=["method=neat", "neat.cell=x", "neat.vg=0.8"]).method.vg == "0.8"

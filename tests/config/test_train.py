@@ -2,11 +2,11 @@
 
 import pytest
 
-from xbar_cli.config.experiment import load_experiment
-from xbar_cli.config.experiment_grid import expand
 from xbar_cli.config.load import resolve, resume_config, write_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
+from xbar_cli.experiment.file import load_experiment
+from xbar_cli.experiment.grid import expand
 
 TAT = {"method": "tat", "array": "lumped", "technology": "taox"}
 
@@ -52,39 +52,45 @@ def resume(tmp_path):
     return found
 
 
-@pytest.mark.parametrize("name", ["bits = 5", "tat.bits = 5"])
+@pytest.mark.parametrize("name", ["bits = 5", "mapping.bits = 5", "tat.bits = 5"])
 def test_both_spellings_of_a_key_have_one_precedence(toml, name):
     file = toml(f'method = "tat"\narray = "lumped"\ntechnology = "taox"\n{name}\n')
-    assert load(file=file).tat.bits == 5
-    assert load({"bits": "3"}, file=file).tat.bits == 3
-    for settings in (["tat.bits=4"], ["bits=4"], ["tat={bits=4}"], ["bits=2", "tat.bits=4"], ["tat.bits=2", "bits=4"]):
-        found = load({"bits": "3"}, settings, file).tat
-        assert (found.bits, found.array) == (4, "lumped")
-    assert load({"bits": "3"}, ["tat={}"], file).tat.bits == 3
+    assert load(file=file).mapping.bits == 5
+    assert load({"bits": "3"}, file=file).mapping.bits == 3
+    for settings in (
+        ["mapping.bits=4"],
+        ["bits=4"],
+        ["tat={bits=4}"],
+        ["bits=2", "mapping.bits=4"],
+        ["tat.bits=2", "bits=4"],
+    ):
+        found = load({"bits": "3"}, settings, file)
+        assert (found.mapping.bits, found.array.model) == (4, "lumped")
+    assert load({"bits": "3"}, ["tat={}"], file).mapping.bits == 3
 
 
 def test_the_method_may_come_from_any_source(toml):
     file = toml("bits = 5\n")
-    assert load({"method": "periphery"}, file=file).periphery.bits == 5
-    assert load(settings=["method=periphery", "periphery.bits=4"], file=file).periphery.bits == 4
-    assert refused(file=file) == "--method ideal does not use --bits; it belongs to tat, periphery, biased"
-    assert "--method neat does not use --array" in refused({"method": "neat", "array": "lumped"})
+    assert load({"method": "periphery"}, file=file).method.bits == 5
+    assert load(settings=["method=periphery", "periphery.bits=4"], file=file).method.bits == 4
+    assert refused(file=file) == "method = ideal does not use `bits`; it belongs to tat, periphery, biased"
+    assert "method = neat does not use `array`" in refused({"method": "neat", "array": "lumped"})
 
 
 def test_a_bad_shorthand_is_named_as_it_was_given(toml):
-    assert refused({**TAT, "bits": "0"}).startswith("--bits: tat.bits = '0'")
-    assert refused({**TAT, "bits": "3"}, ["tat.bits=0"]).startswith("--set: tat.bits = 0")
-    assert "c.toml: tat.bits = 0" in refused(TAT, file=toml("bits = 0\n"))
+    assert refused({**TAT, "bits": "0"}).startswith("--bits: mapping.bits = '0'")
+    assert refused({**TAT, "bits": "3"}, ["tat.bits=0"]).startswith("--set: mapping.bits = 0")
+    assert "c.toml: mapping.bits = 0" in refused(TAT, file=toml("bits = 0\n"))
 
 
 def test_both_spellings_in_one_source_are_refused(toml, tmp_path):
-    message = "bits and tat.bits say the same: give one of them"
+    message = "bits and mapping.bits say the same: give one of them"
     file = toml('method = "tat"\nbits = 3\n[tat]\nbits = 4\narray = "lumped"\ntechnology = "taox"\n')
     assert refused(file=file) == f"{file}: {message}"
     with pytest.raises(ValueError, match=message):
-        TrainConfig.model_validate({"method": "tat", "bits": 3, "tat": {"bits": 4}})
+        TrainConfig.model_validate({"method": "tat", "bits": 3, "mapping": {"bits": 4}})
     stages = tmp_path / "e.toml"
-    stages.write_text('[stages.net]\ncommand = "train"\nmethod = "tat"\nbits = 3\ntat.bits = 4\n')
+    stages.write_text('[stages.net]\ncommand = "train"\nmethod = "tat"\nbits = 3\nmapping.bits = 4\n')
     with pytest.raises(ConfigError, match=f"stages.net: {message}"):
         expand(load_experiment(stages))
 
@@ -106,12 +112,12 @@ def test_a_section_that_is_a_value(toml):
 @pytest.mark.parametrize(
     ("options", "source"),
     [
-        ({"bits": "5"}, "--bits: tat.bits = 5"),
-        ({"array": "published"}, "--array: tat.array = 'published'"),
+        ({"bits": "5"}, "--bits: mapping.bits = 5"),
+        ({"array": "published"}, "--array: array.model = 'published'"),
         ({"start": "x"}, "--start: tat.start = 'x'"),
-        ({"tile": "64x64"}, "--tile: tat.tile"),
-        ({"weight_limit": "0.5"}, "--weight-limit: tat.weight_limit"),
-        ({"technology": "rram2bit"}, "--technology: tat.technology"),
+        ({"tile": "64x64"}, "--tile: mapping.tile"),
+        ({"weight_limit": "0.5"}, "--weight-limit: mapping.weight_limit"),
+        ({"technology": "rram2bit"}, "--technology: mapping.technology"),
         ({"inject": "normal:0.1"}, "--inject: inject.sigma = 0.1"),
         ({"inject": "states:scale=0.5"}, "--inject: inject."),
         ({"training.epochs": "3"}, "--epochs: training.epochs = 3"),
@@ -138,15 +144,76 @@ def test_shorthands_of_other_methods_are_compared_too(resume, method, options):
 
 
 def test_what_differs_in_a_file_is_refused(resume, toml):
-    with pytest.raises(ConfigError, match=r"c\.toml: tat\.bits = 4, but the run to resume has 3"):
+    with pytest.raises(ConfigError, match=r"c\.toml: mapping\.bits = 4, but the run to resume has 3"):
         resume({**TAT, "bits": "3"}, file=toml("bits = 4\n"))
 
 
 def test_what_agrees_with_the_run_to_resume_is_accepted(resume, toml):
     stored = {**TAT, "bits": "3", "inject": "normal:0.1", "training.epochs": "4"}
-    same = resume(stored, options=stored, file=toml("bits = 3\n[training]\n"), settings=["tat.bits=3"])
+    same = resume(stored, options=stored, file=toml("bits = 3\n[training]\n"), settings=["mapping.bits=3"])
     assert same == resume(stored) == resume(stored, settings=["inject.sigma=100m"])
-    assert (same.tat.bits, same.training.epochs, same.inject.sigma) == (3, 4, 0.1)
+    assert (same.mapping.bits, same.training.epochs, same.inject.sigma) == (3, 4, 0.1)
+
+
+def test_what_an_earlier_version_wrote_of_tat_is_read(toml):
+    before = toml(
+        'method = "tat"\n[tat]\narray = "nodal"\ntechnology = "taox"\nlevels = 7\ntile = "64x32"\nr_wire_ohm = 2\n'
+        'layers = "dense"\nrefold = 4\n'
+    )
+    found = load(file=before)
+    now = toml(
+        'method = "tat"\narray.model = "nodal"\narray.r_wire_ohm = 2\ntat.refold = 4\n[mapping]\ntechnology = "taox"\n'
+        'bits = 3\nlevels = "ratio"\ntile = "64x64"\nlayers = "dense"\n'
+    )
+    assert found == load(file=now)
+    assert load({"array.r_wire_ohm": "3"}, ["tat.tile=64x40"], before).mapping.tile == "64x80"
+    closed = 'method = "tat"\n[tat]\narray = "published"\ntechnology = "taox"\nr_wire_ohm = 0.0\nlayers = "all"\n'
+    assert load(file=toml(closed)).array.r_wire_ohm is None
+    with pytest.raises(ValueError, match=r"tat\.bits and mapping\.bits say the same"):
+        TrainConfig.model_validate({"method": "tat", "tat": {"bits": 3}, "mapping": {"bits": 3}})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"method": "neat", "neat.cell": "x", "neat.vg": "auto", "start": "y", "neat.rounds": "3"},
+        {**TAT, "tile": "64x64", "array.r_source_ohm": "1k", "levels": "7"},
+        {"method": "periphery", "bits": "4", "scheme": "bc"},
+        {"method": "biased", "start": "y", "bits": "4"},
+    ],
+    ids=["ideal", "neat", "tat", "periphery", "biased"],
+)
+def test_what_is_written_of_every_method_reads_back_the_same(options, tmp_path):
+    config = load(options)
+    write_toml(tmp_path / "c.toml", config)
+    assert load(file=tmp_path / "c.toml").in_use() == config.in_use()
+    assert load(file=tmp_path / "c.toml").method == config.method
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"levels": "12"}, "mapping.levels = 12 is not 2^bits - 1, such as 7 or 15"),
+        ({"levels": "7", "bits": "4"}, "mapping.levels = 7 and mapping.bits = 4 disagree"),
+        ({"levels": "uniform"}, "method = tat trains on 0 and equal steps"),
+        ({"tile": "64x31"}, "mapping.tile = 64x31 parts the two columns of a weight"),
+        ({"weight_limit": "auto"}, "it needs tat.start"),
+        ({"array": "ideal"}, "array.model = 'ideal': input should be 'published', 'lumped' or 'nodal'"),
+        ({"array.r_wire_ohm": "2"}, "array.model = lumped does not use array.r_wire_ohm"),
+        ({"mapping.top": "range"}, "method = tat does not use mapping.top"),
+        ({"method": "ideal"}, "method = ideal does not use `array`; it belongs to tat"),
+        ({"periphery.nonlinearity": "2"}, "method = tat does not use periphery.nonlinearity"),
+    ],
+)
+def test_arrays_and_devices_that_tat_cannot_train_on(given, said):
+    assert said in refused({**TAT, **given})
+
+
+def test_neurons_of_tat_are_shared_unless_something_else_is_said():
+    assert load(TAT).array.neuron == "shared"
+    assert load({**TAT, "array.neuron": "separate"}).array.neuron == "separate"
+    assert load({**TAT, "array": "nodal"}).array.neuron is None
 
 
 def test_momentum_belongs_to_sgd_given_or_by_default():
@@ -159,6 +226,6 @@ def test_momentum_belongs_to_sgd_given_or_by_default():
 
 def test_the_rate_of_retraining_by_sgd_must_be_given():
     neat = {"method": "neat", "neat.cell": "x", "neat.vg": "0.8", "training.optimizer": "sgd"}
-    assert refused(neat) == "--optimizer sgd needs --retrain-learning-rate: the default 1e-5 is Adam's"
-    assert load({**neat, "neat.learning_rate": "1e-3"}).neat.learning_rate == 1e-3
-    assert load({**neat, "training.optimizer": "adam"}).neat.learning_rate == 1e-5
+    assert refused(neat) == "training.optimizer = sgd needs neat.learning_rate: the default 1e-5 is Adam's"
+    assert load({**neat, "neat.learning_rate": "1e-3"}).method.learning_rate == 1e-3
+    assert load({**neat, "training.optimizer": "adam"}).method.learning_rate == 1e-5

@@ -171,9 +171,9 @@ def test_wrong_content_is_refused(tmp_path, official):
     ):
         with pytest.raises(DataError, match=match):
             take(MNIST, tmp_path, official, **changes)
-    with pytest.raises(DataError, match=r"60000 train images wanted, 12 found; --allow-partial"):
+    with pytest.raises(DataError, match=r"60000 train images wanted, 12 found; a partial set"):
         take(MNIST, tmp_path, official, allow_partial=False)
-    with pytest.raises(DataError, match=r"no data_batch_2.bin.*cifar-10-binary.tar.gz.*--allow-partial"):
+    with pytest.raises(DataError, match=r"no data_batch_2.bin.*cifar-10-binary.tar.gz.*a partial set"):
         take(CIFAR10, tmp_path, official, how="plain", allow_partial=False)
     assert not (tmp_path / "data").exists()
 
@@ -188,7 +188,9 @@ def test_another_sets_files_under_the_same_names_are_told_by_their_first_labels(
     first = np.array([int(digit) for digit in other.first_labels[split == "test"]], np.uint8)
     splits[split].labels[:20] = first
     source = official.write(wanted, tmp_path / "official", splits, how="plain")
-    message = f"{split} labels begin with .* as {other.name}'s do, not {wanted.name}'s; .*xbar data import {other.name} --from"
+    message = (
+        f"{split} labels begin with .* as {other.name}'s do, not {wanted.name}'s; .*xbar data import {other.name}`"
+    )
     with pytest.raises(DataError, match=message):
         import_dataset(wanted.name, source=source, data_dir=tmp_path / "data", allow_partial=True)
     assert not (tmp_path / "data").exists()
@@ -407,7 +409,7 @@ def test_offline_is_told_within_two_seconds(hanging, tmp_path, monkeypatch, no_p
                 call(spec.name, data_dir=tmp_path)
             assert time.perf_counter() - start < 2
             message = str(caught.value)
-            assert f"xbar data import {spec.name} --from DIR" in message
+            assert f"`xbar data import {spec.name}`" in message
             assert spec.official[0].name in message
             assert "\n" not in message
     assert not list(tmp_path.iterdir())

@@ -10,31 +10,32 @@ from scipy.sparse.linalg import spsolve
 
 from tests import analytic
 from xbar_cli.array.wired import gated_wired
+from xbar_cli.array.wires import Wires
 from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.surrogate import Knots
-from xbar_cli.energy.dissipation import Resistances, of_cells, of_resistive
+from xbar_cli.energy.dissipation import of_cells, of_resistive
 from xbar_cli.energy.plan import plan
 from xbar_cli.errors import ModelError
 
 
 @pytest.mark.parametrize(
-    "resistances",
+    "wires",
     [
-        Resistances(2.0, 3.0, 500.0, 100.0),
-        pytest.param(Resistances(0.0, 0.0, 500.0, 100.0), marks=pytest.mark.slow),
-        Resistances(5.0, 0.0, 0.0, 100.0),
-        Resistances(0.0, 1.0, 20.0, 0.0),
+        Wires(2.0, 3.0, 500.0, 100.0),
+        pytest.param(Wires(0.0, 0.0, 500.0, 100.0), marks=pytest.mark.slow),
+        Wires(5.0, 0.0, 0.0, 100.0),
+        Wires(0.0, 1.0, 20.0, 0.0),
     ],
 )
-def test_power_is_conserved_on_nodal_arrays(resistances):
+def test_power_is_conserved_on_nodal_arrays(wires):
     rng = np.random.default_rng(0)
     g, v = rng.uniform(3e-6, 3e-5, (20, 12)), rng.uniform(0, 0.5, (3, 20))
-    found = of_resistive(g, v, resistances)
+    found = of_resistive(g, v, wires)
     assert found.gap < 1e-6
     ideal = v**2 @ g.sum(1)
     assert np.all(found.delivered < ideal)  # resistances in series only reduce currents
     assert np.all(found.cells < found.delivered)
-    np.testing.assert_allclose(of_resistive(g, v, Resistances(0.0, 0.0, 0.0, 0.0)).cells, ideal, rtol=1e-12)
+    np.testing.assert_allclose(of_resistive(g, v, Wires()).cells, ideal, rtol=1e-12)
 
 
 def test_each_part_against_a_sparse_solution():
@@ -42,7 +43,7 @@ def test_each_part_against_a_sparse_solution():
     rng = np.random.default_rng(1)
     rows, cols = 5, 4
     g, v = rng.uniform(1e-5, 1e-4, (rows, cols)), rng.uniform(0.1, 0.5, rows)
-    r = Resistances(10.0, 20.0, 300.0, 200.0)
+    r = Wires(10.0, 20.0, 300.0, 200.0)
     word = lambda i, j: i * cols + j  # noqa: E731
     bit = lambda i, j: rows * cols + i * cols + j  # noqa: E731
     source, neuron = (lambda i: 2 * rows * cols + i), (lambda j: 2 * rows * cols + rows + j)
@@ -50,11 +51,11 @@ def test_each_part_against_a_sparse_solution():
     for i in range(rows):
         for j in range(cols):
             edges.append(("cells", word(i, j), bit(i, j), g[i, j]))
-            edges.append(("wires", source(i) if j == 0 else word(i, j - 1), word(i, j), 1 / r.r_word))
-            edges.append(("wires", bit(i, j), neuron(j) if i == rows - 1 else bit(i + 1, j), 1 / r.r_bit))
+            edges.append(("wires", source(i) if j == 0 else word(i, j - 1), word(i, j), 1 / r.word))
+            edges.append(("wires", bit(i, j), neuron(j) if i == rows - 1 else bit(i + 1, j), 1 / r.bit))
     n = 2 * rows * cols + rows + cols
-    edges += [("sources", n + i, source(i), 1 / r.r_source) for i in range(rows)]
-    edges += [("neurons", neuron(j), n + rows, 1 / r.r_neuron) for j in range(cols)]
+    edges += [("sources", n + i, source(i), 1 / r.source) for i in range(rows)]
+    edges += [("neurons", neuron(j), n + rows, 1 / r.neuron) for j in range(cols)]
     fixed = np.append(v, 0.0)
     at, values, right = [], [], np.zeros(n)
     for _, a, b, y in edges:
@@ -89,10 +90,10 @@ def test_cells_with_wires_dissipate_what_their_nodes_say(cell):
     """Kirchhoff's laws at all nodes by SciPy, the same cell; power of each part from those voltages."""
     rng = np.random.default_rng(0)
     g, v = rng.uniform(analytic.G_OFF, analytic.G_ON, (5, 4)), rng.uniform(0.05, 0.5, 5)
-    r = Resistances(12.0, 7.0, 150.0, 60.0)
-    along, down = np.full(4, r.r_word), np.full((5, 1), r.r_bit)
-    along[0] += r.r_source
-    down[-1] += r.r_neuron
+    r = Wires(12.0, 7.0, 150.0, 60.0)
+    along, down = np.full(4, r.word), np.full((5, 1), r.bit)
+    along[0] += r.source
+    down[-1] += r.neuron
     with jax.enable_x64(True):
         exact = cell.astype(jnp.float64)
         current = jax.jit(lambda w, b: exact(jnp.asarray(g), w, b))
@@ -111,22 +112,22 @@ def test_cells_with_wires_dissipate_what_their_nodes_say(cell):
         x = fsolve(left_over, np.concatenate([np.repeat(v, 4), np.zeros(20)]), xtol=1e-13)
         assert np.abs(left_over(x)).max() < 1e-6
         w, b, i, into, out = flows(x)
-        newton = gated_wired(cell, jnp.asarray(g), jnp.asarray(v), **r._asdict())
+        newton = gated_wired(cell, jnp.asarray(g), jnp.asarray(v), r)
     found = of_cells(cell, g, v[None], r)
     assert found.gap < 1e-9
     powers = {
         "delivered": v @ into[:, 0],
         "cells": np.sum(i * (w - b)),
-        "wires": r.r_word * np.sum(into**2) + r.r_bit * np.sum(out**2),
-        "sources": r.r_source * np.sum(into[:, 0] ** 2),
-        "neurons": r.r_neuron * np.sum(np.asarray(newton.current) ** 2),
+        "wires": r.word * np.sum(into**2) + r.bit * np.sum(out**2),
+        "sources": r.source * np.sum(into[:, 0] ** 2),
+        "neurons": r.neuron * np.sum(np.asarray(newton.current) ** 2),
     }
     for name, power in powers.items():
         assert getattr(found, name)[0] == pytest.approx(power, rel=1e-6), name
-    alone = of_cells(cell, g, v[None], Resistances(0.0, 0.0, 0.0, 0.0))
+    alone = of_cells(cell, g, v[None], Wires())
     assert found.cells[0] < alone.cells[0] == pytest.approx(alone.delivered[0])
     with pytest.raises(ModelError, match="did not settle"):
-        of_cells(cell, g, v[None], Resistances(0.0, 0.0, 1e5, 0.0))
+        of_cells(cell, g, v[None], Wires(0.0, 0.0, 1e5, 0.0))
 
 
 def test_spare_arrays_shorten_the_slowest_layer():

@@ -66,7 +66,9 @@ def idx_files(folder: Path) -> None:
         labels = bytes(n % 10 for n in range(count))
         head = struct.pack(">IIII", 0x803, count, 28, 28)
         (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + pictures, mtime=0))
-        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(struct.pack(">II", 0x801, count) + labels, mtime=0))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(
+            gzip.compress(struct.pack(">II", 0x801, count) + labels, mtime=0)
+        )
 
 
 def placed(argv: list[str], out: Path) -> list[str]:

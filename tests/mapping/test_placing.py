@@ -4,7 +4,7 @@ import pytest
 from xbar_cli.device.levels import uniform_levels
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.encode import full_scale
-from xbar_cli.mapping.placing import Conductances, place, place_slices
+from xbar_cli.mapping.placing import Span, place, place_slices
 from xbar_cli.mapping.readout import Readout
 
 G_OFF, G_ON = 1 / 300e3, 1 / 30e3
@@ -21,7 +21,7 @@ def weights(shape=(20, 7), scale=0.4):
 
 
 def span(scheme, limit, levels=None):
-    return Conductances(levels, G_OFF, G_ON, full_scale(scheme, g_min=G_OFF, g_max=G_ON) / np.asarray(limit))
+    return Span(levels, G_OFF, G_ON, full_scale(scheme, g_min=G_OFF, g_max=G_ON) / np.asarray(limit))
 
 
 @pytest.mark.parametrize("scheme", ["de", "bc", "acm"])

@@ -7,7 +7,7 @@ import pytest
 
 from tests import analytic
 from xbar_cli.errors import ModelError
-from xbar_cli.mapping.window import cell_window, program, require_range, resistive_window
+from xbar_cli.mapping.window import cell_window, program, require_range
 
 
 def test_the_largest_gate_voltage_covers_the_largest_weight():
@@ -81,8 +81,3 @@ def test_the_scale_has_its_top_where_the_cell_has_its_last_linear_range():
     require_range(short, 1.2)
     with pytest.raises(ModelError, match=r"no linear range at V_g 1\.5 V"):
         require_range(short, 1.5)
-
-
-def test_resistive_window_spans_the_devices():
-    window = resistive_window(g_off=1e-6, g_on=5e-6, w_max=2.0)
-    assert window.bottom + window.slope * 2.0 == pytest.approx(5e-6)

@@ -112,7 +112,7 @@ def test_what_does_not_fit_is_an_error(change, message):
 
 
 def test_names_must_speak_of_one_layout():
-    with pytest.raises(ValueError, match="say which by --layout"):
+    with pytest.raises(ValueError, match="say which by `layout`"):
         layout_of({"a.weight": np.zeros(1), "b.kernel": np.zeros(1)})
 
 

@@ -5,12 +5,11 @@ import optax
 import pytest
 from flax import nnx
 
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.nn.layers import Training, convolution
 from xbar_cli.nn.norm import Norm, fold_norms
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes, parameters, set_parameters
 from xbar_cli.train.loop import make_optimizer, make_step
-from xbar_cli.trained import build
 
 CIFAR = (32, 32, 3)
 PUBLISHED = {
@@ -27,7 +26,7 @@ def slow(name):
 
 
 def make(name, shape=CIFAR, **given):
-    return build.network(NetworkSection(name=name, **given), shape=shape, n_classes=10, seed=0)
+    return NetworkSection(name=name, **given).build(shape=shape, n_classes=10, seed=0)
 
 
 def shapes_of(name, shape=CIFAR, **given):
@@ -81,9 +80,8 @@ def test_out_of_training_a_picture_does_not_depend_on_its_batch():
 
 def test_parameters_make_the_network():
     small = (8, 8, 3)
-    one, other = make("cnn", small, width=0.125), build.network(
-        NetworkSection(name="cnn", width=0.125), shape=small, n_classes=10, seed=1
-    )  # fmt: skip
+    section = NetworkSection(name="cnn", width=0.125)
+    one, other = make("cnn", small, width=0.125), section.build(shape=small, n_classes=10, seed=1)
     images = jax.random.uniform(jax.random.key(0), (2, *small))
     one(images, training=True)
     set_parameters(other, parameters(one))

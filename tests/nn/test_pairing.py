@@ -41,7 +41,7 @@ def test_layers_are_paired_by_all_names_or_in_the_order_of_numbers(names, how):
 def test_what_numbers_do_not_tell_is_refused_and_can_be_said():
     words = ["conv1", "left", "right", "fc1", "fc2", "fc3"]
     with pytest.raises(
-        ValueError, match=r"left and right have one shape .* no number .* --pair conv2=THEIRS --pair conv3=THEIRS"
+        ValueError, match=r"left and right have one shape .* no number .* pairs = conv2=THEIRS pairs = conv3=THEIRS"
     ):
         paired(words)
     assert list(paired(words, given={"conv2": "left"}).layers.values()) == words
@@ -65,7 +65,7 @@ def test_numbers_that_run_backwards_do_no_harm_where_shapes_decide_everything():
         ({"conv1": "conv9"}, "the file has no conv9; it has bn0, bn1, bn2, conv0, conv1"),
         ({"conv1": "fc0"}, r"fc0 has no kernel of the shape \[3, 3, 1, 4\]"),
         ({"conv2": "conv1", "conv3": "conv1"}, "conv1 is given to two layers"),
-        ({"conv1_norm": "conv0"}, r"--pair conv1_norm=conv0: no batch norm of 4 outputs"),
+        ({"conv1_norm": "conv0"}, r"pairs = conv1_norm=conv0: no batch norm of 4 outputs"),
     ],
 )
 def test_pairs_that_cannot_be_are_refused(given, message):

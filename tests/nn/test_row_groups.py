@@ -9,7 +9,8 @@ from tests import analytic
 from tests.nn.test_tiled import CONV, DENSE, adc, case, cells, dac, tiles_of, unconverted
 from xbar_cli.array.converters import Adc, Dac
 from xbar_cli.array.lumped import lumped
-from xbar_cli.array.tiling import fold_tiles
+from xbar_cli.array.tiling import fold_layers
+from xbar_cli.array.wires import Wires
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.layers import dense
 from xbar_cli.nn.noise import linear_noise
@@ -27,7 +28,7 @@ def test_reads_of_a_linear_array_add_up_to_one(shape, kernel, contract, at_once)
     """With sources and neurons too: what the rows of one read send is what they send among all, the others being at 0 V."""
     g, x, scale = case(shape, kernel)
     x = x - 0.7
-    g, _ = fold_tiles(g, lambda g: (lumped(g, r_source=2000.0, r_neuron=1000.0), jnp.zeros(())), tile=(7, 4))
+    g = fold_layers({"a": g}, lambda g: lumped(g, Wires(source=2000.0, neuron=1000.0)), tile=(7, 4))["a"].g_eff
     folded = linear_layer(g, scale=scale, cell=None)(x, contract)
     layer = tiles_of(g, scale, dac(signed=True), height=7, at_once=at_once)
     np.testing.assert_allclose(unconverted(layer, x, contract), folded, rtol=1e-5, atol=1e-6 * np.abs(folded).max())

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.oracle.crossbar import crossbar
 from xbar_cli import verify
 from xbar_cli.array.nodal import nodal, solve
+from xbar_cli.array.wires import Wires
+from xbar_cli.verify.sparse import crossbar
 
 HERE = Path(verify.__file__).parent / "oracles"
 QUCS = json.loads((HERE / "crossbars_qucs.json").read_text())["cases"]
@@ -19,11 +20,10 @@ LINEAR = {name: case for name, case in NGSPICE.items() if "cell" not in case}
 
 
 def solved(case):
-    names = ("r_word", "r_bit", "r_source", "r_neuron")
-    resistances = {name: case.get(f"{name}_ohm", 0.0) for name in names}
+    wires = Wires(*(case.get(f"r_{name}_ohm", 0.0) for name in ("word", "bit", "source", "neuron")))
     g = jnp.asarray(1 / np.array(case["resistance_ohm"]))
-    volts = solve(g, jnp.asarray(case["applied_v"]), **resistances)
-    g_eff, residual = nodal(g, **resistances)
+    volts = solve(g, jnp.asarray(case["applied_v"]), wires)
+    g_eff, residual = nodal(g, wires)
     assert float(residual) < 1e-12
     return volts, jnp.asarray(case["applied_v"]) @ g_eff
 
@@ -63,24 +63,23 @@ def random_array(shape, *, decades=6, absent=0.1, negative=False, seed=0):
 
 SMALL = [(1, 1), (1, 7), (7, 1), (5, 4)]
 WIRES = [
-    (10.0, 0.3, 500.0, 40.0),
-    (1.0, 1.0, 0.0, 0.0),
-    (1e-9, 1e-7, 100.0, 50.0),
-    (0.0, 2.0, 100.0, 50.0),
-    (0.0, 2.0, 0.0, 0.0),
-    (3.0, 0.0, 100.0, 50.0),
-    (3.0, 0.0, 0.0, 0.0),
-    (0.0, 0.0, 100.0, 50.0),
+    Wires(10.0, 0.3, 500.0, 40.0),
+    Wires(1.0, 1.0, 0.0, 0.0),
+    Wires(1e-9, 1e-7, 100.0, 50.0),
+    Wires(0.0, 2.0, 100.0, 50.0),
+    Wires(0.0, 2.0, 0.0, 0.0),
+    Wires(3.0, 0.0, 100.0, 50.0),
+    Wires(3.0, 0.0, 0.0, 0.0),
+    Wires(0.0, 0.0, 100.0, 50.0),
 ]
 
 
 def check(g, wires, *, tolerance):
-    resistances = dict(zip(("r_word", "r_bit", "r_source", "r_neuron"), wires, strict=True))
-    expected, word, bit = crossbar(g, **resistances)
+    expected, word, bit = crossbar(g, wires)
     v = np.random.default_rng(1).uniform(-1, 1, g.shape[0])
     with jax.enable_x64(True):
-        g_eff, residual = nodal(jnp.asarray(g), **resistances)
-        volts = solve(jnp.asarray(g), jnp.asarray(v), **resistances)
+        g_eff, residual = nodal(jnp.asarray(g), wires)
+        volts = solve(jnp.asarray(g), jnp.asarray(v), wires)
     np.testing.assert_allclose(g_eff, expected, rtol=tolerance, atol=tolerance * 1e-6 * np.abs(expected).max())
     np.testing.assert_allclose(volts.word, np.einsum("s,src->rc", v, word), rtol=0, atol=tolerance)
     np.testing.assert_allclose(volts.bit, np.einsum("s,src->rc", v, bit), rtol=0, atol=tolerance)
@@ -102,7 +101,7 @@ def test_scipy(shape, wires):
 
 
 def test_scipy_with_negative_conductances():
-    check(random_array((5, 4), negative=True), (10.0, 0.3, 500.0, 40.0), tolerance=1e-9)
+    check(random_array((5, 4), negative=True), WIRES[0], tolerance=1e-9)
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ def test_when_all_are_damaged_nothing_is_removed(tmp_path):
         flip(tmp_path / "c" / step / "record" / "metadata")
     checkpoints = Checkpoints(tmp_path / "c")
     with pytest.raises(
-        RunError, match=r"checkpoint 3 is damaged.*checkpoint 2 is damaged.*start again with --overwrite"
+        RunError, match=r"checkpoint 3 is damaged.*checkpoint 2 is damaged.*start again, overwriting it"
     ):
         checkpoints.drop_damaged()
     assert (tmp_path / "c" / "3").is_dir()

@@ -6,6 +6,7 @@ import xarray as xr
 
 from xbar_cli.errors import RunError
 from xbar_cli.runs.directory import check_free, new_run, open_run, reopened_run
+from xbar_cli.runs.listing import listing
 from xbar_cli.runs.results import (
     field,
     read_dataset,
@@ -40,20 +41,25 @@ def test_a_failed_run_leaves_nothing(tmp_path):
 
 def test_a_run_with_a_checkpoint_stays_to_be_resumed(tmp_path):
     out = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt), new_run(out, overwrite=False, keep_partial=True) as run:
-        (run.path / "config.toml").touch()
-        (run.path / "checkpoints" / "3").mkdir(parents=True)
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with new_run(out, overwrite=False, keep_partial=True) as run:
+            (run.path / "config.toml").touch()
+            (run.path / "checkpoints" / "3").mkdir(parents=True)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     with reopened_run(out) as run:
         assert (run.path / "checkpoints" / "3").is_dir()
-    with pytest.raises(RunError, match="interrupted run; --resume"):
+    with pytest.raises(RunError, match="interrupted run; resume"):
         check_free(out, overwrite=False)
 
 
 def test_a_complete_run_is_not_replaced_unless_asked(tmp_path):
     out = tmp_path / "run"
     complete(out)
-    with pytest.raises(RunError, match="complete run; --overwrite"), new_run(out, overwrite=False):
+    with pytest.raises(RunError, match="complete run; overwrite"), new_run(out, overwrite=False):
         pass
     with new_run(out, overwrite=True) as run:
         run.finish({"command": "energy"}, overwrite=True)
@@ -99,6 +105,16 @@ def test_opening_says_what_is_wrong(tmp_path):
         open_run(tmp_path / "cell", commands=("characterize",), use="x")
     with pytest.raises(RunError, match="is complete; there is nothing to resume"), reopened_run(tmp_path / "cell"):
         pass
+
+
+def test_a_command_that_earlier_versions_named_otherwise_is_the_same(tmp_path):
+    out = tmp_path / "tile"
+    with new_run(out, overwrite=False) as run:
+        run.finish({"command": "characterize-tile"})
+    assert open_run(out, commands=("characterize tile",), use="x")[0].path == out
+    assert [row["command"] for row in listing(tmp_path)["runs"]] == ["characterize tile"]
+    with pytest.raises(RunError, match="is a `characterize tile` run; x needs a `map` run"):
+        open_run(out, commands=("map",), use="x")
 
 
 def test_metrics_are_lines_of_json(tmp_path):

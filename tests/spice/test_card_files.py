@@ -71,7 +71,7 @@ def test_a_file_of_corners_names_them(tmp_path):
         f".lib {name}\n.model n1 nmos level=1 vto={vto}\n.endl\n" for name, vto in (("tt", 0.5), ("ff", 0.4))
     )
     path = write(tmp_path, ".param x = 1\n" + corners)
-    with pytest.raises(ConfigError, match=r"its models are in sections; choose one with --section: tt, ff$"):
+    with pytest.raises(ConfigError, match=r"its models are in sections; choose one with cell\.section: tt, ff$"):
         load_card(path)
     assert "vto=0.4" in load_card(path, section="ff").text[-1]
     assert "vto=0.6" in load_card(write(tmp_path, LEVEL1.replace("0.5", "0.6") + corners)).text[-1]
@@ -117,7 +117,7 @@ def test_numbers_as_spice_reads_them():
 def test_random_functions_are_refused_or_nominal(tmp_path, call):
     path = write(tmp_path, f".param v = {{1*{call}}}\n" + LEVEL1.replace("0.5", "{v}"))
     name = call.partition("(")[0].strip().lower()
-    with pytest.raises(ConfigError, match=rf"card\.lib line 1: {name}\(\) draws random numbers.*--nominal"):
+    with pytest.raises(ConfigError, match=rf"card\.lib line 1: {name}\(\) draws random numbers.*cell\.nominal"):
         load_card(path)
     assert load_card(path, nominal_values=True).text[0] == ".param v = {1*(0.5)}"
 

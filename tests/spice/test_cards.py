@@ -74,7 +74,7 @@ def test_a_users_card_is_read_with_includes_sections_comments_and_continuations(
     assert load_card(path, section="fast").digest == card.digest
     with pytest.raises(ConfigError, match=r"no section typical \(it has: fast, slow, core\)"):
         load_card(path, section="typical")
-    with pytest.raises(ConfigError, match=r"choose one with --section: fast, slow, core$"):
+    with pytest.raises(ConfigError, match=r"choose one with cell\.section: fast, slow, core$"):
         load_card(path)
 
 

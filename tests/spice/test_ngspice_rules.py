@@ -103,7 +103,7 @@ def test_return_code_exit_request_and_missing_plot_are_failures(simulator):
         engine.dc("v1", 0.0, 2.0, 1.0)
     sent = len(simulator.sent)
     with pytest.raises(SpiceError, match="must be replaced"):
-        engine.operating_point()
+        engine.dc("v1", 0.0, 2.0, 1.0)
     assert engine.dead
     assert len(simulator.sent) == sent, "a dead engine was called: that crashes the process"
 

@@ -50,13 +50,14 @@ def test_only_important_columns_move_and_only_their_unfavourable_weights():
     assert restriction().favourable_fraction(w) == pytest.approx(0.5)
 
 
-def test_a_network_is_restricted_in_place():
+def test_every_layer_is_restricted_and_what_was_given_stays_as_it_is():
     net = Mlp(shape=(3, 3, 1), n_classes=4, hidden=5, activation="relu", rngs=nnx.Rngs(0))
     rule = restriction(important=1.0)
-    si = {name: jnp.ones_like(getattr(net, name).kernel[...]) for name in ("hidden", "output")}
-    before = restrict_columns(net, si, rule)
+    kernels = {name: getattr(net, name).kernel[...] for name in ("hidden", "output")}
+    found, before = restrict_columns(kernels, {name: jnp.ones_like(w) for name, w in kernels.items()}, rule)
     assert 0.2 < before["hidden"] < 0.8
-    assert rule.favourable_fraction(net.hidden.kernel[...]) == rule.favourable_fraction(net.output.kernel[...]) == 1
+    assert [rule.favourable_fraction(w) for w in found.values()] == [1, 1]
+    assert rule.favourable_fraction(kernels["hidden"]) == before["hidden"]
 
 
 def test_the_search_for_a_gate_voltage_and_its_two_readings():

@@ -5,16 +5,17 @@ import optax
 import pytest
 from flax import nnx
 
-from xbar_cli.chip.fabricate import steps_of
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device.update import conductance
 from xbar_cli.mapping.periphery import combine
+from xbar_cli.mapping.placing import DeviceRange
 from xbar_cli.nn.layers import bias_rows, dense
 from xbar_cli.nn.mlp import Mlp
 from xbar_cli.train.forward import add_input_ranges, drop_input_ranges, make_forward
-from xbar_cli.train.methods import Window
+from xbar_cli.train.injection import Fabrication, Injection
 from xbar_cli.train.periphery import Periphery, device_steps, he_sigma, initial, install, uninstall, weight_decay
-from xbar_cli.train.transforms import Fabrication, Injection, Site
+from xbar_cli.train.transforms import Site
 
 TOP = 0.8
 SHAPE = (200, 60)
@@ -121,8 +122,8 @@ def test_biases_that_are_rows_start_at_0(scheme):
 
 
 def test_injected_chips_end_at_0_siemens_and_injected_noise_at_the_lowest_level():
-    window = Window(1 / 30e3, 1 / 300e3, None)
-    steps = tuple(steps_of(VariationSection(effects=["additive:sigma=0.15"]), window))
+    window = DeviceRange(1 / 300e3, 1 / 30e3)
+    steps = tuple(steps_of(VariationSection(effects=["additive:sigma=0.15"]).on_devices(), window))
     chip = Fabrication(steps=steps, top=window.g_on, bottom=window.g_off, paired=False)
     floor = Injection(model="additive", sigma=0.15, floor=0.0)
     site, lowest = Site("a", key=jax.random.key(0), limit=TOP), jnp.zeros(SHAPE)

@@ -1,4 +1,3 @@
-from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -7,32 +6,35 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xbar_cli.array.lumped import halves, lumped_dual, published_dual
+from xbar_cli.array.lumped import lumped_dual
+from xbar_cli.array.pairs import halves
+from xbar_cli.array.published import published_dual
 from xbar_cli.array.tiling import fold_pairs
-from xbar_cli.chip.fabricate import steps_of
+from xbar_cli.array.wires import Wires
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import VariationSection
 from xbar_cli.device.chip import fabricate
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.mapping.bitslice import Sliced, SliceFormat, cut, join, to_conductances, to_integers, to_levels
+from xbar_cli.mapping.placing import DeviceRange
 from xbar_cli.nn.layers import dense
-from xbar_cli.train.arrays import make_renewal, make_solve
 from xbar_cli.train.forward import make_forward
+from xbar_cli.train.injection import Fabrication, Injection
 from xbar_cli.train.loop import Renewal, renewing
-from xbar_cli.train.methods import Window
-from xbar_cli.train.transforms import Fabrication, Injection, Site, Technology
+from xbar_cli.train.tat import make_renewal, make_solve
+from xbar_cli.train.transforms import OnArrays, Site
 
 G_ON = 1 / 20e3
 W = jax.random.normal(jax.random.key(0), (30, 8))
+NONE = Wires()
 
 
-def technology(dual=published_dual, *, r_source=0.0, r_neuron=0.0, tile=None, **given):
-    ends = {"r_source": r_source, "r_neuron": r_neuron}
-
+def technology(dual=published_dual, *, wires=NONE, tile=None, **given):
     def fold(model):
-        return partial(fold_pairs, dual=lambda g: model(*halves(g), **ends), tile=tile)
+        return lambda g: fold_pairs(g, lambda part: model(*halves(part), wires), tile=tile).g_eff
 
     plain = {"bits": 4, "ratio": 15.0, "limit": None, "g_on": G_ON, "corner": 0.0, "layers": None}
-    return Technology(**{**plain, "arrays": fold(dual), "cheap": fold(published_dual), **given})
+    return OnArrays(**{**plain, "arrays": fold(dual), "cheap": fold(published_dual), **given})
 
 
 def test_without_resistance_weights_are_only_discretised():
@@ -44,18 +46,18 @@ def test_without_resistance_weights_are_only_discretised():
 
 @pytest.mark.parametrize("dual", [published_dual, lumped_dual], ids=["published", "lumped"])
 def test_resistances_act_on_the_dual_arrays(dual):
-    ends = {"r_source": 800.0, "r_neuron": 200.0}
+    ends = Wires(source=800.0, neuron=200.0)
     limit = jnp.abs(W).max()
     g = discretise_ratio(W, limit=limit, bits=4, ratio=15.0) * (G_ON / limit)
-    wanted = dual(jnp.maximum(g, 0), jnp.maximum(-g, 0), **ends) * (limit / G_ON)
-    found = technology(dual, **ends)(Site("a"), W)
+    wanted = dual(jnp.maximum(g, 0), jnp.maximum(-g, 0), ends).g_eff * (limit / G_ON)
+    found = technology(dual, wires=ends)(Site("a"), W)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
     assert float(jnp.abs(found).sum()) < 0.9 * float(jnp.abs(W).sum())
 
 
 def test_smaller_arrays_suffer_less():
     loss = {
-        tile: float(jnp.abs(technology(r_source=800.0, r_neuron=200.0, tile=tile)(Site("a"), W) - W).mean())
+        tile: float(jnp.abs(technology(wires=Wires(source=800.0, neuron=200.0), tile=tile)(Site("a"), W) - W).mean())
         for tile in [(30, 8), (10, 4), (5, 2)]
     }
     assert loss[(5, 2)] < loss[(10, 4)] < loss[(30, 8)]
@@ -111,8 +113,8 @@ def solve_now(net, rule):
 
 
 def test_between_two_folds_the_closed_form_is_corrected_by_the_last_solution():
-    ends = {"r_source": 2000.0, "r_neuron": 2000.0}
-    rule, cheap = technology(lumped_dual, kept=True, **ends), technology(**ends)
+    ends = Wires(source=2000.0, neuron=2000.0)
+    rule, cheap = technology(lumped_dual, kept=True, wires=ends), technology(wires=ends)
     net, other = on_arrays(W), W + 0.1 * jax.random.normal(jax.random.key(1), W.shape)
 
     def off(seen, w):
@@ -133,7 +135,7 @@ def test_between_two_folds_the_closed_form_is_corrected_by_the_last_solution():
 
 
 def test_a_device_that_goes_conducts_nothing_and_one_that_comes_back_as_much_as_its_neighbours():
-    rule = technology(lumped_dual, kept=True, r_source=2000.0, r_neuron=2000.0)
+    rule = technology(lumped_dual, kept=True, wires=Wires(source=2000.0, neuron=2000.0))
     start = jnp.abs(W).clip(0.5).at[0, 0].set(0.0)
     net = on_arrays(start)
     solve_now(net, rule)
@@ -186,8 +188,8 @@ def test_a_renewal_comes_before_every_nth_step_and_goes_on_counting():
 
 @pytest.mark.slow
 def test_gradients_between_two_folds_are_near_those_through_the_solution():
-    ends = {"r_source": 800.0, "r_neuron": 200.0}
-    solved, between = technology(lumped_dual, **ends), technology(lumped_dual, kept=True, **ends)
+    ends = Wires(source=800.0, neuron=200.0)
+    solved, between = technology(lumped_dual, wires=ends), technology(lumped_dual, kept=True, wires=ends)
 
     net = on_arrays(W)
     solve_now(net, between)
@@ -201,8 +203,8 @@ def test_gradients_between_two_folds_are_near_those_through_the_solution():
 
 
 def chips(*effects, paired=True, bottom=1e-6):
-    devices = Window(1e-5, 1e-6, None)
-    steps = tuple(steps_of(VariationSection.model_validate({"effects": effects}), devices))
+    devices = DeviceRange(1e-6, 1e-5)
+    steps = tuple(steps_of(VariationSection.model_validate({"effects": effects}).on_devices(), devices))
     return Fabrication(steps=steps, top=devices.g_on, bottom=bottom, paired=paired)
 
 
@@ -224,8 +226,8 @@ def test_injected_chips_act_on_both_devices_of_a_weight():
 
 def test_injected_chips_act_on_every_slice_of_a_weight():
     """The noise of a slice is weighed by its radix: far more than on one pair of devices for the whole weight."""
-    window = Window(1 / 30e3, 1 / 300e3, "rram2bit")
-    steps = tuple(steps_of(VariationSection(effects=["states:scale=0.5"]), window))
+    window = DeviceRange(1 / 300e3, 1 / 30e3, technology="rram2bit")
+    steps = tuple(steps_of(VariationSection(effects=["states:scale=0.5"]).on_devices(), window))
     fmt = SliceFormat(weight_bits=8, fraction_bits=6, device_bits=2, encoding="offset")
     given = {"steps": steps, "top": window.g_on, "bottom": window.g_off, "paired": True}
     site = Site("a", key=jax.random.key(1), step=jnp.asarray(0))

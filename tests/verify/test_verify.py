@@ -2,17 +2,19 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tests.oracle.crossbar import crossbar
+from xbar_cli.array.wires import Wires
 from xbar_cli.cli.main import guarded
 from xbar_cli.config.characterize import CharacterizeConfig, bit_line_voltages
 from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.verify import pack as verify_pack
 from xbar_cli.verify.cases import CellKind, read_cases
 from xbar_cli.verify.models import bit_line_bound, cell_config
+from xbar_cli.verify.sparse import crossbar
 
 WIRES = {"r_word": 12.0, "r_bit": 7.0, "r_source": 150.0, "r_neuron": 60.0}
 INF = math.inf
@@ -27,7 +29,7 @@ def case(changes=(), *, ohm=None, **wires):
     """A case that SciPy's sparse LU solved; an infinite end stands at 1e13 ohm there."""
     ohm, v, wires = ohms() if ohm is None else ohm, np.linspace(-0.2, 0.5, 5), WIRES | wires
     finite = {name: min(r, 1e13) for name, r in wires.items()}
-    g_eff, word, bit = crossbar(1 / ohm, **finite)
+    g_eff, word, bit = crossbar(1 / ohm, Wires(*finite.values()))
     is_open = any(math.isinf(r) for r in wires.values())
     solved = {
         "resistance_ohm": ohm.tolist(), "applied_v": v.tolist(), **{f"{name}_ohm": r for name, r in wires.items()},
@@ -229,9 +231,10 @@ def test_unused_keys_are_noted(verify, tmp_path):
 
 def test_the_bound_on_bit_line_voltages():
     g, v = 1 / ohms(), np.full((1, 5), 0.4)
-    ideal_drivers = WIRES | {"r_word": 0.0, "r_source": 0.0}
-    for wires in (WIRES, ideal_drivers):
-        reached = np.einsum("s,src->rc", v[0], crossbar(g, **wires)[2]).max()
+    usual = Wires(*WIRES.values())
+    ideal_drivers = replace(usual, word=0.0, source=0.0)
+    for wires in (usual, ideal_drivers):
+        reached = np.einsum("s,src->rc", v[0], crossbar(g, wires)[2]).max()
         assert bit_line_bound(g, v, wires) >= reached * (1 - 1e-12)
     np.testing.assert_allclose(bit_line_bound(g, v, ideal_drivers), reached, rtol=1e-10)
 
@@ -239,9 +242,9 @@ def test_the_bound_on_bit_line_voltages():
 def test_the_table_of_a_cell_covers_its_array():
     kind = CellKind(**CELL, topology="drain", temperature_celsius=27.0)
     settings = {"sweep": VerifyConfig().sweep}
-    usual = cell_config(kind, np.full((4, 4), 1e-5), np.full((1, 4), 0.3), WIRES, **settings)
+    usual = cell_config(kind, np.full((4, 4), 1e-5), np.full((1, 4), 0.3), Wires(*WIRES.values()), **settings)
     assert (usual.cell.r_on_ohm, usual.sweep.vin_range, usual.sweep.vbl_volt) == (30e3, "0.01:0.5:51", 0.02)
-    far = cell_config(kind, np.array([[1e-3, 1e-8]]), np.array([[-0.71]]), WIRES | {"r_neuron": 400.0}, **settings)
+    far = cell_config(kind, np.array([[1e-3, 1e-8]]), np.array([[-0.71]]), Wires(12.0, 7.0, 150.0, 400.0), **settings)
     assert (far.sweep.vin_range, far.sweep.g_spacing) == ("-0.8:0.8:101", "log")
     assert far.cell.r_on_ohm == pytest.approx(1e3)
     assert far.cell.r_off_ohm == pytest.approx(1e8)

@@ -1,11 +1,7 @@
-"""Static checks that the array models share: shapes, resistances, memory."""
+"""Static checks that the array models share: shapes, memory."""
 
-import math
 import os
 
-from jax.core import Tracer
-
-from xbar_cli.array.wires import Resistance
 from xbar_cli.errors import ModelError
 from xbar_cli.types import Array
 
@@ -20,15 +16,6 @@ def require_same_shape(name: str, g: Array, other_name: str, other: Array) -> No
     """Raise unless two arrays have one shape."""
     if g.shape != other.shape:
         raise ValueError(f"{name} and {other_name} must have one shape, got {tuple(g.shape)} and {tuple(other.shape)}")
-
-
-def require_resistances(**resistances: Resistance) -> None:
-    """Raise unless every resistance whose value is known is finite and not negative; a traced one is not looked at."""
-    for name, value in resistances.items():
-        if isinstance(value, Tracer):
-            continue
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} must be finite and not below 0 ohm, got {float(value)}")
 
 
 def require_memory(name: str, shape: tuple[int, ...], n_bytes: int) -> None:

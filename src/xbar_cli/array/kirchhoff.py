@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from xbar_cli.array.wires import Resistance, is_zero
+from xbar_cli.array.wires import Resistance, Wires, is_zero
 from xbar_cli.types import Array
 
 
@@ -12,11 +12,7 @@ def kirchhoff_residual(
     v: Float[Array, " rows"],
     word: Float[Array, "rows cols"],
     bit: Float[Array, "rows cols"],
-    *,
-    r_word: Resistance,
-    r_bit: Resistance,
-    r_source: Resistance,
-    r_neuron: Resistance,
+    wires: Wires,
 ) -> Float[Array, ""]:
     """The largest current that is left over at any node, over the sum of `|conductance|·|voltage|` at that node.
 
@@ -28,10 +24,7 @@ def kirchhoff_residual(
         v: source voltages [V].
         word: word-line node voltages [V].
         bit: bit-line node voltages [V].
-        r_word: resistance of a word-line segment [ohm].
-        r_bit: resistance of a bit-line segment [ohm].
-        r_source: resistance of each source [ohm].
-        r_neuron: resistance of each neuron [ohm].
+        wires: resistances.
 
     References:
         W. Oettli, W. Prager, Numerische Mathematik 6 (1964).
@@ -39,8 +32,8 @@ def kirchhoff_residual(
     out = g * (word - bit)
     scale = jnp.abs(g) * (jnp.abs(word) + jnp.abs(bit))
     ground = jnp.zeros_like(bit[0])
-    words = _left_over(word, v, out, scale, r_word, r_source)
-    bits = _left_over(bit[::-1].T, ground, -out[::-1].T, scale[::-1].T, r_bit, r_neuron)
+    words = _left_over(word, v, out, scale, wires.word, wires.source)
+    bits = _left_over(bit[::-1].T, ground, -out[::-1].T, scale[::-1].T, wires.bit, wires.neuron)
     return jnp.maximum(words, bits)
 
 

@@ -50,17 +50,8 @@ def fold_layers(
     return found
 
 
-def fold_tiles(
-    g: Float[Array, "rows cols"], fold: Fold, *, tile: tuple[int, int]
-) -> tuple[Float[Array, "rows cols"], Float[Array, ""]]:
-    """Fold every tile of one layer; arguments, result and errors as for `fold_layers`."""
-    return fold_layers({"": g}, fold, tile=tile)[""]
-
-
-def fold_pairs(
-    g: Float[Array, "rows out"], dual: Callable[[Array], Array], *, tile: tuple[int, int] | None
-) -> Float[Array, "rows out"]:
-    """Fold the dual arrays of one layer, tile by tile: the signed matrix that they act as.
+def fold_pairs(g: Float[Array, "rows out"], dual: Fold, *, tile: tuple[int, int] | None) -> Folded:
+    """Fold the dual arrays of one layer, tile by tile: the signed matrix that they act as, and the largest residual.
 
     Args:
         g: signed conductances [S], positive ones in the arrays driven with +V, the others in those driven with −V.
@@ -71,12 +62,27 @@ def fold_pairs(
     shape = (min(rows, g.shape[0]), min(out, g.shape[1]))
     if shape == g.shape:
         return dual(g)
-    return join(jax.lax.map(dual, cut(g, shape)), g.shape)
+    folded, residuals = jax.lax.map(dual, cut(g, shape))
+    return Folded(join(folded, g.shape), residuals.max())
 
 
-def tile_count(shape: tuple[int, int], tile: tuple[int, int]) -> int:
-    """Arrays that a layer of `shape` [rows cols] takes; remainder tiles count whole."""
-    return -(-shape[0] // tile[0]) * -(-shape[1] // tile[1])
+def at_once(
+    model: Callable[[Array], Array], g: Float[Array, "_rows _cols"], *, tile: tuple[int, int] | None
+) -> Float[Array, "_rows _cols"]:
+    """A model of `[rows columns]` that takes `[tiles down, rows, tiles across, columns]` too, on all tiles of a layer.
+
+    Args:
+        model: what one array acts as; remainder tiles hold absent devices below and to the right.
+        g: conductances [S].
+        tile: rows and columns of one array; None for an array as large as `g`.
+    """
+    rows, cols = g.shape
+    height, width = (min(a, b) for a, b in zip(tile or g.shape, g.shape, strict=True))
+    if (height, width) == g.shape:
+        return model(g)
+    blocks = jnp.pad(g, ((0, -rows % height), (0, -cols % width)))
+    down, across = blocks.shape
+    return model(blocks.reshape(down // height, height, across // width, width)).reshape(down, across)[:rows, :cols]
 
 
 def cut(g: Float[Array, "_rows _cols"], tile: tuple[int, int]) -> Float[Array, "_tiles _tile_rows _tile_cols"]:

@@ -21,9 +21,9 @@ from jax.core import Tracer
 from jax.scipy.sparse.linalg import bicgstab
 from jaxtyping import Float
 
-from xbar_cli.array.checks import require_memory, require_resistances, require_tile
+from xbar_cli.array.checks import require_memory, require_tile
 from xbar_cli.array.wired_cells import Cells, cell_currents, cells_of
-from xbar_cli.array.wires import Resistance
+from xbar_cli.array.wires import Wires
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ModelError
 from xbar_cli.numerics import in_float64
@@ -57,16 +57,7 @@ class Wired(NamedTuple):
     beyond: Float[Array, "*batch"]
 
 
-def gated_wired(
-    surrogate: BitLineSeparable,
-    g: Conductances,
-    v: Float[Array, "*batch _"],
-    *,
-    r_word: Resistance,
-    r_bit: Resistance,
-    r_source: Resistance,
-    r_neuron: Resistance,
-) -> Wired:
+def gated_wired(surrogate: BitLineSeparable, g: Conductances, v: Float[Array, "*batch _"], wires: Wires) -> Wired:
     """Column currents of one array of 1T-1R cells with wires, for a batch of inputs.
 
     Solved in float64 whatever the precision of the process, and returned in the dtype of `v`. The derivative is that of
@@ -77,10 +68,7 @@ def gated_wired(
         surrogate: the cell at its gate voltage, with the bit line's voltage as an axis: `cell.bit_line[index]`.
         g: memristor conductances [S].
         v: source voltages [V].
-        r_word: resistance of a word-line segment [ohm].
-        r_bit: resistance of a bit-line segment [ohm].
-        r_source: resistance of each source [ohm].
-        r_neuron: resistance between each bit line and ground [ohm].
+        wires: resistances.
 
     Returns:
         Currents, and what the caller must judge: see `require_solved`. Currents and residual are NaN where a traced
@@ -96,14 +84,14 @@ def gated_wired(
         current, which enters at the bit line alone, shifts a word line by its product with the line's resistance.
     """
     require_tile("g", g)
-    require_resistances(r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron)
+    wires.require()
     if v.shape[-1:] != g.shape[:1]:
         raise ValueError(f"v must have one voltage per row of g, got shape {tuple(v.shape)} for {tuple(g.shape)}")
     _require_memristors(g)
     batch = int(np.prod(v.shape[:-1]))
     orders, rank, width = surrogate.polynomials.shape
     require_memory("g", g.shape, 8 * g.size * (40 * batch + rank + 2 * orders * (width + rank)))
-    return Wired(*in_float64(_solved, v, g, surrogate, (r_word, r_bit, r_source, r_neuron)))
+    return Wired(*in_float64(_solved, v, g, surrogate, wires))
 
 
 def _require_memristors(g: Array) -> None:
@@ -141,13 +129,13 @@ def require_solved(found: Wired, *, tile: str, surrogate: BitLineSeparable) -> N
         raise ModelError(
             f"{tile}: a node lies {1e3 * beyond:.3g} mV outside the voltages of the cell's table (bit lines {1e3 * low:g} to "
             f"{1e3 * high:g} mV, word lines {float(surrogate.v_min):g} to {float(surrogate.v_max):g} V); characterize the cell "
-            "with a higher --vbl or a wider --vin-range, or use smaller tiles"
+            "up to a higher bit-line voltage or over a wider range of inputs, or use smaller tiles"
         )
 
 
 @jax.jit
-def _solved(v: Array, g: Array, surrogate: BitLineSeparable, resistances: tuple[Resistance, ...]) -> tuple[Array, ...]:
-    r_word, r_bit, r_source, r_neuron = (jnp.asarray(r, g.dtype) for r in resistances)
+def _solved(v: Array, g: Array, surrogate: BitLineSeparable, wires: Wires) -> tuple[Array, ...]:
+    r_word, r_bit, r_source, r_neuron = wires.arrays(g.dtype)
     word = _shared(g.shape[1], segment=r_word, end=r_source)
     bit = _shared(g.shape[0], segment=r_bit, end=r_neuron)[::-1, ::-1]
     usable = jnp.all(g >= 0)  # not so for NaN

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from xbar_cli.types import Array, Conductances
 
-Resistance = float | int | Float[Array, ""]
+Resistance = float | int | Array
 """A resistance [ohm]: a Python number, or a scalar array that may be traced."""
 
 
@@ -59,13 +59,25 @@ class Wires:
             ValueError: as `require`, or a segment has resistance.
         """
         for name in ("word", "bit"):
-            if not is_zero(getattr(self, name)):
-                raise ValueError(f"wires.{name} must be 0 in a model with ideal wires, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not isinstance(value, Tracer) and value != 0:
+                raise ValueError(f"wires.{name} must be 0 ohm in a model with ideal wires, got {float(value)}")
         return self.require()
 
-    def as_arrays(self, dtype: DTypeLike) -> "Wires":
-        """The same as arrays of `dtype`."""
-        return jax.tree.map(lambda r: jnp.asarray(r, dtype), self)
+    def __str__(self) -> str:
+        """The resistances in the words of captions."""
+        word, bit, source, neuron = self.floats()
+        segment = f"{word:g} Ω" if word == bit else f"{word:g} Ω (word) and {bit:g} Ω (bit)"
+        return f"{segment} a wire segment, sources {source:g} Ω, neurons {neuron:g} Ω"
+
+    def floats(self) -> tuple[float, float, float, float]:
+        """Those of word-line segments, bit-line segments, sources and neurons as numbers."""
+        return float(self.word), float(self.bit), float(self.source), float(self.neuron)
+
+    def arrays(self, dtype: DTypeLike) -> tuple[Array, Array, Array, Array]:
+        """Those of word-line segments, bit-line segments, sources and neurons as arrays of `dtype`."""
+        word, bit, source, neuron = (jnp.asarray(r, dtype) for r in (self.word, self.bit, self.source, self.neuron))
+        return word, bit, source, neuron
 
 
 def is_zero(resistance: Resistance) -> bool:

@@ -85,7 +85,7 @@ def load_cell(path: Path) -> Cell:
 
 def copy_cell(run: Path, target: Path) -> None:
     """Copy the cell of the characterize run at `run`, so that what depends on it stays whole when the run moves."""
-    found, _ = open_run(run, commands=("characterize",), use="--cell")
+    found, _ = open_run(run, commands=("characterize",), use="a cell")
     part = target.with_name(target.name + ".part")
     shutil.copyfile(found.path / RESULTS, part)
     part.replace(target)

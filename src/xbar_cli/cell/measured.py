@@ -56,7 +56,7 @@ def read_cell_table(
     if g[0] > g_off * (1 + 1e-6) or g[-1] < g_on * (1 - 1e-6):
         raise ConfigError(
             f"{path}: G spans {g[0]:.4g} to {g[-1]:.4g} S, and G_off = {g_off:.4g} S to G_on = {g_on:.4g} S is outside; "
-            "set --r-off and --r-on"
+            "set cell.r_off_ohm and cell.r_on_ohm"
         )
     current = np.array([[[rows[gate, c, volt][0] for volt in v] for c in g] for gate in vg])[None]
     _plausible(path, vg, g, v, current[0])
@@ -148,9 +148,7 @@ def _header(path: Path, line: int, cells: list[str], gates: tuple[float, float, 
     if sorted(names) not in (sorted(COLUMNS), sorted((*COLUMNS, "v_g"))):
         raise ConfigError(f"{path}, line {line}: the columns are {','.join(cells)}; wanted are G,V,I or G,V,I,V_g")
     if "v_g" not in names and gates[2] != 1:
-        raise ConfigError(
-            f"{path}, line {line}: there is no column V_g; name the one gate voltage with --vg-range VOLT"
-        )
+        raise ConfigError(f"{path}, line {line}: there is no column V_g; name the one gate voltage with sweep.vg_range")
     return names
 
 

@@ -118,7 +118,7 @@ class Miss:
         best: error of the best surrogate.
         wanted: error asked for.
         of: which surrogate, for a message.
-        option: the option that allows more.
+        key: that allows more.
     """
 
     index: int
@@ -126,13 +126,13 @@ class Miss:
     best: float
     wanted: float
     of: str
-    option: str
+    key: str
 
     def describe(self, config: CharacterizeConfig) -> str:
         """What is missing, and what to do."""
         return (
             f"no surrogate{self.of} of rank up to {config.surrogate.max_rank} reaches error {self.wanted:g} at "
-            f"V_g {self.vg:g} V: the best has {self.best:.2g}; {remedy(config)}, or allow more with {self.option}"
+            f"V_g {self.vg:g} V: the best has {self.best:.2g}; {remedy(config)}, or allow more with {self.key}"
         )
 
 
@@ -140,13 +140,18 @@ def misses(config: CharacterizeConfig, surrogates: Surrogates, vg: NDArray[np.fl
     """The gate voltages at which a surrogate of the current misses its error, each once, ascending."""
     wanted, found = config.surrogate, dict[int, Miss]()
     judged = (
-        (surrogates.bit_line, " with the bit line's voltage (--vbl)", wanted.line_error, "--set surrogate.line_error"),
-        (surrogates.current, "", wanted.error, "--surrogate-error"),
+        (
+            surrogates.bit_line,
+            " with the bit line's voltage (sweep.vbl_volt)",
+            wanted.line_error,
+            "surrogate.line_error",
+        ),
+        (surrogates.current, "", wanted.error, "surrogate.error"),
     )
-    for fitted, of, error, option in judged:
+    for fitted, of, error, key in judged:
         for index, certificate in enumerate(fitted.certificates) if fitted else ():
             if not certificate.max_error <= error:
-                found[index] = Miss(index, float(vg[index]), certificate.max_error, error, of, option)
+                found[index] = Miss(index, float(vg[index]), certificate.max_error, error, of, key)
     return [found[index] for index in sorted(found)]
 
 
@@ -154,4 +159,4 @@ def remedy(config: CharacterizeConfig) -> str:
     """What may make a surrogate better."""
     if config.cell.table is not None:
         return "measure more points"
-    return "take more --g-points" if config.log_spaced else "take --g-spacing log or more --g-points"
+    return "take more sweep.g_points" if config.log_spaced else "take sweep.g_spacing = log or more sweep.g_points"

@@ -1,6 +1,6 @@
 """What the devices of a network are built into: array model, resistances, row drive, converters, read noise."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import jax.numpy as jnp
@@ -11,11 +11,13 @@ from xbar_cli.array.wires import Fold, Wires
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork, read_voltage
 from xbar_cli.config.arrays import ArrayModel
 from xbar_cli.config.converters import ConvertersSection
-from xbar_cli.config.effects import AnyReadNoise
 from xbar_cli.device.mismatch import AnyCell, GateShift
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.program import MeanCell, mean_cell, one_voltage
+
+ReadSpread = Callable[[Array, Array], Array]
+"""Conductances of a chip and those aimed at [S] to the standard deviation of every device at a read [S]."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Hardware:
         fold: what a tile of a linear array acts as; None where currents are those of its devices alone, or nothing folds.
         wires: resistances of arrays of cells, which are solved at every read.
         converters: row drive and converters.
-        noises: read noise.
+        noises: read noises, which are independent of each other.
         mismatch: by layer, how the access transistors differ; None where they are all alike.
     """
 
@@ -37,7 +39,7 @@ class Hardware:
     fold: Fold | None = None
     wires: Wires = field(default_factory=Wires)
     converters: ConvertersSection = field(default_factory=ConvertersSection)
-    noises: tuple[AnyReadNoise, ...] = ()
+    noises: tuple[ReadSpread, ...] = ()
     mismatch: Mapping[str, GateShift] | None = None
 
     @property
@@ -96,11 +98,13 @@ def bit_lines(hardware: Hardware) -> dict[str, BitLineSeparable]:
     """
     cell, converters = hardware.network.cell, hardware.converters
     if cell is None or cell.bit_line is None:
-        raise ConfigError("--array gated with resistances needs a cell characterized with a bit-line axis: --vbl 60m")
+        raise ConfigError(
+            "array.model = gated with resistances needs a cell characterized up to a bit-line voltage, such as 60 mV"
+        )
     if converters.input != "amplitude" or converters.dac_bits is not None or converters.adc_bits is not None:
         raise ConfigError(
-            "--array gated with resistances takes amplitude inputs without converters: evaluate (and map) without --input, "
-            "--dac-bits, --adc-bits"
+            "array.model = gated with resistances takes amplitude inputs without converters: evaluate (and map) without "
+            "converters.input, converters.dac_bits, converters.adc_bits"
         )
     layers = hardware.network.layers.items()
     return {name: cell.bit_line[cell.index(layer.vg)] for name, layer in layers if layer.vg is not None}

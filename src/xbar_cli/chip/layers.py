@@ -11,7 +11,6 @@ from xbar_cli.array.converters import Adc, draw_errors
 from xbar_cli.array.tiling import RowGroups, row_groups
 from xbar_cli.chip.hardware import Hardware, baseline, full_voltage
 from xbar_cli.chip.mapped import LayerMapping, drive_of
-from xbar_cli.chip.noises import read_spread
 from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
@@ -125,7 +124,7 @@ def read_noise(
         cell: its 1T-1R cell; None on resistive arrays.
         linear: the cell as a linear conductance; None where there is none.
     """
-    sigma = read_spread(hardware.noises, g, target, g_off=hardware.network.g_off, g_on=hardware.network.g_on)
+    sigma = jnp.sqrt(sum(jnp.square(spread(g, target)) for spread in hardware.noises))  # of independent noises
     if hardware.curved and cell is not None:
         return gated_noise(g, sigma, scale=layer.scale, surrogate=cell, drive=drive_of(layer))
     if linear is not None:  # the spread of the cell that its memristor's spread makes

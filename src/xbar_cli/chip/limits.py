@@ -1,99 +1,99 @@
 """The weight at full scale of every layer: what training fixed, the largest, a number, or the one that costs least."""
 
+from collections.abc import Mapping
+
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar_cli.config.base import parse_quantity
-from xbar_cli.config.hardware import MappingSection
 from xbar_cli.device.levels import LIMIT_SHARES, weight_limit
 from xbar_cli.errors import ConfigError
-from xbar_cli.mapping.encode import full_scale
-from xbar_cli.mapping.placing import Conductances, place
+from xbar_cli.mapping.placing import Placement, place, span_of
+from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import Trained, kernel_accuracy, weight_maxima
 from xbar_cli.trained.parts import held_out
 
-
-def restricted(trained: Trained) -> bool:
-    """Whether the weights were restricted to the linear range of a cell (neat), which their scale keeps them in."""
-    return trained.fixed.w_max is not None
+Weights = dict[str, NDArray[np.float64]]
+"""By layer: one number, or one per output."""
 
 
-def maxima_of(
-    trained: Trained, mapping: MappingSection, names: list[str], *, gated: bool
-) -> dict[str, NDArray[np.float64]]:
-    """W_max of the layers `names`: what neat fixed before it restricted the weights, else from the weights themselves."""
-    fixed = trained.fixed
-    if fixed.w_max is not None and mapping.weight_scale in (None, fixed.weight_scale):
-        return {name: np.asarray(fixed.w_max[name]) for name in names}
-    if fixed.w_max is not None:
-        raise ConfigError(
-            f"--weight-scale {mapping.weight_scale}: this run was restricted with scale {fixed.weight_scale!r}; "
-            "another one would move its weights out of the linear range"
-        )
-    own = {name: trained.kernels[name] for name in names}
-    return weight_maxima(own, scale=mapping.weight_scale or ("network" if gated else "layer"))
+def full_weights(trained: Trained, placement: Placement, names: list[str]) -> Weights:
+    """The weight at full scale of the layers `names`.
 
+    What neat fixed before it restricted the weights, and a limit that tat trained with, stay unless something else is asked
+    for.
 
-def limited(
-    trained: Trained,
-    maxima: dict[str, NDArray[np.float64]],
-    mapping: MappingSection,
-    *,
-    levels: NDArray[np.float64] | None,
-) -> dict[str, NDArray[np.float64]]:
-    """W_max under `--weight-limit`: as it is, one number for all layers, or the share of it that keeps accuracy best.
-
-    That accuracy is on the images held out of training. A limit that training fixed stays unless another is
-    asked for.
-
-    References:
-        Chakraborty, Roy, Roy (tat), section III-C.
+    Raises:
+        ConfigError: something else than training fixed that cannot be, or no levels that a limit could be chosen for.
     """
-    if mapping.weight_limit == "max":
-        return fixed_limits(trained, mapping) or maxima
-    if restricted(trained):
+    fixed, limit = trained.fixed, placement.weight_limit
+    largest = maxima(trained, placement, names)
+    if fixed.w_max is not None and limit != "max":
         raise ConfigError(
-            f"--weight-limit {mapping.weight_limit}: this run was restricted to the linear range at its own scale; another "
-            "one would move its weights out of it"
+            f"mapping.weight_limit = {limit}: this run was restricted to the linear range at its own scale; another one would "
+            "move its weights out of it"
         )
-    if mapping.weight_limit == "largest":
-        return maxima
-    if mapping.weight_limit != "auto":
-        limit = float(parse_quantity(mapping.weight_limit))
-        return {name: np.full_like(value, limit) for name, value in maxima.items()}
-    if levels is None:
-        raise ConfigError("--weight-limit auto chooses for the levels of the devices: it needs --bits or --levels")
-
-    accuracy = kernel_accuracy(trained.net, *held_out(trained))
-
-    def score(share: float) -> float:
-        values = {}
-        for name, largest in maxima.items():
-            kernel, limit = trained.kernels[name], largest * share
-            span = Conductances(
-                levels, levels[0], levels[-1], full_scale(mapping.chosen, g_min=levels[0], g_max=levels[-1]) / limit
-            )
-            placed = place(mapping.chosen, kernel.reshape(-1, kernel.shape[-1]), span)
-            values[name] = placed.decoded().astype(np.float32).reshape(kernel.shape)
-        return accuracy(values)
-
-    best = weight_limit(jnp.ones(1), rule="auto", score=score, shares=LIMIT_SHARES)
-    return {name: value * best for name, value in maxima.items()}
+    match limit:
+        case "max":
+            return trained_limits(fixed, placement) or largest
+        case "largest":
+            return largest
+        case "auto":
+            share = best_share(trained, placement, largest)
+            return {name: value * share for name, value in largest.items()}
+        case number:
+            return {name: np.full_like(value, number) for name, value in largest.items()}
 
 
-def fixed_limits(trained: Trained, mapping: MappingSection) -> dict[str, NDArray[np.float64]] | None:
+def maxima(trained: Trained, placement: Placement, names: list[str]) -> Weights:
+    """W_max of the layers: what neat fixed, else from the weights themselves."""
+    fixed, scale = trained.fixed, placement.weight_scale
+    if fixed.w_max is None:
+        own = {name: trained.kernels[name] for name in names}
+        return weight_maxima(own, scale=scale or ("layer" if placement.devices.cell is None else "network"))
+    if scale not in (None, fixed.weight_scale):
+        raise ConfigError(
+            f"mapping.weight_scale = {scale}: this run was restricted with scale {fixed.weight_scale!r}; another one would "
+            "move its weights out of the linear range"
+        )
+    return {name: np.asarray(fixed.w_max[name]) for name in names}
+
+
+def trained_limits(fixed: Fixed, placement: Placement) -> Weights | None:
     """The weight limits that a run was trained with (tat); None where it was the largest weight, or none.
 
     Raises:
         ConfigError: a scale other than each layer's own.
     """
-    limits = trained.fixed.weight_limits
-    if limits is None:
+    if fixed.weight_limits is None:
         return None
-    if mapping.weight_scale not in (None, "layer"):
+    if placement.weight_scale not in (None, "layer"):
         raise ConfigError(
-            f"--weight-scale {mapping.weight_scale}: this run was trained with a weight limit of each layer; "
-            "--weight-limit largest leaves it"
+            f"mapping.weight_scale = {placement.weight_scale}: this run was trained with a weight limit of each layer; "
+            "mapping.weight_limit = largest leaves it"
         )
-    return {name: np.asarray(limit) for name, limit in limits.items()}
+    return {name: np.asarray(limit) for name, limit in fixed.weight_limits.items()}
+
+
+def best_share(trained: Trained, placement: Placement, largest: Mapping[str, NDArray[np.float64]]) -> float:
+    """The share of each layer's largest weight at which the levels cost the least accuracy on the images held out of training.
+
+    References:
+        Chakraborty, Roy, Roy (tat), section III-C.
+    """
+    if placement.devices.levels is None:
+        raise ConfigError(
+            "mapping.weight_limit = auto chooses for the levels of the devices: it needs mapping.bits or mapping.levels"
+        )
+    accuracy, kernels = kernel_accuracy(trained.net, *held_out(trained)), trained.kernels
+
+    def score(share: float) -> float:
+        values = {}
+        for name, limit in largest.items():
+            kernel = kernels[name]
+            span = span_of(placement.devices, placement.scheme, vg=None, w_max=limit * share)
+            placed = place(placement.scheme, kernel.reshape(-1, kernel.shape[-1]), span)
+            values[name] = placed.decoded().astype(np.float32).reshape(kernel.shape)
+        return accuracy(values)
+
+    return weight_limit(jnp.ones(1), rule="auto", score=score, shares=LIMIT_SHARES)

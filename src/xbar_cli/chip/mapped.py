@@ -147,7 +147,7 @@ def read_voltage(cell: Cell, read: ReadSection) -> float | None:
         return None
     v = read.v_read_volt or cell.v_max
     if v > cell.v_max:
-        raise ConfigError(f"--v-read {v:g} V is beyond the cell's table, which ends at {cell.v_max:g} V")
+        raise ConfigError(f"rows read at {v:g} V are beyond the cell's table, which ends at {cell.v_max:g} V")
     return v
 
 

@@ -28,7 +28,7 @@ def gate_shifts(effect: Mismatch | None, network: MappedNetwork) -> dict[str, Ga
     cell = network.cell
     if cell is None:
         raise ConfigError(
-            "--effect mismatch is of the access transistors of 1T-1R cells, and resistive arrays have none: --cell RUN"
+            "mismatch is of the access transistors of 1T-1R cells, and resistive arrays have none: give cell.run"
         )
     sigma = spread(effect, cell)
     voltages = {name: layer.vg for name, layer in network.layers.items() if layer.vg is not None}
@@ -42,7 +42,7 @@ def spread(effect: Mismatch, cell: Cell) -> float:
     if sigma is None:
         if cell.sampled is None:
             raise ConfigError(
-                "--effect mismatch: the cell was characterized without --vth-sigma; give mismatch:sigma=VOLT, or characterize "
+                "mismatch: the cell was characterized without a spread of thresholds; give mismatch:sigma=VOLT, or characterize "
                 "it with one"
             )
         sigma = cell.sampled.sigma
@@ -55,8 +55,8 @@ def gate_shift(cell: Cell, vg: float, sigma: float) -> GateShift:
     usable = np.array([place for place in range(cell.vg.size) if place not in cell.marked])
     if usable.size < 3:
         raise ConfigError(
-            f"--effect mismatch interpolates between gate voltages, and the cell has {usable.size} with a surrogate: "
-            "characterize 3 or more (--vg-range)"
+            f"mismatch interpolates between gate voltages, and the cell has {usable.size} with a surrogate: "
+            "characterize 3 or more"
         )
     places = nearest_nodes(usable, index)
     nodes = tuple(float(cell.vg[place]) for place in places)
@@ -64,8 +64,8 @@ def gate_shift(cell: Cell, vg: float, sigma: float) -> GateShift:
     lowest = cell.vg[usable[0]]
     if vg - REACH * widened < lowest - 1e-9 and sigma > 0:
         raise ConfigError(
-            f"--effect mismatch: at V_g {vg:g} V thresholds that spread by {sigma:g} V reach below the {lowest:g} V at which "
-            f"the cell's table begins: characterize it from {vg - REACH * widened:.3g} V on (--vg-range)"
+            f"mismatch: at V_g {vg:g} V thresholds that spread by {sigma:g} V reach below the {lowest:g} V at which "
+            f"the cell's table begins: characterize it from {vg - REACH * widened:.3g} V on"
         )
     return GateShift(vg=float(cell.vg[index]), sigma=widened, nodes=nodes, index=places)
 

@@ -23,7 +23,7 @@ SAMPLED_VALUES, MOST_SAMPLED = 8_000_000, 256
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Activations:
     """Activations of some images.
 
     Attributes:
@@ -55,7 +55,7 @@ def orders(cell: Cell | None) -> int:
     return 0 if cell is None else max(power.polynomials.shape[1] for power in cell.power)
 
 
-def calibrate(trained: Trained, *, images: int, sampled: bool) -> Calibration:
+def observe(trained: Trained, *, images: int, sampled: bool) -> Activations:
     """The ranges of the activations over the first training images, in floating point, and a sample of them if asked for."""
     picked = trained.data.train_images[:images]
     graphdef, state = nnx.split(trained.net)
@@ -82,4 +82,4 @@ def calibrate(trained: Trained, *, images: int, sampled: bool) -> Calibration:
         for name, (least, largest) in ends.items():
             low[name] = min(low.get(name, 0.0), float(least))
             high[name] = max(high.get(name, 0.0), float(largest))
-    return Calibration({name: (low[name], high[name]) for name in low}, inputs, contracts)
+    return Activations({name: (low[name], high[name]) for name in low}, inputs, contracts)

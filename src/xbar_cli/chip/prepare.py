@@ -1,43 +1,64 @@
 """From a chip's devices to its circuit: folded, with the ranges of its converters, calibrated where that is asked for."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from flax import nnx
 from jax import Array
 
-from xbar_cli.chip.calibration import adc_full_scales, make_calibrator
+from xbar_cli.array.ideal import Contract
 from xbar_cli.chip.fold import Folder, Residuals, judge, make_folder
+from xbar_cli.chip.full_scales import adc_full_scales
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.sample import Prepare
-from xbar_cli.config.hardware import EvaluateConfig
-from xbar_cli.nn.reading import Circuit, Correction
+from xbar_cli.config.converters import DecodingSection
+from xbar_cli.data.batches import to_float
+from xbar_cli.nn.reading import Circuit, Correction, layer_outputs
+from xbar_cli.numerics import stream
 from xbar_cli.trained.opening import Trained
 from xbar_cli.trained.parts import held_out
 
 
-def make_preparer(config: EvaluateConfig, trained: Trained, hardware: Hardware) -> tuple[Prepare, int]:
-    """The function from a chip's devices and key to its circuit, calibrated if asked for, and the images it is fitted to."""
+def make_preparer(
+    trained: Trained, hardware: Hardware, decoding: DecodingSection, *, images: int
+) -> tuple[Prepare, int]:
+    """The function from a chip's devices and key to its circuit, calibrated if asked for, and the images it is fitted to.
+
+    Args:
+        trained: the network.
+        hardware: what its devices are built into.
+        decoding: what is fitted to each chip.
+        images: training images used, for the ranges of converters and for fitting.
+    """
     fold = make_folder(hardware)
-    full_scales: dict[str, float] = {}
-    if config.converters.path == "tiled":
-        alike = make_folder(replace(hardware, mismatch=None)) if hardware.mismatch else fold
-        nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
-
-        def unvaried() -> Circuit:
-            # the scales are not known yet; they are no part of the layers
-            circuit, residuals = alike(nominal, jax.random.key(0), dict.fromkeys(nominal, 1.0))
-            judge(residuals)
-            return circuit
-
-        full_scales = adc_full_scales(trained, hardware, unvaried, images=config.calibration.images)
-    if config.decoding.calibrate is None:
+    full_scales = nominal_full_scales(trained, hardware, fold, images=images)
+    if decoding.calibrate is None:
         return partial(_prepare, fold, None, full_scales), 0
-    pictures, _ = held_out(trained, images=config.calibration.images)
-    calibrate = make_calibrator(trained, config.decoding, pictures=pictures)
+    pictures, _ = held_out(trained, images=images)
+    calibrate = make_calibrator(trained, decoding, pictures=pictures)
     return partial(_prepare, fold, calibrate, full_scales), len(pictures)
+
+
+def nominal_full_scales(trained: Trained, hardware: Hardware, fold: Folder, *, images: int) -> dict[str, float]:
+    """Full scale of each layer's converters [S] from the chip without variation; empty without converters."""
+    if hardware.converters.path == "folded":
+        return {}
+    alike = make_folder(replace(hardware, mismatch=None)) if hardware.mismatch else fold
+    nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
+
+    def unvaried() -> Circuit:
+        # the scales are not known yet; they are no part of the layers
+        circuit, residuals = alike(nominal, jax.random.key(0), dict.fromkeys(nominal, 1.0))
+        judge(residuals)
+        return circuit
+
+    return adc_full_scales(trained, hardware, unvaried, images=images)
 
 
 def _prepare(
@@ -49,3 +70,65 @@ def _prepare(
 ) -> tuple[Circuit, Residuals]:
     circuit, residuals = fold(conductances, key, full_scales)
     return circuit if calibrate is None else replace(circuit, corrections=calibrate(circuit, key)), residuals
+
+
+def make_calibrator(
+    trained: Trained, decoding: DecodingSection, *, pictures: np.ndarray
+) -> Callable[[Circuit, Array], dict[str, Correction]]:
+    """The jitted function from a circuit and the chip's key to its layers' corrections.
+
+    Layer by layer, least squares from the array's outputs to those of the floating-point network; each layer sees the
+    corrected outputs of those before it.
+
+    Args:
+        trained: the network.
+        decoding: what is fitted.
+        pictures: images it is fitted to; all are computed at once.
+    """
+    graphdef, state = nnx.split(trained.net)
+    images = jnp.asarray(to_float(pictures))
+
+    @jax.jit
+    def fit(state: Any, images: Array, circuit: Circuit, key: Array) -> dict[str, Correction]:
+        net = nnx.merge(graphdef, state)
+        wanted: dict[str, Array] = {}
+        corrections: dict[str, Correction] = {}
+        uses: Counter[str] = Counter()
+
+        def exact(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
+            y = contract(x, kernel)
+            wanted.setdefault(name, y)
+            return y
+
+        def fitted(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
+            if name not in circuit.layers:
+                return contract(x, kernel)
+            use, uses[name] = uses[name], uses[name] + 1
+            y = layer_outputs(circuit, name, x, contract, key=key, first=jnp.asarray(0), counts=None, use=use)
+            if not use:  # a layer has one correction, that of its first use
+                corrections[name] = least_squares(y, wanted[name], decoding)
+            return corrections[name](y)
+
+        net(images, exact)
+        net(images, fitted)
+        return corrections
+
+    def calibrate(circuit: Circuit, key: Array) -> dict[str, Correction]:
+        return fit(state, images, circuit, stream(key, "calibrate"))
+
+    return calibrate
+
+
+def least_squares(y: Array, wanted: Array, decoding: DecodingSection) -> Correction:
+    """Gain, or gain and offset, from outputs `y` to `wanted`, for the layer or for each column; 1 where `y` says nothing."""
+    axes = tuple(range(y.ndim - (1 if decoding.per == "column" else 0)))
+    shape = (1,) * len(axes) + y.shape[len(axes) :]
+    affine = decoding.calibrate == "affine"
+    centre = y.mean(axis=axes) if affine else jnp.zeros(y.shape[len(axes) :], y.dtype)
+    target = wanted.mean(axis=axes) if affine else jnp.zeros_like(centre)
+    away = y - centre.reshape(shape)
+    power = jnp.square(away).mean(axis=axes)
+    gain = jnp.where(
+        power > 0, (away * (wanted - target.reshape(shape))).mean(axis=axes) / jnp.where(power > 0, power, 1), 1
+    )
+    return Correction(gain=gain, offset=target - gain * centre)

@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from xbar_cli.chip.engine import Engine, by_patches, hoist
+from xbar_cli.chip.executor import Executor, by_patches, hoist
 from xbar_cli.chip.fabricate import Fabricator
 from xbar_cli.chip.fold import Residuals, judge, require_trust
 from xbar_cli.errors import ModelError
@@ -23,7 +23,7 @@ from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import Reporter
 
-Part = tuple[Array, Array, Array]
+Batch = tuple[Array, Array, Array]
 """Images, labels, and what each image counts."""
 Prepare = Callable[[dict[str, Array], Array], tuple[Circuit, Residuals]]
 Leaves = list[Array]
@@ -31,7 +31,7 @@ Leaves = list[Array]
 
 
 def count_batch(
-    net: Any, circuit: Circuit | None, key: Array, first: Array, part: Part, *, patches: bool = False
+    net: Any, circuit: Circuit | None, key: Array, first: Array, part: Batch, *, patches: bool = False
 ) -> tuple[Array, dict[str, Trust]]:
     """Five counts of a batch, and how well arrays with wires were solved.
 
@@ -86,9 +86,9 @@ class Sampler:
 
     def __init__(
         self,
-        engine: Engine,
+        executor: Executor,
         net: nnx.Module,
-        parts: Sequence[Part],
+        parts: Sequence[Batch],
         *,
         root: Array,
         nominal: Mapping[str, Any],
@@ -96,9 +96,9 @@ class Sampler:
         prepare: Prepare,
     ) -> None:
         """The stages for a network on the images `parts`; `nominal` conductances have the shape of a chip's."""
-        self.engine, self.fabricate = engine, fabricate
+        self.executor, self.fabricate = executor, fabricate
         self.graphdef, state = nnx.split(net)
-        self.state, self.root, self.parts = (engine.shared(tree) for tree in (state, root, list(parts)))
+        self.state, self.root, self.parts = (executor.shared(tree) for tree in (state, root, list(parts)))
         self.trees: dict[str | None, Any] = {}
         self._counters: dict[Any, Callable[..., Any]] = {}
         shapes = {name: jax.ShapeDtypeStruct(g.shape, jnp.float32) for name, g in nominal.items()}
@@ -113,7 +113,7 @@ class Sampler:
             return leaves, residuals, {name: (c.gain, c.offset) for name, c in made.corrections.items()}
 
         making, preparing = hoist(devices, root), hoist(circuit, shapes, root)
-        self._captured = [engine.shared(hoisted.captured) for hoisted in (making, preparing)]
+        self._captured = [executor.shared(hoisted.captured) for hoisted in (making, preparing)]
 
         def make(shared: Any, number: Array) -> Any:
             captured, root = shared
@@ -123,7 +123,7 @@ class Sampler:
             captured, root = shared
             return preparing.function(captured, conductances, jax.random.fold_in(root, number))
 
-        self._make, self._build = engine.stage(make), engine.stage(build)
+        self._make, self._build = executor.stage(make), executor.stage(build)
 
     def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
         """The conductances of chips [chips …] [S], and what fabricating them found."""
@@ -160,7 +160,7 @@ class Sampler:
     def _counter(self, tree: Any) -> Callable[..., Any]:
         """The compiled counting of circuits of this structure."""
         if tree not in self._counters:
-            patches = self.engine.strategy.inner == "patches"
+            patches = self.executor.strategy.inner == "patches"
 
             def count(shared: Any, number: Array, leaves: Leaves) -> tuple[Array, dict[str, Trust]]:
                 state, root, first, part = shared
@@ -168,7 +168,7 @@ class Sampler:
                 net, circuit = nnx.merge(self.graphdef, state), jax.tree.unflatten(tree, leaves)
                 return count_batch(net, circuit, key, first, part, patches=patches)
 
-            self._counters[tree] = self.engine.stage(count)
+            self._counters[tree] = self.executor.stage(count)
         return self._counters[tree]
 
     @cached_property
@@ -208,7 +208,7 @@ def require_scores(
     raise ModelError(f"chip {chip}: the scores are not finite{where}: conductances far beyond those that were mapped")
 
 
-def first_overflow(net: Any, circuit: Circuit, key: Array, parts: Sequence[Part]) -> str | None:
+def first_overflow(net: Any, circuit: Circuit, key: Array, parts: Sequence[Batch]) -> str | None:
     """The first layer of a network on the arrays of `circuit` whose outputs are not finite for some image of `parts`."""
     finite: dict[str, bool] = {}
     for n, (x, _, weight) in enumerate(parts):
@@ -252,7 +252,7 @@ def sample(
         reporter: is told how far it is.
     """
     tally = Tally(alone={name: [] for name in alone})
-    for chips, numbers in sampler.engine.chunks(n):
+    for chips, numbers in sampler.executor.chunks(n):
         if warm and not tally.computed:
             _, leaves, _ = _prepare(sampler, numbers, Tally())
             sampler.count(numbers, leaves, parts=1)
@@ -261,7 +261,7 @@ def sample(
         began = time.perf_counter()
         counts, trusts = sampler.count(numbers, leaves)
         tally.seconds += time.perf_counter() - began
-        tally.computed += sampler.engine.chunk
+        tally.computed += sampler.executor.chunk
         made = {name: make(numbers, leaves) for name, make in alone.items()}
         layers = {name: sampler.count(numbers, made[name], layer=name)[0] for name in alone}
         for k, chip in enumerate(chips):

@@ -33,7 +33,7 @@ def each_alone(sampler: Sampler, kernels: Mapping[str, Any]) -> dict[str, Alone]
 
 
 def _alone(sampler: Sampler, layer: str, kernels: Mapping[str, Any]) -> Alone:
-    shared = sampler.engine.shared({name: jnp.asarray(kernel) for name, kernel in kernels.items()})
+    shared = sampler.executor.shared({name: jnp.asarray(kernel) for name, kernel in kernels.items()})
 
     def restrict(kernels: dict[str, Array], number: Array, leaves: Leaves) -> Leaves:
         del number
@@ -41,7 +41,7 @@ def _alone(sampler: Sampler, layer: str, kernels: Mapping[str, Any]) -> Alone:
         found, sampler.trees[layer] = jax.tree.flatten(circuit)
         return found
 
-    stage = sampler.engine.stage(restrict)
+    stage = sampler.executor.stage(restrict)
     return lambda numbers, leaves: stage(shared, numbers, leaves)
 
 

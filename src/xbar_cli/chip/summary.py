@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar_cli.chip import sensitivity
 from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.sample import Tally
 from xbar_cli.config.hardware import EvaluateConfig
-from xbar_cli.runs.results import Field, field
+from xbar_cli.runs.results import MODEL, Field, digest, field
 from xbar_cli.statistics import (
     ACCURACY,
     MIN_SAMPLES,
@@ -22,6 +24,7 @@ from xbar_cli.statistics import (
     with_test_set,
     yield_at,
 )
+from xbar_cli.trained.opening import Trained
 
 
 def summarise(
@@ -41,7 +44,13 @@ def summarise(
     adc_beyond, adc_all, dac_beyond, dac_all = (float(value) for value in tally.beyond)
     converters = config.converters
     return accuracies(config, tally, images=images) | {
+        "array": hardware.model,
+        "path": converters.path,
         "scheme": hardware.network.scheme,
+        "variation": config.variation.amount,
+        "variation_model": config.variation.model,
+        "clipped_fraction": hardware.network.clipped_fraction,
+        "scale_kept": hardware.network.scale_kept,
         "negative_policy": config.variation.negative,
         "negative_fraction": negative,
         "negative_mean_shift_siemens": mean_shift,
@@ -119,8 +128,8 @@ def out_of_reach(config: EvaluateConfig) -> str | None:
     if wanted.ci_width is None or wanted.max_samples is None or fewest(wanted.ci_width) <= wanted.max_samples:
         return None
     return (
-        f"--ci-width {wanted.ci_width:g} takes {fewest(wanted.ci_width)} chips or more, and --max-samples is "
-        f"{wanted.max_samples}: the interval will be wider"
+        f"monte_carlo.ci_width = {wanted.ci_width:g} takes {fewest(wanted.ci_width)} chips or more, and "
+        f"monte_carlo.max_samples = {wanted.max_samples}: the interval will be wider"
     )
 
 
@@ -132,7 +141,7 @@ def skew_note(result: dict[str, Any]) -> str | None:
     return (
         f"the accuracies of these {result['samples']} chips are skewed (skewness {result['accuracy_skewness']:+.1f}, worst "
         f"{result['accuracy_worst']:.4f}, mean {result['accuracy_mean']:.4f}): Student's interval then holds the mean less "
-        f"often than 95 %; {low:.4f} … {high:.4f} holds whatever the distribution is, and --ci-width W makes it narrower"
+        f"often than 95 %; {low:.4f} … {high:.4f} holds whatever the distribution is, and monte_carlo.ci_width makes it narrower"
     )
 
 
@@ -162,3 +171,25 @@ def results(samples: list[float], tally: Tally) -> dict[str, Field]:
             long_name = f"{what} of the decoded outputs of {name}"
             fields[f"{name}_{what}"] = field(dims, values, unit="1", long_name=long_name)
     return fields
+
+
+def origin(
+    trained: Trained, network: MappedNetwork, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]
+) -> dict[str, Any]:
+    """What an evaluation is of, so that another run can tell whether it is of the same: network, test images, devices.
+
+    Args:
+        trained: the network in floating point.
+        network: its devices. What chip i is depends on the names of the layers and the shapes of their devices.
+        images: test images used.
+        labels: of them.
+    """
+    tested = (np.ascontiguousarray(images), np.ascontiguousarray(labels, np.int32))
+    return {
+        "network": trained.network,
+        "dataset": trained.dataset,
+        "method": trained.method,
+        "weights_sha256": digest((trained.run.path / MODEL).read_bytes()),
+        "test_images_sha256": digest(*(part.tobytes() for part in tested), repr(tested[0].shape).encode()),
+        "chip_devices": {name: list(layer.conductance.shape) for name, layer in network.layers.items()},
+    }

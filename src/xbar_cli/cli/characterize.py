@@ -1,7 +1,6 @@
 """`xbar characterize` and its subcommands `power`, `array` and `tile`."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,9 +10,7 @@ from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerC
 
 from .characterize_tile import tile
 from .shared.console import print_table
-from .shared.options import options
-
-Function = Callable[..., Any]
+from .shared.options import Function, options
 
 OF_RANGES = ("range.vdd", "range.leakage_limit_ampere", "range.rows", "mismatch")
 """Sections and keys of what only a characterisation prints."""
@@ -172,7 +169,8 @@ def show_array(summary: dict[str, Any]) -> None:
         for name, d in summary["models"].items()
     ]
     size = "×".join(str(n) for n in summary["array"])
-    title = f"{size}, {summary['r_wire_ohm']:g} Ω a wire segment, V_g {summary['vg_volt']:g} V, against ngspice"
+    wires = "" if summary["r_wire_ohm"] is None else f"{summary['r_wire_ohm']:g} Ω a wire segment, "
+    title = f"{size}, {wires}V_g {summary['vg_volt']:g} V, against ngspice"
     print_table(title, ["model", "NRMSD", "largest relative error", "of full scale"], rows)
     click.echo(
         f"ngspice: {summary['oracle_seconds']:.3g} s for {summary['inputs']} inputs, "

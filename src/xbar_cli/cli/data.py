@@ -30,12 +30,15 @@ def data() -> None:
 @_json
 def ls(data_dir: Path | None, as_json: bool) -> None:
     """List the data sets and say what to do about those that are not there."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from xbar_cli.data.datasets import default_data_dir, status
 
     folder = data_dir or default_data_dir()
     rows = status(folder)
+    for index, row in enumerate(rows):
+        if row.note == f"xbar data import {row.name}":
+            rows[index] = replace(row, note=f"{row.note} --from DIR")
     if as_json:
         print_json({"datasets": [asdict(row) for row in rows], "data_dir": str(folder)})
         return

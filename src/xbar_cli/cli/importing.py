@@ -1,44 +1,22 @@
 """`xbar import`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.config.devices import ImportConfig
+
 from .shared.console import print_table
-from .shared.settings import common, network_settings, setting, with_config
-
-
-def _config() -> Any:
-    from xbar_cli.config.devices import ImportConfig
-
-    return ImportConfig
+from .shared.options import options
 
 
 @click.command(
-    name="import",
-    epilog="Example: xbar import model.safetensors --network lenet5 --dataset mnist --out runs/net",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    name="import", epilog="Example: xbar import model.safetensors --network lenet5 --dataset mnist --out runs/net"
 )
 @click.argument("file", metavar="MODEL.safetensors|INDEX.json")
-@setting("--network", "network.name", metavar="NAME", help="As in xbar train (default lenet5).")
-@setting("--width", "network.width", metavar="X", help="Multiplies hidden units and channels (default 1).")
-@setting("--hidden", "network.hidden", metavar="N", help="Hidden units of mlp (default 500).")
-@setting("--dataset", "dataset.name", metavar="NAME", help="Data set (default fashion_mnist_mini).")
-@setting("--data-dir", "dataset.data_dir", metavar="DIR", help="Where imported data sets are.")
-@setting(
-    "--layout", "layout", type=click.Choice(["auto", "torch", "xbar"]),
-    help="Names and axes of the tensors: a torch state_dict, or our own (default by the names).",
-)  # fmt: skip
-@setting(
-    "--pair", "pairs", multiple=True, metavar="OURS=THEIRS",
-    help="Source of one layer of ours, or of the batch norm behind it as LAYER_norm, where names do not tell; repeatable.",
-)  # fmt: skip
-@network_settings(padding="torch for torch's tensors, else same")
-@common
-@with_config(_config, argument="file")
-def import_(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+@options(ImportConfig, argument="file", without=("network.activation", "network.bias", "dataset.train_images"))
+def import_(config: ImportConfig, **output: Any) -> None:
     """Make a train run of a network trained elsewhere, from a safetensors file or the index of its shards.
 
     Layers are matched by name if all names are ours, else by shape and by the numbers in their names; the table shows how.
@@ -47,7 +25,7 @@ def import_(config: Any, out: Path | None, overwrite: bool, as_json: bool, quiet
 
     from .shared.running import execute
 
-    execute("import", config, workflow=run, show=show, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    execute("import", config, workflow=run, show=show, **output)
 
 
 def show(summary: dict[str, Any]) -> None:

@@ -31,6 +31,8 @@ COMMANDS = {
     "data": ("data", "List, import and prepare data sets."),
     "doctor": ("doctor", "Check this machine: versions, devices, ngspice, data sets."),
 }
+AGAIN = "nothing was kept: the same command starts again"
+"""After Ctrl-C, where a command keeps nothing of what it has not finished."""
 LONGEST_LINE = 600
 """Characters of an error."""
 ALIASES = {"eval": "evaluate"}
@@ -97,9 +99,9 @@ def guarded(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except XbarError as error:
-        return _fail(str(error), 1)
+        return _fail("; ".join([str(error), *way_on(error)]), 1)
     except (KeyboardInterrupt, click.Abort) as error:
-        return _fail("; ".join(["interrupted", *getattr(error, "__notes__", ())]), 130)
+        return _fail("; ".join(["interrupted", *getattr(error, "__notes__", [AGAIN])]), 130)
     except BrokenPipeError:
         sys.stdout = None  # the reader is gone: nothing left to flush
         return 1
@@ -109,6 +111,19 @@ def guarded(arguments: list[str]) -> int:
             raise
         return _fail(line, 1)
     return code if isinstance(code, int) else 0
+
+
+def way_on(error: XbarError) -> list[str]:
+    """What to do about a place that is taken, as it is typed."""
+    from xbar_cli.runs.directory import TakenPlace
+
+    if not isinstance(error, TakenPlace):
+        return []
+    if error.state == "complete":
+        return ["--overwrite replaces it, or choose another --out"]
+    if error.state == "resumable":
+        return [f"`xbar train --resume {error.out}` goes on, --overwrite starts again"]
+    return ["--overwrite starts it again"]
 
 
 def storage_failure(error: BaseException | None) -> str | None:

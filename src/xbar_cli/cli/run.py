@@ -48,7 +48,7 @@ def run(
     """Run a pipeline, or a sweep of one, from a file: what is complete stays, what is missing or failed is computed."""
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers starts processes here and --scheduler uses a cluster: give one of them")
-    from xbar_cli.config.experiment import load_experiment
+    from xbar_cli.experiment.file import load_experiment
     from xbar_cli.workflows import run as workflow
 
     loaded = load_experiment(experiment, settings=settings, seed=seed)
@@ -58,9 +58,13 @@ def run(
     else:
         if scheduler is not None and not scheduler.startswith("tls://") and not quiet:
             note(f"{scheduler} is reached without TLS: whoever reaches that port can run code as its workers do")
-        with SweepTable(quiet=quiet) as table:
-            summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
-                                   timeout=timeout, watcher=table)  # fmt: skip
+        try:
+            with SweepTable(quiet=quiet) as table:
+                summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
+                                       timeout=timeout, watcher=table)  # fmt: skip
+        except KeyboardInterrupt as error:
+            error.add_note("the same command goes on with what is missing")
+            raise
     print_json(summary) if as_json else show(summary)
     fail(summary)
 

@@ -47,8 +47,10 @@ class WiresSection(EndsSection):
         """Where the kinds of wire are given apart, a default for both stands back."""
         if not isinstance(given, Mapping) or all(given.get(f"r_wire_{kind}_ohm") is None for kind in ("word", "bit")):
             return given
-        if given.get("r_wire_ohm") is not None:
-            raise ValueError("r_wire_ohm sets both wires; give it, or r_wire_word_ohm and r_wire_bit_ohm")
+        require(
+            given.get("r_wire_ohm") is None,
+            "`r_wire_ohm` sets both wires; give it, or `r_wire_word_ohm` and `r_wire_bit_ohm`",
+        )
         return {**given, "r_wire_ohm": None}
 
     def wires(self) -> "Wires":
@@ -101,7 +103,7 @@ class GatedArray(WiresSection):
     model: Literal["gated"] = "gated"
 
 
-AnyArray = IdealArray | LumpedArray | PublishedArray | NodalArray | GatedArray
+AnyArrayModel = IdealArray | LumpedArray | PublishedArray | NodalArray | GatedArray
 
 
 class ArraySection(WiresSection):
@@ -119,7 +121,7 @@ class ArraySection(WiresSection):
             self.known(self.model)
         return self
 
-    def known(self, default: ArrayModel) -> AnyArray:
+    def known(self, default: ArrayModel) -> AnyArrayModel:
         """The section of the model that was asked for, or else of the default.
 
         Raises:
@@ -136,7 +138,7 @@ class ArraySection(WiresSection):
         return section_of(model)(**given)
 
 
-def section_of(model: ArrayModel) -> type[AnyArray]:
+def section_of(model: ArrayModel) -> type[AnyArrayModel]:
     """The section of an array model."""
     match model:
         case "ideal":
@@ -153,30 +155,34 @@ def section_of(model: ArrayModel) -> type[AnyArray]:
             assert_never(model)
 
 
-def tile_fold(array: AnyArray) -> "Fold | None":
+def tile_fold(array: AnyArrayModel) -> "Fold | None":
     """How one tile folds; None where currents are those of its devices alone, or no matrix says what they are."""
-    from xbar_cli.array.lumped import lumped, lumped_dual, of_pairs, published, published_dual
+    from xbar_cli.array.lumped import lumped, lumped_dual
     from xbar_cli.array.nodal import nodal
-    from xbar_cli.array.wires import Folded, exactly
+    from xbar_cli.array.pairs import of_pairs
+    from xbar_cli.array.published import published, published_dual
 
+    wires = array.wires()
     match array:
         case IdealArray() | GatedArray():
             return None
-        case LumpedArray() | PublishedArray():
-            ends = {"r_source": array.wires().source, "r_neuron": array.wires().neuron}
-            if array.neuron == "shared":
-                dual = partial(lumped_dual if array.model == "lumped" else published_dual, **ends)
-                return lambda g: exactly(of_pairs(dual, g))
-            single = partial(lumped if array.model == "lumped" else published, **ends)
-            return lambda g: exactly(single(g))
+        case LumpedArray(neuron="shared"):
+            return lambda g: of_pairs(partial(lumped_dual, wires=wires), g)
+        case LumpedArray():
+            return lambda g: lumped(g, wires)
+        case PublishedArray(neuron="shared"):
+            return lambda g: of_pairs(partial(published_dual, wires=wires), g)
+        case PublishedArray():
+            return lambda g: published(g, wires)
         case NodalArray():
-            wires = {f"r_{name}": ohm for name, ohm in vars(array.wires()).items()}
-            return lambda g: Folded(*nodal(g, **wires))
+            return lambda g: nodal(g, wires)
         case _:
             assert_never(array)
 
 
-def check_neurons(array: AnyArray, *, scheme: str, adc: bool, tile: tuple[int, int], widths: Mapping[str, int]) -> None:
+def check_neurons(
+    array: AnyArrayModel, *, scheme: str, adc: bool, tile: tuple[int, int], widths: Mapping[str, int]
+) -> None:
     """Where neurons are shared, columns must be pairs that no converter and no edge of a tile parts.
 
     Args:

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -46,6 +46,9 @@ class Section(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
     )
 
+    shares: ClassVar[tuple[str, ...]] = ()
+    """Of a variant of a union: the dotted keys of sections beside the union that are its own too."""
+
     @model_validator(mode="before")
     @classmethod
     def _no_booleans(cls, given: Any) -> Any:
@@ -60,11 +63,6 @@ class Section(BaseModel):
         """Every key with a value, without sections that the configuration does not use."""
         return self.model_dump(exclude_none=True)
 
-    @classmethod
-    def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
-        """The dotted keys that top-level keys stand for, `given` being known: none."""
-        return {}
-
 
 class RootSection(Section):
     """Everything that determines what a command computes."""
@@ -74,6 +72,21 @@ class RootSection(Section):
 
     def check(self) -> None:
         """Rules that join several keys."""
+
+    @classmethod
+    def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
+        """The dotted keys that top-level keys stand for, `given` being known: none."""
+        return {}
+
+    @classmethod
+    def current(cls, key: str, value: Any) -> tuple[str, Any]:
+        """A dotted key and its value, in today's keys where an earlier version wrote others."""
+        return key, value
+
+    @classmethod
+    def key_of(cls, loc: tuple[int | str, ...]) -> str:
+        """The dotted key of the place where pydantic found something."""
+        return ".".join(map(str, loc))
 
 
 def _holds(annotation: Any, kind: type) -> bool:

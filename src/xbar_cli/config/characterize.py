@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
+from .arrays import WiresSection
 from .base import NonNegativeQuantity, Option, PositiveQuantity, RootSection, Section, parse_quantity, require
 from .cell import CellSection, MismatchSection, RangeSection, SurrogateSection, SweepSection, voltage_list
 from .ranges import TileSize, gate_voltages, input_voltages, parse_tile
@@ -151,19 +152,15 @@ class PowerConfig(CharacterizeConfig):
         )
 
 
-class WiredSection(Section):
+class WiredSection(WiresSection):
     """A whole array in the simulator."""
 
     size: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "16x16"
     """Size of the array."""
     vg_volt: Annotated[PositiveQuantity, Option()] = 1.0
     """Gate voltage."""
-    r_wire_ohm: Annotated[NonNegativeQuantity, Option()] = 2.5
-    """One segment of a word line or a bit line, between two cells."""
-    r_source_ohm: Annotated[NonNegativeQuantity, Option()] = 0.0
-    """Each driver."""
-    r_neuron_ohm: Annotated[NonNegativeQuantity, Option()] = 0.0
-    """Each sense circuit."""
+    r_wire_ohm: Annotated[NonNegativeQuantity | None, Option()] = 2.5
+    """Every segment of word lines and bit lines, between two cells."""
     inputs: Annotated[int, Field(ge=1, le=1000), Option()] = 8
     """Random input vectors."""
 

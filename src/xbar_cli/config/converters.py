@@ -1,11 +1,12 @@
 """Configuration of what stands around arrays: row drive, converters, and the calibration of decoded outputs."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from .base import NonNegativeQuantity, Option, PositiveQuantity, Section, Text, parse_quantity, require
+from .ranges import Bits
 
 
 def parse_range(text: str) -> tuple[str, float]:
@@ -43,9 +44,6 @@ def _adc_range(text: str) -> str:
     return text
 
 
-Bits = Annotated[int, Field(ge=1, le=16)]
-
-
 class ReadSection(Section):
     """How rows are read: what decides the conductances that cells are programmed to, and the range of the row drive."""
 
@@ -62,6 +60,9 @@ class ReadSection(Section):
     """Activation of the full drive of each layer: the largest of the calibration images, a percentile of them, or a number
     (default max, or what training or mapping fixed)."""
 
+    table: ClassVar[str] = "read"
+    """Its name in a configuration, for messages."""
+
     def complete(self, *, cell: bool, drive_ends: bool) -> None:
         """Rules for what is given and taken over together.
 
@@ -71,24 +72,28 @@ class ReadSection(Section):
         """
         require(
             self.v_read_volt is None or self.input != "amplitude",
-            "`v_read_volt` is the one voltage of `input = bitserial` or pwm; amplitude inputs take all",
+            f"{self.table}.v_read_volt is the one voltage of {self.table}.input = bitserial or pwm; amplitude inputs take all",
         )
         require(
             self.input == "amplitude" or self.dac_bits is not None,
-            f"`input = {self.input}` needs `dac_bits`: the {'cycles' if self.input == 'bitserial' else 'widths'} of an input",
+            f"{self.table}.input = {self.input} needs {self.table}.dac_bits: the "
+            f"{'cycles' if self.input == 'bitserial' else 'widths'} of an input",
         )
         require(
-            self.v_read_volt is None or cell, "`v_read_volt` needs 1T-1R cells: resistive arrays are linear in voltage"
+            self.v_read_volt is None or cell,
+            f"{self.table}.v_read_volt needs 1T-1R cells: resistive arrays are linear in voltage",
         )
         require(
             self.dac_range is None or self.dac_bits is not None or drive_ends,
-            "`dac_range`: linear arrays without `dac_bits` take any input; leave it out or give `dac_bits`",
+            f"{self.table}.dac_range: linear arrays without {self.table}.dac_bits take any input; leave it out or give "
+            f"{self.table}.dac_bits",
         )
 
 
 class ConvertersSection(ReadSection):
     """Row drive, and converters before and behind the arrays; how a mapped run is read is the default of an evaluation."""
 
+    table: ClassVar[str] = "converters"
     adc_bits: Annotated[Bits | None, Option()] = None
     """Bits of the converters of every tile (default none: currents add up exactly)."""
     adc_range: Annotated[
@@ -110,7 +115,8 @@ class ConvertersSection(ReadSection):
     adc_input: Annotated[Literal["column", "pair"] | None, Option()] = None
     """What is converted: each column (default), or the difference of the two of a weight, with signed codes (de)."""
 
-    def rules(self) -> None:
+    @model_validator(mode="after")
+    def rules(self) -> Self:
         """Rules that join several keys."""
         for key in ("adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input"):
             require(
@@ -127,6 +133,7 @@ class ConvertersSection(ReadSection):
             f"converters.columns_per_adc = {shared}: with converters.adc_input = pair a converter serves whole pairs, an even "
             "number of columns",
         )
+        return self
 
     @property
     def read(self) -> ReadSection:
@@ -176,6 +183,11 @@ class ConvertersSection(ReadSection):
         )
 
     @property
+    def differing(self) -> bool:
+        """Whether converters of one kind are not all alike."""
+        return bool(self.adc_gain_error or self.adc_offset_error)
+
+    @property
     def path(self) -> Literal["folded", "tiled"]:
         """Converters at every tile leave nothing to fold."""
         return "folded" if self.adc_bits is None else "tiled"
@@ -190,8 +202,10 @@ class DecodingSection(Section):
     per: Annotated[Literal["layer", "column"] | None, Option("--calibrate-per")] = None
     """One fit a layer (default) or an output column."""
 
-    def rules(self) -> None:
+    @model_validator(mode="after")
+    def rules(self) -> Self:
         """Rules that join several keys."""
         require(
             self.per is None or self.calibrate is not None, "decoding.per needs decoding.calibrate = gain or affine"
         )
+        return self

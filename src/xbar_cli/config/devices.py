@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from .base import Option, RootSection, Text, require
-from .train import DatasetSection, NetworkSection
+from .network import NetworkSection
+from .train import DatasetSection
 
 
 class FitConfig(RootSection):
@@ -61,7 +62,3 @@ class ImportConfig(RootSection):
     ] = Field(default_factory=dict)
     """Source of one layer of ours, or of the batch norm behind it as LAYER_norm, where names and shapes do not tell;
     repeatable."""
-
-    def check(self) -> None:
-        """Rules that join several keys."""
-        self.network.rules()

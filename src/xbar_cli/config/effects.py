@@ -1,11 +1,16 @@
-"""What happens to devices between their targets and a read: one entry an effect, of which a chip is composed."""
+"""What happens to devices between their targets and a read: a section an effect, and the step or the noise that it is."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self, get_args
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, assert_never, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from .base import Quantity, Section
+
+if TYPE_CHECKING:
+    from xbar_cli.device.chip import Step
+    from xbar_cli.device.figures import Devices
+    from xbar_cli.types import Array
 
 Share = Annotated[Quantity, Field(ge=0, le=1)]
 Relative = Annotated[Quantity, Field(ge=0, le=10)]
@@ -13,10 +18,28 @@ Time = Annotated[Quantity, Field(ge=1e-9, le=1e12)]
 """From a nanosecond to 30 000 years [s]."""
 
 
-class WriteVerify(Section):
+Stage = Literal["programming", "device", "chip", "drift", "faults", "transistor", "read"]
+"""When an effect acts; transistor and read are no part of the memristors."""
+
+
+class Effect(Section):
+    """What every effect says.
+
+    Attributes:
+        stage: when it acts.
+        once: why a chip has one effect that says so at most; None where it may have several.
+    """
+
+    stage: ClassVar[Stage]
+    once: ClassVar[str | None] = None
+
+
+class WriteVerify(Effect):
     """Programming until the conductance is within a tolerance (Alibart et al., Nanotechnology 23, 075201)."""
 
     model: Literal["write_verify"]
+    stage: ClassVar = "programming"
+    once: ClassVar = "each says what programming leaves"
     tolerance: Relative
     """Accepted distance over the target."""
     tolerance_siemens: Annotated[Quantity, Field(ge=0, le=1)] = 0.0
@@ -25,74 +48,89 @@ class WriteVerify(Section):
     """Spread of one attempt over the accepted distance."""
 
 
-class PcmProgramming(Section):
+class PcmProgramming(Effect):
     """What iterative programming leaves of a phase-change device's target (Nandakumar et al., ICECS 2019)."""
 
     model: Literal["pcm_programming"]
+    stage: ClassVar = "programming"
+    once: ClassVar = "each says what programming leaves"
     scale: Relative = 1.0
     """Multiplies the noise."""
 
 
-class Additive(Section):
+class Additive(Effect):
     """Normal, sigma in units of G_on - G_off (acm, IV-B)."""
 
     model: Literal["additive"]
+    stage: ClassVar = "device"
     sigma: Relative
 
 
-class Proportional(Section):
+class Proportional(Effect):
     """Normal, sigma in units of the conductance."""
 
     model: Literal["proportional"]
+    stage: ClassVar = "device"
     sigma: Relative
 
 
-class Lognormal(Section):
+class Lognormal(Effect):
     """G exp(sigma N(0, 1)) (Vortex, DAC 2015)."""
 
     model: Literal["lognormal"]
+    stage: ClassVar = "device"
     sigma: Annotated[Quantity, Field(ge=0, le=3)]
     """Of the natural logarithm: 3 puts a third of the devices off by more than 20 times."""
 
 
-class States(Section):
+class States(Effect):
     """Mean and spread of each state of a multi-level device (biased, Fig. 4): the technology's table, or a file's."""
 
     model: Literal["states"]
+    stage: ClassVar = "device"
+    once: ClassVar = "each is the measured spread of the same devices"
     file: str | None = None
     """Statistics that `xbar fit` wrote; the technology's own when absent."""
     scale: Relative = 1.0
     """Multiplies the spread of every state."""
 
 
-class Smooth(Section):
+class Smooth(Effect):
     """Mean and spread interpolated over the conductance, from statistics that `xbar fit --smooth` wrote."""
 
     model: Literal["smooth"]
+    stage: ClassVar = "device"
+    once: ClassVar = "each is the measured spread of the same devices"
     file: str
 
 
-class ChipCorner(Section):
+class ChipCorner(Effect):
     """Every device of the chip k sigma off (tat, III-C)."""
 
     model: Literal["chip_corner"]
+    stage: ClassVar = "chip"
+    once: ClassVar = "each says how far off the chip is"
     k: Annotated[Quantity, Field(ge=-10, le=10)]
     sigma: Relative | None = None
     """Relative standard deviation between chips; the technology's when absent."""
 
 
-class ChipToChip(Section):
+class ChipToChip(Effect):
     """One normal draw for all devices of the chip (tat, III-C, k drawn)."""
 
     model: Literal["chip_to_chip"]
+    stage: ClassVar = "chip"
+    once: ClassVar = "each says how far off the chip is"
     sigma: Relative | None = None
     """Relative standard deviation between chips; the technology's when absent."""
 
 
-class Stuck(Section):
+class Stuck(Effect):
     """Devices stuck at G_on, at G_off, or open; they stay there, whatever else acts. Absent devices (G = 0) cannot be stuck."""
 
     model: Literal["stuck"]
+    stage: ClassVar = "faults"
+    once: ClassVar = "one entry takes all its rates"
     on: Share = 0.0
     off: Share = 0.0
     open: Share = 0.0
@@ -106,38 +144,45 @@ class Stuck(Section):
         return self
 
 
-class Drift(Section):
+class Drift(Effect):
     """G (t/t0)^-nu, nu drawn per device, of its mean's sign; the technology's t0 and nu when absent (Le Gallo et al. 2018)."""
 
     model: Literal["drift"]
+    stage: ClassVar = "drift"
+    once: ClassVar = "each says how devices age"
     t: Time
     t0: Time | None = None
     nu: Annotated[Quantity, Field(ge=-1, le=1)] | None = None
     nu_sigma: Annotated[Quantity, Field(ge=0, le=1)] | None = None
 
 
-class PcmDrift(Section):
+class PcmDrift(Effect):
     """Drift whose mean and spread depend on the state of a phase-change device (Nandakumar et al., ICECS 2019)."""
 
     model: Literal["pcm_drift"]
+    stage: ClassVar = "drift"
+    once: ClassVar = "each says how devices age"
     t: Time
     t0: Time = 20.0
 
 
-class Mismatch(Section):
+class Mismatch(Effect):
     """The threshold voltage of every cell's access transistor, N(0, sigma²), drawn once a chip."""
 
     model: Literal["mismatch"]
+    stage: ClassVar = "transistor"
+    once: ClassVar = "a transistor has one threshold voltage"
     sigma: Annotated[Quantity, Field(ge=0, le=0.2)] | None = None
     """Standard deviation [V]; that of `xbar characterize --vth-sigma` when absent."""
     scale: Relative = 1.0
     """Multiplies it."""
 
 
-class ReadNoise(Section):
+class ReadNoise(Effect):
     """New at every read: sqrt((sigma (G_on - G_off))^2 + (relative G)^2)."""
 
     model: Literal["read_noise"]
+    stage: ClassVar = "read"
     sigma: Relative = 0.0
     relative: Relative = 0.0
 
@@ -148,10 +193,12 @@ class ReadNoise(Section):
         return self
 
 
-class PcmRead(Section):
+class PcmRead(Effect):
     """New at every read: 1/f noise of a phase-change device of age t (Nandakumar et al., ICECS 2019)."""
 
     model: Literal["pcm_read"]
+    stage: ClassVar = "read"
+    once: ClassVar = "a device has one 1/f noise"
     t: Time
     t_read: Time = 250e-9
     """Width of the read pulse [s]."""
@@ -163,90 +210,85 @@ class PcmRead(Section):
         return self
 
 
-AnyReadNoise = ReadNoise | PcmRead
-
-STAGE = {
-    "write_verify": "programming",
-    "pcm_programming": "programming",
-    "additive": "device",
-    "proportional": "device",
-    "lognormal": "device",
-    "states": "device",
-    "smooth": "device",
-    "chip_corner": "chip",
-    "chip_to_chip": "chip",
-    "drift": "drift",
-    "pcm_drift": "drift",
-    "stuck": "faults",
-    "mismatch": "transistor",
-    "read_noise": "read",
-    "pcm_read": "read",
-}
-"""When each effect acts: programming, device, chip, drift, faults; transistor and read are no part of the memristors."""
-
-AnyEffect = (
+OnDevices = (
     WriteVerify | PcmProgramming | Additive | Proportional | Lognormal | States | Smooth | ChipCorner | ChipToChip | Drift
-    | PcmDrift | Stuck | Mismatch | ReadNoise | PcmRead
+    | PcmDrift | Stuck
 )  # fmt: skip
+"""Effects that make a chip's memristors what they are."""
+AnyReadNoise = ReadNoise | PcmRead
+"""Effects that are new at every read."""
+AnyEffect = OnDevices | Mismatch | AnyReadNoise
+EFFECTS: dict[str, type[AnyEffect]] = {
+    get_args(kind.model_fields["model"].annotation)[0]: kind for kind in get_args(AnyEffect)
+}
 
 
-def parse_effect(value: Any) -> Any:
-    """`model:key=value,key=value` as a table; anything but a text is returned as it is.
-
-    Raises:
-        ValueError: an unknown model, or a part that is no key=value.
-    """
-    if not isinstance(value, str):
-        return value
-    model, _, rest = value.partition(":")
-    if model not in STAGE:
-        raise ValueError(f"{model!r} is no effect; use {', '.join(STAGE)}")
-    table = {"model": model}
-    for part in filter(None, rest.split(",")):
-        key, equals, text = part.partition("=")
-        if not equals:
-            raise ValueError(f"{value!r}: write {model}:key=value,key=value with keys {_keys(model)}")
-        table[key.strip()] = text.strip()
-    if unknown := [key for key in table if key != "model" and key not in _keys(model).split(", ")]:
-        raise ValueError(f"{value!r}: {model} has no {unknown[0]!r}; its keys are {_keys(model)}")
-    return table
-
-
-def _keys(model: str) -> str:
-    """The keys of an effect."""
-    kind = next(kind for kind in get_args(AnyEffect) if get_args(kind.model_fields["model"].annotation) == (model,))
-    return ", ".join(key for key in kind.model_fields if key != "model")
-
-
-Effect = Annotated[Annotated[AnyEffect, Field(discriminator="model")], BeforeValidator(parse_effect)]
-
-EXCLUSIVE = (
-    (("write_verify", "pcm_programming"), "each says what programming leaves"),
-    (("states", "smooth"), "each is the measured spread of the same devices"),
-    (("chip_corner", "chip_to_chip"), "each says how far off the chip is"),
-    (("drift", "pcm_drift"), "each says how devices age"),
-    (("stuck",), "one entry takes all its rates"),
-    (("mismatch",), "a transistor has one threshold voltage"),
-    (("pcm_read",), "a device has one 1/f noise"),
-)
-"""Effects of which a chip can have one, and why."""
-
-
-def agree(chosen: Sequence[AnyEffect]) -> Sequence[AnyEffect]:
-    """The effects, if no two of them contradict each other.
+def step_of(effect: OnDevices, devices: "Devices") -> "Step":
+    """One effect on a chip's memristors with its numbers.
 
     Raises:
-        ValueError: two that say the same thing of a device, or two ages of one chip.
+        ConfigError: figures of a technology that are not there, or statistics of other devices.
     """
-    for models, reason in EXCLUSIVE:
-        found = [effect.model for effect in chosen if effect.model in models]
-        if len(found) > 1:
-            raise ValueError(f"{found[0]} and {found[1]} cannot act together: {reason}")
-    ages = {effect.model: effect.t for effect in chosen if isinstance(effect, Drift | PcmDrift | PcmRead)}
-    if len(set(ages.values())) > 1:
-        told = " and ".join(f"{model}:t={t:g}" for model, t in ages.items())
-        raise ValueError(f"{told} contradict each other: a chip has one age [s]")
-    return chosen
+    from xbar_cli.device.chip import Step
+
+    model, parameters = _model(effect, devices)
+    takes_target = isinstance(effect, PcmProgramming | PcmDrift)
+    return Step(name=effect.model, stage=effect.stage, model=model, parameters=parameters, takes_target=takes_target)
 
 
-Effects = Annotated[tuple[Effect, ...], AfterValidator(agree)]
+def _model(effect: OnDevices, devices: "Devices") -> "tuple[Callable[..., Array], dict[str, Any]]":
+    from xbar_cli.device import drift, faults, figures, pcm, programming, variation
+
+    match effect:
+        case WriteVerify():
+            given = {"tolerance_siemens": effect.tolerance_siemens, "tolerance_relative": effect.tolerance}
+            return programming.write_verify, {**given, "sigma_over_tolerance": effect.sigma_over_tolerance}
+        case PcmProgramming():
+            return pcm.pcm_programming, {"g_max": devices.g_on, "scale": effect.scale}
+        case Additive():
+            return variation.normal_additive, {"sigma_siemens": effect.sigma * (devices.g_on - devices.g_off)}
+        case Proportional():
+            return variation.normal_proportional, {"sigma_relative": effect.sigma}
+        case Lognormal():
+            return variation.lognormal, {"sigma_log": effect.sigma}
+        case States():
+            table, _ = figures.statistics_of(devices, effect.model, file=effect.file)
+            return variation.per_state, {"table": table._replace(sigma=effect.scale * table.sigma)}
+        case Smooth():
+            return variation.smooth, {"curve": figures.statistics_of(devices, effect.model, file=effect.file)[0]}
+        case ChipCorner():
+            sigma = figures.corner(devices, k=effect.k, sigma=effect.sigma)
+            return variation.chip_corner, {"k": effect.k, "sigma_relative": sigma}
+        case ChipToChip():
+            sigma = figures.between_chips(devices, effect.model, sigma=effect.sigma)
+            return variation.chip_to_chip, {"sigma_relative": sigma}
+        case Stuck():
+            rates = {"rate_on": effect.on, "rate_off": effect.off, "rate_open": effect.open}
+            return faults.stuck_at, {**rates, "g_on": devices.g_on, "g_off": devices.g_off}
+        case Drift():
+            given = {"t": effect.t, "t0": effect.t0, "nu": effect.nu, "nu_sigma": effect.nu_sigma}
+            return drift.drift, figures.drift_of(devices, **given)
+        case PcmDrift():
+            times = {"t_seconds": figures.after(effect.t, effect.t0), "t0_seconds": effect.t0}
+            return pcm.pcm_drift, {**times, "g_max": devices.g_on}
+        case _:
+            assert_never(effect)
+
+
+def read_spread_of(effect: AnyReadNoise, devices: "Devices") -> "Callable[[Array, Array], Array]":
+    """Standard deviation at a read [S] of devices of conductances `g` [S] that were aimed at `target` [S]: `(g, target)`.
+
+    A stuck device still conducts, and fluctuates as one of its conductance does; an absent or open one has no noise.
+    """
+    from xbar_cli.device.pcm import pcm_read_sigma
+    from xbar_cli.device.variation import read_sigma
+
+    match effect:
+        case ReadNoise():
+            sigma = effect.sigma * (devices.g_on - devices.g_off)
+            return lambda g, _: read_sigma(g, sigma_siemens=sigma, sigma_relative=effect.relative)
+        case PcmRead():
+            times = {"t_seconds": effect.t, "t_read_seconds": effect.t_read}
+            return lambda g, target: pcm_read_sigma(g, target=target, g_max=devices.g_on, **times)
+        case _:
+            assert_never(effect)

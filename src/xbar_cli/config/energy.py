@@ -4,29 +4,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, Section, require
+from .arrays import WiresSection
+from .base import NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, require
 
 Model = Literal["resparc", "neurosim", "isaac"]
 PRESETS = {"acm-table1": "neurosim", "biased-table1": "isaac", "neat": "resparc"}
 """The presets, and the model of each."""
 
+GIVEN = "--accuracy"
+"""What a summary says that an accuracy is from which was asked for."""
 
-class ResistancesSection(Section):
+
+class ResistancesSection(WiresSection):
     """Resistances of the arrays: with one of them above 0, some reads are solved and their dissipation is counted."""
 
-    r_source_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
-    """Resistance of each source."""
-    r_neuron_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
-    """Resistance between each bit line and ground."""
-    r_wire_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
-    """Resistance of each word-line and each bit-line segment: IR drop of the reads that are solved."""
     reads: Annotated[int, Field(ge=1, le=10_000)] = 8
     """Input vectors of each layer that are solved."""
-
-    @property
-    def wired(self) -> bool:
-        """Whether any resistance is above 0."""
-        return bool(self.r_source_ohm or self.r_neuron_ohm or self.r_wire_ohm)
 
 
 class EnergyConfig(RootSection):
@@ -99,7 +92,7 @@ class EnergyConfig(RootSection):
             "images = 0 is the worst case, without data: leave out `activity`",
         )
         require(
-            self.images != 0 or not self.array.wired,
+            self.images != 0 or not self.array.wires().any,
             "images = 0 is the worst case, without data: leave out the resistances",
         )
 

@@ -1,18 +1,45 @@
 """Configuration of `xbar map` and `xbar evaluate`: mapping, array, variation."""
 
 import math
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .arrays import ArraySection
 from .base import OpenResistance, Option, PositiveQuantity, Quantity, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
-from .effects import STAGE, Additive, AnyEffect, AnyReadNoise, Effects, Mismatch, PcmRead, Proportional, ReadNoise
+from .effect_list import Effects
+from .effects import Additive, AnyEffect, AnyReadNoise, Mismatch, OnDevices, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
-from .ranges import TileSize, WeightLimit
+from .ranges import TileSize, WeightLimit, parse_tile, parse_weight_limit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from xbar_cli.device.cell import Cell
+    from xbar_cli.mapping.placing import DeviceRange, Placement
 
 VariationModel = Literal["additive", "proportional"]
+
+
+R_ON_OHM, R_OFF_OHM = 30e3, 300e3
+"""Resistance range of arrays without a cell, unless given (neat)."""
+DEVICE_BITS = 2
+"""Bits of one device of bit-sliced weights, unless given (biased: 8-bit weights in 2-bit devices)."""
+
+
+def check_resistances(mapping: "MappingSection") -> None:
+    """R_on below R_off where both are given, and a conductance that single precision holds with its squares and sums."""
+    require(
+        mapping.r_on_ohm is None or 1e-12 <= mapping.r_on_ohm <= 1e12,
+        f"mapping.r_on_ohm = {mapping.r_on_ohm} must lie from 1e-12 to 1e12 ohm",
+    )
+    if mapping.r_on_ohm is not None and mapping.r_off_ohm is not None:
+        require(
+            mapping.r_on_ohm < mapping.r_off_ohm,
+            f"mapping.r_on_ohm = {mapping.r_on_ohm:g} must be below mapping.r_off_ohm = {mapping.r_off_ohm:g}",
+        )
 
 
 class MappingSection(Section):
@@ -43,8 +70,8 @@ class MappingSection(Section):
     """bitslice: code of negative weights."""
     technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
     """Device technology, or a TOML file with one: the resistances between which weights are mapped."""
-    tile: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "128x128"
-    """Size of one array."""
+    tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
+    """Size of one array, as built (default 128x128, or that of the arrays that tat trained through)."""
     map_target: Annotated[Literal["effective", "memristor"], Option()] = "effective"
     """With a cell: the conductance that weights are linear in, the cell's effective one (neat, II-B) or the memristor's."""
     top: Annotated[Literal["range", "device"] | None, Option()] = None
@@ -60,31 +87,123 @@ class MappingSection(Section):
         """The scheme."""
         return self.scheme or "de"
 
-    def rules(self) -> None:
+    @property
+    def array_size(self) -> tuple[int, int]:
+        """Rows and columns of one array."""
+        return parse_tile(self.tile or "128x128")
+
+    @model_validator(mode="after")
+    def rules(self) -> Self:
         """Rules that join several keys."""
         check_resistances(self)
         sliced = {"weight_bits": 8, "fraction_bits": None, "encoding": "offset"}
         given = [key for key, default in sliced.items() if getattr(self, key) != default]
         require(
             self.scheme == "bitslice" or not given,
-            f"{', '.join(f'mapping.{key}' for key in given)} belong to --scheme bitslice, not to {self.chosen}",
+            f"{', '.join(f'mapping.{key}' for key in given)} belong to mapping.scheme = bitslice, not to {self.chosen}",
         )
         if self.scheme == "bitslice":
-            require(self.levels == "uniform", "--scheme bitslice has uniform levels; leave out --levels")
+            require(self.levels == "uniform", "mapping.scheme = bitslice has uniform levels; leave out mapping.levels")
             require(
                 self.weight_scale is None and self.weight_limit == "max",
-                "--scheme bitslice scales weights by --fraction-bits; leave out --weight-scale and --weight-limit",
+                "mapping.scheme = bitslice scales weights by mapping.fraction_bits; leave out mapping.weight_scale and "
+                "mapping.weight_limit",
             )
         if self.levels == "ratio":
             require(
-                self.chosen == "de", f"--levels ratio has absent devices, which needs --scheme de, not {self.chosen}"
+                self.chosen == "de",
+                f"mapping.levels = ratio has absent devices, which needs mapping.scheme = de, not {self.chosen}",
             )
-            require(self.bits is not None, "--levels ratio needs --bits B: 2^B levels, 0 with them")
+            require(self.bits is not None, "mapping.levels = ratio needs mapping.bits, B of 2^B levels, 0 with them")
             require(
-                self.r_off_ohm != math.inf, "--levels ratio has 0 and a lowest level of R_off: --r-off must be finite"
+                self.r_off_ohm != math.inf,
+                "mapping.levels = ratio has 0 and a lowest level of R_off: mapping.r_off_ohm must be finite",
             )
         elif self.levels != "uniform":
-            require(self.bits is None, "--levels FILE has its own levels; leave out --bits")
+            require(self.bits is None, f"mapping.levels = {self.levels} has its own levels; leave out mapping.bits")
+        return self
+
+    def placement(
+        self, cell: "Cell | None" = None, *, volt: float | None = None, restricted: bool = False
+    ) -> "Placement":
+        """How weights are put on devices.
+
+        Args:
+            cell: the 1T-1R cell; None on resistive arrays.
+            volt: the one voltage of driven rows that cells are programmed for [V]; None where rows see all.
+            restricted: whether the weights were restricted to the cell's linear range, which their scale keeps them in.
+
+        Raises:
+            ConfigError: keys that do not go with the cell, or with none.
+        """
+        from xbar_cli.mapping.placing import DeviceRange, Placement, Slices
+
+        sliced = self.scheme == "bitslice"
+        if cell is None:
+            devices = self.resistive()
+        else:
+            self.check_cell()
+            top = self.top or ("range" if restricted or sliced else "device")
+            devices = DeviceRange(
+                cell.g_off, cell.g_on, cell=cell, volt=volt, bits=self.bits, top=top, target=self.map_target
+            )
+        device_bits = self.bits or DEVICE_BITS
+        return Placement(
+            scheme=self.chosen,
+            devices=devices,
+            slices=Slices(self.weight_bits, self.fraction_bits, device_bits, self.encoding) if sliced else None,
+            layers=self.layers or "all",
+            weight_scale=self.weight_scale,
+            weight_limit=parse_weight_limit(self.weight_limit),
+            tile=self.array_size,
+        )
+
+    def check_cell(self) -> None:
+        """What a cell has of its own is an error."""
+        given = [key for key in ("r_on_ohm", "r_off_ohm", "technology") if getattr(self, key) is not None]
+        require(
+            not given,
+            f"{', '.join(f'mapping.{key}' for key in given)}: the cell has its own; characterize it with others",
+        )
+        require(
+            self.levels == "uniform",
+            f"mapping.levels = {self.levels} belongs to resistive arrays; 1T-1R cells take mapping.bits alone",
+        )
+
+    def resistive(self) -> "DeviceRange":
+        """The devices of resistive arrays: of the technology, or of the resistances given."""
+        from xbar_cli.device.technologies import load_technology
+        from xbar_cli.mapping.placing import DeviceRange
+
+        for key, default in (("map_target", "effective"), ("top", None)):
+            value = getattr(self, key)
+            require(value == default, f"mapping.{key} = {value} needs a 1T-1R cell: cell.run")
+        if self.technology is None:
+            g_off, g_on = 1 / (self.r_off_ohm or R_OFF_OHM), 1 / (self.r_on_ohm or R_ON_OHM)
+        else:
+            technology = load_technology(self.technology)
+            require(
+                self.r_on_ohm is None and self.r_off_ohm is None,
+                f"mapping.technology = {self.technology} sets the resistances; leave out mapping.r_on_ohm and "
+                "mapping.r_off_ohm",
+            )
+            g_off, g_on = technology.g_off, technology.g_on
+        return DeviceRange(g_off, g_on, levels=self.levels_between(g_off, g_on), technology=self.technology)
+
+    def levels_between(self, g_off: float, g_on: float) -> "NDArray[np.float64] | None":
+        """The levels of resistive devices [S]; None where any conductance can be programmed."""
+        from xbar_cli.device.levels import check_levels, ratio_levels, read_levels, uniform_levels
+
+        match self.levels:
+            case "uniform":
+                return None if self.bits is None else uniform_levels(self.bits, g_min=g_off, g_max=g_on)
+            case "ratio":
+                assert self.bits is not None
+                return ratio_levels(self.bits, ratio=g_on / g_off, limit=g_on)
+            case path:
+                levels = read_levels(path)
+                check_levels(levels, g_off=g_off, g_on=g_on, where=f"mapping.levels = {path}")
+                return levels
 
 
 class CellReference(Section):
@@ -116,9 +235,9 @@ class VariationSection(Section):
         kinds = {"additive": Additive, "proportional": Proportional}
         return [kinds[self.model](model=self.model, sigma=self.amount), *self.effects]
 
-    def on_devices(self) -> list[AnyEffect]:
+    def on_devices(self) -> list[OnDevices]:
         """The effects that make a chip's memristors what they are."""
-        return [effect for effect in self.all_effects() if STAGE[effect.model] not in ("transistor", "read")]
+        return [effect for effect in self.all_effects() if not isinstance(effect, Mismatch | ReadNoise | PcmRead)]
 
     def mismatch(self) -> Mismatch | None:
         """The spread of the access transistors, if there is one."""
@@ -148,8 +267,7 @@ class MapConfig(RootSection):
     """Where imported data sets are."""
 
     def check(self) -> None:
-        """Rules that join several keys."""
-        self.mapping.rules()
+        """No rule joins sections: each has its own."""
 
 
 class EvaluateConfig(RootSection):
@@ -168,27 +286,14 @@ class EvaluateConfig(RootSection):
     """Where imported data sets are."""
 
     def check(self) -> None:
-        """Rules that join several keys."""
-        self.mapping.rules()
-        self.converters.rules()
-        self.decoding.rules()
-        self.monte_carlo.rules()
+        """No rule joins sections: each has its own."""
+
+    @property
+    def differing(self) -> bool:
+        """Whether chips differ: else one is enough."""
+        return bool(self.variation.all_effects()) or self.converters.differing
 
     @property
     def observes(self) -> bool:
         """Whether evaluating looks at training images, however the network was mapped."""
         return bool(self.converters.dac_range or self.converters.adc_bits or self.decoding.calibrate)
-
-
-def check_resistances(mapping: MappingSection) -> None:
-    """R_on below R_off where both are given, and a conductance that single precision holds with its squares and sums."""
-    require(
-        mapping.r_on_ohm is None or 1e-12 <= mapping.r_on_ohm <= 1e12,
-        f"mapping.r_on_ohm = {mapping.r_on_ohm} must lie from 1e-12 to 1e12 ohm (--r-on)",
-    )
-    if mapping.r_on_ohm is not None and mapping.r_off_ohm is not None:
-        require(
-            mapping.r_on_ohm < mapping.r_off_ohm,
-            f"mapping.r_on_ohm = {mapping.r_on_ohm:g} must be below mapping.r_off_ohm = {mapping.r_off_ohm:g} "
-            "(--r-on, --r-off)",
-        )

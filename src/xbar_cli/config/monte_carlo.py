@@ -1,6 +1,6 @@
 """Configuration of Monte Carlo: how many chips, on which images, and what is asked of them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -38,14 +38,15 @@ class MonteCarloSection(Section):
             return values if values.get("samples") is not None else {**values, "samples": DEFAULT_SAMPLES}
         return values if values.get("max_samples") is not None else {**values, "max_samples": DEFAULT_MAX_SAMPLES}
 
-    def rules(self) -> None:
+    @model_validator(mode="after")
+    def rules(self) -> Self:
         """Rules that join several keys."""
         require(
             self.ci_width is None or self.samples is None,
-            "monte_carlo.samples is the number of chips, monte_carlo.ci_width draws as many as its interval takes: "
-            "give one of them",
+            "monte_carlo.samples draws so many chips, monte_carlo.ci_width as many as its interval takes: give one of them",
         )
         require(
             self.ci_width is not None or self.max_samples is None,
             "monte_carlo.max_samples limits monte_carlo.ci_width; without it monte_carlo.samples is the number of chips",
         )
+        return self

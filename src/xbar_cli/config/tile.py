@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from .base import NonNegativeQuantity, OpenResistance, Option, PositiveQuantity, RootSection, Section, require
+from .arrays import WiresSection
+from .base import NonNegativeQuantity, OpenResistance, Option, PositiveQuantity, RootSection, require
 from .ranges import TileSize, parse_tile
 
 MOST_DEVICES = 512 * 512
 
 
-class TileSection(Section):
+class TileSection(WiresSection):
     """The array and its inputs."""
 
     run: Annotated[str | None, Option("--map", metavar="RUN")] = None
@@ -23,12 +24,8 @@ class TileSection(Section):
     """Its highest resistance (default 300k); inf: conductances from 0 on."""
     v_max_volt: Annotated[PositiveQuantity, Option()] = 0.5
     """Largest input voltage: inputs are random between 0 and this."""
-    r_wire_ohm: Annotated[NonNegativeQuantity, Option()] = 1.0
-    """Each word-line and each bit-line segment."""
-    r_source_ohm: Annotated[NonNegativeQuantity, Option()] = 0.0
-    """Each source."""
-    r_neuron_ohm: Annotated[NonNegativeQuantity, Option()] = 0.0
-    """Each neuron."""
+    r_wire_ohm: Annotated[NonNegativeQuantity | None, Option()] = 1.0
+    """Every segment of word lines and bit lines."""
 
 
 class TileConfig(RootSection):

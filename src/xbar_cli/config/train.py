@@ -1,114 +1,51 @@
-"""Configuration of `xbar train`: network, data set, optimisation and the method's own section."""
+"""Configuration of `xbar train`: network, data set, optimisation, and the method with what is its own.
+
+In files a method is `method = "neat"` and a table `[neat]`; a configuration holds both as one section.
+"""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
-from .base import NonNegativeQuantity, PositiveQuantity, Quantity, Section, require
-from .methods import BiasedSection, InjectSection, NeatSection, PeripherySection, TatSection, parse_injection
+from .base import Apart, NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, Section, require
+from .effect_list import InjectSection, parse_injection
+from .methods import (
+    METHODS,
+    AnyMethod,
+    IdealMethod,
+    NeatMethod,
+    TatArray,
+    TatMapping,
+    TatMethod,
+    check_method,
+)
+from .network import NetworkSection
 
-Method = Literal["ideal", "neat", "tat", "periphery", "biased"]
-Network = Literal["mlp", "lenet5", "lenet", "cnn", "vgg9", "vgg11", "resnet18", "resnet20"]
-SECTIONS: dict[str, type[Section]] = {
-    "neat": NeatSection,
-    "tat": TatSection,
-    "periphery": PeripherySection,
-    "biased": BiasedSection,
+SHORTHANDS = (
+    "array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers"
+)  # fmt: skip
+"""Top-level keys that stand for the key of the same name in the section of the method, or in one that the method shares."""
+
+MOVED = {
+    "array": "array.model",
+    **{f"r_{end}_ohm": f"array.r_{end}_ohm" for end in ("source", "neuron", "wire")},
+    **{key: f"mapping.{key}" for key in ("technology", "bits", "levels", "weight_limit", "layers", "tile")},
 }
-"""Methods with a section of their own."""
-SHORTHANDS = ("array", "bits", "scheme", "start", "tile", "weight_limit", "technology", "encoding")
-"""Top-level keys that stand for the key of the same name in the section of the method."""
-
-
-NORM_EPSILON = 1e-5
-"""Of torch's and flax's batch norm (Ioffe and Szegedy 2015 name none; Keras has 1e-3)."""
-
-
-def parse_pixels(value: Any) -> Any:
-    """One number, or one for each channel: `0.286`, `0.49,0.48,0.45`, or a list."""
-    if isinstance(value, str):
-        value = value.split(",")
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-
-
-def _in_unit_range(values: tuple[float, ...]) -> tuple[float, ...]:
-    """The values, where they can be those of pixels in 0 … 1."""
-    for value in values:
-        if not 0 <= value <= 1:
-            raise ValueError(f"{value:g} lies outside 0 … 1, the range of the pixels; divide one of 0 … 255 by 255")
-    return values
-
-
-def _above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
-    if not all(value > 0 for value in values):
-        raise ValueError("pixels cannot be divided by 0")
-    return values
-
-
-PixelValues = Annotated[
-    tuple[Quantity, ...], BeforeValidator(parse_pixels), Field(min_length=1), AfterValidator(_in_unit_range)
-]
-
-
-class NetworkSection(Section):
-    """The network; input shape and class count come from the data set."""
-
-    name: Network = "lenet5"
-    width: Annotated[Quantity, Field(gt=0, le=8)] = 1.0
-    """Multiplies hidden units and channels; lenet5 has its own."""
-    hidden: Annotated[int, Field(ge=1, le=65536)] | None = None
-    """Hidden units of mlp (default 500)."""
-    activation: Literal["relu", "sigmoid"] = "relu"
-    """Of mlp's hidden layer; tat has sigmoid."""
-    bias: Literal["digital", "row"] = "digital"
-    """Biases added after the arrays, or one more row of each layer's, whose input is always 1."""
-    mean: PixelValues | None = None
-    """Taken off the pixels, which are 0 … 1, before the first layer: one number, or one for each channel."""
-    std: Annotated[PixelValues, AfterValidator(_above_zero)] | None = None
-    """What the pixels are then divided by."""
-    padding: Literal["same", "torch"] = "same"
-    """Of a resnet's convolutions of stride 2: (0, 1) zeros before and behind the picture, or torch's (1, 1)."""
-    norm_epsilon: Annotated[Quantity, Field(gt=0, lt=1)] = NORM_EPSILON
-    """Added to the variance by batch norm."""
-
-    def rules(self) -> None:
-        """A setting that the network does not have is an error."""
-        require(
-            self.activation == "relu" or self.name == "mlp", f"network.activation belongs to mlp, not to {self.name}"
-        )
-        require(self.hidden is None or self.name == "mlp", f"network.hidden belongs to mlp, not to {self.name}")
-        require(
-            self.width == 1 or self.name != "lenet5", "network.width: lenet5 has its own widths; use another network"
-        )
-        require(self.hidden is None or self.width == 1, "network.hidden and network.width both set mlp's hidden units")
-        require(
-            self.padding == "same" or self.strided,
-            f"network.padding: {self.name} has no convolution of stride 2; both ways are the same for it",
-        )
-        require(
-            self.norm_epsilon == NORM_EPSILON or self.normed, f"network.norm_epsilon: {self.name} has no batch norm"
-        )
-
-    @property
-    def strided(self) -> bool:
-        """Whether it has convolutions of stride 2."""
-        return self.name in ("resnet18", "resnet20")
-
-    @property
-    def normed(self) -> bool:
-        """Whether it has batch norm."""
-        return self.name not in ("mlp", "lenet5", "lenet")
+"""Keys of `[tat]` that went to `[array]` and `[mapping]`, which every command has."""
 
 
 class DatasetSection(Section):
     """The data set, and the part of its training images held out for every selection."""
 
-    name: str = "fashion_mnist_mini"
-    data_dir: str | None = None
+    name: Annotated[str, Option("--dataset", metavar="NAME")] = "fashion_mnist_mini"
+    """Data set (default fashion_mnist_mini; see xbar data ls)."""
+    data_dir: Annotated[str | None, Option(metavar="DIR")] = None
+    """Where imported data sets are."""
     validation_fraction: Annotated[Quantity, Field(gt=0, lt=1)] = 0.1
-    train_images: Annotated[int, Field(ge=2)] | None = None
-    """Take only the first training images; all of them when absent."""
+    train_images: Annotated[Annotated[int, Field(ge=2)] | None, Option()] = None
+    """Only the first training images (default all)."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """Draws the held-out part; the run's seed when absent."""
 
@@ -120,141 +57,231 @@ class DatasetSection(Section):
 class TrainingSection(Section):
     """Plain training: cross-entropy, an optimiser, a schedule; the epoch best on the validation part is kept."""
 
-    epochs: Annotated[int, Field(ge=0, le=100_000)] = 15
-    batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
-    learning_rate: PositiveQuantity | None = None
-    """2e-3 for Adam, 0.05 for SGD."""
-    optimizer: Literal["adam", "sgd"] | None = None
-    """adam; periphery has sgd, the paper's."""
-    momentum: Annotated[Quantity, Field(ge=0, lt=1)] = 0.0
-    """Of sgd."""
-    weight_decay: NonNegativeQuantity = 0.0
-    """Added to the gradient of every kernel, in units of the kernel (L2)."""
-    schedule: Literal["constant", "cosine", "step"] = "constant"
-    """The learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
-    label_smoothing: Annotated[Quantity, Field(ge=0, lt=1)] = 0.0
-    clip_norm: PositiveQuantity | None = None
-    """Largest global norm of the gradient."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the products; everything else is float32."""
-    augment: Literal["none", "flip", "crop", "crop+flip"] = "none"
+    epochs: Annotated[int, Field(ge=0, le=100_000), Option()] = 15
+    """Epochs of plain training."""
+    batch_size: Annotated[int, Field(ge=1, le=65536), Option()] = 64
+    """Images of one step."""
+    learning_rate: Annotated[PositiveQuantity | None, Option(metavar="X")] = None
+    """Rate of plain training (default 2e-3 for adam, 0.05 for sgd)."""
+    optimizer: Annotated[Literal["adam", "sgd"] | None, Option()] = None
+    """Optimiser (default adam; periphery sgd, as in the paper)."""
+    momentum: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
+    """sgd: momentum."""
+    weight_decay: Annotated[NonNegativeQuantity, Option(metavar="X")] = 0.0
+    """L2: added to the gradient of every kernel, in units of the kernel (default 0)."""
+    schedule: Annotated[Literal["constant", "cosine", "step"], Option()] = "constant"
+    """Learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
+    label_smoothing: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
+    """Share of the target that is spread over all classes."""
+    clip_norm: Annotated[PositiveQuantity | None, Option(metavar="X")] = None
+    """Largest global norm of the gradient (default any)."""
+    precision: Annotated[Literal["float32", "bfloat16"], Option()] = "float32"
+    """Precision of the products; everything else is float32."""
+    augment: Annotated[Literal["none", "flip", "crop", "crop+flip"], Option()] = "none"
     """Random mirror images and shifts by up to 4 pixels, new at every step."""
-    early_stop: Annotated[int, Field(ge=1)] | None = None
+    early_stop: Annotated[Annotated[int, Field(ge=1)] | None, Option()] = None
     """Stop after so many epochs without a better validation accuracy."""
-    keep: Literal["best", "last"] = "best"
+    keep: Annotated[Literal["best", "last"], Option()] = "best"
     """The epoch kept: best on the validation part, or the last."""
-    fold_norm: bool = False
-    """Move batch norm into the weights when training is done (ideal only)."""
+    fold_norm: Annotated[bool, Option()] = False
+    """ideal: move batch norm into the weights when training is done, instead of leaving it digital after the arrays."""
 
-    def rules(self) -> None:
-        """Rules that join several keys."""
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
         require(self.early_stop is None or self.keep == "best", "training.early_stop needs training.keep = best")
+        return self
 
 
 PLAIN_ONLY = frozenset({"epochs", "learning_rate", "schedule", "early_stop", "keep", "fold_norm"})
 """Keys of plain training that NEAT's retraining, at a constant rate for a number of rounds, has none of."""
 
 
-class TrainConfig(Section):
+class TrainConfig(RootSection):
     """Everything that determines a training run."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    method: Method = "ideal"
+    method: Annotated[AnyMethod, Field(discriminator="name"), BeforeValidator(check_method), Apart(), Option()] = (
+        IdealMethod()
+    )
+    """How to train."""
     network: NetworkSection = NetworkSection()
     dataset: DatasetSection = DatasetSection()
     training: TrainingSection = TrainingSection()
-    neat: NeatSection = NeatSection()
-    tat: TatSection = TatSection()
-    periphery: PeripherySection = PeripherySection()
-    biased: BiasedSection = BiasedSection()
-    inject: Annotated[InjectSection, BeforeValidator(parse_injection)] = InjectSection()
+    array: TatArray = TatArray()
+    mapping: TatMapping = TatMapping()
+    inject: Annotated[InjectSection, BeforeValidator(parse_injection), Option(metavar="MODEL:X")] = InjectSection()
+    """Noise on the weights of every step: normal:0.1, proportional, lognormal, chip_to_chip, stuck; or an effect of
+    xbar evaluate on the devices, a new chip at every step: states:scale=0.5,technology=rram2bit."""
 
     @model_validator(mode="before")
     @classmethod
-    def shorthands(cls, tree: Any) -> Any:
-        """Move top-level `bits`, `start`, … into the section of the method."""
-        method = tree.get("method", "ideal") if isinstance(tree, dict) else None
-        if method not in get_args(Method):
-            return tree  # for pydantic to say so
-        names, tree = cls.stands_for(tree), dict(tree)
-        for key in [key for key in SHORTHANDS if key in tree]:
-            if key not in names:
-                users = [name for name, section in SECTIONS.items() if key in section.model_fields]
-                option = "--" + key.replace("_", "-")
-                raise ValueError(f"--method {method} does not use {option}; it belongs to {', '.join(users)}")
-            section = tree.get(method, {})
-            if not isinstance(section, dict):
-                raise ValueError(f"{method} = {section!r} is a value, not a section")
-            if key in section:
-                raise ValueError(f"{key} and {names[key]} say the same: give one of them")
-            tree[method] = {**section, key: tree.pop(key)}
+    def _joined(cls, tree: Any) -> Any:
+        """`method = "neat"` and `[neat]` as one section; keys that are written short, or as they once were, in their places."""
+        if not isinstance(tree, dict):
+            return tree
+        method = tree.get("method", "ideal")
+        if not isinstance(method, str) or method not in METHODS:
+            return tree  # a section, or for pydantic to say so
+        tree = _tree_as_now(_written_out(tree, method, cls.stands_for(tree)))
+        for name in [name for name in METHODS if name != method and name in tree]:
+            given = tree.pop(name)
+            keys = ", ".join(f"{name}.{key}" for key in sorted(given)) if isinstance(given, dict) else name
+            if given != {}:
+                raise ValueError(f"method = {method} does not use {keys}; only method = {name} does")
+        own = tree.pop(method, {})
+        if not isinstance(own, dict):
+            wrong = InitErrorDetails(type="dict_type", loc=(method,), input=own)
+            raise ValidationError.from_exception_data(cls.__name__, [wrong])
+        tree["method"] = {**own, "name": method}
         return tree
 
     @classmethod
     def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
-        """The keys of the method's section that shorthands stand for; none when it has no section."""
-        method = given.get("method")
-        section = SECTIONS.get(method) if isinstance(method, str) else None
-        return {key: f"{method}.{key}" for key in SHORTHANDS if section and key in section.model_fields}
+        """The keys of the method's section, and of those that it shares, that shorthands stand for."""
+        method = given.get("method", "ideal")
+        section = METHODS.get(method) if isinstance(method, str) else None
+        return {key: found for key in SHORTHANDS if section and (found := _key_in(section, key)) is not None}
+
+    @classmethod
+    def current(cls, key: str, value: Any) -> tuple[str, Any]:
+        """What an earlier version wrote, in today's keys."""
+        return as_now(key, value)
+
+    @classmethod
+    def key_of(cls, loc: tuple[int | str, ...]) -> str:
+        """The dotted key at which pydantic found something: a method's table is called as the method is."""
+        return super().key_of(loc[1:] if loc[:1] == ("method",) and len(loc) > 1 else loc)
 
     def in_use(self) -> dict[str, Any]:
-        """Every key with a value; the method's own section only."""
-        tree = self.model_dump(exclude_none=True, exclude={name for name in SECTIONS if name != self.method})
+        """Every key with a value; the method's own section, and of shared ones what it uses."""
+        tree = self.model_dump(exclude_none=True)
+        own = tree.pop("method")
+        name = own.pop("name")
+        for shared in ("array", "mapping"):
+            used = {key: value for key, value in tree.pop(shared).items() if f"{shared}.{key}" in self.method.shares}
+            tree |= {shared: used} if used else {}
         if self.retrains_only:
             tree["training"] = {key: value for key, value in tree["training"].items() if key not in PLAIN_ONLY}
-        return tree
+        return tree | {"method": name} | ({name: own} if own else {})
 
     @property
     def retrains_only(self) -> bool:
         """Whether there is no plain training: NEAT from the weights of another run."""
-        return self.method == "neat" and self.neat.start is not None
+        return isinstance(self.method, NeatMethod) and self.method.start is not None
 
     @property
     def optimizer(self) -> str:
         """The optimiser: adam, or sgd for periphery, unless given."""
-        return self.training.optimizer or ("sgd" if self.method == "periphery" else "adam")
+        return self.training.optimizer or ("sgd" if self.method.name == "periphery" else "adam")
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of plain training."""
         return self.training.learning_rate or (2e-3 if self.optimizer == "adam" else 0.05)
 
-    def check(self) -> None:
-        """Rules that join several keys; an option that the method does not use is an error."""
-        for section in (self.network, self.training, self.inject):
-            section.rules()
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Rules that join sections; a key that the method does not use is an error."""
+        method, training = self.method, self.training
+        unused = [
+            f"{name}.{key}" for name in ("array", "mapping") for key in sorted(getattr(self, name).model_fields_set)
+            if f"{name}.{key}" not in method.shares
+        ]  # fmt: skip
+        require(not unused, f"method = {method.name} does not use {', '.join(unused)}")
         require(
-            self.optimizer == "sgd" or self.training.momentum == 0,
-            "training.momentum belongs to training.optimizer = sgd",
+            self.optimizer == "sgd" or training.momentum == 0, "training.momentum belongs to training.optimizer = sgd"
         )
         require(
-            self.method == "ideal" or not self.training.fold_norm,
-            f"--fold-norm moves weights that --method {self.method} trained where they are; it belongs to ideal",
+            method.name == "ideal" or not training.fold_norm,
+            f"training.fold_norm moves weights that method = {method.name} trained where they are; it belongs to ideal",
         )
         require(
-            not self.training.fold_norm or self.network.normed,
-            f"--fold-norm: {self.network.name} has no batch norm",
+            not training.fold_norm or self.network.normed, f"training.fold_norm: {self.network.name} has no batch norm"
         )
-        for method in SECTIONS:
-            given = sorted(getattr(self, method).model_fields_set)
-            require(
-                self.method == method or not given,
-                f"--method {self.method} does not use {', '.join(f'{method}.{name}' for name in given)}; "
-                f"only --method {method} does",
-            )
-        if self.method in ("neat", "tat", "biased"):
-            getattr(self, self.method).rules()
+        match method.name:
+            case "neat":
+                self._neat_agrees(method)
+            case "tat":
+                self._tat_agrees(method)
+            case "biased":
+                require(
+                    method.select == "validation" or training.keep == "best",
+                    "biased.select = test chooses the best epoch; training.keep = last chooses none",
+                )
+        return self
+
+    def _neat_agrees(self, neat: NeatMethod) -> None:
         require(
-            self.method != "neat" or self.optimizer == "adam" or "learning_rate" in self.neat.model_fields_set,
-            "--optimizer sgd needs --retrain-learning-rate: the default 1e-5 is Adam's",
+            self.optimizer == "adam" or "learning_rate" in neat.model_fields_set,
+            "training.optimizer = sgd needs neat.learning_rate: the default 1e-5 is Adam's",
         )
         plain = sorted(self.training.model_fields_set & PLAIN_ONLY)
         require(
             not (self.retrains_only and plain),
-            f"--method neat --start trains nothing before its rounds and does not use "
-            f"{', '.join(f'training.{name}' for name in plain)}; set --rounds, --epochs-per-round, --retrain-learning-rate",
+            f"method = neat with neat.start trains nothing before its rounds and does not use "
+            f"{', '.join(f'training.{name}' for name in plain)}; set neat.rounds, neat.epochs_per_round, neat.learning_rate",
         )
+
+    def _tat_agrees(self, tat: TatMethod) -> None:
+        model, mapping = self.array.model, self.mapping
+        require(model is not None, "method = tat needs array.model = published, lumped or nodal")
+        require(mapping.technology is not None, "method = tat needs mapping.technology: R_on and the ratio of levels")
+        require(tat.refold is None or model != "published", "tat.refold belongs to array.model = lumped or nodal")
         require(
-            self.method != "biased" or self.biased.select == "validation" or self.training.keep == "best",
-            "--select test chooses the best epoch; --keep last chooses none",
+            mapping.weight_limit != "auto" or tat.start is not None,
+            "mapping.weight_limit = auto chooses for weights that are trained: it needs tat.start, or give max or a number",
         )
+
+
+def _key_in(section: type[Section], short: str) -> str | None:
+    """The dotted key that a shorthand stands for; None where the method has none of that name."""
+    if short in section.model_fields:
+        return f"{section.model_fields['name'].default}.{short}"
+    long = f"{short}.model" if short == "array" else f"mapping.{short}"
+    return long if long in section.shares else None
+
+
+def _written_out(tree: Mapping[str, Any], method: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """Top-level `bits`, `start`, … moved into the sections that they stand for."""
+    found = dict(tree)
+    for key in [key for key in SHORTHANDS if key in tree and not isinstance(tree[key], Mapping | Section)]:
+        if key not in names:
+            users = [name for name, section in METHODS.items() if _key_in(section, key) is not None]
+            raise ValueError(f"method = {method} does not use `{key}`; it belongs to {', '.join(users)}")
+        _put(found, names[key], found.pop(key), spelled=key)
+    return found
+
+
+def _tree_as_now(tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree without keys of earlier versions."""
+    for key, value in list(tree["tat"].items()) if isinstance(tree.get("tat"), dict) else ():
+        name, value = as_now(f"tat.{key}", value)
+        if name != f"tat.{key}":
+            tree["tat"] = {k: v for k, v in tree["tat"].items() if k != key}
+            _put(tree, name, value, spelled=f"tat.{key}")
+    return tree
+
+
+def _put(tree: dict[str, Any], key: str, value: Any, *, spelled: str) -> None:
+    """Set `section.key` of a tree, in a copy of the section."""
+    section, _, name = key.partition(".")
+    table = tree.get(section, {})
+    if not isinstance(table, dict):
+        raise ValueError(f"{section} = {table!r} is a value, not a section")
+    if name in table:
+        raise ValueError(f"{spelled} and {key} say the same: give one of them")
+    tree[section] = {**table, name: value}
+
+
+def as_now(key: str, value: Any) -> tuple[str, Any]:
+    """A dotted key of `xbar train` and its value, as they are now.
+
+    `tat.tile` was rows and outputs of a pair of arrays; `mapping.tile` is rows and columns, two for an output. A resistance
+    of wires was always written, and 0 where arrays have none.
+    """
+    top, _, name = key.partition(".")
+    if top != "tat" or name not in MOVED:
+        return key, value
+    if name == "tile" and isinstance(value, str):
+        rows, times, outputs = value.lower().partition("x")
+        value = f"{rows}{times}{2 * int(outputs)}" if outputs.isdecimal() else value
+    return MOVED[name], None if name == "r_wire_ohm" and value == 0 else value

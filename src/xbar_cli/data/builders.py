@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from xbar_cli.data.catalogue import SPLITS, Spec
+from xbar_cli.data.catalogue import SPLITS, Spec, import_again
 from xbar_cli.data.sources import Split
 from xbar_cli.errors import DataError
 from xbar_cli.reporter import OnProgress
@@ -259,8 +259,5 @@ def read(folder: Path, spec: Spec, *, progress: OnProgress | None = None) -> dic
                 arrays[f"{split}_images"], arrays[f"{split}_labels"] = images, labels
     except (OSError, ValueError, KeyError, IndexError, RuntimeError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(
-            f"{folder}: the prepared data set cannot be read ({reason}); import it again: "
-            f"xbar data import {spec.name} --from DIR"
-        ) from error
+        raise DataError(f"{folder}: the prepared data set cannot be read ({reason}); {import_again(spec)}") from error
     return arrays

@@ -265,6 +265,11 @@ def find(name: str) -> Spec:
     raise DataError(f"unknown data set {name!r}: it must be one of {', '.join(names())}")
 
 
+def import_again(spec: Spec) -> str:
+    """What to do about a prepared set that is damaged."""
+    return f"import it again by `xbar data import {spec.name}`"
+
+
 def wanted_files(spec: Spec) -> str:
     """The official files in words, for messages."""
     if spec.archive is None:

@@ -108,7 +108,7 @@ def status(data_dir: Path | None) -> list[Status]:
     rows = [Status(BUNDLED, bundled_path().is_file(), *COUNTS, str(bundled_path()), "inside the package")]
     for spec in SPECS:
         if not (folder / spec.folder).is_dir():
-            rows.append(Status(spec.name, False, None, None, None, f"xbar data import {spec.name} --from DIR"))
+            rows.append(Status(spec.name, False, None, None, None, f"xbar data import {spec.name}"))
             continue
         try:
             prepared = inspect(spec, folder)

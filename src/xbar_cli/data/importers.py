@@ -75,7 +75,7 @@ def import_dataset(
     spec = _importable(name)
     origin = source or (debian_fashion_mnist() if spec is FASHION_MNIST else None)
     if origin is None:
-        raise DataError(f"say where the files of {name} are: xbar data import {name} --from DIR; {wanted_files(spec)}")
+        raise DataError(f"say from where the files of {name} are to be imported; {wanted_files(spec)}")
     files = locate(spec, origin.expanduser(), allow_partial=allow_partial)
     splits = read_splits(spec, files, allow_partial=allow_partial)
     counts = len(splits["train"].labels), len(splits["test"].labels)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from xbar_cli.data.catalogue import SPLITS, Spec, wanted_files
+from xbar_cli.data.catalogue import SPLITS, Spec, import_again, wanted_files
 from xbar_cli.errors import DataError
 
 CACHE_NAME = "xbar_cache.npz"
@@ -70,7 +70,7 @@ def inspect(spec: Spec, data_dir: Path) -> Prepared:
         raise DataError(missing(spec, data_dir))
     info = _json(folder / "dataset_info.json")
     found_format = info.get("fileFormat", "unknown")
-    again = f"import it again: xbar data import {spec.name} --from DIR"
+    again = import_again(spec)
     if found_format != _ARRAY_RECORD:
         raise DataError(f"{folder}: prepared in format {found_format!r}, xbar reads {_ARRAY_RECORD}; {again}")
     try:
@@ -91,8 +91,8 @@ def inspect(spec: Spec, data_dir: Path) -> Prepared:
 def missing(spec: Spec, data_dir: Path) -> str:
     """One line that says what to do about a data set that is not there."""
     return (
-        f"data set {spec.name} is not in {data_dir}: get {wanted_files(spec)} and run "
-        f"'xbar data import {spec.name} --from DIR' (or, with a network, 'xbar data prepare {spec.name}')"
+        f"data set {spec.name} is not in {data_dir}: get {wanted_files(spec)} and import them by "
+        f"`xbar data import {spec.name}` from their folder (or, with a network, run `xbar data prepare {spec.name}`)"
     )
 
 

@@ -76,7 +76,7 @@ def locate(spec: Spec, source: Path, *, allow_partial: bool) -> dict[str, Path]:
     for name in _PYTHON_VERSIONS:
         if spec.layout == "cifar" and (source / name).exists():
             raise DataError(_pickled(spec, source / name))
-    fewer = "; --allow-partial takes fewer batches" if enough else ""
+    fewer = "; fewer batches are a partial set, which must be allowed" if enough else ""
     raise DataError(f"{source}: {spec.name} is incomplete: no {', '.join(missing)}; wanted {wanted_files(spec)}{fewer}")
 
 
@@ -138,7 +138,7 @@ def check_whose(spec: Spec, files: Mapping[str, Path], sums: Mapping[str, str], 
 
 
 def _instead(other: Spec) -> str:
-    return f"import them as what they are: xbar data import {other.name} --from DIR"
+    return f"import them as what they are, by `xbar data import {other.name}`"
 
 
 def read_splits(spec: Spec, files: Mapping[str, Path], *, allow_partial: bool) -> dict[str, Split]:
@@ -172,8 +172,8 @@ def _check_count(spec: Spec, split: str, found: int, official: int, allow_partia
         raise DataError(f"{spec.name}: {found} {split} images found, more than the official {official}; refused")
     if found < official and not allow_partial:
         raise DataError(
-            f"{spec.name}: {official} {split} images wanted, {found} found; --allow-partial takes fewer "
-            "and records it in the data set"
+            f"{spec.name}: {official} {split} images wanted, {found} found; a partial set must be allowed, "
+            "and says what it is"
         )
 
 

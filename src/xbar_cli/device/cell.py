@@ -85,9 +85,7 @@ class Cell:
         nearest = int(np.argmin(np.abs(self.vg - vg)))
         if not np.isclose(self.vg[nearest], vg, rtol=0, atol=1e-6):
             known = ", ".join(f"{v:g}" for v in self.vg)
-            raise ModelError(
-                f"gate voltage {vg:g} V is not in the cell's table ({known} V); characterize it with --vg-range"
-            )
+            raise ModelError(f"gate voltage {vg:g} V is not in the cell's table ({known} V); characterize it there")
         if nearest in self.marked:
             known = ", ".join(f"{v:g}" for i, v in enumerate(self.vg) if i not in self.marked)
             raise ModelError(

@@ -5,7 +5,7 @@ devices draw per layer, steps between chips once for all layers. Conductances ar
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -58,6 +58,16 @@ class Step:
     model: Callable[..., Array]
     parameters: Mapping[str, Any]
     takes_target: bool = False
+
+
+def in_order(steps: Sequence[Step]) -> list[Step]:
+    """The steps in physical order; one whose name is taken gets a number after it."""
+    seen: dict[str, int] = {}
+    named = []
+    for step in sorted(steps, key=lambda step: STAGES.index(step.stage)):
+        seen[step.name] = seen.get(step.name, 0) + 1
+        named.append(step if seen[step.name] == 1 else replace(step, name=f"{step.name} {seen[step.name]}"))
+    return named
 
 
 def check_order(steps: Sequence[Step]) -> None:

@@ -129,7 +129,7 @@ def check_levels(levels: Float[np.ndarray, " levels"], *, g_off: float, g_on: fl
     if present[0] < 0.99 * g_off or present[-1] > 1.01 * g_on:
         raise ConfigError(
             f"{where}: its levels span {span(present)}, beyond the devices' {g_off:.4g} … {g_on:.4g} S, in which variation and "
-            "faults are counted: set these by --r-on and --r-off, or by the --technology"
+            "faults are counted: set these by mapping.r_on_ohm and mapping.r_off_ohm, or by mapping.technology"
         )
 
 
@@ -155,42 +155,6 @@ def nearest_index(g: Float[AnyArray, "*shape"], levels: Float[np.ndarray, " leve
 def nearest(g: Float[AnyArray, "*shape"], levels: Float[np.ndarray, " levels"]) -> Float[AnyArray, "*shape"]:
     """Every `g` programmed to the nearest level; beyond the ends, to the end. Arguments as `nearest_index`."""
     return namespace(g).asarray(levels, dtype=g.dtype)[nearest_index(g, levels)]
-
-
-def nearest_straight_through(g: Float[Array, "*shape"], levels: Float[np.ndarray, " levels"]) -> Float[Array, "*shape"]:
-    """`nearest` in the forward pass, the identity in the backward pass.
-
-    References:
-        Bengio, Léonard, Courville (2013), arXiv 1308.3432; Zhou et al., DoReFa-Net (2016), arXiv 1606.06160.
-    """
-    return straight_through(lambda x: jnp.asarray(nearest(x, levels)), g)
-
-
-def quantise_uniform(
-    g: Float[Array, "*shape"], *, bits: int, g_min: ArrayLike, g_max: ArrayLike
-) -> Float[Array, "*shape"]:
-    """`nearest` on `uniform_levels`, by rounding: faster, and the ends of the range may be traced.
-
-    Args:
-        g: conductances [S].
-        bits: B, from 1 to 16.
-        g_min: lowest conductance [S].
-        g_max: highest conductance [S].
-
-    Accuracy:
-        The same level as `nearest` but within rounding of the middle between two levels.
-    """
-    low, high = jnp.asarray(g_min, g.dtype), jnp.asarray(g_max, g.dtype)
-    steps = 2 ** check_bits(bits) - 1
-    index = jnp.clip(jnp.round((g - low) / (high - low) * steps), 0, steps)
-    return low + index * ((high - low) / steps)
-
-
-def quantise_uniform_straight_through(
-    g: Float[Array, "*shape"], *, bits: int, g_min: ArrayLike, g_max: ArrayLike
-) -> Float[Array, "*shape"]:
-    """`quantise_uniform` in the forward pass, the identity in the backward pass."""
-    return straight_through(lambda x: quantise_uniform(x, bits=bits, g_min=g_min, g_max=g_max), g)
 
 
 def discretise_ratio(w: Float[Array, "*shape"], *, limit: ArrayLike, bits: int, ratio: float) -> Float[Array, "*shape"]:

@@ -40,8 +40,6 @@ PROGRAMMING = (0.26348e-6, 1.9650e-6, -1.1731e-6)
 """Coefficients of 1, γ and γ² of the programming noise [S] at the G_max of the fit."""
 PROGRAMMING_G_MAX = 25e-6
 """G_max of the fit [S]; the noise of other devices is in proportion to theirs."""
-T0_SECONDS = 20.0
-"""Time since programming of the first read [s]."""
 
 
 def _gamma(target: Float[Array, "*shape"], g_max: ArrayLike) -> Float[Array, "*shape"]:

@@ -84,11 +84,6 @@ class Technology:
         return self.r_off / self.r_on
 
 
-def technology_names() -> tuple[str, ...]:
-    """Names of the shipped technologies."""
-    return tuple(_shipped())
-
-
 def load_technology(name_or_path: str | Path) -> Technology:
     """A shipped technology by its name, or one's own from a TOML file (anything that ends in `.toml`).
 

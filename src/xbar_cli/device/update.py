@@ -11,12 +11,9 @@ References:
 """
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
-
-from xbar_cli.device.levels import check_bits
 
 _SERIES = 0.05
 """Below this |z| the series hold to 1e-9 where the closed forms cancel."""
@@ -74,25 +71,3 @@ def pulse_count(
     n, v, low, high = (jnp.asarray(value, g.dtype) for value in (pulses, nu, g_min, g_max))
     share = (g - low) / (high - low) * _expm1_over(-v)
     return n * share * _log1m_over(v * share)
-
-
-def update_levels(bits: int, *, nu: float, g_min: float, g_max: float) -> Float[np.ndarray, " levels"]:
-    """The 2^B representable conductances of the curve, g(0), g(1) … g(P) with P = 2^B − 1 [S].
-
-    Args:
-        bits: B, from 1 to 16.
-        nu: non-linearity ν; 0 gives `levels.uniform_levels`.
-        g_min: lowest conductance, 0 or more [S].
-        g_max: highest conductance [S].
-
-    Raises:
-        ValueError: bits out of range, not 0 <= g_min < g_max, or a ν so large that levels coincide.
-    """
-    if not 0 <= g_min < g_max:
-        raise ValueError(f"g_min and g_max must satisfy 0 <= g_min < g_max, got {g_min} S and {g_max} S")
-    x = np.linspace(0, 1, 2 ** check_bits(bits))
-    curve = x if abs(nu) < 1e-9 else np.expm1(-nu * x) / np.expm1(-nu)
-    levels = g_min + (g_max - g_min) * curve
-    if not (np.diff(levels) > 0).all():
-        raise ValueError(f"nu = {nu} lets levels of {bits} bits coincide: use a smaller |nu| or fewer bits")
-    return levels

@@ -13,7 +13,6 @@ from jaxtyping import Float
 
 from xbar_cli.device import draws
 from xbar_cli.device.statistics import Statistics
-from xbar_cli.numerics import stream
 
 
 def _like(parameter: ArrayLike, g: Array) -> Array:
@@ -133,27 +132,6 @@ def chip_to_chip(key: Array, g: Float[Array, "*shape"], *, sigma_relative: Array
     return chip_corner(key, g, k=jax.random.normal(key, (), g.dtype), sigma_relative=sigma_relative)
 
 
-def device_and_chip(
-    key: Array, g: Float[Array, "*shape"], *, sigma_device: ArrayLike, sigma_chip: ArrayLike
-) -> Float[Array, "*shape"]:
-    """Both at once: `G·(1 + σ_d·n_device)·(1 + σ_c·n_chip)`; relative variance `(1 + σ_d²)(1 + σ_c²) − 1`.
-
-    Two devices of one chip have the relative covariance σ_c². For a network of several layers compose two steps
-    (`chip.fabricate`), so that all layers share n_chip.
-
-    Args:
-        key: random key of the chip.
-        g: programmed conductances [S].
-        sigma_device: relative standard deviation between the devices of a chip.
-        sigma_chip: relative standard deviation between chips.
-
-    References:
-        Chakraborty, Roy, Roy (tat), section III-C (chip); Xiao et al. (2022) as in `normal_proportional` (device).
-    """
-    g = normal_proportional(stream(key, "device"), g, sigma_relative=sigma_device)
-    return chip_to_chip(stream(key, "chip"), g, sigma_relative=sigma_chip)
-
-
 def resolve_negative(
     g: Float[Array, "*shape"], *, policy: str
 ) -> tuple[Float[Array, "*shape"], Float[Array, ""], Float[Array, ""]]:
@@ -179,3 +157,22 @@ def resolve_negative(
         case _:
             raise ValueError(f"policy must be 'clamp', 'reflect' or 'allow', got {policy!r}")
     return resolved, jnp.mean((g < 0).astype(g.dtype)), jnp.mean(resolved - g)
+
+
+def read_sigma(
+    g: Float[Array, "*shape"], *, sigma_siemens: ArrayLike, sigma_relative: ArrayLike
+) -> Float[Array, "*shape"]:
+    """Standard deviation of a read [S]: a state-independent and a proportional part, `√(σ_a² + (σ_r·G)²)`.
+
+    Where nothing conducts, G = 0, nothing fluctuates: absent and open devices have no noise.
+
+    Args:
+        g: conductances [S].
+        sigma_siemens: state-independent part σ_a [S].
+        sigma_relative: part in proportion to the state, σ_r.
+
+    References:
+        Xiao et al., IEEE Circuits and Systems Magazine 22 (2022): state-independent and state-proportional errors.
+    """
+    sigma = jnp.hypot(jnp.asarray(sigma_siemens, g.dtype), jnp.asarray(sigma_relative, g.dtype) * g)
+    return jnp.where(g == 0, 0, sigma)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xbar_cli.array.wires import Wires
 from xbar_cli.chip.mapped import seen
+from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.converters import ConvertersSection, ReadSection
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.energy.dissipation import Resistances
-from xbar_cli.energy.wires import resistances_of
 from xbar_cli.errors import ConfigError
 
 LABELS = {
@@ -98,15 +98,15 @@ def of_evaluation(path: Path, config: Mapping[str, Any], summary: Mapping[str, A
         ConfigError: arrays that no energy can be computed of.
     """
     by = f"evaluate run {path}"
-    array = config.get("array", {})
-    if array.get("model") == "published":
+    array = ArraySection(**config.get("array", {}))
+    if array.model == "published":
         raise ConfigError(f"{by}: the published closed form is no circuit and conserves no power")
-    if array.get("neuron") == "shared":
+    if array.neuron == "shared":
         raise ConfigError(f"{by}: its columns share neurons, which xbar energy does not solve")
     c = ConvertersSection(**config.get("converters", {}))
     cells = any(vg is not None for vg in summary["vg_volt"])
     values: dict[str, Any] = {"dac_bits": c.dac_bits, "adc_bits": c.adc_bits, "dac_range": c.dac_range}
-    values["resistances"] = list(resistances_of(array))
+    values["resistances"] = list(array.wires().floats())
     if cells or c.dac_bits is not None or c.adc_bits is not None:
         values["input"] = c.input
     if cells and c.input != "amplitude":
@@ -146,7 +146,7 @@ def of_request(config: EnergyConfig) -> Statement:
         "columns_per_adc": config.columns_per_adc,
         "rows_at_once": config.rows_at_once,
         "adc_input": config.adc_input,
-        "resistances": list(resistances_of(config.array.model_dump())) if config.array.wired else None,
+        "resistances": list(config.array.wires().floats()) if config.array.wires().any else None,
     }
     values = {key: value for key, value in asked.items() if value is not None}
     constants = {SECTION[key]: round(value) for key, value in config.overrides.items() if key in SECTION}
@@ -167,7 +167,7 @@ def programmed_alike(one: tuple[str, float | None], other: tuple[str, float | No
     if not same(one[1], other[1]):
         raise ConfigError(
             f"{one[0]} has cells programmed for rows that see {seen(one[1])}, {other[0]} for {seen(other[1])}: these are other "
-            "conductances; map with the --input and --v-read that read them, and evaluate that"
+            "conductances; map with the read.input and read.v_read_volt that read them, and evaluate that"
         )
 
 
@@ -202,6 +202,6 @@ def converters_of(statement: Statement) -> dict[str, Any] | None:
     return found if any(bits is not None for bits in found.values()) else None
 
 
-def resistances_in(statement: Statement) -> Resistances:
+def wires_of(statement: Statement) -> Wires:
     """The resistances that are stated; none else."""
-    return Resistances(*statement.values.get("resistances", (0.0, 0.0, 0.0, 0.0)))
+    return Wires(*statement.values.get("resistances", ()))

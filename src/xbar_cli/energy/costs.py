@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar_cli.array.wires import Wires
 from xbar_cli.chip.activity import LayerActivity
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.activity import Coding, sampled_reads
 from xbar_cli.energy.constants import Constants
 from xbar_cli.energy.digital import with_sums
-from xbar_cli.energy.dissipation import Resistances
 from xbar_cli.energy.models import isaac, neurosim, resparc
 from xbar_cli.energy.models.gates import Node
 from xbar_cli.energy.models.tree import Component
@@ -34,7 +34,7 @@ def works_of(
     coding: Coding,
     reading: Reading,
     activity: dict[str, LayerActivity],
-    resistances: Resistances,
+    wires: Wires,
     *,
     reporter: Reporter,
 ) -> tuple[list[LayerWork], float | None]:
@@ -42,11 +42,11 @@ def works_of(
     gap = None
     cells = {name: conducting(config, constants, network, name) for name in network.layers}
     shares = {name: ideal_shares() for name in network.layers}
-    if resistances.any:
+    if wires.any:
         volts = sampled_reads(
             opened.trained, network, coding, reading, reads=config.array.reads, seed=config.seed
         )  # fmt: skip
-        shares, gap = wire_shares(network, cells, volts, resistances, reporter=reporter)
+        shares, gap = wire_shares(network, cells, volts, wires, reporter=reporter)
     works = []
     for name, layer in network.layers.items():
         phases, seen = 2 if layer.signed else 1, activity[name]
@@ -119,7 +119,7 @@ def chip_of(config: EnergyConfig, works: list[LayerWork], layers: LayerCosts) ->
     tiles = [work.tiles for work in works]
     if config.tiles is not None and config.tiles < sum(tiles):
         size = "x".join(map(str, works[0].tile))
-        raise ConfigError(f"--tiles {config.tiles}: the weights take {sum(tiles)} arrays of {size}")
+        raise ConfigError(f"tiles = {config.tiles}: the weights take {sum(tiles)} arrays of {size}")
     return plan(
         [layers[work.name].latency_seconds for work in works], tiles, [work.positions for work in works],
         available=config.tiles, pipelined=config.pipeline,

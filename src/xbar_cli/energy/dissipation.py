@@ -16,25 +16,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from xbar_cli.array.nodal import NodeVoltages, solve
+from xbar_cli.array.wires import Wires
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ModelError
 
 TOLERANCE, MOST_ROUNDS = 1e-12, 500
 """Of the currents of 1T-1R cells with wires, relative to the largest."""
-
-
-class Resistances(NamedTuple):
-    """Of one array [ohm]: a word-line segment, a bit-line segment, each source, each neuron."""
-
-    r_word: float
-    r_bit: float
-    r_source: float
-    r_neuron: float
-
-    @property
-    def any(self) -> bool:
-        """Whether one of them is above 0."""
-        return max(self) > 0
 
 
 class Dissipation(NamedTuple):
@@ -62,39 +49,35 @@ class Dissipation(NamedTuple):
         return float(np.max(np.abs(self.delivered - spent) / scale, initial=0.0))
 
 
-def of_resistive(
-    g: Float[np.ndarray, "rows cols"], v: Float[np.ndarray, "inputs rows"], resistances: Resistances
-) -> Dissipation:
+def of_resistive(g: Float[np.ndarray, "rows cols"], v: Float[np.ndarray, "inputs rows"], wires: Wires) -> Dissipation:
     """Dissipation of a linear array.
 
     Args:
         g: conductances [S].
         v: source voltages of each input [V].
-        resistances: of the array.
+        wires: resistances of the array.
 
     Accuracy:
         conserves power to about 1e-12 (float64).
     """
     with jax.enable_x64(True):
         volts = jnp.asarray(v, jnp.float64)
-        nodes = _nodes(jnp.asarray(g, jnp.float64), volts, resistances)
+        nodes = _nodes(jnp.asarray(g, jnp.float64), volts, wires)
         word, bit = np.asarray(nodes.word, np.float64), np.asarray(nodes.bit, np.float64)
-    return _balance(np.asarray(v, np.float64), np.asarray(g, np.float64) * (word - bit), word - bit, resistances)
+    return _balance(np.asarray(v, np.float64), np.asarray(g, np.float64) * (word - bit), word - bit, wires)
 
 
-@partial(jax.jit, static_argnames="resistances")
-def _nodes(
-    g: Float[jax.Array, "rows cols"], v: Float[jax.Array, "inputs rows"], resistances: Resistances
-) -> NodeVoltages:
+@partial(jax.jit, static_argnames="wires")
+def _nodes(g: Float[jax.Array, "rows cols"], v: Float[jax.Array, "inputs rows"], wires: Wires) -> NodeVoltages:
     """All node voltages for each input; compiled once for tiles of one size."""
-    return jax.vmap(lambda one: solve(g, one, **resistances._asdict()))(v)
+    return jax.vmap(lambda one: solve(g, one, wires))(v)
 
 
 def of_cells(
     cell: BitLineSeparable,
     g: Float[np.ndarray, "rows cols"],
     v: Float[np.ndarray, "inputs rows"],
-    resistances: Resistances,
+    wires: Wires,
 ) -> Dissipation:
     """Dissipation of an array of 1T-1R cells, of their currents from word line to bit line; gates apart.
 
@@ -104,14 +87,14 @@ def of_cells(
         cell: the cell at its gate voltage, with the bit line's voltage as an axis.
         g: memristor conductances [S].
         v: source voltages of each input [V].
-        resistances: of the array.
+        wires: resistances of the array.
 
     Raises:
         ModelError: they do not come to agree: wires whose resistance is not small against the cells'.
     """
-    rows, cols = g.shape
-    word = _shared(cols, segment=resistances.r_word, end=resistances.r_source)
-    bit = _shared(rows, segment=resistances.r_bit, end=resistances.r_neuron)[::-1, ::-1]
+    (rows, cols), (r_word, r_bit, r_source, r_neuron) = g.shape, wires.floats()
+    word = _shared(cols, segment=r_word, end=r_source)
+    bit = _shared(rows, segment=r_bit, end=r_neuron)[::-1, ::-1]
     with jax.enable_x64(True):
         precise = cell.astype(jnp.float64)
         terms = precise.terms(jnp.asarray(g, jnp.float64))
@@ -122,7 +105,7 @@ def of_cells(
             new = np.asarray(currents(jnp.asarray(w), jnp.asarray(b)), np.float64)
             change, i = np.abs(new - i).max(), new
             if change <= TOLERANCE * max(np.abs(i).max(), np.finfo(np.float64).tiny):
-                return _balance(np.asarray(v, np.float64), i, w - b, resistances)
+                return _balance(np.asarray(v, np.float64), i, w - b, wires)
     raise ModelError(
         "the currents of a 1T-1R array with wires did not settle: its resistances are too large against the cells'"
     )
@@ -134,18 +117,16 @@ def _shared(count: int, *, segment: float, end: float) -> NDArray[np.float64]:
     return end + segment * (1.0 + np.minimum(places[:, None], places[None, :]))
 
 
-def _balance(
-    v: NDArray[np.float64], i: NDArray[np.float64], drop: NDArray[np.float64], resistances: Resistances
-) -> Dissipation:
+def _balance(v: NDArray[np.float64], i: NDArray[np.float64], drop: NDArray[np.float64], wires: Wires) -> Dissipation:
     """From source voltages [inputs rows], currents and voltages of all cells [inputs rows cols]."""
+    r_word, r_bit, r_source, r_neuron = wires.floats()
     along_word = np.cumsum(i[:, :, ::-1], axis=2)[:, :, ::-1]
     along_bit = np.cumsum(i, axis=1)
     total = (1, 2)
     return Dissipation(
         delivered=np.sum(v * along_word[:, :, 0], axis=1),
         cells=np.sum(i * drop, axis=total),
-        wires=resistances.r_word * np.sum(along_word**2, axis=total)
-        + resistances.r_bit * np.sum(along_bit**2, axis=total),
-        sources=resistances.r_source * np.sum(along_word[:, :, 0] ** 2, axis=1),
-        neurons=resistances.r_neuron * np.sum(along_bit[:, -1] ** 2, axis=1),
+        wires=r_word * np.sum(along_word**2, axis=total) + r_bit * np.sum(along_bit**2, axis=total),
+        sources=r_source * np.sum(along_word[:, :, 0] ** 2, axis=1),
+        neurons=r_neuron * np.sum(along_bit[:, -1] ** 2, axis=1),
     )

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from xbar_cli.array.wires import Wires
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.energy.agreement import programmed_alike, resistances_in
+from xbar_cli.energy.agreement import programmed_alike, wires_of
 from xbar_cli.energy.constants import Constants
 from xbar_cli.energy.costs import costs, works_of
-from xbar_cli.energy.dissipation import Resistances
 from xbar_cli.energy.models.tree import Component
 from xbar_cli.energy.opening import Opened, activity_of
 from xbar_cli.energy.operation import coding_of
@@ -38,13 +38,13 @@ def gain(
     """
     assert config.baseline is not None
     path = Path(config.baseline)
-    opened = Opened(path, use="--baseline", data_dir=config.data_dir)
+    opened = Opened(path, use="`baseline`", data_dir=config.data_dir)
     base, stated = driven(opened.network, source.scales), source.stated
-    if network.cell is None or base.cell is None or resistances_in(stated).any:
-        raise ConfigError("--baseline compares gate voltages: both runs need 1T-1R cells, without resistances")
+    if network.cell is None or base.cell is None or wires_of(stated).any:
+        raise ConfigError("`baseline` compares gate voltages: both runs need 1T-1R cells, without resistances")
     shapes = [{name: layer.conductance.shape for name, layer in n.layers.items()} for n in (base, network)]
     if shapes[0] != shapes[1]:
-        raise ConfigError(f"--baseline {path}: it is another network, or mapped by another scheme")
+        raise ConfigError(f"baseline = {path}: it is another network, or mapped by another scheme")
     comparable(config, opened, network)
     lowered = replace(
         base, layers={n: replace(layer, vg=network.layers[n].vg) for n, layer in base.layers.items()}, cell=network.cell
@@ -63,7 +63,7 @@ def gain(
             coding,
             reading,
             activity,
-            Resistances(0.0, 0.0, 0.0, 0.0),
+            Wires(),
             reporter=reporter,
         )
         totals.append(parts_of([*costs(config, constants, case_works, case).values(), *costed.digital.values()]))
@@ -74,7 +74,7 @@ def gain(
 
 def comparable(config: EnergyConfig, opened: Opened, network: MappedNetwork) -> None:
     """Raise ConfigError where the baseline is of other hardware: tiles, cells, or how its devices were programmed to be read."""
-    base, where = opened.network, f"--baseline {opened.path}"
+    base, where = opened.network, f"baseline = {opened.path}"
     if base.tile != network.tile:
         sizes = ["x".join(map(str, n.tile)) for n in (base, network)]
         raise ConfigError(f"{where}: it is on arrays of {sizes[0]}, {config.run} on arrays of {sizes[1]}")

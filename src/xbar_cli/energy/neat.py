@@ -1,8 +1,8 @@
-"""`--preset neat`: gain of a homogeneous gate voltage over 1.0 V for normally distributed weights, in closed form.
+"""The preset `neat`: gain of a homogeneous gate voltage over 1.0 V for normally distributed weights, in closed form.
 
 A weight sits on a pair of cells: one at G_off, the other at `G_off + |w| / W_max (G_cut(1.0 V) − G_off)`. Restricting clips
 |w| where that exceeds `G_cut(V_g)`, and takes nothing from the other weights. Uniform inputs give the mean of V² as V_in² / 3.
-Cells are their memristors here: what the transistor takes from G_eff at a lower V_g is in mapped runs alone (`--baseline`).
+Cells are their memristors here: what the transistor takes from G_eff at a lower V_g is in mapped runs alone (`baseline`).
 """
 
 import math

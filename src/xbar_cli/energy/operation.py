@@ -6,7 +6,7 @@ from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.activity import Coding
-from xbar_cli.energy.agreement import Statement, shown
+from xbar_cli.energy.agreement import Statement, shown, wires_of
 from xbar_cli.energy.constants import Constants
 from xbar_cli.energy.models import isaac
 from xbar_cli.energy.opening import Opened
@@ -29,8 +29,8 @@ def reading_of(
     coding: InputCoding = values.get("input") or native
     if coding != native and config.model != "resparc":
         raise ConfigError(
-            f"{stated.by} has {shown('input', coding)}, --model {config.model} applies them one bit a cycle: "
-            "evaluate with --input bitserial --dac-bits B, or cost by --model resparc"
+            f"{stated.by} has {shown('input', coding)}, model = {config.model} applies them one bit a cycle: "
+            "evaluate with converters.input = bitserial and converters.dac_bits, or cost by model = resparc"
         )
     pair, shared, rows = values.get("adc_input") == "pair", values.get("columns_per_adc"), values.get("rows_at_once")
     if pair:
@@ -62,7 +62,6 @@ def own_adc_bits(
 def check_pairs(network: MappedNetwork, shared: int | None) -> None:
     """Raise ConfigError where columns are no pairs that one converter can take the difference of."""
     converters = ConvertersSection(adc_bits=8, adc_input="pair", columns_per_adc=shared)
-    converters.rules()
     converters.check(model="ideal", scheme=network.scheme, cell=False)
     converters.check_pairs(network.tile, widths={n: layer.conductance.shape[1] for n, layer in network.layers.items()})
 
@@ -115,7 +114,7 @@ def operation(
         "columns_per_adc": reading.shared(network.tile[1], own=own),
         "rows_at_once": reading.rows_at_once,
         "adc_input": "pair" if reading.pair else "column",
-        "resistances": list(stated.values.get("resistances", (0.0, 0.0, 0.0, 0.0))),
+        "resistances": list(wires_of(stated).floats()),
         "programmed_volt": network.read_volt,
     }
 

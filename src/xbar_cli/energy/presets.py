@@ -1,4 +1,4 @@
-"""`xbar energy --preset NAME`: what the papers report, from the models and cited constants. No network, no JAX."""
+"""The presets of `xbar energy`: what the papers report, from the models and cited constants. No network, no JAX."""
 
 from pathlib import Path
 from typing import Any

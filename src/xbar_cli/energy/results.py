@@ -170,7 +170,7 @@ def read_activity(path: Path, rows: dict[str, int]) -> dict[str, LayerActivity]:
     for name, count in rows.items():
         stored = dataset.get(f"{name}_activity")
         if stored is None or "pulse_bits" not in stored.attrs or len(stored) != count:
-            raise RunError(f"--activity {path}: it holds no activity of layer {name}")
+            raise RunError(f"activity = {path}: it holds no activity of layer {name}")
         found[name] = from_values(stored.values, stored.attrs)
     return found
 

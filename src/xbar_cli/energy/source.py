@@ -1,4 +1,4 @@
-"""What `--activity` names: an evaluate run, or an earlier energy run, and what it says of accuracy and hardware."""
+"""What the key `activity` names: an evaluate run, or an earlier energy run, and what it says of accuracy and hardware."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.chip.activity import LayerActivity
-from xbar_cli.chip.calibration import with_drive_range
+from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.mapped import MappedNetwork
-from xbar_cli.config.energy import EnergyConfig
+from xbar_cli.config.energy import GIVEN, EnergyConfig
 from xbar_cli.config.hardware import CalibrationSection
 from xbar_cli.config.load import read_toml
 from xbar_cli.energy.activity import Coding
@@ -51,7 +51,7 @@ class Source:
 
 
 def source_of(config: EnergyConfig, opened: Opened) -> Source:
-    """What `--activity` names, or nothing but the training run's own accuracy; with what options ask for.
+    """What `activity` names, or nothing but the training run's own accuracy; with what options ask for.
 
     Raises:
         ConfigError: it is of another mapped run, or of other hardware than is asked for.
@@ -63,10 +63,10 @@ def source_of(config: EnergyConfig, opened: Opened) -> Source:
         )
     else:
         path = Path(config.activity)
-        _, summary = open_run(path, commands=("energy", "evaluate"), use="--activity")
+        _, summary = open_run(path, commands=("energy", "evaluate"), use="`activity`")
         other = read_toml(path / CONFIG)
         if Path(other.get("run", "")).resolve() != Path(config.run).resolve():
-            raise ConfigError(f"--activity {path}: it is of {other.get('run') or 'a preset'}, not of {config.run}")
+            raise ConfigError(f"activity = {path}: it is of {other.get('run') or 'a preset'}, not of {config.run}")
         named = (
             of_energy_run(path, summary, opened)
             if summary["command"] == "energy"
@@ -74,7 +74,7 @@ def source_of(config: EnergyConfig, opened: Opened) -> Source:
         )
         found = replace(named, stated=named.stated.joined(request))
     if config.accuracy is not None:
-        return replace(found, accuracy=config.accuracy, interval=None, origin="--accuracy", converters=None)
+        return replace(found, accuracy=config.accuracy, interval=None, origin=GIVEN, converters=None)
     return found
 
 
@@ -122,7 +122,7 @@ def usable(
     own = {name: layer.full_scale for name, layer in network.layers.items()}
     if not coding.covered(source.stored) or not scaled_alike(source.stored, network, own=own):
         raise ConfigError(
-            f"--activity: energy run {config.activity} has inputs as {described(source.stored)}, here they are {coding}; "
+            f"activity = {config.activity}: that energy run has inputs as {described(source.stored)}, here they are {coding}; "
             "leave it out to compute the activity anew"
         )
     return source.stored

@@ -1,33 +1,19 @@
 """What resistances of the arrays make of the power of cells: some reads of every tile, solved."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar_cli.array.wires import Wires
 from xbar_cli.chip.mapped import MappedNetwork
-from xbar_cli.energy.dissipation import Dissipation, Resistances, of_cells, of_resistive
+from xbar_cli.energy.dissipation import Dissipation, of_cells, of_resistive
 from xbar_cli.errors import ConfigError, ModelError
 from xbar_cli.reporter import Reporter
 
 PARTS = ("cells", "wires", "sources", "neurons")
 LARGEST_GAP = 1e-6
 """Between the power of the sources and what is dissipated, relative."""
-
-
-def resistances_of(section: Mapping[str, Any]) -> Resistances:
-    """Those of an `array` section, of `energy` or of `evaluate`."""
-
-    def value(name: str, other: str = "") -> float:
-        return float(section.get(name) or section.get(other) or 0.0)
-
-    return Resistances(
-        r_word=value("r_wire_word_ohm", "r_wire_ohm"),
-        r_bit=value("r_wire_bit_ohm", "r_wire_ohm"),
-        r_source=value("r_source_ohm"),
-        r_neuron=value("r_neuron_ohm"),
-    )
 
 
 def ideal_shares() -> dict[str, float]:
@@ -39,7 +25,7 @@ def wire_shares(
     network: MappedNetwork,
     conductances: Mapping[str, NDArray[np.float32]],
     volts: Mapping[str, NDArray[np.float64]],
-    resistances: Resistances,
+    wires: Wires,
     *,
     reporter: Reporter,
 ) -> tuple[dict[str, dict[str, float]], float]:
@@ -49,7 +35,7 @@ def wire_shares(
         network: the mapped network.
         conductances: of each layer's devices [S].
         volts: row voltages of some reads of each layer [V].
-        resistances: of the arrays.
+        wires: resistances of the arrays.
         reporter: is told of progress.
 
     Raises:
@@ -58,7 +44,9 @@ def wire_shares(
     """
     cell = network.cell
     if cell is not None and cell.bit_line is None:
-        raise ConfigError("resistances with 1T-1R arrays need a cell characterized with a bit-line axis: --vbl 60m")
+        raise ConfigError(
+            "resistances with 1T-1R arrays need a cell characterized up to a bit-line voltage, such as 60 mV"
+        )
     shares: dict[str, dict[str, float]] = {}
     worst = 0.0
     for number, (name, layer) in enumerate(network.layers.items()):
@@ -67,11 +55,11 @@ def wire_shares(
         surrogate = cell.bit_line[cell.index(layer.vg)] if cell and cell.bit_line and layer.vg is not None else None
         for g, v in tiles(conductances[name].astype(np.float64), volts[name], network.tile):
             if surrogate is None:
-                found = of_resistive(g, v, resistances)
+                found = of_resistive(g, v, wires)
                 ideal += float(np.sum(v**2 @ g))
             else:
-                found = of_cells(surrogate, g, v, resistances)
-                ideal += float(of_cells(surrogate, g, v, Resistances(0.0, 0.0, 0.0, 0.0)).cells.sum())
+                found = of_cells(surrogate, g, v, wires)
+                ideal += float(of_cells(surrogate, g, v, Wires()).cells.sum())
             spent += [float(getattr(found, part).sum()) for part in PARTS]
             worst = max(worst, trusted(found, name))
         shares[name] = dict(zip(PARTS, spent / ideal if ideal > 0 else spent, strict=True))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.config.experiment import Experiment
-from xbar_cli.config.experiment_grid import Point, StageRun, expand
 from xbar_cli.errors import RunError
+from xbar_cli.experiment.file import Experiment
+from xbar_cli.experiment.grid import Point, StageRun, expand
 from xbar_cli.runs import directory
 from xbar_cli.runs.directory import DONE
 from xbar_cli.runs.listing import figures_of

@@ -12,8 +12,6 @@ References:
     Kazemi et al. (acm), section III and Figs. 1–3.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from jaxtyping import Float
 
@@ -76,44 +74,6 @@ def matrix(scheme: str, n_out: int) -> Float[np.ndarray, "n_out n_d"]:
         case _:
             s[j, j], s[j, j + 1] = 1, -1
     return s
-
-
-class Existence(NamedTuple):
-    """Whether every signed W has a non-negative M with `S·M = W`.
-
-    Attributes:
-        full_rank: rank(S) = number of outputs.
-        null_vector: a strictly positive x with S·x = 0, least element 1; None where there is none.
-    """
-
-    full_rank: bool
-    null_vector: np.ndarray | None
-
-    @property
-    def holds(self) -> bool:
-        """Both conditions."""
-        return self.full_rank and self.null_vector is not None
-
-
-def existence(s: Float[np.ndarray, "n_out n_d"]) -> Existence:
-    """The two conditions under which a periphery matrix serves every signed matrix.
-
-    A strictly positive null vector can be scaled to `x = 1 + z`, `z >= 0`; non-negative least squares finds z or that
-    there is none.
-
-    Args:
-        s: periphery matrix.
-
-    References:
-        Kazemi et al. (acm), eq. (3).
-    """
-    from scipy.optimize import nnls
-
-    full_rank = int(np.linalg.matrix_rank(s)) == s.shape[0]
-    z, residual = nnls(s, -s.sum(axis=1))
-    x = 1 + z
-    positive = residual <= 1e-9 * max(1.0, float(np.abs(s).sum(axis=1).max() * x.max()))
-    return Existence(full_rank, x / x.min() if positive else None)
 
 
 def combine(scheme: str, m: Float[AnyArray, "*batch n_d"]) -> Float[AnyArray, "*batch n_out"]:

@@ -1,18 +1,107 @@
-"""A layer's weights on the columns of its array under any scheme: levels, scale, and what the digital side keeps."""
+"""A layer's weights on the columns of its array under any scheme: devices, scale, levels, and what the digital side keeps."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar_cli.device.levels import nearest
+from xbar_cli.device.cell import Cell
+from xbar_cli.device.levels import nearest, uniform_levels
 
-from .bitslice import SliceFormat, cut, to_conductances, to_integers
-from .encode import encode
+from .bitslice import LARGEST_EXPONENT, SliceFormat, cut, to_conductances, to_integers
+from .encode import encode, full_scale
 from .readout import Readout
+from .window import MapTarget, Programmed, cell_window, program
 
 
-class Conductances(NamedTuple):
+@dataclass(frozen=True)
+class DeviceRange:
+    """The devices that weights are put on: resistive ones, or 1T-1R cells as their rows are read.
+
+    Attributes:
+        g_off: memristor conductance of the high-resistance state [S].
+        g_on: memristor conductance of the low-resistance state [S].
+        levels: that resistive devices are programmed to [S], ascending; None for any conductance.
+        technology: name or file of theirs; None where only the resistances were given.
+        cell: the 1T-1R cell; None of resistive devices.
+        volt: the one voltage of driven rows that cells are programmed for [V]; None where rows see all input voltages.
+        bits: of the levels of cells' effective conductances; None for any conductance.
+        top: the end of a cell's scale: the upper edge of its linear range, or its g_on.
+        target: the conductance of cells that weights are linear in.
+    """
+
+    g_off: float
+    g_on: float
+    levels: NDArray[np.float64] | None = None
+    technology: str | None = None
+    cell: Cell | None = None
+    volt: float | None = None
+    bits: int | None = None
+    top: Literal["range", "device"] = "device"
+    target: MapTarget = "effective"
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slices that are asked for.
+
+    Attributes:
+        weight_bits: of a fixed-point weight, the sign with them.
+        fraction_bits: behind the point; None for the most of each layer at which no weight is clipped.
+        device_bits: of one device.
+        encoding: of negative weights.
+    """
+
+    weight_bits: int
+    fraction_bits: int | None
+    device_bits: int
+    encoding: str
+
+    def fitted(self, weights: NDArray[np.float32]) -> SliceFormat:
+        """The fixed-point format of a layer.
+
+        Its fraction bits may be more than there are weight bits, or less than 0: the point is where the layer's weights need
+        it. A layer of zeros has its point behind the sign.
+
+        Raises:
+            ValueError: slices that do not fit.
+        """
+        fraction = self.fraction_bits
+        if fraction is None:
+            largest = float(np.abs(weights).max()) or 1.0
+            fraction = int(np.floor(np.log2((2 ** (self.weight_bits - 1) - 1) / largest)))
+            fraction = min(max(fraction, -LARGEST_EXPONENT), LARGEST_EXPONENT)
+        return SliceFormat(
+            weight_bits=self.weight_bits, fraction_bits=fraction, device_bits=self.device_bits, encoding=self.encoding
+        )
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How the weights of a network are put on devices.
+
+    Attributes:
+        scheme: "de", "bc", "acm" or "bitslice".
+        devices: that hold them.
+        slices: of fixed-point weights; None but for "bitslice".
+        layers: on arrays, the others being digital.
+        weight_scale: what the weight at full scale is the largest of; None for the network with a cell, else the layer.
+        weight_limit: that weight: its largest or what training fixed (max), the largest in any case, a number, or the share of
+            the largest that costs the least accuracy (auto).
+        tile: rows and columns of one array.
+    """
+
+    scheme: str
+    devices: DeviceRange
+    slices: Slices | None
+    layers: Literal["all", "dense"]
+    weight_scale: Literal["network", "layer", "column"] | None
+    weight_limit: float | Literal["max", "largest", "auto"]
+    tile: tuple[int, int]
+
+
+class Span(NamedTuple):
     """What the weights of a layer are encoded to.
 
     Attributes:
@@ -52,7 +141,34 @@ class Placed(NamedTuple):
         return np.asarray(self.readout.combine(self.wanted)) / self.slope + self.digital
 
 
-def place(scheme: str, weights: NDArray[np.float32], span: Conductances) -> Placed:
+def span_of(devices: DeviceRange, scheme: str, *, vg: float | None, w_max: float | NDArray[np.float64]) -> Span:
+    """Levels, ends and scale of one layer; with a cell they are effective conductances at its gate voltage `vg` [V].
+
+    The top of the scale does not depend on the number of levels. Slices use the whole range, as pairs do.
+    """
+    cell = devices.cell
+    if cell is None or vg is None:
+        levels = devices.levels
+        bottom, top = (devices.g_off, devices.g_on) if levels is None else (float(levels[0]), float(levels[-1]))
+        whole = full_scale("de" if scheme == "bitslice" else scheme, g_min=bottom, g_max=top)
+        return Span(levels, bottom, top, whole / np.asarray(w_max, np.float64))
+    window = cell_window(cell, vg=vg, w_max=1.0, volt=devices.volt)
+    top = window.bottom + window.slope * window.w_cut
+    if devices.top == "device":
+        top = float(cell.effective(cell.index(vg), np.asarray(cell.g_on), volt=devices.volt))
+    levels = None if devices.bits is None else uniform_levels(devices.bits, g_min=window.bottom, g_max=top)
+    half = 2 if scheme == "bc" else 1
+    return Span(levels, window.bottom, top, window.slope / half / np.asarray(w_max, np.float64))
+
+
+def programmed(devices: DeviceRange, wanted: NDArray[np.float64], *, vg: float | None) -> Programmed:
+    """The memristors of wanted conductances [S]; of cells at gate voltage `vg` [V], those that have them in effect."""
+    if devices.cell is None or vg is None:
+        return Programmed(wanted, 0.0)
+    return program(devices.cell, wanted, vg=vg, target=devices.target, volt=devices.volt)
+
+
+def place(scheme: str, weights: NDArray[np.float32], span: Span) -> Placed:
     """Weights [rows out] on pairs or neighbours of columns.
 
     Args:
@@ -98,4 +214,16 @@ def place_slices(fmt: SliceFormat, weights: NDArray[np.float32], *, bottom: floa
         digital=digital * unit,
         scale_kept=1.0,
         clipped_fraction=float(clipped),
+    )
+
+
+def place_shares(shares: NDArray[np.float32], scheme: str, *, m_max: float, bottom: float, top: float) -> Placed:
+    """Trained conductances [rows columns], 0 … 1 of the range from `bottom` to `top` [S]; `m_max` is the whole of it."""
+    return Placed(
+        wanted=bottom + shares.astype(np.float64) * (top - bottom),
+        readout=Readout(scheme),
+        slope=np.asarray((top - bottom) / m_max),
+        digital=np.zeros(()),
+        scale_kept=1.0,
+        clipped_fraction=0.0,
     )

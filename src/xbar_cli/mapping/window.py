@@ -34,11 +34,6 @@ class Window:
     w_cut: float
 
 
-def resistive_window(*, g_off: float, g_on: float, w_max: float) -> Window:
-    """The scale of a resistive array: |w| = w_max is g_on, 0 is g_off."""
-    return Window(bottom=g_off, slope=(g_on - g_off) / w_max, w_cut=w_max)
-
-
 def cell_window(cell: Cell, *, vg: float, w_max: float, volt: float | None) -> Window:
     """The scale of a layer of 1T-1R cells at gate voltage `vg` [V], read at `volt` [V] (None: at all input voltages).
 

@@ -14,12 +14,12 @@ from xbar_cli.numerics import along_last
 
 from .layers import Padding, Product, convolution, dense, digital
 
-_PRODUCT: ContextVar[Product] = ContextVar("product", default=digital)
-"""What computes the products of the call that is running."""
+_RUNNING: ContextVar[tuple["Crossbar", Product]] = ContextVar("running")
+"""The network whose call is running, and what computes its products."""
 
 
 class Routed(nnx.Module):
-    """A layer of a user's module: its product goes through the one in force, its bias stays digital."""
+    """A layer on arrays: its product goes where it is sent, its bias stays digital."""
 
     def __init__(self, name: str, layer: nnx.Linear | nnx.Conv) -> None:
         """Takes over kernel and bias of `layer`; `name` is its place in the module."""
@@ -28,10 +28,23 @@ class Routed(nnx.Module):
         self.kernel = layer.kernel
         self.bias = layer.bias
 
+    def __call__(self, x: Array, product: Product) -> Array:
+        """Outputs `[*batch out]`."""
+        y = product(self.name, x, self.kernel[...], self.contract)
+        return y if self.bias is None else y + along_last(self.bias[...], y)
+
+
+class Place(nnx.Module):
+    """Where a layer stood in the user's module: it holds no parameter, and sends its inputs to the layer on arrays."""
+
+    def __init__(self, name: str) -> None:
+        """`name` is the layer's."""
+        self.name = name
+
     def __call__(self, x: Array) -> Array:
         """Outputs `[*batch out]`."""
-        y = _PRODUCT.get()(self.name, x, self.kernel[...], self.contract)
-        return y if self.bias is None else y + along_last(self.bias[...], y)
+        net, product = _RUNNING.get()
+        return getattr(net, self.name)(x, product)
 
 
 class Crossbar(nnx.Module):
@@ -40,12 +53,10 @@ class Crossbar(nnx.Module):
     def __init__(self, module: nnx.Module) -> None:
         """Routes the layers of `module`, which is changed: use `to_crossbar`."""
         layers = _named(_layers(module))
-        routed = {id(layer): Routed(name, layer) for name, layer in layers.items()}
-        _replace(module, routed)
-        for layer in routed.values():
-            setattr(self, layer.name, layer)
-        # after every layer in the order of names: the layers are found as attributes first
-        self.zz_module = module
+        _replace(module, {id(layer): Place(name) for name, layer in layers.items()})
+        for name, layer in layers.items():
+            setattr(self, name, Routed(name, layer))
+        self.module = module
 
     def __call__(self, images: Array, product: Product = digital, *, training: bool = False) -> Array:
         """What the module returns for `images`, its products taken over by `product`.
@@ -53,11 +64,11 @@ class Crossbar(nnx.Module):
         A module that behaves differently in training must be put in that state (`nnx.Module.train`, `eval`).
         """
         del training
-        token = _PRODUCT.set(product)
+        token = _RUNNING.set((self, product))
         try:
-            return self.zz_module(images)
+            return self.module(images)
         finally:
-            _PRODUCT.reset(token)
+            _RUNNING.reset(token)
 
 
 def to_crossbar(module: nnx.Module) -> Crossbar:
@@ -91,28 +102,28 @@ def _layers(module: nnx.Module) -> list[tuple[tuple[Any, ...], nnx.Linear | nnx.
 
 
 def _named(layers: list[tuple[tuple[Any, ...], nnx.Linear | nnx.Conv]]) -> dict[str, nnx.Linear | nnx.Conv]:
-    """The layers by the names of their places, which must differ and sort before the module's own."""
+    """The layers by the names of their places, which must differ from each other and from the result's own."""
     places: dict[str, str] = {}
     for path, _ in layers:
         name, place = "_".join(map(str, path)), ".".join(map(str, path))
         if name in places:
             raise ValueError(f"{places[name]} and {place} would both be called {name}: rename one of them")
-        if name >= "zz_module" or hasattr(Crossbar, name):
-            raise ValueError(f"{place} must have a name before zz_module that is no method of nnx.Module, got {name}")
+        if name == "module" or hasattr(Crossbar, name):
+            raise ValueError(f"{place} must have another name than module and the methods of nnx.Module, got {name}")
         places[name] = place
     return dict(zip(places, (layer for _, layer in layers), strict=True))
 
 
-def _replace(module: nnx.Module, routed: dict[int, Routed]) -> None:
-    """Puts the routed layers, by the id of the layer they stand for, at every place where it is used."""
+def _replace(module: nnx.Module, places: dict[int, Place]) -> None:
+    """Puts a place, by the id of the layer that it stands for, wherever the layer is used."""
     for _, node in list(nnx.iter_graph(module)):
         for key, child in _children(node):
-            if id(child) not in routed:
+            if id(child) not in places:
                 continue
             if isinstance(node, nnx.Pytree):
-                setattr(node, key, routed[id(child)])
+                setattr(node, key, places[id(child)])
             else:
-                node[key] = routed[id(child)]
+                node[key] = places[id(child)]
     if left := _layers(module):
         raise ValueError(
             f"{'.'.join(map(str, left[0][0]))}: a layer on arrays must be held by a module, a list or a dict"

@@ -53,7 +53,7 @@ def layout_of(tensors: Tensors) -> Layout:
     found = [layout for layout, name in KERNEL.items() if any(key.endswith("." + name) for key in tensors)]
     if len(found) != 1:
         raise ValueError(
-            "its names end neither all in .weight (torch) nor all in .kernel (xbar); say which by --layout"
+            "its names end neither all in .weight (torch) nor all in .kernel (xbar); say which by `layout`"
         )
     return "torch" if found[0] == "torch" else "xbar"
 

@@ -201,6 +201,11 @@ def is_dense(layer: Any) -> bool:
     return isinstance(layer.contract, MatrixProduct) and getattr(layer, "patches", None) is None
 
 
+def streams(seed: int) -> nnx.Rngs:
+    """The random numbers that a network's first weights are drawn from."""
+    return nnx.Rngs(seed)
+
+
 def bias_rows(net: nnx.Module) -> None:
     """Turn the digital biases of `net`'s own Dense and Conv layers into rows of their arrays, in place."""
     for _, layer in nnx.iter_modules(net):

@@ -54,7 +54,7 @@ def pair(
     fixed = {name: given[name] for name in layers if name in given}
     for name, source in fixed.items():
         if their_layers.get(source) != layers[name]:
-            raise ValueError(f"--pair {name}={source}: {source} has no kernel of the shape {list(layers[name])}")
+            raise ValueError(f"pairs = {name}={source}: {source} has no kernel of the shape {list(layers[name])}")
     ours = {name: shape for name, shape in layers.items() if name not in fixed}
     theirs = {name: shape for name, shape in their_layers.items() if name not in fixed.values()}
     prefix = _common_prefix(their_layers)
@@ -71,13 +71,13 @@ def pair(
 def _check_given(given: Mapping[str, str], ours: Sequence[str], theirs: Sequence[str]) -> None:
     for name, source in given.items():
         if name not in ours:
-            raise ValueError(f"--pair {name}={source}: the network has no {name}; it has {', '.join(ours)}")
+            raise ValueError(f"pairs = {name}={source}: the network has no {name}; it has {', '.join(ours)}")
         if source not in theirs:
             there = ", ".join(sorted(theirs, key=natural))
-            raise ValueError(f"--pair {name}={source}: the file has no {source}; it has {there}")
+            raise ValueError(f"pairs = {name}={source}: the file has no {source}; it has {there}")
     for source in given.values():
         if list(given.values()).count(source) > 1:
-            raise ValueError(f"--pair: {source} is given to two layers")
+            raise ValueError(f"`pairs`: {source} is given to two layers")
 
 
 def _by_order(ours: Mapping[str, Shape], theirs: Mapping[str, Shape]) -> dict[str, str]:
@@ -126,7 +126,7 @@ def _norms(
     """The batch norm of each layer: one given, one of our own name if all have it, or the sibling of its source."""
     for name, source in pinned.items():
         if theirs.get(source) != norms[name]:
-            raise ValueError(f"--pair {name}{NORM}={source}: no batch norm of {norms[name]} outputs")
+            raise ValueError(f"pairs = {name}{NORM}={source}: no batch norm of {norms[name]} outputs")
     own = {name: f"{prefix}{name}{NORM}.inner" for name in norms}
     if all(theirs.get(own[name]) == size for name, size in norms.items()) and not pinned:
         return own
@@ -241,7 +241,7 @@ def _common_prefix(names: Iterable[str]) -> str:
 
 
 def _advice(names: Sequence[str]) -> str:
-    return " ".join(f"--pair {name}=THEIRS" for name in names)
+    return " ".join(f"pairs = {name}=THEIRS" for name in names)
 
 
 def _listed(shapes: Mapping[str, Shape]) -> str:

@@ -90,10 +90,7 @@ class WiredLayer:
             total = jnp.zeros((v.shape[0], min(self.tile[1], columns - left)), v.dtype)
             for top in range(0, rows, self.tile[0]):
                 g = self.g[top : top + self.tile[0], left : left + self.tile[1]]
-                found = gated_wired(
-                    self.surrogate, g, v[:, top : top + self.tile[0]], r_word=self.wires.word, r_bit=self.wires.bit,
-                    r_source=self.wires.source, r_neuron=self.wires.neuron,
-                )  # fmt: skip
+                found = gated_wired(self.surrogate, g, v[:, top : top + self.tile[0]], self.wires)
                 total = total + found.current
                 residuals.append(found.residual)
                 beyonds.append(found.beyond)

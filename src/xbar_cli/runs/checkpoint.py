@@ -67,7 +67,7 @@ class Checkpoints:
                 self._manager.reload()
             return said
         if said:
-            raise RunError(f"{'; '.join(said)}; no other is left to resume from: start again with --overwrite")
+            raise RunError(f"{'; '.join(said)}; no other is left to resume from: start again, overwriting it")
         return said
 
     def _check(self, step: int, digest: str | None) -> None:

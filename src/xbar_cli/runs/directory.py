@@ -23,6 +23,23 @@ LOCK = ".lock"
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
 CONFIG = "config.toml"
+FORMER_COMMANDS = {"characterize-tile": "characterize tile"}
+"""Commands as summaries of earlier versions name them."""
+
+
+class TakenPlace(RunError):
+    """A run lies where a new one is wanted.
+
+    Attributes:
+        out: where it was to be.
+        state: of what lies there: `complete`, `interrupted`, or `resumable`, which has a checkpoint to go on from.
+    """
+
+    def __init__(self, out: Path, *, state: str) -> None:
+        """Say so."""
+        complete = state == "complete"
+        super().__init__(f"{out} is a complete run" if complete else f"{partial(out)} is an interrupted run")
+        self.out, self.state = out, state
 
 
 @dataclass(frozen=True)
@@ -97,13 +114,13 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     """
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise RunError(f"{out} exists and is no xbar run; choose another --out")
+            raise RunError(f"{out} exists and is no xbar run; choose another folder")
         if (out / DONE).exists() and not overwrite:
-            raise RunError(f"{out} is a complete run; --overwrite replaces it, or choose another --out")
+            raise TakenPlace(out, state="complete")
     if at_work(partial(out)):
-        raise RunError(f"another process is at work in {partial(out)}; wait for it, or choose another --out")
+        raise RunError(f"another process is at work in {partial(out)}; wait for it, or choose another folder")
     if partial(out).exists() and not overwrite:
-        raise RunError(f"{partial(out)} is an interrupted run; {way_on(partial(out))}")
+        raise TakenPlace(out, state="resumable" if resumable(partial(out)) else "interrupted")
 
 
 def at_work(path: Path) -> bool:
@@ -118,11 +135,9 @@ def at_work(path: Path) -> bool:
     return False
 
 
-def way_on(path: Path) -> str:
-    """What to do with an interrupted run."""
-    if has_checkpoint(path) and (path / CONFIG).exists():
-        return f"`xbar train --resume {path.with_suffix('')}` goes on, --overwrite starts again"
-    return "--overwrite starts it again"
+def resumable(path: Path) -> bool:
+    """Whether an unfinished run can go on: it has a checkpoint and its configuration."""
+    return has_checkpoint(path) and (path / CONFIG).exists()
 
 
 @contextlib.contextmanager
@@ -136,7 +151,7 @@ def _held(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"another process is at work in {path}; wait for it, or choose another --out") from None
+            raise RunError(f"another process is at work in {path}; wait for it, or choose another folder") from None
         yield
 
 
@@ -166,13 +181,9 @@ def _cleaned(run: Run, *, keep_partial: bool) -> Iterator[Run]:
     with _held(run.path):
         try:
             yield run
-        except BaseException as error:
-            kept = keep_partial and has_checkpoint(run.path)
-            if not kept:
+        except BaseException:
+            if not (keep_partial and has_checkpoint(run.path)):
                 shutil.rmtree(run.path, ignore_errors=True)
-            if isinstance(error, KeyboardInterrupt):
-                goes_on = f"`xbar train --resume {run.final}` goes on"
-                error.add_note(goes_on if kept else "nothing was kept: the same command starts again")
             raise
 
 
@@ -190,7 +201,7 @@ def reopened_run(out: Path) -> Iterator[Run]:
             raise RunError(f"{final} is complete; there is nothing to resume")
         raise RunError(f"{final}: no interrupted run to resume")
     if not (path / CONFIG).exists():
-        raise RunError(f"{path} was interrupted before its configuration was written; start it again with --overwrite")
+        raise RunError(f"{path} was interrupted before its configuration was written; overwrite it to start again")
     with _cleaned(Run(path=path, final=final), keep_partial=True) as run:
         yield run
 
@@ -199,6 +210,11 @@ def has_checkpoint(path: Path) -> bool:
     """Whether a checkpoint was completed in this directory."""
     folder = path / "checkpoints"
     return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
+
+
+def command_of(summary: Mapping[str, Any]) -> str:
+    """The command that a summary is of, as it is called now. Raises KeyError where it names none."""
+    return FORMER_COMMANDS.get(summary["command"]) or summary["command"]
 
 
 def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, dict[str, Any]]:
@@ -220,7 +236,7 @@ def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, d
         raise RunError(f"{path} is half-written (no `done` in it): not a complete run")
     require_intact(path)
     summary = read_summary(path)
-    command = summary["command"]
+    command = command_of(summary)
     if command not in commands:
         article = "an" if command[0] in "aeiou" else "a"
         wanted = " or ".join(f"a `{name}` run" for name in commands)

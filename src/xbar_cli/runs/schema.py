@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from xbar_cli.outside import quoted
 
 Count = Annotated[int, Field(ge=0, le=10**12)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Interval = Annotated[list[float], Field(min_length=2, max_length=2)] | None
+Fraction = Annotated[float, Field(ge=0, le=1)]
+TwoNumbers = Annotated[list[float], Field(min_length=2, max_length=2)] | None
 Name = Annotated[str, Field(min_length=1, max_length=300)]
-Note = Annotated[str, Field(max_length=10_000)] | None
+Remark = Annotated[str, Field(max_length=10_000)] | None
 Tile = Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(min_length=2, max_length=2)]
 
 
@@ -29,14 +29,14 @@ class TrainSummary(Summary):
     method: Name
     network: Name
     dataset: Name
-    dataset_note: Note
+    dataset_note: Remark
     layers: Annotated[list[Name], Field(min_length=1, max_length=10_000)]
     weights: list[Count] | None = None
-    test_accuracy: Share
-    train_accuracy: Share | None = None
-    validation_accuracy: Share | None = None
+    test_accuracy: Fraction
+    train_accuracy: Fraction | None = None
+    validation_accuracy: Fraction | None = None
     vg_volt: list[float] | None
-    in_range_fraction: list[Share] | None = None
+    in_range_fraction: list[Fraction] | None = None
     w_max: list[float] | None = None
     w_cut: list[float] | None = None
     weight_scale: str | None = None
@@ -59,12 +59,12 @@ class MappedLayer(Summary):
     cols: Count
     devices: Count
     tiles: Count
-    utilisation: Share
+    utilisation: Fraction
     vg_volt: float | None
     weight_rmse: float
-    clipped_fraction: Share
-    scale_kept: Share = 1.0
-    absent_fraction: Share = 0.0
+    clipped_fraction: Fraction
+    scale_kept: Fraction = 1.0
+    absent_fraction: Fraction = 0.0
     slope_siemens: float | list[float] = 0.0
 
 
@@ -91,13 +91,13 @@ class EvaluateSummary(Summary):
     variation: float
     variation_model: str
     images: Annotated[int, Field(ge=1, le=10**9)]
-    dataset_note: Note
-    ideal_accuracy: Share
+    dataset_note: Remark
+    ideal_accuracy: Fraction
     samples: Annotated[int, Field(ge=1, le=10**7)]
-    accuracy_mean: Share
+    accuracy_mean: Fraction
     accuracy_std: float
-    accuracy_ci95: Interval
-    accuracy_samples: Annotated[list[Share], Field(min_length=1)]
+    accuracy_ci95: TwoNumbers
+    accuracy_samples: Annotated[list[Fraction], Field(min_length=1)]
     network: Name | None = None
     dataset: Name | None = None
     method: Name | None = None
@@ -114,8 +114,8 @@ class EnergySummary(Summary):
     area_m2: float
     latency_seconds: float | None
     breakdown: dict[str, Any]
-    accuracy: Share | None = None
-    accuracy_ci95: Interval = None
+    accuracy: Fraction | None = None
+    accuracy_ci95: TwoNumbers = None
     run: str | None = None
     network: Name | None = None
     dataset: Name | None = None

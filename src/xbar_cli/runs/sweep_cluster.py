@@ -121,6 +121,6 @@ def existing_cluster(address: str) -> "Iterator[Client]":
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         line = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise RunError(f"--scheduler {address}: no Dask scheduler answers there ({line})") from None
+        raise RunError(f"no Dask scheduler answers at {address} ({line})") from None
     with _quiet(), client:
         yield client

@@ -71,7 +71,7 @@ def read_card_file(path: Path, *, section: str | None, nominal_values: bool = Fa
     lines = reader.file(path, section=section, place="")
     if section is None and reader.sections and not any(line.words[:1] in ([".model"], [".subckt"]) for line in lines):
         raise ConfigError(
-            f"card {path.name}: its models are in sections; choose one with --section: {', '.join(reader.sections)}"
+            f"card {path.name}: its models are in sections; choose one with cell.section: {', '.join(reader.sections)}"
         )
     if len(lines) > LINES_LIMIT:
         raise ConfigError(f"card {path.name}: {len(lines)} lines; at most {LINES_LIMIT} are read")
@@ -88,7 +88,7 @@ def _seeded(line: Line, *, nominal_values: bool) -> Line:
         raise ConfigError(f"{line.place}: {error}") from None
     name = random_function(text)
     if name is not None:
-        remedy = "it has no nominal value" if nominal_values else "take nominal values (--nominal)"
+        remedy = "it has no nominal value" if nominal_values else "take nominal values (cell.nominal)"
         raise ConfigError(
             f"{line.place}: {name}() draws random numbers, which the seed of a run does not fix; {remedy}"
         )

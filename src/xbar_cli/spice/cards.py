@@ -111,7 +111,7 @@ def _choose(models: dict[str, Line], subcircuits: dict[str, Line], model: str | 
         if not choice:
             raise ConfigError(f"card {card}: it holds no NMOS .model and no .subckt")
         if len(choice) > 1:
-            raise ConfigError(f"card {card}: it holds several models ({there}): choose one with --model")
+            raise ConfigError(f"card {card}: it holds several models ({there}): choose one with cell.model")
         return choice[0]
     wanted = model.lower()
     if wanted in nmos or (wanted in subcircuits and wanted not in models):
@@ -172,7 +172,7 @@ def size_note(card: Card, *, width_m: float, length_m: float) -> str | None:
     asked = f"L {length_m * 1e9:.6g} nm and W {width_m * 1e9:.6g} nm"
     if card.binned:
         raise ConfigError(
-            f"card {card.name}: no bin of {card.model} is for {asked}; it has {known} (--length, --width)"
+            f"card {card.name}: no bin of {card.model} is for {asked}; it has {known} (cell.length_m, cell.width_m)"
         )
     return f"card {card.name}: {card.model} is for {known}, not for {asked}: its currents there are an extrapolation"
 

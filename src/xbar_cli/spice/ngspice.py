@@ -103,15 +103,6 @@ class Simulator:
         self._check_axis(float(sweeps[1]), float(sweeps[3]), shape)
         return {name: values.reshape(shape, order="F") for name, values in found.items()}
 
-    def operating_point(self, vectors: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-        """The dc operating point: each vector with its one value."""
-        return self._analyse("op", 1, vectors)
-
-    def alter(self, device: str, **parameters: float) -> None:
-        """Change parameters of a device of the loaded circuit: `alter("vbl", dc=0.01)`."""
-        for name, value in parameters.items():
-            self.cmd(f"alter {device.lower()} {name} = {number(value)}")
-
     def vector_names(self) -> list[str]:
         """Names of the vectors of the last analysis."""
         self._alive()

@@ -1,7 +1,8 @@
 """Biased training: after each epoch the important columns move to weights whose top slice errs least (biased, III-B)."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,11 +11,43 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
+from xbar_cli.config.methods import BiasedMethod
+from xbar_cli.config.ranges import parse_tile
+from xbar_cli.config.train import TrainConfig
+from xbar_cli.device.technologies import load_technology
+from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import SliceFormat
-from xbar_cli.mapping.states import column_importance, is_favourable, nearest_favourable, select_columns, weight_mask
+from xbar_cli.mapping.states import (
+    column_importance,
+    favourable_states,
+    favourable_table,
+    is_favourable,
+    nearest_favourable,
+    select_columns,
+    state_order,
+    weight_mask,
+)
+from xbar_cli.nn.shapes import LayerShape
+from xbar_cli.train.forward import make_forward
+from xbar_cli.train.loop import State
+from xbar_cli.train.session import (
+    Conclusion,
+    Ended,
+    Method,
+    Phase,
+    Restricted,
+    Session,
+    accuracy,
+    counter,
+    start_from,
+)
+from xbar_cli.train.transforms import Transform
+from xbar_cli.trained.fixed import Fixed
 
-State = Any
 Importance = Callable[[State, Iterable[tuple[Array, Array]]], dict[str, Array]]
+
+LARGE_LOSS = 0.1
+"""Accuracy that a restriction may cost before the user is told."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +115,108 @@ def make_importance(graphdef: Any, layers: list[str]) -> Importance:
     return importance
 
 
-def restrict_columns(net: nnx.Module, si: Mapping[str, Array], rule: Restriction) -> dict[str, float]:
-    """Restrict every layer in place; the share of its weights that were favourable before, by layer."""
-    before: dict[str, float] = {}
-    for name, importance in si.items():
-        kernel = getattr(net, name).kernel
-        before[name] = rule.favourable_fraction(kernel[...])
-        kernel[...] = rule(kernel[...], importance)
-    return before
+def restrict_columns(
+    kernels: Mapping[str, Array], si: Mapping[str, Array], rule: Restriction
+) -> tuple[dict[str, Array], dict[str, float]]:
+    """The kernels with every layer restricted, and the share of its weights that were favourable before, by layer."""
+    before = {name: rule.favourable_fraction(kernels[name]) for name in si}
+    return {name: rule(kernels[name], importance) for name, importance in si.items()}, before
+
+
+def method(
+    section: BiasedMethod,
+    config: TrainConfig,
+    net: nnx.Module,
+    shapes: Sequence[LayerShape],
+    plain: Phase,
+    noise: Transform | None,
+) -> Method:
+    """An epoch of plain training, importance, restriction; the best weights after a restriction are kept."""
+    rule = restriction(section)
+    start_from(net, str(section.start), config)
+    importance = make_importance(nnx.split(net)[0], [layer.name for layer in shapes])
+
+    def restrict(session: Session, state: State, kept: Mapping[str, Any], epoch: int) -> Restricted:
+        del kept
+        si = importance(state, session.epoch_batches(epoch, images=section.images))
+        restricted, before = restrict_columns(session.kernels(state), si, rule)
+        metrics = {"favourable_fraction": [before[name] for name in session.layers]}
+        return Restricted(restricted, {"favourable": before}, metrics)
+
+    return Method(
+        (replace(plain, name="biased", restrict_every=1, select=section.select),),
+        make_forward(noise, precision=config.training.precision),
+        restrict=restrict,
+        conclude=partial(conclude, section, rule),
+    )
+
+
+def conclude(section: BiasedMethod, rule: Restriction, session: Session, ended: Ended) -> Conclusion:
+    """Shares of favourable weights and accuracies, at the start and at the end."""
+    count = counter(session)
+    started, reached = (accuracy(session, count, state, part="test") for state in (ended.start, ended.final))
+    if started - reached > LARGE_LOSS:
+        session.reporter.note(
+            f"the restriction costs {(started - reached) * 100:.0f} points: few small weights have states "
+            f"{section.favourable} under encoding {section.encoding}; try another pair"
+        )
+    before, after = (
+        [rule.favourable_fraction(kernel) for kernel in session.kernels(state).values()]
+        for state in (ended.start, ended.final)
+    )
+    figures = {
+        "start_accuracy": started,
+        "favourable_states": list(rule.favourable),
+        "favourable_fraction_at_start": before,
+        "favourable_fraction": after,
+        "important_fraction": section.important,
+        "selected_on": section.select,
+    }
+    fmt = rule.fmt
+    fixed = Fixed(scheme="bitslice", technology=section.technology, bits=fmt.device_bits, slices=fmt)
+    return Conclusion(session.network(ended.final), fixed, figures)
+
+
+def slice_format(section: BiasedMethod) -> SliceFormat:
+    """How weights are cut into slices.
+
+    Raises:
+        ConfigError: slices that do not fit.
+    """
+    try:
+        return SliceFormat(
+            weight_bits=section.weight_bits, fraction_bits=section.fraction_bits, device_bits=section.bits,
+            encoding=section.encoding,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ConfigError(f"method = biased: {error}") from None
+
+
+def restriction(section: BiasedMethod) -> Restriction:
+    """The restriction that the configuration asks for.
+
+    Raises:
+        ConfigError: slices that do not fit, states that the technology does not have, a set that no weight has.
+    """
+    technology = load_technology(section.technology)
+    fmt = slice_format(section)
+    try:
+        rule, _, count = section.favourable.partition(":")
+        if rule != "best":
+            favourable = tuple(int(state) for state in section.favourable.split(","))
+        elif technology.states is None:
+            raise ValueError(f"technology {technology.name} has no table of states to choose the best of")
+        elif len(technology.states.target) != 2**section.bits:
+            raise ValueError(
+                f"technology {technology.name} has {len(technology.states.target)} states, {section.bits} bits have "
+                f"{2**section.bits}"
+            )
+        else:
+            favourable = favourable_states(state_order(technology.states), configuration=int(count))
+        favourable_table(fmt, tuple(sorted(favourable)), section.slice)
+    except ValueError as error:
+        raise ConfigError(f"method = biased: {error}") from None
+    return Restriction(
+        fmt=fmt, favourable=tuple(sorted(favourable)), slice_index=section.slice, important=section.important,
+        tile_rows=parse_tile(section.tile)[0], absolute=section.absolute,
+    )  # fmt: skip

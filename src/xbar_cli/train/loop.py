@@ -22,7 +22,7 @@ from .losses import cross_entropy
 
 State = Any
 """The arrays of network and optimiser: what a checkpoint holds."""
-Step = Callable[[State, Array, Array], tuple[State, Array]]
+TrainingStep = Callable[[State, Array, Array], tuple[State, Array]]
 
 
 RENEWAL = 256
@@ -56,7 +56,7 @@ def make_step(
     before: int = 0,
     label_smoothing: float = 0.0,
     augmentation: str = "none",
-) -> Step:
+) -> TrainingStep:
     """The jitted training step `(state, images [n h w c], labels [n]) -> (state, loss)` of a split (network, optimiser).
 
     Args:
@@ -87,7 +87,9 @@ def make_step(
     return step
 
 
-def renewing(step: Step, graphdef: Any, renewal: Renewal | None, *, epoch_steps: int, taken: int = 0) -> Step:
+def renewing(
+    step: TrainingStep, graphdef: Any, renewal: Renewal | None, *, epoch_steps: int, taken: int = 0
+) -> TrainingStep:
     """The step with a renewal before every so many of them. It counts its calls, from the `taken` steps on."""
     if renewal is None:
         return step
@@ -105,7 +107,9 @@ def renewing(step: Step, graphdef: Any, renewal: Renewal | None, *, epoch_steps:
     return next_step
 
 
-def run_epoch(step: Step, state: State, batches: Iterable[tuple[Array, Array]], *, epoch: int) -> tuple[State, float]:
+def run_epoch(
+    step: TrainingStep, state: State, batches: Iterable[tuple[Array, Array]], *, epoch: int
+) -> tuple[State, float]:
     """One epoch; the mean of the steps' losses.
 
     Raises:
@@ -117,7 +121,7 @@ def run_epoch(step: Step, state: State, batches: Iterable[tuple[Array, Array]], 
         losses.append(loss)
     values = np.asarray(jnp.stack(losses)) if losses else np.zeros(1)
     finite = np.isfinite(values)
-    advice = "try a lower --learning-rate in a new run"
+    advice = "try a lower training.learning_rate in a new run"
     if not finite.all():
         raise ModelError(f"the loss is not finite at epoch {epoch + 1}, step {int(np.argmin(finite)) + 1}; {advice}")
     if not all_finite(state):

@@ -1,14 +1,193 @@
 """NEAT: weights restricted to the linear range of their layer's gate voltage (neat, Section III)."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
+from xbar_cli.cell.file import copy_cell, load_cell
+from xbar_cli.config.base import parse_quantity
+from xbar_cli.config.methods import NeatMethod
+from xbar_cli.config.train import TrainConfig
+from xbar_cli.device.cell import Cell
+from xbar_cli.errors import ConfigError
+from xbar_cli.mapping.window import cell_window, require_range
+from xbar_cli.runs import figures
+from xbar_cli.runs.directory import METRICS, Run
+from xbar_cli.train.forward import make_forward
+from xbar_cli.train.loop import State
+from xbar_cli.train.session import (
+    Conclusion,
+    Ended,
+    Method,
+    Phase,
+    Restricted,
+    Session,
+    accuracy,
+    counter,
+    start_from,
+)
+from xbar_cli.train.transforms import Transform
+from xbar_cli.trained.fixed import Fixed
+from xbar_cli.trained.opening import CELL, weight_maxima
+
 ROUNDING = 1e-9
 """Relative error of a W_cut: that of the scale's top, in exact numbers W_max, still covers a weight of W_max."""
+
+
+def method(
+    neat: NeatMethod, config: TrainConfig, run: Run, net: nnx.Module, plain: Phase, noise: Transform | None
+) -> Method:
+    """Algorithm 2 (restrict, retrain, repeat), after plain training or from the weights of another run."""
+    if not (run.path / CELL).exists():  # a run that goes on keeps its own
+        copy_cell(Path(str(neat.cell)), run.path / CELL)
+    cell = load_cell(run.path / CELL)
+    if neat.vg == "auto":
+        check_offset(search_list(cell), neat.vg_offset or 0.0)
+    else:
+        require_range(cell, gate_voltage(neat))
+    if neat.start is not None:
+        start_from(net, neat.start, config)
+    retrain = Phase(
+        "retrain", neat.rounds * neat.epochs_per_round, neat.learning_rate,
+        restrict_every=neat.epochs_per_round, restrict_first=True, keep="last",
+    )  # fmt: skip
+    return Method(
+        phases=(retrain,) if neat.start is not None else (plain, retrain),
+        forward=make_forward(noise, precision=config.training.precision),
+        restrict=partial(restrict_session, neat),
+        conclude=partial(conclude, neat),
+    )
+
+
+def gate_voltage(neat: NeatMethod) -> float:
+    """The homogeneous gate voltage [V]."""
+    try:
+        return float(parse_quantity(neat.vg))
+    except ValueError as error:
+        raise ConfigError(f"neat.vg: {error}; or auto for each layer's own") from None
+
+
+def search_list(cell: Cell) -> list[float]:
+    """The gate voltages with a linear range and a surrogate, ascending [V].
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = [float(v) for index, v in enumerate(cell.vg) if cell.is_usable(index)]
+    if not found:
+        raise ConfigError(
+            "neat.vg = auto: the cell has no linear range, or no surrogate, at any gate voltage of its table"
+        )
+    return found
+
+
+def check_offset(gates: list[float], offset: float) -> None:
+    """The offset must lead from every gate voltage of the list to another or to its end, before anything is trained.
+
+    Raises:
+        ConfigError: it leads between two of the list, or out of it from everywhere.
+    """
+    if abs(offset) > gates[-1] - gates[0] + 1e-6:
+        raise ConfigError(
+            f"neat.vg_offset = {offset:g} leads out of the cell's gate voltages, {gates[0]:g} to {gates[-1]:g} V"
+        )
+    try:
+        for gate in gates:
+            shifted(gate, offset, vg=gates)
+    except ValueError as error:
+        raise ConfigError(f"neat.vg_offset: {error}") from None
+
+
+def restrict_session(
+    neat: NeatMethod, session: Session, state: State, kept: Mapping[str, Any], epoch: int
+) -> Restricted:
+    """Restrict every layer to its ±W_cut; the share of its weights in range before."""
+    del epoch
+    kernels = session.kernels(state)
+    if "w_cut" not in kept:
+        kept = cut_offs(neat, load_cell(session.run.path / CELL), kernels)
+    restricted, before = restrict_kernels(kernels, kept["w_cut"])
+    kept = {**kept, "in_range": before}
+    keys = {"vg_volt": "vg", "w_cut": "w_cut", "in_range_fraction": "in_range"}
+    metrics = {key: [kept[name][layer] for layer in session.layers] for key, name in keys.items()}
+    return Restricted(restricted, kept, metrics)
+
+
+def cut_offs(neat: NeatMethod, cell: Cell, kernels: Mapping[str, Array]) -> dict[str, dict[str, float]]:
+    """W_max, gate voltage and W_cut of every layer, from the weights as they are."""
+    values = {name: np.asarray(kernel) for name, kernel in kernels.items()}
+    w_max = {name: float(value) for name, value in weight_maxima(values, scale=neat.weight_scale).items()}
+    if neat.vg == "auto":
+        vg = heterogeneous(cell, neat, {name: float(np.abs(values[name]).max()) for name in w_max}, w_max)
+    else:
+        vg = dict.fromkeys(w_max, gate_voltage(neat))
+    w_cut = {name: cell_window(cell, vg=vg[name], w_max=limit, volt=None).w_cut for name, limit in w_max.items()}
+    return {"w_max": w_max, "vg": vg, "w_cut": w_cut}
+
+
+def heterogeneous(cell: Cell, neat: NeatMethod, largest: dict[str, float], w_max: dict[str, float]) -> dict[str, float]:
+    """Algorithm 1: a gate voltage for every layer [V]."""
+    gates = search_list(cell)
+    chosen: dict[str, float] = {}
+    for name, value in largest.items():
+        w_cut = [cell_window(cell, vg=v, w_max=w_max[name], volt=None).w_cut for v in gates]
+        chosen[name] = choose_gate(
+            value, vg=gates, w_cut=w_cut, rule=neat.vg_rule or "previous", offset=neat.vg_offset or 0.0
+        )
+    return chosen
+
+
+def conclude(neat: NeatMethod, session: Session, ended: Ended) -> Conclusion:
+    """Gate voltages, cut-offs, shares in range, and the accuracy without retraining; figures of the weights."""
+    kept, count = ended.progress.method, counter(session)
+    before, after = session.kernels(ended.start), session.kernels(ended.final)
+    restricted, at_start = restrict_kernels(before, kept["w_cut"])
+    without_retraining = session.with_kernels(ended.start, restricted)
+    draw(neat, session, kept, before, after)
+    shares = {
+        "in_range_fraction": [kept["in_range"][name] for name in session.layers],
+        "in_range_fraction_at_start": [at_start[name] for name in session.layers],
+        "start_accuracy": accuracy(session, count, ended.start, part="test"),
+        "restricted_accuracy": accuracy(session, count, without_retraining, part="test"),
+    }
+    vg, w_max, w_cut = ({name: kept[key][name] for name in session.layers} for key in ("vg", "w_max", "w_cut"))
+    fixed = Fixed(vg=vg, w_max=w_max, w_cut=w_cut, weight_scale=neat.weight_scale)
+    return Conclusion(session.network(ended.final), fixed, shares)
+
+
+def draw(
+    neat: NeatMethod, session: Session, kept: Mapping[str, Any], before: Mapping[str, Array], after: Mapping[str, Array]
+) -> None:
+    """The figures of a NEAT run: weights of every layer before and after, shares in range by round, gate voltages."""
+    layers = session.layers
+    figures.weight_distributions(
+        session.run.figures / "weights.png",
+        before={name: np.asarray(before[name]).ravel() for name in layers},
+        after={name: np.asarray(after[name]).ravel() for name in layers},
+        limits=dict(kept["w_cut"]),
+        caption=f"{session.config.network.name} on {session.config.dataset.name}; dashed: ±W_cut",
+    )
+    rounds = [line for line in session.run.read_metrics() if "in_range_fraction" in line]
+    figures.rounds(
+        session.run.figures / "in_range.png",
+        accuracy=[line["validation_accuracy"] for line in rounds],
+        shares={name: [line["in_range_fraction"][n] for line in rounds] for n, name in enumerate(layers)},
+        caption=f"metrics: {METRICS}",
+    )
+    figures.stacked_bars(
+        session.run.figures / "gate_voltages.png",
+        parts={"V_g": [kept["vg"][name] for name in layers]},
+        names=layers,
+        y_label="gate voltage V_g [V]",
+        caption=f"rule: {neat.vg_rule or 'previous'}" if neat.vg == "auto" else "homogeneous",
+    )
 
 
 def restrict(kernel: Float[Array, "*shape"], *, w_cut: float) -> Float[Array, "*shape"]:
@@ -25,25 +204,23 @@ def in_range_fraction(kernel: Float[Array, "*shape"], *, w_cut: float) -> float:
     return float(jnp.mean((jnp.abs(kernel) <= w_cut).astype(jnp.float32)))
 
 
-def restrict_network(net: nnx.Module, w_cut: Mapping[str, float]) -> dict[str, float]:
-    """Restrict the kernel of every layer in place.
+def restrict_kernels(
+    kernels: Mapping[str, Array], w_cut: Mapping[str, float]
+) -> tuple[dict[str, Array], dict[str, float]]:
+    """Restrict the kernel of every layer.
 
     Args:
-        net: a network whose layers are attributes with a `kernel`.
+        kernels: by layer name.
         w_cut: cut-off by layer name.
 
     Returns:
-        The share of weights that were in range before, by layer name.
+        The restricted kernels, and the share of weights that were in range before, by layer name.
 
     References:
         neat, Algorithm 2, step 1.
     """
-    before: dict[str, float] = {}
-    for name, limit in w_cut.items():
-        kernel = getattr(net, name).kernel
-        before[name] = in_range_fraction(kernel[...], w_cut=limit)
-        kernel[...] = restrict(kernel[...], w_cut=limit)
-    return before
+    before = {name: in_range_fraction(kernels[name], w_cut=limit) for name, limit in w_cut.items()}
+    return {name: restrict(kernels[name], w_cut=limit) for name, limit in w_cut.items()}, before
 
 
 def choose_gate(largest: float, *, vg: Sequence[float], w_cut: Sequence[float], rule: str, offset: float) -> float:

@@ -8,25 +8,31 @@ References:
     Kazemi et al. (acm), sections III and IV, Fig. 4a. The initial range of the conductances is not in the paper.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from xbar_cli.config.methods import PeripheryMethod
+from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.update import conductance, pulse_count, slope
 from xbar_cli.mapping.periphery import check_scheme, combine
+from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.numerics import straight_through, stream
-
-from .optimizers import of_kernels
-from .transforms import Site, Transform
+from xbar_cli.train.forward import add_input_ranges, drop_input_ranges, make_forward
+from xbar_cli.train.optimizers import of_kernels
+from xbar_cli.train.session import Conclusion, Ended, Method, Phase, Session
+from xbar_cli.train.transforms import Site, Transform
+from xbar_cli.trained.fixed import Fixed
 
 LEAST_SLOPE = 1e-3
 """Least slope of a curve that a separate downward curve is compared with: near saturation the ratio would diverge."""
@@ -219,3 +225,54 @@ def device_steps(rule: Periphery, *, nu_down: float | None) -> optax.GradientTra
         return jnp.clip(h + update, 0.0, top) - h
 
     return of_kernels(step)
+
+
+def method(
+    section: PeripheryMethod,
+    config: TrainConfig,
+    net: nnx.Module,
+    shapes: Sequence[LayerShape],
+    plain: Phase,
+    noise: Transform | None,
+) -> Method:
+    """Conductances trained behind the periphery matrix, from the same distribution of weights under every scheme."""
+    rule = Periphery(
+        scheme=section.scheme,
+        bits=section.bits,
+        nu=section.nonlinearity,
+        m_max={layer.name: section.weight_limit * he_sigma(layer.kernel) for layer in shapes},
+        noise=noise,
+    )
+    install(
+        net, rule, kernels={layer.name: layer.kernel for layer in shapes}, seed=config.seed,
+        bias_rows=config.network.bias == "row",
+    )  # fmt: skip
+    if section.activation_bits:
+        add_input_ranges(net, [layer.name for layer in shapes])
+
+    return Method(
+        (plain,),
+        make_forward(rule, activation_bits=section.activation_bits or None, precision=config.training.precision),
+        decay=partial(weight_decay, rule),
+        after=device_steps(rule, nu_down=section.nonlinearity_down),
+        conclude=partial(conclude, section, rule),
+    )
+
+
+def conclude(section: PeripheryMethod, rule: Periphery, session: Session, ended: Ended) -> Conclusion:
+    """The network with weights again, and the devices that it ends with, 0 … 1 of their range."""
+    net = session.network(ended.final)
+    shares = {name: np.asarray(m / rule.m_max[name], np.float32) for name, m in uninstall(net, rule).items()}
+    fixed = Fixed(
+        scheme=section.scheme,
+        bits=rule.bits,
+        m_max={name: rule.m_max[name] for name in session.layers},
+        devices=shares,
+        activation_bits=section.activation_bits,
+        input_ranges=drop_input_ranges(net, session.layers),
+    )
+    figures = {
+        "nonlinearity": rule.nu,
+        "saturated_fraction": [float(jnp.mean((s <= 0) | (s >= 1))) for s in shares.values()],
+    }
+    return Conclusion(net, fixed, figures)

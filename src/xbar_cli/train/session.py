@@ -1,16 +1,18 @@
 """What a training run consists of: data in parts, network, phases, and what its method adds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from xbar_cli.config.train import NetworkSection, TrainConfig
+from xbar_cli.config.network import NetworkSection
+from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import batches, eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
@@ -21,6 +23,7 @@ from xbar_cli.runs.directory import Run
 from xbar_cli.train.forward import PLAIN, Forward, make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
 from xbar_cli.trained import build
+from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import open_trained
 from xbar_cli.trained.parts import Part
 
@@ -52,7 +55,7 @@ class Phase:
     select: str = "validation"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Progress:
     """Where a run stands besides its arrays: the JSON record of a checkpoint."""
 
@@ -62,13 +65,24 @@ class Progress:
     best_epoch: int = 0
     epochs: int = 0
     """Run so far, in all phases."""
-    method: dict[str, Any] = field(default_factory=dict)
+    method: Mapping[str, Any] = field(default_factory=dict)
     """What the method keeps."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """What stays the same while a run trains."""
+    """What stays the same while a run trains.
+
+    Attributes:
+        config: of the run.
+        run: its directory.
+        data: the data set.
+        net: the network before the first step, as the method left it: what a state is a state of.
+        parts: of the data set.
+        shapes: of the layers.
+        method: what it adds to the loop.
+        reporter: is told.
+    """
 
     config: TrainConfig
     run: Run
@@ -78,6 +92,27 @@ class Session:
     shapes: tuple[LayerShape, ...]
     method: "Method"
     reporter: Reporter
+
+    @cached_property
+    def graphdef(self) -> Any:
+        """The network but for its state."""
+        return nnx.split(self.net)[0]
+
+    def network(self, state: State) -> Any:
+        """A network of its own in this state."""
+        return nnx.merge(self.graphdef, state, copy=True)
+
+    def kernels(self, state: State) -> dict[str, jax.Array]:
+        """The kernels of a state of the network, by layer in the order they compute."""
+        net = self.network(state)
+        return {name: getattr(net, name).kernel[...] for name in self.layers}
+
+    def with_kernels(self, state: State, kernels: Mapping[str, jax.Array]) -> State:
+        """The state with these kernels."""
+        net = self.network(state)
+        for name, kernel in kernels.items():
+            getattr(net, name).kernel[...] = kernel
+        return nnx.state(net)
 
     def epoch_batches(self, epoch: int, *, images: int | None = None) -> Iterator[tuple[jax.Array, jax.Array]]:
         """The training batches of one epoch, or those of its first `images`; (seed, epoch) alone decides the order."""
@@ -100,10 +135,51 @@ class Session:
         return count // min(self.config.training.batch_size, count)
 
 
-Restrict = Callable[[Session, Progress, int], dict[str, Any]]
-"""`(session, progress, epoch) -> metrics`: changes the kernels of the session's network in place."""
-Conclude = Callable[[Session, dict[str, State], Progress], dict[str, Any]]
-"""`(session, states, progress) -> summary`: the method's own figures; the network is left as its weights are saved."""
+class Restricted(NamedTuple):
+    """What a restriction makes of kernels.
+
+    Attributes:
+        kernels: of every layer.
+        kept: what the method keeps, for its next restriction and its conclusion.
+        metrics: of the epoch.
+    """
+
+    kernels: Mapping[str, jax.Array]
+    kept: Mapping[str, Any]
+    metrics: dict[str, Any]
+
+
+class Ended(NamedTuple):
+    """States of the network at the end, and where the run stands.
+
+    Attributes:
+        final: with the weights that are kept.
+        start: what the last phase started from.
+        progress: with what the method keeps.
+    """
+
+    final: State
+    start: State
+    progress: Progress
+
+
+class Conclusion(NamedTuple):
+    """What a method makes of a finished training.
+
+    Attributes:
+        net: the network as its weights are saved.
+        fixed: what the training fixed of its devices.
+        figures: what else the summary holds of it.
+    """
+
+    net: nnx.Module
+    fixed: Fixed
+    figures: dict[str, Any]
+
+
+Restrict = Callable[[Session, State, Mapping[str, Any], int], Restricted]
+"""`(session, state of the network, what the method keeps, epoch) -> restricted kernels`."""
+Conclude = Callable[[Session, Ended], Conclusion]
 
 
 @dataclass(frozen=True)
@@ -119,7 +195,7 @@ class Method:
         decay: what adds `training.weight_decay` to the gradients, where kernels are not weights.
         after: what happens to a finished step of the optimiser.
         restrict: what happens to the weights between epochs, where a phase asks for it.
-        conclude: the method's part of the summary.
+        conclude: what becomes of the finished network, and the method's part of the summary.
     """
 
     phases: tuple[Phase, ...]
@@ -139,35 +215,35 @@ def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
         ConfigError: it is of another network or data set, was trained on images that are held out here, or has no batch
             norm left to train on.
     """
-    started = open_trained(Path(start), use="--start", data_dir=config.dataset.data_dir)
+    started = open_trained(Path(start), use="start", data_dir=config.dataset.data_dir)
     theirs = started.config
     asked = {**network_of(config.network), "dataset.name": config.dataset.name}
     found = {**network_of(NetworkSection(**theirs["network"])), "dataset.name": theirs["dataset"]["name"]}
-    require_same(asked, found, f"--start {start} is of another network or data set")
+    require_same(asked, found, f"start = {start} is of another network or data set")
     if "training" in theirs:  # imported weights say nothing of it
         trained = TrainConfig.model_validate(theirs)
         require_same(
-            split_of(config), split_of(trained), f"--start {start} was trained on images that are held out here"
+            split_of(config), split_of(trained), f"start = {start} was trained on images that are held out here"
         )
         if trained.training.fold_norm:
             raise ConfigError(
-                f"--start {start} was trained with --fold-norm and has no batch norm left; take one without"
+                f"start = {start} was trained with training.fold_norm and has no batch norm left; take one without"
             )
     set_parameters(net, parameters(started.net))
 
 
 def network_of(section: NetworkSection) -> dict[str, Any]:
     """The keys of a network and what they come to."""
-    values = section.model_dump() | ({"hidden": build.hidden_units(section)} if section.name == "mlp" else {})
+    values = section.model_dump() | ({"hidden": section.hidden_units} if section.name == "mlp" else {})
     return {f"network.{key}": value for key, value in values.items()}
 
 
 def split_of(config: TrainConfig) -> dict[str, Any]:
     """What decides which images are held out."""
     return {
-        "--train-images": config.dataset.train_images,
+        "dataset.train_images": config.dataset.train_images,
         "dataset.validation_fraction": config.dataset.validation_fraction,
-        "--seed or dataset.split_seed": config.dataset.drawn_by(config.seed),
+        "`seed` or dataset.split_seed": config.dataset.drawn_by(config.seed),
     }
 
 
@@ -192,11 +268,6 @@ def shapes_of(net: nnx.Module, data: Dataset) -> tuple[LayerShape, ...]:
     return tuple(layer_shapes(net, shape=build.image_shape(data)))
 
 
-def snapshot(net: nnx.Module) -> State:
-    """A copy of the network's state: `nnx.state` alone shares its variables with the network."""
-    return jax.tree.map(lambda leaf: leaf, nnx.state(net))
-
-
 @dataclass(frozen=True)
 class Counter:
     """Counts correct answers: `count` of batches, for the state that `settle` makes of the network's."""
@@ -209,7 +280,7 @@ def counter(session: Session) -> Counter:
     """The jitted count of correct answers of the network as the method computes it."""
     method = session.method
     forward = method.forward if method.settle is None else make_forward(precision=session.config.training.precision)
-    return Counter(make_counter(nnx.split(session.net)[0], forward=forward), method.settle)
+    return Counter(make_counter(session.graphdef, forward=forward), method.settle)
 
 
 def accuracy(session: Session, counter: Counter, state: State, *, part: str) -> float:

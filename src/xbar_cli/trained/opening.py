@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xbar_cli.array.ideal import Contract
 from xbar_cli.config.load import read_toml
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.layers import digital
@@ -92,7 +92,7 @@ def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Traine
     data = build.dataset(config["dataset"]["name"], data_dir=data_dir or config["dataset"].get("data_dir"))
     shape, network = build.image_shape(data), NetworkSection(**config["network"])
     # shapes alone: initial weights would be drawn, and compiled for, only to be replaced
-    net = nnx.eval_shape(lambda: build.network(network, shape=shape, n_classes=data.n_classes, seed=0))
+    net = nnx.eval_shape(lambda: network.build(shape=shape, n_classes=data.n_classes, seed=0))
     set_parameters(net, read_tensors(run.path / MODEL))
     return Trained(run=run, summary=summary, config=config, net=net, data=data)
 

@@ -1,4 +1,4 @@
-"""Solved crossbars in JSON: reading and checking the file that `xbar verify --cases` takes.
+"""Solved crossbars in JSON: reading and checking the file of cases that `xbar verify` takes.
 
 The file: `{"about": text, "cases": {name: case, …}}`. A case: `resistance_ohm` [rows][cols] (Infinity, or null, is no
 device), `applied_v` [rows], `r_word_ohm`, `r_bit_ohm`, perhaps `r_source_ohm` and `r_neuron_ohm` (else 0; each may be 0 or
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from xbar_cli.array.wires import Wires
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import read_json
 from xbar_cli.spice.cards import load_card
@@ -30,7 +31,8 @@ KEYS = frozenset(
      "bit_v", "cell", "about", "source", "tolerance", "digits")
 )  # fmt: skip
 CELL_KEYS = frozenset(("card", "width_m", "length_m", "vg_volt", "topology", "temperature_celsius"))
-WIRES: tuple[str, ...] = ("r_word", "r_bit", "r_source", "r_neuron")
+WIRES = {"r_word_ohm": None, "r_bit_ohm": None, "r_source_ohm": 0.0, "r_neuron_ohm": 0.0}
+"""The resistances of a case, and what they are when absent."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Case:
         name: of the case, with its file.
         g: conductances [rows cols] [S]; 0 is no device.
         v: row voltages [rows] [V].
-        wires: r_word, r_bit, r_source, r_neuron [ohm]; 0 and infinity are allowed.
+        wires: resistances; 0 and infinity are allowed.
         output: current into ground of each bit line [cols] [A].
         nodes: voltages of the word-line (`word`) and bit-line (`bit`) nodes [rows cols] [V], where they are known.
         cell: of an array of 1T-1R cells, whose memristors g are; None for resistors.
@@ -70,7 +72,7 @@ class Case:
     name: str
     g: Matrix
     v: Vector
-    wires: dict[str, float]
+    wires: Wires
     output: Vector
     nodes: dict[str, Matrix]
     cell: CellKind | None
@@ -79,7 +81,7 @@ class Case:
     @property
     def is_open(self) -> bool:
         """Whether no current can flow from a source to ground."""
-        return any(math.isinf(r) for r in self.wires.values()) or not self.g.any()
+        return any(map(math.isinf, self.wires.floats())) or not self.g.any()
 
 
 def read_cases(path: Path, *, note: Note) -> list[Case]:
@@ -109,12 +111,8 @@ def _case(where: str, tree: Any, *, note: Note) -> Case:
     _unused(where, tree, KEYS, note)
     ohm = _matrix(where, tree, "resistance_ohm", allowed=_positive, rule="above 0 ohm; Infinity or null is no device")
     rows, cols = ohm.shape
-    wires = {
-        name: _number(
-            f"{where}: {name}_ohm", _get(where, tree, f"{name}_ohm", default), _not_negative, "of at least 0 ohm"
-        )
-        for name, default in zip(WIRES, (None, None, 0.0, 0.0), strict=True)
-    }
+    ohms = {key: _get(where, tree, key, default) for key, default in WIRES.items()}
+    wires = Wires(*(_number(f"{where}: {key}", r, _not_negative, "of at least 0 ohm") for key, r in ohms.items()))
     word_and_bit = {
         name: _matrix(where, tree, f"{name}_v", allowed=math.isfinite, rule="finite", shape=(rows, cols))
         for name in ("word", "bit")

@@ -11,6 +11,7 @@ import numpy as np
 from xbar_cli.array.kirchhoff import kirchhoff_residual
 from xbar_cli.array.nodal import nodal, solve
 from xbar_cli.array.wired import gated_wired, require_solved
+from xbar_cli.array.wires import Wires
 from xbar_cli.cell.surrogates import line_samples, surrogate_knots
 from xbar_cli.cell.tables import ABOVE_ON, BELOW_OFF, cell_tables
 from xbar_cli.config.characterize import CharacterizeConfig
@@ -121,7 +122,7 @@ def carried(case: Case) -> Floats:
     if case.cell is not None or case.is_open or not np.any(np.abs(case.output) <= ZERO * plain):
         return plain
     with jax.enable_x64(True):
-        return np.abs(case.v) @ np.abs(np.asarray(nodal(jnp.asarray(case.g), **case.wires)[0]))
+        return np.abs(case.v) @ np.abs(np.asarray(nodal(jnp.asarray(case.g), case.wires).g_eff))
 
 
 def _ratio(difference: Floats, size: Any) -> float:
@@ -161,29 +162,29 @@ def solve_case(case: Case, *, sweep: SimulatorSection, reporter: Reporter) -> Ju
 
 def solve_linear(case: Case) -> Solved:
     """Column currents and node voltages of an array of resistors, exactly. No source reaches the array: all is at 0."""
-    if math.inf in (case.wires["r_source"], case.wires["r_word"]):
+    if math.inf in (case.wires.source, case.wires.word):
         return Solved(np.zeros_like(case.output), {name: np.zeros_like(case.g) for name in ("word", "bit")})
-    ohms = {name: min(r, OPEN) for name, r in case.wires.items()}
+    wires = Wires(*(min(r, OPEN) for r in case.wires.floats()))
     with jax.enable_x64(True):
         g, v = jnp.asarray(case.g), jnp.asarray(case.v)
-        found = solve(g, v, **ohms)
-        residual = float(kirchhoff_residual(g, v, found.word, found.bit, **ohms))
+        found = solve(g, v, wires)
+        residual = float(kirchhoff_residual(g, v, found.word, found.bit, wires))
     if not residual <= 1e-9:
         raise ModelError(f"case {case.name}: the linear array was not solved (residual {residual:.1e})")
     output = np.zeros_like(case.output) if case.is_open else np.asarray(found.current)
     return Solved(output, {"word": np.asarray(found.word), "bit": np.asarray(found.bit)})
 
 
-def wired_currents(surrogate: BitLineSeparable, g: Floats, v: Floats, wires: dict[str, float], *, name: str) -> Floats:
+def wired_currents(surrogate: BitLineSeparable, g: Floats, v: Floats, wires: Wires, *, name: str) -> Floats:
     """Column currents [batch cols] [A] of an array of 1T-1R cells for inputs [batch rows] [V]. Raises ModelError."""
     with jax.enable_x64(True):
-        found = gated_wired(surrogate, jnp.asarray(g), jnp.asarray(v), **wires)
+        found = gated_wired(surrogate, jnp.asarray(g), jnp.asarray(v), wires)
     require_solved(found, tile=f"case {name}", surrogate=surrogate)
     return np.asarray(found.current)
 
 
 def characterise(
-    kind: CellKind, g: Floats, v: Floats, wires: dict[str, float], *, sweep: SimulatorSection, reporter: Reporter
+    kind: CellKind, g: Floats, v: Floats, wires: Wires, *, sweep: SimulatorSection, reporter: Reporter
 ) -> tuple[BitLineSeparable, Certificate]:
     """The surrogate of a cell on its bit line, over what an array asks of it: conductances, inputs and bit-line voltages."""
     config = cell_config(kind, g, v, wires, sweep=sweep)
@@ -195,9 +196,7 @@ def characterise(
     return fit.to_jax(), certificate
 
 
-def cell_config(
-    kind: CellKind, g: Floats, v: Floats, wires: dict[str, float], *, sweep: SimulatorSection
-) -> CharacterizeConfig:
+def cell_config(kind: CellKind, g: Floats, v: Floats, wires: Wires, *, sweep: SimulatorSection) -> CharacterizeConfig:
     """The characterisation that covers an array; the usual ranges where they do, so that the cache serves many arrays."""
     top = round(max(0.5, math.ceil(float(np.abs(v).max()) / 0.1) * 0.1), 9)
     vin = f"{-top:g}:{top:g}:101" if v.min() < 0 else f"0.01:{top:g}:51"
@@ -221,10 +220,10 @@ def cell_config(
     return validate(CharacterizeConfig, tree, {})
 
 
-def bit_line_bound(g: Floats, v: Floats, wires: dict[str, float]) -> float:
+def bit_line_bound(g: Floats, v: Floats, wires: Wires) -> float:
     """No bit line of a 1T-1R array reaches a higher |voltage| than with its memristors alone, all at the largest input [V]."""
-    places = np.arange(g.shape[0])[::-1]
-    shared = wires["r_neuron"] + wires["r_bit"] * (1 + np.minimum.outer(places, places))
+    places, (_, segment, _, end) = np.arange(g.shape[0])[::-1], wires.floats()
+    shared = end + segment * (1 + np.minimum.outer(places, places))
     loaded = shared[None] * g.T[:, None, :]
     reached = np.linalg.solve(np.eye(g.shape[0]) + loaded, loaded.sum(-1, keepdims=True))
     return float(np.abs(v).max() * reached.max())

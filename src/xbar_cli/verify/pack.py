@@ -9,14 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xbar_cli.array.lumped import lumped, lumped_dual, published_dual
+from xbar_cli.array.lumped import lumped, lumped_dual
 from xbar_cli.array.nodal import nodal
+from xbar_cli.array.published import published_dual
+from xbar_cli.array.wires import Wires
 from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.reporter import Reporter
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.backends import find_library
 from xbar_cli.vectors import Floats
-from xbar_cli.verify.cases import WIRES, Case, CellKind, read_cases
+from xbar_cli.verify.cases import Case, CellKind, read_cases
 from xbar_cli.verify.models import (
     FULL_SCALE,
     RELATIVE,
@@ -34,8 +36,7 @@ FIGURES = Path(__file__).parent / "oracles"
 QUCS, SPARSE, CLOSED = 1e-12, 1e-9, 1e-12
 """Relative errors allowed against Qucs, a sparse LU and closed forms."""
 MISSING = "ngspice is not there: see xbar doctor"
-NONE: dict[str, float] = dict.fromkeys(WIRES, 0.0)
-OHMS = ((10.0, 0.3, 500.0, 40.0), (1.0, 1.0, 0.0, 0.0), (0.0, 2.0, 100.0, 50.0), (3.0, 0.0, 100.0, 50.0))
+OHMS = (Wires(10.0, 0.3, 500.0, 40.0), Wires(1.0, 1.0), Wires(0.0, 2.0, 100.0, 50.0), Wires(3.0, 0.0, 100.0, 50.0))
 LARGE = (24, 24)
 """Size of the larger random arrays: every size of wired arrays is compiled once, for seconds."""
 RANDOM = (((1, 7), OHMS[:1]), ((5, 4), OHMS), (LARGE, OHMS[:2]))
@@ -136,9 +137,9 @@ def random_conductances(rng: np.random.Generator, shape: tuple[int, int], decade
     return np.where(rng.random(shape) < 0.1, 0.0, g)
 
 
-def fold(g: Floats, wires: dict[str, float]) -> Floats:
+def fold(g: Floats, wires: Wires) -> Floats:
     """The effective conductances by the exact fold [S]."""
-    return np.asarray(nodal(jnp.asarray(g), **wires)[0])
+    return np.asarray(nodal(jnp.asarray(g), wires).g_eff)
 
 
 def against_sparse(seed: int) -> Check:
@@ -147,9 +148,9 @@ def against_sparse(seed: int) -> Check:
     errors, n = [], 0
     with jax.enable_x64(True):
         for shape, choice in RANDOM:
-            for ohms in choice:
-                g, wires = random_conductances(rng, shape), dict(zip(WIRES, ohms, strict=True))
-                errors.append(relative_error(fold(g, wires), crossbar(g, **wires)[0]))
+            for wires in choice:
+                g = random_conductances(rng, shape)
+                errors.append(relative_error(fold(g, wires), crossbar(g, wires)[0]))
                 n += g.size
     return Check("nodal, random arrays", "SciPy sparse LU", n, worst(errors), SPARSE)
 
@@ -157,13 +158,12 @@ def against_sparse(seed: int) -> Check:
 def lumped_against_sparse(seed: int) -> Check:
     """The exact matrix form of source and neuron resistance."""
     rng = np.random.default_rng(seed + 1)
-    errors, n = [], 0
+    errors, n, ends = [], 0, Wires(source=400.0, neuron=90.0)
     with jax.enable_x64(True):
         for shape, _ in RANDOM:
             g = random_conductances(rng, shape)
-            found = lumped(jnp.asarray(g), r_source=400.0, r_neuron=90.0)
-            reference = crossbar(g, **(NONE | {"r_source": 400.0, "r_neuron": 90.0}))[0]
-            errors.append(relative_error(np.asarray(found), reference))
+            found = np.asarray(lumped(jnp.asarray(g), ends).g_eff)
+            errors.append(relative_error(found, crossbar(g, ends)[0]))
             n += g.size
     return Check("lumped, random arrays", "SciPy sparse LU", n, worst(errors), SPARSE)
 
@@ -173,23 +173,21 @@ def closed_forms(seed: int) -> Iterator[Check]:
     rng = np.random.default_rng(seed + 2)
     g = random_conductances(rng, LARGE)
     lone = rng.uniform(1e-6, 1e-3, 1)
-    wires = dict(zip(WIRES, OHMS[0], strict=True))
+    wires = OHMS[0]
     with jax.enable_x64(True):
-        series = lone / (1 + lone * sum(OHMS[0]))
+        series = lone / (1 + lone * sum(wires.floats()))
         yield _check("nodal, one device", "resistors in series", fold(lone[:, None], wires)[0], series)
-        yield _check("nodal without resistance", "G itself", fold(g, NONE), g)
-        ends = {"r_source": 500.0, "r_neuron": 40.0}
-        tiny = fold(g, wires | {"r_word": 1e-9, "r_bit": 1e-9})
-        limit = np.asarray(lumped(jnp.asarray(g), **ends))
+        yield _check("nodal without resistance", "G itself", fold(g, Wires()), g)
+        tiny = fold(g, replace(wires, word=1e-9, bit=1e-9))
+        limit = np.asarray(lumped(jnp.asarray(g), replace(wires, word=0.0, bit=0.0)).g_eff)
         yield _check("nodal, wires of 1 nΩ", "lumped", tiny, limit, allowed=1e-9)
-        turned = fold(g[::-1, ::-1].T, dict(zip(WIRES, (0.3, 10.0, 40.0, 500.0), strict=True)))
+        turned = fold(g[::-1, ::-1].T, Wires(0.3, 10.0, 40.0, 500.0))
         yield _check(
             "nodal, inputs and outputs exchanged", "reciprocity", turned[::-1, ::-1].T, fold(g, wires), allowed=SPARSE
         )
         pair = (jnp.asarray(g), jnp.asarray(g[::-1]))
-        for name in ends:
-            one = {key: ohm if key == name else 0.0 for key, ohm in ends.items()}
-            found, exact = (np.asarray(model(*pair, **one)) for model in (published_dual, lumped_dual))
+        for name, one in (("r_source", Wires(source=500.0)), ("r_neuron", Wires(neuron=40.0))):
+            found, exact = (np.asarray(model(*pair, one).g_eff) for model in (published_dual, lumped_dual))
             yield _check(f"published, {name} alone", "lumped", found, exact)
 
 
@@ -201,14 +199,14 @@ def live(config: VerifyConfig, reporter: Reporter) -> Iterator[Check]:
     """Random arrays that ngspice solves now."""
     rng = np.random.default_rng(config.seed + 3)
     g, v = 1 / rng.uniform(30e3, 300e3, LARGE), rng.uniform(0.0, 0.5, (4, LARGE[0]))
-    linear = dict(zip(WIRES, (2.5, 1.5, 200.0, 100.0), strict=True))
+    linear = Wires(2.5, 1.5, 200.0, 100.0)
     reference = simulated(None, g, v, linear, config)
     with jax.enable_x64(True):
         found = v @ fold(g, linear)
     yield Check("nodal, 24×24", "ngspice now", found.size, relative_error(found, reference), RELATIVE)
     g, v = g[:16, :16], v[:, :16]
     for vg, ohm in ((1.0, 2.5), (0.8, 2.5), (1.0, 0.0)):
-        kind, wires = replace(CELL, vg_volt=vg), NONE | {"r_word": ohm, "r_bit": ohm}
+        kind, wires = replace(CELL, vg_volt=vg), Wires(ohm, ohm)
         surrogate, _ = characterise(kind, g, v, wires, sweep=config.sweep, reporter=reporter)
         currents = wired_currents(surrogate, g, v, wires, name=f"16×16 at V_g {vg:g} V")
         error = full_scale_error(currents, simulated(kind, g, v, wires, config))
@@ -216,10 +214,11 @@ def live(config: VerifyConfig, reporter: Reporter) -> Iterator[Check]:
         yield Check(model, "ngspice now", currents.size, error, FULL_SCALE, "full scale")
 
 
-def simulated(kind: CellKind | None, g: Floats, v: Floats, wires: dict[str, float], config: VerifyConfig) -> Floats:
+def simulated(kind: CellKind | None, g: Floats, v: Floats, wires: Wires, config: VerifyConfig) -> Floats:
     """Column currents [batch cols] [A] from ngspice."""
+    r_word, r_bit, r_source, r_neuron = wires.floats()
     found = simulate_array(
         kind and kind.circuit(), g_siemens=g, v_volt=v, vg_volt=kind and kind.vg_volt,
-        timeout_s=config.sweep.timeout_seconds, **wires,
+        timeout_s=config.sweep.timeout_seconds, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
     )  # fmt: skip
     return found.current_ampere

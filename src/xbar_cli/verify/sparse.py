@@ -4,12 +4,11 @@ import numpy as np
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 
+from xbar_cli.array.wires import Wires
 from xbar_cli.vectors import Floats
 
 
-def crossbar(
-    g: Floats, *, r_word: float, r_bit: float, r_source: float, r_neuron: float
-) -> tuple[Floats, Floats, Floats]:
+def crossbar(g: Floats, wires: Wires) -> tuple[Floats, Floats, Floats]:
     """An array of resistors by a general LU factorisation with pivoting, which shares nothing with the project's models.
 
     Returns:
@@ -17,6 +16,7 @@ def crossbar(
         [sources rows cols].
     """
     rows, cols = g.shape
+    r_word, r_bit, r_source, r_neuron = wires.floats()
     n = rows * cols
     node = np.arange(n).reshape(rows, cols)
     word, bit, into_word, from_bit = node, node + n, node + 2 * n, node + 3 * n

@@ -100,7 +100,9 @@ def characterised(config: CharacterizeConfig, tables: Tables, *, reporter: Repor
         other = attempt(spaced, cell_tables(spaced, reporter=reporter), reporter=reporter)
         if len(other.missed) < len(found.missed):
             gates = ", ".join(f"{miss.vg:g}" for miss in found.missed)
-            reporter.note(f"conductances are spaced by their logarithms (--g-spacing log): V_g {gates} V needs them")
+            reporter.note(
+                f"conductances are spaced by their logarithms (sweep.g_spacing = log): V_g {gates} V needs them"
+            )
             found = other
     if len(found.missed) == found.tables.table.vg_volt.size:
         raise ModelError(found.missed[0].describe(found.config))

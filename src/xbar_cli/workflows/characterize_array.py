@@ -9,6 +9,7 @@ import xarray as xr
 
 from xbar_cli.array.gated import currents
 from xbar_cli.array.nodal import nodal
+from xbar_cli.array.wires import Wires
 from xbar_cli.cell.figures import caption
 from xbar_cli.cell.file import cell_of
 from xbar_cli.cell.tables import cell_tables, circuit_of
@@ -36,19 +37,17 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         tables = cell_tables(config.at_its_gate_voltage(), reporter=reporter)
         found = characterised(config.at_its_gate_voltage(), tables, reporter=reporter)
     tables, fields = found.tables, found.fields()
-    cell, wires = cell_of(xr.Dataset(fields)), config.array
-    rows, cols = parse_tile(wires.size)
+    cell, asked, wires = cell_of(xr.Dataset(fields)), config.array, config.array.wires()
+    rows, cols = parse_tile(asked.size)
     g, v = draws(config, cell, rows, cols)
-    resistances = {
-        "r_word": wires.r_wire_ohm, "r_bit": wires.r_wire_ohm, "r_source": wires.r_source_ohm, "r_neuron": wires.r_neuron_ohm,
-    }  # fmt: skip
+    r_word, r_bit, r_source, r_neuron = wires.floats()
     reporter.progress("array", 0, 1)
     oracle = simulate_array(
-        circuit_of(config.cell), g_siemens=g, v_volt=v, vg_volt=wires.vg_volt,
-        timeout_s=config.sweep.timeout_seconds, **resistances,
+        circuit_of(config.cell), g_siemens=g, v_volt=v, vg_volt=asked.vg_volt,
+        timeout_s=config.sweep.timeout_seconds, r_word=r_word, r_bit=r_bit, r_source=r_source, r_neuron=r_neuron,
     )  # fmt: skip
     reporter.progress("array", 1, 1)
-    modelled = models(cell, g, v, resistances)
+    modelled = models(cell, g, v, wires)
     reference = oracle.current_ampere
     write_dataset(run.path / RESULTS, results(g, v, reference, modelled))
     figures.differences(
@@ -56,20 +55,19 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
         models={name: values.ravel() * 1e6 for name, values in modelled.items()},
         x_label="column current in ngspice [µA]", y_label="model − ngspice [% of ngspice]",
         title="Column currents of the array",
-        caption=f"{caption(config, fields)}\n{rows}×{cols}, V_g {wires.vg_volt:g} V, {wires.r_wire_ohm:g} Ω a wire "
-        f"segment, source {wires.r_source_ohm:g} Ω, neuron {wires.r_neuron_ohm:g} Ω, {wires.inputs} inputs",
+        caption=f"{caption(config, fields)}\n{rows}×{cols}, V_g {asked.vg_volt:g} V, {wires}, {asked.inputs} inputs",
     )  # fmt: skip
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, simulator=tables.table.simulator))
     return {
         "command": "characterize array",
         "array": [rows, cols],
-        "vg_volt": wires.vg_volt,
-        "r_wire_ohm": wires.r_wire_ohm,
+        "vg_volt": asked.vg_volt,
+        "r_wire_ohm": asked.r_wire_ohm,
         "models": {name: distance(values, reference) for name, values in modelled.items()},
-        "oracle_seconds": oracle.seconds_first + (wires.inputs - 1) * oracle.seconds_per_point,
+        "oracle_seconds": oracle.seconds_first + (asked.inputs - 1) * oracle.seconds_per_point,
         "oracle_seconds_first_input": oracle.seconds_first,
         "oracle_seconds_per_input": oracle.seconds_per_point,
-        "inputs": wires.inputs,
+        "inputs": asked.inputs,
         "simulator": tables.table.simulator,
         "out": str(run.final),
     }
@@ -82,7 +80,7 @@ def draws(config: ArrayConfig, cell: Cell, rows: int, cols: int) -> tuple[Matrix
     return g, generator.uniform(0.0, cell.v_max, (config.array.inputs, rows))
 
 
-def models(cell: Cell, g: Matrix, v: Matrix, resistances: dict[str, float]) -> dict[str, Matrix]:
+def models(cell: Cell, g: Matrix, v: Matrix, wires: Wires) -> dict[str, Matrix]:
     """Column currents [batch cols] [A] of each model.
 
     `gated`: the surrogate of every cell, ideal wires. `linear`: each cell its mean effective conductance, ideal wires.
@@ -91,10 +89,10 @@ def models(cell: Cell, g: Matrix, v: Matrix, resistances: dict[str, float]) -> d
     mean = cell.effective(0, g, volt=None)
     with jax.enable_x64(True):
         gated = jax.jit(currents)(cell.current[0], jnp.asarray(g), jnp.asarray(v))
-        folded, residual = jax.jit(lambda a: nodal(a, **resistances))(jnp.asarray(mean))
-        assert float(residual) < 1e-9
+        folded = jax.jit(lambda a: nodal(a, wires))(jnp.asarray(mean))
+        assert float(folded.residual) < 1e-9
         return {
-            "gated": np.asarray(gated), "linear": v @ mean, "linear with wires": v @ np.asarray(folded),
+            "gated": np.asarray(gated), "linear": v @ mean, "linear with wires": v @ np.asarray(folded.g_eff),
         }  # fmt: skip
 
 

@@ -27,28 +27,20 @@ def run(config: TileConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[st
     tile, rng = config.tile, np.random.default_rng(config.seed)
     g, name = conductances(tile, rng)
     v = rng.uniform(0, tile.v_max_volt, g.shape[0])
-    wires = {
-        "r_word": tile.r_wire_ohm,
-        "r_bit": tile.r_wire_ohm,
-        "r_source": tile.r_source_ohm,
-        "r_neuron": tile.r_neuron_ohm,
-    }
+    wires = tile.wires()
     with jax.enable_x64(True):
-        found = solve(jnp.asarray(g), jnp.asarray(v), **wires)
+        found = solve(jnp.asarray(g), jnp.asarray(v), wires)
     word, bit = (np.asarray(part, np.float64) for part in (found.word, found.bit))
     current, ideal = g * (word - bit), g * v[:, None]
     columns = np.asarray(found.current, np.float64)
     write_toml(run.path / CONFIG, config)
     write_fields(run.path / RESULTS, fields(g, v, word, bit, current), attributes={"xbar_kind": "tile"})
-    caption = (
-        f"{name}, {g.shape[0]}×{g.shape[1]} devices, {tile.r_wire_ohm:g} Ω a wire segment, sources {tile.r_source_ohm:g} Ω, "
-        f"neurons {tile.r_neuron_ohm:g} Ω, inputs up to {tile.v_max_volt:g} V"
-    )
+    caption = f"{name}, {g.shape[0]}×{g.shape[1]} devices, {wires}, inputs up to {tile.v_max_volt:g} V"
     draw(run.figures / "tile.png", v=v, word=word, bit=bit, lost=ideal - current, caption=caption)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
     lost = 1 - columns / ideal.sum(axis=0)
     return {
-        "command": "characterize-tile",
+        "command": "characterize tile",
         "tile": list(g.shape),
         "conductances": name,
         "worst_word_drop_volt": float((v[:, None] - word).max()),
@@ -71,7 +63,7 @@ def conductances(tile: TileSection, rng: np.random.Generator) -> tuple[Matrix, s
         raise ConfigError(f"{path} is mapped on 1T-1R cells: their currents are those of xbar characterize array")
     name = tile.layer or next(iter(network.layers))
     if name not in network.layers:
-        raise ConfigError(f"--layer {name}: {path} has {', '.join(network.layers)}")
+        raise ConfigError(f"tile.layer = {name}: {path} has {', '.join(network.layers)}")
     rows, cols = network.tile
     return network.layers[name].conductance[:rows, :cols].astype(np.float64), f"first tile of {name}"
 

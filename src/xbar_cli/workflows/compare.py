@@ -129,7 +129,7 @@ def on_chips(a: Evaluation, b: Evaluation) -> OnChips:
     if apart is None:
         x, y = x[:common], y[:common]
     if common < 2:
-        raise RunError("one chip says nothing of their spread: evaluate with --samples 2 or more")
+        raise RunError("one chip says nothing of their spread: evaluate 2 chips or more (monte_carlo.samples)")
     return OnChips(compare(x, y, paired=apart is None, resolution=1 / a.images), x, y, apart, alone)
 
 

@@ -10,7 +10,7 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.load import write_toml
 from xbar_cli.energy import digital
 from xbar_cli.energy import presets as energy_presets
-from xbar_cli.energy.agreement import resistances_in
+from xbar_cli.energy.agreement import wires_of
 from xbar_cli.energy.constants import Constants, load
 from xbar_cli.energy.costs import chip_of, costs, works_of
 from xbar_cli.energy.gain import gain
@@ -35,6 +35,7 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     )
     source = source_of(config, opened)
     stated, network = source.stated, driven(opened.network, source.scales)
+    wires = wires_of(stated)
     reading = reading_of(config, constants, network, stated, device_bits=opened.device_bits)
     coding = coding_of(constants, network, reading, stated)
     stored = usable(config, source, network, coding)
@@ -43,9 +44,7 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     else:
         activity, kind = activity_of(config, opened, network, coding, reporter=reporter)
     images = next(iter(activity.values())).images
-    works, gap = works_of(
-        config, constants, opened, network, coding, reading, activity, resistances_in(stated), reporter=reporter
-    )
+    works, gap = works_of(config, constants, opened, network, coding, reading, activity, wires, reporter=reporter)
     costed = costed_of(config, constants, opened, works, network)
     write_toml(run.path / CONFIG, config)
     (run.path / CONSTANTS).write_text(tomli_w.dumps(constants.as_toml()), encoding="utf-8")
@@ -64,7 +63,7 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
         "activity": kind,
         "operation": operation(opened, network, reading, coding, stated, own=own),
         "stated": dict(stated.values),
-        "resistances_ohm": resistances_in(stated)._asdict() if resistances_in(stated).any else None,
+        "resistances_ohm": {f"r_{name}": ohm for name, ohm in vars(wires).items()} if wires.any else None,
         "conservation_gap": gap,
     }
     summary |= correct(summary, source)

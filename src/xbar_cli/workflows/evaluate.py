@@ -13,29 +13,32 @@ from jax import Array
 
 from xbar_cli.chip import sensitivity
 from xbar_cli.chip import summary as evaluate_summary
-from xbar_cli.chip.calibration import with_drive_range
-from xbar_cli.chip.engine import Strategy, make_engine
-from xbar_cli.chip.fabricate import describe, make_fabricator, remarks
+from xbar_cli.chip.executor import Strategy, make_executor
+from xbar_cli.chip.fabricate import make_fabricator
+from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltage, seen
 from xbar_cli.chip.mismatch import gate_shifts
-from xbar_cli.chip.origin import origin
-from xbar_cli.chip.place import Gates, map_network, resolve_cell
+from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
-from xbar_cli.chip.sample import Part, Sampler, Tally, count_batch, sample
+from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
+from xbar_cli.chip.sample import Batch, Sampler, Tally, count_batch, sample
 from xbar_cli.chip.sensitivity import each_alone
-from xbar_cli.chip.summary import summarise
-from xbar_cli.config.arrays import AnyArray, check_neurons, tile_fold
+from xbar_cli.config.arrays import AnyArrayModel, check_neurons, tile_fold
 from xbar_cli.config.converters import ConvertersSection
+from xbar_cli.config.effect_list import described, remarks, steps_of
+from xbar_cli.config.effects import read_spread_of
 from xbar_cli.config.hardware import (
     CalibrationSection,
     CellReference,
     EvaluateConfig,
     MapConfig,
     MappingSection,
+    VariationSection,
 )
 from xbar_cli.config.load import read_toml, write_toml
 from xbar_cli.data.batches import eval_batches
+from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.score import share_right
@@ -57,11 +60,13 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
     write_toml(run.path / CONFIG, config)
     hardware = build_hardware(config, trained, network)
     result, tally = measure(config, trained, hardware, reporter=reporter)
-    result |= origin(trained, network, *test_part(trained, config.monte_carlo.images))
+    result |= evaluate_summary.origin(trained, network, *test_part(trained, config.monte_carlo.images))
     if (skewed := evaluate_summary.skew_note(result)) is not None:
         reporter.note(skewed)
     if result.get("ci_width_reached") is False:
-        reporter.note(f"--ci-width {config.monte_carlo.ci_width:g} was not reached with {result['samples']} chips")
+        reporter.note(
+            f"monte_carlo.ci_width = {config.monte_carlo.ci_width:g} was not reached with {result['samples']} chips"
+        )
     fields = evaluate_summary.results(result["accuracy_samples"], tally)
     write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": "accuracy"})
     caption = (
@@ -93,7 +98,7 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
             raise ConfigError(f"{path} is mapped already: mapping and cell options apply to train runs")
         if config.calibration != CalibrationSection() and not config.observes:
             raise ConfigError(
-                f"{path} is mapped already: without converters or --calibrate no images calibrate anything"
+                f"{path} is mapped already: without converters or decoding.calibrate no images calibrate anything"
             )
         trained, network = open_trained(path / ORIGIN, use="xbar evaluate", data_dir=config.data_dir), load_mapped(path)
         config = config.model_copy(
@@ -105,11 +110,10 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
         )
         return config, trained, read_anew(path, trained, network, config.converters, reporter)
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
-    gates = resolve_cell(trained, config.cell)
-    network = map_network(
-        trained, config.mapping, gates, read=config.converters.read, calibration_images=config.calibration.images,
-        reporter=reporter,
-    )  # fmt: skip
+    gates, read = resolve_cell(trained, config.cell), config.converters.read
+    config = on_trained_arrays(trained, config, reporter=reporter)
+    placement = resolve_mapping(trained, config.mapping, gates, read=read, reporter=reporter)
+    network = map_network(trained, placement, gates, read=read, images=config.calibration.images, reporter=reporter)
     return config, trained, network
 
 
@@ -126,32 +130,28 @@ def read_anew(
     mapped = MapConfig(**read_toml(path / CONFIG))
     found = [layer.vg for layer in network.layers.values() if layer.vg is not None]
     own = {name: layer.vg for name, layer in network.layers.items()}
-    vg = [own.get(name) or found[0] for name in trained.layers]
-    gates = Gates(path / CELL, vg, asked=mapped.cell.run is not None)
-    return map_network(
-        trained,
-        mapped.mapping,
-        gates,
-        read=converters.read,
-        calibration_images=mapped.calibration.images,
-        reporter=SILENT,
-    )
+    vg = {name: own.get(name) or found[0] for name in trained.layers}
+    gates, read = Gates(path / CELL, network.cell, vg, asked=mapped.cell.run is not None), converters.read
+    placement = resolve_mapping(trained, mapped.mapping, gates, read=read, reporter=SILENT)
+    return map_network(trained, placement, gates, read=read, images=mapped.calibration.images, reporter=SILENT)
 
 
-def array_of(config: EvaluateConfig, network: MappedNetwork) -> AnyArray:
+def array_of(config: EvaluateConfig, network: MappedNetwork) -> AnyArrayModel:
     """The array asked for: `gated` where no model is and there is a cell, else `ideal`."""
     return config.array.known("gated" if network.cell is not None else "ideal")
 
 
-def check_array(array: AnyArray, config: EvaluateConfig, network: MappedNetwork) -> None:
+def check_array(array: AnyArrayModel, config: EvaluateConfig, network: MappedNetwork) -> None:
     """Raise ConfigError where the network's devices, its columns or the converters do not go with the array."""
     gated = array.model == "gated"
     if gated and network.cell is None:
         raise ConfigError(
-            "--array gated needs a 1T-1R cell: --cell RUN --vg VOLT, or a network trained or mapped with one"
+            "array.model = gated needs a 1T-1R cell: cell.run and cell.vg, or a network trained or mapped with one"
         )
     if gated and config.variation.negative == "allow":
-        raise ConfigError("--negative allow belongs to resistive arrays: a 1T-1R cell has no conductance below 0")
+        raise ConfigError(
+            "variation.negative = allow belongs to resistive arrays: a 1T-1R cell has no conductance below 0"
+        )
     converters = config.converters
     columns = converters.adc_bits is not None and converters.adc_input != "pair"
     widths = {name: layer.conductance.shape[1] for name, layer in network.layers.items()}
@@ -168,12 +168,13 @@ def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetw
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
     hardware = Hardware(
         network, model=array.model, fold=tile_fold(array), wires=array.wires(), converters=config.converters,
-        noises=tuple(config.variation.read_noises()),
+        noises=tuple(read_spread_of(noise, network) for noise in config.variation.read_noises()),
         mismatch=gate_shifts(config.variation.mismatch(), network),
     )  # fmt: skip
     if hardware.wired and hardware.mismatch:
         raise ConfigError(
-            "--effect mismatch takes 1T-1R arrays without resistances: leave out --r-wire, --r-source, --r-neuron"
+            "effect mismatch takes 1T-1R arrays without resistances: leave out array.r_wire_ohm, array.r_source_ohm, "
+            "array.r_neuron_ohm"
         )
     return hardware
 
@@ -187,71 +188,74 @@ def measure(
     strategy: Strategy | None = None,
 ) -> tuple[dict[str, Any], Tally]:
     """Accuracy of every sampled chip and of the network in floating point, and what else the chips were."""
-    wanted = config.monte_carlo
+    wanted, network = config.monte_carlo, hardware.network
     images, labels = test_part(trained, wanted.images)
     size = min(wanted.batch_size, len(labels))
     parts = [jax.tree.map(jnp.asarray, part) for part in eval_batches(images, labels, batch_size=size)]
-    order, converters = describe(config.variation, hardware.network), config.converters
-    bits = trained.fixed.activation_bits
-    if bits and converters.dac_bits is None:
-        reporter.note(f"trained with {bits}-bit inputs: --dac-bits {bits} converts them here too")
-    if converters.columns_per_adc and not (converters.adc_gain_error or converters.adc_offset_error):
-        reporter.note(
-            "--columns-per-adc: converters without --adc-gain-error or --adc-offset-error are alike; only costs change"
-        )
-    if len(order) > 2:
-        reporter.note("effects in order: " + "; ".join(order))
-    for remark in remarks(config.variation, hardware.network):
-        reporter.note(remark)
-    root = stream(jax.random.key(config.seed), "chip")
+    steps = steps_of(config.variation.on_devices(), network)
+    order = effects_in_order(config.variation, steps)
+    tell(config, trained, network, order, reporter)
     ideal = floating_accuracy(trained, parts)
-    prepare, fitted_to = make_preparer(config, trained, hardware)
-    # without variation every chip is the same: one is enough
-    differ = bool(config.variation.all_effects() or converters.adc_gain_error or converters.adc_offset_error)
-    most = (wanted.samples or wanted.max_samples or 1) if differ else 1
-    if (line := evaluate_summary.out_of_reach(config)) is not None and differ:
-        reporter.note(line)
+    prepare, fitted_to = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
+    most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
     sampler = Sampler(
-        make_engine(most, strategy),
+        make_executor(most, strategy),
         trained.net,
         parts,
-        root=root,
-        nominal={name: layer.conductance for name, layer in hardware.network.layers.items()},
-        fabricate=make_fabricator(hardware.network, config.variation),
+        root=stream(jax.random.key(config.seed), "chip"),
+        nominal={name: layer.conductance for name, layer in network.layers.items()},
+        fabricate=make_fabricator(network, steps, negative=config.variation.negative),
         prepare=prepare,
     )
+    kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
         sampler,
         most,
-        enough=partial(_enough, wanted.ci_width),
-        alone=each_alone(sampler, {name: trained.kernels[name] for name in hardware.network.layers})
-        if wanted.per_layer
-        else {},
+        enough=lambda samples: wanted.ci_width is not None and enough(samples, width=wanted.ci_width),
+        alone=each_alone(sampler, kernels),
         warm=not hardware.wired,  # wired arrays take so long that compilation is lost in it
         reporter=reporter,
     )
-    summary = {
+    found = {
         "command": "evaluate",
-        "array": hardware.model,
-        "path": config.converters.path,
-        "scheme": hardware.network.scheme,
-        "variation": config.variation.amount,
-        "variation_model": config.variation.model,
-        "effects": order,
         "images": len(labels),
         "dataset_note": trained.data.note,
         "ideal_accuracy": ideal,
-        "clipped_fraction": hardware.network.clipped_fraction,
-        "scale_kept": hardware.network.scale_kept,
+        "effects": order,
     }
-    return summary | summarise(config, hardware, tally, ideal=ideal, images=len(labels), fitted_to=fitted_to), tally
+    return found | evaluate_summary.summarise(
+        config, hardware, tally, ideal=ideal, images=len(labels), fitted_to=fitted_to
+    ), tally
 
 
-def _enough(width: float | None, samples: Sequence[float]) -> bool:
-    return width is not None and enough(samples, width=width)
+def effects_in_order(variation: VariationSection, steps: Sequence[Step]) -> list[str]:
+    """The effects in the order in which they act, one line each; empty without any."""
+    lines = describe(steps, negative=variation.negative).splitlines() if steps else []
+    later = [effect for effect in (variation.mismatch(), *variation.read_noises()) if effect is not None]
+    return lines + [f"{number}. {described(effect)}" for number, effect in enumerate(later, start=len(lines) + 1)]
 
 
-def floating_accuracy(trained: Trained, parts: Sequence[Part]) -> float:
+def tell(
+    config: EvaluateConfig, trained: Trained, network: MappedNetwork, order: Sequence[str], reporter: Reporter
+) -> None:
+    """Say what the figures will not show: inputs unlike those of training, converters alike, effects and their figures."""
+    converters, bits = config.converters, trained.fixed.activation_bits
+    if bits and converters.dac_bits is None:
+        reporter.note(f"trained with {bits}-bit inputs: converters.dac_bits = {bits} converts them here too")
+    if converters.columns_per_adc and not converters.differing:
+        reporter.note(
+            "converters.columns_per_adc: converters without converters.adc_gain_error or converters.adc_offset_error are "
+            "alike; only costs change"
+        )
+    if len(order) > 2:
+        reporter.note("effects in order: " + "; ".join(order))
+    for remark in remarks(config.variation.effects, network):
+        reporter.note(remark)
+    if config.differing and (line := evaluate_summary.out_of_reach(config)) is not None:
+        reporter.note(line)
+
+
+def floating_accuracy(trained: Trained, parts: Sequence[Batch]) -> float:
     """Accuracy of the network in floating point."""
     count = make_counter(trained)
     root, first = jax.random.key(0), jnp.asarray(0)

@@ -8,7 +8,7 @@ from flax import nnx
 
 from xbar_cli.config.devices import ImportConfig
 from xbar_cli.config.load import write_toml
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.data.tensors import read_foreign
 from xbar_cli.errors import RunError
@@ -65,7 +65,7 @@ def adopted_network(
     shape = build.image_shape(data)
     stacked = layout == "torch" and config.network.bias == "row"
     section = config.network.model_copy(update={"bias": "digital"}) if stacked else config.network
-    net = build.network(section, shape=shape, n_classes=data.n_classes, seed=0)
+    net = section.build(shape=shape, n_classes=data.n_classes, seed=0)
     wanted = {name: value.shape for name, value in parameters(net).items()}
     layers = [layer.name for layer in layer_shapes(net, shape=shape)]
     adopted = adopt(tensors, wanted, layers=layers, layout=layout, channels=shape[2], given=config.pairs)
@@ -112,9 +112,9 @@ def tell(adopted: Adopted, found: dict[str, Any], reporter: Reporter, *, padded:
     if adopted.how == "order":
         reporter.note("not all names are ours: matched by shape and by the numbers in the names, see the table")
     if padded:
-        reporter.note("convolutions of stride 2 are padded as torch does, (1, 1); --padding same for (0, 1)")
+        reporter.note("convolutions of stride 2 are padded as torch does, (1, 1); network.padding = same for (0, 1)")
     if found["test_accuracy"] < GUESSING / classes:
         reporter.note(
-            f"a test accuracy of {found['test_accuracy']:.4f} is near guessing: check the table of layers, --layout, --padding, "
-            "--norm-epsilon, and --mean and --std if it was trained on normalised images"
+            f"a test accuracy of {found['test_accuracy']:.4f} is near guessing: check the table of layers, `layout`, "
+            "network.padding, network.norm_epsilon, and network.mean and network.std if it was trained on normalised images"
         )

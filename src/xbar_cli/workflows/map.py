@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar_cli.chip.mapped import ORIGIN, TECHNOLOGY, MappedNetwork, to_dataset
-from xbar_cli.chip.place import map_network, resolve_cell
+from xbar_cli.chip.place import map_network
+from xbar_cli.chip.resolve import resolve_cell, resolve_mapping
 from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import write_toml
 from xbar_cli.reporter import SILENT, Reporter
@@ -26,9 +28,9 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
     reporter.progress("map", 0, 2)
     gates = resolve_cell(trained, config.cell)
     config.read.complete(cell=gates is not None, drive_ends=gates is not None)
+    placement = resolve_mapping(trained, config.mapping, gates, read=config.read, reporter=reporter)
     network = map_network(
-        trained, config.mapping, gates, read=config.read, calibration_images=config.calibration.images, reporter=reporter,
-        keep_activity=True,
+        trained, placement, gates, read=config.read, images=config.calibration.images, reporter=reporter, keep_activity=True
     )  # fmt: skip
     reporter.progress("map", 1, 2)
     write_dataset(run.path / RESULTS, to_dataset(network))
@@ -54,35 +56,10 @@ def keep_origin(trained: Trained, folder: Path) -> None:
 
 def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
     """The summary, as summary.json holds it."""
-    layers = []
-    squares = count = 0.0
-    for name, layer in network.layers.items():
-        kernel = trained.kernels[name]
-        weights = kernel.reshape(-1, kernel.shape[-1])
-        error = (network.decoded(name) - weights) ** 2
-        squares, count = squares + float(error.sum()), count + error.size
-        rows, cols = layer.conductance.shape
-        layers.append(
-            {
-                "name": name,
-                "rows": rows,
-                "cols": cols,
-                "devices": network.devices(name),
-                "tiles": network.tiles(name),
-                "vg_volt": layer.vg,
-                "slope_siemens": layer.slope.tolist(),
-                "scale_kept": layer.scale_kept,
-                "utilisation": network.devices(name) / (network.tiles(name) * network.tile[0] * network.tile[1]),
-                "weight_rmse": float(np.sqrt(error.mean())),
-                "clipped_fraction": layer.clipped_fraction,
-                "beyond_fraction": layer.beyond_fraction,
-                "absent_fraction": float(np.mean(layer.conductance == 0)),
-                "full_scale_activation": layer.full_scale,
-                "signed_activation": layer.signed,
-            }
-        )
-    tiles = sum(layer["tiles"] for layer in layers)
-    devices = sum(layer["devices"] for layer in layers)
+    errors = {name: weight_errors(trained.kernels[name], network, name) for name in network.layers}
+    layers = [layer_summary(network, name, errors=squares) for name, squares in errors.items()]
+    tiles, devices = (sum(layer[key] for layer in layers) for key in ("tiles", "devices"))
+    squares, count = sum(float(e.sum()) for e in errors.values()), sum(e.size for e in errors.values())
     return {
         "command": "map",
         "network": trained.network,
@@ -103,7 +80,35 @@ def summary(trained: Trained, network: MappedNetwork) -> dict[str, Any]:
         "v_read_volt": network.read_volt,
         "dac_bits": network.read.dac_bits,
         "layers": layers,
-        "digital_layers": [name for name in trained.kernels if name not in network.layers],
+        "digital_layers": [name for name in trained.layers if name not in network.layers],
+    }
+
+
+def weight_errors(kernel: NDArray[np.float32], network: MappedNetwork, name: str) -> NDArray[np.float32]:
+    """Squares of what the devices of a layer stand for less its weights [rows out]."""
+    return (network.decoded(name) - kernel.reshape(-1, kernel.shape[-1])) ** 2
+
+
+def layer_summary(network: MappedNetwork, name: str, *, errors: NDArray[np.float32]) -> dict[str, Any]:
+    """The summary of one layer."""
+    layer, tiles, devices = network.layers[name], network.tiles(name), network.devices(name)
+    rows, cols = layer.conductance.shape
+    return {
+        "name": name,
+        "rows": rows,
+        "cols": cols,
+        "devices": devices,
+        "tiles": tiles,
+        "vg_volt": layer.vg,
+        "slope_siemens": layer.slope.tolist(),
+        "scale_kept": layer.scale_kept,
+        "utilisation": devices / (tiles * network.tile[0] * network.tile[1]),
+        "weight_rmse": float(np.sqrt(errors.mean())),
+        "clipped_fraction": layer.clipped_fraction,
+        "beyond_fraction": layer.beyond_fraction,
+        "absent_fraction": float(np.mean(layer.conductance == 0)),
+        "full_scale_activation": layer.full_scale,
+        "signed_activation": layer.signed,
     }
 
 

@@ -141,7 +141,8 @@ def point(path: str, summary: dict[str, Any], evaluations: dict[Path, EvaluateRu
         )  # fmt: skip
     if summary["accuracy"] is None or summary["accuracy_from"] == FLOATING_POINT:
         raise RunError(
-            f"{path} holds no accuracy of the arrays: give an evaluate run of {summary['run']} too, or make it with --activity"
+            f"{path} holds no accuracy of the arrays: give an evaluate run of {summary['run']} too, or cost it with the "
+            "`activity` of one"
         )
     interval = summary["accuracy_ci95"]
     return Candidate(

@@ -42,7 +42,7 @@ def run(
     files = [path for path in (out, csv_out, markdown_out) if path is not None]
     for path in files:
         if path.exists() and not overwrite:
-            raise RunError(f"{path} exists; --overwrite replaces it, or choose another name")
+            raise RunError(f"{path} exists; overwrite it, or choose another name")
     entries = [open_run_entry(path) for path in paths]
     sections = [section(entry) for entry in entries]
     head, rows = table_of_figures(entries)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import tomli_w
 
-from xbar_cli.config.experiment import MODELS, Experiment
-from xbar_cli.config.experiment_grid import StageRun, with_paths
 from xbar_cli.errors import RunError
+from xbar_cli.experiment.file import MODELS, Experiment
+from xbar_cli.experiment.grid import StageRun, with_paths
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
 from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, has_checkpoint, new_run, partial, reopened_run
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
@@ -145,7 +145,7 @@ def only_one(out: Path) -> Iterator[None]:
     """
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
-            raise RunError(f"{out} exists and is no folder of `xbar run`; choose another --out")
+            raise RunError(f"{out} exists and is no folder of `xbar run`; choose another folder")
         (out / LOGS).mkdir(parents=True, exist_ok=True)
         file = (out / LOGS / ".lock").open("ab")
     except OSError as error:
@@ -154,7 +154,7 @@ def only_one(out: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"another `xbar run` is at work in {out}; wait for it, or choose another --out") from None
+            raise RunError(f"another `xbar run` is at work in {out}; wait for it, or choose another folder") from None
         yield
 
 

@@ -53,7 +53,7 @@ def solved(config: VerifyConfig, path: str, reporter: Reporter) -> list[JudgedCa
 
 
 def summary(config: VerifyConfig, checks: list[Check], outcomes: list[JudgedCase]) -> dict[str, Any]:
-    """What `--json` prints."""
+    """The summary, as summary.json holds it."""
     linear, gated = ([o.error for o in outcomes if (o.case.cell is None) == kind] for kind in (True, False))
     simulator = version() if find_library() is not None and (config.cases is None or gated) else None
     found: dict[str, Any] = {

@@ -84,9 +84,21 @@ def declared(root: type[Section]) -> list[Declared]:
         ValueError: two keys have one spelling, and are not the same key of two variants.
     """
     found: dict[str, list[_Place]] = {}
-    for place in _places(root, ""):
+    for place in _of_variants(root, list(_places(root, ""))):
         found.setdefault(place.name, []).append(place)
     return [_merged(places) for places in found.values()]
+
+
+def _of_variants(root: type[Section], places: Sequence[_Place]) -> Iterator[_Place]:
+    """The places, those in common sections as places of the variants that share them; what none shares is left out."""
+    variants = [part for info in root.model_fields.values() for part in _sections(info)]
+    shared = {key: [_tag(part) for part in variants if key in part.shares] for part in variants for key in part.shares}
+    common = {key.partition(".")[0] for key in shared}
+    for place in places:
+        if place.key.partition(".")[0] not in common:
+            yield place
+        for tag in shared.get(place.key, ()):
+            yield replace(place, variant=tag, variants=(tag, ""))
 
 
 def _places(section: type[Section], prefix: str) -> Iterator[_Place]:

@@ -40,16 +40,22 @@ def execute(
         resume: the interrupted run to continue instead of a new one.
         keep_partial: leave an interrupted run that has a checkpoint, so that it can be resumed.
     """
-    from xbar_cli.runs.directory import default_out, new_run, reopened_run
+    from xbar_cli.runs.directory import default_out, new_run, partial, reopened_run, resumable
 
+    target = resume or out or default_out(command, config.in_use())
     if resume is not None:
         opened = reopened_run(resume)
     else:
-        target = out or default_out(command, config.in_use())
         opened = new_run(target, overwrite=overwrite, keep_partial=keep_partial)
-    with opened as run, TerminalReporter(quiet=quiet) as reporter:
-        summary = workflow(config, run, reporter=reporter)
-        run.finish(summary, overwrite=overwrite)
+    try:
+        with opened as run, TerminalReporter(quiet=quiet) as reporter:
+            summary = workflow(config, run, reporter=reporter)
+            run.finish(summary, overwrite=overwrite)
+    except KeyboardInterrupt as error:
+        final = target.with_name(target.name.removesuffix(".partial"))
+        if keep_partial and resumable(partial(final)):
+            error.add_note(f"`xbar {command} --resume {final}` goes on")
+        raise
     if as_json:
         print_json(summary)
     else:

@@ -1,6 +1,5 @@
-"""Calibration on training images: ranges of converters, and the gains with which outputs are decoded."""
+"""Full scales of the row drive and of the converters, as training images show them, a number says or levels need."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -15,14 +14,13 @@ from xbar_cli.array.ideal import Contract
 from xbar_cli.chip.fold import Hardware
 from xbar_cli.chip.layers import groups_of
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
-from xbar_cli.config.converters import DecodingSection, parse_range
-from xbar_cli.data.batches import eval_batches, to_float
+from xbar_cli.config.converters import parse_range
+from xbar_cli.data.batches import eval_batches
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import sufficient_adc_bits
-from xbar_cli.nn.reading import Circuit, Correction, layer_outputs
+from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.shapes import layer_inputs
 from xbar_cli.nn.tiled import TiledLayer
-from xbar_cli.numerics import stream
 from xbar_cli.trained.opening import Trained
 
 BINS = 2**16
@@ -47,7 +45,7 @@ class Observed(NamedTuple):
 
 
 def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None, *, images: int) -> MappedNetwork:
-    """The network whose layers' full drive is at the activation that `--dac-range` says; None leaves what was mapped."""
+    """The network whose layers' full drive is at the activation that `rule` says; None leaves what was mapped."""
     ranges = drive_ranges(trained, network.layers, rule, images=images)
     layers = {
         name: replace(layer, full_scale=ranges.get(name, layer.full_scale)) for name, layer in network.layers.items()
@@ -55,8 +53,17 @@ def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None,
     return replace(network, layers=layers)
 
 
+def row_full_scales(
+    trained: Trained, seen: Mapping[str, tuple[float, float]], names: Iterable[str], rule: str | None, *, images: int
+) -> dict[str, float]:
+    """The activation of the full drive of the layers `names`: what `dac_range` says, else what training fixed or was `seen`."""
+    fixed = trained.fixed.input_ranges or {}
+    own = {name: fixed.get(name) or max(high, -low) or 1.0 for name, (low, high) in seen.items()}
+    return own | drive_ranges(trained, names, rule, images=images)
+
+
 def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, images: int) -> dict[str, float]:
-    """The activation of the full drive of each of the layers `names`, as `--dac-range` says; empty without a rule.
+    """The activation of the full drive of each of the layers `names`, as `dac_range` says; empty without a rule.
 
     Layers whose inputs are 0 in every image need no range: they are left out, and keep what they have.
     """
@@ -66,13 +73,13 @@ def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, im
     if kind == "value":
         return dict.fromkeys(names, value)
     found = observed_ranges(trained, {}, _activations, percentile=value or 100.0, images=images, batch=BATCH)
-    return usable({name: found[name] for name in names}, rule=f"--dac-range {rule}")
+    return usable({name: found[name] for name in names}, rule=f"dac_range = {rule}")
 
 
 def adc_full_scales(
     trained: Trained, hardware: Hardware, nominal: Callable[[], Circuit], *, images: int
 ) -> dict[str, float]:
-    """Full scale of each layer's converters [S], as `--adc-range` says.
+    """Full scale of each layer's converters [S], as `adc_range` says.
 
     Currents that are 0 in every image need no range: the converters of such a layer take all that its columns can carry.
 
@@ -94,7 +101,7 @@ def adc_full_scales(
     batch = min([BATCH, *(layer.part_size(*products[name]) for name, layer in tiled.items())])
     observed = observed_ranges(trained, tiled, _signals, percentile=value or 100.0, images=images, batch=batch)
     most = {name: share_of_most(1.0, hardware, layer) for name, layer in layers.items()}
-    return most | usable(observed, rule=f"--adc-range {rule}")
+    return most | usable(observed, rule=f"converters.adc_range = {rule}")
 
 
 def usable(observed: Mapping[str, Observed], *, rule: str) -> dict[str, float]:
@@ -218,65 +225,3 @@ def _signals(layers: Any, name: str, x: Array, contract: Contract, start: Any, s
         return step(carry, jnp.abs(i) if pairs else i)
 
     return layers[name].reduce(x, contract, start=lambda shape: start, step=signals)
-
-
-def make_calibrator(
-    trained: Trained, decoding: DecodingSection, *, pictures: np.ndarray
-) -> Callable[[Circuit, Array], dict[str, Correction]]:
-    """The jitted function from a circuit and the chip's key to its layers' corrections.
-
-    Layer by layer, least squares from the array's outputs to those of the floating-point network; each layer sees the
-    corrected outputs of those before it.
-
-    Args:
-        trained: the network.
-        decoding: what is fitted.
-        pictures: images it is fitted to; all are computed at once.
-    """
-    graphdef, state = nnx.split(trained.net)
-    images = jnp.asarray(to_float(pictures))
-
-    @jax.jit
-    def fit(state: Any, images: Array, circuit: Circuit, key: Array) -> dict[str, Correction]:
-        net = nnx.merge(graphdef, state)
-        wanted: dict[str, Array] = {}
-        corrections: dict[str, Correction] = {}
-        uses: Counter[str] = Counter()
-
-        def exact(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-            y = contract(x, kernel)
-            wanted.setdefault(name, y)
-            return y
-
-        def fitted(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-            if name not in circuit.layers:
-                return contract(x, kernel)
-            use, uses[name] = uses[name], uses[name] + 1
-            y = layer_outputs(circuit, name, x, contract, key=key, first=jnp.asarray(0), counts=None, use=use)
-            if not use:  # a layer has one correction, that of its first use
-                corrections[name] = least_squares(y, wanted[name], decoding)
-            return corrections[name](y)
-
-        net(images, exact)
-        net(images, fitted)
-        return corrections
-
-    def calibrate(circuit: Circuit, key: Array) -> dict[str, Correction]:
-        return fit(state, images, circuit, stream(key, "calibrate"))
-
-    return calibrate
-
-
-def least_squares(y: Array, wanted: Array, decoding: DecodingSection) -> Correction:
-    """Gain, or gain and offset, from outputs `y` to `wanted`, for the layer or for each column; 1 where `y` says nothing."""
-    axes = tuple(range(y.ndim - (1 if decoding.per == "column" else 0)))
-    shape = (1,) * len(axes) + y.shape[len(axes) :]
-    affine = decoding.calibrate == "affine"
-    centre = y.mean(axis=axes) if affine else jnp.zeros(y.shape[len(axes) :], y.dtype)
-    target = wanted.mean(axis=axes) if affine else jnp.zeros_like(centre)
-    away = y - centre.reshape(shape)
-    power = jnp.square(away).mean(axis=axes)
-    gain = jnp.where(
-        power > 0, (away * (wanted - target.reshape(shape))).mean(axis=axes) / jnp.where(power > 0, power, 1), 1
-    )
-    return Correction(gain=gain, offset=target - gain * centre)

@@ -1,4 +1,4 @@
-"""The Monte-Carlo engine: chips as functions of (seed, i) alone, spread over the local devices.
+"""What computes Monte-Carlo samples: chips as functions of (seed, i) alone, spread over the local devices.
 
 A *stage* is a function of one sample. It is compiled once, for a fixed number of samples on each device, whatever the
 number of samples, of devices or of calls is: the numbers that one sample sees are computed by the same code everywhere,
@@ -65,7 +65,7 @@ def by_patches(product: Product) -> Product:
 
 
 @dataclass(frozen=True)
-class Engine:
+class Executor:
     """Where samples are computed, and how.
 
     Attributes:
@@ -116,11 +116,11 @@ class Engine:
         return jax.jit(spread)
 
 
-def make_engine(n: int, strategy: Strategy | None = None) -> Engine:
-    """The engine for `n` samples, on no more of the local devices than that."""
+def make_executor(n: int, strategy: Strategy | None = None) -> Executor:
+    """The executor for `n` samples, on no more of the local devices than that."""
     devices = jax.local_devices()[:n]
     mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
-    return Engine(mesh, strategy or strategy_here())
+    return Executor(mesh, strategy or strategy_here())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,179 @@
+"""What is asked for, and what training fixed where nothing else is asked for, as values: cells, devices, placement."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xbar_cli.cell.file import load_cell
+from xbar_cli.chip.mapped import read_voltage
+from xbar_cli.config.arrays import ArraySection
+from xbar_cli.config.base import parse_quantity
+from xbar_cli.config.converters import ReadSection
+from xbar_cli.config.effects import ChipCorner, ChipToChip
+from xbar_cli.config.hardware import CellReference, EvaluateConfig, MappingSection
+from xbar_cli.device.cell import Cell
+from xbar_cli.errors import ConfigError
+from xbar_cli.mapping.placing import Placement
+from xbar_cli.reporter import Reporter
+from xbar_cli.runs.directory import open_run
+from xbar_cli.runs.results import RESULTS
+from xbar_cli.trained.fixed import Fixed
+from xbar_cli.trained.opening import CELL, Trained
+
+CHOSEN = ("scheme", "bits", "levels", "weight_limit", "weight_scale", "weight_bits", "fraction_bits", "encoding")
+"""Settings of a mapping that trained conductances (periphery) have fixed."""
+
+ASKED = ("scheme", "bits", "levels", "technology", "r_on_ohm", "r_off_ohm")
+"""Settings that ask for devices: with one of them none are taken up."""
+
+FORMAT = ("fraction_bits", "bits", "weight_bits", "encoding")
+"""How weights are cut into slices."""
+
+DEFAULTS = {key: field.default for key, field in MappingSection.model_fields.items()}
+
+
+class Gates(NamedTuple):
+    """1T-1R cells of a network.
+
+    Attributes:
+        file: of the characterised cell.
+        cell: in it.
+        vg: gate voltage of each layer of the trained network [V].
+        asked: whether the cell was asked for, rather than the one that training used.
+    """
+
+    file: Path
+    cell: Cell
+    vg: Mapping[str, float]
+    asked: bool
+
+
+def resolve_cell(trained: Trained, reference: CellReference) -> Gates | None:
+    """The cell asked for, else the one that training used; None without any."""
+    own = trained.run.path / CELL
+    asked = None if reference.vg is None else gate_voltage(reference.vg)
+    fixed = trained.fixed.vg
+    if reference.run is not None:
+        run, _ = open_run(Path(reference.run), commands=("characterize",), use="cell.run")
+        if asked is None and fixed is None:
+            raise ConfigError("cell.run needs cell.vg, a gate voltage of the cell's table")
+        file = run.path / RESULTS
+    elif own.exists():
+        file = own
+    elif asked is not None:
+        raise ConfigError("cell.vg needs cell.run: this network was trained without a cell")
+    else:
+        return None
+    vg = dict.fromkeys(trained.layers, asked) if asked is not None else fixed
+    assert vg is not None
+    return Gates(file, load_cell(file), vg, asked=reference.run is not None)
+
+
+def gate_voltage(text: str) -> float:
+    """A gate voltage [V] from its text."""
+    try:
+        return float(parse_quantity(text))
+    except ValueError as error:
+        raise ConfigError(f"cell.vg: {error}") from None
+
+
+def resolve_mapping(
+    trained: Trained, mapping: MappingSection, gates: Gates | None, *, read: ReadSection, reporter: Reporter
+) -> Placement:
+    """How the weights of a train run are put on devices: as asked for, else as its training fixed it.
+
+    Args:
+        trained: the run.
+        mapping: as asked for.
+        gates: the cell and each layer's gate voltage; None on resistive arrays.
+        read: how rows will be read: cells are programmed to the conductance that they show then.
+        reporter: is told what was taken up.
+
+    Raises:
+        ConfigError: keys that exclude each other, or what the run fixed.
+    """
+    fixed = trained.fixed
+    mapping = mapping_of(fixed, mapping, of=trained.run.path, cell=gates is not None and gates.asked, reporter=reporter)
+    cell = None if gates is None else gates.cell
+    volt = None if cell is None else read_voltage(cell, read)
+    return mapping.placement(cell, volt=volt, restricted=fixed.w_max is not None)
+
+
+def mapping_of(fixed: Fixed, mapping: MappingSection, *, of: Path, cell: bool, reporter: Reporter) -> MappingSection:
+    """The mapping with what the training of a run has fixed.
+
+    Conductances that were trained (periphery) have a scheme and nothing else. Weights trained in slices (biased) or on levels
+    (tat) go onto these where no scheme, device or cell is given; the reporter is told.
+
+    Args:
+        fixed: what the training fixed.
+        mapping: as asked for.
+        of: the run.
+        cell: whether 1T-1R cells are asked for.
+        reporter: is told what was taken up.
+
+    Raises:
+        ConfigError: a setting that a periphery run has fixed otherwise, or that does not go with what is taken up.
+    """
+    if fixed.devices is not None:
+        return _as_trained(fixed, mapping, of=of)
+    offered = _offered(fixed)
+    if cell or asks_for_devices(mapping):
+        kept = ("layers", *(FORMAT if mapping.scheme == "bitslice" else ()))
+        offered = {key: value for key, value in offered.items() if key in kept}
+    update = {key: value for key, value in offered.items() if getattr(mapping, key) == DEFAULTS[key] != value}
+    if update:
+        said = ", ".join(f"{key} {value}" for key, value in update.items())
+        reporter.note(f"{of} was trained for these devices, which the mapping takes: {said}")
+    return MappingSection(**mapping.model_dump(exclude_unset=True) | update)
+
+
+def on_trained_arrays(trained: Trained, config: EvaluateConfig, *, reporter: Reporter) -> EvaluateConfig:
+    """The evaluation on the arrays that the weights were trained through (tat), as far as nothing else is asked for.
+
+    With another scheme, other devices or a cell none of it is taken up. The reporter is told what is.
+    """
+    arrays, mapping = trained.fixed.arrays, config.mapping
+    if arrays is None or asks_for_devices(mapping) or config.cell.run is not None:
+        return config
+    update: dict[str, Any] = {}
+    said: dict[str, Any] = {}
+    if config.array.model is None:
+        array = ArraySection(**arrays.array.in_use() | config.array.model_dump(exclude_none=True))
+        said, update["array"] = array.in_use(), array
+    if mapping.tile == DEFAULTS["tile"] != arrays.tile:
+        said["tile"], update["mapping"] = arrays.tile, mapping.model_copy(update={"tile": arrays.tile})
+    effects = config.variation.effects
+    if arrays.corner is not None and not any(isinstance(effect, ChipCorner | ChipToChip) for effect in effects):
+        said["corner"] = arrays.corner.k
+        update["variation"] = config.variation.model_copy(update={"effects": (*effects, arrays.corner)})
+    if update:
+        told = ", ".join(f"{key} {value}" for key, value in said.items())
+        reporter.note(f"{trained.run.path} was trained through these arrays, which the evaluation takes: {told}")
+    return config.model_copy(update=update)
+
+
+def asks_for_devices(mapping: MappingSection) -> bool:
+    """Whether the mapping asks for devices of its own."""
+    return any(getattr(mapping, key) != DEFAULTS[key] for key in ASKED)
+
+
+def _offered(fixed: Fixed) -> dict[str, Any]:
+    """The settings of a mapping that a training of weights leaves."""
+    found: dict[str, Any] = {"scheme": fixed.scheme, "technology": fixed.technology, "levels": fixed.levels}
+    if fixed.slices is not None:
+        found |= {"fraction_bits": fixed.slices.fraction_bits, "bits": fixed.slices.device_bits}
+        found |= {"weight_bits": fixed.slices.weight_bits, "encoding": fixed.slices.encoding}
+    found |= {"bits": fixed.bits, "layers": fixed.layers}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _as_trained(fixed: Fixed, mapping: MappingSection, *, of: Path) -> MappingSection:
+    """The mapping of trained conductances."""
+    given = [
+        key for key in CHOSEN if getattr(mapping, key) not in (DEFAULTS[key], fixed.scheme if key == "scheme" else None)
+    ]
+    if given:
+        keys = ", ".join(f"mapping.{key}" for key in given)
+        raise ConfigError(f"{of} trained its conductances behind scheme {fixed.scheme}; leave out {keys}")
+    return mapping.model_copy(update={"scheme": fixed.scheme})

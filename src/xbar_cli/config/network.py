@@ -1,0 +1,176 @@
+"""Configuration of a network, and the network that it asks for: the only place where a name chooses one."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, assert_never
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from xbar_cli.errors import ConfigError
+
+from .base import Option, Quantity, Section, require
+
+if TYPE_CHECKING:
+    from xbar_cli.nn.cnn import Cnn
+    from xbar_cli.nn.lenet import LeNet, LeNet5
+    from xbar_cli.nn.mlp import Mlp
+    from xbar_cli.nn.normalisation import Normalisation
+    from xbar_cli.nn.resnet import ResNet
+    from xbar_cli.nn.vgg import Vgg
+
+    Built = Mlp | LeNet5 | LeNet | Cnn | Vgg | ResNet
+
+NetworkName = Literal["mlp", "lenet5", "lenet", "cnn", "vgg9", "vgg11", "resnet18", "resnet20"]
+MLP_HIDDEN = 500
+"""Hidden units of `mlp`: 784-500-10 (tat, Section IV-A)."""
+NORM_EPSILON = 1e-5
+"""Of torch's and flax's batch norm (Ioffe and Szegedy 2015 name none; Keras has 1e-3)."""
+
+
+def parse_pixels(value: Any) -> Any:
+    """One number, or one for each channel: `0.286`, `0.49,0.48,0.45`, or a list."""
+    if isinstance(value, str):
+        value = value.split(",")
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def _in_unit_range(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values, where they can be those of pixels in 0 … 1."""
+    for value in values:
+        if not 0 <= value <= 1:
+            raise ValueError(f"{value:g} lies outside 0 … 1, the range of the pixels; divide one of 0 … 255 by 255")
+    return values
+
+
+def _above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
+    if not all(value > 0 for value in values):
+        raise ValueError("pixels cannot be divided by 0")
+    return values
+
+
+PixelValues = Annotated[
+    tuple[Quantity, ...], BeforeValidator(parse_pixels), Field(min_length=1), AfterValidator(_in_unit_range)
+]
+
+
+class NetworkSection(Section):
+    """The network; input shape and class count come from the data set."""
+
+    name: Annotated[NetworkName, Option("--network")] = "lenet5"
+    """The network; its input shape and classes are those of the data set."""
+    width: Annotated[Quantity, Field(gt=0, le=8), Option(metavar="X")] = 1.0
+    """Multiplies hidden units and channels (default 1); lenet5 has its own."""
+    hidden: Annotated[Annotated[int, Field(ge=1, le=65536)] | None, Option()] = None
+    """Hidden units of mlp (default 500)."""
+    activation: Annotated[Literal["relu", "sigmoid"], Option()] = "relu"
+    """Activation of mlp's hidden layer; tat's is sigmoid."""
+    bias: Annotated[Literal["digital", "row"], Option()] = "digital"
+    """Biases added after the arrays, or as one more row of each layer's, whose input is always 1."""
+    mean: Annotated[PixelValues | None, Option(metavar="X[,X...]")] = None
+    """Taken off the pixels, which are 0 to 1, before the first layer: one number, or one a channel (default 0)."""
+    std: Annotated[Annotated[PixelValues, AfterValidator(_above_zero)] | None, Option(metavar="X[,X...]")] = None
+    """What the pixels are then divided by (default 1)."""
+    padding: Annotated[Literal["same", "torch"], Option()] = "same"
+    """resnet18, resnet20: convolutions of stride 2 padded by (0, 1), or torch's (1, 1) (default same, or as the tensors
+    that are imported)."""
+    norm_epsilon: Annotated[Quantity, Field(gt=0, lt=1), Option(metavar="X")] = NORM_EPSILON
+    """Added to batch norm's variance."""
+
+    @model_validator(mode="after")
+    def _has_what_is_set(self) -> Self:
+        """A setting that the network does not have is an error."""
+        require(
+            self.activation == "relu" or self.name == "mlp", f"network.activation belongs to mlp, not to {self.name}"
+        )
+        require(self.hidden is None or self.name == "mlp", f"network.hidden belongs to mlp, not to {self.name}")
+        require(
+            self.width == 1 or self.name != "lenet5", "network.width: lenet5 has its own widths; use another network"
+        )
+        require(self.hidden is None or self.width == 1, "network.hidden and network.width both set mlp's hidden units")
+        require(
+            self.padding == "same" or self.strided,
+            f"network.padding: {self.name} has no convolution of stride 2; both ways are the same for it",
+        )
+        require(
+            self.norm_epsilon == NORM_EPSILON or self.normed, f"network.norm_epsilon: {self.name} has no batch norm"
+        )
+        return self
+
+    @property
+    def strided(self) -> bool:
+        """Whether it has convolutions of stride 2."""
+        return self.name in ("resnet18", "resnet20")
+
+    @property
+    def normed(self) -> bool:
+        """Whether it has batch norm."""
+        return self.name not in ("mlp", "lenet5", "lenet")
+
+    @property
+    def hidden_units(self) -> int:
+        """Hidden units of mlp."""
+        return self.hidden or max(1, round(MLP_HIDDEN * self.width))
+
+    def build(self, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> "Built":
+        """The network for images of `shape` [h w c], initialised from `seed`.
+
+        Raises:
+            ConfigError: the network cannot take images of this shape, or a setting that it does not have.
+        """
+        from xbar_cli.nn.layers import bias_rows
+        from xbar_cli.nn.norm import set_epsilon
+
+        try:
+            net = _with_digital_biases(self, shape=shape, n_classes=n_classes, seed=seed)
+        except ValueError as error:
+            raise ConfigError(f"network {self.name}: {error}") from None
+        set_epsilon(net, self.norm_epsilon)
+        net.normalisation = self.normalisation(channels=shape[2])
+        if self.bias == "row":
+            bias_rows(net)
+        return net
+
+    def normalisation(self, *, channels: int) -> "Normalisation | None":
+        """What the images go through before the first layer; None where they come as they are.
+
+        Raises:
+            ConfigError: neither one number nor one for each channel.
+        """
+        from xbar_cli.nn.normalisation import Normalisation
+
+        if self.mean is None and self.std is None:
+            return None
+        found = Normalisation(self.mean or (0.0,), self.std or (1.0,))
+        for key, values in (("mean", found.mean), ("std", found.std)):
+            require(
+                len(values) in (1, channels),
+                f"network.{key} has {len(values)} values; give one, or one for each of the {channels} channel(s) of the "
+                "images",
+            )
+        return found
+
+
+def _with_digital_biases(section: NetworkSection, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> "Built":
+    """The network with digital biases: a ValueError where it cannot take images of this shape."""
+    from xbar_cli.nn.cnn import Cnn
+    from xbar_cli.nn.layers import streams
+    from xbar_cli.nn.lenet import LeNet, LeNet5
+    from xbar_cli.nn.mlp import Mlp
+    from xbar_cli.nn.resnet import ResNet
+    from xbar_cli.nn.vgg import Vgg
+
+    given: dict[str, Any] = {"shape": shape, "n_classes": n_classes, "rngs": streams(seed)}
+    name, width = section.name, section.width
+    match name:
+        case "mlp":
+            return Mlp(**given, hidden=section.hidden_units, activation=section.activation)
+        case "lenet5":
+            return LeNet5(**given)
+        case "lenet":
+            return LeNet(**given, width=width)
+        case "cnn":
+            return Cnn(**given, width=width)
+        case "vgg9" | "vgg11":
+            return Vgg(name, **given, width=width)
+        case "resnet18" | "resnet20":
+            return ResNet(name, **given, width=width, padding=section.padding)
+        case _:
+            assert_never(name)

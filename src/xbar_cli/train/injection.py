@@ -1,0 +1,154 @@
+"""Noise on the weights of every training step, or another chip at every step."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xbar_cli.array.pairs import halves
+from xbar_cli.config.effect_list import InjectSection, steps_of
+from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM, VariationSection
+from xbar_cli.device.chip import Step, fabricate
+from xbar_cli.device.technologies import load_technology
+from xbar_cli.device.variation import chip_to_chip, lognormal, normal_additive, normal_proportional
+from xbar_cli.mapping.bitslice import Sliced, SliceFormat, cut, join, to_conductances, to_integers, to_levels
+from xbar_cli.mapping.placing import DeviceRange
+from xbar_cli.numerics import stream
+from xbar_cli.train.transforms import Site, Transform
+
+
+@dataclass(frozen=True)
+class Injection:
+    """Noise on the weights of every step: the baseline that robust training is compared with.
+
+    Attributes:
+        model: `additive` in units of the layer's largest weight; `proportional` and `lognormal` of each weight;
+            `chip_to_chip`, one relative draw for all weights of the network; `stuck`, a share of the weights at 0.
+        sigma: relative standard deviation, or the share.
+        floor: lowest value of a kernel of devices; None for signed weights.
+
+    References:
+        Joshi et al., Nature Communications 11, 2473 (2020): additive, sigma in units of the largest weight.
+    """
+
+    model: str
+    sigma: float
+    floor: float | None = None
+
+    def __call__(self, site: Site, kernel: Array) -> Array:
+        """The kernel with noise; as it is without a key."""
+        if site.key is None:
+            return kernel
+        noisy = self._noisy(site, kernel)
+        return noisy if self.floor is None else jnp.maximum(noisy, self.floor)
+
+    def _noisy(self, site: Site, kernel: Array) -> Array:
+        assert site.key is not None
+        key = stream(site.key, site.name)
+        match self.model:
+            case "additive":
+                largest = jax.lax.stop_gradient(jnp.abs(kernel).max())
+                return normal_additive(key, kernel, sigma_siemens=self.sigma * largest)
+            case "proportional":
+                return normal_proportional(key, kernel, sigma_relative=self.sigma)
+            case "lognormal":
+                return lognormal(key, kernel, sigma_log=self.sigma)
+            case "chip_to_chip":
+                return chip_to_chip(site.key, kernel, sigma_relative=self.sigma)
+            case "stuck":
+                return jnp.where(jax.random.bernoulli(key, self.sigma, kernel.shape), 0.0, kernel)
+            case _:
+                raise ValueError(f"model must be a model of injected noise, got {self.model!r}")
+
+
+@dataclass(frozen=True)
+class Fabrication:
+    """Another chip at every step: what programming, fabrication, faults and age make of the devices that hold the weights.
+
+    Attributes:
+        steps: the effects, in physical order.
+        top: conductance of the largest weight [S].
+        bottom: conductance of a weight of 0 [S]; 0 where its devices are absent.
+        paired: whether a weight is the difference of two devices (double element); else every value is a device itself.
+        fmt: how weights are cut into slices, each a device (biased); None for one device or two.
+
+    The largest weight of the layer stands at the top, unless the site has a limit or there are slices. Gradients are those
+    of the weights without noise.
+    """
+
+    steps: tuple[Step, ...]
+    top: float
+    bottom: float
+    paired: bool
+    fmt: SliceFormat | None = None
+
+    def __call__(self, site: Site, kernel: Array) -> Array:
+        """The kernel as the chip of this step has it; as it is without a key."""
+        key = site.key
+        if key is None:
+            return kernel
+        still = jax.lax.stop_gradient(kernel)
+        if self.fmt is not None:
+            return kernel + jax.lax.stop_gradient(self._in_slices(site.name, key, still, self.fmt))
+        limit = jnp.abs(still).max() if site.limit is None else jnp.asarray(site.limit, still.dtype)
+        per_weight = (self.top - self.bottom) / jnp.maximum(limit, jnp.finfo(still.dtype).tiny)
+
+        def devices(column: str, w: Array) -> Array:
+            g = self.bottom + per_weight * w
+            return fabricate(key, g, layer=f"{site.name} {column}", steps=self.steps, negative="clamp")[0]
+
+        if self.paired:
+            plus, minus = halves(still)
+            noisy = devices("+", plus) - devices("-", minus)
+        else:
+            noisy = devices("", still) - self.bottom
+        return kernel + jax.lax.stop_gradient(noisy / per_weight - still)
+
+    def _in_slices(self, name: str, key: Array, w: Array, fmt: SliceFormat) -> Array:
+        """What the devices of every slice add to the weights."""
+        integers, _ = to_integers(w, fmt)
+        sliced, ends = cut(integers, fmt), {"g_min": self.bottom, "g_max": self.top}
+        g, _ = fabricate(
+            key, jnp.asarray(to_conductances(sliced.levels, fmt, **ends)), layer=name, steps=self.steps, negative="clamp"
+        )  # fmt: skip
+        noisy = join(Sliced(to_levels(g, fmt, **ends), sliced.negative), fmt)
+        return jnp.asarray((noisy - integers.astype(noisy.dtype)) * 2.0**-fmt.fraction_bits)
+
+
+def injected(
+    inject: InjectSection,
+    *,
+    technology: str | None = None,
+    absent: bool = False,
+    paired: bool = True,
+    fmt: SliceFormat | None = None,
+) -> Transform | None:
+    """The noise on the weights of every step; None without any.
+
+    Args:
+        inject: as asked for.
+        technology: of the devices, where `inject` names none; None for 30 and 300 kohm.
+        absent: whether the devices of a weight of 0 are absent.
+        paired: whether kernels are weights, each of a pair of devices, and not devices.
+        fmt: how weights are cut into slices.
+
+    Raises:
+        ConfigError: an effect that needs figures of a technology which are not there.
+    """
+    if not inject.effects:
+        floor = None if paired else 0.0
+        return Injection(model=inject.model, sigma=inject.sigma, floor=floor) if inject.sigma > 0 else None
+    name = inject.technology or technology
+    if name is None:
+        devices = DeviceRange(1 / R_OFF_OHM, 1 / R_ON_OHM)
+    else:
+        found = load_technology(name)
+        devices = DeviceRange(found.g_off, found.g_on, technology=name)
+    return Fabrication(
+        steps=tuple(steps_of(VariationSection(effects=inject.effects).on_devices(), devices)),
+        top=devices.g_on,
+        bottom=0.0 if absent else devices.g_off,
+        paired=paired,
+        fmt=fmt,
+    )

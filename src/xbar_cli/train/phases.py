@@ -1,0 +1,214 @@
+"""The phases of a training run, each a stretch of epochs under one optimiser, from the newest checkpoint on."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import optax
+from flax import nnx
+
+from xbar_cli.runs.checkpoint import Checkpoints
+from xbar_cli.runs.directory import METRICS, Run
+from xbar_cli.train.loop import State, TrainingStep, make_optimizer, make_step, renewing, run_epoch
+from xbar_cli.train.optimizers import chain, learning_rate
+from xbar_cli.train.session import Counter, Ended, Phase, Progress, Session, accuracy, counter
+
+
+class Standing(NamedTuple):
+    """Where a run stands: all that changes while it trains, and what a checkpoint holds.
+
+    Attributes:
+        state: of (network, optimiser).
+        kept: of the network, at the epoch kept so far.
+        start: of the network, before the first epoch of the phase.
+        progress: the rest.
+    """
+
+    state: State
+    kept: State
+    start: State
+    progress: Progress
+
+    @property
+    def arrays(self) -> dict[str, State]:
+        """What a checkpoint holds besides the progress."""
+        return {"state": self.state, "kept": self.kept, "start": self.start}
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What stays the same during a phase.
+
+    Attributes:
+        session: the run.
+        phase: of it.
+        number: of the phase.
+        graphdef: of (network, optimiser).
+    """
+
+    session: Session
+    phase: Phase
+    number: int
+    graphdef: Any
+
+    @property
+    def before(self) -> int:
+        """Epochs of the phases before."""
+        return sum(phase.epochs for phase in self.session.method.phases[: self.number])
+
+    @cached_property
+    def count(self) -> Counter:
+        """Counts correct answers."""
+        return counter(self.session)
+
+    def step(self, *, epoch: int) -> TrainingStep:
+        """The training step, from this epoch on."""
+        config, method, steps = self.session.config, self.session.method, self.session.steps_per_epoch
+        step = make_step(
+            self.graphdef,
+            forward=method.forward,
+            seed=config.seed,
+            before=self.before * steps,
+            label_smoothing=config.training.label_smoothing,
+            augmentation=config.training.augment,
+        )
+        return renewing(step, self.graphdef, method.renewal, epoch_steps=steps, taken=epoch * steps)
+
+    def reached(self, state: State) -> dict[str, float]:
+        """The accuracy on the part that chooses the epoch kept, of a state of the network."""
+        part = self.phase.select
+        return {f"{part}_accuracy": accuracy(self.session, self.count, state, part=part)}
+
+    def restrict(self, here: Standing, epoch: int) -> tuple[Standing, dict[str, Any]]:
+        """The method's restriction of the weights, and its metrics."""
+        session, (net, optimizer) = self.session, (here.state[0], here.state[1])
+        assert session.method.restrict is not None
+        found = session.method.restrict(session, net, here.progress.method, self.before + epoch)
+        state = nnx.State({0: session.with_kernels(net, found.kernels), 1: optimizer})
+        return here._replace(state=state, progress=replace(here.progress, method=found.kept)), found.metrics
+
+
+def train_phases(session: Session, checkpoints: Checkpoints) -> Ended:
+    """All phases, from the newest checkpoint on."""
+    kept = start = jax.tree.map(lambda leaf: leaf, nnx.state(session.net))
+    progress = Progress()
+    for number in range(len(session.method.phases)):
+        found = begin(session, number, kept, progress, checkpoints)
+        if found is not None:
+            here = train_phase(*found, checkpoints)
+            kept, start, progress = here.kept, here.start, here.progress
+    return Ended(kept, start, progress)
+
+
+def begin(
+    session: Session, number: int, kept: State, progress: Progress, checkpoints: Checkpoints
+) -> tuple[Stretch, Standing] | None:
+    """A phase from the weights kept so far, or from its newest checkpoint; None where that is of a later phase."""
+    phase = session.method.phases[number]
+    net = session.network(kept)
+    graphdef, state = nnx.split((net, make_optimizer(net, optimiser(session, phase))))
+    stretch = Stretch(session, phase, number, graphdef)
+    fresh = Standing(state, kept, kept, replace(progress, phase=number, epoch=0, best_accuracy=-1.0, best_epoch=0))
+    latest = checkpoints.latest()
+    record = None if latest is None else checkpoints.record(latest)
+    if latest is None or record is None or record["phase"] < number:
+        return stretch, fresh
+    if record["phase"] > number:
+        return None
+    keep_metrics(session.run, lambda line: line["step"] <= latest)
+    return stretch, Standing(**checkpoints.restore(latest, fresh.arrays), progress=Progress(**record))
+
+
+def optimiser(session: Session, phase: Phase) -> optax.GradientTransformation:
+    """The optimiser of one phase."""
+    training = session.config.training
+    return chain(
+        session.config.optimizer,
+        rate=learning_rate(phase.schedule, rate=phase.learning_rate, steps=phase.epochs * session.steps_per_epoch),
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
+        decay=session.method.decay,
+        clip_norm=training.clip_norm,
+        after=session.method.after,
+    )
+
+
+def train_phase(stretch: Stretch, here: Standing, checkpoints: Checkpoints) -> Standing:
+    """The epochs of one phase that are still to do."""
+    session, phase = stretch.session, stretch.phase
+    step = stretch.step(epoch=here.progress.epoch)
+    if phase.restrict_first and here.progress.epoch == 0:
+        here = restrict_first(stretch, here)
+    for epoch in range(here.progress.epoch, phase.epochs):
+        if has_stalled(stretch, here.progress):
+            session.reporter.note(f"stopped after epoch {epoch}: none better since epoch {here.progress.best_epoch}")
+            break
+        session.reporter.progress(phase.name, epoch, phase.epochs)
+        here = train_epoch(stretch, here, step)
+        checkpoints.save(stretch.before + epoch + 1, here.arrays, asdict(here.progress))
+    session.reporter.progress(phase.name, phase.epochs, phase.epochs)
+    return here
+
+
+def has_stalled(stretch: Stretch, progress: Progress) -> bool:
+    """Whether so many epochs were none better that the phase stops."""
+    patience = stretch.session.config.training.early_stop
+    return (
+        patience is not None
+        and stretch.phase.keep == "best"
+        and progress.epoch - progress.best_epoch >= patience
+    )  # fmt: skip
+
+
+def restrict_first(stretch: Stretch, here: Standing) -> Standing:
+    """The restriction before the first epoch, which is what is kept so far."""
+    session, phase = stretch.session, stretch.phase
+    here, metrics = stretch.restrict(here, 0)
+    metrics |= stretch.reached(here.state[0])
+    keep_metrics(session.run, lambda line: (line["phase"], line["epoch"]) != (phase.name, 0))
+    session.run.append_metrics({"step": stretch.before, "phase": phase.name, "epoch": 0, **metrics})
+    return here._replace(kept=here.state[0])
+
+
+def train_epoch(stretch: Stretch, here: Standing, step: TrainingStep) -> Standing:
+    """One epoch: steps, the restriction where it is its turn, the accuracy, the line of metrics."""
+    session, phase, epoch = stretch.session, stretch.phase, here.progress.epoch
+    began, images = time.perf_counter(), session.epoch_batches(stretch.before + epoch)
+    state, loss = run_epoch(step, here.state, images, epoch=epoch)
+    here, metrics = here._replace(state=state), {}
+    if phase.restrict_every and (epoch + 1) % phase.restrict_every == 0:
+        here, metrics = stretch.restrict(here, epoch)
+    reached = stretch.reached(here.state[0])
+    here = judged(here, next(iter(reached.values())), keep=phase.keep)
+    seconds = time.perf_counter() - began
+    line = {"phase": phase.name, "epoch": epoch + 1, "loss": loss, **metrics, **reached, "seconds": seconds}
+    session.run.append_metrics({"step": stretch.before + epoch + 1, **line})
+    return here
+
+
+def judged(here: Standing, reached: float, *, keep: str) -> Standing:
+    """After one more epoch, which is kept if it is the best, or in any case where the last is."""
+    progress = replace(here.progress, epoch=here.progress.epoch + 1, epochs=here.progress.epochs + 1)
+    if keep != "last" and reached <= progress.best_accuracy:
+        return here._replace(progress=progress)
+    best = replace(progress, best_accuracy=reached, best_epoch=progress.epoch)
+    return here._replace(kept=here.state[0], progress=best)
+
+
+def keep_metrics(run: Run, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Forget the other lines of a run that goes on: they will be computed again."""
+    path = run.path / METRICS
+    if not path.exists():
+        return
+    kept: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if wanted(json.loads(line)):
+                kept.append(line + "\n")
+        except (ValueError, KeyError):
+            break
+    path.write_text("".join(kept), encoding="utf-8")
