@@ -140,7 +140,8 @@ def on_trained_arrays(trained: Trained, config: EvaluateConfig, *, reporter: Rep
     said: dict[str, Any] = {}
     if config.array.model is None:
         array = ArraySection(**arrays.array.in_use() | config.array.model_dump(exclude_none=True))
-        said, update["array"] = array.in_use(), array
+        said = {key: value for key, value in array.in_use().items() if getattr(config.array, key) is None}
+        update["array"] = array
     if mapping.tile == DEFAULTS["tile"] != arrays.tile:
         said["tile"], update["mapping"] = arrays.tile, mapping.model_copy(update={"tile": arrays.tile})
     effects = config.variation.effects

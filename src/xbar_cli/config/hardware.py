@@ -71,7 +71,7 @@ class MappingSection(Section):
     technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
     """Device technology, or a TOML file with one: the resistances between which weights are mapped."""
     tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
-    """Size of one array, as built (default 128x128, or that of the arrays that tat trained through)."""
+    """Size of one array, as built (default 128x128; evaluate: that of the arrays that tat trained through)."""
     map_target: Annotated[Literal["effective", "memristor"], Option()] = "effective"
     """With a cell: the conductance that weights are linear in, the cell's effective one (neat, II-B) or the memristor's."""
     top: Annotated[Literal["range", "device"] | None, Option()] = None

@@ -94,7 +94,10 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
     path = Path(config.run)
     _, summary = open_run(path, commands=("train", "map"), use="xbar evaluate")
     if summary["command"] == "map":
-        if (config.mapping, config.cell) != (MappingSection(), CellReference()):
+        former = (
+            {"tile": None} if config.mapping.tile == "128x128" else {}
+        )  # earlier versions wrote it into every evaluation
+        if (config.mapping.model_copy(update=former), config.cell) != (MappingSection(), CellReference()):
             raise ConfigError(f"{path} is mapped already: mapping and cell options apply to train runs")
         if config.calibration != CalibrationSection() and not config.observes:
             raise ConfigError(
