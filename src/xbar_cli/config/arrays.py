@@ -109,7 +109,7 @@ AnyArrayModel = IdealArray | LumpedArray | PublishedArray | NodalArray | GatedAr
 class ArraySection(WiresSection):
     """An array as it is asked for: the keys of every model, one of which it becomes once the default is known."""
 
-    models: ClassVar[tuple[str, ...]] = get_args(ArrayModel)
+    models: ClassVar[tuple[ArrayModel, ...]] = get_args(ArrayModel)
     """Those that may be asked for."""
 
     model: Annotated[ArrayModel | None, Option("--array")] = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .arrays import ArraySection, Neuron
+from .arrays import ArrayModel, ArraySection, Neuron
 from .base import Option, PositiveQuantity, Quantity, Section, Text, require, text_of
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
@@ -95,7 +95,7 @@ class TatMethod(Section):
 class TatArray(ArraySection):
     """The arrays that tat trains through."""
 
-    models: ClassVar[tuple[str, ...]] = ("published", "lumped", "nodal")
+    models: ClassVar[tuple[ArrayModel, ...]] = ("published", "lumped", "nodal")
 
     model: Annotated[Literal["published", "lumped", "nodal"] | None, Option("--array")] = None  # pyright: ignore[reportIncompatibleVariableOverride]
     """The paper's closed form, the exact arrays, or with wires."""
