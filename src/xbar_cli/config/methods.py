@@ -8,12 +8,12 @@ from pydantic_core import PydanticCustomError
 
 from .arrays import ArraySection, Neuron
 from .base import Option, PositiveQuantity, Quantity, Section, Text, parse_quantity, require, text_of
+from .converters import Bits
 from .effect_list import Effects
 from .effects import EFFECTS
 from .hardware import MappingSection
 from .ranges import TileSize, WeightLimit, parse_tile
 
-Bits = Annotated[int, Field(ge=1, le=16)]
 Encoding = Literal["offset", "twos_complement", "differential"]
 
 

@@ -167,13 +167,12 @@ def _tat(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) ->
 
 def _tat_before(summary: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """The key `arrays` of a summary that had none yet: it printed the options of `xbar evaluate` instead."""
-    words = summary["evaluate"].split()
     ohms = {key: asked[key] for key in ("r_source_ohm", "r_neuron_ohm", "r_wire_ohm") if asked.get(key)}
     neuron = {} if summary["array"] == "nodal" else {"neuron": "shared"}
     corner = {"k": asked["corner"], "sigma": asked.get("sigma_chip")} if asked.get("corner") else None
     return {
         "array": {"model": summary["array"], **ohms, **neuron},
-        "tile": words[words.index("--tile") + 1],
+        "tile": summary["evaluate"].partition("tile ")[2].split()[0],
         "levels": "ratio",
         "bits": asked.get("bits") or (asked["levels"].bit_length() if "levels" in asked else 4),
         "layers": "dense" if asked.get("layers") == "dense" else None,
