@@ -22,7 +22,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["NPROC"] = "1"
 
 from xbar_cli.cli.shared.console import print_json, print_table
-from xbar_cli.config.experiment import load_experiment
+from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.plan import Plan, make_plan
 from xbar_cli.workflows.run import cluster, compute, payload, run_stage
 

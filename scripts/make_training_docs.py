@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from xbar_cli.config.experiment import load_experiment
-from xbar_cli.config.experiment_grid import expand
+from xbar_cli.experiment.file import load_experiment
+from xbar_cli.experiment.grid import expand
 
 ROOT = Path(__file__).resolve().parents[1]
 SCALES = ("0.1", "0.25", "0.5", "1", "2")

@@ -302,7 +302,7 @@ def test_another_seed_may_keep_the_held_out_part(xbar, tiny, start, tmp_path):
 @pytest.mark.slow
 def test_training_goes_through_arrays_with_wires(xbar, tiny, start, tmp_path):
     words = ("train", *tiny, "--method", "tat", "--array", "nodal", "--technology", "taox", "--r-wire", 40)
-    words = (*words, "--tile", "98x12", "--start", start, "--json")
+    words = (*words, "--tile", "98x24", "--start", start, "--json")
     lost = xbar(*words, "--epochs", 0, "--out", tmp_path / "lost").json
     found = xbar(*words, "--epochs", 3, "--refold", 6, "--corner", 1, "--out", tmp_path / "won").json
     assert lost["test_accuracy"] < lost["test_accuracy_without_arrays"] - 0.02

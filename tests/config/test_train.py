@@ -2,11 +2,11 @@
 
 import pytest
 
-from xbar_cli.config.experiment import load_experiment
-from xbar_cli.config.experiment_grid import expand
 from xbar_cli.config.load import resolve, resume_config, write_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
+from xbar_cli.experiment.file import load_experiment
+from xbar_cli.experiment.grid import expand
 
 TAT = {"method": "tat", "array": "lumped", "technology": "taox"}
 
@@ -167,6 +167,8 @@ def test_what_an_earlier_version_wrote_of_tat_is_read(toml):
     )
     assert found == load(file=now)
     assert load({"array.r_wire_ohm": "3"}, ["tat.tile=64x40"], before).mapping.tile == "64x80"
+    closed = 'method = "tat"\n[tat]\narray = "published"\ntechnology = "taox"\nr_wire_ohm = 0.0\nlayers = "all"\n'
+    assert load(file=toml(closed)).array.r_wire_ohm is None
     with pytest.raises(ValueError, match=r"tat\.bits and mapping\.bits say the same"):
         TrainConfig.model_validate({"method": "tat", "tat": {"bits": 3}, "mapping": {"bits": 3}})
 

@@ -10,7 +10,6 @@ from xbar_cli.device import draws
 from xbar_cli.device.drift import drift
 from xbar_cli.device.faults import stuck_at
 from xbar_cli.device.programming import write_verify
-from xbar_cli.device.read_noise import read_sigma
 from xbar_cli.device.statistics import statistics
 from xbar_cli.device.variation import (
     chip_corner,
@@ -19,6 +18,7 @@ from xbar_cli.device.variation import (
     normal_additive,
     normal_proportional,
     per_state,
+    read_sigma,
     resolve_negative,
     smooth,
 )

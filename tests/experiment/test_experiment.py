@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xbar_cli.config.experiment import load_experiment
-from xbar_cli.config.experiment_grid import expand
 from xbar_cli.config.load import read_toml
+from xbar_cli.experiment.file import load_experiment
+from xbar_cli.experiment.grid import expand
 from xbar_cli.experiment.plan import dry_run, make_plan, missing
 from xbar_cli.experiment.results import as_array, scalars, unit_of
 from xbar_cli.runs.results import read_dataset

@@ -14,7 +14,7 @@ from xbar_cli.device.levels import uniform_levels
 from xbar_cli.mapping import periphery, readout
 from xbar_cli.mapping.bitslice import ENCODINGS, SliceFormat
 from xbar_cli.mapping.encode import full_scale
-from xbar_cli.mapping.placing import Conductances, place, place_slices
+from xbar_cli.mapping.placing import Span, place, place_slices
 from xbar_cli.mapping.readout import Readout
 
 G_OFF, G_ON = 1 / 300e3, 1 / 30e3
@@ -40,7 +40,7 @@ def placed(name, w, *, levels=None, limit=1.0):
     if name in SLICES:
         return place_slices(SLICES[name], w, bottom=G_OFF, top=G_ON)
     slope = np.asarray(full_scale(name, g_min=G_OFF, g_max=G_ON) / limit)
-    return place(name, w, Conductances(levels, G_OFF, G_ON, slope))
+    return place(name, w, Span(levels, G_OFF, G_ON, slope))
 
 
 def readout_of(name):

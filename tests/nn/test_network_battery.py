@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xbar_cli.config.train import NetworkSection
+from xbar_cli.config.network import NetworkSection
 from xbar_cli.nn.layers import digital
 from xbar_cli.nn.shapes import kernels, layer_shapes, parameters, set_parameters
-from xbar_cli.trained.build import network
 
 NAMES = get_args(NetworkSection.model_fields["name"].annotation)
 SHAPE, CLASSES = (32, 32, 3), 7
@@ -21,7 +20,7 @@ every_network = pytest.mark.parametrize("name", NAMES)
 
 def build(name, *, seed=0, **given):
     width = {} if name == "lenet5" else {"width": 0.1}
-    return network(NetworkSection(name=name, **width, **given), shape=SHAPE, n_classes=CLASSES, seed=seed)
+    return NetworkSection(name=name, **width, **given).build(shape=SHAPE, n_classes=CLASSES, seed=seed)
 
 
 @cache

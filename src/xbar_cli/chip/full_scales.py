@@ -45,7 +45,7 @@ class Observed(NamedTuple):
 
 
 def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None, *, images: int) -> MappedNetwork:
-    """The network whose layers' full drive is at the activation that `dac_range` says; None leaves what was mapped."""
+    """The network whose layers' full drive is at the activation that `rule` says; None leaves what was mapped."""
     ranges = drive_ranges(trained, network.layers, rule, images=images)
     layers = {
         name: replace(layer, full_scale=ranges.get(name, layer.full_scale)) for name, layer in network.layers.items()

@@ -1,7 +1,6 @@
 """`xbar characterize` and its subcommands `power`, `array` and `tile`."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,9 +10,7 @@ from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerC
 
 from .characterize_tile import tile
 from .shared.console import print_table
-from .shared.options import options
-
-Function = Callable[..., Any]
+from .shared.options import Function, options
 
 OF_RANGES = ("range.vdd", "range.leakage_limit_ampere", "range.rows", "mismatch")
 """Sections and keys of what only a characterisation prints."""

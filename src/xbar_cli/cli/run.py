@@ -48,7 +48,7 @@ def run(
     """Run a pipeline, or a sweep of one, from a file: what is complete stays, what is missing or failed is computed."""
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers starts processes here and --scheduler uses a cluster: give one of them")
-    from xbar_cli.config.experiment import load_experiment
+    from xbar_cli.experiment.file import load_experiment
     from xbar_cli.workflows import run as workflow
 
     loaded = load_experiment(experiment, settings=settings, seed=seed)

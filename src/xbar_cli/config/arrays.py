@@ -103,7 +103,7 @@ class GatedArray(WiresSection):
     model: Literal["gated"] = "gated"
 
 
-AnyArray = IdealArray | LumpedArray | PublishedArray | NodalArray | GatedArray
+AnyArrayModel = IdealArray | LumpedArray | PublishedArray | NodalArray | GatedArray
 
 
 class ArraySection(WiresSection):
@@ -121,7 +121,7 @@ class ArraySection(WiresSection):
             self.known(self.model)
         return self
 
-    def known(self, default: ArrayModel) -> AnyArray:
+    def known(self, default: ArrayModel) -> AnyArrayModel:
         """The section of the model that was asked for, or else of the default.
 
         Raises:
@@ -138,7 +138,7 @@ class ArraySection(WiresSection):
         return section_of(model)(**given)
 
 
-def section_of(model: ArrayModel) -> type[AnyArray]:
+def section_of(model: ArrayModel) -> type[AnyArrayModel]:
     """The section of an array model."""
     match model:
         case "ideal":
@@ -155,7 +155,7 @@ def section_of(model: ArrayModel) -> type[AnyArray]:
             assert_never(model)
 
 
-def tile_fold(array: AnyArray) -> "Fold | None":
+def tile_fold(array: AnyArrayModel) -> "Fold | None":
     """How one tile folds; None where currents are those of its devices alone, or no matrix says what they are."""
     from xbar_cli.array.lumped import lumped, lumped_dual
     from xbar_cli.array.nodal import nodal
@@ -180,7 +180,9 @@ def tile_fold(array: AnyArray) -> "Fold | None":
             assert_never(array)
 
 
-def check_neurons(array: AnyArray, *, scheme: str, adc: bool, tile: tuple[int, int], widths: Mapping[str, int]) -> None:
+def check_neurons(
+    array: AnyArrayModel, *, scheme: str, adc: bool, tile: tuple[int, int], widths: Mapping[str, int]
+) -> None:
     """Where neurons are shared, columns must be pairs that no converter and no edge of a tile parts.
 
     Args:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from .base import NonNegativeQuantity, Option, PositiveQuantity, Section, Text, parse_quantity, require
+from .ranges import Bits
 
 
 def parse_range(text: str) -> tuple[str, float]:
@@ -41,9 +42,6 @@ def _dac_range(text: str) -> str:
 def _adc_range(text: str) -> str:
     parse_range(text)
     return text
-
-
-Bits = Annotated[int, Field(ge=1, le=16)]
 
 
 class ReadSection(Section):

@@ -1,10 +1,11 @@
-"""The effects on a chip, together: as text, which of them go with each other, and what they are of some devices."""
+"""The effects on a chip, together: as text, which of them go with each other, what they are of some devices, in training."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from .base import Quantity, Section, parse_quantity, require
 from .effects import EFFECTS, AnyEffect, Drift, OnDevices, PcmDrift, PcmRead, Smooth, States, step_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _keys(model: str) -> str:
     return ", ".join(key for key in EFFECTS[model].model_fields if key != "model")
 
 
-Effect = Annotated[Annotated[AnyEffect, Field(discriminator="model")], BeforeValidator(parse_effect)]
+_OneEffect = Annotated[Annotated[AnyEffect, Field(discriminator="model")], BeforeValidator(parse_effect)]
 
 
 def agree(chosen: Sequence[AnyEffect]) -> Sequence[AnyEffect]:
@@ -59,7 +60,7 @@ def agree(chosen: Sequence[AnyEffect]) -> Sequence[AnyEffect]:
     return chosen
 
 
-Effects = Annotated[tuple[Effect, ...], AfterValidator(agree)]
+Effects = Annotated[tuple[_OneEffect, ...], AfterValidator(agree)]
 
 
 def steps_of(chosen: Sequence[OnDevices], devices: "Devices") -> "list[Step]":
@@ -86,3 +87,63 @@ def remarks(chosen: Sequence[AnyEffect], devices: "Devices") -> list[str]:
     measured = [effect for effect in chosen if isinstance(effect, States | Smooth)]
     found = (statistics_of(devices, effect.model, file=effect.file)[1] for effect in measured)
     return [note for note in found if note is not None]
+
+
+class InjectSection(Section):
+    """Noise on the weights of every training step, as the standard baseline."""
+
+    model: Literal["additive", "proportional", "lognormal", "chip_to_chip", "stuck"] = "additive"
+    """additive (or normal): in units of the layer's largest weight; proportional and lognormal: of the weight; one draw
+    for the whole network; a share of the weights at 0."""
+    sigma: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
+    effects: Effects | None = None
+    """Or any effects of evaluate on the devices that hold the weights: a new chip at every step."""
+    technology: Annotated[str, Field(min_length=1)] | None = None
+    """Of those devices: a name or a file; the method's own, or 30 and 300 kohm, when absent."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        require(self.model != "stuck" or self.sigma < 1, "inject.model = stuck takes a share below 1")
+        require(self.effects is None or self.sigma == 0, "inject.effects and inject.sigma: give one of them")
+        require(
+            all(effect.stage != "read" for effect in self.effects or ()),
+            "inject = read_noise or pcm_read: every product of a training is a read; use inject = normal:X",
+        )
+        require(
+            all(effect.model != "mismatch" for effect in self.effects or ()),
+            "inject = mismatch: training has no access transistors; use inject = normal:X",
+        )
+        require(bool(self.effects) or self.technology is None, "inject.technology belongs to inject.effects")
+        return self
+
+
+INJECT_MODELS = ("normal", "additive", "proportional", "lognormal", "chip_to_chip", "stuck")
+
+
+def parse_injection(value: object) -> object:
+    """`normal:0.1`, `additive:0.1`, …, a number alone (additive) or `effect:key=value` as the table of an InjectSection.
+
+    A key of any effect is `technology`, that of the devices.
+
+    Raises:
+        ValueError: an unknown model or no number.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"sigma": value}
+    if not isinstance(value, str):
+        return value
+    model, colon, sigma = value.rpartition(":")
+    if "=" in value or value in EFFECTS:
+        name, _, rest = value.partition(":")
+        parts = {part.partition("=")[0].strip(): part for part in rest.split(",")}
+        technology = parts.pop("technology", None)
+        effect = {"effects": [f"{name}:{','.join(parts.values())}"]}
+        return effect if technology is None else effect | {"technology": technology.partition("=")[2].strip()}
+    if not colon:
+        return {"sigma": parse_quantity(value)}
+    if model not in INJECT_MODELS:
+        raise ValueError(
+            f"{model!r} is no injected noise; use {', '.join(INJECT_MODELS)} with a number, or an effect of evaluate such as "
+            "states:scale=0.5"
+        )
+    return {"model": "additive" if model == "normal" else model, "sigma": parse_quantity(sigma)}

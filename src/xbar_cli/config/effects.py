@@ -8,10 +8,9 @@ from pydantic import Field, model_validator
 from .base import Quantity, Section
 
 if TYPE_CHECKING:
-    from jax import Array
-
     from xbar_cli.device.chip import Step
     from xbar_cli.device.figures import Devices
+    from xbar_cli.types import Array
 
 Share = Annotated[Quantity, Field(ge=0, le=1)]
 Relative = Annotated[Quantity, Field(ge=0, le=10)]
@@ -282,7 +281,7 @@ def read_spread_of(effect: AnyReadNoise, devices: "Devices") -> "Callable[[Array
     A stuck device still conducts, and fluctuates as one of its conductance does; an absent or open one has no noise.
     """
     from xbar_cli.device.pcm import pcm_read_sigma
-    from xbar_cli.device.read_noise import read_sigma
+    from xbar_cli.device.variation import read_sigma
 
     match effect:
         case ReadNoise():

@@ -83,6 +83,9 @@ def _same(config: C, asked: C, origin: Mapping[str, str]) -> None:
         raise OriginError(f"{where}{key} = {after.get(key)!r}, but the run to resume has {before.get(key)!r}")
 
 
+SET, SEED = "--set", "--seed"
+"""Where values came from, as errors say it."""
+
 Given = tuple[str, Any, str]
 """A dotted key as it was spelled, its value, and where it came from."""
 

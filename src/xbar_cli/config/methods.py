@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .arrays import ArraySection, Neuron
-from .base import Option, PositiveQuantity, Quantity, Section, Text, parse_quantity, require, text_of
-from .converters import Bits
-from .effect_list import Effects
-from .effects import EFFECTS
+from .base import Option, PositiveQuantity, Quantity, Section, Text, require, text_of
 from .hardware import MappingSection
-from .ranges import TileSize, WeightLimit, parse_tile
+from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
 
 Encoding = Literal["offset", "twos_complement", "differential"]
 
@@ -175,26 +172,6 @@ class PeripheryMethod(Section):
     """Conductance range in standard deviations of the weights at the start."""
 
 
-def parse_states(value: object) -> object:
-    """States written `0,1,3` or as a list of numbers, as text."""
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(item) for item in value)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def check_states(text: str) -> str:
-    """`text` itself if it is `best:N` or states between commas.
-
-    Raises:
-        ValueError: anything else.
-    """
-    rule, _, count = text.partition(":")
-    good = count.isdecimal() and int(count) > 0 if rule == "best" else all(p.isdecimal() for p in text.split(","))
-    if not good:
-        raise ValueError(f"{text!r} names no states; write them between commas, such as 0,1,3, or best:N")
-    return text
-
-
 class BiasedMethod(Section):
     """Biased training: the most significant slice of important weights in favourable states (biased, III-B)."""
 
@@ -203,9 +180,7 @@ class BiasedMethod(Section):
     """The train run to start from."""
     important: Annotated[Quantity, Field(ge=0, le=1), Option(metavar="M")] = 0.3
     """Share m of the columns of each layer that are restricted."""
-    favourable: Annotated[
-        str, BeforeValidator(parse_states), AfterValidator(check_states), Option(metavar="STATES|best:N")
-    ] = "best:3"
+    favourable: Annotated[FavourableStates, Option(metavar="STATES|best:N")] = "best:3"
     """Favourable states of a device, such as 0,1,3, or the N of least error current of the technology (default best:3;
     docs/training.md says which of them weights have)."""
     technology: Annotated[str, Option(metavar="NAME|FILE")] = "rram2bit"
@@ -249,63 +224,3 @@ def check_method(value: Any) -> Any:
         *others, last = (repr(name) for name in METHODS)
         raise PydanticCustomError("method", "Input should be {names}", {"names": f"{', '.join(others)} or {last}"})
     return value
-
-
-class InjectSection(Section):
-    """Noise on the weights of every training step, as the standard baseline."""
-
-    model: Literal["additive", "proportional", "lognormal", "chip_to_chip", "stuck"] = "additive"
-    """additive (or normal): in units of the layer's largest weight; proportional and lognormal: of the weight; one draw
-    for the whole network; a share of the weights at 0."""
-    sigma: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
-    effects: Effects | None = None
-    """Or any effects of evaluate on the devices that hold the weights: a new chip at every step."""
-    technology: Annotated[str, Field(min_length=1)] | None = None
-    """Of those devices: a name or a file; the method's own, or 30 and 300 kohm, when absent."""
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        require(self.model != "stuck" or self.sigma < 1, "inject.model = stuck takes a share below 1")
-        require(self.effects is None or self.sigma == 0, "inject.effects and inject.sigma: give one of them")
-        require(
-            all(effect.stage != "read" for effect in self.effects or ()),
-            "inject = read_noise or pcm_read: every product of a training is a read; use inject = normal:X",
-        )
-        require(
-            all(effect.model != "mismatch" for effect in self.effects or ()),
-            "inject = mismatch: training has no access transistors; use inject = normal:X",
-        )
-        require(bool(self.effects) or self.technology is None, "inject.technology belongs to inject.effects")
-        return self
-
-
-INJECT_MODELS = ("normal", "additive", "proportional", "lognormal", "chip_to_chip", "stuck")
-
-
-def parse_injection(value: object) -> object:
-    """`normal:0.1`, `additive:0.1`, …, a number alone (additive) or `effect:key=value` as the table of an InjectSection.
-
-    A key of any effect is `technology`, that of the devices.
-
-    Raises:
-        ValueError: an unknown model or no number.
-    """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return {"sigma": value}
-    if not isinstance(value, str):
-        return value
-    model, colon, sigma = value.rpartition(":")
-    if "=" in value or value in EFFECTS:
-        name, _, rest = value.partition(":")
-        parts = {part.partition("=")[0].strip(): part for part in rest.split(",")}
-        technology = parts.pop("technology", None)
-        effect = {"effects": [f"{name}:{','.join(parts.values())}"]}
-        return effect if technology is None else effect | {"technology": technology.partition("=")[2].strip()}
-    if not colon:
-        return {"sigma": parse_quantity(value)}
-    if model not in INJECT_MODELS:
-        raise ValueError(
-            f"{model!r} is no injected noise; use {', '.join(INJECT_MODELS)} with a number, or an effect of evaluate such as "
-            "states:scale=0.5"
-        )
-    return {"model": "additive" if model == "normal" else model, "sigma": parse_quantity(sigma)}

@@ -1,8 +1,8 @@
-"""Ranges of voltages: gate voltages as START:STOP:STEP, input voltages as START:STOP:COUNT."""
+"""What is written as text: ranges of voltages, tiles, weight limits, states of devices."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .base import parse_quantity, split_numbers, text_of
 
@@ -93,3 +93,27 @@ def parse_weight_limit(text: str) -> float | Literal["max", "largest", "auto"]:
 
 
 WeightLimit = Annotated[str, BeforeValidator(text_of), AfterValidator(check_weight_limit)]
+
+
+def parse_states(value: object) -> object:
+    """States written `0,1,3` or as a list of numbers, as text."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def check_states(text: str) -> str:
+    """`text` itself if it is `best:N` or states between commas.
+
+    Raises:
+        ValueError: anything else.
+    """
+    rule, _, count = text.partition(":")
+    good = count.isdecimal() and int(count) > 0 if rule == "best" else all(p.isdecimal() for p in text.split(","))
+    if not good:
+        raise ValueError(f"{text!r} names no states; write them between commas, such as 0,1,3, or best:N")
+    return text
+
+
+Bits = Annotated[int, Field(ge=1, le=16)]
+FavourableStates = Annotated[str, BeforeValidator(parse_states), AfterValidator(check_states)]

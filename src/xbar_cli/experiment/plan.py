@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.config.experiment import Experiment
-from xbar_cli.config.experiment_grid import Point, StageRun, expand
+from xbar_cli.experiment.file import Experiment
+from xbar_cli.experiment.grid import Point, StageRun, expand
 from xbar_cli.runs.directory import DONE, SUMMARY
 from xbar_cli.runs.listing import figures_of
 from xbar_cli.runs.sweep import Outcome

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.config.base import parse_quantity
-from xbar_cli.config.experiment import Axis, label
+from xbar_cli.experiment.file import Axis, label
 from xbar_cli.experiment.plan import Plan, read_summary
 from xbar_cli.runs.results import Field, field, write_fields
 

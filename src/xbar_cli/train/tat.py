@@ -18,7 +18,7 @@ from jax import Array
 from xbar_cli.array.pairs import halves, interleaved
 from xbar_cli.array.published import published_columns, published_signed
 from xbar_cli.array.tiling import fold_pairs
-from xbar_cli.config.arrays import AnyArray, ArraySection, NeuronSection, tile_fold
+from xbar_cli.config.arrays import AnyArrayModel, ArraySection, NeuronSection, tile_fold
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.effects import ChipCorner
 from xbar_cli.config.hardware import MappingSection
@@ -107,7 +107,7 @@ def corner_of(section: TatMethod, technology: str, sigma_chip: float | None) -> 
     return corner
 
 
-def dual_folds(array: AnyArray, *, tile: tuple[int, int] | None) -> tuple[DualFold, DualFold]:
+def dual_folds(array: AnyArrayModel, *, tile: tuple[int, int] | None) -> tuple[DualFold, DualFold]:
     """The pairs of arrays of a layer, and their closed form; they are the same where the array model is that form.
 
     Args:

@@ -167,12 +167,13 @@ def _tat(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) ->
 
 def _tat_before(summary: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """The key `arrays` of a summary that had none yet: it printed the options of `xbar evaluate` instead."""
+    words = summary["evaluate"].split()  # options and their values, in pairs
     ohms = {key: asked[key] for key in ("r_source_ohm", "r_neuron_ohm", "r_wire_ohm") if asked.get(key)}
     neuron = {} if summary["array"] == "nodal" else {"neuron": "shared"}
     corner = {"k": asked["corner"], "sigma": asked.get("sigma_chip")} if asked.get("corner") else None
     return {
         "array": {"model": summary["array"], **ohms, **neuron},
-        "tile": summary["evaluate"].partition("tile ")[2].split()[0],
+        "tile": next(word for word in words if word[0].isdecimal() and "x" in word),
         "levels": "ratio",
         "bits": asked.get("bits") or (asked["levels"].bit_length() if "levels" in asked else 4),
         "layers": "dense" if asked.get("layers") == "dense" else None,

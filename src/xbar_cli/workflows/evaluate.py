@@ -24,7 +24,7 @@ from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
 from xbar_cli.chip.sample import Batch, Sampler, Tally, count_batch, sample
 from xbar_cli.chip.sensitivity import each_alone
-from xbar_cli.config.arrays import AnyArray, check_neurons, tile_fold
+from xbar_cli.config.arrays import AnyArrayModel, check_neurons, tile_fold
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.effect_list import described, remarks, steps_of
 from xbar_cli.config.effects import read_spread_of
@@ -136,12 +136,12 @@ def read_anew(
     return map_network(trained, placement, gates, read=read, images=mapped.calibration.images, reporter=SILENT)
 
 
-def array_of(config: EvaluateConfig, network: MappedNetwork) -> AnyArray:
+def array_of(config: EvaluateConfig, network: MappedNetwork) -> AnyArrayModel:
     """The array asked for: `gated` where no model is and there is a cell, else `ideal`."""
     return config.array.known("gated" if network.cell is not None else "ideal")
 
 
-def check_array(array: AnyArray, config: EvaluateConfig, network: MappedNetwork) -> None:
+def check_array(array: AnyArrayModel, config: EvaluateConfig, network: MappedNetwork) -> None:
     """Raise ConfigError where the network's devices, its columns or the converters do not go with the array."""
     gated = array.model == "gated"
     if gated and network.cell is None:

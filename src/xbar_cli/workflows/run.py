@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import tomli_w
 
-from xbar_cli.config.experiment import MODELS, Experiment
-from xbar_cli.config.experiment_grid import StageRun, with_paths
 from xbar_cli.errors import RunError
+from xbar_cli.experiment.file import MODELS, Experiment
+from xbar_cli.experiment.grid import StageRun, with_paths
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
 from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, has_checkpoint, new_run, partial, reopened_run
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute

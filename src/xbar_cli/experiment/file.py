@@ -29,7 +29,7 @@ from xbar_cli.config.base import RootSection, require
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import EvaluateConfig, MapConfig
-from xbar_cli.config.load import flatten, parse_setting, put, read_toml
+from xbar_cli.config.load import SEED, SET, flatten, parse_setting, put, read_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
 
@@ -199,8 +199,8 @@ def _check_list(key: str, values: Any, stages: Mapping[str, Any], file: Path) ->
 def _apply(stages: dict[str, dict[str, Any]], axes: Sequence[Axis], settings: Sequence[str], seed: Any) -> None:
     """Replace keys of the stages by what the command line says."""
     swept = {key for axis in axes for key in axis.keys}
-    given = [(key, value, "--set") for key, value in map(parse_setting, settings)]
-    given += [(f"{stage}.seed", seed, "--seed") for stage in stages if seed is not None]
+    given = [(key, value, SET) for key, value in map(parse_setting, settings)]
+    given += [(f"{stage}.seed", seed, SEED) for stage in stages if seed is not None]
     for key, value, where in given:
         stage, _, rest = key.partition(".")
         require(stage in stages and bool(rest), f"{where} {key}: write STAGE.key=value; stages: {', '.join(stages)}")

@@ -9,9 +9,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.config.experiment import MODELS, Experiment, label, references
 from xbar_cli.config.load import put, validate
 from xbar_cli.errors import ConfigError
+from xbar_cli.experiment.file import MODELS, Experiment, label, references
 
 
 @dataclass(frozen=True)
