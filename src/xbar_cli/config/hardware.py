@@ -163,7 +163,7 @@ class MappingSection(Section):
         given = [key for key in ("r_on_ohm", "r_off_ohm", "technology") if getattr(self, key) is not None]
         require(
             not given,
-            f"{', '.join(f'mapping.{key}' for key in given)}: the cell has its own; characterize it with others",
+            f"{', '.join(f'mapping.{key}' for key in given)}: the cell's own where there is one; characterize it with others",
         )
         require(
             self.levels == "uniform",
