@@ -14,7 +14,7 @@ from xbar_cli.array.pairs import halves, interleaved
 from xbar_cli.array.published import published, published_dual
 from xbar_cli.array.wires import Wires
 from xbar_cli.config.arrays import (
-    AnyArray,
+    AnyArrayModel,
     ArrayModel,
     ArraySection,
     IdealArray,
@@ -32,7 +32,7 @@ OHMS = Wires(source=300.0, neuron=80.0)
 
 
 def test_every_model_has_its_section():
-    assert {section_of(name) for name in get_args(ArrayModel)} == set(get_args(AnyArray))
+    assert {section_of(name) for name in get_args(ArrayModel)} == set(get_args(AnyArrayModel))
     for name in get_args(ArrayModel):
         assert ArraySection(model=name).known("ideal").model == name
 

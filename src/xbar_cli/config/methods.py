@@ -8,7 +8,6 @@ from pydantic_core import PydanticCustomError
 
 from .arrays import ArraySection, Neuron
 from .base import Option, PositiveQuantity, Quantity, Section, Text, require, text_of
-from .converters import Bits
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
 
