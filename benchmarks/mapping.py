@@ -18,7 +18,7 @@ from xbar_cli.device.levels import uniform_levels
 from xbar_cli.device.variation import normal_additive
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.encode import full_scale
-from xbar_cli.mapping.placing import Conductances, Placed, place, place_slices
+from xbar_cli.mapping.placing import Placed, Span, place, place_slices
 
 G_OFF, G_ON, BITS = 1 / 300e3, 1 / 30e3, 3
 FORMAT = SliceFormat(weight_bits=8, fraction_bits=6, device_bits=2, encoding="offset")
@@ -49,7 +49,7 @@ def map_all(scheme: str, weights: list[np.ndarray]) -> list[Placed]:
     if scheme == "bitslice":
         return [place_slices(FORMAT, w, bottom=G_OFF, top=G_ON) for w in weights]
     levels, span = uniform_levels(BITS, g_min=G_OFF, g_max=G_ON), full_scale(scheme, g_min=G_OFF, g_max=G_ON)
-    return [place(scheme, w, Conductances(levels, G_OFF, G_ON, np.asarray(span / np.abs(w).max()))) for w in weights]
+    return [place(scheme, w, Span(levels, G_OFF, G_ON, np.asarray(span / np.abs(w).max()))) for w in weights]
 
 
 def main() -> int:

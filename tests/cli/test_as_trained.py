@@ -114,7 +114,9 @@ def test_a_network_is_evaluated_on_the_arrays_that_it_was_trained_on(xbar, tiny,
 def test_one_resistance_of_the_arrays_of_a_training_may_be_another(xbar, tiny, tmp_path):
     run = tmp_path / "run"
     xbar("train", *tiny, *TAT, "--array", "published", "--epochs", 1, "--out", run)
-    mended = xbar("eval", run, "--r-source", 0, "--json", "--out", tmp_path / "a").json
+    found = xbar("eval", run, "--r-source", 0, "--json", "--out", tmp_path / "a")
+    mended, taken = found.json, "takes: r_neuron_ohm 200.0, model published, neuron shared, tile 784x24"
+    assert taken in words_of(found.err)
     words = ("--array", "published", "--neuron", "shared", "--r-neuron", 200, "--tile", "784x24")
     said = xbar("eval", run, *words, "--json", "--out", tmp_path / "b").json
     assert mended["accuracy_mean"] == said["accuracy_mean"]

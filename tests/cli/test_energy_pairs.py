@@ -257,7 +257,7 @@ def test_energy_runs_in_pareto(pairs, tmp_path, first, second, values):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--scheme", "bc"), "subtracts the two columns of --scheme de; bc has none"),
+        (("--scheme", "bc"), "subtracts the two columns of mapping.scheme = de; bc has none"),
         (("--tile", "64x33"), "tiles of 33 columns part those of hidden"),
     ],
 )

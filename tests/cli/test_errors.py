@@ -22,7 +22,7 @@ BAD = [
     (("characterize", "--set", "nonsense"), "write section.key=value"),
     (("characterize", "--jobs", "0"), "greater than or equal to 1"),
     (("train", "--epochs", "-1"), "greater than or equal to 0"),
-    (("train", "--method", "magic"), "'ideal', 'neat', 'tat', 'periphery' or 'biased'"),
+    (("train", "--method", "magic"), "'ideal', 'neat', 'tat', 'periphery', 'biased'"),
     (("train", "--method", "tat"), "needs --array"),
     (("train", "--method", "tat", "--array", "lumped"), "needs --technology"),
     (
@@ -31,7 +31,7 @@ BAD = [
     ),
     (
         ("train", "--method", "tat", "--array", "lumped", "--technology", "taox", "--r-wire", "1"),
-        "belongs to --array nodal",
+        "--array lumped does not use --r-wire; nodal does",
     ),
     (("train", "--bits", "4"), "--method ideal does not use --bits; it belongs to tat, periphery, biased"),
     (("train", "--activation", "sigmoid"), "belongs to mlp, not to lenet5"),
@@ -39,7 +39,8 @@ BAD = [
     (("train", "--network", "alexnet"), "'mlp', 'lenet5', 'lenet', 'cnn'"),
     (("train", "--dataset", "imagenet"), "imagenet"),
     (("train", "--method", "neat"), "needs --cell"),
-    (("train", "--vg", "0.8"), "does not use neat.vg"),
+    (("train", "--r-wire", "2"), "--method ideal does not use --r-wire; only --method tat does"),
+    (("train", "--vg", "0.8"), "does not use --vg; only --method neat does"),
     (("train", "--config", "nowhere.toml"), "nowhere.toml: cannot be read"),
     (("train", "--resume", "nowhere"), "no interrupted run to resume"),
     (("eval", "nowhere"), "no such run directory"),
@@ -80,7 +81,9 @@ def test_one_clear_line(xbar, tmp_path, monkeypatch, words, message):
         (("--array", "nodal", "--r-wire", "1", "--r-wire-bit", "2"), "sets both wires"),
         (("--array", "nodal", "--r-wire", "-1"), "greater than or equal to 0"),
         (("--images", "10000000"), "more than the 1000 test images"),
-        (("--r-on", "10k"), "the cell's own"),
+        (("--r-on", "10k"), "--r-on: the cell has its own"),
+        (("--r-on", "300k"), "--r-on 300000 must be below --r-off 300000"),
+        (("--r-off", "30k"), "--r-on 30000 must be below --r-off 30000"),
         (("--weight-scale", "layer"), "restricted with scale 'network'"),
     ],
 )

@@ -277,3 +277,17 @@ def test_ranges_are_read_as_written():
     assert parse_range("max") == ("max", 0.0)
     assert parse_range("percentile:99.5") == ("percentile", 99.5)
     assert parse_range("500m") == ("value", 0.5)
+
+
+def test_a_mapped_network_takes_the_settings_of_evaluations_of_earlier_versions(xbar, mapped, tmp_path):
+    """They hold the tile of a mapping that was not asked for."""
+    file, few = tmp_path / "c.toml", ("--images", 20, "--samples", 1, "--json")
+    file.write_text('mapping.tile = "128x128"\n')
+    found = xbar("eval", mapped, "--config", file, *few, "--out", tmp_path / "e").json
+    assert found["accuracy_mean"] == xbar("eval", mapped, *few, "--out", tmp_path / "f").json["accuracy_mean"]
+    assert "is mapped already" in xbar("eval", mapped, "--tile", "64x64", *few).err
+
+
+def test_what_is_no_train_run_is_no_start(xbar, cell, tmp_path):
+    words = ("--method", "tat", "--array", "lumped", "--technology", "taox", "--start", cell, "--out", tmp_path / "t")
+    assert "--start needs a `train` run" in xbar("train", *words).err

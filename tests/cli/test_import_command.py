@@ -126,7 +126,7 @@ def test_a_network_of_normalised_images_is_the_same_after_import_map_evaluation_
              "--technology", "taox", "--epochs", 0)  # fmt: skip
     refused = xbar(*start, "--out", tmp_path / "no")
     assert refused.code == 1
-    assert "its network.mean is 0.286 and here it is absent; ask for the same" in refused.err
+    assert "its --mean is 0.286 and here it is absent; ask for the same" in refused.err
     assert xbar(*start, "--mean", 0.286, "--std", 0.353, "--out", tmp_path / "yes").code == 0
 
 
@@ -192,10 +192,10 @@ def test_an_all_zero_network_is_imported_and_its_accuracy_told_to_be_that_of_gue
         (("--std", 0), "pixels cannot be divided by 0"),
         (
             ("--mean", "0.1,0.2"),
-            "network.mean has 2 values; give one, or one for each of the 1 channel(s) of the images",
+            "--mean has 2 values; give one, or one for each of the 1 channel(s) of the images",
         ),
-        (("--padding", "torch"), "network.padding: lenet5 has no convolution of stride 2"),
-        (("--norm-epsilon", 1e-3), "network.norm_epsilon: lenet5 has no batch norm"),
+        (("--padding", "torch"), "--padding: lenet5 has no convolution of stride 2"),
+        (("--norm-epsilon", 1e-3), "--norm-epsilon: lenet5 has no batch norm"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(xbar, tmp_path, words, message):

@@ -178,10 +178,13 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
             ("--method", "tat", "--array", "lumped", "--technology", "taox", "--set", "tat.sigma_chip=1"),
             "needs --corner",
         ),
-        (("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 8), "is not 2^bits - 1"),
+        (
+            ("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 8),
+            "Error: --levels 8 is not 2^bits - 1",
+        ),
         (
             ("--method", "tat", "--array", "lumped", "--technology", "taox", "--levels", 7, "--bits", 4),
-            "give one of them",
+            "Error: --levels 7 and --bits 4 disagree: give one of them",
         ),
         (
             (

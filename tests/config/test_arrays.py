@@ -5,7 +5,6 @@ from typing import get_args
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from tests.circuits import conductances
 from xbar_cli.array.lumped import lumped, lumped_dual
@@ -14,7 +13,7 @@ from xbar_cli.array.pairs import halves, interleaved
 from xbar_cli.array.published import published, published_dual
 from xbar_cli.array.wires import Wires
 from xbar_cli.config.arrays import (
-    AnyArray,
+    AnyArrayModel,
     ArrayModel,
     ArraySection,
     IdealArray,
@@ -32,7 +31,7 @@ OHMS = Wires(source=300.0, neuron=80.0)
 
 
 def test_every_model_has_its_section():
-    assert {section_of(name) for name in get_args(ArrayModel)} == set(get_args(AnyArray))
+    assert {section_of(name) for name in get_args(ArrayModel)} == set(get_args(AnyArrayModel))
     for name in get_args(ArrayModel):
         assert ArraySection(model=name).known("ideal").model == name
 
@@ -69,7 +68,7 @@ def test_wires_are_given_together_or_apart():
     assert TileSection(r_wire_bit_ohm=3.0).wires() == Wires(bit=3.0)
     again = TileSection(**TileSection(r_wire_bit_ohm=3.0).in_use())
     assert again.wires() == Wires(bit=3.0)
-    with pytest.raises(ValidationError, match="sets both wires"):
+    with pytest.raises(ConfigError, match="sets both wires"):
         WiresSection(r_wire_ohm=2.0, r_wire_bit_ohm=1.0)
 
 

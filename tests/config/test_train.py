@@ -201,6 +201,7 @@ def test_what_is_written_of_every_method_reads_back_the_same(options, tmp_path):
         ({"weight_limit": "auto"}, "it needs tat.start"),
         ({"array": "ideal"}, "array.model = 'ideal': input should be 'published', 'lumped' or 'nodal'"),
         ({"array.r_wire_ohm": "2"}, "array.model = lumped does not use array.r_wire_ohm"),
+        ({"array.model": "published", "array.r_wire_ohm": "2"}, "does not use array.r_wire_ohm; nodal does"),
         ({"mapping.top": "range"}, "method = tat does not use mapping.top"),
         ({"method": "ideal"}, "method = ideal does not use `array`; it belongs to tat"),
         ({"periphery.nonlinearity": "2"}, "method = tat does not use periphery.nonlinearity"),
@@ -208,6 +209,7 @@ def test_what_is_written_of_every_method_reads_back_the_same(options, tmp_path):
 )
 def test_arrays_and_devices_that_tat_cannot_train_on(given, said):
     assert said in refused({**TAT, **given})
+    assert "technology" not in refused({**TAT, **given})  # nothing that was given besides is named
 
 
 def test_neurons_of_tat_are_shared_unless_something_else_is_said():

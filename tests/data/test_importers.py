@@ -271,7 +271,7 @@ def test_python_archive_and_wrong_sources(tmp_path):
         ("cifar10", tmp_path / "cifar-10-python.tar.gz", "holds pickles"),
         ("mnist", tmp_path / "cifar-10-python.tar.gz", "is a file: give the directory that holds train-images"),
         ("mnist", tmp_path / "absent", "no such directory"),
-        ("mnist", None, "say where the files of mnist are"),
+        ("mnist", None, "say from where the files of mnist are"),
         ("minst", tmp_path, "unknown data set 'minst': it must be one of fashion_mnist_mini, mnist"),
         ("fashion_mnist_mini", tmp_path, "inside the package"),
     ):

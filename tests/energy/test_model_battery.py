@@ -13,7 +13,7 @@ from xbar_cli.energy.models import isaac, neurosim, resparc
 from xbar_cli.energy.models.gates import Node
 from xbar_cli.energy.models.tree import FIGURES
 from xbar_cli.energy.models.work import LayerWork
-from xbar_cli.energy.reading import Kind, Reading
+from xbar_cli.energy.reading import InputCoding, Reading
 
 BASE = LayerWork(
     name="l", rows=130, columns=40, outputs=20, positions=6, phases=1, reading=Reading("bitserial", 4, 6), tile=(64, 32),
@@ -127,7 +127,7 @@ def every_cost(model, k):
     slow = replace(BASE, columns=1200, tile=(64, 1024))
     match model:
         case "resparc":
-            readings = [replace(BASE.reading, coding=coding) for coding in get_args(Kind)]
+            readings = [replace(BASE.reading, coding=coding) for coding in get_args(InputCoding)]
             return [COSTS[model](work, k) for work in (slow, *(replace(BASE, reading=r) for r in readings))]
         case "neurosim":
             return [neurosim.layer_cost(BASE, k, Node(k.node(nm), k)) for nm in (14, 45)]

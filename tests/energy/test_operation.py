@@ -65,13 +65,18 @@ def test_isaacs_converters_tell_the_rows_that_are_read_at_once_apart():
 
 def test_only_pairs_that_no_tile_parts_are_converted_together():
     check_pairs(mapped.network(), 2)
-    for network, shared in (
-        (mapped.network(scheme="acm"), None),
-        (mapped.network(tile=(64, 31)), None),
-        (mapped.network(), 3),
+    for network, shared, message in (
+        (mapped.network(scheme="acm"), None, "adc_input = pair subtracts the two columns of mapping.scheme = de; acm"),
+        (
+            mapped.network(tile=(64, 31)),
+            None,
+            "adc_input = pair subtracts the two columns of a weight, and tiles of 31",
+        ),
+        (mapped.network(), 3, "columns_per_adc = 3: with adc_input = pair a converter serves whole pairs"),
     ):
-        with pytest.raises(ConfigError):
+        with pytest.raises(ConfigError) as error:
             check_pairs(network, shared)
+        assert str(error.value).startswith(message)
 
 
 def test_resistive_rows_are_driven_at_the_models_own_voltage():

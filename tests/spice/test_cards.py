@@ -81,7 +81,7 @@ def test_a_users_card_is_read_with_includes_sections_comments_and_continuations(
 @pytest.mark.parametrize(
     ("text", "model", "message"),
     [
-        (LEVEL1 + ".model other nmos level=1\n", None, r"several models \(other, tiny\): choose one with --model"),
+        (LEVEL1 + ".model other nmos level=1\n", None, r"several models \(other, tiny\): choose one with cell\.model"),
         (LEVEL1, "missing", r"no model missing in it \(it has: tiny\)"),
         (LEVEL1 + ".model p1 pmos level=1\n", "p1", "is of type pmos, an NMOS is wanted"),
         ("* nothing\n", None, r"no NMOS \.model"),

@@ -93,7 +93,7 @@ def test_runs_are_paired_where_their_chips_are_the_same():
         (evaluation(b, images=500), "saw 1000 test images and a 500"),
         (evaluation(b, data="e"), "of data set d and a of e"),
         (evaluation(b, tested="1e"), r"saw other test images \(0f\) than a \(1e\)"),
-        (evaluation([0.9]), "--samples 2 or more"),
+        (evaluation([0.9]), "evaluate 2 chips or more"),
     ):
         with pytest.raises(RunError, match=message):
             on_chips(evaluation(a), other)

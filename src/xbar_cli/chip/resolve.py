@@ -139,8 +139,11 @@ def on_trained_arrays(trained: Trained, config: EvaluateConfig, *, reporter: Rep
     update: dict[str, Any] = {}
     said: dict[str, Any] = {}
     if config.array.model is None:
-        array = ArraySection(**arrays.array.in_use() | config.array.model_dump(exclude_none=True))
-        said, update["array"] = array.in_use(), array
+        given = config.array.model_dump(exclude_none=True)
+        apart = {"r_wire_ohm"} if given.keys() & {"r_wire_word_ohm", "r_wire_bit_ohm"} else set()
+        array = ArraySection(**arrays.array.model_dump(exclude_none=True, exclude=apart) | given)
+        said = {key: value for key, value in array.in_use().items() if getattr(config.array, key) is None}
+        update["array"] = array
     if mapping.tile == DEFAULTS["tile"] != arrays.tile:
         said["tile"], update["mapping"] = arrays.tile, mapping.model_copy(update={"tile": arrays.tile})
     effects = config.variation.effects

@@ -129,7 +129,7 @@ def out_of_reach(config: EvaluateConfig) -> str | None:
         return None
     return (
         f"monte_carlo.ci_width = {wanted.ci_width:g} takes {fewest(wanted.ci_width)} chips or more, and "
-        f"monte_carlo.max_samples = {wanted.max_samples}: the interval will be wider"
+        f"monte_carlo.max_samples is {wanted.max_samples}: the interval will be wider"
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal, Self, assert_never, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, assert_never, get_args
 
 from pydantic import model_validator
 
@@ -109,6 +109,9 @@ AnyArrayModel = IdealArray | LumpedArray | PublishedArray | NodalArray | GatedAr
 class ArraySection(WiresSection):
     """An array as it is asked for: the keys of every model, one of which it becomes once the default is known."""
 
+    models: ClassVar[tuple[ArrayModel, ...]] = get_args(ArrayModel)
+    """Those that may be asked for."""
+
     model: Annotated[ArrayModel | None, Option("--array")] = None
     """Array model (default gated where there is a cell, else ideal)."""
     neuron: Annotated[Neuron | None, Option()] = None
@@ -129,7 +132,7 @@ class ArraySection(WiresSection):
         """
         model, given = self.model or default, self.model_dump(exclude_none=True, exclude={"model"})
         unused = sorted(given.keys() - section_of(model).model_fields.keys())
-        knowing = [name for name in get_args(ArrayModel) if set(unused) <= section_of(name).model_fields.keys()]
+        knowing = [name for name in self.models if set(unused) <= section_of(name).model_fields.keys()]
         require(
             not unused,
             f"array.model = {model} does not use {', '.join(f'array.{key}' for key in unused)}; "

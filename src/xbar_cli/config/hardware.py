@@ -30,16 +30,14 @@ DEVICE_BITS = 2
 
 
 def check_resistances(mapping: "MappingSection") -> None:
-    """R_on below R_off where both are given, and a conductance that single precision holds with its squares and sums."""
+    """R_on below R_off, the default where one is not given, and a conductance that single precision holds with its squares and sums."""
     require(
         mapping.r_on_ohm is None or 1e-12 <= mapping.r_on_ohm <= 1e12,
         f"mapping.r_on_ohm = {mapping.r_on_ohm} must lie from 1e-12 to 1e12 ohm",
     )
-    if mapping.r_on_ohm is not None and mapping.r_off_ohm is not None:
-        require(
-            mapping.r_on_ohm < mapping.r_off_ohm,
-            f"mapping.r_on_ohm = {mapping.r_on_ohm:g} must be below mapping.r_off_ohm = {mapping.r_off_ohm:g}",
-        )
+    if mapping.r_on_ohm is not None or mapping.r_off_ohm is not None:
+        r_on, r_off = mapping.r_on_ohm or R_ON_OHM, mapping.r_off_ohm or R_OFF_OHM
+        require(r_on < r_off, f"mapping.r_on_ohm = {r_on:g} must be below mapping.r_off_ohm = {r_off:g}")
 
 
 class MappingSection(Section):
@@ -71,7 +69,7 @@ class MappingSection(Section):
     technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
     """Device technology, or a TOML file with one: the resistances between which weights are mapped."""
     tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
-    """Size of one array, as built (default 128x128, or that of the arrays that tat trained through)."""
+    """Size of one array, as built (default 128x128; evaluate: that of the arrays that tat trained through)."""
     map_target: Annotated[Literal["effective", "memristor"], Option()] = "effective"
     """With a cell: the conductance that weights are linear in, the cell's effective one (neat, II-B) or the memristor's."""
     top: Annotated[Literal["range", "device"] | None, Option()] = None
@@ -163,7 +161,7 @@ class MappingSection(Section):
         given = [key for key in ("r_on_ohm", "r_off_ohm", "technology") if getattr(self, key) is not None]
         require(
             not given,
-            f"{', '.join(f'mapping.{key}' for key in given)}: the cell has its own; characterize it with others",
+            f"{', '.join(f'mapping.{key}' for key in given)}: the cell's own where there is one; characterize it with others",
         )
         require(
             self.levels == "uniform",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .arrays import ArraySection, Neuron
+from .arrays import ArrayModel, ArraySection, Neuron
 from .base import Option, PositiveQuantity, Quantity, Section, Text, require, text_of
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
@@ -95,6 +95,8 @@ class TatMethod(Section):
 class TatArray(ArraySection):
     """The arrays that tat trains through."""
 
+    models: ClassVar[tuple[ArrayModel, ...]] = ("published", "lumped", "nodal")
+
     model: Annotated[Literal["published", "lumped", "nodal"] | None, Option("--array")] = None  # pyright: ignore[reportIncompatibleVariableOverride]
     """The paper's closed form, the exact arrays, or with wires."""
     neuron: Annotated[Neuron | None, Option()] = None
@@ -133,10 +135,13 @@ class TatMapping(MappingSection):
         if not levels.isdecimal():
             return given
         bits = int(levels).bit_length()
-        if int(levels) != 2**bits - 1 or bits == 0:
-            raise ValueError(f"mapping.levels = {levels} is not 2^bits - 1, such as 7 or 15")
-        if str(given.get("bits", bits)) != str(bits):
-            raise ValueError(f"mapping.levels = {levels} and mapping.bits = {given['bits']} disagree: give one of them")
+        require(
+            int(levels) == 2**bits - 1 and bits > 0, f"mapping.levels = {levels} is not 2^bits - 1, such as 7 or 15"
+        )
+        require(
+            str(given.get("bits", bits)) == str(bits),
+            f"mapping.levels = {levels} and mapping.bits = {given.get('bits')} disagree: give one of them",
+        )
         return {**given, "levels": "ratio", "bits": bits}
 
     @model_validator(mode="after")

@@ -186,7 +186,9 @@ class TrainConfig(RootSection):
             f"{name}.{key}" for name in ("array", "mapping") for key in sorted(getattr(self, name).model_fields_set)
             if f"{name}.{key}" not in method.shares
         ]  # fmt: skip
-        require(not unused, f"method = {method.name} does not use {', '.join(unused)}")
+        users = [name for name, section in METHODS.items() if {*unused} <= {*section.shares}]
+        only = f"; only method = {' or '.join(users)} does" if users else ""
+        require(not unused, f"method = {method.name} does not use {', '.join(unused)}{only}")
         require(
             self.optimizer == "sgd" or training.momentum == 0, "training.momentum belongs to training.optimizer = sgd"
         )

@@ -61,9 +61,13 @@ def own_adc_bits(
 
 def check_pairs(network: MappedNetwork, shared: int | None) -> None:
     """Raise ConfigError where columns are no pairs that one converter can take the difference of."""
-    converters = ConvertersSection(adc_bits=8, adc_input="pair", columns_per_adc=shared)
-    converters.check(model="ideal", scheme=network.scheme, cell=False)
-    converters.check_pairs(network.tile, widths={n: layer.conductance.shape[1] for n, layer in network.layers.items()})
+    widths = {name: layer.conductance.shape[1] for name, layer in network.layers.items()}
+    try:
+        converters = ConvertersSection(adc_bits=8, adc_input="pair", columns_per_adc=shared)
+        converters.check(model="ideal", scheme=network.scheme, cell=False)
+        converters.check_pairs(network.tile, widths=widths)
+    except ConfigError as error:  # a cost has these keys in no section
+        raise ConfigError(str(error).replace("converters.", "")) from None
 
 
 def coding_of(constants: Constants, network: MappedNetwork, reading: Reading, stated: Statement) -> Coding:

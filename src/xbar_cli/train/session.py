@@ -215,7 +215,7 @@ def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
         ConfigError: it is of another network or data set, was trained on images that are held out here, or has no batch
             norm left to train on.
     """
-    started = open_trained(Path(start), use="start", data_dir=config.dataset.data_dir)
+    started = open_trained(Path(start), use=f"{config.method.name}.start", data_dir=config.dataset.data_dir)
     theirs = started.config
     asked = {**network_of(config.network), "dataset.name": config.dataset.name}
     found = {**network_of(NetworkSection(**theirs["network"])), "dataset.name": theirs["dataset"]["name"]}

@@ -94,7 +94,9 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
     path = Path(config.run)
     _, summary = open_run(path, commands=("train", "map"), use="xbar evaluate")
     if summary["command"] == "map":
-        if (config.mapping, config.cell) != (MappingSection(), CellReference()):
+        # earlier versions wrote it into every evaluation
+        former = {"tile": None} if config.mapping.tile == "128x128" else {}
+        if (config.mapping.model_copy(update=former), config.cell) != (MappingSection(), CellReference()):
             raise ConfigError(f"{path} is mapped already: mapping and cell options apply to train runs")
         if config.calibration != CalibrationSection() and not config.observes:
             raise ConfigError(
@@ -108,6 +110,11 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
                 )
             }
         )
+        if (arrays := trained.fixed.arrays) is not None and config.array.model is None:
+            reporter.note(
+                f"{path}: its weights were trained through {arrays.array.model} arrays, and ideal ones are evaluated: give "
+                "array.model and its resistances, or evaluate the train run"
+            )
         return config, trained, read_anew(path, trained, network, config.converters, reporter)
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
     gates, read = resolve_cell(trained, config.cell), config.converters.read
