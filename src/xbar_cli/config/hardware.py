@@ -30,7 +30,7 @@ DEVICE_BITS = 2
 
 
 def check_resistances(mapping: "MappingSection") -> None:
-    """R_on below R_off, the default where one is not given, and a conductance that single precision holds with its squares and sums."""
+    """R_on below R_off, the default where one is not given, and in a range that single precision holds with squares and sums."""
     require(
         mapping.r_on_ohm is None or 1e-12 <= mapping.r_on_ohm <= 1e12,
         f"mapping.r_on_ohm = {mapping.r_on_ohm} must lie from 1e-12 to 1e12 ohm",
