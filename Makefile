@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # XLA calls OpenBLAS, whose threads fight with its own.
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup demo test experiments papers slow check bench lock clean help
+.PHONY: setup demo test experiments papers slow fuzz check bench lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ papers: setup ## run the papers' sweeps (hours; mnist, fashion_mnist and cifar10
 	@for file in experiments/*/*.toml; do \
 	  $(BIN)/xbar run $$file --workers 2 --out runs/papers/$$(basename $$(dirname $$file)) || exit 1; done
 	@$(BIN)/python scripts/make_training_docs.py runs/papers
+
+fuzz: setup ## bad inputs by the thousand, each under a deadline, and what became of them (half an hour)
+	@$(BIN)/python -m tests.fuzz --count 20000
 
 slow: setup ## run the tests that take longest: large arrays against scipy, gradients through them
 	@$(BIN)/python -m pytest -n 2 -m slow

@@ -1,9 +1,9 @@
 """Lines of tables written by hand: cells between commas, and what is wrong where they are not."""
 
 import pytest
-from xbar_cli.outside import read_toml
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import read_toml
 from xbar_cli.tables import check_point, header_cells, row_cells
 
 

@@ -199,7 +199,8 @@ def test_the_listing_follows_inputs_and_tolerates_damage(runs):
     )
     assert (by_path["sweep"]["state"], by_path["half.partial"]["state"]) == ("incomplete", "interrupted")
     assert {entry["path"].rpartition("/")[2]: entry["reason"] for entry in found["damaged"]} == {
-        "bad": "summary.json is missing or damaged", "x": "half-written: no `done` in it",
+        "bad": "summary.json is damaged (command: field required); make it anew with the command that made it",
+        "x": "half-written: no `done` in it",
     }  # fmt: skip
     with pytest.raises(RunError, match="no such folder"):
         listing(runs / "nowhere")

@@ -18,7 +18,7 @@ from xbar_cli.runs.results import (
 )
 
 
-def complete(path, command="train"):
+def complete(path, command="fit"):
     with new_run(path, overwrite=False) as run:
         run.finish({"command": command})
 
@@ -28,9 +28,9 @@ def test_a_run_appears_only_when_complete(tmp_path):
     with new_run(out, overwrite=False) as run:
         assert run.path.name == "run.partial"
         assert not out.exists()
-        run.finish({"command": "map"})
+        run.finish({"command": "compare"})
     assert not run.path.exists()
-    assert open_run(out, commands=("map",), use="x")[1] == {"command": "map"}
+    assert open_run(out, commands=("compare",), use="x")[1] == {"command": "compare"}
 
 
 def test_a_failed_run_leaves_nothing(tmp_path):
@@ -52,18 +52,19 @@ def test_a_run_with_a_checkpoint_stays_to_be_resumed(tmp_path):
         interrupted()
     with reopened_run(out) as run:
         assert (run.path / "checkpoints" / "3").is_dir()
-    with pytest.raises(RunError, match="interrupted run; resume"):
+    with pytest.raises(RunError, match="is an interrupted run") as raised:
         check_free(out, overwrite=False)
+    assert raised.value.state == "resumable"
 
 
 def test_a_complete_run_is_not_replaced_unless_asked(tmp_path):
     out = tmp_path / "run"
     complete(out)
-    with pytest.raises(RunError, match="complete run; overwrite"), new_run(out, overwrite=False):
+    with pytest.raises(RunError, match="is a complete run"), new_run(out, overwrite=False):
         pass
     with new_run(out, overwrite=True) as run:
-        run.finish({"command": "energy"}, overwrite=True)
-    assert open_run(out, commands=("energy",), use="x")[1]["command"] == "energy"
+        run.finish({"command": "pareto"}, overwrite=True)
+    assert open_run(out, commands=("pareto",), use="x")[1]["command"] == "pareto"
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
@@ -72,7 +73,7 @@ def test_a_failed_replacement_keeps_the_old_run(tmp_path):
     complete(out)
     with pytest.raises(ZeroDivisionError), new_run(out, overwrite=True):
         _ = 1 / 0
-    assert open_run(out, commands=("train",), use="x")[1]["command"] == "train"
+    assert open_run(out, commands=("fit",), use="x")[1]["command"] == "fit"
 
 
 def test_somebody_elses_folder_is_left_alone(tmp_path):
@@ -92,8 +93,8 @@ def test_an_unwritable_place_is_one_line(tmp_path):
 def test_opening_says_what_is_wrong(tmp_path):
     with pytest.raises(RunError, match="no such run"):
         open_run(tmp_path / "none", commands=("map",), use="x")
-    complete(tmp_path / "cell", "characterize")
-    with pytest.raises(RunError, match="is a `characterize` run; xbar energy needs a `map` run"):
+    complete(tmp_path / "cell", "verify")
+    with pytest.raises(RunError, match="is a `verify` run; xbar energy needs a `map` run"):
         open_run(tmp_path / "cell", commands=("map",), use="xbar energy")
     (tmp_path / "half.partial").mkdir()
     with pytest.raises(RunError, match="half-written"):
@@ -101,8 +102,8 @@ def test_opening_says_what_is_wrong(tmp_path):
     with pytest.raises(RunError, match="half-written"):
         open_run(tmp_path / "half.partial", commands=("map",), use="x")
     (tmp_path / "cell" / "summary.json").write_text("{")
-    with pytest.raises(RunError, match=r"summary\.json is missing or damaged"):
-        open_run(tmp_path / "cell", commands=("characterize",), use="x")
+    with pytest.raises(RunError, match=r"summary\.json is damaged \(not as the run wrote it\)"):
+        open_run(tmp_path / "cell", commands=("verify",), use="x")
     with pytest.raises(RunError, match="is complete; there is nothing to resume"), reopened_run(tmp_path / "cell"):
         pass
 

@@ -235,7 +235,7 @@ def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, d
     if not (path / DONE).exists():
         raise RunError(f"{path} is half-written (no `done` in it): not a complete run")
     require_intact(path)
-    summary = read_summary(path)
+    summary = read_summary(path, whole=True)
     command = command_of(summary)
     if command not in commands:
         article = "an" if command[0] in "aeiou" else "a"
@@ -244,8 +244,8 @@ def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, d
     return Run(path=path, final=path), summary
 
 
-def read_summary(path: Path) -> dict[str, Any]:
-    """The summary of a run directory, whatever run it is.
+def read_summary(path: Path, *, whole: bool = False) -> dict[str, Any]:
+    """The summary of a run directory, whatever run it is; `whole`: with every key that other commands compute with.
 
     Raises:
         RunError: it is missing or damaged.
@@ -254,6 +254,6 @@ def read_summary(path: Path) -> dict[str, Any]:
         summary = read_json(path / SUMMARY)
     except ConfigError:
         raise RunError(f"{path}: {SUMMARY} is missing or damaged; {advice(path)}") from None
-    if (fault := fault_of(summary)) is not None:
+    if (fault := fault_of(summary, whole=whole)) is not None:
         raise RunError(f"{path}: {SUMMARY} is damaged ({fault}); {advice(path)}")
     return dict(summary)

@@ -141,14 +141,22 @@ KINDS: dict[str, type[Summary]] = {
 }
 
 
-def fault_of(summary: Any) -> str | None:
-    """What is wrong with a summary, with the key; None where nothing is."""
+def fault_of(summary: Any, *, whole: bool) -> str | None:
+    """What is wrong with a summary, with the key; None where nothing is.
+
+    Args:
+        summary: what summary.json holds.
+        whole: whether every key that other commands compute with must be there; else those that are must be of their types.
+    """
     try:
         found = Summary.model_validate(summary)
         KINDS.get(found.command, Summary).model_validate(summary)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "it"
-        said = first["msg"][0].lower() + first["msg"][1:]
-        return f"{where}: {said}" if first["type"] == "missing" else f"{where} = {quoted(first['input'])}: {said}"
+        for fault in sorted(error.errors(), key=lambda fault: fault["type"] == "missing"):
+            where = ".".join(str(part) for part in fault["loc"]) or "it"
+            said = fault["msg"][0].lower() + fault["msg"][1:]
+            if fault["type"] != "missing":
+                return f"{where} = {quoted(fault['input'])}: {said}"
+            if whole or where == "command":
+                return f"{where}: {said}"
     return None

@@ -1,0 +1,43 @@
+"""A part of the series of bad inputs, and every input that ever broke a promise."""
+
+import itertools
+
+import pytest
+
+from tests.fuzz.__main__ import corpus
+from tests.fuzz.good import make
+from tests.fuzz.judge import judge
+from tests.fuzz.kinds import KINDS, draw
+
+COUNT, PARTS = 240, 4
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("good")
+    make(folder)
+    return folder
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_bad_input_is_one_line_or_accepted(good, part):
+    for number in range(part, COUNT, PARTS):
+        case = draw(number, seed=17, good=good)
+        outcome = judge(case, good=good)
+        assert outcome.good, f"input {number}, {case.kind}: {case.argv}: {outcome.text}"
+
+
+@pytest.mark.timeout(300)
+def test_what_once_broke_a_promise_keeps_it(good):
+    for case in corpus():
+        outcome = judge(case, good=good)
+        assert outcome.good, f"{case.kind}: {case.argv}: {outcome.text}"
+
+
+def test_the_series_is_the_same_each_time_and_has_every_kind(good):
+    cases = [draw(number, seed=3, good=good) for number in range(400)]
+    assert cases == [draw(number, seed=3, good=good) for number in range(400)]
+    kinds = {case.kind for case in cases}
+    assert len(kinds) == len(dict.fromkeys(kind.__name__ for kind in KINDS))
+    assert all(case == type(case).of(case.line()) for case in itertools.islice(cases, 50))
