@@ -81,7 +81,7 @@ def test_one_clear_line(xbar, tmp_path, monkeypatch, words, message):
         (("--array", "nodal", "--r-wire", "1", "--r-wire-bit", "2"), "sets both wires"),
         (("--array", "nodal", "--r-wire", "-1"), "greater than or equal to 0"),
         (("--images", "10000000"), "more than the 1000 test images"),
-        (("--r-on", "10k"), "--r-on: the cell has its own"),
+        (("--r-on", "10k"), "--r-on: the cell's own where there is one"),
         (("--r-on", "300k"), "--r-on 300000 must be below --r-off 300000"),
         (("--r-off", "30k"), "--r-on 30000 must be below --r-off 30000"),
         (("--weight-scale", "layer"), "restricted with scale 'network'"),

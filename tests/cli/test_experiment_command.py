@@ -182,7 +182,7 @@ BAD = {
     "two tables": ('[stages.a]\ncommand = "train"\n[stages.a]\ncommand = "train"', "not TOML"),
     "unknown key": ('[stages.a]\ncommand = "train"\ntraining.epoch = 3', "stages.a: unknown key 'training.epoch'"),
     "bad value": ('[stages.a]\ncommand = "train"\n[sweep]\na.training.epochs = [1, -1]', "stages.a: training.epochs = -1"),
-    "a rule": ('[stages.a]\ncommand = "train"\nmethod = "neat"', "stages.a: --method neat needs --cell"),
+    "a rule": ('[stages.a]\ncommand = "train"\nmethod = "neat"', "stages.a: method = neat needs neat.cell"),
     "zip": (
         '[stages.a]\ncommand = "train"\n[sweep]\na.seed = [1, 2]\na.method = ["x"]\nzip = [["a.seed", "a.method"]]',
         "sweep.zip: a.seed has 2 values, a.method has 1 values",
