@@ -302,6 +302,6 @@ def test_an_interrupted_sweep_leaves_no_process_and_no_half_written_run(tmp_path
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.strip() == "Error: interrupted"
+    assert err.strip() == "Error: interrupted; nothing was kept: the same command starts again"
     assert list(tmp_path.iterdir()) == []
     assert not any(Path(f"/proc/{pid}/cwd").exists() for pid in workers)

@@ -88,6 +88,7 @@ def test_compare_refuses_other_runs_and_newer_results(xbar, evaluations, small, 
     assert "needs a `evaluate` run" in xbar("compare", small, evaluations / "ideal").err.replace("an `eval", "a `eval")
     with h5py.File(evaluations / "same" / "results.nc", "a") as file:
         file.attrs["xbar_format"] = 99
+    (evaluations / "same" / "done").write_text("")
     found = xbar("compare", evaluations / "ideal", evaluations / "same", "--out", tmp_path / "c")
     assert (found.code, found.err.count("\n")) == (1, 1)
     assert "format 99; this version reads formats up to 1" in found.err

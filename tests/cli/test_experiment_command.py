@@ -121,7 +121,7 @@ def test_interrupted_it_leaves_no_process_and_goes_on_to_the_same_bits(xbar, fil
         process.send_signal(sign)
     code, _, err = finish(process)
     if sign == signal.SIGINT:
-        assert (code, err.strip()) == (130, "Error: interrupted")
+        assert (code, err.strip()) == (130, "Error: interrupted; the same command goes on with what is missing")
     gone, alive = psutil.wait_procs(family, timeout=10)
     assert (bool(gone), alive) == (True, [])
     before = checksums(out)

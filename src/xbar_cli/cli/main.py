@@ -101,7 +101,8 @@ def guarded(arguments: list[str]) -> int:
     except XbarError as error:
         return _fail("; ".join([str(error), *way_on(error)]), 1)
     except (KeyboardInterrupt, click.Abort) as error:
-        return _fail("; ".join(["interrupted", *getattr(error, "__notes__", [AGAIN])]), 130)
+        own = error.__cause__ or error.__context__ or error  # Click makes another error of Ctrl-C
+        return _fail("; ".join(["interrupted", *getattr(own, "__notes__", [AGAIN])]), 130)
     except BrokenPipeError:
         sys.stdout = None  # the reader is gone: nothing left to flush
         return 1

@@ -56,8 +56,6 @@ def run(
     if dry_run:
         summary = workflow.dry_run(loaded, out=folder)
     else:
-        if scheduler is not None and not scheduler.startswith("tls://") and not quiet:
-            note(f"{scheduler} is reached without TLS: whoever reaches that port can run code as its workers do")
         try:
             with SweepTable(quiet=quiet) as table:
                 summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
@@ -65,6 +63,8 @@ def run(
         except KeyboardInterrupt as error:
             error.add_note("the same command goes on with what is missing")
             raise
+        if scheduler is not None and not scheduler.startswith("tls://") and not quiet:
+            note(f"{scheduler} is reached without TLS: whoever reaches that port can run code as its workers do")
     print_json(summary) if as_json else show(summary)
     fail(summary)
 
