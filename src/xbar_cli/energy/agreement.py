@@ -81,9 +81,7 @@ def shown(key: str, value: Any) -> str:
     if value is None:
         return ABSENT.get(key, f"no {LABELS[key]}")
     if key == "resistances":
-        names = ("word line", "bit line", "source", "neuron")
-        above = [f"{name} {ohm:g} ohm" for name, ohm in zip(names, value, strict=True) if ohm]
-        return f"resistances of {', '.join(above)}" if above else "no resistances"
+        return Wires(*value).told()
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return f"{LABELS[key]} {text}{' V' if key == 'v_read_volt' else ''}"
 
