@@ -1,5 +1,7 @@
 """The resistances of an array as one value: known zeros, what is refused, what travels through maps and gradients."""
 
+from dataclasses import fields
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,6 +71,19 @@ def test_numbers_become_arrays_of_the_dtype_that_is_solved_in():
     wires = Wires(1, 2.5, jnp.asarray(3.0), 0.0)
     assert {array.dtype for array in wires.arrays(jnp.float32)} == {jnp.dtype(jnp.float32)}
     assert [float(array) for array in wires.arrays(jnp.float32)] == list(wires.floats()) == [1, 2.5, 3, 0]
+
+
+def test_no_resistance_is_left_out_where_they_travel_as_numbers():
+    """A field that `floats` or `arrays` forgot would be lost between an evaluation and its energy."""
+    wires = Wires(*range(1, 1 + len(fields(Wires))))
+    assert wires.floats() == tuple(vars(wires).values())
+    assert [float(array) for array in wires.arrays(jnp.float32)] == list(vars(wires).values())
+
+
+def test_messages_name_the_resistances_that_there_are():
+    assert Wires(2.5, 0.0, 60.0, 0.0).told() == "resistances of word line 2.5 ohm, source 60 ohm"
+    assert Wires(bit=1.0, neuron=30).told() == "resistances of bit line 1 ohm, neuron 30 ohm"
+    assert Wires().told() == "no resistances"
 
 
 def test_captions_name_segments_once_where_both_wires_are_alike():

@@ -15,7 +15,7 @@ from jax.test_util import check_grads
 from tests import analytic
 from xbar_cli.chip.mismatch import gate_shift
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.effects import EFFECTS, AnyEffect, read_spread_of
+from xbar_cli.config.effects import EFFECTS, AnyEffect, Effect, read_spread_of
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.load import validate
 from xbar_cli.device.chip import fabricate
@@ -131,6 +131,7 @@ def without(model):
 
 
 def test_every_effect_is_in_the_battery():
+    assert set(get_args(AnyEffect)) == set(Effect.__subclasses__()), "a section that the union lacks is in no use"
     named = {get_args(kind.model_fields["model"].annotation)[0] for kind in get_args(AnyEffect)}
     assert set(CASES) == named == set(EFFECTS)
 

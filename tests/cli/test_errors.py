@@ -137,7 +137,10 @@ def test_a_half_written_run(xbar, trained, tmp_path):
     (half / "summary.json").write_text('{"command": "train"}')
     assert "half-written" in xbar("eval", half).err
     assert "no xbar run" in xbar("train", "--epochs", 0, "--out", half).err
-    assert "is a complete run; --overwrite replaces it, or choose another --out" in xbar("train", "--epochs", 0, "--out", trained).err
+    assert (
+        "is a complete run; --overwrite replaces it, or choose another --out"
+        in xbar("train", "--epochs", 0, "--out", trained).err
+    )
 
 
 def test_an_unknown_key_in_a_file(xbar, tmp_path):

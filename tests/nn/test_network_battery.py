@@ -10,7 +10,9 @@ import pytest
 from flax import nnx
 
 from xbar_cli.config.network import NetworkSection
-from xbar_cli.nn.layers import digital
+from xbar_cli.errors import ConfigError
+from xbar_cli.nn.layers import Conv, digital
+from xbar_cli.nn.norm import Norm
 from xbar_cli.nn.shapes import kernels, layer_shapes, parameters, set_parameters
 
 NAMES = get_args(NetworkSection.model_fields["name"].annotation)
@@ -59,6 +61,26 @@ def test_there_is_a_score_for_every_class_of_every_picture(name):
     _, scores = seen(name, made(name)[0])
     assert scores.shape == (3, CLASSES)
     assert scores.dtype == jnp.float32
+
+
+@every_network
+def test_settings_of_batch_norm_strides_and_width_are_those_of_networks_that_have_them(name):
+    """Else a setting that changes nothing is taken without a word."""
+    net, section = made(name)[0], NetworkSection(name=name)
+    modules = [module for _, module in nnx.iter_modules(net)]
+    assert section.normed == any(isinstance(module, Norm) for module in modules)
+    strides = [module.contract.stride for module in modules if isinstance(module, Conv)]
+    assert section.strided == any(stride > 1 for stride in strides)
+    if name == "lenet5":
+        with pytest.raises(ConfigError, match=r"network\.width"):
+            NetworkSection(name=name, width=0.2)
+    else:
+        wider = NetworkSection(name=name, width=0.2).build(shape=SHAPE, n_classes=CLASSES, seed=0)
+        assert kernel_sizes(wider) != kernel_sizes(net)
+
+
+def kernel_sizes(net):
+    return [value.shape for value in kernels(parameters(net)).values()]
 
 
 @every_network

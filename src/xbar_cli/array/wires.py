@@ -70,6 +70,12 @@ class Wires:
         segment = f"{word:g} Ω" if word == bit else f"{word:g} Ω (word) and {bit:g} Ω (bit)"
         return f"{segment} a wire segment, sources {source:g} Ω, neurons {neuron:g} Ω"
 
+    def told(self) -> str:
+        """Those that are not 0, in the words of messages."""
+        names = {"word": "word line", "bit": "bit line"}
+        above = [f"{names.get(name, name)} {float(r):g} ohm" for name, r in vars(self).items() if not is_zero(r)]
+        return f"resistances of {', '.join(above)}" if above else "no resistances"
+
     def floats(self) -> tuple[float, float, float, float]:
         """Those of word-line segments, bit-line segments, sources and neurons as numbers."""
         return float(self.word), float(self.bit), float(self.source), float(self.neuron)

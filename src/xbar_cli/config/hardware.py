@@ -1,7 +1,7 @@
 """Configuration of `xbar map` and `xbar evaluate`: mapping, array, variation."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -9,7 +9,7 @@ from .arrays import ArraySection
 from .base import OpenResistance, Option, PositiveQuantity, Quantity, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
 from .effect_list import Effects
-from .effects import Additive, AnyEffect, AnyReadNoise, Mismatch, OnDevices, PcmRead, Proportional, ReadNoise
+from .effects import EFFECTS, Additive, AnyEffect, AnyReadNoise, Mismatch, OnDevices, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit, parse_tile, parse_weight_limit
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xbar_cli.mapping.placing import DeviceRange, Placement
 
 VariationModel = Literal["additive", "proportional"]
-
+_BESIDES = ", ".join(name for name in EFFECTS if name not in get_args(VariationModel))
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
@@ -220,9 +220,11 @@ class VariationSection(Section):
     """Standard deviation X of a normal variation, the first of the effects."""
     model: Annotated[VariationModel, Option("--variation-model")] = "additive"
     """additive: σ = X (G_on − G_off), the default; proportional: σ = X G."""
-    effects: Annotated[Effects, Option("--effect", metavar="MODEL:KEY=VALUE,…", repeatable=True)] = ()
-    """Another effect on the devices, may be repeated: write_verify, pcm_programming, lognormal, states, smooth, chip_corner,
-    chip_to_chip, drift, pcm_drift, stuck, mismatch, read_noise, pcm_read. They act in physical order."""
+    effects: Annotated[
+        Effects,
+        Field(description=f"Another effect on the devices, may be repeated: {_BESIDES}. They act in physical order."),
+        Option("--effect", metavar="MODEL:KEY=VALUE,…", repeatable=True),
+    ] = ()
     negative: Annotated[Literal["clamp", "reflect", "allow"], Option()] = "clamp"
     """What becomes of conductances below 0."""
 

@@ -35,6 +35,8 @@ ABSENT = {
     "rows_at_once": "all rows at once",
 }
 """What None means where it is stated."""
+CIRCUITS = ("ideal", "lumped", "nodal", "gated")
+"""Array models that solve a circuit; energy refuses others."""
 SECTION = {"adc.bits": "adc_bits", "mux.columns": "columns_per_adc", "input.bits": "dac_bits"}
 """Constants that say the same as an option."""
 
@@ -81,9 +83,7 @@ def shown(key: str, value: Any) -> str:
     if value is None:
         return ABSENT.get(key, f"no {LABELS[key]}")
     if key == "resistances":
-        names = ("word line", "bit line", "source", "neuron")
-        above = [f"{name} {ohm:g} ohm" for name, ohm in zip(names, value, strict=True) if ohm]
-        return f"resistances of {', '.join(above)}" if above else "no resistances"
+        return Wires(*value).told()
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return f"{LABELS[key]} {text}{' V' if key == 'v_read_volt' else ''}"
 
@@ -99,8 +99,8 @@ def of_evaluation(path: Path, config: Mapping[str, Any], summary: Mapping[str, A
     """
     by = f"evaluate run {path}"
     array = ArraySection(**config.get("array", {}))
-    if array.model == "published":
-        raise ConfigError(f"{by}: the published closed form is no circuit and conserves no power")
+    if array.model is not None and array.model not in CIRCUITS:
+        raise ConfigError(f"{by}: the {array.model} closed form is no circuit and conserves no power")
     if array.neuron == "shared":
         raise ConfigError(f"{by}: its columns share neurons, which xbar energy does not solve")
     c = ConvertersSection(**config.get("converters", {}))
