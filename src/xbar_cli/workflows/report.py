@@ -56,7 +56,7 @@ def run(
     for path, content in texts.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8", newline="")
+            path.write_text(content.encode("utf-8", "backslashreplace").decode(), encoding="utf-8", newline="")
         except OSError as error:
             raise RunError(f"{path} cannot be written: {error.strerror}") from None
     return {
