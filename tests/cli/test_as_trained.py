@@ -195,6 +195,9 @@ def test_trained_conductances_that_are_lost_are_not_made_up_from_weights(xbar, s
     run = shared("periphery-lost", "train", *methods["periphery"])
     shutil.copytree(run, tmp_path / "n")
     (tmp_path / "n" / "devices.safetensors").unlink()
+    sealed = xbar("map", tmp_path / "n", "--out", tmp_path / "m")
+    assert "devices.safetensors is missing; make it anew" in sealed.err
+    (tmp_path / "n" / "done").write_text("")
     found = xbar("map", tmp_path / "n", "--out", tmp_path / "m")
     assert (found.code, found.err.count("\n")) == (1, 1)
     assert "lacks devices.safetensors" in found.err

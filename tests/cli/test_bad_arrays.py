@@ -7,6 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
+from xbar_cli.runs.seal import seal
+
 
 @pytest.fixture(scope="module")
 def placed(shared):
@@ -28,6 +30,7 @@ def test_a_conductance_that_is_no_number(xbar, placed, tmp_path):
     shutil.copytree(placed, tmp_path / "damaged")
     with h5py.File(tmp_path / "damaged" / "results.nc", "a") as file:
         file["hidden_conductance"][2, 3] = np.nan
+    seal(tmp_path / "damaged")
     found = xbar("eval", tmp_path / "damaged", "--images", 10, "--samples", 1, "--out", tmp_path / "e")
     assert (found.code, found.out, found.err.count("\n")) == (1, "", 1)
     assert "layer hidden of the mapped run has conductances that are no numbers" in found.err

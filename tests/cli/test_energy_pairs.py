@@ -139,6 +139,7 @@ def test_energy_runs_of_earlier_versions(pairs, tmp_path):
     file.write_text(
         json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k not in ("stated", "operation")})
     )
+    (tmp_path / "a" / "done").write_text("")
     one_line(pairs("energy", "map", "--activity", "energy:a", "--out", tmp_path / "x"), "cost it anew")
     one_line(pairs("pareto", "energy:a", "--out", tmp_path / "x"), "cost it anew")
 

@@ -218,6 +218,7 @@ def test_a_run_without_these_settings_is_what_it_was(xbar, normalised, tmp_path)
     assert len(kept) == len(config.splitlines()) - 2
     new = open_trained(out, use="a test")
     (out / "config.toml").write_text("\n".join(kept))
+    (out / "done").write_text("")
     old = open_trained(out, use="a test")
     x = jax.random.uniform(jax.random.key(0), (2, 28, 28, 1))
     np.testing.assert_array_equal(old.net(x), new.net(x))

@@ -9,6 +9,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from xbar_cli.runs.results import read_dataset, read_tensors, write_tensors
+from xbar_cli.runs.seal import seal
 
 PULSES = ("--input", "pwm", "--dac-bits", 6, "--v-read", 0.2)
 ONE = ("--images", 200, "--samples", 1, "--json")
@@ -24,6 +25,7 @@ def scaled(small, tmp_path):
         tensors = {name: np.array(value) for name, value in read_tensors(run / "model.safetensors").items()}
         tensors["hidden.kernel"] *= np.float32(factor)
         write_tensors(run / "model.safetensors", tensors)
+        seal(run)
         return run
 
     return make

@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tests.compositions import reference
+from xbar_cli.runs.seal import seal
 
 IMAGES = 200
 ERRORS = ("--adc-gain-error", 0.05, "--adc-offset-error", 0.02, "--samples", 4)
@@ -150,6 +151,7 @@ def dead(start, tmp_path_factory):
     values = load_file(out / "model.safetensors")
     values["hidden.bias"] = np.full_like(values["hidden.bias"], -1e4)
     save_file(values, out / "model.safetensors")
+    seal(out)
     return out
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests import energy_by_hand as by_hand
 from xbar_cli.cli.main import guarded
+from xbar_cli.runs.seal import seal
 
 IMAGES = 6
 TILE = "48x20"
@@ -46,6 +47,7 @@ def mapped(folder, net):
                 with h5py.File(out / "results.nc", "a") as file:
                     for layer in ("conv2", "fc1"):
                         file[f"{layer}_conductance"].attrs["signed_activation"] = 1
+                seal(out)
             elif scheme == "cell":
                 cell = folder / "characterized"
                 if not cell.exists():
