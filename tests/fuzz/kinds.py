@@ -32,8 +32,6 @@ BASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 """A command line that is right for every command, and what lies in its folder."""
 READERS = ("map", "evaluate", "energy", "pareto", "compare", "report", "ls")
 """Commands that open runs."""
-PAPER_OUT = ("report", "ls")
-"""Commands whose --out is none, or a file."""
 
 
 def with_out(command: str, argv: tuple[str, ...]) -> tuple[str, ...]:

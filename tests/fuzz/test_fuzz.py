@@ -30,7 +30,9 @@ def test_a_bad_input_is_one_line_or_accepted(good, part):
 
 @pytest.mark.timeout(300)
 def test_what_once_broke_a_promise_keeps_it(good):
-    for case in corpus():
+    cases = corpus()
+    assert cases, "the corpus is there"
+    for case in cases:
         outcome = judge(case, good=good)
         assert outcome.good, f"{case.kind}: {case.argv}: {outcome.text}"
 

@@ -15,8 +15,8 @@ from typing import Any
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.outside import clean_path, read_json
 from xbar_cli.runs.schema import fault_of
+from xbar_cli.runs.seal import ANEW, require_intact, seal
 from xbar_cli.runs.seal import DONE as DONE
-from xbar_cli.runs.seal import advice, require_intact, seal
 
 LOCK = ".lock"
 """Held by the process that writes an unfinished run; no file of a complete one."""
@@ -253,7 +253,7 @@ def read_summary(path: Path, *, whole: bool = False) -> dict[str, Any]:
     try:
         summary = read_json(path / SUMMARY)
     except ConfigError:
-        raise RunError(f"{path}: {SUMMARY} is missing or damaged; {advice(path)}") from None
+        raise RunError(f"{path}: {SUMMARY} is missing or damaged; {ANEW}") from None
     if (fault := fault_of(summary, whole=whole)) is not None:
-        raise RunError(f"{path}: {SUMMARY} is damaged ({fault}); {advice(path)}")
+        raise RunError(f"{path}: {SUMMARY} is damaged ({fault}); {ANEW}")
     return dict(summary)

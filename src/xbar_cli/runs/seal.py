@@ -13,6 +13,8 @@ DONE = "done"
 VERSION = 1
 """Of the list in `done`. Runs of xbar 0.1 and before have an empty file there, and are read without comparison."""
 BLOCK = 2**20
+ANEW = "make it anew with the command that made it"
+"""What to do about a damaged run."""
 
 
 def digest(path: Path) -> str:
@@ -48,12 +50,12 @@ def require_intact(folder: Path, *, only: Iterable[str] | None = None) -> None:
         try:
             found = path.lstat()
             if not stat.S_ISREG(found.st_mode):
-                raise RunError(f"{folder}: {name} is damaged (it is no regular file any more); {advice(folder)}")
+                raise RunError(f"{folder}: {name} is damaged (it is no regular file any more); {ANEW}")
             if found.st_size != size or digest(path) != expected:
-                raise RunError(f"{folder}: {name} is damaged (not as the run wrote it); {advice(folder)}")
+                raise RunError(f"{folder}: {name} is damaged (not as the run wrote it); {ANEW}")
         except OSError as error:
             state = "missing" if isinstance(error, FileNotFoundError) else f"unreadable ({error.strerror})"
-            raise RunError(f"{folder}: {name} is {state}; {advice(folder)}") from None
+            raise RunError(f"{folder}: {name} is {state}; {ANEW}") from None
 
 
 def sealed_files(folder: Path) -> dict[str, tuple[int, str]]:
@@ -75,11 +77,5 @@ def sealed_files(folder: Path) -> dict[str, tuple[int, str]]:
                 raise ValueError
             return files
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise RunError(f"{folder}: {DONE}, the list of its files, is damaged; {advice(folder)}") from None
+        raise RunError(f"{folder}: {DONE}, the list of its files, is damaged; {ANEW}") from None
     raise RunError(f"{folder} was written by another version of xbar (its list of files is of version {version!r:.20})")
-
-
-def advice(folder: Path) -> str:
-    """How to have the run made anew."""
-    del folder
-    return "make it anew with the command that made it"
