@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.nn.layers import Convolution, MatrixProduct
+from xbar_cli.nn.contracts import Convolution, MatrixProduct
 from xbar_cli.runs.results import Field, field
 from xbar_cli.vectors import Vector
 

@@ -17,7 +17,8 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from xbar_cli.nn.layers import Convolution, MatrixProduct, Product
+from xbar_cli.nn.contracts import Convolution, MatrixProduct
+from xbar_cli.nn.layers import Product
 
 AXIS = "sample"
 Inner = Literal["map", "vmap", "patches"]
@@ -51,14 +52,14 @@ class Patches(Convolution):
 
     def __call__(self, x: Array, kernel: Array) -> Array:
         """The output images."""
-        return MatrixProduct()(self.rows(x, kernel.shape[:-2]), kernel.reshape(-1, kernel.shape[-1]))
+        return MatrixProduct(self.groups)(self.rows(x, kernel.shape[:-2]), kernel.reshape(-1, kernel.shape[-1]))
 
 
 def by_patches(product: Product) -> Product:
     """The product with convolutions by patches."""
 
     def patched(name: str, x: Array, kernel: Array, contract: Any) -> Array:
-        swapped = Patches(contract.padding, contract.stride) if isinstance(contract, Convolution) else contract
+        swapped = Patches(**vars(contract)) if isinstance(contract, Convolution) else contract
         return product(name, x, kernel, swapped)
 
     return patched

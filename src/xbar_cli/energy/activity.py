@@ -18,7 +18,7 @@ from xbar_cli.data.batches import to_float
 from xbar_cli.device.transistor import Separable
 from xbar_cli.energy.reading import InputCoding, Reading
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.layers import Convolution, MatrixProduct
+from xbar_cli.nn.contracts import Convolution, MatrixProduct
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes
 from xbar_cli.reporter import Reporter
 from xbar_cli.trained import build

@@ -21,7 +21,7 @@ from xbar_cli.array.tiling import RowGroups
 from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.numerics import along_last
 
-from .layers import rows_of
+from .contracts import rows_of
 from .noise import ColumnNoise
 from .program import Scale
 

@@ -15,7 +15,7 @@ from xbar_cli.array.wired import gated_wired
 from xbar_cli.array.wires import Wires
 from xbar_cli.device.transistor import BitLineSeparable
 
-from .layers import rows_of
+from .contracts import rows_of
 from .program import Scale
 from .tiled import in_parts
 
