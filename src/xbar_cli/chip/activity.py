@@ -150,8 +150,12 @@ def window_sums(x: NDArray[np.float64], contract: Contract, window: tuple[int, .
         flat = x.reshape(-1, *x.shape[-2:])
         return flat.sum(axis=0), len(flat)
     assert isinstance(contract, Convolution)
-    seen = contract.slices(x, window, axis=0)
-    return np.concatenate([part.sum(axis=(0, 1)) for part in seen]), seen[0].shape[0] * seen[0].shape[1]
+    n = len(window)
+    x = x.reshape(-1, *x.shape[-n - 2 :])
+    seen = contract.slices(x, window, axis=1)
+    sums = np.stack([part.sum(axis=tuple(range(n + 1))) for part in seen])  # [window in columns]
+    sums = np.moveaxis(sums.reshape(len(seen), contract.groups, -1, x.shape[-1]), 1, 0)
+    return sums.reshape(-1, x.shape[-1]), int(np.prod(seen[0].shape[: n + 1]))
 
 
 def to_field(name: str, activity: LayerActivity) -> Field:

@@ -17,6 +17,7 @@ from xbar_cli.chip.fabricate import Fabricator
 from xbar_cli.chip.fold import Residuals, judge, require_trust
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Product, digital
+from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
 from xbar_cli.nn.score import correct
 from xbar_cli.nn.wired import Trust
@@ -222,7 +223,7 @@ def first_overflow(net: Any, circuit: Circuit, key: Array, parts: Sequence[Batch
             finite[name] = finite.get(name, True) and bool(good.all())
             return y
 
-        net(x, watched)
+        net(x, one_by_one(watched))
         if broken := [name for name, good in finite.items() if not good]:
             return broken[0]
     return None

@@ -102,6 +102,11 @@ def is_dense(layer: Any) -> bool:
     return isinstance(layer.contract, MatrixProduct) and getattr(layer, "patches", None) is None
 
 
+def groups_in(layer: Any) -> int:
+    """Equal parts of a layer's outputs that see different inputs."""
+    return getattr(getattr(layer, "contract", None), "groups", 1)
+
+
 def streams(seed: int) -> nnx.Rngs:
     """The random numbers that a network's first weights are drawn from."""
     return nnx.Rngs(seed)

@@ -17,6 +17,7 @@ from xbar_cli.nn.normalisation import Normalisation, normalised
 
 from .evaluate import Evaluation
 from .forms import Form
+from .known import dtype_of
 from .program import COUNTS, Plan, Program, Variable
 from .survey import Left, Use
 
@@ -80,7 +81,7 @@ class Crossbar(nnx.Module):
         """What the network returns for a batch, its products taken over by `product`."""
         if images.shape[0] == 1:  # a program for one image may not be that for several
             return self(jnp.concatenate([images, images]), product, training=training)[:1]
-        x = normalised(images, self.normalisation)
+        x = images if self.normalisation is None else normalised(images, self.normalisation)
         plan = self.program.plan(x.shape, x.dtype, training=bool(training))
 
         def take(use: Use, operands: Sequence[Array], product: Product) -> Array:
@@ -88,7 +89,7 @@ class Crossbar(nnx.Module):
             layer = getattr(self, self.names[_key(use, form)])
             inputs = form.inputs(operands[use.input].astype(jnp.float32))
             y = product(layer.name, inputs, layer.kernel[...], form.contract)
-            return form.outputs(y).astype(use.equation.outvars[0].aval.dtype)
+            return form.outputs(y).astype(dtype_of(use.equation.outvars[0]))
 
         outputs = Evaluation(plan.survey, take)(plan.program, [*self._values(training), x], product)
         if training:

@@ -11,6 +11,8 @@ from jax.extend import core
 from xbar_cli.array.ideal import Contract
 from xbar_cli.nn.contracts import Convolution, MatrixProduct
 
+from .known import shape_of
+
 
 @dataclass(frozen=True)
 class Form:
@@ -78,9 +80,8 @@ def images_of(shapes: tuple[tuple[int, ...], tuple[int, ...]], counts: tuple[int
 def _matrix_form(equation: core.JaxprEqn, *, kernel_first: bool, images: Images) -> Form:
     contracted, batched = equation.params["dimension_numbers"]
     (k_in, x_in), (k_groups, x_groups) = (contracted, batched) if kernel_first else (contracted[::-1], batched[::-1])
-    x_shape, k_shape = (
-        equation.invars[1 - place].aval.shape for place in (0 if kernel_first else 1, 1 if kernel_first else 0)
-    )
+    shapes = [shape_of(atom) for atom in equation.invars]
+    k_shape, x_shape = shapes if kernel_first else shapes[::-1]
     k_free = [a for a in range(len(k_shape)) if a not in (*k_in, *k_groups)]
     x_free = [a for a in range(len(x_shape)) if a not in (*x_in, *x_groups)]
     if images.axis not in x_free:

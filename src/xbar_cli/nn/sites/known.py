@@ -74,6 +74,16 @@ def bind(equation: core.JaxprEqn, values: Sequence[Any]) -> list[Any]:
     return list(found) if equation.primitive.multiple_results else [found]
 
 
+def shape_of(atom: Any) -> tuple[int, ...]:
+    """The shape of an operand or an output of an equation."""
+    return tuple(atom.aval.shape)
+
+
+def dtype_of(atom: Any) -> Any:
+    """Its dtype."""
+    return atom.aval.dtype
+
+
 def _digest(*parts: str) -> str:
     state = hashlib.sha1(usedforsecurity=False)
     for part in parts:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from .forms import Form, Images, form_of, images_of
-from .known import leaf
+from .known import leaf, shape_of
 from .survey import Left, Path, Survey, Use, survey, trace
 
 COUNTS = (2, 3)
@@ -86,7 +86,7 @@ class Program:
                     raise images
                 forms[path] = form_of(use.equation, kernel_first=use.kernel_first, images=images)
             except ValueError as error:
-                shapes = tuple(tuple(atom.aval.shape) for atom in use.equation.invars)
+                shapes = tuple(shape_of(atom) for atom in use.equation.invars)
                 left.append(Left(use.equation.primitive.name, shapes, str(error), use.turns, use.kernel.leaves))
         for path in set(found.uses) - set(forms):
             for name in found.uses.pop(path).kernel.leaves:
@@ -123,4 +123,4 @@ class Program:
 
 
 def _input_shape(use: Use) -> tuple[int, ...]:
-    return tuple(use.equation.invars[use.input].aval.shape)
+    return shape_of(use.equation.invars[use.input])

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
-from .known import Known, constant, derived, element
+from .known import Known, constant, derived, dtype_of, element, shape_of
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
 Path = tuple[int, ...]
@@ -191,9 +191,9 @@ def _scan(equation: core.JaxprEqn, inputs: list[Known | None], path: Path, turns
 
 def _product(equation: core.JaxprEqn, inputs: list[Known | None], path: Path, turns: int | None, found: Survey) -> None:
     made = [value for value in inputs if value is not None]
-    floating = jnp.issubdtype(equation.outvars[0].aval.dtype, jnp.floating)
+    floating = jnp.issubdtype(dtype_of(equation.outvars[0]), jnp.floating)
     kind = "dot" if equation.primitive.name == "dot_general" else "convolution"
-    shapes = tuple(tuple(atom.aval.shape) for atom in equation.invars)
+    shapes = tuple(shape_of(atom) for atom in equation.invars)
     if floating and made and made[0].leaves:
         found.uses[path] = Use(path, equation, made[0], inputs[0] is not None, turns)
         return
