@@ -158,10 +158,11 @@ def window_sums(x: NDArray[np.float64], contract: Contract, window: tuple[int, .
     return sums.reshape(-1, x.shape[-1]), int(np.prod(seen[0].shape[: n + 1]))
 
 
-def to_field(name: str, activity: LayerActivity) -> Field:
-    """The variable of results.nc that holds the activity of a layer."""
+def to_field(name: str, activity: LayerActivity, *, groups: int = 1) -> Field:
+    """The variable of results.nc that holds the activity of a layer: of every row, those of a group after another's."""
     text = f"mean of f^2, of pulses, and of f T_n(2f - 1) in the rows of {name}, f = |V| / V_max"
-    stored = field((f"{name}_row", f"{name}_statistic"), _joined(activity), unit="1", long_name=text)
+    rows = f"{name}_row" if groups == 1 else f"{name}_group_row"
+    stored = field((rows, f"{name}_statistic"), _joined(activity), unit="1", long_name=text)
     numbers: dict[str, Any] = {
         "positions": activity.positions, "images": activity.images, "pulse_bits": np.asarray([*activity.pulses], np.int64),
     }  # fmt: skip

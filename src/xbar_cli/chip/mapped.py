@@ -201,7 +201,7 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
             long_name=f"digital weight of {name}",
         )
     for name, seen in network.activity.items():
-        data[f"{name}_activity"] = xr.Variable(*to_field(name, seen))
+        data[f"{name}_activity"] = xr.Variable(*to_field(name, seen, groups=network.layers[name].groups))
     attributes: dict[str, Any] = {
         "xbar_kind": "mapping",
         "scheme": network.scheme,

@@ -187,7 +187,11 @@ def _of_module(module: nnx.Module) -> tuple[Program, list[Any]]:
         after = nnx.to_flat_state(nnx.state(copy))
         return y, [new[...] for (_, new), v in zip(after, variables, strict=True) if v.kind != "parameter"]
 
-    return Program(function, variables), [variable[...] for _, variable in flat]
+    values = [variable[...] for _, variable in flat]
+    flat = [
+        (path, var.replace(v.value)) for (path, var), v in zip(flat, variables, strict=True)
+    ]  # types alone are kept
+    return Program(function, variables), values
 
 
 def _kind(variable: Any) -> Any:
