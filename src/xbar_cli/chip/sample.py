@@ -215,10 +215,8 @@ def first_overflow(net: Any, circuit: Circuit, key: Array, parts: Sequence[Batch
     for n, (x, _, weight) in enumerate(parts):
         inner = on_arrays(circuit, key=key, first=jnp.asarray(n * len(x)))
 
-        def watched(
-            name: str, x: Array, kernel: Array, contract: Any, *, weight: Array = weight, inner: Product = inner
-        ) -> Array:
-            y = inner(name, x, kernel, contract)
+        def watched(name: str, *product: Any, weight: Array = weight, inner: Product = inner) -> Array:
+            y = inner(name, *product)
             good = jnp.isfinite(y).reshape(len(y), -1).all(axis=1) | (weight == 0)
             finite[name] = finite.get(name, True) and bool(good.all())
             return y

@@ -183,12 +183,10 @@ class NetworkSection(Section):
 
     def _own(self, own: OwnFile, *, shape: tuple[int, ...], n_classes: int, seed: int) -> "Crossbar":
         """The network of the user's file."""
-        import jax.numpy as jnp
-
         from xbar_cli.nn.sites.own import own_network
 
         args = {key.strip(): _value(value) for key, _, value in (text.partition("=") for text in self.args)}
-        net = own_network(own.path, own.name, shape=shape, outputs=n_classes, seed=seed, dtype=jnp.float32, args=args)
+        net = own_network(own.path, own.name, shape=shape, outputs=n_classes, seed=seed, args=args)
         net.normalisation = self.normalisation(channels=shape[-1])
         return net
 

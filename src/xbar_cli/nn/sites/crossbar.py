@@ -15,10 +15,10 @@ from xbar_cli.array.ideal import Contract
 from xbar_cli.nn.layers import Product, Training, digital
 from xbar_cli.nn.normalisation import Normalisation, normalised
 
-from .evaluate import Evaluation
+from .evaluate import TakeOver
 from .forms import Form
 from .known import dtype_of
-from .program import COUNTS, Plan, Program, Variable
+from .program import COUNTS, Program, TracedPlan, Variable
 from .survey import Left, Use
 
 PARAMETER_NAMES = ("kernel", "weight", "weights", "w", "embedding")
@@ -91,7 +91,7 @@ class Crossbar(nnx.Module):
             y = product(layer.name, inputs, layer.kernel[...], form.contract)
             return form.outputs(y).astype(dtype_of(use.equation.outvars[0]))
 
-        outputs = Evaluation(plan.survey, take)(plan.program, [*self._values(training), x], product)
+        outputs = TakeOver(plan.survey, take)(plan.program, [*self._values(training), x], product)
         if training:
             self._keep(outputs[1:])
         return outputs[0]
@@ -205,7 +205,7 @@ def _key(use: Use, form: Form) -> tuple[Any, ...]:
     return (use.kernel.digest, form.layout)
 
 
-def _first_uses(plan: Plan) -> dict[Any, Use]:
+def _first_uses(plan: TracedPlan) -> dict[Any, Use]:
     """The first use of every layer, in the order they compute."""
     found: dict[Any, Use] = {}
     for path, form in plan.forms.items():

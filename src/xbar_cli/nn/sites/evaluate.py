@@ -18,7 +18,7 @@ Take = Callable[[Use, Sequence[Array], Product], Array]
 """`(use, operands, product) -> output` of an equation that a product takes over."""
 
 
-class Evaluation:
+class TakeOver:
     """One way through a program: which products are taken over, and by what."""
 
     def __init__(self, plan: Survey, take: Take) -> None:

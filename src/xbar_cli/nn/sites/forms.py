@@ -34,7 +34,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageAxis:
     """Where the images of a batch are among the axes of an operand.
 
     Attributes:
@@ -46,7 +46,7 @@ class Images:
     each: int
 
 
-def form_of(equation: core.JaxprEqn, *, kernel_first: bool, images: Images) -> Form:
+def form_of(equation: core.JaxprEqn, *, kernel_first: bool, images: ImageAxis) -> Form:
     """The product that `equation` is.
 
     Args:
@@ -62,7 +62,7 @@ def form_of(equation: core.JaxprEqn, *, kernel_first: bool, images: Images) -> F
     return _convolution_form(equation, kernel_first=kernel_first, images=images)
 
 
-def images_of(shapes: tuple[tuple[int, ...], tuple[int, ...]], counts: tuple[int, int]) -> Images:
+def images_of(shapes: tuple[tuple[int, ...], tuple[int, ...]], counts: tuple[int, int]) -> ImageAxis:
     """Where the images are, from the shapes of one operand in two traces with different `counts` of images.
 
     Raises:
@@ -73,11 +73,11 @@ def images_of(shapes: tuple[tuple[int, ...], tuple[int, ...]], counts: tuple[int
         (axis,) = grown
         each = [shape[axis] / count for shape, count in zip(shapes, counts, strict=True)]
         if each[0] == each[1] == int(each[0]):
-            return Images(axis, int(each[0]))
+            return ImageAxis(axis, int(each[0]))
     raise ValueError("its inputs do not belong to one image each")
 
 
-def _matrix_form(equation: core.JaxprEqn, *, kernel_first: bool, images: Images) -> Form:
+def _matrix_form(equation: core.JaxprEqn, *, kernel_first: bool, images: ImageAxis) -> Form:
     contracted, batched = equation.params["dimension_numbers"]
     (k_in, x_in), (k_groups, x_groups) = (contracted, batched) if kernel_first else (contracted[::-1], batched[::-1])
     shapes = [shape_of(atom) for atom in equation.invars]
@@ -116,7 +116,7 @@ def _matrix_form(equation: core.JaxprEqn, *, kernel_first: bool, images: Images)
     return Form((tuple(k_in), tuple(k_groups)), MatrixProduct(groups), kernel, inputs, outputs)
 
 
-def _convolution_form(equation: core.JaxprEqn, *, kernel_first: bool, images: Images) -> Form:
+def _convolution_form(equation: core.JaxprEqn, *, kernel_first: bool, images: ImageAxis) -> Form:
     params = equation.params
     numbers = params["dimension_numbers"]
     if kernel_first:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from xbar_cli.errors import NetworkFileError
@@ -21,7 +22,14 @@ LARGEST_BYTES = 1 << 20
 
 
 def own_network(
-    file: Path, name: str, *, shape: tuple[int, ...], outputs: int, seed: int, dtype: Any, args: Mapping[str, Any]
+    file: Path,
+    name: str,
+    *,
+    shape: tuple[int, ...],
+    outputs: int,
+    seed: int,
+    args: Mapping[str, Any],
+    dtype: Any = jnp.float32,
 ) -> Crossbar:
     """The network that `name` of `file` makes, its products ready for arrays.
 

@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
-from .forms import Form, Images, form_of, images_of
+from .forms import Form, ImageAxis, form_of, images_of
 from .known import leaf, shape_of
 from .survey import Left, Path, Survey, Use, survey, trace
 
 COUNTS = (2, 3)
-"""Images of the two traces that tell the axis of the images from others."""
+"""ImageAxis of the two traces that tell the axis of the images from others."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Variable:
     value: jax.ShapeDtypeStruct
 
 
-class Plan(NamedTuple):
+class TracedPlan(NamedTuple):
     """The program for one shape of a batch.
 
     Attributes:
@@ -59,9 +59,9 @@ class Program:
 
     function: Callable[[Sequence[Any], Any, bool], tuple[Any, list[Any]]]
     variables: tuple[Variable, ...]
-    plans: dict[Any, Plan] = field(default_factory=dict)
+    plans: dict[Any, TracedPlan] = field(default_factory=dict)
 
-    def plan(self, shape: tuple[int, ...], dtype: Any, *, training: bool) -> Plan:
+    def plan(self, shape: tuple[int, ...], dtype: Any, *, training: bool) -> TracedPlan:
         """The program for batches of a shape [images …].
 
         Raises:
@@ -72,7 +72,7 @@ class Program:
             self.plans[key] = self._planned(shape, dtype, training)
         return self.plans[key]
 
-    def _planned(self, shape: tuple[int, ...], dtype: Any, training: bool) -> Plan:
+    def _planned(self, shape: tuple[int, ...], dtype: Any, training: bool) -> TracedPlan:
         program, found = self._surveyed(shape, dtype, training)
         places = self._images(shape[1:], dtype, training)
         if set(places) != set(found.uses):
@@ -91,7 +91,7 @@ class Program:
         for path in set(found.uses) - set(forms):
             for name in found.uses.pop(path).kernel.leaves:
                 found.touched.setdefault(name, []).append("product")
-        return Plan(program, found, forms, left)
+        return TracedPlan(program, found, forms, left)
 
     def kernels(self, values: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> dict[Path, Any]:
         """What is multiplied with the inputs at each product, of the values of the variables."""
@@ -110,10 +110,10 @@ class Program:
         ]
         return program, survey(program, [*known, None])
 
-    def _images(self, shape: tuple[int, ...], dtype: Any, training: bool) -> dict[Path, Images | ValueError]:
+    def _images(self, shape: tuple[int, ...], dtype: Any, training: bool) -> dict[Path, ImageAxis | ValueError]:
         """Where the images are in every product's inputs, or why they are nowhere."""
         first, second = (self._surveyed((count, *shape), dtype, training)[1].uses for count in COUNTS)
-        places: dict[Path, Images | ValueError] = {}
+        places: dict[Path, ImageAxis | ValueError] = {}
         for path in set(first) & set(second):
             try:
                 places[path] = images_of((_input_shape(first[path]), _input_shape(second[path])), COUNTS)
