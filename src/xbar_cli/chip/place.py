@@ -26,6 +26,8 @@ from xbar_cli.mapping.placing import (
 )
 from xbar_cli.mapping.window import scale_top
 from xbar_cli.nn.layers import groups_in, is_dense
+from xbar_cli.nn.shapes import LayerName, chosen_layers
+from xbar_cli.outside import quoted
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import Trained
@@ -85,12 +87,11 @@ def layers_on_arrays(trained: Trained, placement: Placement) -> list[str]:
     Raises:
         ConfigError: none is.
     """
-    names = trained.layers
-    if placement.layers == "dense":
-        names = [name for name in names if is_dense(getattr(trained.net, name))]
-    if not names:
-        raise ConfigError(f"mapping.layers = dense: {trained.network} has no fully connected layer")
-    return names
+    layers = [LayerName(name, is_dense(getattr(trained.net, name))) for name in trained.layers]
+    try:
+        return chosen_layers(layers, placement.layers)
+    except ValueError as error:
+        raise ConfigError(f"mapping.layers = {quoted(placement.layers)}: {error}") from None
 
 
 def on_devices(

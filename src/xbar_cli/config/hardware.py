@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from .arrays import ArraySection
-from .base import OpenResistance, Option, PositiveQuantity, Quantity, RootSection, Section, Text, require
+from .base import LayerChoice, OpenResistance, Option, PositiveQuantity, Quantity, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
 from .effect_list import Effects
 from .effects import EFFECTS, Additive, AnyEffect, AnyReadNoise, Mismatch, OnDevices, PcmRead, Proportional, ReadNoise
@@ -52,8 +52,9 @@ class MappingSection(Section):
     weight_limit: Annotated[WeightLimit, Option(metavar="max|largest|auto|VALUE")] = "max"
     """|Weight| at full scale: the largest, or what training fixed (max, the default); the largest in any case; a number; or
     the share of the largest that costs the least accuracy (auto, tat)."""
-    layers: Annotated[Literal["all", "dense"] | None, Option()] = None
-    """Layers on arrays, the others digital (default all, or those that training had there)."""
+    layers: Annotated[LayerChoice | None, Option(metavar="all|dense|PATTERN[,...]")] = None
+    """Layers on arrays, the others digital: all, dense, or names and patterns such as `fc*,!fc3` or `!head`, the last that
+    fits a layer decides (default all, or those that training had there)."""
     bits: Annotated[int | None, Field(ge=1, le=16), Option(metavar="B")] = None
     """Bits of one device: 2^B conductance levels (default any conductance; bitslice 2)."""
     levels: Annotated[str, Option(metavar="uniform|ratio|FILE")] = "uniform"

@@ -96,7 +96,7 @@ class Placement:
     scheme: str
     devices: DeviceRange
     slices: Slices | None
-    layers: Literal["all", "dense"]
+    layers: str
     weight_scale: Literal["network", "layer", "column"] | None
     weight_limit: float | Literal["max", "largest", "auto"]
     tile: tuple[int, int]

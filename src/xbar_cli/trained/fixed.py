@@ -47,7 +47,7 @@ class Fixed:
         technology: name or file of the devices (tat, biased).
         levels: `ratio` (tat); else levels are uniform.
         bits: of one device (tat, periphery, biased).
-        layers: `dense` where the other layers are digital (tat).
+        layers: which are on arrays, where some are digital (tat): `dense`, or patterns of names.
         slices: how weights are cut into slices (biased).
         m_max: conductance range of each layer in units of its weights (periphery).
         devices: trained conductances of each layer, 0 … 1 of their range [*window columns] (periphery).
@@ -65,7 +65,7 @@ class Fixed:
     technology: str | None = None
     levels: str | None = None
     bits: int | None = None
-    layers: Literal["dense"] | None = None
+    layers: str | None = None
     slices: SliceFormat | None = None
     m_max: Mapping[str, float] | None = None
     devices: Mapping[str, NDArray[np.float32]] | None = None
@@ -176,6 +176,6 @@ def _tat_before(summary: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[st
         "tile": next(word for word in words if word[0].isdecimal() and "x" in word),
         "levels": "ratio",
         "bits": asked.get("bits") or (asked["levels"].bit_length() if "levels" in asked else 4),
-        "layers": "dense" if asked.get("layers") == "dense" else None,
+        "layers": None if asked.get("layers") == "all" else asked.get("layers"),
         "corner": None if corner is None else {"model": "chip_corner", **corner},
     }

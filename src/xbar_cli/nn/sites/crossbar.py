@@ -101,6 +101,12 @@ class Crossbar(nnx.Module):
         shape, dtype = self.example
         return self.program.plan((COUNTS[0], *shape), dtype, training=False).left
 
+    def users(self) -> dict[str, list[str]]:
+        """The operations that read each variable that is in no kernel, by its name among the parameters."""
+        shape, dtype = self.example
+        touched = self.program.plan((COUNTS[0], *shape), dtype, training=False).survey.touched
+        return {f"rest.{_flat(name)}": operations for name, operations in touched.items()}
+
     def _values(self, training: bool | Training) -> list[Any]:
         """The values of the program's variables: zeros for those that only made kernels, which nothing reads."""
         key = training.key if isinstance(training, Training) else jax.random.key(0)

@@ -76,10 +76,9 @@ def _loaded(file: Path, name: str) -> Callable[..., Any]:
 
 
 def _accepted(factory: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the given arguments that a function takes by their names."""
-    parameters = inspect.signature(factory).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return {key: value for key, value in given.items() if key not in ("outputs", "seed")}
+    """Those of the given arguments that a class or a function takes by their names."""
+    made_by = factory.__init__ if isinstance(factory, type) else factory  # a module's class takes anything
+    parameters = inspect.signature(made_by).parameters.values()
     return {p.name: given[p.name] for p in parameters if p.name in given}
 
 
