@@ -52,7 +52,17 @@ def own(shared, tiny, tmp_path_factory):
     file = (base.parent if base.name.startswith("popen") else base) / "net.py"
     if not file.exists():
         file.write_text(NET)
-    words = ("--network", f"{file}:Depthwise", "--network-arg", "width=3", *tiny[4:], "--epochs", 10, "--learning-rate", 0.01)
+    words = (
+        "--network",
+        f"{file}:Depthwise",
+        "--network-arg",
+        "width=3",
+        *tiny[4:],
+        "--epochs",
+        10,
+        "--learning-rate",
+        0.01,
+    )
     return shared("own", "train", *words), file
 
 
@@ -137,3 +147,20 @@ def test_a_missing_file_and_another_form_are_one_line(xbar, tmp_path):
     assert "or FILE.py:NAME for your own" in other.err
     arguments = xbar("train", "--network-arg", "width=3", "--out", tmp_path / "run")
     assert "belongs to networks of FILE.py:NAME, not to lenet5" in arguments.err
+
+
+def test_packed_groups_share_an_array_and_compute_the_same(own, xbar, tmp_path):
+    run, _ = own
+    words = ("map", run, "--tile", "64x16", "--json")
+    apart = xbar(*words, "--out", tmp_path / "apart").json
+    packed = xbar(*words, "--pack", "--out", tmp_path / "packed").json
+    shape = {layer["name"]: (layer["rows"], layer["cols"], layer["tiles"]) for layer in packed["layers"]}
+    assert shape["depthwise"] == (27, 12, 1)  # 3 groups of 9 rows and 2 outputs in one array
+    assert [layer["tiles"] for layer in apart["layers"]][1] == 3
+    found = [
+        xbar("eval", tmp_path / name, "--samples", 1, "--images", 200, "--json", "--out", tmp_path / f"{name}-eval").json
+        for name in ("apart", "packed")
+    ]
+    assert found[0]["accuracy_mean"] == found[1]["accuracy_mean"] == pytest.approx(found[0]["ideal_accuracy"], abs=0.006)
+    joules = xbar("energy", tmp_path / "packed", "--json", "--out", tmp_path / "joules").json
+    assert joules["energy_joule"] > 0

@@ -1,5 +1,6 @@
 """Weights onto devices, layer by layer: scale, place, observe."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -27,6 +28,7 @@ from xbar_cli.mapping.placing import (
 from xbar_cli.mapping.window import scale_top
 from xbar_cli.nn.layers import groups_in, is_dense
 from xbar_cli.nn.shapes import LayerName, chosen_layers
+from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.outside import quoted
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.trained.fixed import Fixed
@@ -61,6 +63,7 @@ def map_network(
     names, devices = layers_on_arrays(trained, placement), placement.devices
     vg: Mapping[str, float] = {} if gates is None else gates.vg
     tell_ranges(devices.cell, vg.values(), reporter)
+    regroup(trained.net, {name: groups_left(trained, placement, name) for name in names})
     w_max = full_weights(trained, placement, names)
     seen = observe(trained, images=images, sampled=keep_activity)
     drives = row_full_scales(trained, seen.ranges, names, read.dac_range, images=images)
@@ -92,6 +95,13 @@ def layers_on_arrays(trained: Trained, placement: Placement) -> list[str]:
         return chosen_layers(layers, placement.layers)
     except ValueError as error:
         raise ConfigError(f"mapping.layers = {quoted(placement.layers)}: {error}") from None
+
+
+def groups_left(trained: Trained, placement: Placement, name: str) -> int:
+    """The groups of a layer after packing."""
+    layer = getattr(trained.net, name)
+    *window, outputs = layer.kernel.shape
+    return placement.groups(groups_in(layer), rows=math.prod(window), outputs=outputs)
 
 
 def on_devices(

@@ -71,6 +71,8 @@ class MappingSection(Section):
     """Device technology, or a TOML file with one: the resistances between which weights are mapped."""
     tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
     """Size of one array, as built (default 128x128; evaluate: that of the arrays that tat trained through)."""
+    pack: Annotated[bool, Option()] = False
+    """Groups of a grouped or depthwise convolution share arrays, as many as fit, in place of one array each."""
     map_target: Annotated[Literal["effective", "memristor"], Option()] = "effective"
     """With a cell: the conductance that weights are linear in, the cell's effective one (neat, II-B) or the memristor's."""
     top: Annotated[Literal["range", "device"] | None, Option()] = None
@@ -155,6 +157,7 @@ class MappingSection(Section):
             weight_scale=self.weight_scale,
             weight_limit=parse_weight_limit(self.weight_limit),
             tile=self.array_size,
+            pack=self.pack,
         )
 
     def check_cell(self) -> None:

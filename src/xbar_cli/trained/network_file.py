@@ -35,4 +35,6 @@ def require_network_file(section: NetworkSection, folder: Path) -> None:
         raise NetworkFileError(
             f"{folder} was trained with {own.path}, which is not there: put it back (its text is in {folder / KEPT})"
         )
+    if own is not None and not (folder / KEPT).exists():
+        raise NetworkFileError(f"{folder} lacks the text of its network file ({KEPT}): train it anew")
     keep_network_file(section, folder)
