@@ -155,22 +155,9 @@ def test_what_agrees_with_the_run_to_resume_is_accepted(resume, toml):
     assert (same.mapping.bits, same.training.epochs, same.inject.sigma) == (3, 4, 0.1)
 
 
-def test_what_an_earlier_version_wrote_of_tat_is_read(toml):
-    before = toml(
-        'method = "tat"\n[tat]\narray = "nodal"\ntechnology = "taox"\nlevels = 7\ntile = "64x32"\nr_wire_ohm = 2\n'
-        'layers = "dense"\nrefold = 4\n'
-    )
-    found = load(file=before)
-    now = toml(
-        'method = "tat"\narray.model = "nodal"\narray.r_wire_ohm = 2\ntat.refold = 4\n[mapping]\ntechnology = "taox"\n'
-        'bits = 3\nlevels = "ratio"\ntile = "64x64"\nlayers = "dense"\n'
-    )
-    assert found == load(file=now)
-    assert load({"array.r_wire_ohm": "3"}, ["tat.tile=64x40"], before).mapping.tile == "64x80"
-    closed = 'method = "tat"\n[tat]\narray = "published"\ntechnology = "taox"\nr_wire_ohm = 0.0\nlayers = "all"\n'
-    assert load(file=toml(closed)).array.r_wire_ohm is None
-    with pytest.raises(ValueError, match=r"tat\.bits and mapping\.bits say the same"):
-        TrainConfig.model_validate({"method": "tat", "tat": {"bits": 3}, "mapping": {"bits": 3}})
+def test_keys_of_an_earlier_version_are_refused_by_name(toml):
+    with pytest.raises(ConfigError, match=r"tat\.(array|technology)"):
+        load(file=toml('method = "tat"\n[tat]\narray = "nodal"\ntechnology = "taox"\n'))
 
 
 @pytest.mark.parametrize(
