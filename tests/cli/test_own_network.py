@@ -158,9 +158,13 @@ def test_packed_groups_share_an_array_and_compute_the_same(own, xbar, tmp_path):
     assert shape["depthwise"] == (27, 12, 1)  # 3 groups of 9 rows and 2 outputs in one array
     assert [layer["tiles"] for layer in apart["layers"]][1] == 3
     found = [
-        xbar("eval", tmp_path / name, "--samples", 1, "--images", 200, "--json", "--out", tmp_path / f"{name}-eval").json
+        xbar(
+            "eval", tmp_path / name, "--samples", 1, "--images", 200, "--json", "--out", tmp_path / f"{name}-eval"
+        ).json
         for name in ("apart", "packed")
     ]
-    assert found[0]["accuracy_mean"] == found[1]["accuracy_mean"] == pytest.approx(found[0]["ideal_accuracy"], abs=0.006)
+    assert (
+        found[0]["accuracy_mean"] == found[1]["accuracy_mean"] == pytest.approx(found[0]["ideal_accuracy"], abs=0.006)
+    )
     joules = xbar("energy", tmp_path / "packed", "--json", "--out", tmp_path / "joules").json
     assert joules["energy_joule"] > 0

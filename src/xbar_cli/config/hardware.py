@@ -1,17 +1,16 @@
 """Configuration of `xbar map` and `xbar evaluate`: mapping, array, variation."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from .arrays import ArraySection
-from .base import LayerChoice, OpenResistance, Option, PositiveQuantity, Quantity, RootSection, Section, Text, require
+from .base import LayerChoice, OpenResistance, Option, PositiveQuantity, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
-from .effect_list import Effects
-from .effects import EFFECTS, Additive, AnyEffect, AnyReadNoise, Mismatch, OnDevices, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit, parse_tile, parse_weight_limit
+from .variation import VariationSection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
     from xbar_cli.device.cell import Cell
     from xbar_cli.mapping.placing import DeviceRange, Placement
-
-VariationModel = Literal["additive", "proportional"]
-_BESIDES = ", ".join(name for name in EFFECTS if name not in get_args(VariationModel))
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
@@ -215,41 +211,6 @@ class CellReference(Section):
     """Characterize run whose 1T-1R cell the arrays are made of."""
     vg: Annotated[Text | None, Option(metavar="VOLT")] = None
     """Gate voltage of every layer (default the run's own)."""
-
-
-class VariationSection(Section):
-    """What befalls the programmed conductances of a chip."""
-
-    amount: Annotated[Quantity, Field(ge=0, le=10), Option("--variation")] = 0.0
-    """Standard deviation X of a normal variation, the first of the effects."""
-    model: Annotated[VariationModel, Option("--variation-model")] = "additive"
-    """additive: σ = X (G_on − G_off), the default; proportional: σ = X G."""
-    effects: Annotated[
-        Effects,
-        Field(description=f"Another effect on the devices, may be repeated: {_BESIDES}. They act in physical order."),
-        Option("--effect", metavar="MODEL:KEY=VALUE,…", repeatable=True),
-    ] = ()
-    negative: Annotated[Literal["clamp", "reflect", "allow"], Option()] = "clamp"
-    """What becomes of conductances below 0."""
-
-    def all_effects(self) -> list[AnyEffect]:
-        """Every effect, `amount` with them."""
-        if self.amount == 0:
-            return list(self.effects)
-        kinds = {"additive": Additive, "proportional": Proportional}
-        return [kinds[self.model](model=self.model, sigma=self.amount), *self.effects]
-
-    def on_devices(self) -> list[OnDevices]:
-        """The effects that make a chip's memristors what they are."""
-        return [effect for effect in self.all_effects() if not isinstance(effect, Mismatch | ReadNoise | PcmRead)]
-
-    def mismatch(self) -> Mismatch | None:
-        """The spread of the access transistors, if there is one."""
-        return next((effect for effect in self.effects if isinstance(effect, Mismatch)), None)
-
-    def read_noises(self) -> list[AnyReadNoise]:
-        """The effects that are new at every read."""
-        return [effect for effect in self.effects if isinstance(effect, ReadNoise | PcmRead)]
 
 
 class CalibrationSection(Section):
