@@ -155,6 +155,8 @@ def leaky_relu(node: Node, x: Any) -> Any:
 
 def parametric_relu(node: Node, x: Any, slope: Any) -> Any:
     """x where it is positive, else slope x."""
+    if node.opset < 7 and slope.size > 1 and slope.ndim == 1:  # one a channel
+        slope = slope.reshape((-1,) + (1,) * (x.ndim - 2))
     x, slope = aligned(traced(x), slope)
     return jnp.where(x >= 0, x, slope * x)
 

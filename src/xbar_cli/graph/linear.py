@@ -1,6 +1,7 @@
 """Products of matrices: weights reach them as they are, or with axes in another order."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -68,10 +69,10 @@ def attention_heads(node: Node, x: Any, heads: str) -> tuple[Any, bool]:
 def attention(
     node: Node, q: Any, k: Any, v: Any, mask: Any = None, past_k: Any = None, past_v: Any = None, length: Any = None
 ) -> tuple[Any, ...]:
-    """softmax(Q Kᵀ scale + mask) V of heads, queries of several heads sharing one of keys where there are fewer of those.
+    """softmax(Q Kᵀ scale + mask) V of heads; where there are fewer heads of keys, several of queries share one.
 
     References:
-        ONNX operator set 23, `Attention`.
+        ONNX operator set 25, `Attention`.
     """
     node.ignore("softmax_precision", "q_num_heads", "kv_num_heads")
     q, flat = attention_heads(node, traced(q), "q_num_heads")
@@ -82,19 +83,16 @@ def attention(
     keys, values = (jnp.repeat(one, shared, axis=1) if shared > 1 else one for one in (k, v))
     scale = math.sqrt(node.get("scale", 1 / math.sqrt(q.shape[-1])))
     scores = jnp.einsum("nhtd,nhsd->nhts", q * jnp.asarray(scale, q.dtype), keys * jnp.asarray(scale, k.dtype))
-    masked = masked_scores(node, scores, mask, length, past=0 if past_k is None else past_k.shape[2])
-    found = [scores, masked, capped(node, masked), None]
-    found[3] = softmax_rows(found[2])
-    out = jnp.einsum("nhts,nhsd->nhtd", found[3].astype(values.dtype), values)
+    capped = bounded_scores(node, scores)
+    masked = masked_scores(node, capped, mask, length, past=0 if past_k is None else past_k.shape[2])
+    shares = softmax_rows(masked)
+    out = jnp.einsum("nhts,nhsd->nhtd", shares.astype(values.dtype), values)
     if flat:
         out = out.transpose(0, 2, 1, 3).reshape(out.shape[0], out.shape[2], -1)
-    mode = node.get("qk_matmul_output_mode", 0)
-    if node.wants(3) and mode:
-        raise node.refusal("qk_matmul_output_mode is not supported (0)")
-    return out, k, v, found[mode]
+    return out, k, v, (scores, capped, masked, shares)[node.get("qk_matmul_output_mode", 0)]
 
 
-def capped(node: Node, scores: Any) -> Any:
+def bounded_scores(node: Node, scores: Any) -> Any:
     """Scores bounded smoothly: `cap tanh(scores / cap)`."""
     cap = node.get("softcap", 0.0)
     return cap * jnp.tanh(scores / cap) if cap else scores
@@ -110,7 +108,7 @@ def softmax_rows(scores: Any) -> Any:
 
 def masked_scores(node: Node, scores: Any, mask: Any, length: Any, *, past: int) -> Any:
     """Scores [N, heads, T, S] with what may not be looked at at −∞."""
-    rows, columns = scores.shape[-2:]
+    columns = scores.shape[-1]
     low = jnp.asarray(-np.inf, scores.dtype)
     if mask is not None:
         mask = traced(mask).reshape((1,) * (4 - mask.ndim) + mask.shape)
@@ -118,16 +116,22 @@ def masked_scores(node: Node, scores: Any, mask: Any, length: Any, *, past: int)
             filling = False if mask.dtype == bool else -np.inf
             mask = jnp.pad(mask, [(0, 0)] * 3 + [(0, columns - mask.shape[-1])], constant_values=filling)
         scores = jnp.where(mask, scores, low) if mask.dtype == bool else scores + mask.astype(scores.dtype)
-    if node.get("is_causal", 0):
-        allowed = np.arange(columns)[None, :] <= np.arange(rows)[:, None] + past
-        if length is not None:
-            start = traced(length)[:, None, None, None] - rows
-            allowed = np.arange(columns)[None, None, None, :] <= np.arange(rows)[None, None, :, None] + start
-        scores = jnp.where(allowed if allowed.ndim == 4 else allowed[None, None], scores, low)
+    scores = jnp.where(in_reach(node, scores.shape, length, past=past), scores, low)
     if length is not None:
         inside = np.arange(columns)[None, None, None, :] < traced(length)[:, None, None, None]
         scores = jnp.where(inside, scores, low)
     return scores
+
+
+def in_reach(node: Node, shape: Sequence[int], length: Any, *, past: int) -> Any:
+    """Whether a query may look at a key by how far apart their places are [N or 1, 1, T, S]."""
+    rows, columns = shape[-2:]
+    start = np.full((1, 1, 1, 1), past) if length is None else traced(length)[:, None, None, None] - rows
+    ahead = np.arange(columns).reshape(1, 1, 1, -1) - np.arange(rows).reshape(1, 1, -1, 1) - start
+    left, right = node.get("left_window_size", -1), node.get("right_window_size", -1)
+    right = 0 if node.get("is_causal", 0) else right
+    allowed = ahead <= (right if right >= 0 else 2 * columns + rows)
+    return allowed & (ahead >= -left) if left >= 0 else allowed
 
 
 def rotary_embedding(node: Node, x: Any, cos: Any, sin: Any, places: Any = None) -> Any:

@@ -54,7 +54,7 @@ class Port:
             raise ValueError(f"the input {quoted(self.name)} must have the shape [{shown}]; it has {list(value.shape)}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A network as a function: `graph(params, *inputs)` returns a tuple of outputs.
 

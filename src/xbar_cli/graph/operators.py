@@ -168,7 +168,7 @@ OPERATORS: dict[str, Operator] = {
     "Upsample": resize.upsample,
     "Where": elementwise.where,
 }
-"""`RoundToInteger` is ours: what whole numbers computed in floating point end with (`rewrite`)."""
+"""`RoundToInteger` is ours: what whole numbers computed in floating point end with (`quantised.rewritten`)."""
 REWRITTEN = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul")
 """Operators that become others while reading."""
 SUPPORTED = frozenset(OPERATORS) - {"RoundToInteger"} | set(REWRITTEN)

@@ -12,7 +12,7 @@ from xbar_cli.outside import quoted
 
 from .node import Body, Node
 from .operators import OPERATORS, SUPPORTED
-from .rewrite import rewritten
+from .quantised import rewritten
 from .values import is_floating
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from jax import lax
 
 from .convolution import Windows, windows
 from .node import Node
-from .values import traced
+from .values import integers, traced
 
 
 def placed(node: Node, sizes: Sequence[int]) -> tuple[Windows, tuple[int, ...]]:
@@ -133,11 +133,8 @@ def max_unpool(node: Node, x: Any, places: Any, sizes: Any = None) -> Any:
         for n, s, k, (low, high) in zip(x.shape[2:], at.strides, at.kernel, at.pads, strict=True)
     ]
     shape = [*x.shape[:2], *full]
-    out = jnp.zeros(int(np.prod(shape)), x.dtype).at[traced(places).reshape(-1)].set(traced(x).reshape(-1)).reshape(shape)
+    flat = jnp.zeros(int(np.prod(shape)), x.dtype).at[traced(places).reshape(-1)].set(traced(x).reshape(-1))
     if sizes is None:
-        return out
-    wanted = [int(n) for n in np.asarray(sizes)]
-    if wanted != shape:
-        flat = jnp.zeros(int(np.prod(wanted)), x.dtype).at[traced(places).reshape(-1)].set(traced(x).reshape(-1))
-        return flat.reshape(wanted)
-    return out
+        return flat.reshape(shape)
+    wanted = integers(node, sizes, "output shape")
+    return jnp.pad(flat.reshape(shape), [(0, n - m) for n, m in zip(wanted, shape, strict=True)])

@@ -148,7 +148,7 @@ def grid_sample(node: Node, x: Any, grid: Any) -> Any:
     x, grid = traced(x), traced(grid)
     if x.ndim != 4 or mode not in ("linear", "bilinear", "nearest") or padding not in ("zeros", "border"):
         raise node.refusal("only images with mode linear or nearest and padding_mode zeros or border are supported")
-    size = np.asarray(x.shape[:1:-1], np.float32)
+    size = np.asarray(x.shape[:1:-1], grid.dtype).reshape(1, 1, 1, 2)
     places = (grid + 1) / 2 * (size - 1) if corners else ((grid + 1) * size - 1) / 2
     places = jnp.clip(places, 0, size - 1) if padding == "border" else places
     if mode == "nearest":
@@ -156,9 +156,10 @@ def grid_sample(node: Node, x: Any, grid: Any) -> Any:
     low = jnp.floor(places)
     share = places - low
     out = jnp.zeros((), x.dtype)
-    for step in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        weight = jnp.prod(jnp.where(np.asarray(step, bool), share, 1 - share), axis=-1)
-        out = out + picked(x, low + np.asarray(step, np.float32)) * weight[:, None].astype(x.dtype)
+    for step in np.ndindex(2, 2):
+        offset = np.asarray(step).reshape(1, 1, 1, 2)
+        weight = jnp.prod(jnp.where(offset.astype(bool), share, 1 - share), axis=-1)
+        out = out + picked(x, low + offset.astype(grid.dtype)) * weight[:, None].astype(x.dtype)
     return out
 
 
