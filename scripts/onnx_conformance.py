@@ -160,7 +160,9 @@ def main() -> int:
             print(f"{found} {name}: {why}", flush=True)
         by_operator.update(inside if found == "passed" else ())
     print(", ".join(f"{name} {count}" for name, count in counts.items()))
-    print(f"operators with a passed test: {len(by_operator)} of {len(SUPPORTED)}; without: {sorted(SUPPORTED - set(by_operator))}")
+    print(
+        f"operators with a passed test: {len(by_operator)} of {len(SUPPORTED)}; without: {sorted(SUPPORTED - set(by_operator))}"
+    )
     return 1 if counts["failed"] else 0
 
 

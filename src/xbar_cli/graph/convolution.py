@@ -140,5 +140,3 @@ def conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
         feature_group_count=groups,
     )
     return with_bias(out, b)
-
-

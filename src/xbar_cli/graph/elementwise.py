@@ -87,7 +87,9 @@ def where(node: Node, condition: Any, a: Any, b: Any) -> Any:
 def clip(node: Node, x: Any, low: Any = None, high: Any = None) -> Any:
     """The value between two bounds, of attributes before opset 11."""
     if node.opset < 11:
-        low, high = (None if bound is None else np.asarray(bound, x.dtype) for bound in (node.get("min"), node.get("max")))
+        low, high = (
+            None if bound is None else np.asarray(bound, x.dtype) for bound in (node.get("min"), node.get("max"))
+        )
     if low is not None:
         x = binary("maximum", node, x, low)
     return x if high is None else binary("minimum", node, x, high)
@@ -149,12 +151,12 @@ def relu(node: Node, x: Any) -> Any:
 
 
 def leaky_relu(node: Node, x: Any) -> Any:
-    """x where it is positive, else alpha x."""
+    """X where it is positive, else alpha x."""
     return jnp.where(traced(x) >= 0, x, node.get("alpha", 0.01) * x)
 
 
 def parametric_relu(node: Node, x: Any, slope: Any) -> Any:
-    """x where it is positive, else slope x."""
+    """X where it is positive, else slope x."""
     if node.opset < 7 and slope.size > 1 and slope.ndim == 1:  # one a channel
         slope = slope.reshape((-1,) + (1,) * (x.ndim - 2))
     x, slope = aligned(traced(x), slope)
@@ -162,17 +164,17 @@ def parametric_relu(node: Node, x: Any, slope: Any) -> Any:
 
 
 def thresholded_relu(node: Node, x: Any) -> Any:
-    """x where it is above alpha, else 0."""
+    """X where it is above alpha, else 0."""
     return jnp.where(traced(x) > node.get("alpha", 1.0), x, jnp.zeros((), x.dtype))
 
 
 def elu(node: Node, x: Any) -> Any:
-    """x where it is positive, else alpha (exp(x) − 1)."""
+    """X where it is positive, else alpha (exp(x) − 1)."""
     return jax.nn.elu(traced(x), node.get("alpha", 1.0))
 
 
 def selu(node: Node, x: Any) -> Any:
-    """gamma x where it is positive, else gamma alpha (exp(x) − 1)."""
+    """Gamma x where it is positive, else gamma alpha (exp(x) − 1)."""
     alpha, gamma = node.get("alpha", 1.67326319217681884765625), node.get("gamma", 1.05070102214813232421875)
     return gamma * jax.nn.elu(traced(x), alpha)
 
@@ -188,18 +190,18 @@ def sigmoid(node: Node, x: Any) -> Any:
 
 
 def hard_sigmoid(node: Node, x: Any) -> Any:
-    """alpha x + beta between 0 and 1."""
+    """Alpha x + beta between 0 and 1."""
     return jnp.clip(node.get("alpha", 0.2) * traced(x) + node.get("beta", 0.5), 0, 1)
 
 
 def hard_swish(node: Node, x: Any) -> Any:
-    """x times (x/6 + 1/2 between 0 and 1)."""
+    """X times (x/6 + 1/2 between 0 and 1)."""
     x = traced(x)
     return x * jnp.clip(x / 6 + 0.5, 0, 1)
 
 
 def swish(node: Node, x: Any) -> Any:
-    """x sigmoid(alpha x)."""
+    """X sigmoid(alpha x)."""
     x = traced(x)
     return x * jax.nn.sigmoid(node.get("alpha", 1.0) * x)
 
@@ -210,22 +212,22 @@ def softplus(node: Node, x: Any) -> Any:
 
 
 def softsign(node: Node, x: Any) -> Any:
-    """x / (1 + |x|)."""
+    """X / (1 + |x|)."""
     return jax.nn.soft_sign(traced(x))
 
 
 def gelu(node: Node, x: Any) -> Any:
-    """x Φ(x), or its approximation by a tanh."""
+    """X Φ(x), or its approximation by a tanh."""
     return jax.nn.gelu(traced(x), approximate=node.get("approximate", "none") == "tanh")
 
 
 def mish(node: Node, x: Any) -> Any:
-    """x tanh(softplus(x))."""
+    """X tanh(softplus(x))."""
     return jax.nn.mish(traced(x))
 
 
 def shrink(node: Node, x: Any) -> Any:
-    """x ± bias outside of ±lambd, 0 between."""
+    """X ± bias outside of ±lambd, 0 between."""
     bias, bound, x = node.get("bias", 0.0), node.get("lambd", 0.5), traced(x)
     shrunk = jnp.where(x < -bound, x + jnp.asarray(bias, x.dtype), x - jnp.asarray(bias, x.dtype))
     return jnp.where(abs(x) > bound, shrunk, jnp.zeros((), x.dtype))
@@ -242,7 +244,7 @@ def sign(node: Node, x: Any) -> Any:
 
 
 def swiglu(node: Node, a: Any, b: Any) -> Any:
-    """a sigmoid(a) b."""
+    """A sigmoid(a) b."""
     a, b = alike(traced(a), b)
     return a * jax.nn.sigmoid(node.get("alpha", 1.0) * a) * b
 

@@ -59,7 +59,16 @@ def call(node: Node, inputs: Sequence[Any]) -> tuple[Any, ...]:
         out = OPERATORS[node.operator](node, *inputs)
     except XbarError:
         raise
-    except (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError, MemoryError, NotImplementedError) as error:
+    except (
+        TypeError,
+        ValueError,
+        IndexError,
+        KeyError,
+        AttributeError,
+        ArithmeticError,
+        MemoryError,
+        NotImplementedError,
+    ) as error:
         shapes = ", ".join("none" if one is None else str(getattr(one, "shape", "list")) for one in inputs)
         raise node.refusal(f"{first_line(error)} (inputs of shapes {shapes})") from error
     node.check_seen()

@@ -101,7 +101,9 @@ class Graph:
         for name, value in self.params.items():
             weights[name] = traced(params[name])
             if weights[name].shape != value.shape:
-                raise ValueError(f"the weight {quoted(name)} must have the shape {value.shape}; it has {weights[name].shape}")
+                raise ValueError(
+                    f"the weight {quoted(name)} must have the shape {value.shape}; it has {weights[name].shape}"
+                )
         given = [prepared(port, value) for port, value in zip(self.inputs, inputs, strict=True)]
         return tuple(traced(value) for value in evaluate(self.body, weights, given, {}))
 

@@ -31,7 +31,7 @@ def batch_normalization(node: Node, x: Any, scale: Any, bias: Any, mean: Any, va
         used = (x.mean(axis=axes), x.var(axis=axes))
     gain = traced(scale) * lax.rsqrt(used[1] + jnp.asarray(epsilon, used[1].dtype)).astype(scale.dtype)
     shift = traced(bias) - used[0].astype(gain.dtype) * gain
-    out = (x * per_channel(gain, x.ndim) if gain.dtype == x.dtype else x.astype(gain.dtype) * per_channel(gain, x.ndim))
+    out = x * per_channel(gain, x.ndim) if gain.dtype == x.dtype else x.astype(gain.dtype) * per_channel(gain, x.ndim)
     out = (out + per_channel(shift, x.ndim)).astype(x.dtype)
     if not training:
         return out
@@ -116,13 +116,19 @@ def local_response(node: Node, x: Any) -> Any:
     x, size = traced(x), node.get("size")
     before = math.floor((size - 1) / 2)
     wide = jnp.pad(x * x, [(0, 0), (before, size - 1 - before)] + [(0, 0)] * (x.ndim - 2))
-    total = lax.reduce_window(wide, np.asarray(0, x.dtype), lax.add, (1, size, *(1,) * (x.ndim - 2)), (1,) * x.ndim, "VALID")
+    total = lax.reduce_window(
+        wide, np.asarray(0, x.dtype), lax.add, (1, size, *(1,) * (x.ndim - 2)), (1,) * x.ndim, "VALID"
+    )
     return x / (node.get("bias", 1.0) + node.get("alpha", 1e-4) / size * total) ** node.get("beta", 0.75)
 
 
 def hardmax(node: Node, x: Any) -> Any:
     """1 at the first of the largest elements of an axis, 0 elsewhere; the axes from it on are one before opset 13."""
-    return along(node, x, lambda rows, axis: jax.nn.one_hot(jnp.argmax(rows, axis), rows.shape[axis], axis=axis, dtype=rows.dtype))
+    return along(
+        node,
+        x,
+        lambda rows, axis: jax.nn.one_hot(jnp.argmax(rows, axis), rows.shape[axis], axis=axis, dtype=rows.dtype),
+    )
 
 
 def softmax(node: Node, x: Any) -> Any:

@@ -90,7 +90,9 @@ def parse_graph(graph: "onnx.GraphProto", reading: Reading, *, where: str, outer
 def initializers(graph: "onnx.GraphProto") -> dict[str, np.ndarray]:
     """The tensors that the graph holds, by name."""
     if graph.sparse_initializer:
-        raise ConfigError(f"the initialiser {quoted(graph.sparse_initializer[0].values.name)} is sparse; only dense ones are read")
+        raise ConfigError(
+            f"the initialiser {quoted(graph.sparse_initializer[0].values.name)} is sparse; only dense ones are read"
+        )
     return {tensor.name: array(tensor, f"the initialiser {quoted(tensor.name)}") for tensor in graph.initializer}
 
 

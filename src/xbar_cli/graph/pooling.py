@@ -83,9 +83,7 @@ def covered(at: Windows, sizes: Sequence[int], counts: Sequence[int], pads: Sequ
     """How many elements of each window lie in the input or its given padding [*counts]."""
     total = np.ones((1,) * len(counts))
     for axis, (n, count, stride) in enumerate(zip(sizes, counts, at.strides, strict=True)):
-        places = (
-            np.arange(count)[:, None] * stride + np.arange(at.kernel[axis]) * at.dilations[axis] - at.pads[axis][0]
-        )
+        places = np.arange(count)[:, None] * stride + np.arange(at.kernel[axis]) * at.dilations[axis] - at.pads[axis][0]
         found = ((places >= -pads[axis][0]) & (places < n + pads[axis][1])).sum(axis=1)
         total = total * found.reshape([-1 if a == axis else 1 for a in range(len(counts))])
     return np.maximum(total, 1)

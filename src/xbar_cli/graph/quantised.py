@@ -130,8 +130,6 @@ def whole(node: Node, operator: str, *, axis: int) -> list[Node]:
         one,
         part(node, "DequantizeLinear", (a, f"{out}.one", a_zero), f"{out}.left", axis=left),
         part(node, "DequantizeLinear", (b, f"{out}.one", b_zero), f"{b}.dequantised", axis=axis),
-        replace(
-            node, operator=operator, inputs=(f"{out}.left", f"{b}.dequantised"), outputs=(f"{out}.floating",)
-        ),
+        replace(node, operator=operator, inputs=(f"{out}.left", f"{b}.dequantised"), outputs=(f"{out}.floating",)),
         part(node, "RoundToInteger", (f"{out}.floating",), out),
     ]

@@ -132,7 +132,9 @@ def start(state: Any, direction: int, first: bool, shape: tuple[int, int], dtype
     return traced(state)[:, direction] if first else traced(state)[direction]
 
 
-def steps(step: Step, shares: Any, begin: tuple[Any, ...], lengths: Any, *, turned: bool) -> tuple[Any, tuple[Any, ...]]:
+def steps(
+    step: Step, shares: Any, begin: tuple[Any, ...], lengths: Any, *, turned: bool
+) -> tuple[Any, tuple[Any, ...]]:
     """All outputs [steps, N, hidden] and the last state; after a sequence's length the state stays and the output is 0."""
     numbers = jnp.arange(shares.shape[0])
     many = None if lengths is None else traced(lengths)[:, None].astype(numbers.dtype)

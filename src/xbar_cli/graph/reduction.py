@@ -57,12 +57,12 @@ def norm_2(node: Node, x: Any, axes: Any = None) -> Any:
 
 
 def log_sum(node: Node, x: Any, axes: Any = None) -> Any:
-    """log Σ x."""
+    """Log Σ x."""
     return jnp.log(traced(reduce_by("sum", node, x, axes)))
 
 
 def log_sum_exp(node: Node, x: Any, axes: Any = None) -> Any:
-    """log Σ exp(x)."""
+    """Log Σ exp(x)."""
     x = traced(x)
     return jax.nn.logsumexp(x, axis=chosen_axes(node, x, axes), keepdims=bool(node.get("keepdims", 1)))
 

@@ -244,7 +244,8 @@ def column_to_image(node: Node, x: Any, image: Any, block: Any) -> Any:
     strides, dilations = node.get("strides", [1] * rank), node.get("dilations", [1] * rank)
     pads = node.get("pads", [0] * 2 * rank)
     counts = [
-        (sizes[a] + pads[a] + pads[a + rank] - dilations[a] * (blocks[a] - 1) - 1) // strides[a] + 1 for a in range(rank)
+        (sizes[a] + pads[a] + pads[a + rank] - dilations[a] * (blocks[a] - 1) - 1) // strides[a] + 1
+        for a in range(rank)
     ]
     channels = x.shape[1] // math.prod(blocks)
     parts = traced(x).reshape(x.shape[0], channels, math.prod(blocks), *counts)

@@ -82,7 +82,9 @@ def element_type(node: Node, code: int) -> np.dtype:
         ConfigError: texts, complex numbers and types of 8 and 4 bits in floating point have none here.
     """
     if code not in ELEMENT_TYPES:
-        raise node.refusal(f"the element type {code} is not supported (floating point of 16 to 64 bits, integers, bool)")
+        raise node.refusal(
+            f"the element type {code} is not supported (floating point of 16 to 64 bits, integers, bool)"
+        )
     return ELEMENT_TYPES[code]
 
 
