@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests import analytic
+from tests.mapping.sliced_product import adc_error_bound, product
 from xbar_cli.array.converters import Adc, Dac
 from xbar_cli.array.gated import Drive
 from xbar_cli.array.tiling import fold_layers, row_groups
@@ -163,12 +164,12 @@ def test_bit_slices_and_bit_serial_inputs_are_exact_integers(encoding, device_bi
     found, enough = compute(bitslice.sufficient_adc_bits(fmt, rows=height, dac_bits=1))
     exact = x.astype(np.int64) @ w.astype(np.int64)
     np.testing.assert_array_equal(np.asarray(found, np.float64), exact)
-    reference = bitslice.product(
+    reference = product(
         jnp.asarray(x, jnp.int32), sliced, fmt, input_bits=7, signed_inputs=True, dac_bits=1, adc_bits=16
     )  # fmt: skip
     np.testing.assert_array_equal(np.asarray(found, np.int64), reference)
     few, _ = compute(enough - 2)
-    bound = bitslice.adc_error_bound(fmt, rows=height, input_bits=bits, dac_bits=1, adc_bits=enough - 2)
+    bound = adc_error_bound(fmt, rows=height, input_bits=bits, dac_bits=1, adc_bits=enough - 2)
     off = np.abs(np.asarray(few, np.float64) - exact).max()
     assert 0 < off <= bound * 4 * (2 if signed else 1)
 

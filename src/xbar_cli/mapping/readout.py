@@ -45,11 +45,7 @@ class Readout:
         return device_columns(self.scheme, n_out) if self.fmt is None else n_out * self.fmt.n_planes
 
     def outputs(self, n_columns: int) -> int:
-        """Signed outputs of `n_columns` physical columns: the inverse of `columns`.
-
-        Raises:
-            ValueError: a number of columns that the scheme cannot have.
-        """
+        """Signed outputs of `n_columns` physical columns: the inverse of `columns`. Raises ValueError for any other number."""
         if self.fmt is None:
             return outputs(self.scheme, n_columns)
         if n_columns < 1 or n_columns % self.fmt.n_planes:
