@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float
 
@@ -41,13 +42,9 @@ def fold_layers(
     )
     tiles = {name: cut(g, shape) for name, g in layers.items()}
     folded, residuals = jax.lax.map(fold, jnp.concatenate(list(tiles.values())))
-    found: dict[str, Folded] = {}
-    start = 0
-    for name, g in layers.items():
-        stop = start + tiles[name].shape[0]
-        found[name] = Folded(join(folded[start:stop], g.shape), residuals[start:stop].max())
-        start = stop
-    return found
+    ends = np.cumsum([len(part) for part in tiles.values()])[:-1].tolist()
+    parts = zip(layers, jnp.split(folded, ends), jnp.split(residuals, ends), strict=True)
+    return {name: Folded(join(part, layers[name].shape), residual.max()) for name, part, residual in parts}
 
 
 def fold_pairs(g: Float[Array, "rows out"], dual: Fold, *, tile: tuple[int, int] | None) -> Folded:

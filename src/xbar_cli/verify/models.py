@@ -11,7 +11,7 @@ import numpy as np
 from xbar_cli.array.kirchhoff import kirchhoff_residual
 from xbar_cli.array.nodal import nodal, solve
 from xbar_cli.array.wired import gated_wired, require_solved
-from xbar_cli.array.wires import Wires
+from xbar_cli.array.wires import Wires, shared
 from xbar_cli.cell.surrogates import line_samples, surrogate_knots
 from xbar_cli.cell.tables import ABOVE_ON, BELOW_OFF, cell_tables
 from xbar_cli.config.characterize import CharacterizeConfig
@@ -222,8 +222,7 @@ def cell_config(kind: CellKind, g: Floats, v: Floats, wires: Wires, *, sweep: Si
 
 def bit_line_bound(g: Floats, v: Floats, wires: Wires) -> float:
     """No bit line of a 1T-1R array reaches a higher |voltage| than with its memristors alone, all at the largest input [V]."""
-    places, (_, segment, _, end) = np.arange(g.shape[0])[::-1], wires.floats()
-    shared = end + segment * (1 + np.minimum.outer(places, places))
-    loaded = shared[None] * g.T[:, None, :]
+    _, segment, _, end = wires.floats()
+    loaded = shared(g.shape[0], segment=segment, end=end)[::-1, ::-1][None] * g.T[:, None, :]
     reached = np.linalg.solve(np.eye(g.shape[0]) + loaded, loaded.sum(-1, keepdims=True))
     return float(np.abs(v).max() * reached.max())
