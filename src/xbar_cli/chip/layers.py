@@ -34,7 +34,7 @@ def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Arra
     if hardware.curved and cell is not None:
         curved = gated_layer(g, scale=layer.scale, surrogate=cell, drive=drive_of(layer))
         return DrivenLayer(curved, hardware.dac(layer)) if driven else curved
-    straight = linear_layer(wanted, scale=layer.scale, cell=None)
+    straight = linear_layer(wanted, scale=layer.scale)
     leakage = None
     if hardware.model == "gated" and cell is not None and not layer.signed:
         leakage = layer.scale.weights(cell.at_zero(g)).sum(axis=0) * (layer.full_scale / hardware.v_read)

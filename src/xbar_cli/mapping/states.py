@@ -61,7 +61,7 @@ def slice_states(integers: np.ndarray, fmt: SliceFormat, *, slice_index: int) ->
     """
     if not -fmt.n_slices <= slice_index < fmt.n_slices:
         raise ValueError(f"slice_index must name one of {fmt.n_slices} slices, got {slice_index}")
-    return cut(integers, fmt).levels[slice_index % fmt.n_slices :: fmt.n_slices]
+    return np.asarray(cut(integers, fmt).levels)[slice_index % fmt.n_slices :: fmt.n_slices]
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from jax import Array
 from xbar_cli.array.ideal import Contract
 from xbar_cli.numerics import along_last
 
-from .layers import Padding, Product, convolution, dense, digital
+from .layers import Convolution, Padding, Product, dense, digital
 
 _RUNNING: ContextVar[tuple["Crossbar", Product]] = ContextVar("running")
 """The network whose call is running, and what computes its products."""
@@ -155,7 +155,7 @@ def contract_of(name: str, layer: nnx.Linear | nnx.Conv) -> Contract:
     if broken := [rule for rule, holds in rules.items() if not holds]:
         raise ValueError(f"{name}: a convolution on arrays must have {', '.join(broken)}")
     padding: Padding = layer.padding  # type: ignore[assignment]
-    return convolution(padding=padding, stride=strides[0])
+    return Convolution(padding, strides[0])
 
 
 def _check_plain(name: str, layer: nnx.Linear | nnx.Conv) -> None:

@@ -102,22 +102,13 @@ dense = MatrixProduct()
 """The product of fully connected layers."""
 
 
-def convolution(*, padding: Padding, stride: int = 1) -> Convolution:
-    """The product of convolutions."""
-    return Convolution(padding, stride)
-
-
 def centred(size: int) -> Padding:
     """As many zeros on either side of the image as leave an odd window's middle on every pixel: torch's `padding=size // 2`."""
     return ((size // 2, size // 2), (size // 2, size // 2))
 
 
 def rows_of(contract: Contract, x: Array, kernel: tuple[int, ...]) -> Float[Array, "*batch rows"]:
-    """What the rows of the array of a layer see, for its inputs and the shape of its kernel `[*window in out]`.
-
-    Raises:
-        ValueError: the contract does not say; a product that the tiled path cannot split.
-    """
+    """What the rows of a layer's array see, for inputs and the shape of the kernel; ValueError where the contract does not say."""
     if not isinstance(contract, MatrixProduct | Convolution):
         raise ValueError(f"contract must be a MatrixProduct or a Convolution to be split over tiles, got {contract!r}")
     return contract.rows(x, kernel[:-2])
@@ -174,7 +165,7 @@ class Conv(nnx.Module):
     ) -> None:
         """He-normal kernel `[size size in out]`, zero bias."""
         self.name = name
-        self.contract: Contract = convolution(padding=padding, stride=stride)
+        self.contract: Contract = Convolution(padding, stride)
         self.kernel = nnx.Param(nnx.initializers.he_normal()(rngs.params(), (size, size, n_in, n_out)))
         self.bias = nnx.Param(nnx.initializers.zeros(rngs.params(), (n_out,))) if bias else None
         self.patches: tuple[Convolution, tuple[int, int]] | None = None

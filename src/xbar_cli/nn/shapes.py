@@ -10,7 +10,6 @@ from jax import Array
 from numpy.typing import NDArray
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.mapping.periphery import device_columns
 
 from .layers import is_dense
 
@@ -50,14 +49,6 @@ class LayerShape:
         """Multiply-accumulates per image."""
         return self.positions * self.rows * self.outputs
 
-    def devices(self, scheme: str = "de") -> int:
-        """Devices of the layer behind a periphery scheme, `de`, `bc` or `acm`.
-
-        Raises:
-            ValueError: another scheme.
-        """
-        return self.rows * device_columns(scheme, self.outputs)
-
 
 def layer_shapes(net: nnx.Module, *, shape: tuple[int, int, int]) -> list[LayerShape]:
     """The layers of `net` in the order they compute, for images of `shape` [h w c]; nothing is computed."""
@@ -95,11 +86,7 @@ def parameters(net: nnx.Module) -> dict[str, NDArray[np.float32]]:
 
 
 def set_parameters(net: nnx.Module, values: dict[str, NDArray[np.float32]]) -> None:
-    """Put parameters into `net` in place.
-
-    Raises:
-        ValueError: a name is missing or unknown, or a shape differs.
-    """
+    """Put parameters into `net` in place. Raises ValueError where a name is missing or unknown, or a shape differs."""
     flat = dict(nnx.to_flat_state(nnx.state(net, KEPT)))
     names = {".".join(str(part) for part in path): path for path in flat}
     if set(names) != set(values):

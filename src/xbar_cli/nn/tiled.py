@@ -5,6 +5,7 @@ groups of rows that are driven at once. Each of these gives one current per colu
 difference of a pair; codes are shifted, added, and combined digitally.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.numerics import along_last
 
 from .layers import rows_of
-from .noise import ColumnNoise
+from .noise import ColumnNoise, drawn_noise
 from .program import Scale
 
 BUDGET = 2**23
@@ -108,8 +109,7 @@ class TiledLayer:
 
     def conversions(self, positions: int) -> int:
         """Conversions for one image with so many output positions."""
-        reads = (2 if self.dac.signed else 1) * (self._cycles() if self.serial else 1)
-        return positions * self.rows.count * self.signals * reads
+        return positions * self.rows.count * self.signals * (2 if self.dac.signed else 1) * self._cycles
 
     @property
     def signals(self) -> int:
@@ -147,7 +147,11 @@ class TiledLayer:
             numbers: of the images, for the noise.
         """
         codes = self.rows.spread(rows_of(contract, self.dac.codes(x), self.scale.kernel))
-        variances = None if noise is None else self.rows.split(noise.variances.reshape(-1, *self._shape()))
+        variances = (
+            None
+            if noise is None
+            else self.rows.split(noise.variances.reshape(-1, self.rows.rows, self.factors.shape[-1]))
+        )
         carry = start((*codes.shape[:-1], self.signals))
         for sign, magnitude in self.dac.phases(codes):
 
@@ -166,14 +170,12 @@ class TiledLayer:
 
                 return jax.lax.scan(one, carry, jnp.arange(self.rows.count))
 
-            carry, _ = jax.lax.scan(read, carry, jnp.arange(self._cycles() if self.serial else 1))
+            carry, _ = jax.lax.scan(read, carry, jnp.arange(self._cycles))
         return carry
 
+    @property
     def _cycles(self) -> int:
-        return self.dac.bits or 1
-
-    def _shape(self) -> tuple[int, int]:
-        return math.prod(self.scale.kernel[:-1]), self.factors.shape[-1]
+        return (self.dac.bits or 1) if self.serial else 1
 
     def _currents(self, drive: Array, group: Array) -> Array:
         """Column currents over the full voltage [S] of one group of rows."""
@@ -182,21 +184,18 @@ class TiledLayer:
             i = drive @ factors[0]
         else:
             v = self.surrogate.v_max * drive
-            terms = [drive * factor for factor in self.surrogate.per_volt(v)]
-            i = terms[0] @ factors[0]
-            for term, factor in zip(terms[1:], factors[1:], strict=True):
-                i = i + term @ factor
+            i = summed([drive * factor for factor in self.surrogate.per_volt(v)], factors)
         return i + along_last(self.leakage[group], i)
 
     def _noise(self, drive: Array, noise: ColumnNoise, variances: Array, key: Array, numbers: Array) -> Array:
         """Noise of one read of one group of rows [S]; every image draws from its own stream."""
-        features = noise.features(drive * self.dac.full_scale)
-        variance = features[0] @ variances[0]
-        for feature, kernel in zip(features[1:], variances[1:], strict=True):
-            variance = variance + feature @ kernel
-        keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
-        drawn = jax.vmap(lambda k: jax.random.normal(k, variance.shape[1:], variance.dtype))(keys)
-        return jnp.sqrt(jnp.maximum(variance, 0)) * drawn / self.dac.full_scale
+        variance = summed(noise.features(drive * self.dac.full_scale), variances)
+        return drawn_noise(key, variance, numbers) / self.dac.full_scale
+
+
+def summed(terms: list[Array], factors: Array) -> Array:
+    """The sum of the products of terms and factors, one after the other."""
+    return functools.reduce(jnp.add, map(jnp.matmul, terms, factors))
 
 
 def in_parts(function: Callable[[Array, Array], Any], x: Array, numbers: Array, *, size: int) -> Any:
