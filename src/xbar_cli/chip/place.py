@@ -69,11 +69,7 @@ def map_network(
 
 
 def layers_on_arrays(trained: Trained, placement: Placement) -> list[str]:
-    """The layers that are on arrays, in the order they compute.
-
-    Raises:
-        ConfigError: none is.
-    """
+    """The layers that are on arrays, in the order they compute. Raises ConfigError where there are none."""
     names = trained.layers
     if placement.layers == "dense":
         names = [name for name in names if is_dense(getattr(trained.net, name))]
@@ -93,17 +89,10 @@ def on_devices(
     full_scale: float,
     signed: bool,
 ) -> LayerMapping:
-    """One layer on its devices.
+    """One layer on its devices, at gate voltage `vg` [V] (None: resistive arrays).
 
-    Args:
-        fixed: what training fixed, among it the layer's conductances where these were trained.
-        placement: how.
-        name: of the layer.
-        kernel: its weights.
-        vg: its gate voltage [V]; None on resistive arrays.
-        w_max: weight at full scale, one number or one per output.
-        full_scale: activation that gives the largest row voltage.
-        signed: whether activations have both signs.
+    `w_max` is the weight at full scale, one number or one per output; `full_scale` the activation that gives the largest row
+    voltage; `signed` whether activations have both signs. Conductances that training fixed are taken as they are.
     """
     span = span_of(placement.devices, placement.scheme, vg=vg, w_max=w_max)
     placed = placed_in(span, fixed, placement, name, kernel)

@@ -35,11 +35,7 @@ class _Bounded(io.RawIOBase):
 
 
 def read_file(path: Path, *, limit: int) -> bytes:
-    """The bytes of a plain file.
-
-    Raises:
-        DataError: it cannot be read, or is larger than `limit` [byte].
-    """
+    """The bytes of a plain file. Raises DataError where it cannot be read, or is larger than `limit` [byte]."""
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)
@@ -55,15 +51,8 @@ def read_file(path: Path, *, limit: int) -> bytes:
 def read_archive(path: Path, *, wanted: Collection[str], limit: int, official_size: int) -> dict[str, bytes]:
     """The wanted members of a tar.gz or zip archive, by name without folders and without `.gz`.
 
-    Args:
-        path: the archive.
-        wanted: names of the members.
-        limit: size [byte] that no wanted member may pass.
-        official_size: of the whole archive [byte], for messages.
-
-    Raises:
-        DataError: no such archive, a damaged or truncated one, one that tries to write elsewhere, or one that unpacks
-            to more than the official one can.
+    No wanted member may pass `limit` [byte]; `official_size` is that of the whole archive [byte], for messages. DataError for no
+    such archive, a damaged or truncated one, one that tries to write elsewhere, or unpacks to more than the official one can.
     """
     try:
         size = path.stat().st_size

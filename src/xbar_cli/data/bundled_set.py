@@ -34,11 +34,7 @@ def content_sha256(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def read_bundled() -> dict[str, np.ndarray]:
-    """The four arrays, all uint8.
-
-    Raises:
-        DataError: the file is missing or damaged.
-    """
+    """The four arrays, all uint8. Raises DataError where the file is missing or damaged."""
     path = bundled_path()
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:

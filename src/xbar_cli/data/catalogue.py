@@ -254,11 +254,7 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Spec:
-    """The full data set called `name`.
-
-    Raises:
-        DataError: no full data set has that name.
-    """
+    """The full data set called `name`. Raises DataError where there is none."""
     for spec in SPECS:
         if spec.name == name:
             return spec

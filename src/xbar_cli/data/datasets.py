@@ -82,11 +82,7 @@ def load(name: str, *, data_dir: Path | None) -> Dataset:
 
 
 def decode(prepared: Prepared, spec: Spec, *, progress: OnProgress | None = None) -> dict[str, np.ndarray]:
-    """The arrays of a `Dataset` from the records: labels from 0, images upright, labels and counts checked.
-
-    Raises:
-        DataError: unreadable records, or others than `spec` and the folder's information say.
-    """
+    """The arrays of a `Dataset` from the records: labels from 0, images upright, labels and counts checked (else DataError)."""
     from xbar_cli.data.builders import read
 
     arrays = read(prepared.folder, spec, progress=progress)

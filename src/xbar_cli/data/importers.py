@@ -95,8 +95,7 @@ def import_dataset(
 def prepare(name: str, *, data_dir: Path | None, progress: OnProgress | None = None) -> Imported:
     """Download the official files through TFDS and prepare them; a set that is there is left as it is.
 
-    Raises:
-        DataError: the host cannot be reached (told within two seconds), a failed download, a wrong checksum.
+    DataError for a host that cannot be reached (told within two seconds), a failed download, a wrong checksum.
     """
     folder = data_dir or default_data_dir()
     if name == BUNDLED:

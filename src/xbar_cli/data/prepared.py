@@ -61,9 +61,8 @@ def partial_note(spec: Spec, counts: tuple[int, int]) -> str:
 def inspect(spec: Spec, data_dir: Path) -> Prepared:
     """The prepared data set in `data_dir`.
 
-    Raises:
-        DataError: it is not there (the message names the files wanted and the command), not in array_record format,
-            or files of it are missing.
+    DataError where it is not there (the message names the files wanted and the command), not in array_record format, or files
+    of it are missing.
     """
     folder = data_dir / spec.folder
     if not folder.is_dir():
@@ -129,11 +128,7 @@ def read_cache(prepared: Prepared, spec: Spec) -> dict[str, np.ndarray] | None:
 
 
 def write_cache(prepared: Prepared, arrays: dict[str, np.ndarray]) -> bool:
-    """Write the decoded arrays beside the records, whole or not at all.
-
-    Returns:
-        Whether it was written: the cache only saves time, so a read-only or full disk is no error.
-    """
+    """Write the decoded arrays beside the records, whole or not at all, and say whether: a read-only disk is no error."""
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=".xbar_cache-", suffix=".tmp", dir=prepared.folder)

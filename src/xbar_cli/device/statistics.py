@@ -85,7 +85,7 @@ def statistics(target: Sequence[float], mean: Sequence[float], sigma: Sequence[f
 
 
 def fit_for(found: Statistics, *, g_off: float, g_on: float, where: str) -> str | None:
-    """Whether statistics can be of devices between G_off and G_on [S], else ConfigError; a remark where they cover a part of them."""
+    """Whether statistics can be of devices between G_off and G_on [S], else ConfigError; a remark where they cover a part."""
     check_apart(found.target, g_off=g_off, g_on=g_on, where=where, column="target_siemens")
     for column in ("mean", "sigma"):
         values = getattr(found, column)

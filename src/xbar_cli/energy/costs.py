@@ -111,11 +111,7 @@ def cell_figures(constants: Constants, network: MappedNetwork) -> tuple[float, f
 
 
 def chip_of(config: EnergyConfig, works: list[LayerWork], layers: LayerCosts) -> ChipPlan:
-    """Copies of layers on the arrays that there are.
-
-    Raises:
-        ConfigError: the weights do not fit.
-    """
+    """Copies of layers on the arrays that there are. Raises ConfigError where the weights do not fit."""
     tiles = [work.tiles for work in works]
     if config.tiles is not None and config.tiles < sum(tiles):
         size = "x".join(map(str, works[0].tile))

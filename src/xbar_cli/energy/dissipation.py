@@ -50,12 +50,7 @@ class Dissipation(NamedTuple):
 
 
 def of_resistive(g: Float[np.ndarray, "rows cols"], v: Float[np.ndarray, "inputs rows"], wires: Wires) -> Dissipation:
-    """Dissipation of a linear array.
-
-    Args:
-        g: conductances [S].
-        v: source voltages of each input [V].
-        wires: resistances of the array.
+    """Dissipation of a linear array of conductances `g` [S] for source voltages `v` of each input [V].
 
     Accuracy:
         conserves power to about 1e-12 (float64).
@@ -81,16 +76,14 @@ def of_cells(
 ) -> Dissipation:
     """Dissipation of an array of 1T-1R cells, of their currents from word line to bit line; gates apart.
 
-    Voltages of the nodes and currents of the cells are computed in turn from each other until they agree.
+    Voltages of the nodes and currents of the cells are computed in turn from each other until they agree; ModelError where
+    they do not: wires whose resistance is not small against the cells'.
 
     Args:
         cell: the cell at its gate voltage, with the bit line's voltage as an axis.
         g: memristor conductances [S].
         v: source voltages of each input [V].
         wires: resistances of the array.
-
-    Raises:
-        ModelError: they do not come to agree: wires whose resistance is not small against the cells'.
     """
     (rows, cols), (r_word, r_bit, r_source, r_neuron) = g.shape, wires.floats()
     word = shared(cols, segment=r_word, end=r_source)

@@ -31,10 +31,8 @@ def gain(
 ) -> dict[str, Any]:
     """What this run saves against the baseline, split in two: its gate voltages at the baseline's conductances, then the rest.
 
-    Both are read in the same way; the layers are those on arrays and the digital ones, which are the same in both.
-
-    Raises:
-        ConfigError: another network, arrays without gates, other hardware, or resistances, which the split leaves out.
+    Both are read in the same way; the layers are those on arrays and the digital ones, which are the same in both. Another
+    network, arrays without gates, other hardware, or resistances, which the split leaves out, are a ConfigError.
     """
     assert config.baseline is not None
     path = Path(config.baseline)

@@ -156,15 +156,7 @@ def write_results(folder: Path, layers: dict[str, Component], activity: dict[str
 
 
 def read_activity(path: Path, rows: dict[str, int]) -> dict[str, LayerActivity]:
-    """The activity of an earlier energy run.
-
-    Args:
-        path: the run.
-        rows: of each layer.
-
-    Raises:
-        RunError: it holds no activity of these layers.
-    """
+    """The activity of layers of so many `rows` in an earlier energy run. Raises RunError where it holds none of them."""
     dataset = read_dataset(path / RESULTS)
     found: dict[str, LayerActivity] = {}
     for name, count in rows.items():

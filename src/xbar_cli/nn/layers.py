@@ -108,7 +108,7 @@ def centred(size: int) -> Padding:
 
 
 def rows_of(contract: Contract, x: Array, kernel: tuple[int, ...]) -> Float[Array, "*batch rows"]:
-    """What the rows of a layer's array see, for inputs and the shape of the kernel; ValueError where the contract does not say."""
+    """What the rows of a layer's array see, for inputs and a kernel's shape; ValueError where the contract does not say."""
     if not isinstance(contract, MatrixProduct | Convolution):
         raise ValueError(f"contract must be a MatrixProduct or a Convolution to be split over tiles, got {contract!r}")
     return contract.rows(x, kernel[:-2])

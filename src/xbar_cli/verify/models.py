@@ -97,10 +97,7 @@ class JudgedCase:
 def relative_error(found: Floats, reference: Floats, *, at_zero: Any = 0.0) -> float:
     """The largest |found − reference| / max(|reference|, 1e-12 max |reference|); 0 where both are 0 throughout.
 
-    Args:
-        found: what a model gave.
-        reference: what it should be.
-        at_zero: what the error counts against where the reference is 0, to `ZERO` of this; broadcasts with `reference`.
+    Where the reference is 0, to `ZERO` of `at_zero` (which broadcasts with it), the error counts against that.
     """
     size = np.abs(reference)
     scale = np.where(size <= ZERO * at_zero, at_zero, np.maximum(size, 1e-12 * size.max()))
@@ -143,11 +140,9 @@ def judged(case: Case, solved: Solved) -> JudgedCase:
 
 
 def solve_case(case: Case, *, sweep: SimulatorSection, reporter: Reporter) -> JudgedCase:
-    """Solve a case with the model for it.
+    """Solve a case with the model for it. ModelError, with the case's name, where it does not converge or leaves its domain.
 
-    Raises:
-        ModelError: the model did not converge or left its domain; the message names the case.
-        SpiceError: the case has a cell, and the simulator that characterises it is missing or fails.
+    A case with a cell takes the simulator, which characterises it: SpiceError where that is missing or fails.
     """
     if case.cell is None:
         return judged(case, solve_linear(case))

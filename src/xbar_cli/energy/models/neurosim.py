@@ -26,15 +26,7 @@ CROSSBAR = ("cells", "lines")
 
 
 def array_cost(core: Core, read: Read) -> Component:
-    """One array: area and leakage of its circuits, energy and delay of one input vector.
-
-    Args:
-        core: its sizes.
-        read: the input vector.
-
-    Returns:
-        Its parts, `CROSSBAR` and the periphery.
-    """
+    """One array: area and leakage of its circuits, energy and delay of one input vector; part by part."""
     steps = core.reading.converted(min(core.shared, read.used_columns))
     cells = Component(
         "cells",
@@ -176,13 +168,7 @@ def _registers(core: Core, read: Read) -> Component:
 
 
 def layer_cost(work: LayerWork, k: Mapping[str, float], node: Node) -> Component:
-    """A layer on its arrays: energy and delay of one image, area and leakage of one copy.
-
-    Args:
-        work: what the layer asks of its arrays; its reads are pulses of one bit.
-        k: the model's constants.
-        node: the technology node.
-    """
+    """A layer on its arrays: energy and delay of one image, area and leakage of one copy; its reads are pulses of one bit."""
     core = Core(k, node, *work.tile, work.r_on, relaxed=False, reading=work.reading)
     trees = []
     for rows, columns, count in work.tiles_used():

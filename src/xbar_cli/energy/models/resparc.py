@@ -57,11 +57,7 @@ def driver_cost(reading: Reading, k: Mapping[str, float]) -> tuple[float, float]
 def layer_cost(work: LayerWork, k: Mapping[str, float], *, gate_farad: float, cell_area_m2: float) -> Component:
     """A layer on its arrays: energy and latency of one image, area of one copy.
 
-    Args:
-        work: what the layer asks of its arrays.
-        k: the model's constants.
-        gate_farad: `gate_capacitance` [F]; 0 on resistive arrays, which have no gates.
-        cell_area_m2: `cell_area` [m²].
+    A cell has `gate_capacitance` [F], 0 on resistive arrays, which have no gates, and `cell_area` [m²].
     """
     reading, seconds = work.reading, k["read.seconds"]
     tile_rows, tile_columns = work.tile

@@ -47,13 +47,7 @@ FIGURES = ("energy_joule", "area_m2", "latency_seconds", "leakage_watt")
 
 
 def group(name: str, children: Sequence[Component], *, latency_seconds: float | None = None) -> Component:
-    """A component of parts: energies, areas and leakages add; so do latencies, unless one is given.
-
-    Args:
-        name: of the whole.
-        children: its parts.
-        latency_seconds: of the whole, where its parts do not work one after the other [s].
-    """
+    """A component of parts: energies, areas and leakages add; so do latencies [s], unless one is given."""
     totals = {figure: float(sum(getattr(child, figure) for child in children)) for figure in FIGURES}
     if latency_seconds is not None:
         totals["latency_seconds"] = latency_seconds
