@@ -44,7 +44,7 @@ class LayerActivity:
     full_scale: float | None = None
 
     def driven(self, coding: str, bits: int | None) -> Vector:
-        """What a row is driven with in a product: `(V / V_max)²` of amplitudes, pulses of `bits`, or the share of a pulse's width."""
+        """What drives a row in a product: `(V / V_max)²` of amplitudes, pulses of `bits`, or the width as a share of a whole pulse."""
         match coding:
             case "amplitude":
                 return self.squares

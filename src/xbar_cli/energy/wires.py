@@ -16,11 +16,6 @@ LARGEST_GAP = 1e-6
 """Between the power of the sources and what is dissipated, relative."""
 
 
-def ideal_shares() -> dict[str, float]:
-    """Without resistances cells dissipate what they dissipate."""
-    return {"cells": 1.0}
-
-
 def wire_shares(
     network: MappedNetwork,
     conductances: Mapping[str, NDArray[np.float32]],

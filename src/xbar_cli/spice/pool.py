@@ -74,11 +74,6 @@ class Pool:
             else:
                 worker.close()
 
-    @property
-    def pids(self) -> list[int]:
-        """Process numbers of the workers there are."""
-        return [worker.process.pid for worker in self._workers]
-
     def version(self) -> str:
         """The simulator's version, such as `ngspice-39`. Raises SpiceError."""
         self._pump(_Round([], START_SECONDS, None), until=lambda: any(w.version for w in self._workers))

@@ -1,6 +1,6 @@
 """What every model returns: a tree of components, each with energy, area, latency and leakage."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,10 @@ class Component:
             value = getattr(self, figure)
             if not value >= 0:
                 raise ValueError(f"{figure} of component {self.name!r} must be at least 0, got {value}")
+
+    def part_joule(self, name: str) -> float:
+        """Energy of its own parts of a name [J]."""
+        return sum((child.energy_joule for child in self.children if child.name == name), start=0.0)
 
     def leaves(self) -> Iterator["Component"]:
         """The parts without children, in order."""
@@ -72,9 +76,13 @@ def merged(name: str, components: Sequence[Component]) -> Component:
     return Component(name, **totals, children=parts)
 
 
-def named(component: Component, name: str) -> Component:
-    """The same tree under another name."""
-    return replace(component, name=name)
+def parts_of(layers: Iterable[Component]) -> dict[str, float]:
+    """Energy of each part, over all layers [J]."""
+    found: dict[str, float] = {}
+    for layer in layers:
+        for part in layer.leaves():
+            found[part.name] = found.get(part.name, 0.0) + part.energy_joule
+    return found
 
 
 def as_json(component: Component, *, of: Component | None = None) -> dict[str, Any]:
