@@ -41,9 +41,6 @@ def map_network(
         images: training images whose activations set the row voltages' full scale, where training did not.
         reporter: is told of gate voltages without a linear range, and of what was cut.
         keep_activity: whether the network holds how some of these images drive its rows.
-
-    Raises:
-        ConfigError: no layer is on arrays, or a scale that training fixed otherwise.
     """
     read = read or ReadSection()
     names, devices = layers_on_arrays(trained, placement), placement.devices

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from xbar_cli.errors import DataError
 
@@ -85,17 +86,15 @@ def _key(path: Path, name: str, wanted: Collection[str]) -> str | None:
     return key if key in wanted else None
 
 
-def _keep(path: Path, found: dict[str, bytes], key: str, content: bytes, size: int) -> None:
-    if key in found:
-        raise DataError(f"{path}: the archive holds {key} twice; refused")
-    if len(content) != size:
-        raise DataError(f"{path}: {key} is truncated: wanted {size} bytes, found {len(content)}")
-    found[key] = content
-
-
-def _check_size(path: Path, key: str, size: int, limit: int) -> None:
+def _keep(path: Path, found: dict[str, bytes], key: str, file: IO[bytes], *, size: int, limit: int) -> None:
+    """Read a wanted member: once, whole, and no more than `limit` bytes."""
     if size > limit:
         raise DataError(f"{path}: {key} has {size} bytes, more than the official file can hold ({limit}); refused")
+    if key in found:
+        raise DataError(f"{path}: the archive holds {key} twice; refused")
+    found[key] = file.read(limit + 1)
+    if len(found[key]) != size:
+        raise DataError(f"{path}: {key} is truncated: wanted {size} bytes, found {len(found[key])}")
 
 
 def _read_tar(path: Path, wanted: Collection[str], limit: int) -> dict[str, bytes]:
@@ -109,8 +108,7 @@ def _read_tar(path: Path, wanted: Collection[str], limit: int) -> dict[str, byte
                 key = _key(path, member.name, wanted)
                 file = archive.extractfile(member) if key and member.isreg() and not member.issparse() else None
                 if key and file is not None:
-                    _check_size(path, key, member.size, limit)
-                    _keep(path, found, key, file.read(), member.size)
+                    _keep(path, found, key, file, size=member.size, limit=limit)
     return found
 
 
@@ -123,7 +121,6 @@ def _read_zip(path: Path, wanted: Collection[str], limit: int) -> dict[str, byte
         for member in members:
             key = _key(path, member.filename, wanted)
             if key and not member.is_dir():
-                _check_size(path, key, member.file_size, limit)
                 with archive.open(member) as file:
-                    _keep(path, found, key, file.read(limit + 1), member.file_size)
+                    _keep(path, found, key, file, size=member.file_size, limit=limit)
     return found
