@@ -22,7 +22,7 @@ from xbar_cli.array.tiling import RowGroups
 from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.numerics import along_last
 
-from .layers import rows_of
+from .contracts import MatrixProduct, rows_of
 from .noise import ColumnNoise, drawn_noise
 from .program import Scale
 
@@ -94,7 +94,8 @@ class TiledLayer:
 
         def step(carry: tuple[Array, Array], i: Array, drive: Array, band: Array, weight: Array) -> tuple[Array, Array]:
             total, beyond = carry
-            codes, saturated = adc.convert(i - adc.baseline * drive.sum(axis=-1, keepdims=True), band=band)
+            driven = self._of_signals(drive.sum(axis=-1), i.shape[-1])
+            codes, saturated = adc.convert(i - adc.baseline * driven, band=band)
             return total + weight * codes, beyond + saturated.reshape(i.shape[0], -1).sum(axis=1)
 
         def part(x: Array, numbers: Array) -> tuple[Array, Array]:
@@ -109,7 +110,8 @@ class TiledLayer:
 
     def conversions(self, positions: int) -> int:
         """Conversions for one image with so many output positions."""
-        return positions * self.rows.count * self.signals * (2 if self.dac.signed else 1) * self._cycles
+        reads = (2 if self.dac.signed else 1) * (self._cycles() if self.serial else 1)
+        return positions * self.rows.count * self.signals * reads
 
     @property
     def signals(self) -> int:
@@ -146,13 +148,12 @@ class TiledLayer:
             key: of the noise.
             numbers: of the images, for the noise.
         """
-        codes = self.rows.spread(rows_of(contract, self.dac.codes(x), self.scale.kernel))
-        variances = (
-            None
-            if noise is None
-            else self.rows.split(noise.variances.reshape(-1, self.rows.rows, self.factors.shape[-1]))
+        seen = rows_of(contract, self.dac.codes(x), self.scale.kernel)
+        codes = self.rows.spread(
+            seen if self._one_group else seen.reshape(*seen.shape[:-1], self.scale.readout.groups, -1)
         )
-        carry = start((*codes.shape[:-1], self.signals))
+        variances = None if noise is None else self.rows.split(noise.variances.reshape(-1, *self._shape()))
+        carry = start((*seen.shape[:-1], self.signals))
         for sign, magnitude in self.dac.phases(codes):
 
             def read(carry: Any, place: Array, sign: int = sign, magnitude: Array = magnitude) -> tuple[Any, None]:
@@ -170,32 +171,47 @@ class TiledLayer:
 
                 return jax.lax.scan(one, carry, jnp.arange(self.rows.count))
 
-            carry, _ = jax.lax.scan(read, carry, jnp.arange(self._cycles))
+            carry, _ = jax.lax.scan(read, carry, jnp.arange(self._cycles() if self.serial else 1))
         return carry
 
-    @property
     def _cycles(self) -> int:
-        return (self.dac.bits or 1) if self.serial else 1
+        return self.dac.bits or 1
+
+    def _shape(self) -> tuple[int, int]:
+        return math.prod(self.scale.kernel[:-1]), self.factors.shape[-1]
 
     def _currents(self, drive: Array, group: Array) -> Array:
         """Column currents over the full voltage [S] of one group of rows."""
         factors = self.factors[group]
         if self.surrogate is None:
-            i = drive @ factors[0]
+            i = self._product(drive, factors[0])
         else:
             v = self.surrogate.v_max * drive
-            i = summed([drive * factor for factor in self.surrogate.per_volt(v)], factors)
+            i = self._summed([drive * factor for factor in self.surrogate.per_volt(v)], factors)
         return i + along_last(self.leakage[group], i)
+
+    @property
+    def _one_group(self) -> bool:
+        return self.scale.readout.groups == 1
+
+    def _product(self, drive: Array, matrix: Array) -> Array:
+        """Sums over driven rows [… rows], or [… groups rows] where the columns of each group have rows of their own."""
+        if self._one_group:
+            return drive @ matrix
+        return MatrixProduct(drive.shape[-2])(drive.reshape(*drive.shape[:-2], -1), matrix)
+
+    def _of_signals(self, sums: Array, signals: int) -> Array:
+        """What is one number for every read, or for every group of columns, for each signal."""
+        return sums[..., None] if self._one_group else jnp.repeat(sums, signals // sums.shape[-1], axis=-1)
+
+    def _summed(self, drives: list[Array], matrices: Array) -> Array:
+        """The sum of the products, one after the other."""
+        return functools.reduce(jnp.add, map(self._product, drives, matrices))
 
     def _noise(self, drive: Array, noise: ColumnNoise, variances: Array, key: Array, numbers: Array) -> Array:
         """Noise of one read of one group of rows [S]; every image draws from its own stream."""
-        variance = summed(noise.features(drive * self.dac.full_scale), variances)
+        variance = self._summed(noise.features(drive * self.dac.full_scale), variances)
         return drawn_noise(key, variance, numbers) / self.dac.full_scale
-
-
-def summed(terms: list[Array], factors: Array) -> Array:
-    """The sum of the products of terms and factors, one after the other."""
-    return functools.reduce(jnp.add, map(jnp.matmul, terms, factors))
 
 
 def in_parts(function: Callable[[Array, Array], Any], x: Array, numbers: Array, *, size: int) -> Any:
