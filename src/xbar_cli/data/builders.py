@@ -67,7 +67,7 @@ def write(
     description: str,
     progress: OnProgress | None = None,
 ) -> Path:
-    """Write a data set below `root` in TFDS's folders: `root/name[/config]/version`, which is returned.
+    """Write a data set to `root/name[/config]/version`, which is returned; DataError where it cannot be (a full disk).
 
     Args:
         spec: the data set.
@@ -76,9 +76,6 @@ def write(
         facts: kept with the data set as `metadata.json`; JSON values.
         description: kept in `dataset_info.json`.
         progress: told of the images written.
-
-    Raises:
-        DataError: the records cannot be written (a full disk).
     """
     with _quiet_tfds() as tfds:
         builder = _builder_class(tfds, spec, fetch=fetch, facts=facts, description=description, progress=progress)(

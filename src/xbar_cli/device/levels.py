@@ -150,9 +150,6 @@ def discretise_ratio(w: Float[Array, "*shape"], *, limit: ArrayLike, bits: int, 
         bits: B, from 1 to 16.
         ratio: largest over smallest |w| of a present device, above 1.
 
-    Raises:
-        ValueError: as `ratio_levels`.
-
     Accuracy:
         By rounding, which is faster than `nearest`: the same level but within rounding of the middle between two.
 
