@@ -79,11 +79,6 @@ class RootSection(Section):
         return {}
 
     @classmethod
-    def current(cls, key: str, value: Any) -> tuple[str, Any]:
-        """A dotted key and its value, in today's keys where an earlier version wrote others."""
-        return key, value
-
-    @classmethod
     def key_of(cls, loc: tuple[int | str, ...]) -> str:
         """The dotted key of the place where pydantic found something."""
         return ".".join(map(str, loc))
