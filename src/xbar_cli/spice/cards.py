@@ -163,8 +163,7 @@ def _definitions(lines: tuple[Line, ...]) -> tuple[dict[str, Line], dict[str, Li
 def size_note(card: Card, *, width_m: float, length_m: float) -> str | None:
     """What is to be said of a transistor's size: None where the card is for it, or does not say what it is for.
 
-    Raises:
-        ConfigError: the card is a family of models by size, none of them for this one.
+    Raises ConfigError where the card is a family of models by size, none of them for this one.
     """
     if not card.sizes or any(size.holds(width_m=width_m, length_m=length_m) for size in card.sizes):
         return None
