@@ -78,7 +78,7 @@ def placed(argv: list[str], out: Path) -> list[str]:
 
 def xbar(words: list[str], **given) -> subprocess.Popen[str]:
     """The command line in a process of its own."""
-    code = "from xbar_cli.cli.main import run; run()"
+    code = "from xbar_cli.cli.start import run; run()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **given
     )

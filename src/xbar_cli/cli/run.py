@@ -10,11 +10,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from xbar_cli.interruption import unwinding
+
 from .shared.console import STDERR, note, print_json, print_table
 
 if TYPE_CHECKING:
     from xbar_cli.experiment.plan import Plan
     from xbar_cli.runs.sweep import Outcome
+
+GOES_ON = "the same command goes on with what is missing"
 
 
 @click.command(
@@ -56,13 +60,9 @@ def run(
     if dry_run:
         summary = workflow.dry_run(loaded, out=folder)
     else:
-        try:
-            with SweepTable(quiet=quiet) as table:
-                summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
-                                       timeout=timeout, watcher=table)  # fmt: skip
-        except KeyboardInterrupt as error:
-            error.add_note("the same command goes on with what is missing")
-            raise
+        with unwinding(lambda: GOES_ON), SweepTable(quiet=quiet) as table:
+            summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
+                                   timeout=timeout, watcher=table)  # fmt: skip
         if scheduler is not None and not scheduler.startswith("tls://") and not quiet:
             note(f"{scheduler} is reached without TLS: whoever reaches that port can run code as its workers do")
     print_json(summary) if as_json else show(summary)

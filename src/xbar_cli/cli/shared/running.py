@@ -1,16 +1,21 @@
 """What every command that makes a run does around its workflow: directory, progress, summary, output."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.interruption import AGAIN, held, unwinding
+
 from .console import print_json
 from .reporter import TerminalReporter
 
 Workflow = Callable[..., dict[str, Any]]
 Shower = Callable[[dict[str, Any]], None]
+START_AGAIN = "the same command with --overwrite starts again"
+"""After Ctrl-C, where there was no time to remove what is half done."""
 
 
 def execute(
@@ -42,20 +47,25 @@ def execute(
     """
     from xbar_cli.runs.directory import default_out, new_run, partial, reopened_run, resumable
 
-    target = resume or out or default_out(command, config.in_use())
+    target, finished = resume or out or default_out(command, config.in_use()), False
+    final = target.with_name(target.name.removesuffix(".partial"))
+
+    def way_on() -> str:
+        if finished:
+            return f"the run is complete: {final}"
+        if keep_partial and resumable(partial(final)):
+            return f"`xbar {command} --resume {shlex.quote(str(final))}` goes on"
+        return START_AGAIN if out is not None and partial(final).exists() else AGAIN
+
     if resume is not None:
         opened = reopened_run(resume)
     else:
         opened = new_run(target, overwrite=overwrite, keep_partial=keep_partial)
-    try:
-        with opened as run, TerminalReporter(quiet=quiet) as reporter:
-            summary = workflow(config, run, reporter=reporter)
+    with unwinding(way_on), opened as run, TerminalReporter(quiet=quiet) as reporter:
+        summary = workflow(config, run, reporter=reporter)
+        with held():
             run.finish(summary, overwrite=overwrite)
-    except KeyboardInterrupt as error:
-        final = target.with_name(target.name.removesuffix(".partial"))
-        if keep_partial and resumable(partial(final)):
-            error.add_note(f"`xbar {command} --resume {final}` goes on")
-        raise
+            finished = True
     if as_json:
         print_json(summary)
     else:

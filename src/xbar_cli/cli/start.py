@@ -1,0 +1,20 @@
+"""The `xbar` script. What it imports first is light: Ctrl-C is heard before Click is there."""
+
+import os
+import sys
+
+from xbar_cli import interruption
+
+
+def run() -> None:
+    """Entry point of the `xbar` script."""
+    interruption.listen()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # XLA calls OpenBLAS, whose threads fight with its own
+    from xbar_cli.caches import keep_compiled
+    from xbar_cli.cli.main import guarded
+
+    keep_compiled()
+    code = guarded(sys.argv[1:])
+    if code == interruption.CODE:  # threads that are still at work would tell how the interpreter ends
+        interruption.leave()
+    sys.exit(code)
