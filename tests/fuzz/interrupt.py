@@ -36,6 +36,8 @@ TRIES = 4
 """How often advice is followed."""
 STARTING = 0.06
 """Before this time Python itself starts, and tells of Ctrl-C what it likes [s]."""
+TOO_LATE = "ended before"
+"""The command was done at that moment: no trial, another moment is drawn."""
 AGAIN_EVERY = 44
 """Trials after which the commands are timed anew: others use the machine too."""
 
@@ -150,7 +152,7 @@ def trial(argv: list[str], out: Path, *, kind: str, moments: list[float]) -> tup
     if bad:
         return bad, said
     if code == 0:
-        return "done", "ended before"
+        return TOO_LATE, said
     words = advised(said if code == 130 else "", argv, out)
     heard = [said.strip()]
     for _ in range(TRIES):
@@ -196,6 +198,7 @@ def show(trials: list[dict]) -> int:
 
 def judged(name: str, argv: list[str], out: Path, *, whole: tuple[float, dict[str, str]], kind: str, rng) -> dict:
     """A trial at a random moment, as a line of the results file."""
+    shutil.rmtree(out, ignore_errors=True)
     moments = [rng.uniform(STARTING if kind == "SIGINT" else 0, whole[0])]
     if kind == "SIGINT" and rng.random() < 1 / 3:
         moments.append(moments[0] + rng.uniform(0, 2.5))
@@ -203,6 +206,8 @@ def judged(name: str, argv: list[str], out: Path, *, whole: tuple[float, dict[st
         verdict, said = trial(argv, out, kind=kind, moments=moments)
     except subprocess.TimeoutExpired:
         verdict, said = "hangs", ""
+    if verdict == TOO_LATE:
+        return judged(name, argv, out, whole=whole, kind=kind, rng=rng)
     if verdict == "done" and (found := content(out)) != whole[1]:
         verdict = "other bytes"
         said += f" | {sorted(k for k in {**found, **whole[1]} if found.get(k) != whole[1].get(k))}"
@@ -237,7 +242,6 @@ def main() -> int:
             whole = {}
         name = list(lines)[number % len(lines)]
         if name not in whole:
-            timed(lines[name], scratch / "whole")  # the second time finds what the first compiled
             whole[name] = timed(lines[name], scratch / "whole")
         out, rng = scratch / f"out{number}", random.Random(f"{given.seed} {number}")
         line = judged(name, lines[name], out, whole=whole[name], kind=kinds[number], rng=rng)

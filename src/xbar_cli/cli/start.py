@@ -1,6 +1,7 @@
 """The `xbar` script. What it imports first is light: Ctrl-C is heard before Click is there."""
 
 import os
+import signal
 import sys
 
 from xbar_cli import interruption
@@ -17,4 +18,5 @@ def run() -> None:
     code = guarded(sys.argv[1:])
     if code == interruption.CODE:  # threads that are still at work would tell how the interpreter ends
         interruption.leave()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is done is done: the interpreter ends with its code
     sys.exit(code)
