@@ -75,8 +75,37 @@ class Found(HTMLParser):
     """What in a page could run or load something."""
 
     ALLOWED = frozenset(
-        "html head meta link title style body div table thead tbody tr th td p h1 h2 h3 nav ul li a section span figure img "
-        "figcaption details summary".split()
+        [
+            "html",
+            "head",
+            "meta",
+            "link",
+            "title",
+            "style",
+            "body",
+            "div",
+            "table",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
+            "p",
+            "h1",
+            "h2",
+            "h3",
+            "nav",
+            "ul",
+            "li",
+            "a",
+            "section",
+            "span",
+            "figure",
+            "img",
+            "figcaption",
+            "details",
+            "summary",
+        ]
     )
 
     def __init__(self):

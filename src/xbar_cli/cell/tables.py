@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xbar_cli.caches import cache_folder
+from xbar_cli.caches import cache_folder, discard
 from xbar_cli.cell.measured import read_cell_table
 from xbar_cli.config.cell import CellSection
 from xbar_cli.config.characterize import CharacterizeConfig, bit_line_voltages
@@ -153,6 +153,8 @@ def digest(cell: CellCircuit, asked: dict[str, Any], *, simulator: str) -> str:
 
 def load_table(path: Path) -> CellTable | None:
     """The table at `path`; None where there is none or it is damaged."""
+    if not path.is_file():
+        return None
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return CellTable(**{f.name: _plain(arrays[f.name]) for f in fields(CellTable)})
@@ -172,6 +174,8 @@ def store_table(path: Path, table: CellTable) -> None:
         with os.fdopen(handle, "wb") as file:
             arrays: dict[str, Any] = {f.name: np.asarray(getattr(table, f.name)) for f in fields(CellTable)}
             np.savez(file, **arrays)
+        if path.is_dir():
+            discard(path)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from xbar_cli.data.catalogue import SPLITS, Spec, import_again, wanted_files
 from xbar_cli.errors import DataError
+from xbar_cli.outside import at_home
 
 CACHE_NAME = "xbar_cache.npz"
 _CACHE_VERSION = 1
@@ -23,7 +24,7 @@ _ARRAY_RECORD = "array_record"
 def default_data_dir() -> Path:
     """`$XBAR_DATA_DIR`, else `$TFDS_DATA_DIR`, else `~/tensorflow_datasets` (TFDS's own default)."""
     folder = os.environ.get("XBAR_DATA_DIR") or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return Path(folder).expanduser()
+    return at_home(folder)
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def _fingerprint(prepared: Prepared) -> str:
 
 def read_cache(prepared: Prepared, spec: Spec) -> dict[str, np.ndarray] | None:
     """The decoded arrays; None when there is no cache, or it is damaged or of other records."""
+    if not (prepared.folder / CACHE_NAME).is_file():
+        return None
     try:
         with (prepared.folder / CACHE_NAME).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if str(stored["fingerprint"]) != _fingerprint(prepared):
