@@ -12,10 +12,11 @@ import tempfile
 from pathlib import Path
 
 from tests.report.markup import PAYLOADS, evil_run, found
-from xbar_cli.report.page import TEMPLATE
+from xbar_cli.report.page import POLICY
 from xbar_cli.workflows.report import run
 
-POLICY = re.search(r'<meta http-equiv="Content-Security-Policy"[^\n]*', TEMPLATE)
+HEAD = '<!doctype html><html><head><meta charset="utf-8">'
+FORBIDS = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
 
 
 def opened(page: Path) -> str:
@@ -36,7 +37,6 @@ def ran(dom: str) -> bool:
 
 def main() -> int:
     """Open the pages."""
-    assert POLICY is not None, "the page has no policy"
     if shutil.which("chromium") is None:
         print("chromium is not there: apt-get install chromium")
         return 2
@@ -49,9 +49,8 @@ def main() -> int:
             run([folder] if folder else folders, out=page, csv_out=None, markdown_out=None, overwrite=False)
             dom = opened(page)
             markup = f"<p title='{text}'>{text}</p><p title=\"{text}\">".encode("utf-8", "surrogatepass")
-            head = '<!doctype html><html><head><meta charset="utf-8">'
-            raw.write_bytes((head + POLICY[0]).encode() + b"</head><body>" + markup)
-            free.write_bytes(head.encode() + b"</head><body>" + markup)
+            raw.write_bytes((HEAD + FORBIDS).encode() + b"</head><body>" + markup)
+            free.write_bytes(HEAD.encode() + b"</head><body>" + markup)
             here, forbidden, possible = ran(dom), ran(opened(raw)), ran(opened(free))
             left = found(dom)
             would += possible

@@ -75,37 +75,8 @@ class Found(HTMLParser):
     """What in a page could run or load something."""
 
     ALLOWED = frozenset(
-        [
-            "html",
-            "head",
-            "meta",
-            "link",
-            "title",
-            "style",
-            "body",
-            "div",
-            "table",
-            "thead",
-            "tbody",
-            "tr",
-            "th",
-            "td",
-            "p",
-            "h1",
-            "h2",
-            "h3",
-            "nav",
-            "ul",
-            "li",
-            "a",
-            "section",
-            "span",
-            "figure",
-            "img",
-            "figcaption",
-            "details",
-            "summary",
-        ]
+        "html head meta link title style body div table thead tbody tr th td p h1 h2 h3 nav ul li a section span figure img "  # noqa: SIM905
+        "figcaption details summary".split()
     )
 
     def __init__(self):
