@@ -32,6 +32,7 @@ from tests.fuzz.good import make
 
 UNTOLD = ("done", ".xbar.json", ".lock")
 """Files that hold digests of others, with their times."""
+HISTORY = ("out", "cached", "runs_cached", "created", "state")
 TRIES = 4
 """How often advice is followed."""
 STARTING = 0.06
@@ -115,9 +116,9 @@ def content(out: Path) -> dict[str, str]:
 
 
 def timeless(value):
-    """A summary without times and places."""
+    """A summary without times and places, and without what a sweep did this time and what before."""
     if isinstance(value, dict):
-        return {k: timeless(v) for k, v in value.items() if "second" not in k and k not in ("out", "cached", "created")}
+        return {k: timeless(v) for k, v in value.items() if "second" not in k and k not in HISTORY}
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
