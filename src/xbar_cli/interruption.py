@@ -26,7 +26,7 @@ CLEAR = "\r\x1b[2K\x1b[?25h"
 """Removes a bar that stands on the terminal's line, and shows the cursor."""
 
 
-class _State:
+class _Heard:
     """Where this process stands: the one thing here that is not a value, as signals are of the process."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class _State:
         self.asked = self.raised = self.told = False
 
 
-_state = _State()
+_state = _Heard()
 
 
 def listen() -> None:

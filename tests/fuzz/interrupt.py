@@ -35,8 +35,6 @@ UNTOLD = ("done", ".xbar.json", ".lock")
 HISTORY = ("out", "cached", "runs_cached", "created", "state")
 TRIES = 4
 """How often advice is followed."""
-STARTING = 0.06
-"""Before this time Python itself starts, and tells of Ctrl-C what it likes [s]."""
 TOO_LATE = "ended before"
 """The command was done at that moment: no trial, another moment is drawn."""
 AGAIN_EVERY = 44
@@ -129,11 +127,18 @@ def advised(said: str, argv: list[str], out: Path) -> list[str]:
     return placed(argv, out) + (["--overwrite"] if "--overwrite" in said else [])
 
 
+def listens(pid: int) -> bool:
+    """Whether the thread that waits for Ctrl-C is there: before, Python itself starts, and says what it likes."""
+    return len(os.listdir(f"/proc/{pid}/task")) > 1
+
+
 def interrupted(argv: list[str], out: Path, *, kind: str, moments: list[float]) -> tuple[str, int, str]:
     """Start a command and kill or interrupt it: (a verdict where it is bad, exit status, what was said)."""
     process, began = xbar(placed(argv, out)), time.monotonic()
     for moment in moments:
         time.sleep(max(0.0, began + moment - time.monotonic()))
+        while kind == "SIGINT" and process.poll() is None and not listens(process.pid):
+            time.sleep(0.001)
         if process.poll() is None and kind == "SIGINT":
             os.killpg(process.pid, signal.SIGINT)
         elif process.poll() is None:
@@ -200,7 +205,7 @@ def show(trials: list[dict]) -> int:
 def judged(name: str, argv: list[str], out: Path, *, whole: tuple[float, dict[str, str]], kind: str, rng) -> dict:
     """A trial at a random moment, as a line of the results file."""
     shutil.rmtree(out, ignore_errors=True)
-    moments = [rng.uniform(STARTING if kind == "SIGINT" else 0, whole[0])]
+    moments = [rng.uniform(0, whole[0])]
     if kind == "SIGINT" and rng.random() < 1 / 3:
         moments.append(moments[0] + rng.uniform(0, 2.5))
     try:
