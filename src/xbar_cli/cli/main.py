@@ -111,6 +111,7 @@ def _failed(error: Exception) -> int:
     if interruption.asked():  # a library made another error of Ctrl-C
         return _fail(interruption.message(), interruption.CODE)
     if isinstance(error, XbarError):
+        click.echo(getattr(error, "trace", ""), err=True, nl=False)  # of the user's own file
         return _fail("; ".join([str(error), *way_on(error)]), 1)
     if isinstance(error, BrokenPipeError):
         sys.stdout = None  # the reader is gone: nothing left to flush
