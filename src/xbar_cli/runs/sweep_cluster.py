@@ -42,11 +42,14 @@ def local_cluster(workers: int, *, environment: Mapping[str, str]) -> "Iterator[
         workers: how many processes.
         environment: variables that workers are started with.
     """
+    from multiprocessing import resource_tracker
+
     import dask
     from distributed import Client, LocalCluster
     from distributed.security import Security
 
     with dask.config.set(LOCAL), _variables(environment), _quiet():
+        resource_tracker.ensure_running()  # at its first start it would take the mask away
         # workers and the threads that start them inherit the mask: Ctrl-C is for this process alone
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
