@@ -32,7 +32,8 @@ from tests.fuzz.good import make
 
 UNTOLD = ("done", ".xbar.json", ".lock")
 """Files that hold digests of others, with their times."""
-HISTORY = ("out", "cached", "runs_cached", "created", "state")
+HISTORY = ("out", "cached", "runs_cached", "runs_computed", "attempts", "created", "state")
+"""Keys of a summary that say where, and what was done this time."""
 TRIES = 4
 """How often advice is followed."""
 TOO_LATE = "ended before"
