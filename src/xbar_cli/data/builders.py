@@ -82,7 +82,7 @@ def write(
             data_dir=root, config=spec.tfds_config, file_format=FILE_FORMAT
         )
         try:
-            with _patient_downloads():
+            with _patient_downloads(), _same_bytes():
                 builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
         except RuntimeError as error:
             reason = str(error).partition("write() failed: ")[2].partition(";")[0]
@@ -92,6 +92,18 @@ def write(
                 f"{root.parent}: cannot write the records of {spec.name}: {reason}; nothing kept"
             ) from error
     return root / spec.folder
+
+
+@contextmanager
+def _same_bytes() -> Iterator[None]:
+    """The features of a record in one order: left alone, it changes from process to process."""
+    from tensorflow_datasets.core.example_serializer import ExampleSerializer
+
+    def serialize(self: Any, example: Any) -> bytes:
+        return self.get_tf_example(example).SerializeToString(deterministic=True)
+
+    with _replaced(ExampleSerializer, "serialize_example", serialize):
+        yield
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from xbar_cli.data.sources import (
     sha256_sums,
 )
 from xbar_cli.errors import DataError
+from xbar_cli.outside import at_home
 from xbar_cli.reporter import OnProgress
 
 _STAGING = ".xbar-import-"
@@ -78,7 +79,7 @@ def import_dataset(
     origin = source or (debian_fashion_mnist() if spec is FASHION_MNIST else None)
     if origin is None:
         raise DataError(f"say from where the files of {name} are to be imported; {wanted_files(spec)}")
-    files = locate(spec, origin.expanduser(), allow_partial=allow_partial)
+    files = locate(spec, at_home(origin), allow_partial=allow_partial)
     splits = read_splits(spec, files, allow_partial=allow_partial)
     counts = len(splits["train"].labels), len(splits["test"].labels)
     sums = sha256_sums(files)

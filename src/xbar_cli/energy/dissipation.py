@@ -42,11 +42,18 @@ class Dissipation(NamedTuple):
     neurons: NDArray[np.float64]
 
     @property
+    def spent(self) -> NDArray[np.float64]:
+        """What is dissipated in all."""
+        return self.cells + self.wires + self.sources + self.neurons
+
+    @property
     def gap(self) -> float:
-        """Largest relative difference between what is delivered and what is dissipated."""
-        spent = self.cells + self.wires + self.sources + self.neurons
-        scale = np.maximum(np.abs(self.delivered), np.finfo(np.float64).tiny)
-        return float(np.max(np.abs(self.delivered - spent) / scale, initial=0.0))
+        """Largest difference between what is delivered and what is dissipated, over the largest power of the inputs.
+
+        An input without a voltage delivers nothing, and rounding leaves something to dissipate: it has no scale of its own.
+        """
+        largest = max(np.max(np.abs(self.delivered), initial=0.0), np.max(np.abs(self.spent), initial=0.0))
+        return float(np.max(np.abs(self.delivered - self.spent), initial=0.0) / largest) if largest > 0 else 0.0
 
 
 def of_resistive(g: Float[np.ndarray, "rows cols"], v: Float[np.ndarray, "inputs rows"], wires: Wires) -> Dissipation:

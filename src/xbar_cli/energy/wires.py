@@ -41,6 +41,8 @@ def wire_shares(
         spent, ideal = np.zeros(len(PARTS)), 0.0
         surrogate = cell.bit_line[cell.index(layer.vg)] if cell and cell.bit_line and layer.vg is not None else None
         for g, v in tiles(conductances[name].astype(np.float64), volts[name], network.tile, layer.groups):
+            if not v.any():  # rows that none of these reads drives: no power
+                continue
             if surrogate is None:
                 found = of_resistive(g, v, wires)
                 ideal += float(np.sum(v**2 @ g))
@@ -57,7 +59,11 @@ def wire_shares(
 def trusted(found: Dissipation, layer: str) -> float:
     """The gap in an array's balance of power. Raises ModelError where it is too large."""
     if not found.gap <= LARGEST_GAP:
-        raise ModelError(f"layer {layer}: the sources deliver other power than is dissipated (gap {found.gap:.1e})")
+        worst = int(np.argmax(np.abs(found.delivered - found.spent)))
+        raise ModelError(
+            f"layer {layer}: the sources deliver {found.delivered[worst]:.6g} W and {found.spent[worst]:.6g} W are "
+            "dissipated: the arrays are not solved; their resistances may be too large or too small against the cells'"
+        )
     return found.gap
 
 
