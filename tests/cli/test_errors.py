@@ -36,7 +36,7 @@ BAD = [
     (("train", "--bits", "4"), "--method ideal does not use --bits; it belongs to tat, periphery, biased"),
     (("train", "--activation", "sigmoid"), "belongs to mlp, not to lenet5"),
     (("train", "--width", "0.5"), "lenet5 has its own widths"),
-    (("train", "--network", "alexnet"), "'mlp', 'lenet5', 'lenet', 'cnn'"),
+    (("train", "--network", "alexnet"), "mlp, lenet5, lenet, cnn"),
     (("train", "--dataset", "imagenet"), "imagenet"),
     (("train", "--method", "neat"), "needs --cell"),
     (("train", "--r-wire", "2"), "--method ideal does not use --r-wire; only --method tat does"),
