@@ -9,8 +9,8 @@ onnx = pytest.importorskip("onnx")
 
 from jax.test_util import check_grads  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from tests.onnx_models import error, expected, save  # noqa: E402
 
+from tests.onnx_models import error, expected, save  # noqa: E402
 from xbar_cli.errors import ConfigError  # noqa: E402
 from xbar_cli.graph.model import read_graph  # noqa: E402
 
@@ -165,7 +165,11 @@ def looped(tmp_path, *, turns, growing=False):
         else [helper.make_node("MatMul", ["h", "w"], ["p"]), helper.make_node("Tanh", ["p"], ["new"])]
     )
     body = helper.make_graph(
-        [*step, helper.make_node("Identity", ["go"], ["on"]), helper.make_node("ReduceSum", ["new"], ["row"], keepdims=0)],
+        [
+            *step,
+            helper.make_node("Identity", ["go"], ["on"]),
+            helper.make_node("ReduceSum", ["new"], ["row"], keepdims=0),
+        ],
         "body",
         [
             helper.make_tensor_value_info("i", TensorProto.INT64, ()),
@@ -198,7 +202,9 @@ def test_weights_of_a_recurrent_layer_are_constants_of_its_scan(tmp_path):
     node = helper.make_node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=3)
     path = save(tmp_path, [node], {"x": (("T", 2, 5), F)}, {"y": (None, F)}, weights)
     graph = read_graph(path)
-    (scan,) = [one for one in jax.make_jaxpr(graph)(graph.params, values(4, 2, 5)).jaxpr.eqns if one.primitive.name == "scan"]
+    (scan,) = [
+        one for one in jax.make_jaxpr(graph)(graph.params, values(4, 2, 5)).jaxpr.eqns if one.primitive.name == "scan"
+    ]
     constants = scan.invars[: scan.params["num_consts"]]
     assert [one.aval.shape for one in constants] == [(12, 3)]
 
@@ -208,7 +214,9 @@ def test_sizes_that_depend_on_values_are_one_line(tmp_path):
     path = save(tmp_path, [node], {"x": ((4,), F), "s": ((2,), np.int64)}, {"y": (None, F)})
     graph = read_graph(path)
     assert graph({}, values(4), np.asarray([2, 2]))[0].shape == (2, 2)  # of NumPy, it is static
-    with pytest.raises(ConfigError, match=r"node 'odd' \(Reshape, opset 17\): its shape depends on the values of an input"):
+    with pytest.raises(
+        ConfigError, match=r"node 'odd' \(Reshape, opset 17\): its shape depends on the values of an input"
+    ):
         jax.jit(graph)({}, values(4), jnp.asarray([2, 2]))
 
 

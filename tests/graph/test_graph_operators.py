@@ -1,4 +1,4 @@
-"""Operators as networks use them, against onnxruntime or the reference of `onnx`; conformance is in scripts/onnx_conformance.py."""
+"""Operators as networks use them, against onnxruntime or the reference of `onnx`; scripts/onnx_conformance.py has the rest."""
 
 import jax
 import numpy as np
@@ -7,8 +7,8 @@ import pytest
 onnx = pytest.importorskip("onnx")
 
 from onnx import helper  # noqa: E402
-from tests.onnx_models import error, expected, save  # noqa: E402
 
+from tests.onnx_models import error, expected, save  # noqa: E402
 from xbar_cli.graph.model import read_graph  # noqa: E402
 
 F = np.float32
@@ -30,10 +30,22 @@ CASES = [
     ("MatMul", {}, [(2, 3, 5)], [values(2, 5, 4)], 13),
     ("MatMul", {}, [(3, 5), (2, 5, 4)], [], 13),
     ("Einsum", {"equation": "btd, dhk -> bhtk"}, [(2, 3, 4)], [values(4, 2, 5)], 12),
-    ("Conv", {"strides": [2, 1], "pads": [1, 0, 2, 1], "dilations": [1, 2]}, [(2, 3, 9, 8)], [values(4, 3, 3, 2), values(4)], 11),
+    (
+        "Conv",
+        {"strides": [2, 1], "pads": [1, 0, 2, 1], "dilations": [1, 2]},
+        [(2, 3, 9, 8)],
+        [values(4, 3, 3, 2), values(4)],
+        11,
+    ),
     ("Conv", {"group": 2, "auto_pad": "SAME_LOWER", "strides": [2]}, [(1, 4, 9)], [values(6, 2, 3)], 11),
     ("Conv", {"group": 3}, [(1, 3, 4, 4, 4)], [values(3, 1, 2, 2, 2)], 11),
-    ("ConvTranspose", {"strides": [2, 3], "output_padding": [1, 0], "pads": [1, 0, 0, 1]}, [(1, 4, 4, 3)], [values(4, 2, 3, 3), values(2)], 11),
+    (
+        "ConvTranspose",
+        {"strides": [2, 3], "output_padding": [1, 0], "pads": [1, 0, 0, 1]},
+        [(1, 4, 4, 3)],
+        [values(4, 2, 3, 3), values(2)],
+        11,
+    ),
     ("ConvTranspose", {"group": 2, "dilations": [2]}, [(1, 4, 5)], [values(4, 3, 3)], 11),
     ("BatchNormalization", {"epsilon": 1e-3}, [(2, 3, 4)], [values(3), values(3), values(3), abs(values(3)) + 0.1], 15),
     ("LayerNormalization", {"axis": -2}, [(2, 3, 4)], [values(3, 4), values(3, 4)], 17),
@@ -42,10 +54,17 @@ CASES = [
     ("Softmax", {"axis": 1}, [(2, 3, 4)], [], 11),
     ("Softmax", {"axis": 1}, [(2, 3, 4)], [], 13),
     ("LogSoftmax", {}, [(2, 3, 4)], [], 13),
-    ("MaxPool", {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1], "ceil_mode": 1}, [(1, 2, 7, 8)], [], 12),
+    (
+        "MaxPool",
+        {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1], "ceil_mode": 1},
+        [(1, 2, 7, 8)],
+        [],
+        12,
+    ),
     ("AveragePool", {"kernel_shape": [3], "strides": [2], "pads": [1, 1], "ceil_mode": 1}, [(1, 2, 8)], [], 19),
     ("AveragePool", {"kernel_shape": [2, 2], "pads": [0, 0, 1, 1], "count_include_pad": 1}, [(1, 2, 4, 4)], [], 11),
     ("GlobalAveragePool", {}, [(2, 3, 4, 5)], [], 9),
+    ("GlobalLpPool", {"p": 3}, [(2, 3, 4, 5)], [], 9),
     ("Clip", {"min": -0.5, "max": 0.5}, [(3, 4)], [], 9),
     ("Pow", {}, [(3, 4)], [np.asarray(2, F)], 13),
     ("PRelu", {}, [(2, 3, 4)], [values(3, 1)], 16),
@@ -69,14 +88,44 @@ CASES = [
     ("DepthToSpace", {"blocksize": 2, "mode": "CRD"}, [(1, 8, 2, 3)], [], 13),
     ("CumSum", {"exclusive": 1, "reverse": 1}, [(3, 4)], [np.asarray(1)], 14),
     ("Resize", {"mode": "linear"}, [(1, 2, 4, 5)], [np.zeros(0, F), np.asarray([1, 1, 2, 1.6], F)], 13),
-    ("Resize", {"mode": "cubic", "coordinate_transformation_mode": "align_corners"}, [(1, 1, 4, 5)], [np.zeros(0, F), np.zeros(0, F), ints(1, 1, 7, 3)], 13),
-    ("Resize", {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}, [(1, 2, 4, 5)], [np.zeros(0, F), np.asarray([1, 1, 2, 2], F)], 11),
+    (
+        "Resize",
+        {"mode": "cubic", "coordinate_transformation_mode": "align_corners"},
+        [(1, 1, 4, 5)],
+        [np.zeros(0, F), np.zeros(0, F), ints(1, 1, 7, 3)],
+        13,
+    ),
+    (
+        "Resize",
+        {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+        [(1, 2, 4, 5)],
+        [np.zeros(0, F), np.asarray([1, 1, 2, 2], F)],
+        11,
+    ),
     ("Upsample", {"mode": "nearest"}, [(1, 2, 3, 3)], [np.asarray([1, 1, 2, 2], F)], 9),
-    ("LSTM", {"hidden_size": 3, "direction": "bidirectional"}, [(4, 2, 5)], [values(2, 12, 5), values(2, 12, 3), values(2, 24)], 14),
-    ("GRU", {"hidden_size": 3, "linear_before_reset": 1}, [(4, 2, 5)], [values(1, 9, 5), values(1, 9, 3), values(1, 18)], 14),
+    (
+        "LSTM",
+        {"hidden_size": 3, "direction": "bidirectional"},
+        [(4, 2, 5)],
+        [values(2, 12, 5), values(2, 12, 3), values(2, 24)],
+        14,
+    ),
+    (
+        "GRU",
+        {"hidden_size": 3, "linear_before_reset": 1},
+        [(4, 2, 5)],
+        [values(1, 9, 5), values(1, 9, 3), values(1, 18)],
+        14,
+    ),
     ("GRU", {"hidden_size": 3, "direction": "reverse"}, [(4, 2, 5)], [values(1, 9, 5), values(1, 9, 3)], 14),
-    ("RNN", {"hidden_size": 3, "activations": ["Relu"]}, [(4, 2, 5)], [values(1, 3, 5), values(1, 3, 3), values(1, 6)], 14),
-]  # fmt: skip
+    (
+        "RNN",
+        {"hidden_size": 3, "activations": ["Relu"]},
+        [(4, 2, 5)],
+        [values(1, 3, 5), values(1, 3, 3), values(1, 6)],
+        14,
+    ),
+]
 
 
 def case_name(case):
