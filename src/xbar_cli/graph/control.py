@@ -7,18 +7,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
-from .node import Node
+from .node import GraphNode
 from .values import axis_of, is_static, traced
 
 LONGEST_UNROLLED = 10_000
 """Turns of a loop that are laid one after the other."""
 
 
-def branch(node: Node, condition: Any) -> tuple[Any, ...]:
+def branch(node: GraphNode, condition: Any) -> tuple[Any, ...]:
     """One of two graphs: chosen while tracing where the condition is static, else a `lax.cond`."""
     chosen, other = node.get("then_branch"), node.get("else_branch")
-    if not isinstance(condition, jax.core.Tracer):
+    if not isinstance(condition, Tracer):
         return chosen() if bool(np.asarray(condition).reshape(())) else other()
     both = [lambda graph=graph: tuple(traced(value) for value in graph()) for graph in (chosen, other)]
     shapes = [[(out.shape, str(out.dtype)) for out in jax.eval_shape(graph)] for graph in both]
@@ -30,14 +31,14 @@ def branch(node: Node, condition: Any) -> tuple[Any, ...]:
     return lax.cond(condition.reshape(()), *both)
 
 
-def loop(node: Node, turns: Any = None, condition: Any = None, *values: Any) -> tuple[Any, ...]:
+def loop(node: GraphNode, turns: Any = None, condition: Any = None, *values: Any) -> tuple[Any, ...]:
     """A graph over and over: a `lax.scan` where the turns are known, a `lax.while_loop` where a condition decides.
 
     Where sizes change from turn to turn, or what it computes is static, the turns are laid one after the other.
     """
     body = node.get("body")
     for one in (turns, condition):
-        if isinstance(one, jax.core.Tracer):
+        if isinstance(one, Tracer):
             return while_loop(node, body, turns, condition, values)
     many = None if turns is None else int(np.asarray(turns).reshape(()))
     go = condition is None or bool(np.asarray(condition).reshape(()))
@@ -75,13 +76,13 @@ def scanned(body: Callable[..., Any], many: int, values: tuple[Any, ...]) -> tup
 
 
 def unrolled(
-    node: Node, body: Callable[..., Any], many: int | None, go: bool, values: tuple[Any, ...]
+    node: GraphNode, body: Callable[..., Any], many: int | None, go: bool, values: tuple[Any, ...]
 ) -> tuple[Any, ...]:
     """The loop turn by turn, as long as a static condition holds."""
     state, rows, number = list(values), [], 0
     while go and (many is None or number < many):
         condition, *out = body(np.asarray(number, np.int64), np.asarray(True), *state)
-        if isinstance(condition, jax.core.Tracer):
+        if isinstance(condition, Tracer):
             raise node.refusal("it ends when values of an input say so, and its sizes change from turn to turn")
         state, number = out[: len(values)], number + 1
         rows.append(out[len(values) :])
@@ -102,7 +103,7 @@ def stacked(rows: list[Any], axis: int) -> Any:
 
 
 def while_loop(
-    node: Node, body: Callable[..., Any], turns: Any, condition: Any, values: tuple[Any, ...]
+    node: GraphNode, body: Callable[..., Any], turns: Any, condition: Any, values: tuple[Any, ...]
 ) -> tuple[Any, ...]:
     """The loop as a `lax.while_loop`: no outputs of each turn, as nobody knows how many there are."""
     if len(node.outputs) > len(values):
@@ -123,7 +124,7 @@ def while_loop(
     return lax.while_loop(more, one, (first, go, tuple(traced(value) for value in values)))[2]
 
 
-def scan(node: Node, *values: Any) -> tuple[Any, ...]:
+def scan(node: GraphNode, *values: Any) -> tuple[Any, ...]:
     """A graph along axes of its inputs, as a `lax.scan`."""
     body, inputs = node.get("body"), node.get("num_scan_inputs")
     if node.opset < 9:

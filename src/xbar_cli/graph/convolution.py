@@ -6,7 +6,7 @@ from typing import Any
 
 from jax import lax
 
-from .node import Node
+from .node import GraphNode
 from .values import traced
 
 
@@ -32,7 +32,7 @@ class Windows:
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
 
-def windows(node: Node, sizes: Sequence[int], kernel: Sequence[int]) -> Windows:
+def windows(node: GraphNode, sizes: Sequence[int], kernel: Sequence[int]) -> Windows:
     """The windows over an input of spatial `sizes`, by the attributes of the node.
 
     Raises:
@@ -78,7 +78,7 @@ def with_bias(out: Any, bias: Any) -> Any:
     return out if bias is None else out + traced(bias).reshape((1, -1) + (1,) * (out.ndim - 2))
 
 
-def conv(node: Node, x: Any, w: Any, b: Any = None) -> Any:
+def conv(node: GraphNode, x: Any, w: Any, b: Any = None) -> Any:
     """A convolution of `x` [N, C, …] with kernels `w` [O, C/group, …]."""
     x, w = traced(x), traced(w)
     node.ignore("kernel_shape")
@@ -95,7 +95,7 @@ def conv(node: Node, x: Any, w: Any, b: Any = None) -> Any:
     return with_bias(out, b)
 
 
-def transposed_pads(node: Node, sizes: Sequence[int], at: Windows) -> tuple[list[tuple[int, int]], list[int]]:
+def transposed_pads(node: GraphNode, sizes: Sequence[int], at: Windows) -> tuple[list[tuple[int, int]], list[int]]:
     """What is cut off the full transposed convolution at both ends of each axis, and what is added at the end."""
     rank = len(sizes)
     extra = list(node.get("output_padding", [0] * rank))
@@ -114,7 +114,7 @@ def transposed_pads(node: Node, sizes: Sequence[int], at: Windows) -> tuple[list
     return cuts, extra
 
 
-def conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
+def conv_transpose(node: GraphNode, x: Any, w: Any, b: Any = None) -> Any:
     """The transpose of a convolution: `x` [N, C, …] with kernels `w` [C, O/group, …]."""
     x, w = traced(x), traced(w)
     node.ignore("kernel_shape")

@@ -8,16 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .node import Node
+from .node import GraphNode
 from .values import aligned, alike, cast, element_type, is_floating, is_static, space, traced, usable
 
 
-def unary(function: str, node: Node, x: Any) -> Any:
+def unary(function: str, node: GraphNode, x: Any) -> Any:
     """The function of this name in NumPy or JAX."""
     return getattr(space(x), function)(x)
 
 
-def binary(function: str, node: Node, a: Any, b: Any) -> Any:
+def binary(function: str, node: GraphNode, a: Any, b: Any) -> Any:
     """The function of this name in NumPy or JAX, of two operands that broadcast."""
     if node.opset < 7:
         node.ignore("broadcast")
@@ -25,18 +25,18 @@ def binary(function: str, node: Node, a: Any, b: Any) -> Any:
     return getattr(space(a, b), function)(a, b)
 
 
-def variadic(function: str, node: Node, *values: Any) -> Any:
+def variadic(function: str, node: GraphNode, *values: Any) -> Any:
     """The function of two operands over any number of them."""
     return functools.reduce(lambda a, b: binary(function, node, a, b), values)
 
 
-def mean(node: Node, *values: Any) -> Any:
+def mean(node: GraphNode, *values: Any) -> Any:
     """Mean over the operands."""
     total = variadic("add", node, *values)
     return total / np.asarray(len(values), total.dtype)
 
 
-def divide(node: Node, a: Any, b: Any) -> Any:
+def divide(node: GraphNode, a: Any, b: Any) -> Any:
     """`a / b`; whole numbers are cut towards zero."""
     a, b = aligned(a, b)
     if is_floating(a.dtype):
@@ -46,12 +46,12 @@ def divide(node: Node, a: Any, b: Any) -> Any:
     return lax.div(*jnp.broadcast_arrays(a, b))
 
 
-def modulo(node: Node, a: Any, b: Any) -> Any:
+def modulo(node: GraphNode, a: Any, b: Any) -> Any:
     """The remainder, of the sign of `b`, or with `fmod` of `a`."""
     return binary("fmod" if node.get("fmod", 0) else "remainder", node, a, b)
 
 
-def power(node: Node, a: Any, b: Any) -> Any:
+def power(node: GraphNode, a: Any, b: Any) -> Any:
     """`a^b` in the type of `a`."""
     a, b = aligned(a, b)
     dtype = a.dtype
@@ -63,7 +63,7 @@ def power(node: Node, a: Any, b: Any) -> Any:
     return cast(space(a, b).power(a, wide), dtype)
 
 
-def raised(node: Node, a: Any, b: Any) -> Any:
+def raised(node: GraphNode, a: Any, b: Any) -> Any:
     """`a^b`; the exponents 2 and 0.5 exactly, as a product and a root, also where the base is negative."""
     if is_static(b) and b.size == 1 and is_floating(a.dtype) and b.ndim <= a.ndim:
         if float(b.reshape(())) == 2:
@@ -73,18 +73,18 @@ def raised(node: Node, a: Any, b: Any) -> Any:
     return power(node, a, b)
 
 
-def bit_shift(node: Node, a: Any, b: Any) -> Any:
+def bit_shift(node: GraphNode, a: Any, b: Any) -> Any:
     """Bits moved to the left or right."""
     return binary("left_shift" if node.get("direction") == "LEFT" else "right_shift", node, a, b)
 
 
-def where(node: Node, condition: Any, a: Any, b: Any) -> Any:
+def where(node: GraphNode, condition: Any, a: Any, b: Any) -> Any:
     """`a` where the condition holds, else `b`."""
     condition, a, b = aligned(condition, a, b)
     return space(condition, a, b).where(condition, a, b)
 
 
-def clip(node: Node, x: Any, low: Any = None, high: Any = None) -> Any:
+def clip(node: GraphNode, x: Any, low: Any = None, high: Any = None) -> Any:
     """The value between two bounds, of attributes before opset 11."""
     if node.opset < 11:
         low, high = (
@@ -95,7 +95,7 @@ def clip(node: Node, x: Any, low: Any = None, high: Any = None) -> Any:
     return x if high is None else binary("minimum", node, x, high)
 
 
-def not_a_number_or_infinite(node: Node, x: Any) -> Any:
+def not_a_number_or_infinite(node: GraphNode, x: Any) -> Any:
     """Whether each element is infinite, of the signs that are asked for."""
     xp = space(x)
     positive, negative = node.get("detect_positive", 1), node.get("detect_negative", 1)
@@ -105,34 +105,34 @@ def not_a_number_or_infinite(node: Node, x: Any) -> Any:
     return found if negative else found & (x > 0)
 
 
-def erf(node: Node, x: Any) -> Any:
+def erf(node: GraphNode, x: Any) -> Any:
     """The error function."""
     return jax.scipy.special.erf(traced(x))
 
 
-def reciprocal(node: Node, x: Any) -> Any:
+def reciprocal(node: GraphNode, x: Any) -> Any:
     """`1 / x`."""
     return np.asarray(1, x.dtype) / x
 
 
-def cast_to(node: Node, x: Any) -> Any:
+def cast_to(node: GraphNode, x: Any) -> Any:
     """The value in another type."""
     node.ignore("saturate", "round_mode")
     return cast(x, element_type(node, node.get("to")))
 
 
-def cast_like(node: Node, x: Any, like: Any) -> Any:
+def cast_like(node: GraphNode, x: Any, like: Any) -> Any:
     """The value in the type of another."""
     node.ignore("saturate", "round_mode")
     return cast(x, like.dtype)
 
 
-def identity(node: Node, x: Any) -> Any:
+def identity(node: GraphNode, x: Any) -> Any:
     """The value itself."""
     return x
 
 
-def dropout(node: Node, x: Any, ratio: Any = None, training: Any = None) -> Any:
+def dropout(node: GraphNode, x: Any, ratio: Any = None, training: Any = None) -> Any:
     """The value itself and a mask of ones: nothing is dropped where nothing is trained.
 
     Raises:
@@ -144,18 +144,18 @@ def dropout(node: Node, x: Any, ratio: Any = None, training: Any = None) -> Any:
     return x, np.ones(x.shape, bool)
 
 
-def relu(node: Node, x: Any) -> Any:
+def relu(node: GraphNode, x: Any) -> Any:
     """max(0, x)."""
     x = traced(x)
     return jnp.maximum(x, jnp.zeros((), x.dtype))
 
 
-def leaky_relu(node: Node, x: Any) -> Any:
+def leaky_relu(node: GraphNode, x: Any) -> Any:
     """X where it is positive, else alpha x."""
     return jnp.where(traced(x) >= 0, x, node.get("alpha", 0.01) * x)
 
 
-def parametric_relu(node: Node, x: Any, slope: Any) -> Any:
+def parametric_relu(node: GraphNode, x: Any, slope: Any) -> Any:
     """X where it is positive, else slope x."""
     if node.opset < 7 and slope.size > 1 and slope.ndim == 1:  # one a channel
         slope = slope.reshape((-1,) + (1,) * (x.ndim - 2))
@@ -163,93 +163,93 @@ def parametric_relu(node: Node, x: Any, slope: Any) -> Any:
     return jnp.where(x >= 0, x, slope * x)
 
 
-def thresholded_relu(node: Node, x: Any) -> Any:
+def thresholded_relu(node: GraphNode, x: Any) -> Any:
     """X where it is above alpha, else 0."""
     return jnp.where(traced(x) > node.get("alpha", 1.0), x, jnp.zeros((), x.dtype))
 
 
-def elu(node: Node, x: Any) -> Any:
+def elu(node: GraphNode, x: Any) -> Any:
     """X where it is positive, else alpha (exp(x) − 1)."""
     return jax.nn.elu(traced(x), node.get("alpha", 1.0))
 
 
-def selu(node: Node, x: Any) -> Any:
+def selu(node: GraphNode, x: Any) -> Any:
     """Gamma x where it is positive, else gamma alpha (exp(x) − 1)."""
     alpha, gamma = node.get("alpha", 1.67326319217681884765625), node.get("gamma", 1.05070102214813232421875)
     return gamma * jax.nn.elu(traced(x), alpha)
 
 
-def celu(node: Node, x: Any) -> Any:
+def celu(node: GraphNode, x: Any) -> Any:
     """max(0, x) + min(0, alpha (exp(x/alpha) − 1))."""
     return jax.nn.celu(traced(x), node.get("alpha", 1.0))
 
 
-def sigmoid(node: Node, x: Any) -> Any:
+def sigmoid(node: GraphNode, x: Any) -> Any:
     """1 / (1 + exp(−x))."""
     return jax.nn.sigmoid(traced(x))
 
 
-def hard_sigmoid(node: Node, x: Any) -> Any:
+def hard_sigmoid(node: GraphNode, x: Any) -> Any:
     """Alpha x + beta between 0 and 1."""
     return jnp.clip(node.get("alpha", 0.2) * traced(x) + node.get("beta", 0.5), 0, 1)
 
 
-def hard_swish(node: Node, x: Any) -> Any:
+def hard_swish(node: GraphNode, x: Any) -> Any:
     """X times (x/6 + 1/2 between 0 and 1)."""
     x = traced(x)
     return x * jnp.clip(x / 6 + 0.5, 0, 1)
 
 
-def swish(node: Node, x: Any) -> Any:
+def swish(node: GraphNode, x: Any) -> Any:
     """X sigmoid(alpha x)."""
     x = traced(x)
     return x * jax.nn.sigmoid(node.get("alpha", 1.0) * x)
 
 
-def softplus(node: Node, x: Any) -> Any:
+def softplus(node: GraphNode, x: Any) -> Any:
     """log(1 + exp(x))."""
     return jax.nn.softplus(traced(x))
 
 
-def softsign(node: Node, x: Any) -> Any:
+def softsign(node: GraphNode, x: Any) -> Any:
     """X / (1 + |x|)."""
     return jax.nn.soft_sign(traced(x))
 
 
-def gelu(node: Node, x: Any) -> Any:
+def gelu(node: GraphNode, x: Any) -> Any:
     """X Φ(x), or its approximation by a tanh."""
     return jax.nn.gelu(traced(x), approximate=node.get("approximate", "none") == "tanh")
 
 
-def mish(node: Node, x: Any) -> Any:
+def mish(node: GraphNode, x: Any) -> Any:
     """X tanh(softplus(x))."""
     return jax.nn.mish(traced(x))
 
 
-def shrink(node: Node, x: Any) -> Any:
+def shrink(node: GraphNode, x: Any) -> Any:
     """X ± bias outside of ±lambd, 0 between."""
     bias, bound, x = node.get("bias", 0.0), node.get("lambd", 0.5), traced(x)
     shrunk = jnp.where(x < -bound, x + jnp.asarray(bias, x.dtype), x - jnp.asarray(bias, x.dtype))
     return jnp.where(abs(x) > bound, shrunk, jnp.zeros((), x.dtype))
 
 
-def bitwise_not(node: Node, x: Any) -> Any:
+def bitwise_not(node: GraphNode, x: Any) -> Any:
     """Every bit turned over."""
     return space(x).invert(x)
 
 
-def sign(node: Node, x: Any) -> Any:
+def sign(node: GraphNode, x: Any) -> Any:
     """−1, 0 or 1."""
     return space(x).sign(x)
 
 
-def swiglu(node: Node, a: Any, b: Any) -> Any:
+def swiglu(node: GraphNode, a: Any, b: Any) -> Any:
     """A sigmoid(a) b."""
     a, b = alike(traced(a), b)
     return a * jax.nn.sigmoid(node.get("alpha", 1.0) * a) * b
 
 
-def bit_cast(node: Node, x: Any) -> Any:
+def bit_cast(node: GraphNode, x: Any) -> Any:
     """The same bits read as another type."""
     to = element_type(node, node.get("to"))
     return x.view(to) if is_static(x) else lax.bitcast_convert_type(x, usable(to))

@@ -10,7 +10,7 @@ import numpy as np
 from xbar_cli.errors import XbarError
 from xbar_cli.outside import quoted_error
 
-from .node import Body, Node
+from .node import Body, GraphNode
 from .operators import OPERATORS
 
 
@@ -36,7 +36,7 @@ def evaluate(body: Body, params: Mapping[str, Any], inputs: Sequence[Any], outer
     return [values[name] for name in body.outputs]
 
 
-def bound(node: Node, params: Mapping[str, Any], values: Mapping[str, Any]) -> Node:
+def bound(node: GraphNode, params: Mapping[str, Any], values: Mapping[str, Any]) -> GraphNode:
     """The node with its graphs as functions, which see the values around them."""
     bodies = {name: value for name, value in node.attributes.items() if isinstance(value, Body)}
     if not bodies:
@@ -49,7 +49,7 @@ def bound(node: Node, params: Mapping[str, Any], values: Mapping[str, Any]) -> N
     return replace(node, attributes={**node.attributes, **{name: function(body) for name, body in bodies.items()}})
 
 
-def call(node: Node, inputs: Sequence[Any]) -> tuple[Any, ...]:
+def call(node: GraphNode, inputs: Sequence[Any]) -> tuple[Any, ...]:
     """The outputs of a node.
 
     Raises:

@@ -77,11 +77,26 @@ def check(model: "onnx.ModelProto", path: Path) -> "onnx.ModelProto":
     if model.ByteSize() > LARGEST:
         return model  # with its external data too large for the checker
     try:
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(shaped(model))
         return onnx.shape_inference.infer_shapes(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise ConfigError(f"{path}: no valid ONNX model ({quoted_error(ValueError(text))})") from None
+
+
+def shaped(model: "onnx.ModelProto") -> "onnx.ModelProto":
+    """The model for the checker, which wants inputs and outputs to have a shape: one where an exporter left it out."""
+    import onnx
+
+    ports = [*model.graph.input, *model.graph.output]
+    if all(one.type.tensor_type.HasField("shape") for one in ports):
+        return model
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for one in [*copy.graph.input, *copy.graph.output]:
+        if one.type.HasField("tensor_type"):
+            one.type.tensor_type.shape.SetInParent()
+    return copy
 
 
 def inlined(model: "onnx.ModelProto", path: Path) -> "onnx.ModelProto":

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .node import Node
+from .node import GraphNode
 from .shape import piece
-from .values import alike, axis_of, integers, is_static, space, static, traced
+from .values import alike, axis_of, integers, is_static, space, static, traced, usable
 
 
 def from_front(indices: Any, n: int) -> Any:
@@ -16,7 +15,7 @@ def from_front(indices: Any, n: int) -> Any:
     return space(indices).where(indices < 0, indices + np.asarray(n, indices.dtype), indices)
 
 
-def gather(node: Node, x: Any, indices: Any) -> Any:
+def gather(node: GraphNode, x: Any, indices: Any) -> Any:
     """Elements of an axis by number; a single static number is a slice."""
     axis = axis_of(node, node.get("axis", 0), x.ndim)
     if is_static(indices):
@@ -31,7 +30,7 @@ def gather(node: Node, x: Any, indices: Any) -> Any:
     return jnp.take(x, indices, axis=axis, mode="clip")
 
 
-def gather_elements(node: Node, x: Any, indices: Any) -> Any:
+def gather_elements(node: GraphNode, x: Any, indices: Any) -> Any:
     """One element for each index, along an axis."""
     axis = axis_of(node, node.get("axis", 0), x.ndim)
     x, indices = alike(x, indices)
@@ -44,7 +43,7 @@ def gather_elements(node: Node, x: Any, indices: Any) -> Any:
     return x[tuple(xp.broadcast_to(one, indices.shape) for one in at)]
 
 
-def gather_nd(node: Node, x: Any, indices: Any) -> Any:
+def gather_nd(node: GraphNode, x: Any, indices: Any) -> Any:
     """Pieces by the first axes' numbers."""
     batch = node.get("batch_dims", 0)
     x, indices = alike(x, indices)
@@ -58,7 +57,7 @@ def gather_nd(node: Node, x: Any, indices: Any) -> Any:
     return x[tuple(at)]
 
 
-def combined(node: Node, x: Any, at: tuple[Any, ...], updates: Any) -> Any:
+def combined(node: GraphNode, x: Any, at: tuple[Any, ...], updates: Any) -> Any:
     """The value with elements set, or with `reduction` added, multiplied or bounded."""
     reference = traced(x).at[at]
     how = node.get("reduction", "none")
@@ -77,7 +76,7 @@ def combined(node: Node, x: Any, at: tuple[Any, ...], updates: Any) -> Any:
     raise node.refusal(f"reduction = {how} is not supported (none, add, mul, max, min)")
 
 
-def scatter_elements(node: Node, x: Any, indices: Any, updates: Any) -> Any:
+def scatter_elements(node: GraphNode, x: Any, indices: Any, updates: Any) -> Any:
     """Elements set along an axis, one for each index."""
     axis = axis_of(node, node.get("axis", 0), x.ndim)
     at = [np.arange(n).reshape([-1 if a == b else 1 for b in range(x.ndim)]) for a, n in enumerate(indices.shape)]
@@ -86,7 +85,7 @@ def scatter_elements(node: Node, x: Any, indices: Any, updates: Any) -> Any:
     return combined(node, x, tuple(where), updates)
 
 
-def scatter_nd(node: Node, x: Any, indices: Any, updates: Any) -> Any:
+def scatter_nd(node: GraphNode, x: Any, indices: Any, updates: Any) -> Any:
     """Pieces set by the first axes' numbers; a static value stays static."""
     at = tuple(from_front(indices[..., n], x.shape[n]) for n in range(indices.shape[-1]))
     if is_static(x, indices, updates) and node.get("reduction", "none") == "none":
@@ -96,7 +95,7 @@ def scatter_nd(node: Node, x: Any, indices: Any, updates: Any) -> Any:
     return combined(node, x, tuple(traced(one) for one in at), updates)
 
 
-def tensor_scatter(node: Node, past: Any, update: Any, write: Any = None) -> Any:
+def tensor_scatter(node: GraphNode, past: Any, update: Any, write: Any = None) -> Any:
     """A cache with new rows written at each sample's place."""
     axis, mode = axis_of(node, node.get("axis", -2), past.ndim), node.get("mode", "linear")
     past, update = traced(past), traced(update)
@@ -107,7 +106,7 @@ def tensor_scatter(node: Node, past: Any, update: Any, write: Any = None) -> Any
     return jnp.moveaxis(moved.at[jnp.arange(past.shape[0])[:, None], rows].set(new), 1, axis)
 
 
-def one_hot(node: Node, indices: Any, depth: Any, values: Any) -> Any:
+def one_hot(node: GraphNode, indices: Any, depth: Any, values: Any) -> Any:
     """`values[1]` where the new axis' number is the index, else `values[0]`."""
     n = integers(node, depth, "depth")[0]
     axis = axis_of(node, node.get("axis", -1), indices.ndim + 1)
@@ -118,12 +117,12 @@ def one_hot(node: Node, indices: Any, depth: Any, values: Any) -> Any:
     return xp.where(found == numbers, values[1], values[0])
 
 
-def non_zero(node: Node, x: Any) -> np.ndarray:
+def non_zero(node: GraphNode, x: Any) -> np.ndarray:
     """Where a static value is not 0."""
     return np.asarray(np.nonzero(np.atleast_1d(static(node, x, "value"))), np.int64)
 
 
-def compress(node: Node, x: Any, condition: Any) -> Any:
+def compress(node: GraphNode, x: Any, condition: Any) -> Any:
     """Elements of an axis for which a static condition holds."""
     axis = node.get("axis")
     places = np.flatnonzero(static(node, condition, "condition"))
@@ -132,7 +131,7 @@ def compress(node: Node, x: Any, condition: Any) -> Any:
     return space(x).take(x, places, axis=axis_of(node, axis, x.ndim))
 
 
-def top_k(node: Node, x: Any, k: Any = None) -> tuple[Any, Any]:
+def top_k(node: GraphNode, x: Any, k: Any = None) -> tuple[Any, Any]:
     """The largest or smallest of an axis and their numbers; the first of equal ones comes first."""
     axis, largest = axis_of(node, node.get("axis", -1), x.ndim), node.get("largest", 1)
     node.ignore("sorted")
@@ -140,10 +139,10 @@ def top_k(node: Node, x: Any, k: Any = None) -> tuple[Any, Any]:
     x = traced(x)
     order = jnp.argsort(x, axis=axis, descending=bool(largest), stable=True)
     order = piece(order, axis, 0, n)
-    return jnp.take_along_axis(x, order, axis=axis), order.astype(jax.dtypes.canonicalize_dtype(np.int64))
+    return jnp.take_along_axis(x, order, axis=axis), order.astype(usable(np.int64))
 
 
-def unique(node: Node, x: Any) -> tuple[Any, ...]:
+def unique(node: GraphNode, x: Any) -> tuple[Any, ...]:
     """Different elements of a static value, where they were first, which each one is, and how often."""
     axis, ordered = node.get("axis"), node.get("sorted", 1)
     found, first, which, count = np.unique(
@@ -156,13 +155,13 @@ def unique(node: Node, x: Any) -> tuple[Any, ...]:
     return found, first.astype(np.int64), which.reshape(-1).astype(np.int64), count.astype(np.int64)
 
 
-def sequence(node: Node, *values: Any) -> list[Any]:
+def sequence(node: GraphNode, *values: Any) -> list[Any]:
     """A list of the values."""
     node.ignore("dtype")
     return list(values)
 
 
-def split_to_sequence(node: Node, x: Any, sizes: Any = None) -> list[Any]:
+def split_to_sequence(node: GraphNode, x: Any, sizes: Any = None) -> list[Any]:
     """A list of pieces along an axis."""
     axis, keep = axis_of(node, node.get("axis", 0), x.ndim), node.get("keepdims", 1)
     n = x.shape[axis]
@@ -176,30 +175,30 @@ def split_to_sequence(node: Node, x: Any, sizes: Any = None) -> list[Any]:
     return pieces
 
 
-def sequence_at(node: Node, values: list[Any], position: Any) -> Any:
+def sequence_at(node: GraphNode, values: list[Any], position: Any) -> Any:
     """One of a list."""
     return values[integers(node, position, "position")[0]]
 
 
-def sequence_insert(node: Node, values: list[Any], value: Any, position: Any = None) -> list[Any]:
+def sequence_insert(node: GraphNode, values: list[Any], value: Any, position: Any = None) -> list[Any]:
     """The list with one more."""
     place = len(values) if position is None else integers(node, position, "position")[0]
     place = place + len(values) if place < 0 else place
     return [*values[:place], value, *values[place:]]
 
 
-def sequence_erase(node: Node, values: list[Any], position: Any = None) -> list[Any]:
+def sequence_erase(node: GraphNode, values: list[Any], position: Any = None) -> list[Any]:
     """The list without one."""
     place = len(values) - 1 if position is None else integers(node, position, "position")[0] % len(values)
     return [*values[:place], *values[place + 1 :]]
 
 
-def sequence_length(node: Node, values: list[Any]) -> np.ndarray:
+def sequence_length(node: GraphNode, values: list[Any]) -> np.ndarray:
     """How many the list has."""
     return np.asarray(len(values), np.int64)
 
 
-def concat_from_sequence(node: Node, values: list[Any]) -> Any:
+def concat_from_sequence(node: GraphNode, values: list[Any]) -> Any:
     """The values of a list along an axis that is there or new."""
     function = "stack" if node.get("new_axis", 0) else "concatenate"
     values = list(alike(*values))

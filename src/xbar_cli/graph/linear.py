@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .node import Node
+from .node import GraphNode
 from .values import is_static, space, traced
 
 
-def matmul(node: Node, a: Any, b: Any) -> Any:
+def matmul(node: GraphNode, a: Any, b: Any) -> Any:
     """Products of matrices, with leading axes that broadcast. A matrix of weights is not repeated for them."""
     if is_static(a, b):
         return np.matmul(a, b)
@@ -32,7 +32,7 @@ def batched(a: Any, b: Any) -> tuple[Any, Any]:
     return a.reshape((1,) * (rank - a.ndim) + a.shape), b.reshape((1,) * (rank - b.ndim) + b.shape)
 
 
-def gemm(node: Node, a: Any, b: Any, c: Any = None) -> Any:
+def gemm(node: GraphNode, a: Any, b: Any, c: Any = None) -> Any:
     """`alpha A B + beta C`, either transposed."""
     a, b = traced(a), traced(b)
     if node.opset < 7:
@@ -47,18 +47,18 @@ def gemm(node: Node, a: Any, b: Any, c: Any = None) -> Any:
     return out + (c if beta == 1 else (beta * c).astype(out.dtype))
 
 
-def einsum(node: Node, *values: Any) -> Any:
+def einsum(node: GraphNode, *values: Any) -> Any:
     """Sums of products by Einstein's convention."""
     equation = node.get("equation").replace(" ", "")
     return jnp.einsum(equation, *(traced(value) for value in values))
 
 
-def determinant(node: Node, x: Any) -> Any:
+def determinant(node: GraphNode, x: Any) -> Any:
     """The determinant of square matrices."""
     return jnp.linalg.det(traced(x))
 
 
-def attention_heads(node: Node, x: Any, heads: str) -> tuple[Any, bool]:
+def attention_heads(node: GraphNode, x: Any, heads: str) -> tuple[Any, bool]:
     """A value [N, heads, T, D], made of [N, T, heads D] where it has three axes, and whether it had."""
     if x.ndim == 4:
         return x, False
@@ -67,7 +67,14 @@ def attention_heads(node: Node, x: Any, heads: str) -> tuple[Any, bool]:
 
 
 def attention(
-    node: Node, q: Any, k: Any, v: Any, mask: Any = None, past_k: Any = None, past_v: Any = None, length: Any = None
+    node: GraphNode,
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any = None,
+    past_k: Any = None,
+    past_v: Any = None,
+    length: Any = None,
 ) -> tuple[Any, ...]:
     """softmax(Q Kᵀ scale + mask) V of heads; where there are fewer heads of keys, several of queries share one.
 
@@ -92,7 +99,7 @@ def attention(
     return out, k, v, (scores, capped, masked, shares)[node.get("qk_matmul_output_mode", 0)]
 
 
-def bounded_scores(node: Node, scores: Any) -> Any:
+def bounded_scores(node: GraphNode, scores: Any) -> Any:
     """Scores bounded smoothly: `cap tanh(scores / cap)`."""
     cap = node.get("softcap", 0.0)
     return cap * jnp.tanh(scores / cap) if cap else scores
@@ -106,7 +113,7 @@ def softmax_rows(scores: Any) -> Any:
     return powers / jnp.where(total == 0, jnp.ones((), total.dtype), total)
 
 
-def masked_scores(node: Node, scores: Any, mask: Any, length: Any, *, past: int) -> Any:
+def masked_scores(node: GraphNode, scores: Any, mask: Any, length: Any, *, past: int) -> Any:
     """Scores [N, heads, T, S] with what may not be looked at at −∞."""
     columns = scores.shape[-1]
     low = jnp.asarray(-np.inf, scores.dtype)
@@ -123,7 +130,7 @@ def masked_scores(node: Node, scores: Any, mask: Any, length: Any, *, past: int)
     return scores
 
 
-def in_reach(node: Node, shape: Sequence[int], length: Any, *, past: int) -> Any:
+def in_reach(node: GraphNode, shape: Sequence[int], length: Any, *, past: int) -> Any:
     """Whether a query may look at a key by how far apart their places are [N or 1, 1, T, S]."""
     rows, columns = shape[-2:]
     start = np.full((1, 1, 1, 1), past) if length is None else traced(length)[:, None, None, None] - rows
@@ -134,7 +141,7 @@ def in_reach(node: Node, shape: Sequence[int], length: Any, *, past: int) -> Any
     return allowed & (ahead >= -left) if left >= 0 else allowed
 
 
-def rotary_embedding(node: Node, x: Any, cos: Any, sin: Any, places: Any = None) -> Any:
+def rotary_embedding(node: GraphNode, x: Any, cos: Any, sin: Any, places: Any = None) -> Any:
     """Pairs of a head's channels turned by angles that grow with the place.
 
     References:

@@ -14,7 +14,7 @@ from xbar_cli.outside import printable, quoted
 from .evaluate import evaluate
 from .file import check, load, opset_of
 from .node import Body
-from .parse import Reading, parse_graph
+from .parse import Gathered, parse_graph
 from .values import ELEMENT_TYPES, traced, usable
 
 if TYPE_CHECKING:
@@ -133,9 +133,9 @@ def read_graph(path: Path) -> Graph:
     """
     path = Path(path)
     model = load(path)
-    reading = Reading(opset=opset_of(model, path))
+    gathered = Gathered(opset=opset_of(model, path))
     try:
-        body = parse_graph(model.graph, reading, where="graph", outer={})
+        body = parse_graph(model.graph, gathered, where="graph", outer={})
         model = check(model, path)
         held = {tensor.name for tensor in model.graph.initializer}
         inputs = tuple(port(value) for value in model.graph.input if value.name not in held)
@@ -144,7 +144,7 @@ def read_graph(path: Path) -> Graph:
         text = str(error)
         raise ConfigError(text if text.startswith(f"{path}: ") else f"{path}: {text}") from None
     producer = printable(f"{model.producer_name} {model.producer_version}".strip())
-    return Graph(reading.params, inputs, outputs, reading.opset, producer, dict(reading.counts), body)
+    return Graph(gathered.params, inputs, outputs, gathered.opset, producer, dict(gathered.counts), body)
 
 
 def port(value: "onnx.ValueInfoProto") -> Port:

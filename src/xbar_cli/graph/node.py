@@ -11,7 +11,7 @@ from xbar_cli.outside import quoted
 
 
 @dataclass(frozen=True)
-class Node:
+class GraphNode:
     """One call of an operator.
 
     Attributes:
@@ -75,6 +75,6 @@ class Body:
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    nodes: tuple[Node, ...]
+    nodes: tuple[GraphNode, ...]
     constants: Mapping[str, np.ndarray]
     parameters: Mapping[str, str]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .node import Node
+from .node import GraphNode
 from .values import axis_of, element_type, traced, usable
 
 
@@ -18,7 +18,7 @@ def per_channel(value: Any, rank: int) -> Any:
     return traced(value).reshape((1, -1) + (1,) * (rank - 2))
 
 
-def batch_normalization(node: Node, x: Any, scale: Any, bias: Any, mean: Any, variance: Any) -> Any:
+def batch_normalization(node: GraphNode, x: Any, scale: Any, bias: Any, mean: Any, variance: Any) -> Any:
     """`(x − mean) / sqrt(variance + epsilon) · scale + bias` with stored statistics; in training mode with those of `x`."""
     x = traced(x)
     momentum, epsilon = node.get("momentum", 0.9), node.get("epsilon", 1e-5)
@@ -46,14 +46,14 @@ def standardised(x: Any, axes: Sequence[int], epsilon: float) -> tuple[Any, Any,
     return away * inverse, mean, inverse
 
 
-def instance_normalization(node: Node, x: Any, scale: Any, bias: Any) -> Any:
+def instance_normalization(node: GraphNode, x: Any, scale: Any, bias: Any) -> Any:
     """Each channel of each sample standardised."""
     x = traced(x)
     out, _, _ = standardised(x, range(2, x.ndim), node.get("epsilon", 1e-5))
     return out * per_channel(scale, x.ndim) + per_channel(bias, x.ndim)
 
 
-def group_normalization(node: Node, x: Any, scale: Any, bias: Any) -> Any:
+def group_normalization(node: GraphNode, x: Any, scale: Any, bias: Any) -> Any:
     """Groups of channels of each sample standardised; scale and bias are of groups before opset 21, of channels since."""
     groups = node.get("num_groups")
     node.ignore("stash_type")
@@ -66,7 +66,7 @@ def group_normalization(node: Node, x: Any, scale: Any, bias: Any) -> Any:
     return out * per_channel(scale, x.ndim) + per_channel(bias, x.ndim)
 
 
-def layer_normalization(node: Node, x: Any, scale: Any, bias: Any = None) -> tuple[Any, Any, Any]:
+def layer_normalization(node: GraphNode, x: Any, scale: Any, bias: Any = None) -> tuple[Any, Any, Any]:
     """The last axes of `x` standardised, with a scale and a bias; mean and one over the deviation beside it."""
     x = traced(x)
     wide = usable(element_type(node, node.get("stash_type", 1)))
@@ -82,7 +82,7 @@ def in_rank(value: Any, rank: int) -> Any:
     return value.reshape((1,) * (rank - value.ndim) + value.shape)
 
 
-def rms_normalization(node: Node, x: Any, scale: Any) -> Any:
+def rms_normalization(node: GraphNode, x: Any, scale: Any) -> Any:
     """The last axes of `x` over their root mean square, with a scale."""
     x = traced(x)
     wide = usable(element_type(node, node.get("stash_type", 1)))
@@ -93,21 +93,21 @@ def rms_normalization(node: Node, x: Any, scale: Any) -> Any:
     return out.astype(scale.dtype) * in_rank(scale, x.ndim)
 
 
-def mean_variance_normalization(node: Node, x: Any) -> Any:
+def mean_variance_normalization(node: GraphNode, x: Any) -> Any:
     """`(x − mean) / (deviation + 1e-9)` over axes."""
     x, axes = traced(x), tuple(node.get("axes", [0, 2, 3]))
     away = x - x.mean(axis=axes, keepdims=True)
     return away / (jnp.sqrt((away * away).mean(axis=axes, keepdims=True)) + 1e-9)
 
 
-def norm_normalization(node: Node, x: Any) -> Any:
+def norm_normalization(node: GraphNode, x: Any) -> Any:
     """`x` over its norm along an axis, 0 where that is 0."""
     x, axis, p = traced(x), axis_of(node, node.get("axis", -1), x.ndim), node.get("p", 2)
     norm = abs(x).sum(axis=axis, keepdims=True) if p == 1 else jnp.sqrt((x * x).sum(axis=axis, keepdims=True))
     return jnp.where(norm == 0, jnp.zeros((), x.dtype), x / jnp.where(norm == 0, jnp.ones((), x.dtype), norm))
 
 
-def local_response(node: Node, x: Any) -> Any:
+def local_response(node: GraphNode, x: Any) -> Any:
     """`x / (bias + alpha/size Σ x²)^beta`, the sum over neighbouring channels.
 
     References:
@@ -122,7 +122,7 @@ def local_response(node: Node, x: Any) -> Any:
     return x / (node.get("bias", 1.0) + node.get("alpha", 1e-4) / size * total) ** node.get("beta", 0.75)
 
 
-def hardmax(node: Node, x: Any) -> Any:
+def hardmax(node: GraphNode, x: Any) -> Any:
     """1 at the first of the largest elements of an axis, 0 elsewhere; the axes from it on are one before opset 13."""
     return along(
         node,
@@ -131,17 +131,17 @@ def hardmax(node: Node, x: Any) -> Any:
     )
 
 
-def softmax(node: Node, x: Any) -> Any:
+def softmax(node: GraphNode, x: Any) -> Any:
     """Shares exp(x) / Σ exp(x) along an axis; the axes from it on are one before opset 13."""
     return along(node, x, lambda rows, axis: jax.nn.softmax(rows, axis=axis))
 
 
-def log_softmax(node: Node, x: Any) -> Any:
+def log_softmax(node: GraphNode, x: Any) -> Any:
     """The logarithm of `softmax`."""
     return along(node, x, lambda rows, axis: jax.nn.log_softmax(rows, axis=axis))
 
 
-def along(node: Node, x: Any, function: Any) -> Any:
+def along(node: GraphNode, x: Any, function: Any) -> Any:
     """A function of an axis; before opset 13, of all axes from it on taken as one."""
     x = traced(x)
     if node.opset >= 13:

@@ -170,5 +170,5 @@ OPERATORS: dict[str, Operator] = {
 }
 """`RoundToInteger` is ours: what whole numbers computed in floating point end with (`quantised.rewritten`)."""
 REWRITTEN = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul")
-"""Operators that become others while reading."""
+"""Operators that become others while gathered."""
 SUPPORTED = frozenset(OPERATORS) - {"RoundToInteger"} | set(REWRITTEN)

@@ -10,7 +10,7 @@ import numpy as np
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted
 
-from .node import Body, Node
+from .node import Body, GraphNode
 from .operators import OPERATORS, SUPPORTED
 from .quantised import rewritten
 from .values import is_floating
@@ -30,7 +30,7 @@ MOST_ELEMENTS = 2**30
 
 
 @dataclass
-class Reading:
+class Gathered:
     """What is gathered while the graphs of a file are read.
 
     Attributes:
@@ -50,12 +50,12 @@ class Reading:
         return key
 
 
-def parse_graph(graph: "onnx.GraphProto", reading: Reading, *, where: str, outer: Mapping[str, np.ndarray]) -> Body:
-    """The body of a graph; its weights go into `reading`.
+def parse_graph(graph: "onnx.GraphProto", gathered: Gathered, *, where: str, outer: Mapping[str, np.ndarray]) -> Body:
+    """The body of a graph; its weights go into `gathered`.
 
     Args:
         graph: as the file has it, checked.
-        reading: of the file.
+        gathered: of the file.
         where: the node and branch that it belongs to.
         outer: constants of the graphs around it.
 
@@ -66,12 +66,12 @@ def parse_graph(graph: "onnx.GraphProto", reading: Reading, *, where: str, outer
     seen = {**outer, **known}
     nodes = []
     for proto in graph.node:
-        node = parse_node(proto, reading)
+        node = parse_node(proto, gathered)
         for one in rewritten(node):
             if fold(one, seen):
                 known[one.outputs[0]] = seen[one.outputs[0]]
             else:
-                nodes.append(with_bodies(one, reading, seen))
+                nodes.append(with_bodies(one, gathered, seen))
     outputs = tuple(value.name for value in graph.output)
     nodes, used = needed(nodes, outputs)
     fixed = structural(nodes)
@@ -80,7 +80,7 @@ def parse_graph(graph: "onnx.GraphProto", reading: Reading, *, where: str, outer
         if name not in used:
             continue
         if is_floating(value.dtype) and value.size > 1 and name not in fixed:
-            parameters[name] = reading.key(name, where, np.ascontiguousarray(value))
+            parameters[name] = gathered.key(name, where, np.ascontiguousarray(value))
         else:
             constants[name] = value
     inputs = tuple(value.name for value in graph.input if value.name not in known)
@@ -113,27 +113,28 @@ def array(tensor: "onnx.TensorProto", what: str) -> np.ndarray:
     return value
 
 
-def parse_node(proto: "onnx.NodeProto", reading: Reading) -> Node:
+def parse_node(proto: "onnx.NodeProto", gathered: Gathered) -> GraphNode:
     """A node with its attributes as Python values.
 
     Raises:
         ConfigError: its operator is not supported.
     """
     name = proto.name or (proto.output[0] if proto.output else "")
-    reading.counts[proto.op_type] += 1
-    node = Node(proto.op_type, name, reading.opset, tuple(proto.input), tuple(proto.output), {})
+    gathered.counts[proto.op_type] += 1
+    node = GraphNode(proto.op_type, name, gathered.opset, tuple(proto.input), tuple(proto.output), {})
     if proto.domain not in OURS:
+        operator = quoted(f"{proto.domain}.{proto.op_type}")
         raise ConfigError(
-            f"node {quoted(name)}: the operator {quoted(f'{proto.domain}.{proto.op_type}')} is not supported: only those of {STANDARD} are"
+            f"node {quoted(name)}: the operator {operator} is not supported: only those of {STANDARD} are"
         )
     if proto.op_type not in SUPPORTED:
         raise ConfigError(
-            f"node {quoted(name)}: the operator {quoted(proto.op_type)} is not supported (opset {reading.opset})"
+            f"node {quoted(name)}: the operator {quoted(proto.op_type)} is not supported (opset {gathered.opset})"
         )
     return replace(node, attributes={attribute.name: attribute_value(node, attribute) for attribute in proto.attribute})
 
 
-def attribute_value(node: Node, attribute: "onnx.AttributeProto") -> Any:
+def attribute_value(node: GraphNode, attribute: "onnx.AttributeProto") -> Any:
     """The value of an attribute: texts decoded, tensors as arrays, graphs as they are.
 
     Raises:
@@ -157,18 +158,18 @@ def attribute_value(node: Node, attribute: "onnx.AttributeProto") -> Any:
     raise node.refusal(f"the attribute {quoted(attribute.name)} is of a kind that is not supported")
 
 
-def with_bodies(node: Node, reading: Reading, known: Mapping[str, np.ndarray]) -> Node:
+def with_bodies(node: GraphNode, gathered: Gathered, known: Mapping[str, np.ndarray]) -> GraphNode:
     """The node with the graphs among its attributes parsed."""
     graphs = {name: value for name, value in node.attributes.items() if hasattr(value, "node")}
     if not graphs:
         return node
     bodies = {
-        name: parse_graph(graph, reading, where=f"{node.name}.{name}", outer=known) for name, graph in graphs.items()
+        name: parse_graph(graph, gathered, where=f"{node.name}.{name}", outer=known) for name, graph in graphs.items()
     }
     return replace(node, attributes={**node.attributes, **bodies})
 
 
-def fold(node: Node, known: dict[str, np.ndarray]) -> bool:
+def fold(node: GraphNode, known: dict[str, np.ndarray]) -> bool:
     """Compute a node of constants now, into `known`; whether that was done."""
     if node.operator not in FOLDED or any(name and name not in known for name in node.inputs):
         return False
@@ -183,7 +184,7 @@ def fold(node: Node, known: dict[str, np.ndarray]) -> bool:
     return True
 
 
-def names_used(node: Node) -> set[str]:
+def names_used(node: GraphNode) -> set[str]:
     """Names that a node reads, those that graphs of its own read from around them among them."""
     found = {name for name in node.inputs if name}
     for body in bodies_of(node):
@@ -192,12 +193,12 @@ def names_used(node: Node) -> set[str]:
     return found
 
 
-def bodies_of(node: Node) -> list[Body]:
+def bodies_of(node: GraphNode) -> list[Body]:
     """The graphs among the attributes of a node."""
     return [value for value in node.attributes.values() if isinstance(value, Body)]
 
 
-def needed(nodes: Iterable[Node], outputs: Iterable[str]) -> tuple[list[Node], set[str]]:
+def needed(nodes: Iterable[GraphNode], outputs: Iterable[str]) -> tuple[list[GraphNode], set[str]]:
     """The nodes whose outputs somebody asks for, and every name that is read."""
     used, kept = set(outputs), []
     for node in reversed(list(nodes)):
@@ -207,7 +208,7 @@ def needed(nodes: Iterable[Node], outputs: Iterable[str]) -> tuple[list[Node], s
     return kept[::-1], used
 
 
-def structural(nodes: Iterable[Node]) -> set[str]:
+def structural(nodes: Iterable[GraphNode]) -> set[str]:
     """Names of values that decide sizes: they must be static."""
     found: set[str] = set()
     for node in reversed(list(nodes)):

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from .convolution import Windows, windows
-from .node import Node
-from .values import integers, traced
+from .node import GraphNode
+from .values import integers, traced, usable
 
 
-def placed(node: Node, sizes: Sequence[int]) -> tuple[Windows, tuple[int, ...]]:
+def placed(node: GraphNode, sizes: Sequence[int]) -> tuple[Windows, tuple[int, ...]]:
     """The windows, with padding at the end so that the last of them is whole, and how many there are."""
     at = windows(node, sizes, node.get("kernel_shape"))
     up = node.get("ceil_mode", 0)
@@ -45,7 +44,7 @@ def reduced(x: Any, at: Windows, counts: Sequence[int], start: Any, function: An
     return out[(slice(None), slice(None), *(slice(0, n) for n in counts))]
 
 
-def max_pool(node: Node, x: Any) -> Any:
+def max_pool(node: GraphNode, x: Any) -> Any:
     """The largest element of each window, and its place in `x` laid flat where that is asked for."""
     x = traced(x)
     at, counts = placed(node, x.shape[2:])
@@ -69,7 +68,7 @@ def max_pool(node: Node, x: Any) -> Any:
     table = jnp.broadcast_to(table, values.shape)
     inside = jnp.take_along_axis(table, chosen[None], axis=0)[0]
     planes = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], *(1,) * len(counts)) * int(np.prod(x.shape[2:]))
-    return jnp.max(values, axis=0), (inside + traced(planes)).astype(jax.dtypes.canonicalize_dtype(np.int64))
+    return jnp.max(values, axis=0), (inside + traced(planes)).astype(usable(np.int64))
 
 
 def flat_strides(sizes: Sequence[int], *, columns_first: bool) -> list[int]:
@@ -89,7 +88,7 @@ def covered(at: Windows, sizes: Sequence[int], counts: Sequence[int], pads: Sequ
     return np.maximum(total, 1)
 
 
-def average_pool(node: Node, x: Any) -> Any:
+def average_pool(node: GraphNode, x: Any) -> Any:
     """The mean of each window, over its elements in the input or with padding counted too."""
     x = traced(x)
     at, counts = placed(node, x.shape[2:])
@@ -99,7 +98,7 @@ def average_pool(node: Node, x: Any) -> Any:
     return sums / covered(at, x.shape[2:], counts, pads)[None, None].astype(x.dtype)
 
 
-def norm_pool(node: Node, x: Any) -> Any:
+def norm_pool(node: GraphNode, x: Any) -> Any:
     """The norm `(Σ |x|^p)^(1/p)` of each window."""
     p = node.get("p", 2)
     x = abs(traced(x))
@@ -107,23 +106,23 @@ def norm_pool(node: Node, x: Any) -> Any:
     return reduced(x**p, at, counts, np.asarray(0, x.dtype), lax.add) ** (1 / p)
 
 
-def global_average(node: Node, x: Any) -> Any:
+def global_average(node: GraphNode, x: Any) -> Any:
     """The mean of each channel."""
     return traced(x).mean(axis=tuple(range(2, x.ndim)), keepdims=True)
 
 
-def global_max(node: Node, x: Any) -> Any:
+def global_max(node: GraphNode, x: Any) -> Any:
     """The largest element of each channel."""
     return traced(x).max(axis=tuple(range(2, x.ndim)), keepdims=True)
 
 
-def global_norm(node: Node, x: Any) -> Any:
+def global_norm(node: GraphNode, x: Any) -> Any:
     """The norm `(Σ |x|^p)^(1/p)` of each channel."""
     p = node.get("p", 2)
     return (abs(traced(x)) ** p).sum(axis=tuple(range(2, x.ndim)), keepdims=True) ** (1 / p)
 
 
-def max_unpool(node: Node, x: Any, places: Any, sizes: Any = None) -> Any:
+def max_unpool(node: GraphNode, x: Any, places: Any, sizes: Any = None) -> Any:
     """Elements put where `MaxPool` found them, 0 elsewhere."""
     at = windows(node, x.shape[2:], node.get("kernel_shape"))
     full = [

@@ -1,6 +1,6 @@
 """Whole numbers with a scale and a zero point: to and from floating point, in which everything is computed.
 
-Operators on whole numbers become others in floating point while reading, so that their weights are parameters as any other's.
+Operators on whole numbers become others in floating point while gathered, so that their weights are parameters as any other's.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .node import Node
+from .node import GraphNode
 from .values import alike, axis_of, cast, element_type, is_floating, space, traced
 
 
-def spread(node: Node, value: Any, x: Any, axis: int, block: int) -> Any:
+def spread(node: GraphNode, value: Any, x: Any, axis: int, block: int) -> Any:
     """A scale or zero point in the shape of `x`: one for all, one an index of `axis`, or one a block along it."""
     if value.size == 1:
         return value.reshape((1,) * x.ndim)
@@ -27,7 +27,7 @@ def spread(node: Node, value: Any, x: Any, axis: int, block: int) -> Any:
     return wide[(slice(None),) * axis + (slice(0, x.shape[axis]),)]
 
 
-def dequantize(node: Node, x: Any, scale: Any, zero: Any = None) -> Any:
+def dequantize(node: GraphNode, x: Any, scale: Any, zero: Any = None) -> Any:
     """`(x − zero) scale`."""
     axis, block, code = node.get("axis", 1), node.get("block_size", 0), node.get("output_dtype", 0)
     x, scale, zero = alike(x, scale, zero)
@@ -38,7 +38,7 @@ def dequantize(node: Node, x: Any, scale: Any, zero: Any = None) -> Any:
     return cast(out, element_type(node, code) if code else scale.dtype)
 
 
-def quantize(node: Node, x: Any, scale: Any, zero: Any = None) -> Any:
+def quantize(node: GraphNode, x: Any, scale: Any, zero: Any = None) -> Any:
     """`round(x / scale) + zero`, bounded to the type of the zero point; even numbers at halves."""
     axis, block, code = node.get("axis", 1), node.get("block_size", 0), node.get("output_dtype", 0)
     node.ignore("saturate", "precision")
@@ -54,7 +54,7 @@ def quantize(node: Node, x: Any, scale: Any, zero: Any = None) -> Any:
     return xp.clip(out, float(bounds.min), float(bounds.max)).astype(target)
 
 
-def dynamic_quantize(node: Node, x: Any) -> tuple[Any, Any, Any]:
+def dynamic_quantize(node: GraphNode, x: Any) -> tuple[Any, Any, Any]:
     """Eight bits over the range of `x`: the whole numbers, their scale and zero point."""
     x = traced(x)
     low, high = jnp.minimum(x.min(), 0), jnp.maximum(x.max(), 0)
@@ -65,12 +65,12 @@ def dynamic_quantize(node: Node, x: Any) -> tuple[Any, Any, Any]:
     return out.astype(np.uint8), scale, zero.astype(np.uint8)
 
 
-def round_to_integer(node: Node, x: Any) -> Any:
+def round_to_integer(node: GraphNode, x: Any) -> Any:
     """Whole numbers that were computed in floating point."""
     return traced(x).round().astype(jnp.int32)
 
 
-def rewritten(node: Node) -> list[Node]:
+def rewritten(node: GraphNode) -> list[GraphNode]:
     """The nodes that compute what the node does; itself where its operator needs no rewriting."""
     match node.operator:
         case "QLinearConv":
@@ -84,12 +84,12 @@ def rewritten(node: Node) -> list[Node]:
     return [node]
 
 
-def part(node: Node, operator: str, inputs: Sequence[str], output: str, **attributes: object) -> Node:
+def part(node: GraphNode, operator: str, inputs: Sequence[str], output: str, **attributes: object) -> GraphNode:
     """A node that does a part of the work of `node`."""
-    return Node(operator, node.name, node.opset, tuple(inputs), (output,), attributes)
+    return GraphNode(operator, node.name, node.opset, tuple(inputs), (output,), attributes)
 
 
-def quantised_conv(node: Node) -> list[Node]:
+def quantised_conv(node: GraphNode) -> list[GraphNode]:
     """`QLinearConv` as dequantised input and kernel, `Conv` and quantised output; the bias has both scales."""
     x, x_scale, x_zero, w, w_scale, w_zero, scale, zero, *bias = node.inputs
     out = node.outputs[0]
@@ -107,7 +107,7 @@ def quantised_conv(node: Node) -> list[Node]:
     return nodes
 
 
-def quantised_matmul(node: Node) -> list[Node]:
+def quantised_matmul(node: GraphNode) -> list[GraphNode]:
     """`QLinearMatMul` as dequantised operands, `MatMul` and quantised output."""
     a, a_scale, a_zero, b, b_scale, b_zero, scale, zero = node.inputs
     out = node.outputs[0]
@@ -119,7 +119,7 @@ def quantised_matmul(node: Node) -> list[Node]:
     ]
 
 
-def whole(node: Node, operator: str, *, axis: int) -> list[Node]:
+def whole(node: GraphNode, operator: str, *, axis: int) -> list[GraphNode]:
     """A product of whole numbers, exact in floating point up to 2²⁴, as one of numbers less their zero points."""
     a, b, *zeros = node.inputs
     a_zero, b_zero = [*zeros, "", ""][:2]

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .node import Node
+from .node import GraphNode
 from .values import traced
 
-Step = Callable[[tuple[Any, ...], Any], tuple[Any, ...]]
+CellStep = Callable[[tuple[Any, ...], Any], tuple[Any, ...]]
 """(state, input's share of the gates) -> state; the output is the first of the state."""
 
 
@@ -34,7 +34,7 @@ class Direction:
     functions: tuple[Callable[[Any], Any], ...]
 
 
-def activation(node: Node, name: str, alpha: float | None, beta: float | None) -> Callable[[Any], Any]:
+def activation(node: GraphNode, name: str, alpha: float | None, beta: float | None) -> Callable[[Any], Any]:
     """The function of a gate by its ONNX name."""
 
     def given(value: float | None, default: float) -> float:
@@ -66,7 +66,7 @@ def activation(node: Node, name: str, alpha: float | None, beta: float | None) -
     raise node.refusal(f"the activation {name} is not supported")
 
 
-def activations(node: Node, defaults: list[str], directions: int) -> list[tuple[Callable[[Any], Any], ...]]:
+def activations(node: GraphNode, defaults: list[str], directions: int) -> list[tuple[Callable[[Any], Any], ...]]:
     """The functions of the gates of each direction."""
     names = node.get("activations") or defaults * directions
     alphas, betas = list(node.get("activation_alpha") or []), list(node.get("activation_beta") or [])
@@ -81,7 +81,7 @@ def activations(node: Node, defaults: list[str], directions: int) -> list[tuple[
     return [tuple(found[n * many : (n + 1) * many]) for n in range(directions)]
 
 
-def limited(node: Node) -> Callable[[Any], Any]:
+def limited(node: GraphNode) -> Callable[[Any], Any]:
     """The bound of what enters a gate."""
     bound = node.get("clip")
     return (lambda x: x) if bound is None else lambda x: jnp.clip(x, -bound, bound)
@@ -93,7 +93,7 @@ def product(x: Any, weights: Any) -> Any:
 
 
 def layer(
-    node: Node, make: Callable[[Direction], Step], defaults: list[str], x: Any, w: Any, r: Any, b: Any, lengths: Any,
+    node: GraphNode, make: Callable[[Direction], CellStep], defaults: list[str], x: Any, w: Any, r: Any, b: Any, lengths: Any,
     states: tuple[Any, ...], *, input_bias: Callable[[Any], Any], peepholes: Any = None,
 ) -> tuple[Any, list[Any]]:  # fmt: skip
     """Run all directions over `x` [steps, N, inputs] (with `layout`, [N, steps, inputs]).
@@ -133,7 +133,7 @@ def start(state: Any, direction: int, first: bool, shape: tuple[int, int], dtype
 
 
 def steps(
-    step: Step, shares: Any, begin: tuple[Any, ...], lengths: Any, *, turned: bool
+    step: CellStep, shares: Any, begin: tuple[Any, ...], lengths: Any, *, turned: bool
 ) -> tuple[Any, tuple[Any, ...]]:
     """All outputs [steps, N, hidden] and the last state; after a sequence's length the state stays and the output is 0."""
     numbers = jnp.arange(shares.shape[0])
@@ -153,12 +153,20 @@ def steps(
 
 
 def lstm(
-    node: Node, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h: Any = None, c: Any = None, p: Any = None
+    node: GraphNode,
+    x: Any,
+    w: Any,
+    r: Any,
+    b: Any = None,
+    lengths: Any = None,
+    h: Any = None,
+    c: Any = None,
+    p: Any = None,
 ) -> tuple[Any, ...]:
     """Long short-term memory; gates in the order input, output, forget, cell."""
     bounded, coupled = limited(node), node.get("input_forget", 0)
 
-    def make(part: Direction) -> Step:
+    def make(part: Direction) -> CellStep:
         f, g, out = part.functions
         peep = [None] * 3 if part.peepholes is None else jnp.split(part.peepholes[None], 3, axis=1)
 
@@ -187,11 +195,11 @@ def both(bias: Any) -> Any:
     return bias[None, None, :n] + bias[None, None, n:]
 
 
-def gru(node: Node, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h: Any = None) -> tuple[Any, ...]:
+def gru(node: GraphNode, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h: Any = None) -> tuple[Any, ...]:
     """Gated recurrent units; gates in the order update, reset, hidden."""
     bounded, after = limited(node), node.get("linear_before_reset", 0)
 
-    def make(part: Direction) -> Step:
+    def make(part: Direction) -> CellStep:
         f, g = part.functions
         n = part.states.shape[1]
         kept = part.bias[None, 3 * n :]
@@ -200,14 +208,13 @@ def gru(node: Node, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, 
             (hidden,) = state
             if after:
                 own = product(hidden, part.states) + kept
-                gates, new = share[:, : 2 * n] + own[:, : 2 * n], own[:, 2 * n :]
+                update, reset = jnp.split(f(bounded(share[:, : 2 * n] + own[:, : 2 * n])), 2, axis=1)
+                new = reset * own[:, 2 * n :]
             else:
-                gates = share[:, : 2 * n] + product(hidden, part.states[: 2 * n]) + kept[:, : 2 * n]
-            update, reset = jnp.split(f(bounded(gates)), 2, axis=1)
-            if after:
-                new = g(bounded(share[:, 2 * n :] + reset * new))
-            else:
-                new = g(bounded(share[:, 2 * n :] + product(reset * hidden, part.states[2 * n :]) + kept[:, 2 * n :]))
+                own = product(hidden, part.states[: 2 * n]) + kept[:, : 2 * n]
+                update, reset = jnp.split(f(bounded(share[:, : 2 * n] + own)), 2, axis=1)
+                new = product(reset * hidden, part.states[2 * n :]) + kept[:, 2 * n :]
+            new = g(bounded(share[:, 2 * n :] + new))
             return ((1 - update) * new + update * hidden,)
 
         return step
@@ -221,11 +228,11 @@ def first_half(bias: Any) -> Any:
     return bias[None, None, : bias.shape[0] // 2]
 
 
-def rnn(node: Node, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h: Any = None) -> tuple[Any, ...]:
+def rnn(node: GraphNode, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h: Any = None) -> tuple[Any, ...]:
     """A layer whose state is a function of the input and itself."""
     bounded = limited(node)
 
-    def make(part: Direction) -> Step:
+    def make(part: Direction) -> CellStep:
         (f,) = part.functions
         return lambda state, share: (f(bounded(share + product(state[0], part.states))),)
 

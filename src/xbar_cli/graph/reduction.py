@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .node import Node
+from .node import GraphNode
 from .shape import given_axes
 from .values import axes_of, axis_of, integers, space, traced, usable
 
 
-def chosen_axes(node: Node, x: Any, axes: Any) -> tuple[int, ...]:
+def chosen_axes(node: GraphNode, x: Any, axes: Any) -> tuple[int, ...]:
     """The axes that are reduced: those given; all of them, or none with `noop_with_empty_axes`, where none are."""
     given = given_axes(node, axes)
     none = node.get("noop_with_empty_axes", 0)
@@ -21,7 +21,7 @@ def chosen_axes(node: Node, x: Any, axes: Any) -> tuple[int, ...]:
     return tuple(axes_of(node, given, x.ndim))
 
 
-def reduce_by(function: str, node: Node, x: Any, axes: Any = None) -> Any:
+def reduce_by(function: str, node: GraphNode, x: Any, axes: Any = None) -> Any:
     """The reduction of this name in NumPy or JAX, in the type of `x`."""
     places, keep = chosen_axes(node, x, axes), bool(node.get("keepdims", 1))
     xp = space(x)
@@ -33,41 +33,41 @@ def reduce_by(function: str, node: Node, x: Any, axes: Any = None) -> Any:
 
 def extreme(dtype: Any, *, largest: bool) -> Any:
     """The largest or smallest value of a type."""
-    if dtype == bool:
+    if np.dtype(dtype).kind == "b":
         return largest
     if jnp.issubdtype(dtype, jnp.floating):
         return np.asarray(np.inf if largest else -np.inf, dtype)
     return np.asarray(np.iinfo(dtype).max if largest else np.iinfo(dtype).min, dtype)
 
 
-def sum_of_squares(node: Node, x: Any, axes: Any = None) -> Any:
+def sum_of_squares(node: GraphNode, x: Any, axes: Any = None) -> Any:
     """Σ x²."""
     return reduce_by("sum", node, x * x, axes)
 
 
-def norm_1(node: Node, x: Any, axes: Any = None) -> Any:
+def norm_1(node: GraphNode, x: Any, axes: Any = None) -> Any:
     """Σ |x|."""
     return reduce_by("sum", node, abs(x), axes)
 
 
-def norm_2(node: Node, x: Any, axes: Any = None) -> Any:
+def norm_2(node: GraphNode, x: Any, axes: Any = None) -> Any:
     """The square root of Σ x²."""
     total = sum_of_squares(node, x, axes)
     return space(total).sqrt(total).astype(x.dtype)
 
 
-def log_sum(node: Node, x: Any, axes: Any = None) -> Any:
+def log_sum(node: GraphNode, x: Any, axes: Any = None) -> Any:
     """Log Σ x."""
     return jnp.log(traced(reduce_by("sum", node, x, axes)))
 
 
-def log_sum_exp(node: Node, x: Any, axes: Any = None) -> Any:
+def log_sum_exp(node: GraphNode, x: Any, axes: Any = None) -> Any:
     """Log Σ exp(x)."""
     x = traced(x)
     return jax.nn.logsumexp(x, axis=chosen_axes(node, x, axes), keepdims=bool(node.get("keepdims", 1)))
 
 
-def place_of(function: str, node: Node, x: Any) -> Any:
+def place_of(function: str, node: GraphNode, x: Any) -> Any:
     """The number of the largest or smallest element of an axis: the first of equal ones, or the last."""
     axis = axis_of(node, node.get("axis", 0), x.ndim)
     last, keep = node.get("select_last_index", 0), bool(node.get("keepdims", 1))
@@ -78,7 +78,7 @@ def place_of(function: str, node: Node, x: Any) -> Any:
     return found.astype(np.int64 if xp is np else usable(np.int64))
 
 
-def running(function: str, node: Node, x: Any, axis: Any) -> Any:
+def running(function: str, node: GraphNode, x: Any, axis: Any) -> Any:
     """Sums or products of all elements up to each one, or before it, from the front or the end."""
     place = axis_of(node, integers(node, axis, "axis")[0], x.ndim)
     exclusive, reverse = node.get("exclusive", 0), node.get("reverse", 0)

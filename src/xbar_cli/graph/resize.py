@@ -6,11 +6,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .node import Node
+from .node import GraphNode
 from .values import axes_of, integers, static, traced
 
 
-def resize(node: Node, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None) -> Any:
+def resize(node: GraphNode, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None) -> Any:
     """An image in another size, by the nearest element, linearly or by cubics."""
     if node.opset < 11:
         roi, scales, sizes = None, roi, None
@@ -42,12 +42,12 @@ def resize(node: Node, x: Any, roi: Any = None, scales: Any = None, sizes: Any =
     return x
 
 
-def upsample(node: Node, x: Any, scales: Any = None) -> Any:
+def upsample(node: GraphNode, x: Any, scales: Any = None) -> Any:
     """`Resize` of opset 9 and before."""
     return resize(node, x, np.asarray(node.get("scales")) if scales is None else scales)
 
 
-def kept_ratio(node: Node, sizes: list[int], wanted: list[int]) -> tuple[list[float], list[int]]:
+def kept_ratio(node: GraphNode, sizes: list[int], wanted: list[int]) -> tuple[list[float], list[int]]:
     """Factors and sizes, with one factor for all axes where the ratio of the image is to be kept."""
     factors = [out / n for out, n in zip(wanted, sizes, strict=True)]
     policy = node.get("keep_aspect_ratio_policy", "stretch")
@@ -57,7 +57,7 @@ def kept_ratio(node: Node, sizes: list[int], wanted: list[int]) -> tuple[list[fl
     return [factor] * len(sizes), [math.floor(factor * n + 0.5) for n in sizes]
 
 
-def coordinates(node: Node, how: str, n: int, out: int, factor: float, area: tuple[float, float]) -> np.ndarray:
+def coordinates(node: GraphNode, how: str, n: int, out: int, factor: float, area: tuple[float, float]) -> np.ndarray:
     """Where each element of the output lies on the input's axis [out]."""
     y = np.arange(out, dtype=np.float64)
     exact = factor * n
@@ -80,7 +80,7 @@ def coordinates(node: Node, how: str, n: int, out: int, factor: float, area: tup
     raise node.refusal(f"coordinate_transformation_mode = {how} is not supported")
 
 
-def taps(node: Node, places: np.ndarray, n: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
+def taps(node: GraphNode, places: np.ndarray, n: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
     """The neighbours of each place and their weights, both [out, taps]."""
     mode = node.get("mode", "nearest")
     outside, smooth = bool(node.get("exclude_outside", 0)), bool(node.get("antialias", 0))
@@ -105,7 +105,7 @@ def taps(node: Node, places: np.ndarray, n: int, factor: float) -> tuple[np.ndar
     return near.clip(0, n - 1).astype(int), weights
 
 
-def nearest(node: Node, places: np.ndarray, rounding: str) -> np.ndarray:
+def nearest(node: GraphNode, places: np.ndarray, rounding: str) -> np.ndarray:
     """The element that each place is rounded to."""
     match rounding:
         case "round_prefer_floor":
@@ -142,7 +142,7 @@ def along_axis(x: Any, axis: int, near: np.ndarray, weights: np.ndarray) -> Any:
     return total
 
 
-def grid_sample(node: Node, x: Any, grid: Any) -> Any:
+def grid_sample(node: GraphNode, x: Any, grid: Any) -> Any:
     """Values of `x` [N, C, H, W] at places of `grid` [N, H', W', 2] (x, y from −1 to 1)."""
     mode, padding, corners = node.get("mode", "linear"), node.get("padding_mode", "zeros"), node.get("align_corners", 0)
     x, grid = traced(x), traced(grid)

@@ -6,22 +6,22 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .node import Node
+from .node import GraphNode
 from .values import alike, axes_of, axis_of, element_type, integers, is_static, space, static, traced
 
 
-def shape(node: Node, x: Any) -> np.ndarray:
+def shape(node: GraphNode, x: Any) -> np.ndarray:
     """Its sizes, or those between two axes."""
     start, end = node.get("start", 0), node.get("end")
     return np.asarray(x.shape[start:end], np.int64)
 
 
-def size(node: Node, x: Any) -> np.ndarray:
+def size(node: GraphNode, x: Any) -> np.ndarray:
     """How many elements it has."""
     return np.asarray(math.prod(x.shape), np.int64)
 
 
-def reshape(node: Node, x: Any, sizes: Any = None) -> Any:
+def reshape(node: GraphNode, x: Any, sizes: Any = None) -> Any:
     """Other sizes; 0 is the size that was there, −1 what is left."""
     keep_zeros = node.get("allowzero", 0)
     wanted = integers(node, node.get("shape") if sizes is None else sizes, "shape")
@@ -30,19 +30,19 @@ def reshape(node: Node, x: Any, sizes: Any = None) -> Any:
     return x.reshape(wanted)
 
 
-def flatten(node: Node, x: Any) -> Any:
+def flatten(node: GraphNode, x: Any) -> Any:
     """Two axes: those before `axis` and the others."""
     axis = node.get("axis", 1)
     axis = axis + x.ndim if axis < 0 else axis
     return x.reshape(math.prod(x.shape[:axis]), -1 if x.size else math.prod(x.shape[axis:]))
 
 
-def transpose(node: Node, x: Any) -> Any:
+def transpose(node: GraphNode, x: Any) -> Any:
     """Axes in another order, turned around where none is given."""
     return space(x).transpose(x, node.get("perm"))
 
 
-def given_axes(node: Node, axes: Any) -> list[int] | None:
+def given_axes(node: GraphNode, axes: Any) -> list[int] | None:
     """Axes of an input, or of the attribute of earlier opsets; None where neither is there."""
     if axes is not None:
         return integers(node, axes, "axes")
@@ -50,7 +50,7 @@ def given_axes(node: Node, axes: Any) -> list[int] | None:
     return None if found is None else list(found)
 
 
-def squeeze(node: Node, x: Any, axes: Any = None) -> Any:
+def squeeze(node: GraphNode, x: Any, axes: Any = None) -> Any:
     """Without axes of one element."""
     chosen = given_axes(node, axes)
     ones = [axis for axis, n in enumerate(x.shape) if n == 1] if chosen is None else axes_of(node, chosen, x.ndim)
@@ -59,7 +59,7 @@ def squeeze(node: Node, x: Any, axes: Any = None) -> Any:
     return x.reshape([n for axis, n in enumerate(x.shape) if axis not in ones])
 
 
-def unsqueeze(node: Node, x: Any, axes: Any = None) -> Any:
+def unsqueeze(node: GraphNode, x: Any, axes: Any = None) -> Any:
     """With axes of one element added."""
     chosen = given_axes(node, axes) or []
     places = axes_of(node, chosen, x.ndim + len(chosen))
@@ -67,13 +67,13 @@ def unsqueeze(node: Node, x: Any, axes: Any = None) -> Any:
     return x.reshape([1 if axis in places else next(sizes) for axis in range(x.ndim + len(places))])
 
 
-def concat(node: Node, *values: Any) -> Any:
+def concat(node: GraphNode, *values: Any) -> Any:
     """One after the other along an axis."""
     values = alike(*values)
     return space(*values).concatenate(values, axis=axis_of(node, node.get("axis", 1), values[0].ndim))
 
 
-def split(node: Node, x: Any, sizes: Any = None) -> tuple[Any, ...]:
+def split(node: GraphNode, x: Any, sizes: Any = None) -> tuple[Any, ...]:
     """Pieces along an axis: of given sizes, or of equal ones (the last smaller where that does not divide)."""
     axis = axis_of(node, node.get("axis", 0), x.ndim)
     node.ignore("num_outputs")
@@ -92,13 +92,13 @@ def piece(x: Any, axis: int, start: int, end: int, step: int = 1) -> Any:
     return x[(slice(None),) * axis + (slice(start, end, step),)]
 
 
-def cut(node: Node, x: Any, *ranges: Any) -> Any:
+def cut(node: GraphNode, x: Any, *ranges: Any) -> Any:
     """A part: `starts`, `ends`, `axes`, `steps`, which are attributes before opset 10."""
     if node.opset < 10:
-        starts, ends, axes, steps = node.get("starts"), node.get("ends"), node.get("axes"), None
+        given: list[Any] = [node.get("starts"), node.get("ends"), node.get("axes")]
     else:
         given = [None if one is None else integers(node, one, "range") for one in ranges]
-        starts, ends, axes, steps = given + [None] * (4 - len(given))
+    starts, ends, axes, steps = given + [None] * (4 - len(given))
     axes = axes_of(node, range(len(starts)) if axes is None else axes, x.ndim)
     chosen = [slice(None)] * x.ndim
     for axis, start, end, step in zip(axes, starts, ends, steps or [1] * len(starts), strict=True):
@@ -115,7 +115,7 @@ def bounded(start: int, end: int, step: int, n: int) -> slice:
     return slice(min(start, n - 1), None if end < 0 else min(end, n - 1), step)
 
 
-def expand(node: Node, x: Any, sizes: Any) -> Any:
+def expand(node: GraphNode, x: Any, sizes: Any) -> Any:
     """Repeated along axes of one element, without a copy of it where it can be."""
     wanted = np.broadcast_shapes(x.shape, tuple(integers(node, sizes, "shape")))
     if is_static(x):
@@ -123,18 +123,18 @@ def expand(node: Node, x: Any, sizes: Any) -> Any:
     return jnp.broadcast_to(x.reshape((1,) * (len(wanted) - x.ndim) + x.shape), wanted)
 
 
-def tile(node: Node, x: Any, repeats: Any) -> Any:
+def tile(node: GraphNode, x: Any, repeats: Any) -> Any:
     """Copies along each axis."""
     return space(x).tile(x, integers(node, repeats, "repeats"))
 
 
-def constant_of_shape(node: Node, sizes: Any) -> np.ndarray:
+def constant_of_shape(node: GraphNode, sizes: Any) -> np.ndarray:
     """One number everywhere."""
     value = node.get("value", np.zeros(1, np.float32))
     return np.broadcast_to(value.reshape(()), integers(node, sizes, "shape"))
 
 
-def constant(node: Node) -> np.ndarray:
+def constant(node: GraphNode) -> np.ndarray:
     """A tensor, a number or a list of numbers of the attributes."""
     for name, dtype in (("value_int", np.int64), ("value_ints", np.int64)):
         if node.get(name) is not None:
@@ -148,14 +148,14 @@ def constant(node: Node) -> np.ndarray:
     return value
 
 
-def numbers(node: Node, start: Any, limit: Any, delta: Any) -> np.ndarray:
+def numbers(node: GraphNode, start: Any, limit: Any, delta: Any) -> np.ndarray:
     """Numbers from start to limit in steps of delta."""
     first, last, step = (static(node, one, "range").reshape(()) for one in (start, limit, delta))
     count = max(math.ceil((float(last) - float(first)) / float(step)), 0)
     return (first + np.arange(count).astype(first.dtype) * step).astype(first.dtype)
 
 
-def pad(node: Node, x: Any, pads: Any = None, value: Any = None, axes: Any = None) -> Any:
+def pad(node: GraphNode, x: Any, pads: Any = None, value: Any = None, axes: Any = None) -> Any:
     """Elements added or taken away at both ends of axes."""
     mode = node.get("mode", "constant")
     if node.opset < 11:
@@ -178,7 +178,7 @@ def pad(node: Node, x: Any, pads: Any = None, value: Any = None, axes: Any = Non
     return xp.pad(x, wide, mode=mode)
 
 
-def depth_to_space(node: Node, x: Any) -> Any:
+def depth_to_space(node: GraphNode, x: Any) -> Any:
     """Channels [N, C b², H, W] to blocks [N, C, H b, W b]."""
     n, c, h, w = x.shape
     b = node.get("blocksize")
@@ -187,7 +187,7 @@ def depth_to_space(node: Node, x: Any) -> Any:
     return x.reshape(n, c // b**2, b, b, h, w).transpose(0, 1, 4, 2, 5, 3).reshape(n, c // b**2, h * b, w * b)
 
 
-def space_to_depth(node: Node, x: Any) -> Any:
+def space_to_depth(node: GraphNode, x: Any) -> Any:
     """Blocks [N, C, H b, W b] to channels [N, C b², H, W]."""
     n, c, h, w = x.shape
     b = node.get("blocksize")
@@ -196,19 +196,19 @@ def space_to_depth(node: Node, x: Any) -> Any:
     return x.reshape(n, c, h // b, b, w // b, b).transpose(0, 3, 5, 1, 2, 4).reshape(n, c * b**2, h // b, w // b)
 
 
-def eye_like(node: Node, x: Any) -> np.ndarray:
+def eye_like(node: GraphNode, x: Any) -> np.ndarray:
     """Ones on a diagonal, 0 elsewhere."""
     code = node.get("dtype")
     return np.eye(*x.shape, k=node.get("k", 0), dtype=x.dtype if code is None else element_type(node, code))
 
 
-def triangle(node: Node, x: Any, k: Any = None) -> Any:
+def triangle(node: GraphNode, x: Any, k: Any = None) -> Any:
     """The upper or lower triangle of matrices, 0 elsewhere."""
     function = "triu" if node.get("upper", 1) else "tril"
     return getattr(space(x), function)(x, 0 if k is None else integers(node, k, "diagonal")[0])
 
 
-def center_crop_pad(node: Node, x: Any, sizes: Any) -> Any:
+def center_crop_pad(node: GraphNode, x: Any, sizes: Any) -> Any:
     """Cut or filled with 0 on both sides to given sizes."""
     wanted = integers(node, sizes, "shape")
     axes = node.get("axes")
@@ -224,7 +224,7 @@ def center_crop_pad(node: Node, x: Any, sizes: Any) -> Any:
     return x
 
 
-def reverse_sequence(node: Node, x: Any, lengths: Any) -> Any:
+def reverse_sequence(node: GraphNode, x: Any, lengths: Any) -> Any:
     """The first elements of each sequence, as many as its length, turned around."""
     batch, time = node.get("batch_axis", 1), node.get("time_axis", 0)
     x, lengths = alike(x, lengths)
@@ -237,7 +237,7 @@ def reverse_sequence(node: Node, x: Any, lengths: Any) -> Any:
     return xp.moveaxis(turned, (0, 1), (time, batch))
 
 
-def column_to_image(node: Node, x: Any, image: Any, block: Any) -> Any:
+def column_to_image(node: GraphNode, x: Any, image: Any, block: Any) -> Any:
     """Overlapping blocks [N, C n_block, L] added up in an image [N, C, *image]."""
     sizes, blocks = integers(node, image, "image shape"), integers(node, block, "block shape")
     rank = len(sizes)

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
+from jax.core import Tracer
 
-from .node import Node
+from .node import GraphNode
 
 ELEMENT_TYPES: dict[int, Any] = {
     1: np.dtype(np.float32),
@@ -75,7 +76,7 @@ def is_floating(dtype: Any) -> bool:
     return bool(jnp.issubdtype(dtype, jnp.floating))
 
 
-def element_type(node: Node, code: int) -> np.dtype:
+def element_type(node: GraphNode, code: int) -> np.dtype:
     """The NumPy type of an ONNX number of a type.
 
     Raises:
@@ -88,23 +89,23 @@ def element_type(node: Node, code: int) -> np.dtype:
     return ELEMENT_TYPES[code]
 
 
-def static(node: Node, value: Any, what: str) -> np.ndarray:
+def static(node: GraphNode, value: Any, what: str) -> np.ndarray:
     """A value that must be known while tracing.
 
     Raises:
         ConfigError: it depends on the values of inputs or parameters.
     """
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         raise node.refusal(f"its {what} depends on the values of an input; sizes must follow from shapes and constants")
     return np.asarray(value)
 
 
-def integers(node: Node, value: Any, what: str) -> list[int]:
+def integers(node: GraphNode, value: Any, what: str) -> list[int]:
     """Whole numbers that must be known while tracing; see `static`."""
     return [int(one) for one in static(node, value, what).reshape(-1)]
 
 
-def axis_of(node: Node, axis: int, rank: int) -> int:
+def axis_of(node: GraphNode, axis: int, rank: int) -> int:
     """An axis counted from the front.
 
     Raises:
@@ -115,6 +116,6 @@ def axis_of(node: Node, axis: int, rank: int) -> int:
     return axis % max(rank, 1)
 
 
-def axes_of(node: Node, axes: Sequence[int], rank: int) -> list[int]:
+def axes_of(node: GraphNode, axes: Sequence[int], rank: int) -> list[int]:
     """Axes counted from the front; see `axis_of`."""
     return [axis_of(node, axis, rank) for axis in axes]
