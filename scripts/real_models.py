@@ -37,6 +37,7 @@ class Model:
         file: in the package's folder.
         shape: of one input, as the network sees it.
         tokens: number of different tokens; None where inputs are numbers.
+        strokes: whether inputs are pictures with strokes as of text, without which its outputs are 0.
         more: inputs besides the first, for a batch of so many.
     """
 
@@ -44,6 +45,7 @@ class Model:
     file: str
     shape: tuple[int, ...]
     tokens: int | None = None
+    strokes: bool = False
     more: Callable[[int], tuple[Any, ...]] = lambda count: ()
 
 
@@ -54,7 +56,7 @@ def light(name: str) -> Model:
 
 MODELS = {
     "text recognition": Model("rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx", (3, 48, 160)),
-    "text detection": Model("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx", (3, 160, 160)),
+    "text detection": Model("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx", (3, 160, 160), strokes=True),
     "text orientation": Model("rapidocr_onnxruntime", "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", (3, 48, 192)),
     "voice activity": Model(
         "silero_vad", "data/silero_vad_16k_op15.onnx", (576,),
@@ -81,6 +83,12 @@ def inputs_of(model: Model, count: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     if model.tokens is not None:
         return rng.integers(0, model.tokens, (count, *model.shape)).astype(np.int32)
+    if model.strokes:
+        ink = np.ones((count, 1, *model.shape[1:]), np.float32)
+        for left in range(20, 140, 8):
+            ink[:, :, 60:84, left : left + 1 + rng.integers(4)] = -1
+            ink[:, :, 60 + rng.integers(24), left : left + 6] = -1
+        return np.repeat(2 * ink, 3, axis=1)
     return (0.1 * rng.normal(size=(count, *model.shape))).astype(np.float32)
 
 
