@@ -141,12 +141,9 @@ class Adc:
 
 
 def converters_of(signals: int, *, across: int, shared: int) -> NDArray[np.intp]:
-    """Which converter of a band of tiles serves each signal: neighbours share one, and no converter serves two tiles.
+    """Which converter of a band of tiles serves each of so many signals: neighbours share one, and no converter serves two tiles.
 
-    Args:
-        signals: of the layer, beside each other.
-        across: signals of one tile.
-        shared: signals that one converter serves in turn; those of a tile at most.
+    A tile has `across` signals, of which one converter serves `shared` in turn; those of a tile at most.
     """
     tile, place = np.divmod(np.arange(signals), across)
     return tile * -(-across // shared) + place // shared
@@ -161,6 +158,7 @@ def draw_errors(
     offset_error: float,
     across: int | None = None,
     shared: int = 1,
+    groups: int = 1,
 ) -> tuple[Float[Array, "bands signals"], Float[Array, "bands signals"]]:
     """Gain and offset error of the converters of one chip's layer: independent, normal, mean 0, one draw a converter.
 
@@ -172,7 +170,9 @@ def draw_errors(
         offset_error: standard deviation of the offset in units of the full scale.
         across: signals of one tile; all of them when None.
         shared: neighbouring signals of a tile that one converter serves.
+        groups: equal parts of the signals on tiles of their own.
     """
-    served = converters_of(signals, across=across or signals, shared=shared)
+    own = converters_of(signals // groups, across=across or signals // groups, shared=shared)
+    served = np.concatenate([own + group * (own[-1] + 1) for group in range(groups)])
     drawn = jax.random.normal(key, (2, bands, int(served[-1]) + 1))[..., served]
     return gain_error * drawn[0], offset_error * drawn[1]

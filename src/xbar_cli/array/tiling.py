@@ -12,7 +12,11 @@ from xbar_cli.array.wires import Fold, Folded
 
 
 def fold_layers(
-    layers: Mapping[str, Float[Array, "_rows _cols"]], fold: Fold, *, tile: tuple[int, int]
+    layers: Mapping[str, Float[Array, "_rows _cols"]],
+    fold: Fold,
+    *,
+    tile: tuple[int, int],
+    groups: Mapping[str, int] | None = None,
 ) -> dict[str, Folded]:
     """Fold every tile of every layer, all in one shape: the array model is compiled once for a network.
 
@@ -24,6 +28,7 @@ def fold_layers(
         layers: conductances [S] by name.
         fold: the array model; mapped over the tiles one after the other.
         tile: rows and columns of one array; less than that is compiled for where no layer fills it.
+        groups: by layer, equal parts of its columns that are on arrays of their own; one where a layer has none.
 
     Returns:
         By name, the effective conductances [S] and the largest residual of the tiles.
@@ -35,17 +40,20 @@ def fold_layers(
         raise ValueError(f"tile must have at least one row and one column, got {tile[0]}×{tile[1]}")
     if not layers:
         return {}
+    parts = {name: jnp.split(g, (groups or {}).get(name, 1), axis=1) for name, g in layers.items()}
     shape = (
-        min(tile[0], max(g.shape[0] for g in layers.values())),
-        min(tile[1], max(g.shape[1] for g in layers.values())),
+        min(tile[0], max(each[0].shape[0] for each in parts.values())),
+        min(tile[1], max(each[0].shape[1] for each in parts.values())),
     )
-    tiles = {name: cut(g, shape) for name, g in layers.items()}
+    tiles = {name: jnp.concatenate([cut(g, shape) for g in each]) for name, each in parts.items()}
     folded, residuals = jax.lax.map(fold, jnp.concatenate(list(tiles.values())))
     found: dict[str, Folded] = {}
     start = 0
-    for name, g in layers.items():
+    for name, each in parts.items():
         stop = start + tiles[name].shape[0]
-        found[name] = Folded(join(folded[start:stop], g.shape), residuals[start:stop].max())
+        own = jnp.split(folded[start:stop], len(each))
+        effective = [join(part, g.shape) for part, g in zip(own, each, strict=True)]
+        found[name] = Folded(jnp.concatenate(effective, axis=1), residuals[start:stop].max())
         start = stop
     return found
 
@@ -53,10 +61,8 @@ def fold_layers(
 def fold_pairs(g: Float[Array, "rows out"], dual: Fold, *, tile: tuple[int, int] | None) -> Folded:
     """Fold the dual arrays of one layer, tile by tile: the signed matrix that they act as, and the largest residual.
 
-    Args:
-        g: signed conductances [S], positive ones in the arrays driven with +V, the others in those driven with −V.
-        dual: the model of one pair of arrays, signed too.
-        tile: rows and outputs of one pair; None for arrays as large as the layer.
+    Signed conductances `g` [S] stand in the arrays driven with +V where positive, in those driven with −V else; `tile` is rows
+    and outputs of one pair, None for arrays as large as the layer.
     """
     rows, out = tile or g.shape
     shape = (min(rows, g.shape[0]), min(out, g.shape[1]))
@@ -69,12 +75,9 @@ def fold_pairs(g: Float[Array, "rows out"], dual: Fold, *, tile: tuple[int, int]
 def at_once(
     model: Callable[[Array], Array], g: Float[Array, "_rows _cols"], *, tile: tuple[int, int] | None
 ) -> Float[Array, "_rows _cols"]:
-    """A model of `[rows columns]` that takes `[tiles down, rows, tiles across, columns]` too, on all tiles of a layer.
+    """A model of `[rows columns]` that takes `[tiles down, rows, tiles across, columns]` too, on all tiles of a layer `g` [S].
 
-    Args:
-        model: what one array acts as; remainder tiles hold absent devices below and to the right.
-        g: conductances [S].
-        tile: rows and columns of one array; None for an array as large as `g`.
+    Remainder tiles hold absent devices below and to the right; without a `tile` the array is as large as the layer.
     """
     rows, cols = g.shape
     height, width = (min(a, b) for a, b in zip(tile or g.shape, g.shape, strict=True))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.nn.layers import Convolution, MatrixProduct
+from xbar_cli.nn.contracts import Convolution, MatrixProduct
 from xbar_cli.runs.results import Field, field
 from xbar_cli.vectors import Vector
 
@@ -44,12 +44,7 @@ class LayerActivity:
     full_scale: float | None = None
 
     def driven(self, coding: str, bits: int | None) -> Vector:
-        """What a row is driven with in a product: `(V / V_max)²` of amplitudes, pulses, or the width as a share of a whole pulse.
-
-        Args:
-            coding: amplitude, bitserial or pwm.
-            bits: of bit-serial inputs.
-        """
+        """What drives a row in a product: `(V / V_max)²` of amplitudes, pulses of `bits`, or the share of a pulse's width."""
         match coding:
             case "amplitude":
                 return self.squares
@@ -84,15 +79,10 @@ def of_inputs(
     signed: bool,
     wanted: Wanted,
 ) -> LayerActivity:
-    """The activity of a layer.
+    """The activity of a layer for its inputs `x` [images *place in].
 
-    Args:
-        x: its inputs [images *place in].
-        contract: its product.
-        window: of its kernel, without input and output channels.
-        full_scale: input that drives a row fully.
-        signed: whether negative inputs are applied in a phase of their own; else they drive no row.
-        wanted: what is measured.
+    `window` is its kernel's, without channels; `full_scale` the input that drives a row fully. Negative inputs are applied in a
+    phase of their own where they are `signed`, else they drive no row.
     """
     f = np.abs(np.clip(x / np.float32(full_scale), np.float32(-1 if signed else 0), np.float32(1)))
     counted = f
@@ -150,14 +140,19 @@ def window_sums(x: NDArray[np.float64], contract: Contract, window: tuple[int, .
         flat = x.reshape(-1, *x.shape[-2:])
         return flat.sum(axis=0), len(flat)
     assert isinstance(contract, Convolution)
-    seen = contract.slices(x, window, axis=0)
-    return np.concatenate([part.sum(axis=(0, 1)) for part in seen]), seen[0].shape[0] * seen[0].shape[1]
+    n = len(window)
+    x = x.reshape(-1, *x.shape[-n - 2 :])
+    seen = contract.slices(x, window, axis=1)
+    sums = np.stack([part.sum(axis=tuple(range(n + 1))) for part in seen])  # [window in columns]
+    sums = np.moveaxis(sums.reshape(len(seen), contract.groups, -1, x.shape[-1]), 1, 0)
+    return sums.reshape(-1, x.shape[-1]), int(np.prod(seen[0].shape[: n + 1]))
 
 
-def to_field(name: str, activity: LayerActivity) -> Field:
-    """The variable of results.nc that holds the activity of a layer."""
+def to_field(name: str, activity: LayerActivity, *, groups: int = 1) -> Field:
+    """The variable of results.nc that holds the activity of a layer: of every row, those of a group after another's."""
     text = f"mean of f^2, of pulses, and of f T_n(2f - 1) in the rows of {name}, f = |V| / V_max"
-    stored = field((f"{name}_row", f"{name}_statistic"), _joined(activity), unit="1", long_name=text)
+    rows = f"{name}_row" if groups == 1 else f"{name}_group_row"
+    stored = field((rows, f"{name}_statistic"), _joined(activity), unit="1", long_name=text)
     numbers: dict[str, Any] = {
         "positions": activity.positions, "images": activity.images, "pulse_bits": np.asarray([*activity.pulses], np.int64),
     }  # fmt: skip

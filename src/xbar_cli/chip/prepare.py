@@ -19,6 +19,7 @@ from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.sample import Prepare
 from xbar_cli.config.converters import DecodingSection
 from xbar_cli.data.batches import to_float
+from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, Correction, layer_outputs
 from xbar_cli.numerics import stream
 from xbar_cli.trained.opening import Trained
@@ -30,11 +31,7 @@ def make_preparer(
 ) -> tuple[Prepare, int]:
     """The function from a chip's devices and key to its circuit, calibrated if asked for, and the images it is fitted to.
 
-    Args:
-        trained: the network.
-        hardware: what its devices are built into.
-        decoding: what is fitted to each chip.
-        images: training images used, for the ranges of converters and for fitting.
+    The first `images` training images serve the ranges of converters and the fit.
     """
     fold = make_folder(hardware)
     full_scales = nominal_full_scales(trained, hardware, fold, images=images)
@@ -75,15 +72,10 @@ def _prepare(
 def make_calibrator(
     trained: Trained, decoding: DecodingSection, *, pictures: np.ndarray
 ) -> Callable[[Circuit, Array], dict[str, Correction]]:
-    """The jitted function from a circuit and the chip's key to its layers' corrections.
+    """The jitted function from a circuit and the chip's key to its layers' corrections, fitted to `pictures`, all at once.
 
     Layer by layer, least squares from the array's outputs to those of the floating-point network; each layer sees the
     corrected outputs of those before it.
-
-    Args:
-        trained: the network.
-        decoding: what is fitted.
-        pictures: images it is fitted to; all are computed at once.
     """
     graphdef, state = nnx.split(trained.net)
     images = jnp.asarray(to_float(pictures))
@@ -109,8 +101,8 @@ def make_calibrator(
                 corrections[name] = least_squares(y, wanted[name], decoding)
             return corrections[name](y)
 
-        net(images, exact)
-        net(images, fitted)
+        net(images, one_by_one(exact))
+        net(images, one_by_one(fitted))
         return corrections
 
     def calibrate(circuit: Circuit, key: Array) -> dict[str, Correction]:
