@@ -1,13 +1,15 @@
 """Networks that nobody here wrote, from registry packages: outputs against onnxruntime, in floating point and on ideal arrays.
 
-    python scripts/real_models.py [NAME …]
+    PYTHONPATH=. python scripts/real_models.py [NAME …]
 
 Needs `onnx`, `onnxruntime` and, for their models, `rapidocr-onnxruntime`, `silero-vad` and `magika` (without their
-dependencies: `pip install --no-deps`). Prints a row for each model as Markdown: products on arrays, devices in pairs,
-products that stay digital, largest difference from onnxruntime over the largest output.
+dependencies: `pip install --no-deps`). The classics of `onnx`, whose weights are one number everywhere, get drawn weights.
+Prints a row for each model as Markdown: products on arrays, weights, multiply-accumulates of an input, products that stay
+digital, and the largest difference from onnxruntime over the largest output.
 """
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tests.graph.test_graph_packages import drawn
 from xbar_cli.graph.model import Graph, read_graph
 from xbar_cli.mapping.placing import Span, place
 from xbar_cli.nn.layers import Product, digital
@@ -89,7 +92,7 @@ def inputs_of(model: Model, count: int) -> np.ndarray:
             ink[:, :, 60:84, left : left + 1 + rng.integers(4)] = -1
             ink[:, :, 60 + rng.integers(24), left : left + 6] = -1
         return np.repeat(2 * ink, 3, axis=1)
-    return (0.1 * rng.normal(size=(count, *model.shape))).astype(np.float32)
+    return (rng.normal(size=(count, *model.shape)) * (1 if model.package == "onnx" else 0.1)).astype(np.float32)
 
 
 def network(graph: Graph, model: Model) -> Crossbar:
@@ -164,7 +167,8 @@ def main(names: list[str]) -> int:
         if path is None:
             print(f"| {name} | not installed: {MODELS[name].package} |")
             continue
-        row = compared(MODELS[name], path)
+        with tempfile.TemporaryDirectory() as folder:
+            row = compared(MODELS[name], drawn(path, Path(folder)) if MODELS[name].package == "onnx" else path)
         missed |= not (row["digital"] <= 1e-4 and row["ideal"] <= 1e-3)
         print(
             f"| {name} | {row['products']} ({row['grouped']}) | {row['weights']:.3g} | {row['macs']:.3g} | {row['left']}: "
