@@ -25,6 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from tests.fuzz.good import make
+from tests.fuzz.judge import timeless
 
 UNTOLD = ("env.json", "done", "metrics.jsonl", ".xbar.json", ".lock")
 """Files that hold times, or the machine."""
@@ -96,13 +97,6 @@ def content(out: Path) -> dict[str, str]:
             data = json.dumps(timeless(json.loads(data)), sort_keys=True).encode()
         found[name] = hashlib.sha256(data.replace(str(out).encode(), b"OUT")).hexdigest()
     return found
-
-
-def timeless(value):
-    """A summary without times and places."""
-    if isinstance(value, dict):
-        return {k: timeless(v) for k, v in value.items() if "second" not in k and k not in ("out", "cached", "created")}
-    return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
 def advised(said: str, argv: list[str], out: Path) -> list[str]:

@@ -1,9 +1,13 @@
 """The `xbar` command: subcommands loaded when called, errors in one line, exit codes 0, 1, 2 and 130."""
 
+import contextlib
 import importlib
 import keyword
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -11,7 +15,7 @@ from xbar_cli.caches import keep_compiled
 from xbar_cli.errors import XbarError
 from xbar_cli.outside import clean_text, printable
 
-from .shared.console import STDERR
+from .shared.console import STDERR, note
 
 COMMANDS = {
     "characterize": ("characterize", "SPICE sweep of a 1T-1R cell: linear range and surrogate."),
@@ -89,7 +93,8 @@ def guarded(arguments: list[str]) -> int:
     except ValueError as error:
         return _fail(str(error), 2)
     try:
-        code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
+        with noted():
+            code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2
@@ -112,6 +117,25 @@ def guarded(arguments: list[str]) -> int:
             raise
         return _fail(line, 1)
     return code if isinstance(code, int) else 0
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[None]:
+    """Notes on the runs that a command opens are printed on stderr, each once."""
+    from xbar_cli.runs.seal import RunNote
+
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, RunNote):
+                note(str(message))
+            else:
+                others(message, category, *place, **more)
+
+        warnings.simplefilter("default", RunNote)
+        warnings.showwarning = show
+        yield
 
 
 def way_on(error: XbarError) -> list[str]:

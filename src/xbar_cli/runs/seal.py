@@ -3,6 +3,7 @@
 import hashlib
 import json
 import stat
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ VERSION = 1
 BLOCK = 2**20
 ANEW = "make it anew with the command that made it"
 """What to do about a damaged run."""
+UNSEALED = "was written by xbar 0.1 or before, which kept no list of its files: damage to a value in it cannot be told"
+
+
+class RunNote(UserWarning):
+    """Something to be said of a run that is opened; the command line prints it as a note."""
 
 
 def digest(path: Path) -> str:
@@ -44,6 +50,8 @@ def require_intact(folder: Path, *, only: Iterable[str] | None = None) -> None:
         RunError: a file is missing, is not the one that was written, or leads out of the run; the list itself is damaged.
     """
     listed = sealed_files(folder)
+    if not listed:
+        warnings.warn(RunNote(f"{folder} {UNSEALED}"), stacklevel=2)
     for name in listed if only is None else [name for name in only if name in listed]:
         size, expected = listed[name]
         path = folder / name

@@ -1,5 +1,6 @@
 """What every command that makes a run does around its workflow: directory, progress, summary, output."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,10 @@ def execute(
         keep_partial: leave an interrupted run that has a checkpoint, so that it can be resumed.
     """
     from xbar_cli.runs.directory import default_out, new_run, partial, reopened_run, resumable
+    from xbar_cli.runs.seal import RunNote
 
+    if quiet:
+        warnings.simplefilter("ignore", RunNote)
     target = resume or out or default_out(command, config.in_use())
     if resume is not None:
         opened = reopened_run(resume)
