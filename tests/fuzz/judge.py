@@ -158,7 +158,12 @@ class Worker:
 
 
 def judged(
-    cases: Iterable[tuple[int, Case]], *, good: Path, workers: int, limits: tuple[int, int] | None = None
+    cases: Iterable[tuple[int, Case]],
+    *,
+    good: Path,
+    workers: int,
+    limits: tuple[int, int] | None = None,
+    deadline: float = DEADLINE,
 ) -> Iterator[tuple[Case, Outcome]]:
     """Every input with its outcome, as they come; a process that does not end in time is replaced by another.
 
@@ -167,6 +172,7 @@ def judged(
         good: folder of good inputs.
         workers: processes.
         limits: address space [bytes] and open files of each; None for what there is.
+        deadline: seconds that an input may take.
     """
     import time
 
@@ -178,7 +184,7 @@ def judged(
             worker = free.pop()
             worker.give(*item)
             # a process that has just started imports and compiles first
-            busy[worker.pipe] = worker, time.monotonic() + DEADLINE * (6 if worker.fresh else 1)
+            busy[worker.pipe] = worker, time.monotonic() + deadline * (6 if worker.fresh else 1)
         if not busy:
             break
         soonest = min(limit for _, limit in busy.values())
@@ -197,7 +203,7 @@ def judged(
             if time.monotonic() >= limit:
                 del busy[pipe]
                 worker.stop()
-                yield worker.case, Outcome("slow", f"more than {DEADLINE:g} s")
+                yield worker.case, Outcome("slow", f"more than {deadline:g} s")
                 worker.start()
                 free.append(worker)
     for worker in free:

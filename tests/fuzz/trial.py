@@ -25,8 +25,9 @@ from rich.table import Table
 
 from tests.fuzz.case import HERE, Case, Edit, write
 from tests.fuzz.good import RUNS, make
-from tests.fuzz.judge import Outcome, judged
+from tests.fuzz.judge import DEADLINE, Outcome, judged
 from tests.fuzz.nasty import leaves
+from xbar_cli.caches import keep_compiled
 from xbar_cli.outside import printable, read_toml
 from xbar_cli.runs.seal import DONE, UNSEALED
 
@@ -66,26 +67,27 @@ class Reading:
         return Case(f"{self.command}: {kind}", self.argv, {name: name for name in self.copies}, tuple(edits))
 
 
-def readings() -> list[Reading]:
+def readings(good: Path) -> list[Reading]:
     """Every command with every run that it reads."""
 
     def made(command: str, run: str, *words: str, needs: Sequence[str] = ()) -> Reading:
         argv = (*(word.replace("@", f"{HERE}/") for word in words), "--out", f"{HERE}/out", "--json")
         return Reading(command, argv, (run, *needs), run)
 
+    mapped = str(good / "mapped")  # as the runs made of it name it
     few = ("--samples", "1", "--images", "10", "--variation", "0.1")
     fast = ("--config", f"{HERE}/train.toml", "--method", "biased")
     pair, trade = ("compare", "@chips", "@other"), ("pareto", "@chips", "@cost")
     found = [
-        *(made("map", run, "map", f"@{run}") for run in ("net", "neat", "tat", "periphery", "biased", "imported")),
-        *(made("evaluate", run, "eval", f"@{run}", *few) for run in ("net", "neat", "tat", "periphery", "biased", "mapped", "gated")),
+        *(made("map", run, "map", f"@{run}") for run in ("net", *METHODS, "imported")),
+        *(made("evaluate", run, "eval", f"@{run}", *few) for run in ("net", *METHODS, "mapped", "gated")),
         made("evaluate", "cell", "eval", "@net", "--cell", "@cell", "--vg", "0.8", *few, needs=("net",)),
         *(made("energy", run, "energy", f"@{run}") for run in ("mapped", "gated")),
-        made("energy", "chips", "energy", "@mapped", "--activity", "@chips", needs=("mapped",)),
-        made("energy", "cost", "energy", "@mapped", "--activity", "@cost", needs=("mapped",)),
+        made("energy", "chips", "energy", mapped, "--activity", "@chips"),
+        made("energy", "cost", "energy", mapped, "--activity", "@cost"),
         *(made("pareto", run, *trade, needs=other) for run, other in (("chips", ("cost",)), ("cost", ("chips",)))),
         *(made("compare", run, *pair, needs=other) for run, other in (("chips", ("other",)), ("other", ("chips",)))),
-        made("characterize tile", "mapped", "characterize", "tile", "--run", "@mapped"),
+        made("characterize tile", "mapped", "characterize", "tile", "--set", "tile.run=@mapped"),
         made("train", "net", "train", *fast, "--start", "@net", needs=("train.toml",)),
         made("train", "cell", "train", "--config", f"{HERE}/train.toml", "--method", "neat", "--cell", "@cell", "--vg", "0.8",
              "--rounds", "1", "--epochs-per-round", "1", needs=("train.toml",)),
@@ -111,7 +113,15 @@ def make_all(good: Path) -> None:
 
         whole, train.conclude = train.conclude, interrupted
         try:
-            words = ["train", "--config", str(good / "train.toml"), "--set", "training.epochs=2", "--out", str(good / "kept")]
+            words = [
+                "train",
+                "--config",
+                str(good / "train.toml"),
+                "--set",
+                "training.epochs=2",
+                "--out",
+                str(good / "kept"),
+            ]
             assert guarded(words) == 130
         finally:
             train.conclude = whole
@@ -175,11 +185,13 @@ def another_type(value: Any) -> Any:
 def cases(good: Path, *, bits: int, share: float, only: str | None) -> Iterator[Case]:
     """Every command with every damage, sealed and not; `share` of them, drawn."""
     rng = random.Random(0)
-    for reading in readings():
+    for reading in readings(good):
         if only is not None and only not in f"{reading.command} {reading.damaged}":
             continue
         folder = good / reading.damaged
-        unsealed = [write(f"{reading.damaged}/{p.relative_to(folder)}", "") for p in folder.rglob(DONE) if p.stat().st_size]
+        unsealed = [
+            write(f"{reading.damaged}/{p.relative_to(folder)}", "") for p in folder.rglob(DONE) if p.stat().st_size
+        ]
         for kind, edit in damages(folder, reading.damaged, bits=bits):
             for seal, others in (("sealed", []), ("unsealed", [e for e in unsealed if e.path != edit.path])):
                 if (others or seal == "sealed") and rng.random() < share:
@@ -205,15 +217,15 @@ def classified(outcome: Outcome, usual: Outcome) -> str:
 
 
 def tried(
-    wanted: Iterable[Case], *, good: Path, workers: int
+    wanted: Iterable[Case], *, good: Path, workers: int, deadline: float = DEADLINE
 ) -> Iterator[tuple[Case, str, Outcome]]:
     """Every case with what became of it."""
-    undamaged = [reading.case(kind="good") for reading in readings()]
+    undamaged = [reading.case(kind="good") for reading in readings(good)]
     usual: dict[Any, Outcome] = {}
-    for case, outcome in judged(enumerate(undamaged), good=good, workers=workers):
+    for case, outcome in judged(enumerate(undamaged), good=good, workers=workers, deadline=deadline):
         assert outcome.verdict == "accepted", (case.argv, outcome)
         usual[case.argv, tuple(case.copies)] = outcome
-    for case, outcome in judged(enumerate(wanted), good=good, workers=workers):
+    for case, outcome in judged(enumerate(wanted), good=good, workers=workers, deadline=deadline):
         yield case, classified(outcome, usual[case.argv, tuple(case.copies)]), outcome
 
 
@@ -224,15 +236,17 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the cases, drawn")
     parser.add_argument("--only", help="commands and runs with this text in them, as `map net`")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--deadline", type=float, default=DEADLINE, help="seconds that a case may take")
     parser.add_argument("--good", type=Path, help="folder of good inputs, made where they are not there")
     parser.add_argument("--save", type=Path, help="append what broke a promise to this file")
     given = parser.parse_args()
     good = given.good or Path(tempfile.mkdtemp(prefix="trial-good-"))
+    keep_compiled()
     make_all(good)
     began = time.monotonic()
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     wanted = list(cases(good, bits=given.bits, share=given.share, only=given.only))
-    results = tried(wanted, good=good, workers=given.workers)
+    results = tried(wanted, good=good, workers=given.workers, deadline=given.deadline)
     for case, became, outcome in track(results, total=len(wanted), console=Console(stderr=True), description="damages"):
         counts[case.kind][became] += 1
         if became in BROKEN:

@@ -32,9 +32,14 @@ def digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def seal(folder: Path) -> None:
-    """Write `done`, the list of what the folder holds: the last thing that is done to a run."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / DONE)
+def seal(folder: Path, *, within: str = "**/*") -> None:
+    """Write `done`, the list of what the folder holds: the last thing that is done to a run.
+
+    Args:
+        folder: of the run.
+        within: pattern of what belongs to it, where it has runs of their own in it.
+    """
+    files = sorted(path for path in folder.glob(within) if path.is_file() and path != folder / DONE)
     listed = {str(path.relative_to(folder)): [path.stat().st_size, digest(path)] for path in files}
     (folder / DONE).write_text(json.dumps({"version": VERSION, "files": listed}, indent=1) + "\n", encoding="utf-8")
 
