@@ -7,6 +7,7 @@ that what is behind the seal is tried. What is accepted must give the undamaged 
 
 import argparse
 import collections
+import contextlib
 import copy
 import json
 import random
@@ -182,12 +183,10 @@ def another_type(value: Any) -> Any:
             return [1, "x"]
 
 
-def cases(good: Path, *, bits: int, share: float, only: str | None) -> Iterator[Case]:
-    """Every command with every damage, sealed and not; `share` of them, drawn."""
+def cases(good: Path, wanted: Iterable[Reading], *, bits: int, share: float = 1.0) -> Iterator[Case]:
+    """These commands with every damage, sealed and not; `share` of them, drawn."""
     rng = random.Random(0)
-    for reading in readings(good):
-        if only is not None and only not in f"{reading.command} {reading.damaged}":
-            continue
+    for reading in wanted:
         folder = good / reading.damaged
         unsealed = [
             write(f"{reading.damaged}/{p.relative_to(folder)}", "") for p in folder.rglob(DONE) if p.stat().st_size
@@ -234,7 +233,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.trial", description=__doc__)
     parser.add_argument("--bits", type=int, default=200, help="bits flipped in each file")
     parser.add_argument("--share", type=float, default=1.0, help="of the cases, drawn")
-    parser.add_argument("--only", help="commands and runs with this text in them, as `map net`")
+    parser.add_argument("--only", default="", help="commands and runs with this text in them, as `map net`")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--deadline", type=float, default=DEADLINE, help="seconds that a case may take")
     parser.add_argument("--good", type=Path, help="folder of good inputs, made where they are not there")
@@ -245,16 +244,20 @@ def main() -> int:
     make_all(good)
     began = time.monotonic()
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    wanted = list(cases(good, bits=given.bits, share=given.share, only=given.only))
+    chosen = [reading for reading in readings(good) if given.only in f"{reading.command} {reading.damaged}"]
+    wanted = list(cases(good, chosen, bits=given.bits, share=given.share))
     results = tried(wanted, good=good, workers=given.workers, deadline=given.deadline)
-    for case, became, outcome in track(results, total=len(wanted), console=Console(stderr=True), description="damages"):
-        counts[case.kind][became] += 1
-        if became in BROKEN:
-            print(f"{became}: {case.kind}: {' '.join(case.argv)}: {[(e.path, e.op, e.at) for e in case.edits[:1]]}")
-            print(f"    {printable(' | '.join(outcome.text.strip().splitlines()[-3:])[-400:])}", flush=True)
-            if given.save:
-                with given.save.open("a") as file:
-                    file.write(case.line() + "\n")
+    with contextlib.suppress(KeyboardInterrupt):  # the table of what was tried till then
+        for case, became, outcome in track(
+            results, total=len(wanted), console=Console(stderr=True), description="damages"
+        ):
+            counts[case.kind][became] += 1
+            if became in BROKEN:
+                print(f"{became}: {case.kind}: {' '.join(case.argv)}: {[(e.path, e.op, e.at) for e in case.edits[:1]]}")
+                print(f"    {printable(' | '.join(outcome.text.strip().splitlines()[-3:])[-400:])}", flush=True)
+                if given.save:
+                    with given.save.open("a") as file:
+                        file.write(case.line() + "\n")
     show(counts, seconds=time.monotonic() - began)
     return 1 if any(count[name] for count in counts.values() for name in BROKEN) else 0
 

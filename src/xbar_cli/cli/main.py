@@ -89,7 +89,8 @@ def guarded(arguments: list[str]) -> int:
     """Run the command line; the exit code. Expected failures become one line on stderr."""
     try:
         for word in arguments:
-            clean_text(word)
+            if not clean_text(word).strip():
+                raise ValueError("an argument is empty")
     except ValueError as error:
         return _fail(str(error), 2)
     try:

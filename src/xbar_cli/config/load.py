@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.outside import clean_text, parse_toml, quoted
 from xbar_cli.outside import read_toml as read_toml
-from xbar_cli.runs.directory import CONFIG
+from xbar_cli.runs.directory import CONFIG, partial
 from xbar_cli.runs.seal import ANEW
 
 from .base import RootSection
@@ -61,7 +61,7 @@ def resume_config(
     Raises:
         ConfigError: the run has no configuration, or a given value differs from it.
     """
-    folder = run if run.name.endswith(".partial") else run.with_name(run.name + ".partial")
+    folder = run if run.name.endswith(".partial") else partial(run)
     if not folder.is_dir():
         state = "is complete; there is nothing to resume" if (run / "done").exists() else "no interrupted run to resume"
         raise ConfigError(f"{run}: {state}")

@@ -128,7 +128,13 @@ def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("r
 
 
 def partial(out: Path) -> Path:
-    """The name under which `out` is written."""
+    """The name under which `out` is written.
+
+    Raises:
+        RunError: `out` has no name, as the empty text and `..` have none.
+    """
+    if out.name in ("", ".."):
+        raise RunError(f"a run directory needs a name of its own, and {str(out)!r} is none")
     return out.with_name(out.name + ".partial")
 
 
@@ -139,17 +145,16 @@ def check_free(out: Path, *, overwrite: bool) -> None:
         RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
             run lies beside it.
     """
-    if out.name in ("", ".."):
-        raise RunError(f"a run directory needs a name of its own, and {str(out)!r} is none")
+    unfinished = partial(out)
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
             raise RunError(f"{out} exists and is no xbar run; choose another folder")
         if (out / DONE).exists() and not overwrite:
             raise TakenPlace(out, state="complete")
-    if at_work(partial(out)):
-        raise RunError(f"another process is at work in {partial(out)}; wait for it, or choose another folder")
-    if partial(out).exists() and not overwrite:
-        raise TakenPlace(out, state="resumable" if resumable(partial(out)) else "interrupted")
+    if at_work(unfinished):
+        raise RunError(f"another process is at work in {unfinished}; wait for it, or choose another folder")
+    if unfinished.exists() and not overwrite:
+        raise TakenPlace(out, state="resumable" if resumable(unfinished) else "interrupted")
 
 
 def at_work(path: Path) -> bool:
