@@ -17,7 +17,7 @@ from xbar_cli.device.chip import fabricate
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.mapping.bitslice import Sliced, SliceFormat, cut, join, to_conductances, to_integers, to_levels
 from xbar_cli.mapping.placing import DeviceRange
-from xbar_cli.nn.layers import dense
+from xbar_cli.nn.contracts import dense
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.injection import Fabrication, Injection
 from xbar_cli.train.loop import Renewal, renewing

@@ -105,6 +105,7 @@ def guarded(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except XbarError as error:
+        click.echo(getattr(error, "trace", ""), err=True, nl=False)  # of the user's own file
         return _fail("; ".join([str(error), *way_on(error)]), 1)
     except (KeyboardInterrupt, click.Abort) as error:
         own = error.__cause__ or error.__context__ or error  # Click makes another error of Ctrl-C

@@ -1,6 +1,7 @@
 """A layer's weights on the columns of its array under any scheme: devices, scale, levels, and what the digital side keeps."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -226,4 +227,26 @@ def place_shares(shares: NDArray[np.float32], scheme: str, *, m_max: float, bott
         digital=np.zeros(()),
         scale_kept=1.0,
         clipped_fraction=0.0,
+    )
+
+
+def place_groups(
+    place_one: Callable[[NDArray[np.float32], int], Placed], values: NDArray[np.float32], groups: int
+) -> Placed:
+    """Groups of outputs on columns of their own, side by side, where `place_one(values of a group, its number)` places one."""
+    if groups == 1:
+        return place_one(values, 0)
+    parts = [place_one(part, number) for number, part in enumerate(np.split(values, groups, axis=-1))]
+    each = values.shape[-1] // groups
+    slopes = np.concatenate([np.broadcast_to(part.slope, (each,)) for part in parts])
+    digital = np.asarray(parts[0].digital)
+    if digital.ndim:
+        digital = np.concatenate([part.digital for part in parts], axis=-1)
+    return Placed(
+        wanted=np.concatenate([part.wanted for part in parts], axis=1),
+        readout=replace(parts[0].readout, groups=groups),
+        slope=slopes[0] if (slopes == slopes[0]).all() else slopes,
+        digital=digital,
+        scale_kept=min(part.scale_kept for part in parts),
+        clipped_fraction=float(np.mean([part.clipped_fraction for part in parts])),
     )
