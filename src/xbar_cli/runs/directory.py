@@ -5,6 +5,7 @@ import datetime
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.errors import ConfigError, ModelError, RunError
 from xbar_cli.interruption import held
 from xbar_cli.outside import clean_path, read_json
 from xbar_cli.runs.schema import fault_of
@@ -75,8 +76,19 @@ class Run:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
     def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
-        """Write summary.json, seal the run (`done`), then rename it to its final name."""
-        (self.path / SUMMARY).write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        """Write summary.json, seal the run (`done`), then rename it to its final name.
+
+        Raises:
+            ModelError: a figure is no finite number.
+        """
+        try:
+            text = json.dumps(summary, indent=1, allow_nan=False)
+        except ValueError:
+            names = [name for name, value in summary.items() if not _finite(value)]
+            raise ModelError(
+                f"{', '.join(names)}: no finite number came out; the runs that it is of are damaged"
+            ) from None
+        (self.path / SUMMARY).write_text(text + "\n", encoding="utf-8")
         (self.path / LOCK).unlink(missing_ok=True)
         seal(self.path)
         with held():
@@ -88,6 +100,13 @@ class Run:
                 _remove(old)
             else:
                 self.path.rename(self.final)
+
+
+def _finite(value: Any) -> bool:
+    """Whether all numbers in a value are finite."""
+    if isinstance(value, Mapping | list | tuple):
+        return all(map(_finite, value.values() if isinstance(value, Mapping) else value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("runs")) -> Path:
@@ -103,7 +122,13 @@ def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("r
 
 
 def partial(out: Path) -> Path:
-    """The name under which `out` is written."""
+    """The name under which `out` is written.
+
+    Raises:
+        RunError: `out` has no name, as the empty text and `..` have none.
+    """
+    if out.name in ("", ".."):
+        raise RunError(f"a run directory needs a name of its own, and {str(out)!r} is none")
     return out.with_name(out.name + ".partial")
 
 
@@ -127,15 +152,16 @@ def check_free(out: Path, *, overwrite: bool) -> None:
         RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
             run lies beside it.
     """
+    unfinished = partial(out)
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
             raise RunError(f"{out} exists and is no xbar run; choose another folder")
         if (out / DONE).exists() and not overwrite:
             raise TakenPlace(out, state="complete")
-    if at_work(partial(out)):
-        raise RunError(f"another process is at work in {partial(out)}; wait for it, or choose another folder")
-    if partial(out).exists() and not overwrite:
-        raise TakenPlace(out, state="resumable" if resumable(partial(out)) else "interrupted")
+    if at_work(unfinished):
+        raise RunError(f"another process is at work in {unfinished}; wait for it, or choose another folder")
+    if unfinished.exists() and not overwrite:
+        raise TakenPlace(out, state="resumable" if resumable(unfinished) else "interrupted")
 
 
 def at_work(path: Path) -> bool:
@@ -238,12 +264,22 @@ def reopened_run(out: Path) -> Iterator[Run]:
         if (final / DONE).exists():
             raise RunError(f"{final} is complete; there is nothing to resume")
         raise RunError(f"{final}: no interrupted run to resume")
+    require_no_links(path)
     if not (path / CONFIG).exists():
         raise RunError(f"{path} was interrupted before its configuration was written; overwrite it to start again")
     if (link := next((found for found in (path, *path.rglob("*")) if found.is_symlink()), None)) is not None:
         raise RunError(f"{link} is a link, and a run lies in its own folder; remove it, or overwrite the run")
     with _cleaned(Run(path=path, final=final), keep_partial=True) as run:
         yield run
+
+
+def require_no_links(path: Path, *, within: str = "**/*") -> None:
+    """Raise RunError where something in an unfinished run is a link: what is written or removed there lies outside."""
+    link = next((found for found in path.glob(within) if found.is_symlink()), None)
+    if link is not None:
+        raise RunError(
+            f"{link} is a link, and runs are written without following any: remove it, or start again elsewhere"
+        )
 
 
 def has_checkpoint(path: Path) -> bool:

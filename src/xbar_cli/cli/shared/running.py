@@ -2,6 +2,7 @@
 
 import functools
 import shlex
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,10 @@ def execute(
         keep_partial: leave an interrupted run that has a checkpoint, so that it can be resumed.
     """
     from xbar_cli.runs.directory import default_out, new_run, reopened_run
+    from xbar_cli.runs.seal import RunNote
+
+    if quiet:
+        warnings.simplefilter("ignore", RunNote)
 
     target, finished = resume or out or default_out(command, config.in_use()), False
     final = target.with_name(target.name.removesuffix(".partial"))
