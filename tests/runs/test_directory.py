@@ -6,8 +6,9 @@ import pytest
 import xarray as xr
 
 from xbar_cli.errors import ModelError, RunError
-from xbar_cli.runs.directory import check_free, new_run, open_run, reopened_run
+from xbar_cli.runs.directory import check_free, new_run, reopened_run
 from xbar_cli.runs.listing import listing
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import (
     field,
     numbers,
