@@ -211,7 +211,7 @@ def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterat
     check_free(out, overwrite=overwrite)
     try:
         if path.is_symlink():
-            raise RunError(f"{path} is a link; remove it, or choose another folder")
+            path.unlink()
         if out.is_dir() and not any(out.iterdir()):
             out.rmdir()
         path.mkdir(parents=True, exist_ok=overwrite)
