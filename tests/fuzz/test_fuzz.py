@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from tests.drawn import few_figures  # noqa: F401
 from tests.fuzz.__main__ import corpus
 from tests.fuzz.good import make
 from tests.fuzz.judge import judge
