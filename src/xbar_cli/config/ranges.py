@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from .base import parse_quantity, split_numbers, text_of
+from .base import Quantity, parse_quantity, split_numbers, text_of
 
 MAX_POINTS = 4096
 """Most points one range may have: more is a mistake, and is refused before anything is allocated."""
@@ -117,3 +117,30 @@ def check_states(text: str) -> str:
 
 Bits = Annotated[int, Field(ge=1, le=16)]
 FavourableStates = Annotated[str, BeforeValidator(parse_states), AfterValidator(check_states)]
+
+
+def _pixels(value: Any) -> Any:
+    """One number, or one for each channel: `0.286`, `0.49,0.48,0.45`, or a list."""
+    if isinstance(value, str):
+        value = value.split(",")
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def _in_unit_range(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values, where they can be those of pixels in 0 … 1."""
+    for value in values:
+        if not 0 <= value <= 1:
+            raise ValueError(f"{value:g} lies outside 0 … 1, the range of the pixels; divide one of 0 … 255 by 255")
+    return values
+
+
+def above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values, where pixels can be divided by them."""
+    if not all(value > 0 for value in values):
+        raise ValueError("pixels cannot be divided by 0")
+    return values
+
+
+PixelValues = Annotated[
+    tuple[Quantity, ...], BeforeValidator(_pixels), Field(min_length=1), AfterValidator(_in_unit_range)
+]
