@@ -19,7 +19,7 @@ import numpy as np
 from xbar_cli.array.gated import Drive, GatedLayer
 from xbar_cli.cell.file import load_cell
 from xbar_cli.config.characterize import CharacterizeConfig
-from xbar_cli.nn.layers import dense
+from xbar_cli.nn.contracts import dense
 from xbar_cli.runs.directory import Run
 from xbar_cli.workflows.characterize import run
 

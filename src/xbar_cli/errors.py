@@ -23,3 +23,11 @@ class RunError(XbarError):
 
 class ModelError(XbarError):
     """A physical model left its domain: no linear range, no convergence, a non-finite value."""
+
+
+class NetworkFileError(ConfigError):
+    """A user's network file cannot be used; `trace` is its own traceback where it raised."""
+
+    def __init__(self, message: str, *, trace: str = "") -> None:
+        super().__init__(message)
+        self.trace = trace

@@ -6,7 +6,7 @@ import pytest
 from tests import analytic
 from xbar_cli.array.gated import Drive, currents
 from xbar_cli.mapping.readout import Readout
-from xbar_cli.nn.layers import convolution, dense
+from xbar_cli.nn.contracts import convolution, dense
 from xbar_cli.nn.program import Scale, gated_layer, linear_layer, mean_cell
 
 

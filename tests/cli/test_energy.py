@@ -117,7 +117,7 @@ def test_the_power_monte_carlo_agrees_with_the_model(xbar, cell, tmp_path):
     from xbar_cli.config.load import read_toml
     from xbar_cli.energy.activity import Coding
     from xbar_cli.energy.power import layer_watt
-    from xbar_cli.nn.layers import dense
+    from xbar_cli.nn.contracts import dense
     from xbar_cli.workflows.characterize_power import draws, programmed
 
     out = tmp_path / "p"

@@ -8,7 +8,7 @@ def test_activity_is_linear_in_images():
     import jax.numpy as jnp
 
     from xbar_cli.chip.activity import Wanted, from_values, mean, of_inputs, to_field
-    from xbar_cli.nn.layers import convolution
+    from xbar_cli.nn.contracts import convolution
 
     x = np.random.default_rng(0).normal(size=(9, 6, 6, 2)).astype(np.float32)
     contract = convolution(padding="SAME", stride=2)
@@ -40,7 +40,7 @@ def test_window_sums_are_the_rows_of_all_positions():
     import jax.numpy as jnp
 
     from xbar_cli.chip.activity import window_sums
-    from xbar_cli.nn.layers import convolution, dense
+    from xbar_cli.nn.contracts import convolution, dense
 
     x = np.random.default_rng(0).uniform(size=(7, 6, 3, 2))
     for padding, stride, window in (

@@ -9,7 +9,7 @@ from tests import analytic
 from xbar_cli.chip.activity import Wanted, full_drive, of_inputs
 from xbar_cli.energy.activity import Coding
 from xbar_cli.energy.power import at_voltage, layer_watt, row_factors, voltage_factors
-from xbar_cli.nn.layers import dense
+from xbar_cli.nn.contracts import dense
 
 V_MAX = 0.5
 FIT = analytic.fitted(1.0)

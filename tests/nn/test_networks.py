@@ -6,7 +6,8 @@ import pytest
 from flax import nnx
 
 from xbar_cli.config.network import NetworkSection
-from xbar_cli.nn.layers import Training, convolution
+from xbar_cli.nn.contracts import convolution
+from xbar_cli.nn.layers import Training
 from xbar_cli.nn.norm import Norm, fold_norms
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes, parameters, set_parameters
 from xbar_cli.train.loop import make_optimizer, make_step

@@ -7,7 +7,7 @@ from tests import analytic
 from xbar_cli.array.gated import Drive
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.readout import Readout
-from xbar_cli.nn.layers import convolution, dense
+from xbar_cli.nn.contracts import convolution, dense
 from xbar_cli.nn.noise import gated_noise, linear_noise
 from xbar_cli.nn.program import Scale, gated_layer
 

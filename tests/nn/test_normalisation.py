@@ -8,7 +8,7 @@ from flax import nnx
 
 from xbar_cli.chip.activity import window_sums
 from xbar_cli.config.network import NetworkSection
-from xbar_cli.nn.layers import Convolution, centred
+from xbar_cli.nn.contracts import Convolution, centred
 from xbar_cli.nn.shapes import layer_shapes
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.1)

@@ -8,7 +8,7 @@ from xbar_cli.array.converters import Adc, Dac
 from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.array.tiling import row_groups
 from xbar_cli.mapping.readout import Readout
-from xbar_cli.nn.layers import dense
+from xbar_cli.nn.contracts import dense
 from xbar_cli.nn.noise import linear_noise
 from xbar_cli.nn.program import Scale
 from xbar_cli.nn.reading import Circuit, on_arrays

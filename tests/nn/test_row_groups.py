@@ -12,7 +12,7 @@ from xbar_cli.array.lumped import lumped
 from xbar_cli.array.tiling import fold_layers
 from xbar_cli.array.wires import Wires
 from xbar_cli.mapping.readout import Readout
-from xbar_cli.nn.layers import dense
+from xbar_cli.nn.contracts import dense
 from xbar_cli.nn.noise import linear_noise
 from xbar_cli.nn.program import Scale, linear_layer
 

@@ -12,7 +12,7 @@ from xbar_cli.array.tiling import fold_layers, row_groups
 from xbar_cli.mapping import bitslice
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn import tiled
-from xbar_cli.nn.layers import convolution, dense, rows_of
+from xbar_cli.nn.contracts import convolution, dense, rows_of
 from xbar_cli.nn.noise import gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, Scale, gated_layer, linear_layer, one_voltage
 from xbar_cli.nn.tiled import TiledLayer

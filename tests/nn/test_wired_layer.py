@@ -10,7 +10,7 @@ from xbar_cli.array.wires import Wires
 from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.surrogate import Knots
 from xbar_cli.mapping.readout import Readout
-from xbar_cli.nn.layers import convolution, dense
+from xbar_cli.nn.contracts import convolution, dense
 from xbar_cli.nn.program import Scale, gated_layer
 from xbar_cli.nn.reading import beyond_drive
 from xbar_cli.nn.wired import WiredLayer

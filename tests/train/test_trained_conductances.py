@@ -6,11 +6,12 @@ import pytest
 from flax import nnx
 
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.hardware import VariationSection
+from xbar_cli.config.variation import VariationSection
 from xbar_cli.device.update import conductance
 from xbar_cli.mapping.periphery import combine
 from xbar_cli.mapping.placing import DeviceRange
-from xbar_cli.nn.layers import bias_rows, dense
+from xbar_cli.nn.contracts import dense
+from xbar_cli.nn.layers import bias_rows
 from xbar_cli.nn.mlp import Mlp
 from xbar_cli.train.forward import add_input_ranges, drop_input_ranges, make_forward
 from xbar_cli.train.injection import Fabrication, Injection

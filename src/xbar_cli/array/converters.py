@@ -161,6 +161,7 @@ def draw_errors(
     offset_error: float,
     across: int | None = None,
     shared: int = 1,
+    groups: int = 1,
 ) -> tuple[Float[Array, "bands signals"], Float[Array, "bands signals"]]:
     """Gain and offset error of the converters of one chip's layer: independent, normal, mean 0, one draw a converter.
 
@@ -172,7 +173,9 @@ def draw_errors(
         offset_error: standard deviation of the offset in units of the full scale.
         across: signals of one tile; all of them when None.
         shared: neighbouring signals of a tile that one converter serves.
+        groups: equal parts of the signals on tiles of their own.
     """
-    served = converters_of(signals, across=across or signals, shared=shared)
+    own = converters_of(signals // groups, across=across or signals // groups, shared=shared)
+    served = np.concatenate([own + group * (own[-1] + 1) for group in range(groups)])
     drawn = jax.random.normal(key, (2, bands, int(served[-1]) + 1))[..., served]
     return gain_error * drawn[0], offset_error * drawn[1]

@@ -83,7 +83,7 @@ class GatedLayer:
         share = self.drive.share(x)
         v = self.surrogate.v_max * share
         terms = [v * factor for factor in self.surrogate.per_volt(jnp.abs(v))]
-        if self.kernel.ndim == 3:
+        if self.kernel.ndim == 3 and getattr(contract, "groups", 1) == 1:
             y = contract(jnp.concatenate(terms, axis=-1), self.kernel.reshape(-1, self.kernel.shape[-1]))
         else:
             y = functools.reduce(jnp.add, map(contract, terms, self.kernel))

@@ -12,7 +12,11 @@ from xbar_cli.array.wires import Fold, Folded
 
 
 def fold_layers(
-    layers: Mapping[str, Float[Array, "_rows _cols"]], fold: Fold, *, tile: tuple[int, int]
+    layers: Mapping[str, Float[Array, "_rows _cols"]],
+    fold: Fold,
+    *,
+    tile: tuple[int, int],
+    groups: Mapping[str, int] | None = None,
 ) -> dict[str, Folded]:
     """Fold every tile of every layer, all in one shape: the array model is compiled once for a network.
 
@@ -24,6 +28,7 @@ def fold_layers(
         layers: conductances [S] by name.
         fold: the array model; mapped over the tiles one after the other.
         tile: rows and columns of one array; less than that is compiled for where no layer fills it.
+        groups: by layer, equal parts of its columns that are on arrays of their own; one where a layer has none.
 
     Returns:
         By name, the effective conductances [S] and the largest residual of the tiles.
@@ -35,17 +40,20 @@ def fold_layers(
         raise ValueError(f"tile must have at least one row and one column, got {tile[0]}×{tile[1]}")
     if not layers:
         return {}
+    parts = {name: jnp.split(g, (groups or {}).get(name, 1), axis=1) for name, g in layers.items()}
     shape = (
-        min(tile[0], max(g.shape[0] for g in layers.values())),
-        min(tile[1], max(g.shape[1] for g in layers.values())),
+        min(tile[0], max(each[0].shape[0] for each in parts.values())),
+        min(tile[1], max(each[0].shape[1] for each in parts.values())),
     )
-    tiles = {name: cut(g, shape) for name, g in layers.items()}
+    tiles = {name: jnp.concatenate([cut(g, shape) for g in each]) for name, each in parts.items()}
     folded, residuals = jax.lax.map(fold, jnp.concatenate(list(tiles.values())))
     found: dict[str, Folded] = {}
     start = 0
-    for name, g in layers.items():
+    for name, each in parts.items():
         stop = start + tiles[name].shape[0]
-        found[name] = Folded(join(folded[start:stop], g.shape), residuals[start:stop].max())
+        own = jnp.split(folded[start:stop], len(each))
+        effective = [join(part, g.shape) for part, g in zip(own, each, strict=True)]
+        found[name] = Folded(jnp.concatenate(effective, axis=1), residuals[start:stop].max())
         start = stop
     return found
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.nn.layers import Convolution, MatrixProduct
+from xbar_cli.nn.contracts import Convolution, MatrixProduct
 from xbar_cli.runs.results import Field, field
 from xbar_cli.vectors import Vector
 
@@ -150,14 +150,19 @@ def window_sums(x: NDArray[np.float64], contract: Contract, window: tuple[int, .
         flat = x.reshape(-1, *x.shape[-2:])
         return flat.sum(axis=0), len(flat)
     assert isinstance(contract, Convolution)
-    seen = contract.slices(x, window, axis=0)
-    return np.concatenate([part.sum(axis=(0, 1)) for part in seen]), seen[0].shape[0] * seen[0].shape[1]
+    n = len(window)
+    x = x.reshape(-1, *x.shape[-n - 2 :])
+    seen = contract.slices(x, window, axis=1)
+    sums = np.stack([part.sum(axis=tuple(range(n + 1))) for part in seen])  # [window in columns]
+    sums = np.moveaxis(sums.reshape(len(seen), contract.groups, -1, x.shape[-1]), 1, 0)
+    return sums.reshape(-1, x.shape[-1]), int(np.prod(seen[0].shape[: n + 1]))
 
 
-def to_field(name: str, activity: LayerActivity) -> Field:
-    """The variable of results.nc that holds the activity of a layer."""
+def to_field(name: str, activity: LayerActivity, *, groups: int = 1) -> Field:
+    """The variable of results.nc that holds the activity of a layer: of every row, those of a group after another's."""
     text = f"mean of f^2, of pulses, and of f T_n(2f - 1) in the rows of {name}, f = |V| / V_max"
-    stored = field((f"{name}_row", f"{name}_statistic"), _joined(activity), unit="1", long_name=text)
+    rows = f"{name}_row" if groups == 1 else f"{name}_group_row"
+    stored = field((rows, f"{name}_statistic"), _joined(activity), unit="1", long_name=text)
     numbers: dict[str, Any] = {
         "positions": activity.positions, "images": activity.images, "pulse_bits": np.asarray([*activity.pulses], np.int64),
     }  # fmt: skip

@@ -17,7 +17,9 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from xbar_cli.nn.layers import Convolution, MatrixProduct, Product
+from xbar_cli.nn.contracts import Convolution, MatrixProduct
+from xbar_cli.nn.layers import Product
+from xbar_cli.nn.loops import Stepping, entered, findings
 
 AXIS = "sample"
 Inner = Literal["map", "vmap", "patches"]
@@ -51,17 +53,41 @@ class Patches(Convolution):
 
     def __call__(self, x: Array, kernel: Array) -> Array:
         """The output images."""
-        return MatrixProduct()(self.rows(x, kernel.shape[:-2]), kernel.reshape(-1, kernel.shape[-1]))
+        return MatrixProduct(self.groups)(self.rows(x, kernel.shape[:-2]), kernel.reshape(-1, kernel.shape[-1]))
 
 
 def by_patches(product: Product) -> Product:
     """The product with convolutions by patches."""
+    return Patched(product)
 
-    def patched(name: str, x: Array, kernel: Array, contract: Any) -> Array:
-        swapped = Patches(contract.padding, contract.stride) if isinstance(contract, Convolution) else contract
-        return product(name, x, kernel, swapped)
 
-    return patched
+@dataclass
+class Patched:
+    """A product whose convolutions are computed by patches.
+
+    Attributes:
+        product: that computes.
+    """
+
+    product: Product
+
+    def __call__(self, name: str, x: Array, kernel: Array, contract: Any) -> Array:
+        """The outputs of a layer."""
+        swapped = Patches(**vars(contract)) if isinstance(contract, Convolution) else contract
+        return self.product(name, x, kernel, swapped)
+
+    def enter(self, step: Array | int, steps: int) -> "Patched":
+        """The same in a step of a loop."""
+        return Patched(entered(self.product, step, steps))
+
+    def found(self) -> Any:
+        """What the product found."""
+        return findings(self.product)
+
+    def absorb(self, found: Any, steps: int) -> None:
+        """Hands on what the steps of a loop found."""
+        if isinstance(self.product, Stepping):
+            self.product.absorb(found, steps)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def make_folder(hardware: Hardware) -> Folder:
         wanted = {name: linear[name](g) if name in linear else g for name, g in conductances.items()}
         residuals: Residuals = {}
         if hardware.fold is not None:
-            folded = fold_layers(wanted, hardware.fold, tile=network.tile)
+            groups = {name: layer.groups for name, layer in network.layers.items()}
+            folded = fold_layers(wanted, hardware.fold, tile=network.tile, groups=groups)
             wanted = {name: found.g_eff for name, found in folded.items()}
             residuals = {name: found.residual for name, found in folded.items()}
         layers: dict[str, ProgrammedLayer] = {}

@@ -99,6 +99,7 @@ def draw_adc(hardware: Hardware, name: str, full_scale: Array, key: Array) -> Ad
         signals=layer.conductance.shape[1] // each,
         across=max(hardware.network.tile[1] // each, 1),
         shared=max((converters.columns_per_adc or each) // each, 1),
+        groups=layer.groups,
         gain_error=converters.adc_gain_error or 0.0,
         offset_error=converters.adc_offset_error or 0.0,
     )

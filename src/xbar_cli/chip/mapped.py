@@ -65,6 +65,18 @@ class LayerMapping:
     beyond_fraction: float = 0.0
 
     @property
+    def groups(self) -> int:
+        """Equal parts of its outputs that see other inputs, each on arrays of its own."""
+        return self.readout.groups
+
+    @property
+    def stacked(self) -> NDArray[np.float32]:
+        """Its conductances [groups · rows, columns of a group] [S]: every row that is driven on its own, in order."""
+        rows, columns = self.conductance.shape
+        parts = self.conductance.reshape(rows, self.groups, columns // self.groups)
+        return np.moveaxis(parts, 1, 0).reshape(self.groups * rows, -1)
+
+    @property
     def scale(self) -> Scale:
         """How the columns are decoded, in float32."""
         digital = jnp.asarray(self.digital, jnp.float32) if self.digital.any() else None
@@ -114,9 +126,10 @@ class MappedNetwork:
         return min(layer.scale_kept for layer in self.layers.values())
 
     def tiles(self, name: str) -> int:
-        """Arrays that a layer takes; remainder tiles count whole."""
-        rows, cols = self.layers[name].conductance.shape
-        return -(-rows // self.tile[0]) * -(-cols // self.tile[1])
+        """Arrays that a layer takes, those of its groups apart; remainder tiles count whole."""
+        layer = self.layers[name]
+        rows, cols = layer.conductance.shape[0], layer.conductance.shape[1] // layer.groups
+        return layer.groups * -(-rows // self.tile[0]) * -(-cols // self.tile[1])
 
     def devices(self, name: str) -> int:
         """Devices that a layer takes."""
@@ -174,6 +187,8 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
             "beyond_fraction": layer.beyond_fraction,
             "tiles": network.tiles(name),
         }
+        if layer.groups > 1:
+            array.attrs["groups"] = layer.groups
         if layer.vg is not None:
             array.attrs["vg_volt"] = layer.vg
         if layer.readout.fmt is not None:
@@ -186,7 +201,7 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
             long_name=f"digital weight of {name}",
         )
     for name, seen in network.activity.items():
-        data[f"{name}_activity"] = xr.Variable(*to_field(name, seen))
+        data[f"{name}_activity"] = xr.Variable(*to_field(name, seen, groups=network.layers[name].groups))
     attributes: dict[str, Any] = {
         "xbar_kind": "mapping",
         "scheme": network.scheme,
@@ -236,7 +251,7 @@ def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
             LayerMapping(
                 conductance=array.values,
                 kernel=tuple(int(n) for n in np.atleast_1d(attributes["kernel_shape"])),
-                readout=Readout(dataset.attrs["scheme"], _format(attributes)),
+                readout=Readout(dataset.attrs["scheme"], _format(attributes), int(attributes.get("groups", 1))),
                 slope=np.asarray(attributes["slope_siemens"], np.float64),
                 digital=dataset[f"{name}_digital"].values,
                 bottom=float(attributes["bottom_siemens"]),

@@ -1,5 +1,6 @@
 """Weights onto devices, layer by layer: scale, place, observe."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -13,9 +14,22 @@ from xbar_cli.chip.resolve import Gates
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ConfigError
-from xbar_cli.mapping.placing import Placed, Placement, Span, place, place_shares, place_slices, programmed, span_of
+from xbar_cli.mapping.placing import (
+    Placed,
+    Placement,
+    Span,
+    place,
+    place_groups,
+    place_shares,
+    place_slices,
+    programmed,
+    span_of,
+)
 from xbar_cli.mapping.window import scale_top
-from xbar_cli.nn.layers import is_dense
+from xbar_cli.nn.layers import groups_in, is_dense
+from xbar_cli.nn.shapes import LayerName, chosen_layers
+from xbar_cli.nn.sites.crossbar import regroup
+from xbar_cli.outside import quoted
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import Trained
@@ -49,12 +63,14 @@ def map_network(
     names, devices = layers_on_arrays(trained, placement), placement.devices
     vg: Mapping[str, float] = {} if gates is None else gates.vg
     tell_ranges(devices.cell, vg.values(), reporter)
+    regroup(trained.net, {name: groups_left(trained, placement, name) for name in names})
     w_max = full_weights(trained, placement, names)
     seen = observe(trained, images=images, sampled=keep_activity)
     drives = row_full_scales(trained, seen.ranges, names, read.dac_range, images=images)
     layers = {
         name: on_devices(
             trained.fixed, placement, name, trained.kernels[name], vg=vg.get(name), w_max=w_max[name],
+            groups=groups_in(getattr(trained.net, name)),
             full_scale=drives[name], signed=seen.ranges[name][0] < 0,
         )
         for name in names
@@ -74,12 +90,18 @@ def layers_on_arrays(trained: Trained, placement: Placement) -> list[str]:
     Raises:
         ConfigError: none is.
     """
-    names = trained.layers
-    if placement.layers == "dense":
-        names = [name for name in names if is_dense(getattr(trained.net, name))]
-    if not names:
-        raise ConfigError(f"mapping.layers = dense: {trained.network} has no fully connected layer")
-    return names
+    layers = [LayerName(name, is_dense(getattr(trained.net, name))) for name in trained.layers]
+    try:
+        return chosen_layers(layers, placement.layers)
+    except ValueError as error:
+        raise ConfigError(f"mapping.layers = {quoted(placement.layers)}: {error}") from None
+
+
+def groups_left(trained: Trained, placement: Placement, name: str) -> int:
+    """The groups of a layer after packing."""
+    layer = getattr(trained.net, name)
+    *window, outputs = layer.kernel.shape
+    return placement.groups(groups_in(layer), rows=math.prod(window), outputs=outputs)
 
 
 def on_devices(
@@ -92,6 +114,7 @@ def on_devices(
     w_max: NDArray[np.float64],
     full_scale: float,
     signed: bool,
+    groups: int = 1,
 ) -> LayerMapping:
     """One layer on its devices.
 
@@ -104,9 +127,10 @@ def on_devices(
         w_max: weight at full scale, one number or one per output.
         full_scale: activation that gives the largest row voltage.
         signed: whether activations have both signs.
+        groups: equal parts of its outputs that see other inputs, each on arrays of its own.
     """
     span = span_of(placement.devices, placement.scheme, vg=vg, w_max=w_max)
-    placed = placed_in(span, fixed, placement, name, kernel)
+    placed = placed_in(span, fixed, placement, name, kernel, groups)
     found = programmed(placement.devices, placed.wanted, vg=vg)
     return LayerMapping(
         conductance=found.g.astype(np.float32),
@@ -125,22 +149,32 @@ def on_devices(
     )
 
 
-def placed_in(span: Span, fixed: Fixed, placement: Placement, name: str, kernel: NDArray[np.float32]) -> Placed:
+def placed_in(
+    span: Span, fixed: Fixed, placement: Placement, name: str, kernel: NDArray[np.float32], groups: int = 1
+) -> Placed:
     """A layer on its columns: its trained conductances, its slices, or its weights."""
     if fixed.devices is not None and fixed.m_max is not None:
-        shares = fixed.devices[name]
+        shares, m_max = fixed.devices[name], fixed.m_max[name]
         return place_shares(
-            shares.reshape(-1, shares.shape[-1]), placement.scheme, m_max=fixed.m_max[name], bottom=span.bottom, top=span.top
-        )  # fmt: skip
+            shares.reshape(-1, shares.shape[-1]), placement.scheme, m_max=m_max, bottom=span.bottom, top=span.top
+        )
     weights = kernel.reshape(-1, kernel.shape[-1])
-    if placement.slices is None:
-        return place(placement.scheme, weights, span)
     try:
-        return place_slices(placement.slices.fitted(weights), weights, bottom=span.bottom, top=span.top)
+        fmt = None if placement.slices is None else placement.slices.fitted(weights)
     except ValueError as error:
         raise ConfigError(
             f"mapping.scheme = bitslice: {error} (mapping.weight_bits, mapping.fraction_bits, mapping.bits)"
         ) from None
+
+    def one(weights: NDArray[np.float32], number: int) -> Placed:
+        if fmt is not None:
+            return place_slices(fmt, weights, bottom=span.bottom, top=span.top)
+        slope = span.slope
+        return place(
+            placement.scheme, weights, span._replace(slope=np.split(slope, groups)[number] if slope.ndim else slope)
+        )
+
+    return place_groups(one, weights, groups)
 
 
 def tell_ranges(cell: Cell | None, gates: Iterable[float], reporter: Reporter) -> None:

@@ -19,6 +19,7 @@ from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.sample import Prepare
 from xbar_cli.config.converters import DecodingSection
 from xbar_cli.data.batches import to_float
+from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, Correction, layer_outputs
 from xbar_cli.numerics import stream
 from xbar_cli.trained.opening import Trained
@@ -109,8 +110,8 @@ def make_calibrator(
                 corrections[name] = least_squares(y, wanted[name], decoding)
             return corrections[name](y)
 
-        net(images, exact)
-        net(images, fitted)
+        net(images, one_by_one(exact))
+        net(images, one_by_one(fitted))
         return corrections
 
     def calibrate(circuit: Circuit, key: Array) -> dict[str, Correction]:

@@ -17,6 +17,7 @@ from xbar_cli.chip.fabricate import Fabricator
 from xbar_cli.chip.fold import Residuals, judge, require_trust
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Product, digital
+from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
 from xbar_cli.nn.score import correct
 from xbar_cli.nn.wired import Trust
@@ -214,15 +215,13 @@ def first_overflow(net: Any, circuit: Circuit, key: Array, parts: Sequence[Batch
     for n, (x, _, weight) in enumerate(parts):
         inner = on_arrays(circuit, key=key, first=jnp.asarray(n * len(x)))
 
-        def watched(
-            name: str, x: Array, kernel: Array, contract: Any, *, weight: Array = weight, inner: Product = inner
-        ) -> Array:
-            y = inner(name, x, kernel, contract)
+        def watched(name: str, *product: Any, weight: Array = weight, inner: Product = inner) -> Array:
+            y = inner(name, *product)
             good = jnp.isfinite(y).reshape(len(y), -1).all(axis=1) | (weight == 0)
             finite[name] = finite.get(name, True) and bool(good.all())
             return y
 
-        net(x, watched)
+        net(x, one_by_one(watched))
         if broken := [name for name, good in finite.items() if not good]:
             return broken[0]
     return None

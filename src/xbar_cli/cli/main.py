@@ -17,6 +17,7 @@ COMMANDS = {
     "characterize": ("characterize", "SPICE sweep of a 1T-1R cell: linear range and surrogate."),
     "train": ("train", "Train a network, plainly or inside a cell's linear range."),
     "import": ("importing", "Make a train run of a network trained elsewhere."),
+    "layers": ("layers", "What of a network sits on arrays, and what stays digital and why."),
     "map": ("map", "Put a network's weights on devices."),
     "evaluate": ("evaluate", "Monte-Carlo accuracy on non-ideal arrays (also: eval)."),
     "energy": ("energy", "Energy, area and latency of a mapped network."),
@@ -99,6 +100,7 @@ def guarded(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except XbarError as error:
+        click.echo(getattr(error, "trace", ""), err=True, nl=False)  # of the user's own file
         return _fail("; ".join([str(error), *way_on(error)]), 1)
     except (KeyboardInterrupt, click.Abort) as error:
         own = error.__cause__ or error.__context__ or error  # Click makes another error of Ctrl-C

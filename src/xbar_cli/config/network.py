@@ -1,10 +1,12 @@
 """Configuration of a network, and the network that it asks for: the only place where a name chooses one."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, assert_never
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, assert_never, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import quoted
 
 from .base import Option, Quantity, Section, require
 
@@ -14,15 +16,53 @@ if TYPE_CHECKING:
     from xbar_cli.nn.mlp import Mlp
     from xbar_cli.nn.normalisation import Normalisation
     from xbar_cli.nn.resnet import ResNet
+    from xbar_cli.nn.sites.crossbar import Crossbar
     from xbar_cli.nn.vgg import Vgg
 
-    Built = Mlp | LeNet5 | LeNet | Cnn | Vgg | ResNet
+    Built = Mlp | LeNet5 | LeNet | Cnn | Vgg | ResNet | Crossbar
 
 NetworkName = Literal["mlp", "lenet5", "lenet", "cnn", "vgg9", "vgg11", "resnet18", "resnet20"]
 MLP_HIDDEN = 500
 """Hidden units of `mlp`: 784-500-10 (tat, Section IV-A)."""
 NORM_EPSILON = 1e-5
 """Of torch's and flax's batch norm (Ioffe and Szegedy 2015 name none; Keras has 1e-3)."""
+
+
+class OwnFile(NamedTuple):
+    """A network of the user's: `name` of the Python file `path`."""
+
+    path: Path
+    name: str
+
+
+def own_file(name: str) -> OwnFile | None:
+    """The file that a network's name `FILE.py:NAME` speaks of; None where it is none."""
+    path, colon, factory = name.rpartition(":")
+    return OwnFile(Path(path), factory) if colon and path.endswith(".py") and factory.isidentifier() else None
+
+
+def _known_network(name: str) -> str:
+    names = get_args(NetworkName)
+    if name not in names and own_file(name) is None:
+        raise ValueError(f"{quoted(name)} is no network: give one of {', '.join(names)}, or FILE.py:NAME for your own")
+    return name
+
+
+def _argument(text: str) -> str:
+    key, equals, _ = text.partition("=")
+    if not equals or not key.strip().isidentifier():
+        raise ValueError(f"{quoted(text)} is not KEY=VALUE with the name of an argument")
+    return text
+
+
+def _value(text: str) -> int | float | bool | str:
+    """A whole number, a number, true or false where a text is one, else the text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.strip().lower(), text)
 
 
 def parse_pixels(value: Any) -> Any:
@@ -54,8 +94,14 @@ PixelValues = Annotated[
 class NetworkSection(Section):
     """The network; input shape and class count come from the data set."""
 
-    name: Annotated[NetworkName, Option("--network")] = "lenet5"
-    """The network; its input shape and classes are those of the data set."""
+    name: Annotated[str, AfterValidator(_known_network), Option("--network", metavar="NAME")] = "lenet5"
+    """mlp, lenet5, lenet, cnn, vgg9, vgg11, resnet18 or resnet20, or FILE.py:NAME: a class or function of your own that
+    makes an nnx.Module (docs/networks.md). Input shape and classes are those of the data set."""
+    args: Annotated[
+        tuple[Annotated[str, AfterValidator(_argument)], ...],
+        Option("--network-arg", metavar="KEY=VALUE", repeatable=True),
+    ] = ()
+    """An argument of the network of FILE.py:NAME; may be given several times."""
     width: Annotated[Quantity, Field(gt=0, le=8), Option(metavar="X")] = 1.0
     """Multiplies hidden units and channels (default 1); lenet5 has its own."""
     hidden: Annotated[Annotated[int, Field(ge=1, le=65536)] | None, Option()] = None
@@ -77,6 +123,11 @@ class NetworkSection(Section):
     @model_validator(mode="after")
     def _has_what_is_set(self) -> Self:
         """A setting that the network does not have is an error."""
+        own = own_file(self.name) is not None
+        require(own or not self.args, f"network.args belongs to networks of FILE.py:NAME, not to {self.name}")
+        if own:
+            require(self.width == 1, f"network.width: {self.name} has widths of its own; use network.args")
+            require(self.bias == "digital", f"network.bias = row belongs to the package's networks, not to {self.name}")
         require(
             self.activation == "relu" or self.name == "mlp", f"network.activation belongs to mlp, not to {self.name}"
         )
@@ -102,7 +153,7 @@ class NetworkSection(Section):
     @property
     def normed(self) -> bool:
         """Whether it has batch norm."""
-        return self.name not in ("mlp", "lenet5", "lenet")
+        return self.name in ("cnn", "vgg9", "vgg11", "resnet18", "resnet20")
 
     @property
     def hidden_units(self) -> int:
@@ -118,6 +169,8 @@ class NetworkSection(Section):
         from xbar_cli.nn.layers import bias_rows
         from xbar_cli.nn.norm import set_epsilon
 
+        if (own := own_file(self.name)) is not None:
+            return self._own(own, shape=shape, n_classes=n_classes, seed=seed)
         try:
             net = _with_digital_biases(self, shape=shape, n_classes=n_classes, seed=seed)
         except ValueError as error:
@@ -126,6 +179,15 @@ class NetworkSection(Section):
         net.normalisation = self.normalisation(channels=shape[2])
         if self.bias == "row":
             bias_rows(net)
+        return net
+
+    def _own(self, own: OwnFile, *, shape: tuple[int, ...], n_classes: int, seed: int) -> "Crossbar":
+        """The network of the user's file."""
+        from xbar_cli.nn.sites.own import own_network
+
+        args = {key.strip(): _value(value) for key, _, value in (text.partition("=") for text in self.args)}
+        net = own_network(own.path, own.name, shape=shape, outputs=n_classes, seed=seed, args=args)
+        net.normalisation = self.normalisation(channels=shape[-1])
         return net
 
     def normalisation(self, *, channels: int) -> "Normalisation | None":
@@ -158,7 +220,7 @@ def _with_digital_biases(section: NetworkSection, *, shape: tuple[int, int, int]
     from xbar_cli.nn.vgg import Vgg
 
     given: dict[str, Any] = {"shape": shape, "n_classes": n_classes, "rngs": streams(seed)}
-    name, width = section.name, section.width
+    name, width = cast(NetworkName, section.name), section.width
     match name:
         case "mlp":
             return Mlp(**given, hidden=section.hidden_units, activation=section.activation)

@@ -18,7 +18,7 @@ from xbar_cli.data.batches import to_float
 from xbar_cli.device.transistor import Separable
 from xbar_cli.energy.reading import InputCoding, Reading
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.layers import Convolution, MatrixProduct
+from xbar_cli.nn.contracts import Convolution, MatrixProduct
 from xbar_cli.nn.shapes import layer_inputs, layer_shapes
 from xbar_cli.reporter import Reporter
 from xbar_cli.trained import build
@@ -82,7 +82,7 @@ class Coding:
 def worst_case(trained: Trained, coding: Coding) -> dict[str, LayerActivity]:
     """Every row at full drive in every pulse of one phase."""
     shapes = layer_shapes(trained.net, shape=build.image_shape(trained.data))
-    return {s.name: full_drive(s.rows, s.positions, coding.wanted) for s in shapes}
+    return {s.name: full_drive(s.rows * s.groups, s.positions, coding.wanted) for s in shapes}
 
 
 def measure(
@@ -146,7 +146,7 @@ def sampled_reads(
         assert isinstance(contract, MatrixProduct | Convolution)
         layer = network.layers[name]
         rows = np.asarray(contract.rows(x, layer.kernel[:-2]), np.float64).reshape(
-            reads, -1, layer.conductance.shape[0]
+            reads, -1, layer.conductance.shape[0] * layer.groups
         )
         chosen = rows[np.arange(reads), generator.integers(rows.shape[1], size=reads)]
         share = momentary(np.clip(chosen / layer.full_scale, 0, 1), coding, generator)

@@ -53,7 +53,8 @@ def works_of(
         watt = layer_watt(cells[name], seen, coding=coding, name=name, phases=phases)
         works.append(
             LayerWork(
-                name=name, rows=layer.conductance.shape[0], columns=layer.conductance.shape[1], outputs=layer.kernel[-1],
+                name=name, rows=layer.conductance.shape[0], columns=layer.stacked.shape[1], outputs=layer.kernel[-1],
+                groups=layer.groups,
                 positions=seen.positions, phases=phases, reading=reading, tile=network.tile, r_on=1 / network.g_on,
                 volt=coding.volt, driven_rows=float(seen.driven(coding.kind, coding.bits).sum()),
                 watt={part: share * watt for part, share in shares[name].items()}, vg=layer.vg,
@@ -64,7 +65,7 @@ def works_of(
 
 def conducting(config: EnergyConfig, constants: Constants, network: MappedNetwork, name: str) -> NDArray[np.float32]:
     """Conductances of a layer's devices [S]; neurosim's resistive ones are in series with the access transistors of its cells."""
-    g = network.layers[name].conductance
+    g = network.layers[name].stacked
     if config.model != "neurosim" or network.cell is not None:
         return g
     return (g / (1 + g.astype(np.float64) * constants["array.access_ohm"])).astype(np.float32)

@@ -81,7 +81,7 @@ def source_of(config: EnergyConfig, opened: Opened) -> Source:
 def of_energy_run(path: Path, summary: Mapping[str, Any], opened: Opened) -> Source:
     """Activity, accuracy and hardware of an earlier energy run."""
     stated = of_energy(path, summary)
-    stored = read_activity(path, {name: len(layer.conductance) for name, layer in opened.network.layers.items()})
+    stored = read_activity(path, {name: len(layer.stacked) for name, layer in opened.network.layers.items()})
     scales = {name: seen.full_scale for name, seen in stored.items() if seen.full_scale is not None}
     accuracy, interval, origin = summary["accuracy"], summary["accuracy_ci95"], summary["accuracy_from"]
     return Source(stated, stored, scales, accuracy, interval, origin, summary["accuracy_converters"])

@@ -53,7 +53,7 @@ def wire_shares(
         reporter.progress("wires", number, len(network.layers))
         spent, ideal = np.zeros(len(PARTS)), 0.0
         surrogate = cell.bit_line[cell.index(layer.vg)] if cell and cell.bit_line and layer.vg is not None else None
-        for g, v in tiles(conductances[name].astype(np.float64), volts[name], network.tile):
+        for g, v in tiles(conductances[name].astype(np.float64), volts[name], network.tile, layer.groups):
             if surrogate is None:
                 found = of_resistive(g, v, wires)
                 ideal += float(np.sum(v**2 @ g))
@@ -79,9 +79,12 @@ def trusted(found: Dissipation, layer: str) -> float:
 
 
 def tiles(
-    g: NDArray[np.float64], v: NDArray[np.float64], size: tuple[int, int]
+    g: NDArray[np.float64], v: NDArray[np.float64], size: tuple[int, int], groups: int = 1
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Every array of a layer with the voltages of its rows."""
+    """Every array of a layer with the voltages of its rows: the rows of one group lie below those of another."""
+    if groups > 1:
+        parts = zip(np.split(g, groups), np.split(v, groups, axis=1), strict=True)
+        return [array for part in parts for array in tiles(*part, size)]
     rows, cols = size
     return [
         (g[top : top + rows, left : left + cols], v[:, top : top + rows])

@@ -1,6 +1,7 @@
 """A layer's weights on the columns of its array under any scheme: devices, scale, levels, and what the digital side keeps."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -90,15 +91,32 @@ class Placement:
         weight_limit: that weight: its largest or what training fixed (max), the largest in any case, a number, or the share of
             the largest that costs the least accuracy (auto).
         tile: rows and columns of one array.
+        pack: whether groups of outputs that see other inputs share arrays, as many as fit, or have one each.
     """
 
     scheme: str
     devices: DeviceRange
     slices: Slices | None
-    layers: Literal["all", "dense"]
+    layers: str
     weight_scale: Literal["network", "layer", "column"] | None
     weight_limit: float | Literal["max", "largest", "auto"]
     tile: tuple[int, int]
+    pack: bool = False
+
+    def groups(self, groups: int, *, rows: int, outputs: int) -> int:
+        """The groups that are left where `groups` of so many rows each, and so many outputs in all, are packed if asked for."""
+        if not self.pack:
+            return groups
+        fmt = None if self.slices is None else replace(self.slices, fraction_bits=0).fitted(np.zeros(1, np.float32))
+        readout = Readout(self.scheme, fmt)
+        fitting = [
+            each
+            for each in range(1, groups + 1)
+            if groups % each == 0
+            and each * rows <= self.tile[0]
+            and readout.columns(each * outputs // groups) <= self.tile[1]
+        ]
+        return groups // max(fitting, default=1)
 
 
 class Span(NamedTuple):
@@ -226,4 +244,26 @@ def place_shares(shares: NDArray[np.float32], scheme: str, *, m_max: float, bott
         digital=np.zeros(()),
         scale_kept=1.0,
         clipped_fraction=0.0,
+    )
+
+
+def place_groups(
+    place_one: Callable[[NDArray[np.float32], int], Placed], values: NDArray[np.float32], groups: int
+) -> Placed:
+    """Groups of outputs on columns of their own, side by side, where `place_one(values of a group, its number)` places one."""
+    if groups == 1:
+        return place_one(values, 0)
+    parts = [place_one(part, number) for number, part in enumerate(np.split(values, groups, axis=-1))]
+    each = values.shape[-1] // groups
+    slopes = np.concatenate([np.broadcast_to(part.slope, (each,)) for part in parts])
+    digital = np.asarray(parts[0].digital)
+    if digital.ndim:
+        digital = np.concatenate([part.digital for part in parts], axis=-1)
+    return Placed(
+        wanted=np.concatenate([part.wanted for part in parts], axis=1),
+        readout=replace(parts[0].readout, groups=groups),
+        slope=slopes[0] if (slopes == slopes[0]).all() else slopes,
+        digital=digital,
+        scale_kept=min(part.scale_kept for part in parts),
+        clipped_fraction=float(np.mean([part.clipped_fraction for part in parts])),
     )

@@ -5,7 +5,7 @@ slices (`bitslice`), in conductance per unit of weight, and a weight that the di
 input is what the shift by `Σx` of an offset code comes to.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 
@@ -26,6 +26,7 @@ class Readout:
     Attributes:
         scheme: "de", "bc", "acm" or "bitslice".
         fmt: how weights are cut into slices; None but for "bitslice".
+        groups: equal parts of the outputs, each on columns, and arrays, of its own: those of a grouped convolution.
 
     Raises:
         ValueError: another scheme, or a format with or without the scheme that needs one.
@@ -33,6 +34,7 @@ class Readout:
 
     scheme: str
     fmt: SliceFormat | None = None
+    groups: int = 1
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -40,8 +42,15 @@ class Readout:
         if (self.fmt is None) == (self.scheme == "bitslice"):
             raise ValueError(f"a slice format belongs to scheme 'bitslice' alone, got scheme {self.scheme!r}")
 
+    @property
+    def one(self) -> "Readout":
+        """What stands behind the columns of one group."""
+        return replace(self, groups=1)
+
     def columns(self, n_out: int) -> int:
         """Physical columns of `n_out` signed outputs; slices of one output are neighbours."""
+        if self.groups > 1:
+            return self.groups * self.one.columns(n_out // self.groups)
         return device_columns(self.scheme, n_out) if self.fmt is None else n_out * self.fmt.n_planes
 
     def outputs(self, n_columns: int) -> int:
@@ -50,6 +59,8 @@ class Readout:
         Raises:
             ValueError: a number of columns that the scheme cannot have.
         """
+        if self.groups > 1:
+            return self.groups * self.one.outputs(n_columns // self.groups)
         if self.fmt is None:
             return outputs(self.scheme, n_columns)
         if n_columns < 1 or n_columns % self.fmt.n_planes:
@@ -58,6 +69,9 @@ class Readout:
 
     def combine(self, m: Float[AnyArray, "*batch columns"]) -> Float[AnyArray, "*batch out"]:
         """Differences, or shift-and-add, of one value per physical column, in the unit of `m`."""
+        if self.groups > 1:
+            parts = self.one.combine(m.reshape(*m.shape[:-1], self.groups, -1))
+            return parts.reshape(*m.shape[:-1], -1)
         if self.fmt is None:
             return combine(self.scheme, m)
         planes = m.reshape(*m.shape[:-1], self.outputs(m.shape[-1]), self.fmt.n_planes)

@@ -1,126 +1,27 @@
 """Layers whose products can be taken over by arrays: `product(name, x, kernel, contract) -> y`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.numerics import along_last, namespace
-from xbar_cli.types import AnyArray
+from xbar_cli.numerics import along_last
+
+from .contracts import Convolution, MatrixProduct, Padding, convolution, dense
 
 Product = Callable[[str, Array, Array, Contract], Array]
 """What computes a layer's product: given its name, inputs, kernel and `contract`, returns the outputs without bias."""
-
-Padding = Literal["SAME", "VALID"] | tuple[tuple[int, int], tuple[int, int]]
-"""A rule, or the zeros before and after the rows and the columns of the image."""
 
 
 def digital(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
     """The product in floating point: the network as trained, off any array."""
     del name
     return contract(x, kernel)
-
-
-@dataclass(frozen=True)
-class MatrixProduct:
-    """Matrix product over the last axis."""
-
-    def __call__(self, x: Float[Array, "*batch in"], kernel: Float[Array, "in out"]) -> Float[Array, "*batch out"]:
-        """The outputs."""
-        return x @ kernel
-
-    def rows(self, x: Float[Array, "*batch in"], window: tuple[int, ...]) -> Float[Array, "*batch in"]:
-        """What the rows of an array see: the inputs themselves."""
-        del window
-        return x
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """Convolution of images `[n h w in]` with kernels `[kh kw in out]`.
-
-    Attributes:
-        padding: SAME puts one zero more behind the image than before it where their number is odd; explicit pairs do not care.
-        stride: along both axes.
-    """
-
-    padding: Padding
-    stride: int = 1
-
-    def ends(self, size: tuple[int, ...], window: tuple[int, ...]) -> Sequence[tuple[int, int]]:
-        """Zeros before and after the height and the width of images of a `size`."""
-        if isinstance(self.padding, str):
-            return jax.lax.padtype_to_pads(size, window, (self.stride, self.stride), self.padding)
-        return self.padding
-
-    def __call__(
-        self, x: Float[Array, "n h w in"], kernel: Float[Array, "kh kw in out"]
-    ) -> Float[Array, "n h2 w2 out"]:
-        """The output images.
-
-        Pictures smaller than the window are multiplied as patches: XLA's convolution on the CPU takes ninety times as long
-        there (2×2 pixels, 512 channels).
-        """
-        if min(x.shape[1:3]) < max(kernel.shape[:2]):
-            return self.rows(x, kernel.shape[:2]) @ kernel.reshape(-1, kernel.shape[-1])
-        return jax.lax.conv_general_dilated(
-            x,
-            kernel,
-            window_strides=(self.stride, self.stride),
-            padding=self.padding,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-
-    def rows(self, x: Float[Array, "n h w in"], window: tuple[int, ...]) -> Float[Array, "n h2 w2 rows"]:
-        """What the rows of an array see at every output position: the window `[kh kw]`, channels fastest.
-
-        Strided slices laid side by side, in the order of a kernel's `reshape(rows, out)`. (XLA's own patches put channels
-        slowest, and are a convolution with a unit kernel.)
-        """
-        return jnp.concatenate(self.slices(x, window, axis=1), axis=-1)
-
-    def slices(self, x: AnyArray, window: tuple[int, ...], *, axis: int) -> list[AnyArray]:
-        """What each place of the window sees at every output position, of `x` with height and width along `axis` and the next."""
-        ends = self.ends(x.shape[axis : axis + 2], window)
-        x = namespace(x).pad(x, [*[(0, 0)] * axis, *ends, *[(0, 0)] * (x.ndim - axis - 2)])
-        before = (slice(None),) * axis
-        spans = [x.shape[axis + n] - window[n] + 1 for n in range(2)]
-        return [
-            x[(*before, *(slice(at, at + span, self.stride) for at, span in zip((i, j), spans, strict=True)))]
-            for i in range(window[0])
-            for j in range(window[1])
-        ]
-
-
-dense = MatrixProduct()
-"""The product of fully connected layers."""
-
-
-def convolution(*, padding: Padding, stride: int = 1) -> Convolution:
-    """The product of convolutions."""
-    return Convolution(padding, stride)
-
-
-def centred(size: int) -> Padding:
-    """As many zeros on either side of the image as leave an odd window's middle on every pixel: torch's `padding=size // 2`."""
-    return ((size // 2, size // 2), (size // 2, size // 2))
-
-
-def rows_of(contract: Contract, x: Array, kernel: tuple[int, ...]) -> Float[Array, "*batch rows"]:
-    """What the rows of the array of a layer see, for its inputs and the shape of its kernel `[*window in out]`.
-
-    Raises:
-        ValueError: the contract does not say; a product that the tiled path cannot split.
-    """
-    if not isinstance(contract, MatrixProduct | Convolution):
-        raise ValueError(f"contract must be a MatrixProduct or a Convolution to be split over tiles, got {contract!r}")
-    return contract.rows(x, kernel[:-2])
 
 
 @dataclass(frozen=True)
@@ -199,6 +100,11 @@ class Conv(nnx.Module):
 def is_dense(layer: Any) -> bool:
     """Whether a layer is fully connected, its bias as a row or not: a convolution whose bias is a row multiplies patches."""
     return isinstance(layer.contract, MatrixProduct) and getattr(layer, "patches", None) is None
+
+
+def groups_in(layer: Any) -> int:
+    """Equal parts of a layer's outputs that see different inputs."""
+    return getattr(getattr(layer, "contract", None), "groups", 1)
 
 
 def streams(seed: int) -> nnx.Rngs:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 from jax import Array
@@ -129,6 +129,69 @@ def beyond_drive(layer: ProgrammedLayer, x: Array) -> Array | None:
             return None
 
 
+@dataclass
+class Reads:
+    """The product of one pass that computes every layer on its programmed arrays, or digitally where it has none.
+
+    Attributes:
+        circuit: the layers.
+        key: of the read noise; the second, third … use of a layer in the pass draws from a stream of its own, and so does
+            every step of a loop.
+        first: number of the batch's first image; every image draws its noise from a stream of its own.
+        counts: filled with the conversions beyond the converters' ranges, by "adc" or "dac" (the row drive, with a converter or
+            without) and layer, while tracing.
+        trusts: filled with how well the arrays of each layer were solved, likewise.
+    """
+
+    circuit: Circuit
+    key: Array
+    first: Array
+    counts: dict[str, Counts] | None = None
+    trusts: dict[str, Trust] | None = None
+    uses: Counter[str] = field(default_factory=Counter)
+    loops: int = 0
+
+    def __call__(self, name: str, x: Array, kernel: Array, contract: Contract) -> Array:
+        """The outputs of a layer."""
+        if name not in self.circuit.layers:
+            return contract(x, kernel)
+        use, self.uses[name] = self.uses[name], self.uses[name] + 1
+        return layer_outputs(
+            self.circuit,
+            name,
+            x,
+            contract,
+            key=self.key,
+            first=self.first,
+            counts=self.counts,
+            trusts=self.trusts,
+            use=use,
+        )
+
+    def enter(self, step: Array | int, steps: int) -> "Reads":
+        """The product of one step of a loop: a read of its own."""
+        del steps
+        key = jax.random.fold_in(stream(self.key, f"loop {self.loops}"), step)
+        counts, trusts = (None if found is None else {} for found in (self.counts, self.trusts))
+        return replace(self, key=key, counts=counts, trusts=trusts, uses=Counter(), loops=0)
+
+    def found(self) -> tuple[dict[str, Counts], dict[str, Trust]]:
+        """What it counted, and how well arrays were solved."""
+        return self.counts or {}, self.trusts or {}
+
+    def absorb(self, found: tuple[dict[str, Counts], dict[str, Trust]], steps: int) -> None:
+        """Takes what the steps of a loop counted and solved [steps …]."""
+        self.loops += 1
+        counts, trusts = found
+        for name, seen in counts.items():
+            assert self.counts is not None
+            _add(self.counts, name, Counts(seen.beyond.sum(axis=0), seen.total * steps))
+        for name, trust in trusts.items():
+            assert self.trusts is not None
+            worst = Trust(*(value.max(axis=0) for value in trust))
+            self.trusts[name] = worst if name not in self.trusts else self.trusts[name].worst(worst)
+
+
 def on_arrays(
     circuit: Circuit,
     *,
@@ -137,25 +200,8 @@ def on_arrays(
     counts: dict[str, Counts] | None = None,
     trusts: dict[str, Trust] | None = None,
 ) -> Product:
-    """The product of one pass that computes every layer on its programmed arrays, or digitally where it has none.
-
-    Args:
-        circuit: the layers.
-        key: of the read noise; the second, third … use of a layer in the pass draw from streams of their own.
-        first: number of the batch's first image; every image draws its noise from a stream of its own.
-        counts: filled with the conversions beyond the converters' ranges, by "adc" or "dac" (the row drive, with a converter or
-            without) and layer, while tracing.
-        trusts: filled with how well the arrays of each layer were solved, likewise.
-    """
-    uses: Counter[str] = Counter()
-
-    def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-        if name not in circuit.layers:
-            return contract(x, kernel)
-        use, uses[name] = uses[name], uses[name] + 1
-        return layer_outputs(circuit, name, x, contract, key=key, first=first, counts=counts, trusts=trusts, use=use)
-
-    return product
+    """The product of one pass on the arrays of `circuit`: see `Reads` for the arguments."""
+    return Reads(circuit, key, first, counts, trusts)
 
 
 def share_beyond(counts: Mapping[str, Counts], kind: str, weight: Float[Array, " images"]) -> tuple[Array, Array]:

@@ -6,7 +6,8 @@ import jax
 from flax import nnx
 from jax import Array
 
-from .layers import Conv, Dense, Product, centred, digital
+from .contracts import centred
+from .layers import Conv, Dense, Product, digital
 from .norm import Norm
 from .normalisation import Normalisation, normalised
 from .vgg import scaled

@@ -21,7 +21,7 @@ from xbar_cli.array.tiling import RowGroups
 from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.numerics import along_last
 
-from .layers import rows_of
+from .contracts import MatrixProduct, rows_of
 from .noise import ColumnNoise
 from .program import Scale
 
@@ -93,7 +93,8 @@ class TiledLayer:
 
         def step(carry: tuple[Array, Array], i: Array, drive: Array, band: Array, weight: Array) -> tuple[Array, Array]:
             total, beyond = carry
-            codes, saturated = adc.convert(i - adc.baseline * drive.sum(axis=-1, keepdims=True), band=band)
+            driven = self._of_signals(drive.sum(axis=-1), i.shape[-1])
+            codes, saturated = adc.convert(i - adc.baseline * driven, band=band)
             return total + weight * codes, beyond + saturated.reshape(i.shape[0], -1).sum(axis=1)
 
         def part(x: Array, numbers: Array) -> tuple[Array, Array]:
@@ -146,9 +147,12 @@ class TiledLayer:
             key: of the noise.
             numbers: of the images, for the noise.
         """
-        codes = self.rows.spread(rows_of(contract, self.dac.codes(x), self.scale.kernel))
+        seen = rows_of(contract, self.dac.codes(x), self.scale.kernel)
+        codes = self.rows.spread(
+            seen if self._one_group else seen.reshape(*seen.shape[:-1], self.scale.readout.groups, -1)
+        )
         variances = None if noise is None else self.rows.split(noise.variances.reshape(-1, *self._shape()))
-        carry = start((*codes.shape[:-1], self.signals))
+        carry = start((*seen.shape[:-1], self.signals))
         for sign, magnitude in self.dac.phases(codes):
 
             def read(carry: Any, place: Array, sign: int = sign, magnitude: Array = magnitude) -> tuple[Any, None]:
@@ -179,21 +183,35 @@ class TiledLayer:
         """Column currents over the full voltage [S] of one group of rows."""
         factors = self.factors[group]
         if self.surrogate is None:
-            i = drive @ factors[0]
+            i = self._product(drive, factors[0])
         else:
             v = self.surrogate.v_max * drive
             terms = [drive * factor for factor in self.surrogate.per_volt(v)]
-            i = terms[0] @ factors[0]
+            i = self._product(terms[0], factors[0])
             for term, factor in zip(terms[1:], factors[1:], strict=True):
-                i = i + term @ factor
+                i = i + self._product(term, factor)
         return i + along_last(self.leakage[group], i)
+
+    @property
+    def _one_group(self) -> bool:
+        return self.scale.readout.groups == 1
+
+    def _product(self, drive: Array, matrix: Array) -> Array:
+        """Sums over driven rows [… rows], or [… groups rows] where the columns of each group have rows of their own."""
+        if self._one_group:
+            return drive @ matrix
+        return MatrixProduct(drive.shape[-2])(drive.reshape(*drive.shape[:-2], -1), matrix)
+
+    def _of_signals(self, sums: Array, signals: int) -> Array:
+        """What is one number for every read, or for every group of columns, for each signal."""
+        return sums[..., None] if self._one_group else jnp.repeat(sums, signals // sums.shape[-1], axis=-1)
 
     def _noise(self, drive: Array, noise: ColumnNoise, variances: Array, key: Array, numbers: Array) -> Array:
         """Noise of one read of one group of rows [S]; every image draws from its own stream."""
         features = noise.features(drive * self.dac.full_scale)
-        variance = features[0] @ variances[0]
+        variance = self._product(features[0], variances[0])
         for feature, kernel in zip(features[1:], variances[1:], strict=True):
-            variance = variance + feature @ kernel
+            variance = variance + self._product(feature, kernel)
         keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
         drawn = jax.vmap(lambda k: jax.random.normal(k, variance.shape[1:], variance.dtype))(keys)
         return jnp.sqrt(jnp.maximum(variance, 0)) * drawn / self.dac.full_scale

@@ -15,7 +15,7 @@ from xbar_cli.array.wired import gated_wired
 from xbar_cli.array.wires import Wires
 from xbar_cli.device.transistor import BitLineSeparable
 
-from .layers import rows_of
+from .contracts import rows_of
 from .program import Scale
 from .tiled import in_parts
 
@@ -62,8 +62,9 @@ class WiredLayer:
     def __call__(self, x: Array, contract: Contract) -> tuple[Array, Trust]:
         """The layer's outputs before any bias, and how far the solutions can be trusted."""
         share = self.drive.share(rows_of(contract, x, self.scale.kernel))
+        groups = self.scale.readout.groups
         reads = share.reshape(-1, share.shape[-1])
-        cells = min(self.tile[0], self.g.shape[0]) * min(self.tile[1], self.g.shape[1])
+        cells = min(self.tile[0], self.g.shape[0]) * min(self.tile[1], self.g.shape[1] // groups)
         size = max(1, BUDGET_BYTES // (2 * 320 * cells))
 
         def part(share: Array, _: Array) -> tuple[Array, Array, Array]:
@@ -83,14 +84,25 @@ class WiredLayer:
         return y, Trust(residual.max(axis=0), beyond.max(axis=0))
 
     def _read(self, v: Float[Array, "reads rows"]) -> tuple[Array, Trust]:
-        """Column currents [A] of one phase, the tiles below each other added, and the trust in each [tiles reads]."""
-        rows, columns = self.g.shape
+        """Column currents [A] of one phase, and the trust in each tile [tiles reads], those of a group after another's."""
+        groups = self.scale.readout.groups
+        if groups == 1:
+            return self._read_group(v, self.g)
+        rows = self.g.shape[0]
+        apart = jnp.moveaxis(v.reshape(-1, groups, rows), 1, 0), jnp.moveaxis(self.g.reshape(rows, groups, -1), 1, 0)
+        currents, trust = jax.lax.map(lambda part: self._read_group(*part), apart)
+        joined = Trust(*(value.reshape(-1, value.shape[-1]) for value in trust))
+        return jnp.moveaxis(currents, 0, 1).reshape(v.shape[0], -1), joined
+
+    def _read_group(self, v: Float[Array, "reads rows"], g: Float[Array, "rows columns"]) -> tuple[Array, Trust]:
+        """The same of the arrays `g` of one group: the currents of tiles below each other are added."""
+        rows, columns = g.shape
         currents, residuals, beyonds = [], [], []
         for left in range(0, columns, self.tile[1]):
             total = jnp.zeros((v.shape[0], min(self.tile[1], columns - left)), v.dtype)
             for top in range(0, rows, self.tile[0]):
-                g = self.g[top : top + self.tile[0], left : left + self.tile[1]]
-                found = gated_wired(self.surrogate, g, v[:, top : top + self.tile[0]], self.wires)
+                tile = g[top : top + self.tile[0], left : left + self.tile[1]]
+                found = gated_wired(self.surrogate, tile, v[:, top : top + self.tile[0]], self.wires)
                 total = total + found.current
                 residuals.append(found.residual)
                 beyonds.append(found.beyond)
@@ -99,5 +111,9 @@ class WiredLayer:
 
     def tile_name(self, number: int) -> str:
         """Which tile the element `number` of a `Trust` is of."""
+        groups = self.scale.readout.groups
         bands = math.ceil(self.g.shape[0] / self.tile[0])
-        return f"tile of rows {number % bands * self.tile[0]}… and columns {number // bands * self.tile[1]}…"
+        group, number = divmod(number, bands * math.ceil(self.g.shape[1] // groups / self.tile[1]))
+        return ("" if groups == 1 else f"group {group}, ") + (
+            f"tile of rows {number % bands * self.tile[0]}… and columns {number // bands * self.tile[1]}…"
+        )

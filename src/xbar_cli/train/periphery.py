@@ -25,6 +25,7 @@ from jaxtyping import Float
 from xbar_cli.config.methods import PeripheryMethod
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.update import conductance, pulse_count, slope
+from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.periphery import check_scheme, combine
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.numerics import straight_through, stream
@@ -236,6 +237,10 @@ def method(
     noise: Transform | None,
 ) -> Method:
     """Conductances trained behind the periphery matrix, from the same distribution of weights under every scheme."""
+    if grouped := [layer.name for layer in shapes if layer.groups > 1]:
+        raise ConfigError(
+            f"{grouped[0]}: a grouped product cannot be trained behind one periphery matrix; use another method"
+        )
     rule = Periphery(
         scheme=section.scheme,
         bits=section.bits,

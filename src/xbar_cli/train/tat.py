@@ -27,7 +27,8 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.levels import LIMIT_SHARES, weight_limit
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.shapes import LayerShape, kernels, parameters
+from xbar_cli.nn.layers import groups_in
+from xbar_cli.nn.shapes import LayerShape, chosen_layers, kernels, parameters
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
 from xbar_cli.train.session import Conclusion, Counter, Ended, Method, Phase, Session, accuracy, start_from
@@ -36,7 +37,7 @@ from xbar_cli.trained.fixed import Fixed, TrainedArrays
 from xbar_cli.trained.opening import kernel_accuracy
 from xbar_cli.trained.parts import Part
 
-Solve = Callable[[Array], Array]
+Solve = Callable[[Array, int], Array]
 
 
 def method(
@@ -87,7 +88,7 @@ def on_arrays(
         arrays=exact,
         cheap=cheap,
         corner=corner_of(section, device.name, device.sigma_chip_relative),
-        layers=frozenset(layer.name for layer in layers if layer.dense) if mapping.layers == "dense" else None,
+        layers=None if mapping.layers in (None, "all") else frozenset(chosen_layers(layers, mapping.layers)),
         kept=array.model != "published" and section.refold != 1,
     )
 
@@ -124,8 +125,8 @@ def dual_folds(array: AnyArrayModel, *, tile: tuple[int, int] | None) -> tuple[D
 
 
 def make_solve(rule: OnArrays) -> Solve:
-    """The jitted kernel `[rows out] or [h w in out] -> kernel` that the arrays act as; compiled once for a shape."""
-    return jax.jit(rule.solved)
+    """The jitted `(kernel [rows out] or [h w in out], groups) -> kernel` that the arrays act as; compiled once for a shape."""
+    return jax.jit(rule.solved, static_argnums=1)
 
 
 def make_settle(graphdef: Any, layers: Sequence[str], rule: OnArrays, solve: Solve) -> Callable[[State], State]:
@@ -134,8 +135,8 @@ def make_settle(graphdef: Any, layers: Sequence[str], rule: OnArrays, solve: Sol
     def settle(state: State) -> State:
         net = nnx.merge(graphdef, state, copy=True)
         for name in filter(rule.applies, layers):
-            kernel = getattr(net, name).kernel
-            kernel[...] = solve(kernel[...])
+            layer = getattr(net, name)
+            layer.kernel[...] = solve(layer.kernel[...], groups_in(layer))
         return nnx.state(net)
 
     return settle
@@ -143,13 +144,14 @@ def make_settle(graphdef: Any, layers: Sequence[str], rule: OnArrays, solve: Sol
 
 def make_renewal(layers: Sequence[str], rule: OnArrays, solve: Solve, *, every: int | None) -> Renewal:
     """Every so many steps the layers on arrays keep anew what these conduct of their approximation."""
-    ratio = jax.jit(rule.fold_ratio)
+    ratio = jax.jit(rule.fold_ratio, static_argnums=2)
 
     def renew(net: Any) -> None:
         for name in filter(rule.applies, layers):
             layer = getattr(net, name)
             kernel = layer.kernel[...]
-            layer.fold_ratio[...] = ratio(kernel, solve(kernel))
+            groups = groups_in(layer)
+            layer.fold_ratio[...] = ratio(kernel, solve(kernel, groups), groups)
 
     return Renewal(every, renew)
 
@@ -189,7 +191,7 @@ def conclude(section: TatMethod, rule: OnArrays, session: Session, ended: Ended)
         technology=mapping.technology,
         levels=mapping.levels,
         bits=mapping.bits,
-        layers="dense" if mapping.layers == "dense" else None,
+        layers=None if mapping.layers == "all" else mapping.layers,
         arrays=trained_arrays(section, session, rule),
     )
     figures = {

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.device.levels import discretise_ratio_straight_through
+from xbar_cli.nn.layers import groups_in
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,13 @@ class Site:
 Transform = Callable[[Site, Array], Array]
 DualFold = Callable[[Array], Array]
 """Signed conductances of a layer [rows out] [S], positive in one array and negative in the other, to those they act as."""
+
+
+def apart(arrays: DualFold, groups: int) -> DualFold:
+    """The fold of a layer whose outputs are `groups` equal parts on arrays of their own."""
+    if groups == 1:
+        return arrays
+    return lambda g: jnp.concatenate([arrays(part) for part in jnp.split(g, groups, axis=1)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -80,25 +88,27 @@ class OnArrays:
         if not self.applies(site.name):
             return kernel
         if not self.kept or site.step is None:
-            return self._through(self.arrays, kernel, site)
+            return self._through(self.arrays, kernel, site, groups=groups_in(site.layer))
         ratio = site.layer.fold_ratio[...]
-        return self._through(lambda g: self.cheap(g) * ratio, kernel, site)
+        cheap = apart(self.cheap, groups_in(site.layer))
+        return self._through(lambda g: cheap(g) * ratio, kernel, site)
 
     def applies(self, name: str) -> bool:
         """Whether the layer of this name is on arrays."""
         return self.layers is None or name in self.layers
 
-    def solved(self, kernel: Array) -> Array:
-        """The kernel that the arrays act as, without noise."""
-        return self._through(self.arrays, kernel)
+    def solved(self, kernel: Array, groups: int = 1) -> Array:
+        """The kernel that the arrays act as, without noise; `groups` of its outputs are on arrays of their own."""
+        return self._through(self.arrays, kernel, groups=groups)
 
-    def fold_ratio(self, kernel: Array, solved: Array) -> Array:
+    def fold_ratio(self, kernel: Array, solved: Array, groups: int = 1) -> Array:
         """What the arrays conduct of what `cheap` says, device by device [rows out]; `solved` is what they act as.
 
         A device that is absent has none: it gets the mean of its row times that of its column over that of all, in case
         training brings it back. What the arrays conduct past absent devices is left out.
         """
-        near, exact = (w.reshape(-1, kernel.shape[-1]) for w in (self._through(self.cheap, kernel), solved))
+        near = self._through(self.cheap, kernel, groups=groups)
+        near, exact = (w.reshape(-1, kernel.shape[-1]) for w in (near, solved))
         there = near != 0
         ratio = jnp.where(there, exact / jnp.where(there, near, 1), 0)
 
@@ -119,7 +129,7 @@ class OnArrays:
         """The levels of the weights."""
         return discretise_ratio_straight_through(w, limit=limit, bits=self.bits, ratio=self.ratio)
 
-    def _through(self, arrays: DualFold, kernel: Array, site: Site | None = None) -> Array:
+    def _through(self, arrays: DualFold, kernel: Array, site: Site | None = None, *, groups: int = 1) -> Array:
         """The kernel that these arrays act as."""
         w = kernel.reshape(-1, kernel.shape[-1])
         limit = self.limit_of(w)
@@ -128,4 +138,5 @@ class OnArrays:
             noisy, sign = self.noise(replace(site, limit=limit), w), jnp.sign(w)
             w = jnp.where(w == 0, w, sign * jnp.maximum(sign * noisy, 0))  # a device conducts 0 at least
         per_weight, per_siemens = self.g_on / limit, limit / self.g_on
+        arrays = apart(arrays, groups)
         return (arrays(per_weight * (1 + self.corner) * w) * per_siemens).reshape(kernel.shape)

@@ -65,7 +65,7 @@ def conductances(tile: TileSection, rng: np.random.Generator) -> tuple[Matrix, s
     if name not in network.layers:
         raise ConfigError(f"tile.layer = {name}: {path} has {', '.join(network.layers)}")
     rows, cols = network.tile
-    return network.layers[name].conductance[:rows, :cols].astype(np.float64), f"first tile of {name}"
+    return network.layers[name].stacked[:rows, :cols].astype(np.float64), f"first tile of {name}"
 
 
 def fields(g: Matrix, v: Matrix, word: Matrix, bit: Matrix, current: Matrix) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from xbar_cli.train.phases import train_phases
 from xbar_cli.train.session import Conclusion, Ended, Session, accuracy, counter, shapes_of
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
+from xbar_cli.trained.network_file import keep_network_file
 from xbar_cli.trained.opening import save_weights
 from xbar_cli.trained.parts import split_parts
 
@@ -54,6 +55,7 @@ def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Sessio
     """Data, network and method of a run; files that the method depends on are copied into it."""
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
     parts = split_parts(config.dataset, data, seed=config.seed)
+    keep_network_file(config.network, run.path)
     net = config.network.build(shape=build.image_shape(data), n_classes=data.n_classes, seed=config.seed)
     shapes = shapes_of(net, data)
     method = method_of(config, run, net, shapes, parts)

@@ -12,9 +12,9 @@ class LayerWork:
 
     Attributes:
         name: of the layer.
-        rows: rows of its devices.
-        columns: columns of its devices.
-        outputs: outputs of one product.
+        rows: rows of its devices, or of those of one group of its outputs.
+        columns: columns of its devices, or of those of one group.
+        outputs: outputs of one product, of all groups.
         positions: products of an image.
         phases: reads of one input vector: 2 where activations have both signs.
         reading: row drive and converters.
@@ -26,6 +26,7 @@ class LayerWork:
         watt: where power is dissipated, `cells` first and any wires, sources and neurons: summed over the phases and cycles
             of one product, mean over the data [W].
         vg: gate voltage [V]; None on resistive arrays.
+        groups: equal parts of its outputs that see other inputs, on arrays of their own that are read at once.
     """
 
     name: str
@@ -41,6 +42,7 @@ class LayerWork:
     driven_rows: float
     watt: Mapping[str, float]
     vg: float | None = None
+    groups: int = 1
 
     @property
     def cycles(self) -> int:
@@ -77,24 +79,24 @@ class LayerWork:
 
     @property
     def bands(self) -> tuple[int, int]:
-        """Arrays below each other, and beside each other."""
+        """Arrays below each other, and beside each other, of one group."""
         return -(-self.rows // self.tile[0]), -(-self.columns // self.tile[1])
 
     @property
     def tiles(self) -> int:
         """Arrays; those that are used in part count whole."""
-        return self.bands[0] * self.bands[1]
+        return self.groups * self.bands[0] * self.bands[1]
 
     @property
     def devices(self) -> int:
         """Devices that hold weights."""
-        return self.rows * self.columns
+        return self.groups * self.rows * self.columns
 
     def tiles_used(self) -> Iterator[tuple[int, int, int]]:
         """Rows and columns in use of each kind of array, and how many there are of it: whole ones and those at the ends."""
         for rows, down in _parts(self.rows, self.tile[0]):
             for columns, across in _parts(self.columns, self.tile[1]):
-                yield rows, columns, down * across
+                yield rows, columns, self.groups * down * across
 
 
 def _parts(length: int, size: int) -> list[tuple[int, int]]:
