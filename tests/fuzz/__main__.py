@@ -46,7 +46,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--limited", action="store_true", help="4 GiB of address space and 64 open files")
     parser.add_argument("--good", type=Path, help="folder of good inputs, made where they are not there")
     parser.add_argument("--save", type=Path, help="append what broke a promise to this file, as the corpus has it")
-    parser.add_argument("--log", type=Path, help="append what became of each input; those that the file has are not run")
+    parser.add_argument(
+        "--log", type=Path, help="append what became of each input; those that the file has are not run"
+    )
     parser.add_argument("--replay", type=Path, help="the inputs of such a --save file, in place of a series")
     return parser.parse_args()
 

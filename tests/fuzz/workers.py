@@ -5,6 +5,7 @@ The limit is of processor time and not of a clock's, as the machine may have oth
 
 import contextlib
 import gc
+import itertools
 import multiprocessing
 import os
 import resource
@@ -28,6 +29,8 @@ LOOK_SECONDS = 1.0
 """Between two looks at what processes have taken."""
 INPUTS = 1000
 """Inputs of one process: programs that it compiled stay in its memory."""
+COLLECT = 50
+"""Inputs after which garbage is collected, which takes longer than most inputs."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,12 @@ def serve(pipe: Connection, good: Path, limits: Limits) -> None:
     pipe.send(None)
     from xbar_cli.spice.pool import workers_kept
 
-    with workers_kept(), contextlib.suppress(EOFError):
-        while True:
-            case = pipe.recv()
-            pipe.send(judge(case, good=good))
-            gc.collect()
+    gc.freeze()  # modules and what was compiled are no garbage: collecting need not look at them
+    with workers_kept(), contextlib.suppress(EOFError, BrokenPipeError):
+        for number in itertools.count(1):
+            pipe.send(judge(pipe.recv(), good=good))
+            if number % COLLECT == 0:
+                gc.collect()
 
 
 class Worker:
