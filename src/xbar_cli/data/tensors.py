@@ -58,7 +58,6 @@ def read_foreign(path: Path) -> dict[str, np.ndarray]:
     """
     if path.is_dir():
         raise DataError(f"{path} is a directory; name the file of the weights (model.safetensors, or its .index.json)")
-    require_file(path, most=MOST_BYTES)
     start = _start(path)
     if path.name.endswith(".json"):
         return _shards(path)
@@ -71,12 +70,15 @@ def read_foreign(path: Path) -> dict[str, np.ndarray]:
 
 
 def _start(path: Path) -> bytes:
-    """The first bytes of a file."""
+    """The first bytes of a regular file."""
     try:
+        require_file(path, most=MOST_BYTES)
         with path.open("rb") as file:
             return file.read(64)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from None
+    except ConfigError as error:
+        raise DataError(str(error)) from None
 
 
 def _tensors(path: Path) -> dict[str, np.ndarray]:
@@ -114,7 +116,6 @@ def _shards(path: Path) -> dict[str, np.ndarray]:
             raise DataError(f"{path}: the shard {quoted(name)} is no safetensors file beside it")
         if not path.with_name(name).is_file():
             raise DataError(f"{path}: the shard {name} is not there; all of them are needed: {', '.join(files)}")
-        require_file(path.with_name(name), most=MOST_BYTES)
         if said := _other(path.with_name(name), _start(path.with_name(name))):
             raise DataError(f"{path.with_name(name)} is {said}")
         found |= _tensors(path.with_name(name))

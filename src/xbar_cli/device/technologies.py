@@ -10,7 +10,7 @@ from typing import Any
 
 from xbar_cli.device.statistics import LARGEST_SIEMENS, Statistics, fit_for, statistics
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import read_toml
+from xbar_cli.outside import quoted, read_toml
 
 STATISTICS = "statistics.toml"
 """File of a fit run that holds its table or curve."""
@@ -97,7 +97,9 @@ def load_technology(name_or_path: str | Path) -> Technology:
         return _technology(path.stem, read_toml(path), where=text)
     shipped = _shipped()
     if text not in shipped:
-        raise ConfigError(f"technology {text!r} is unknown: use {', '.join(shipped)}, or a file that ends in .toml")
+        raise ConfigError(
+            f"technology {quoted(text)} is unknown: use {', '.join(shipped)}, or a file that ends in .toml"
+        )
     return _technology(text, shipped[text], where=f"technologies.toml, [{text}]")
 
 
@@ -163,7 +165,7 @@ def _number(table: Mapping[str, Any], key: str, *, where: str, least: float) -> 
 
 def _as_number(value: object, key: str, *, where: str, least: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
-        raise ConfigError(f"{where}: {key} must be a finite number of at least {least:g}, got {value!r}")
+        raise ConfigError(f"{where}: {key} must be a finite number of at least {least:g}, got {quoted(value)}")
     return float(value)
 
 
@@ -195,10 +197,10 @@ def _interval(table: Mapping[str, Any], key: str, *, where: str) -> tuple[float,
         return None
     value = table[key]
     if not isinstance(value, list) or len(value) != 2:
-        raise ConfigError(f"{where}: {key} must be [lowest, highest], got {value!r}")
+        raise ConfigError(f"{where}: {key} must be [lowest, highest], got {quoted(value)}")
     low, high = (_as_number(item, key, where=where, least=0.0) for item in value)
     if low > high:
-        raise ConfigError(f"{where}: {key} must be [lowest, highest], got {value!r}")
+        raise ConfigError(f"{where}: {key} must be [lowest, highest], got {quoted(value)}")
     return low, high
 
 
@@ -211,7 +213,7 @@ def _states(table: object, *, where: str) -> Statistics | None:
     lists = []
     for key in _STATES:
         if not isinstance(table[key], list):
-            raise ConfigError(f"{where}: {key} must be a list of numbers, got {table[key]!r}")
+            raise ConfigError(f"{where}: {key} must be a list of numbers, got {quoted(table[key])}")
         lists.append([_as_number(item, key, where=where, least=0.0) for item in table[key]])
     try:
         return statistics(*lists)
