@@ -144,7 +144,7 @@ def test_a_missing_file_and_another_form_are_one_line(xbar, tmp_path):
     missing = xbar("train", "--network", f"{tmp_path}/none.py:Net", "--out", tmp_path / "run")
     assert (missing.code, len(missing.err.splitlines())) == (1, 1)
     other = xbar("train", "--network", "lenet6", "--out", tmp_path / "run")
-    assert "or FILE.py:NAME for your own" in other.err
+    assert "or FILE.py:NAME or FILE.onnx for your own" in other.err
     arguments = xbar("train", "--network-arg", "width=3", "--out", tmp_path / "run")
     assert "belongs to networks of FILE.py:NAME, not to lenet5" in arguments.err
 

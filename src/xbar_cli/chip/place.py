@@ -55,9 +55,6 @@ def map_network(
         images: training images whose activations set the row voltages' full scale, where training did not.
         reporter: is told of gate voltages without a linear range, and of what was cut.
         keep_activity: whether the network holds how some of these images drive its rows.
-
-    Raises:
-        ConfigError: no layer is on arrays, or a scale that training fixed otherwise.
     """
     read = read or ReadSection()
     names, devices = layers_on_arrays(trained, placement), placement.devices
@@ -116,18 +113,11 @@ def on_devices(
     signed: bool,
     groups: int = 1,
 ) -> LayerMapping:
-    """One layer on its devices.
+    """One layer on its devices, at gate voltage `vg` [V] (None: resistive arrays).
 
-    Args:
-        fixed: what training fixed, among it the layer's conductances where these were trained.
-        placement: how.
-        name: of the layer.
-        kernel: its weights.
-        vg: its gate voltage [V]; None on resistive arrays.
-        w_max: weight at full scale, one number or one per output.
-        full_scale: activation that gives the largest row voltage.
-        signed: whether activations have both signs.
-        groups: equal parts of its outputs that see other inputs, each on arrays of its own.
+    `w_max` is the weight at full scale, one number or one per output; `full_scale` the activation that gives the largest row
+    voltage; `signed` whether activations have both signs; `groups` equal parts of its outputs that see other inputs, each on
+    arrays of its own. Conductances that training fixed are taken as they are.
     """
     span = span_of(placement.devices, placement.scheme, vg=vg, w_max=w_max)
     placed = placed_in(span, fixed, placement, name, kernel, groups)

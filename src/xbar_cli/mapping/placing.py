@@ -187,13 +187,7 @@ def programmed(devices: DeviceRange, wanted: NDArray[np.float64], *, vg: float |
 
 
 def place(scheme: str, weights: NDArray[np.float32], span: Span) -> Placed:
-    """Weights [rows out] on pairs or neighbours of columns.
-
-    Args:
-        scheme: "de", "bc" or "acm".
-        weights: signed weights.
-        span: levels, ends and scale.
-    """
+    """Weights [rows out] on pairs or neighbours of columns."""
     encoded = encode(scheme, weights, g_min=span.bottom, g_max=span.top, scale=np.asarray(span.slope, np.float32))
     wanted = encoded.g
     if span.levels is not None:

@@ -13,7 +13,6 @@ from jax import Array
 from numpy.typing import NDArray
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.mapping.periphery import device_columns
 from xbar_cli.outside import quoted
 
 from .contracts import MatrixProduct
@@ -57,14 +56,6 @@ class LayerShape:
     def macs(self) -> int:
         """Multiply-accumulates per image."""
         return self.positions * self.rows * self.outputs
-
-    def devices(self, scheme: str = "de") -> int:
-        """Devices of the layer behind a periphery scheme, `de`, `bc` or `acm`.
-
-        Raises:
-            ValueError: another scheme.
-        """
-        return self.rows * self.groups * device_columns(scheme, self.outputs // self.groups)
 
 
 class LayerName(NamedTuple):

@@ -24,7 +24,7 @@ from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
-from xbar_cli.trained.network_file import require_network_file
+from xbar_cli.trained.network_file import kept_network
 
 CELL = "cell.nc"
 """The characterised cell, copied into every run that depends on one."""
@@ -92,7 +92,7 @@ def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Traine
     config = read_toml(run.path / CONFIG)
     data = build.dataset(config["dataset"]["name"], data_dir=data_dir or config["dataset"].get("data_dir"))
     shape, network = build.image_shape(data), NetworkSection(**config["network"])
-    require_network_file(network, run.path)
+    network = kept_network(network, run.path)
     # shapes alone: initial weights would be drawn, and compiled for, only to be replaced
     net = nnx.eval_shape(lambda: network.build(shape=shape, n_classes=data.n_classes, seed=0))
     set_parameters(net, read_tensors(run.path / MODEL))

@@ -58,7 +58,7 @@ def layer_row(shape: LayerShape, *, scheme: str, tile: tuple[int, int], on_array
         "weights": math.prod(shape.kernel),
         "reads": shape.positions,
         "macs": shape.macs,
-        "devices": shape.devices(scheme),
+        "devices": shape.groups * shape.rows * columns,
         "tiles": shape.groups * math.ceil(shape.rows / tile[0]) * math.ceil(columns / tile[1]),
         "on_arrays": on_arrays,
     }
