@@ -25,7 +25,7 @@ class MonteCarloSection(Section):
     """Evaluate each layer alone on arrays besides, the others in floating point: whose non-ideality costs the most."""
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 1000
     """Images of one pass."""
-    images: Annotated[int | None, Field(ge=1), Option()] = None
+    images: Annotated[int | None, Field(ge=1, le=1_000_000_000), Option()] = None
     """Test images used (default all)."""
 
     @model_validator(mode="before")

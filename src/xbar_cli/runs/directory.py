@@ -15,6 +15,7 @@ from typing import Any
 
 from xbar_cli.errors import ModelError, RunError
 from xbar_cli.interruption import held
+from xbar_cli.outside import clean_path
 from xbar_cli.runs.seal import DONE as DONE
 from xbar_cli.runs.seal import seal
 
@@ -145,9 +146,11 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     """Raise RunError where a new run at `out` would destroy something that was not given up.
 
     Raises:
+        ConfigError: no folder can have that name.
         RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
             run lies beside it.
     """
+    clean_path(replaced(out))
     unfinished = partial(out)
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
