@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from .arrays import ArraySection
 from .base import LayerChoice, OpenResistance, Option, PositiveQuantity, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
-from .monte_carlo import MonteCarloSection
+from .monte_carlo import MonteCarloSection, PartitionSection
 from .ranges import TileSize, WeightLimit, parse_tile, parse_weight_limit
 from .variation import VariationSection
 
@@ -262,3 +262,20 @@ class EvaluateConfig(RootSection):
     def observes(self) -> bool:
         """Whether evaluating looks at training images, however the network was mapped."""
         return bool(self.converters.dac_range or self.converters.adc_bits or self.decoding.calibrate)
+
+
+class PartitionConfig(EvaluateConfig):
+    """Everything that determines a partition: an evaluation, and what it may lose."""
+
+    partition: PartitionSection = PartitionSection()
+
+    def check(self) -> None:
+        """What says nothing here is an error."""
+        for key in PARTITION_WITHOUT:
+            name = key.removeprefix("monte_carlo.")
+            default = MonteCarloSection.model_fields[name].default
+            require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
+
+
+PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
+"""Keys of an evaluation for which a partition has no use."""
