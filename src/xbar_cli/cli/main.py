@@ -13,7 +13,7 @@ from xbar_cli.errors import XbarError
 from xbar_cli.outside import clean_text, printable
 
 from .shared.console import STDERR
-from .start import run as run
+from .shared.start import run as run
 
 COMMANDS = {
     "characterize": ("characterize", "SPICE sweep of a 1T-1R cell: linear range and surrogate."),
