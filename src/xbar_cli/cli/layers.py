@@ -94,27 +94,27 @@ def show_partition(summary: dict[str, Any]) -> None:
     """Print the steps, and what is left."""
     rows = [
         (
-            number, step["layer"] or "–", step["devices"], f"{step['accuracy_mean']:.4f}", f"{step['loss']:+.4f}",
-            interval(step["loss_ci95"]), "" if step["gain"] is None else f"{step['gain']:+.4f}",
-            "" if step["gain"] is None else interval(step["gain_ci95"]),
+            number or "", step["layer"] or "–", step["devices"], percent(step["loss"], step["loss_ci95"]),
+            "" if step["gain"] is None else percent(step["gain"], step["gain_ci95"]),
         )
         for number, step in enumerate(summary["steps"])
     ]  # fmt: skip
     print_table(
-        f"Mean of {summary['samples']} chips on {summary['held_out_images']} held-out images, floating point "
-        f"{summary['ideal_accuracy']:.4f}; most won back a {summary['per']} first",
-        ["", "made\ndigital", "devices\nleft", "accuracy", "loss", "95 % interval\nover chips", "won\nback", "95 % interval"],
+        f"Mean of {summary['samples']} chips on {summary['held_out_images']} held-out images; floating point: "
+        f"{summary['ideal_accuracy']:.2%}. Made digital is what wins back most a {summary['per']}",
+        ["", "made digital", "devices left", "lost [%]", "won back [%]"],
         rows,
-    )  # fmt: skip
+    )
+    click.echo("in brackets: 95 % intervals over chips, the same ones throughout")
     if not summary["reached"]:
         click.echo(f"a loss below {summary['wanted_loss']:g} is not reached with any layer on arrays")
     click.echo(
-        f"on the {summary['test_images']} test images: {summary['test_accuracy_mean']:.4f} "
-        f"({interval(summary['test_accuracy_ci95'])}), {summary['test_loss']:+.4f} below floating point"
+        f"on the {summary['test_images']} test images: {summary['test_accuracy_mean']:.4f}, lost "
+        f"{summary['test_loss'] * 100:.2f} % of {summary['test_ideal_accuracy']:.4f} in floating point"
     )
     click.echo(f"--layers '{summary['layers']}'")
 
 
-def interval(ci: list[float] | None) -> str:
-    """An interval as the tables show it."""
-    return "–" if ci is None else f"{ci[0]:+.4f} … {ci[1]:+.4f}"
+def percent(value: float, ci: list[float] | None) -> str:
+    """A share with its interval [%]."""
+    return f"{value * 100:.2f}" + ("" if ci is None else f" ({ci[0] * 100:.2f} … {ci[1] * 100:.2f})")
