@@ -118,7 +118,7 @@ def _of_call(
 
 
 @dataclass(frozen=True)
-class Step:
+class MadeDigital:
     """A layer that was made digital.
 
     Attributes:
@@ -136,7 +136,7 @@ class Step:
 
 def greedy(
     accuracies: Accuracies, costs: Mapping[str, float], *, ideal: float, loss: float, told: Callable[[int], None]
-) -> list[Step]:
+) -> list[MadeDigital]:
     """Layers made digital one by one, until the mean loss is below `loss` or one layer is left on arrays.
 
     That layer is next whose return wins back most for its cost; where none wins anything, that which loses least.
@@ -150,23 +150,23 @@ def greedy(
     """
     left, computed = frozenset(costs), 0
     start = accuracies(left)
-    steps = [Step(None, start, np.zeros_like(start), None)]
+    steps = [MadeDigital(None, start, np.zeros_like(start), None)]
     while ideal - steps[-1].accuracies.mean() >= loss and len(left) > 1:
         now, found = steps[-1].accuracies, []
         for name in (name for name in costs if name in left):
             told(computed)
             computed += 1
             new = accuracies(left - {name})
-            found.append(Step(name, new, new - now, float((new - now).mean()) / costs[name]))
+            found.append(MadeDigital(name, new, new - now, float((new - now).mean()) / costs[name]))
         steps.append(best(found))
         left -= {steps[-1].layer or ""}
     return steps
 
 
-def best(found: Iterable[Step]) -> Step:
+def best(found: Iterable[MadeDigital]) -> MadeDigital:
     """The step that wins most for its cost, of those that win something; else that which loses least."""
 
-    def merit(step: Step) -> tuple[bool, float]:
+    def merit(step: MadeDigital) -> tuple[bool, float]:
         gain = float(step.gains.mean())
         return gain > 0, (step.gain_per_cost or 0.0) if gain > 0 else gain
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from xbar_cli.chip.mapped import MappedNetwork
-from xbar_cli.chip.partition import Step, greedy, make_accuracies, pattern_of
+from xbar_cli.chip.partition import MadeDigital, greedy, make_accuracies, pattern_of
 from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, PartitionConfig
@@ -68,13 +68,14 @@ def run(config: PartitionConfig, run: Run, *, reporter: Reporter = SILENT) -> di
 
 def evaluation_of(config: PartitionConfig, **mapping: Any) -> EvaluateConfig:
     """The evaluation that a partition is of, with some of its mapping's keys replaced."""
-    sections = {name: getattr(config, name) for name in EvaluateConfig.model_fields}
-    return EvaluateConfig(**sections | {"mapping": config.mapping.model_copy(update=mapping)})
+    sections: dict[str, Any] = {name: getattr(config, name) for name in EvaluateConfig.model_fields}
+    sections["mapping"] = config.mapping.model_copy(update=mapping)
+    return EvaluateConfig(**sections)
 
 
 def search(
     config: PartitionConfig, opened: EvaluateConfig, trained: Trained, network: MappedNetwork, *, reporter: Reporter
-) -> tuple[float, int, list[Step]]:
+) -> tuple[float, int, list[MadeDigital]]:
     """The accuracy in floating point on the held-out images, how many there are, and the layers made digital in turn.
 
     `opened` is the evaluation with what the run fixed of it.
@@ -114,7 +115,7 @@ def on_test_images(config: PartitionConfig, pattern: str) -> dict[str, Any]:
     return evaluate.measure(opened, trained, evaluate.build_hardware(opened, trained, network), reporter=SILENT)[0]
 
 
-def steps_told(steps: Sequence[Step], *, ideal: float, network: MappedNetwork) -> list[dict[str, Any]]:
+def steps_told(steps: Sequence[MadeDigital], *, ideal: float, network: MappedNetwork) -> list[dict[str, Any]]:
     """The steps as the summary holds them, with 95 % intervals over chips."""
     told: list[dict[str, Any]] = []
     devices = sum(network.devices(name) for name in network.layers)
@@ -138,7 +139,7 @@ def steps_told(steps: Sequence[Step], *, ideal: float, network: MappedNetwork) -
     return told
 
 
-def write_results(run: Run, steps: Sequence[Step], tested: Sequence[float]) -> None:
+def write_results(run: Run, steps: Sequence[MadeDigital], tested: Sequence[float]) -> None:
     """results.nc: the accuracy of every chip at every step, and on the test images at the end."""
     accuracies = np.stack([step.accuracies for step in steps])
     names = np.asarray([step.layer or "" for step in steps], object)
@@ -168,5 +169,6 @@ def draw(path: Path, summary: Mapping[str, Any]) -> None:
                 axes.annotate(f"−{step['layer']}", (step["devices"], loss), fontsize=6)
         axes.set(xlabel="devices on arrays", ylabel="accuracy lost [%]", title="Layers made digital in turn")
 
-    caption = f"{summary['network']} on {summary['dataset']}, {summary['held_out_images']} held-out images; bars: 95 % over chips"
+    images = f"{summary['held_out_images']} held-out images"
+    caption = f"{summary['network']} on {summary['dataset']}, {images}; bars: 95 % intervals over chips"
     figures.save(path, curve, caption=caption)
