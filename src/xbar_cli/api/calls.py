@@ -27,7 +27,8 @@ SECTIONS: dict[str, type[RootSection]] = {
     "partition": PartitionConfig, "energy": EnergyConfig,
 }  # fmt: skip
 """The configuration of each command."""
-KEPT = ("out", "overwrite", "quiet", "config", "settings")
+WHERE = ("out", "overwrite", "quiet")
+KEPT = (*WHERE, "config", "settings")
 """Keywords of every function: see `keywords.Kept`."""
 
 
@@ -56,13 +57,14 @@ def call(command: str, run: Any, given: Mapping[str, Any]) -> Result:
         asked["config_file"] = Path(plain(own["config"]))
     model, resume = SECTIONS[command], Path(plain(own["resume"])) if "resume" in own else None
     config = resolve(model, **asked) if resume is None else resume_config(model, resume, **asked)
-    return computed(command, config, config.in_use(), **own | {"resume": resume})
+    where = {name: own[name] for name in WHERE if name in own}
+    return computed(command, config, config.in_use(), resume=resume, **where)
 
 
 def compared(a: Any, b: Any, given: Mapping[str, Any]) -> Result:
     """What `xbar compare` makes of two runs."""
-    if odd := sorted(set(given) - {"out", "overwrite", "quiet"}):
-        raise ConfigError(f"compare has no keyword {odd[0]!r}; it has out, overwrite, quiet")
+    if odd := sorted(set(given) - set(WHERE)):
+        raise ConfigError(f"compare has no keyword {odd[0]!r}; it has {', '.join(WHERE)}")
     runs = {"a": plain(a), "b": plain(b)}
     return computed("compare", runs, runs, **given)
 
@@ -119,7 +121,6 @@ def computed(
     overwrite: bool = False,
     quiet: bool = True,
     resume: Path | None = None,
-    **_: Any,
 ) -> Result:
     """The run of a command, complete."""
     if resume is not None and (out is not None or overwrite):

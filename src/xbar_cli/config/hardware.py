@@ -9,7 +9,7 @@ from .arrays import ArraySection
 from .base import LayerChoice, OpenResistance, Option, PositiveQuantity, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
 from .monte_carlo import MonteCarloSection, PartitionSection
-from .ranges import TileSize, WeightLimit, parse_tile, parse_weight_limit
+from .ranges import OwnSettings, TileSize, WeightLimit, parse_tile, parse_weight_limit
 from .variation import VariationSection
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class MappingSection(Section):
     """Low-resistance state without a cell (default 30k)."""
     r_off_ohm: Annotated[OpenResistance | None, Option()] = None
     """High-resistance state without a cell (default 300k); inf: the lowest level is an absent device, G = 0."""
+    per_layer: Annotated[tuple[OwnSettings, ...], Field(min_length=1, max_length=1000)] | None = None
+    """Tables of what some layers have of their own; the first whose pattern fits a layer counts."""
 
     @property
     def chosen(self) -> str:
@@ -118,7 +120,14 @@ class MappingSection(Section):
             )
         elif self.levels != "uniform":
             require(self.bits is None, f"mapping.levels = {self.levels} has its own levels; leave out mapping.bits")
+        for own in self.per_layer or ():
+            self.with_own(own)
         return self
+
+    def with_own(self, own: OwnSettings) -> "MappingSection":
+        """The mapping of the layers that have settings of their own."""
+        given = own.model_dump(include={"bits", "weight_limit"}, exclude_none=True)
+        return MappingSection(**self.model_dump(exclude_unset=True, exclude={"per_layer"}) | given)
 
     def placement(
         self, cell: "Cell | None" = None, *, volt: float | None = None, restricted: bool = False
@@ -154,6 +163,10 @@ class MappingSection(Section):
             weight_limit=parse_weight_limit(self.weight_limit),
             tile=self.array_size,
             pack=self.pack,
+            own=tuple(
+                (own.layers, self.with_own(own).placement(cell, volt=volt, restricted=restricted))
+                for own in self.per_layer or ()
+            ),
         )
 
     def check_cell(self) -> None:

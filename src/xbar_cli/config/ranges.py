@@ -1,10 +1,10 @@
-"""What is written as text: ranges of voltages, tiles, weight limits, states of devices."""
+"""What is written as text: ranges of voltages, tiles, weight limits, states of devices; what some layers have of their own."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from .base import parse_quantity, split_numbers, text_of
+from .base import LayerChoice, PositiveQuantity, Section, parse_quantity, split_numbers, text_of
 
 MAX_POINTS = 4096
 """Most points one range may have: more is a mistake, and is refused before anything is allocated."""
@@ -117,3 +117,16 @@ def check_states(text: str) -> str:
 
 Bits = Annotated[int, Field(ge=1, le=16)]
 FavourableStates = Annotated[str, BeforeValidator(parse_states), AfterValidator(check_states)]
+
+
+class OwnSettings(Section):
+    """What the layers that a pattern fits have of their own, in the place of the mapping's and the cell's."""
+
+    layers: LayerChoice
+    """Names or patterns, as `mapping.layers` has them."""
+    bits: Bits | None = None
+    """Bits of one device."""
+    weight_limit: WeightLimit | None = None
+    """|Weight| at full scale."""
+    vg_volt: PositiveQuantity | None = None
+    """Gate voltage of their cells."""

@@ -117,7 +117,7 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
             )
         return config, trained, read_anew(path, trained, network, config.converters, reporter)
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
-    gates, read = resolve_cell(trained, config.cell), config.converters.read
+    gates, read = resolve_cell(trained, config.cell, config.mapping.per_layer), config.converters.read
     config = on_trained_arrays(trained, config, reporter=reporter)
     placement = resolve_mapping(trained, config.mapping, gates, read=read, reporter=reporter)
     network = map_network(trained, placement, gates, read=read, images=config.calibration.images, reporter=reporter)
