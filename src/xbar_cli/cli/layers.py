@@ -101,7 +101,7 @@ def show_partition(summary: dict[str, Any]) -> None:
     ]  # fmt: skip
     print_table(
         f"Mean of {summary['samples']} chips on {summary['held_out_images']} held-out images; floating point: "
-        f"{summary['ideal_accuracy']:.2%}. Made digital is what wins back most a {summary['per']}",
+        f"{summary['ideal_accuracy']:.1%}. What wins back most a {summary['per']} is made digital",
         ["", "made digital", "devices left", "lost [%]", "won back [%]"],
         rows,
     )
@@ -117,4 +117,4 @@ def show_partition(summary: dict[str, Any]) -> None:
 
 def percent(value: float, ci: list[float] | None) -> str:
     """A share with its interval [%]."""
-    return f"{value * 100:.2f}" + ("" if ci is None else f" ({ci[0] * 100:.2f} … {ci[1] * 100:.2f})")
+    return f"{value * 100:.1f}" + ("" if ci is None else f" ({ci[0] * 100:.1f} … {ci[1] * 100:.1f})")

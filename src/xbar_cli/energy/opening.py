@@ -47,9 +47,7 @@ class Opened:
 
     @property
     def device_bits(self) -> int | None:
-        """Bits of a device, the most of all layers: of the slices, or that the map run was asked for; None where any
-        conductance is programmed in some layer.
-        """
+        """Bits of a device, the most of all layers; None where any conductance is programmed in some layer."""
         formats = [layer.readout.fmt for layer in self.network.layers.values() if layer.readout.fmt is not None]
         if formats:
             return max(fmt.device_bits for fmt in formats)
