@@ -15,6 +15,7 @@ from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, PartitionConfig
 from xbar_cli.config.network import NetworkSection
+from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.shapes import LayerName, chosen_layers
@@ -37,7 +38,7 @@ def trained():
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
     layers = ["hidden", "output"]
     summary = {"layers": layers, "network": "mlp", "dataset": "random", "method": "ideal"}
-    return Trained(Run(Path(), Path()), summary, {"dataset": {"name": "random"}, "network": section}, net, data)
+    return Trained(Run(Path(), Path()), summary, TrainConfig(), net, data)
 
 
 def losing(chosen):

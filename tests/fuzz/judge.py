@@ -1,7 +1,9 @@
 """What became of an input: workers that run the command line in their own process, each input under a deadline."""
 
 import contextlib
+import hashlib
 import io
+import json
 import multiprocessing
 import os
 import resource
@@ -13,8 +15,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
-from tests.fuzz.case import Case
+from tests.fuzz.case import HERE, Case
 
 DEADLINE = 10.0
 """Seconds that an input may take."""
@@ -29,10 +32,12 @@ class Outcome:
     Attributes:
         verdict: `line`, `accepted`, `traceback`, `slow`, `partial`, `long` (an error of too many characters or lines), `died`.
         text: what it said, or the traceback.
+        result: where it was accepted, what it printed and the digests of what it made, times and places apart.
     """
 
     verdict: str
     text: str
+    result: str = ""
 
     @property
     def good(self) -> bool:
@@ -58,11 +63,11 @@ def judge(case: Case, *, good: Path) -> Outcome:
             except BaseException:
                 return Outcome("traceback", traceback.format_exc()[-3000:])
         said = err.getvalue().strip()
-        left = [str(path) for path in folder.rglob("*.partial")]
+        left = [str(path) for path in folder.rglob("*.partial") if path.name not in case.copies]
         if left:
             return Outcome("partial", f"{left[0]}: {said[-300:]}")
         if code == 0:
-            return Outcome("accepted", said[-300:])
+            return Outcome("accepted", said[-3000:].replace(str(folder), HERE), result_of(out.getvalue(), folder))
         errors = [line for line in said.splitlines() if line.startswith("Error: ")]
         if len(errors) != 1 or not said.splitlines()[-1].startswith("Error: ") or len(errors[0]) > LONGEST_LINE:
             return Outcome("long", said[:3000])
@@ -70,6 +75,26 @@ def judge(case: Case, *, good: Path) -> Outcome:
     finally:
         os.chdir(here)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def result_of(printed: str, folder: Path) -> str:
+    """What a command printed and the digests of the files it made (`out` or `page.html`), without times and places."""
+    with contextlib.suppress(ValueError):
+        printed = json.dumps(timeless(json.loads(printed)), sort_keys=True)
+    made = (folder / name for name in ("out/results.nc", "out/model.safetensors", "page.html"))
+    digests = [
+        hashlib.sha256(path.read_bytes().replace(str(folder).encode(), HERE.encode())).hexdigest()
+        for path in made
+        if path.is_file()
+    ]
+    return "\n".join([printed.replace(str(folder), HERE), *digests])
+
+
+def timeless(value: Any) -> Any:
+    """A summary without times and places."""
+    if isinstance(value, dict):
+        return {k: timeless(v) for k, v in value.items() if "second" not in k and k not in ("out", "cached", "created")}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
 @contextlib.contextmanager
@@ -133,7 +158,12 @@ class Worker:
 
 
 def judged(
-    cases: Iterable[tuple[int, Case]], *, good: Path, workers: int, limits: tuple[int, int] | None = None
+    cases: Iterable[tuple[int, Case]],
+    *,
+    good: Path,
+    workers: int,
+    limits: tuple[int, int] | None = None,
+    deadline: float = DEADLINE,
 ) -> Iterator[tuple[Case, Outcome]]:
     """Every input with its outcome, as they come; a process that does not end in time is replaced by another.
 
@@ -142,6 +172,7 @@ def judged(
         good: folder of good inputs.
         workers: processes.
         limits: address space [bytes] and open files of each; None for what there is.
+        deadline: seconds that an input may take.
     """
     import time
 
@@ -153,7 +184,7 @@ def judged(
             worker = free.pop()
             worker.give(*item)
             # a process that has just started imports and compiles first
-            busy[worker.pipe] = worker, time.monotonic() + DEADLINE * (6 if worker.fresh else 1)
+            busy[worker.pipe] = worker, time.monotonic() + deadline * (6 if worker.fresh else 1)
         if not busy:
             break
         soonest = min(limit for _, limit in busy.values())
@@ -172,7 +203,7 @@ def judged(
             if time.monotonic() >= limit:
                 del busy[pipe]
                 worker.stop()
-                yield worker.case, Outcome("slow", f"more than {DEADLINE:g} s")
+                yield worker.case, Outcome("slow", f"more than {deadline:g} s")
                 worker.start()
                 free.append(worker)
     for worker in free:

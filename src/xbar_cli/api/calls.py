@@ -18,7 +18,8 @@ from xbar_cli.config.hardware import PARTITION_WITHOUT, EvaluateConfig, MapConfi
 from xbar_cli.config.load import resolve, resume_config
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
-from xbar_cli.runs.directory import default_out, new_run, open_run, reopened_run
+from xbar_cli.runs.directory import default_out, new_run, reopened_run
+from xbar_cli.runs.opening import open_run
 
 from .result import Result
 

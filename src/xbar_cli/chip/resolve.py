@@ -19,7 +19,7 @@ from xbar_cli.nn.layers import is_dense
 from xbar_cli.nn.shapes import LayerName, chosen_layers
 from xbar_cli.outside import quoted
 from xbar_cli.reporter import Reporter
-from xbar_cli.runs.directory import open_run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import CELL, Trained

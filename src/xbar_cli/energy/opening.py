@@ -9,13 +9,14 @@ import numpy as np
 from xbar_cli.chip.activity import LayerActivity, full_drive
 from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.config.load import read_toml
+from xbar_cli.config.hardware import MapConfig
+from xbar_cli.config.load import stored
 from xbar_cli.energy.activity import Coding, measure, worst_case
 from xbar_cli.energy.agreement import Statement, of_map
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.reporter import Reporter
-from xbar_cli.runs.directory import CONFIG, open_run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained, open_trained
 
@@ -30,7 +31,7 @@ class Opened:
         _, self.summary = open_run(path, commands=("map",), use=use)
         _, self.origin = open_run(path / ORIGIN, commands=("train",), use=use)
         self.path, self.data_dir = path, data_dir
-        self.config = read_toml(path / CONFIG)
+        self.config = stored(MapConfig, path)
         self.network = load_mapped(path)
 
     @cached_property
@@ -51,9 +52,9 @@ class Opened:
         formats = [layer.readout.fmt for layer in self.network.layers.values() if layer.readout.fmt is not None]
         if formats:
             return max(fmt.device_bits for fmt in formats)
-        mapping = self.config.get("mapping", {})
-        bits = [own.get("bits", mapping.get("bits")) for own in (*mapping.get("per_layer", ()), {})]
-        return None if None in bits else max(bits)
+        mapping = self.config.mapping
+        bits = [mapping.bits, *(own.bits or mapping.bits for own in mapping.per_layer or ())]
+        return None if None in bits else max(n for n in bits if n is not None)
 
     @cached_property
     def digital_macs(self) -> dict[str, int]:

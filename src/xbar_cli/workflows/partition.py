@@ -16,7 +16,8 @@ from xbar_cli.config.load import write_toml
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
-from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, field, write_fields
 from xbar_cli.statistics import ACCURACY, estimate
 from xbar_cli.trained import build
