@@ -24,6 +24,7 @@ COMMANDS = {
     "train": ("train", "Train a network, plainly or inside a cell's linear range."),
     "import": ("importing", "Make a train run of a network trained elsewhere."),
     "layers": ("layers", "What of a network sits on arrays, and what stays digital and why."),
+    "partition": ("layers", "Which layers to keep digital, for a loss of accuracy."),
     "map": ("map", "Put a network's weights on devices."),
     "evaluate": ("evaluate", "Monte-Carlo accuracy on non-ideal arrays (also: eval)."),
     "energy": ("energy", "Energy, area and latency of a mapped network."),

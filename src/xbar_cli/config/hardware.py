@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from .arrays import ArraySection
 from .base import BoundedOhm, LayerChoice, OpenResistance, Option, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
-from .monte_carlo import MonteCarloSection
-from .ranges import TileSize, WeightLimit, parse_tile, parse_weight_limit
+from .monte_carlo import MonteCarloSection, PartitionSection
+from .ranges import OwnSettings, TileSize, WeightLimit, parse_tile, parse_weight_limit
 from .variation import VariationSection
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xbar_cli.mapping.placing import DeviceRange, Placement
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
-"""BoundedOhm range of arrays without a cell, unless given (neat)."""
+"""Resistance range of arrays without a cell, unless given (neat)."""
 DEVICE_BITS = 2
 """Bits of one device of bit-sliced weights, unless given (biased: 8-bit weights in 2-bit devices)."""
 
@@ -74,6 +74,8 @@ class MappingSection(Section):
     """Low-resistance state without a cell (default 30k)."""
     r_off_ohm: Annotated[OpenResistance | None, Option()] = None
     """High-resistance state without a cell (default 300k); inf: the lowest level is an absent device, G = 0."""
+    per_layer: Annotated[tuple[OwnSettings, ...], Field(min_length=1, max_length=1000)] | None = None
+    """Tables of what some layers have of their own; the first whose pattern fits a layer counts."""
 
     @property
     def chosen(self) -> str:
@@ -114,7 +116,14 @@ class MappingSection(Section):
             )
         elif self.levels != "uniform":
             require(self.bits is None, f"mapping.levels = {self.levels} has its own levels; leave out mapping.bits")
+        for own in self.per_layer or ():
+            self.with_own(own)
         return self
+
+    def with_own(self, own: OwnSettings) -> "MappingSection":
+        """The mapping of the layers that have settings of their own."""
+        given = own.model_dump(include={"bits", "weight_limit"}, exclude_none=True)
+        return MappingSection(**self.model_dump(exclude_unset=True, exclude={"per_layer"}) | given)
 
     def placement(
         self, cell: "Cell | None" = None, *, volt: float | None = None, restricted: bool = False
@@ -150,6 +159,10 @@ class MappingSection(Section):
             weight_limit=parse_weight_limit(self.weight_limit),
             tile=self.array_size,
             pack=self.pack,
+            own=tuple(
+                (own.layers, self.with_own(own).placement(cell, volt=volt, restricted=restricted))
+                for own in self.per_layer or ()
+            ),
         )
 
     def check_cell(self) -> None:
@@ -258,3 +271,20 @@ class EvaluateConfig(RootSection):
     def observes(self) -> bool:
         """Whether evaluating looks at training images, however the network was mapped."""
         return bool(self.converters.dac_range or self.converters.adc_bits or self.decoding.calibrate)
+
+
+class PartitionConfig(EvaluateConfig):
+    """Everything that determines a partition: an evaluation, and what it may lose."""
+
+    partition: PartitionSection = PartitionSection()
+
+    def check(self) -> None:
+        """What says nothing here is an error."""
+        for key in PARTITION_WITHOUT:
+            name = key.removeprefix("monte_carlo.")
+            default = MonteCarloSection.model_fields[name].default
+            require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
+
+
+PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
+"""Keys of an evaluation for which a partition has no use."""

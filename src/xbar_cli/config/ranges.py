@@ -1,4 +1,4 @@
-"""What is written as text: ranges of voltages, tiles, weight limits, states of devices."""
+"""What is written as text: ranges of voltages, tiles, weight limits, states of devices; what some layers have of their own."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from xbar_cli.outside import quoted
 
-from .base import Quantity, parse_quantity, split_numbers, text_of
+from .base import LayerChoice, PositiveQuantity, Quantity, Section, parse_quantity, split_numbers, text_of
 
 LARGEST_WEIGHT = 1e12
 """Of a weight limit; the inverse is the smallest."""
@@ -165,3 +165,16 @@ def above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
 PixelValues = Annotated[
     tuple[Quantity, ...], BeforeValidator(_pixels), Field(min_length=1), AfterValidator(_in_unit_range)
 ]
+
+
+class OwnSettings(Section):
+    """What the layers that a pattern fits have of their own, in the place of the mapping's and the cell's."""
+
+    layers: LayerChoice
+    """Names or patterns, as `mapping.layers` has them."""
+    bits: Bits | None = None
+    """Bits of one device."""
+    weight_limit: WeightLimit | None = None
+    """|Weight| at full scale."""
+    vg_volt: PositiveQuantity | None = None
+    """Gate voltage of their cells."""
