@@ -37,15 +37,8 @@ def count_batch(
     """Five counts of a batch, and how well arrays with wires were solved.
 
     The counts are the right answers (NaN where scores are not finite), the ADC's conversions beyond its range and all of
-    them, and the same of the DAC.
-
-    Args:
-        net: the network.
-        circuit: of the chip; None for floating point.
-        key: of what is drawn at every read.
-        first: number of the first image.
-        part: the batch.
-        patches: convolutions as products of patches.
+    them, and the same of the DAC. Without a circuit the network computes in floating point; `key` is of what is drawn at
+    every read, `first` the number of the first image, `patches` takes convolutions as products of patches.
     """
     x, y, weight = part
     counts: dict[str, Counts] = {}
@@ -141,13 +134,9 @@ class Sampler:
     def count(
         self, numbers: Array, leaves: Leaves, *, layer: str | None = None, parts: int | None = None
     ) -> tuple[np.ndarray, list[dict[str, Trust]]]:
-        """Counts [chips 5] over the images, and how well the arrays were solved, part by part.
+        """Counts [chips 5] over the images (or their first so many `parts`), and how well the arrays were solved, part by part.
 
-        Args:
-            numbers: of the chips.
-            leaves: their stacked circuits.
-            layer: the layer that is alone on arrays in them; None for all.
-            parts: of the images, only the first so many parts.
+        `leaves` are the stacked circuits of the chips `numbers`, with `layer` alone on arrays in them; None for all.
         """
         count = self._counter(self.trees[layer])
         size = self.parts[0][1].shape[0]
@@ -193,13 +182,8 @@ def require_scores(
 ) -> None:
     """Raise ModelError where some scores of a chip are not finite, with the first layer whose outputs are not.
 
-    Args:
-        sampler: the stages.
-        right: answers of the chip; NaN where scores are not finite.
-        leaves: the stacked circuits of a call.
-        place: of the chip among them.
-        chip: its number.
-        layer: that is alone on arrays; None for all.
+    `right` are the chip's answers, NaN there; `place` is where it stands in the stacked circuits `leaves`, in which `layer` is
+    alone on arrays (None: all are).
     """
     if np.isfinite(right):
         return
@@ -242,13 +226,7 @@ def sample(
 ) -> Tally:
     """Sample chips 0, 1, 2, … until there are `n`, or until those so far are `enough`, judged after each in turn.
 
-    Args:
-        sampler: the stages.
-        n: most chips.
-        enough: of the accuracies of the first chips.
-        alone: by layer, for the chips with that layer alone on arrays.
-        warm: compile before the clock runs.
-        reporter: is told how far it is.
+    `alone` gives the circuits with one layer alone on arrays, by layer; with `warm` all is compiled before the clock runs.
     """
     tally = Tally(alone={name: [] for name in alone})
     for chips, numbers in sampler.executor.chunks(n):

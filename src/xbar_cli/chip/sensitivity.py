@@ -46,12 +46,7 @@ def _alone(sampler: Sampler, layer: str, kernels: Mapping[str, Any]) -> Alone:
 
 
 def summarise(found: Mapping[str, Estimate], *, ideal: float) -> dict[str, Any]:
-    """The accuracy with each layer alone on arrays, and what it costs against floating point; the costliest layer.
-
-    Args:
-        found: accuracy over the chips, by layer.
-        ideal: accuracy in floating point.
-    """
+    """The accuracy with each layer alone on arrays, and what it costs against the `ideal` one; the costliest layer."""
     layers = {
         name: {
             "accuracy_mean": value.mean,

@@ -79,11 +79,7 @@ def epoch_order(n: int, *, seed: int, epoch: int) -> Indices:
 
 
 def to_float(images: UInt8[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
-    """Pixels 0 … 255 as float32 in [0, 1].
-
-    Raises:
-        ValueError: the pixels are not uint8 (scaled before?).
-    """
+    """Pixels 0 … 255 as float32 in [0, 1]. Raises ValueError for pixels that are not uint8 (scaled before?)."""
     if images.dtype != np.uint8:
         raise ValueError(f"images must be uint8, got {images.dtype}")
     return images.astype(np.float32) / np.float32(255)
@@ -96,9 +92,6 @@ def batches(
 
     Images are scaled to float32 in [0, 1] one batch at a time. The last, short batch is dropped: `n // batch_size`
     batches of one shape.
-
-    Raises:
-        ValueError: images and labels of different length, or a batch size below 1 or above the number of images.
     """
     _check(images, labels, batch_size)
     if batch_size > len(images):
@@ -120,9 +113,6 @@ def eval_batches(
 
     The last batch is filled up with black images of label 0 and weight 0; every real sample has weight 1, so that a
     mean over all samples is `Σ weight·x / Σ weight`.
-
-    Raises:
-        ValueError: images and labels of different length, or a batch size below 1.
     """
     _check(images, labels, batch_size)
 

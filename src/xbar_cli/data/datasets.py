@@ -70,7 +70,7 @@ def load(name: str, *, data_dir: Path | None) -> Dataset:
             command), or a damaged one.
     """
     if name == BUNDLED:
-        arrays = {key: _typed(key, array) for key, array in read_bundled().items()}
+        arrays = {k: v.astype(np.int32) if k.endswith("labels") else v for k, v in read_bundled().items()}
         return _dataset(name, arrays, catalogue.FASHION_CLASSES, None)
     spec = catalogue.find(name)
     prepared = inspect(spec, data_dir or default_data_dir())
@@ -82,11 +82,7 @@ def load(name: str, *, data_dir: Path | None) -> Dataset:
 
 
 def decode(prepared: Prepared, spec: Spec, *, progress: OnProgress | None = None) -> dict[str, np.ndarray]:
-    """The arrays of a `Dataset` from the records: labels from 0, images upright, labels and counts checked.
-
-    Raises:
-        DataError: unreadable records, or others than `spec` and the folder's information say.
-    """
+    """The arrays of a `Dataset` from the records: labels from 0, images upright, labels and counts checked (else DataError)."""
     from xbar_cli.data.builders import read
 
     arrays = read(prepared.folder, spec, progress=progress)
@@ -117,10 +113,6 @@ def status(data_dir: Path | None) -> list[Status]:
         else:
             rows.append(Status(spec.name, True, *prepared.counts, str(prepared.folder), prepared.note(spec)))
     return rows
-
-
-def _typed(key: str, array: np.ndarray) -> np.ndarray:
-    return array.astype(np.int32) if key.endswith("labels") else array
 
 
 def _dataset(name: str, arrays: dict[str, np.ndarray], class_names: tuple[str, ...], note: str | None) -> Dataset:

@@ -5,7 +5,6 @@ import datetime
 import fcntl
 import hashlib
 import json
-import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.errors import ConfigError, ModelError, RunError
+from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.interruption import held
 from xbar_cli.outside import clean_path, read_json
-from xbar_cli.runs.schema import fault_of
+from xbar_cli.runs.schema import fault_of, text_of
 from xbar_cli.runs.seal import ANEW, require_intact, seal
 from xbar_cli.runs.seal import DONE as DONE
+from xbar_cli.runs.whole import remove, require_no_links
 
 LOCK = ".lock"
 """Held by the process that writes an unfinished run; no file of a complete one."""
@@ -75,44 +76,19 @@ class Run:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
     def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
-        """Write summary.json, seal the run (`done`), then rename it to its final name.
-
-        Raises:
-            ModelError: a figure is no finite number.
-        """
-        try:
-            text = json.dumps(summary, indent=1, allow_nan=False)
-        except ValueError:
-            names = [name for name, value in summary.items() if not _finite(value)]
-            raise ModelError(
-                f"{', '.join(names)}: no finite number came out; the runs that it is of are damaged"
-            ) from None
-        (self.path / SUMMARY).write_text(text + "\n", encoding="utf-8")
+        """Write summary.json, seal the run (`done`), then rename it to its final name. Raises ModelError: see `text_of`."""
+        (self.path / SUMMARY).write_text(text_of(summary), encoding="utf-8")
         (self.path / LOCK).unlink(missing_ok=True)
         seal(self.path)
-        if overwrite and self.final.exists():
-            old = self.final.with_name(self.final.name + ".replaced")
-            _remove(old)
-            self.final.rename(old)
-            self.path.rename(self.final)
-            _remove(old)
-        else:
-            self.path.rename(self.final)
-
-
-def _finite(value: Any) -> bool:
-    """Whether all numbers in a value are finite."""
-    if isinstance(value, Mapping | list | tuple):
-        return all(map(_finite, value.values() if isinstance(value, Mapping) else value))
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def _remove(path: Path) -> None:
-    """Remove a folder; of a link, the link alone."""
-    if path.is_symlink():
-        path.unlink()
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+        with held():
+            if overwrite and self.final.exists():
+                old = replaced(self.final)
+                remove(old)
+                self.final.rename(old)
+                self.path.rename(self.final)
+                remove(old)
+            else:
+                self.path.rename(self.final)
 
 
 def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("runs")) -> Path:
@@ -136,6 +112,11 @@ def partial(out: Path) -> Path:
     if out.name in ("", ".."):
         raise RunError(f"a run directory needs a name of its own, and {str(out)!r} is none")
     return out.with_name(out.name + ".partial")
+
+
+def replaced(out: Path) -> Path:
+    """Where `out` lies for the moment in which a new run takes its place."""
+    return out.with_name(out.name + ".replaced")
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
@@ -181,10 +162,16 @@ def _held(path: Path) -> Iterator[None]:
     Raises:
         RunError: another process holds it.
     """
-    with (path / LOCK).open("ab") as file:
+    try:
+        file = os.fdopen(os.open(path / LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666), "wb")
+    except OSError as error:
+        raise RunError(f"{path / LOCK} cannot be written: {error.strerror}") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if os.stat(path / LOCK).st_ino != os.fstat(file.fileno()).st_ino:  # the other has just completed its run
+                raise BlockingIOError
+        except (BlockingIOError, FileNotFoundError):
             raise RunError(f"another process is at work in {path}; wait for it, or choose another folder") from None
         yield
 
@@ -196,28 +183,46 @@ def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterat
     Raises:
         RunError: see `check_free`; or the directory cannot be made.
     """
-    check_free(out, overwrite=overwrite)
     path = partial(out)
+    if replaced(out).exists() and not out.exists():  # a process was killed between two renames
+        replaced(out).rename(out)
+    check_free(out, overwrite=overwrite)
     try:
-        _remove(path)
+        if path.is_symlink():
+            raise RunError(f"{path} is a link; remove it, or choose another folder")
         if out.is_dir() and not any(out.iterdir()):
             out.rmdir()
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=overwrite)
     except OSError as error:
         raise RunError(f"{path} cannot be made: {error.strerror}") from None
-    with _cleaned(Run(path=path, final=out), keep_partial=keep_partial) as run:
+    with _cleaned(Run(path=path, final=out), keep_partial=keep_partial, empty=True) as run:
         yield run
 
 
 @contextlib.contextmanager
-def _cleaned(run: Run, *, keep_partial: bool) -> Iterator[Run]:
+def _cleaned(run: Run, *, keep_partial: bool, empty: bool = False) -> Iterator[Run]:
+    """Hold an unfinished run, from an empty folder on where it is to be new, and remove it where the block fails."""
     with _held(run.path):
         try:
+            if empty:
+                _empty(run.path)
             yield run
         except BaseException:
             if not (keep_partial and has_checkpoint(run.path)):
                 shutil.rmtree(run.path, ignore_errors=True)
             raise
+
+
+def _empty(path: Path) -> None:
+    """Remove what lies in an unfinished run, but for its lock. Raises RunError."""
+    try:
+        for found in path.iterdir():
+            if found.is_dir() and not found.is_symlink():
+                shutil.rmtree(found)
+            elif found.name != LOCK:
+                found.unlink()
+    except OSError as error:
+        raise RunError(f"{path} cannot be emptied: {error.strerror}") from None
 
 
 @contextlib.contextmanager
@@ -233,20 +238,11 @@ def reopened_run(out: Path) -> Iterator[Run]:
         if (final / DONE).exists():
             raise RunError(f"{final} is complete; there is nothing to resume")
         raise RunError(f"{final}: no interrupted run to resume")
-    require_no_links(path)
+    require_no_links(path, *path.rglob("*"))
     if not (path / CONFIG).exists():
         raise RunError(f"{path} was interrupted before its configuration was written; overwrite it to start again")
     with _cleaned(Run(path=path, final=final), keep_partial=True) as run:
         yield run
-
-
-def require_no_links(path: Path, *, within: str = "**/*") -> None:
-    """Raise RunError where something in an unfinished run is a link: what is written or removed there lies outside."""
-    link = next((found for found in path.glob(within) if found.is_symlink()), None)
-    if link is not None:
-        raise RunError(
-            f"{link} is a link, and runs are written without following any: remove it, or start again elsewhere"
-        )
 
 
 def has_checkpoint(path: Path) -> bool:

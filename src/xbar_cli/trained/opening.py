@@ -28,7 +28,7 @@ from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
 from xbar_cli.runs.seal import ANEW
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
-from xbar_cli.trained.network_file import require_network_file
+from xbar_cli.trained.network_file import kept_network
 
 CELL = "cell.nc"
 """The characterised cell, copied into every run that depends on one."""
@@ -97,9 +97,9 @@ def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Traine
     require_agreement(summary, config, run.path)
     data = build.dataset(config.dataset.name, data_dir=data_dir or config.dataset.data_dir)
     shape = build.image_shape(data)
-    require_network_file(config.network, run.path)
+    network = kept_network(config.network, run.path)
     # shapes alone: initial weights would be drawn, and compiled for, only to be replaced
-    net = nnx.eval_shape(lambda: config.network.build(shape=shape, n_classes=data.n_classes, seed=0))
+    net = nnx.eval_shape(lambda: network.build(shape=shape, n_classes=data.n_classes, seed=0))
     try:
         set_parameters(net, read_tensors(run.path / MODEL))
         names = [layer.name for layer in layer_shapes(net, shape=shape)]

@@ -27,11 +27,11 @@ from xbar_cli.runs.directory import (
     new_run,
     partial,
     reopened_run,
-    require_no_links,
 )
 from xbar_cli.runs.seal import seal
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
+from xbar_cli.runs.whole import require_no_links, write_whole
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -153,7 +153,7 @@ def only_one(out: Path) -> Iterator[None]:
     Raises:
         RunError: the folder cannot be made, is something else, or is in use.
     """
-    require_no_links(out, within="*")
+    require_no_links(out / "figures", out / LOGS)
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
             raise RunError(f"{out} exists and is no folder of `xbar run`; choose another folder")
@@ -235,15 +235,8 @@ def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> 
             draw(plan.out / "figures", results)
         summary["results"] = str(plan.out / RESULTS)
     (plan.out / DONE).unlink(missing_ok=True)
-    replace(plan.out / CONFIG, tomli_w.dumps(plan.experiment.tree()))
-    replace(plan.out / SUMMARY, json.dumps(summary | {"wall_seconds": seconds}, indent=1, allow_nan=False) + "\n")
+    write_whole(plan.out / CONFIG, tomli_w.dumps(plan.experiment.tree()))
+    write_whole(plan.out / SUMMARY, json.dumps(summary | {"wall_seconds": seconds}, indent=1, allow_nan=False) + "\n")
     if summary["failed"] == 0:
         seal(plan.out, within="*")
     return summary | {"wall_seconds": seconds}
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
-    whole = path.with_name(path.name + ".new")
-    whole.write_text(text, encoding="utf-8")
-    whole.replace(path)
