@@ -56,7 +56,7 @@ def evil_run(folder, text):
     }
     summary = {"command": "train", **dict.fromkeys(keys, there), **said, "list": [entry], "test_accuracy": 0.5}
     (folder / "summary.json").write_text(json.dumps(summary))
-    (folder / "env.json").write_text(
+    (folder / "env.json").write_text(json.dumps({"commit": there, "versions": {there: there}, there: there, "random": said}))
         json.dumps({"commit": text, "versions": {text: text}, text: text, "random": {text: said}})
     )
     (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, text: text, "loss": 0.5}) + "\n")

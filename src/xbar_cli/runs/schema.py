@@ -169,12 +169,30 @@ class CharacterizeSummary(Summary):
     surrogate_rank: list[Count | None]
 
 
+class SweepPoint(Summary):
+    """A point of a sweep."""
+
+    command: str = ""
+    name: str | None = None
+    state: str | None = None
+    stage: str | None = None
+    reason: str | None = None
+    log: str | None = None
+
+
+class SweepSummary(Summary):
+    """Of `run`."""
+
+    list: list[SweepPoint] = Field(default_factory=list)
+
+
 KINDS: dict[str, type[Summary]] = {
     "train": TrainSummary,
     "map": MapSummary,
     "evaluate": EvaluateSummary,
     "energy": EnergySummary,
     "characterize": CharacterizeSummary,
+    "run": SweepSummary,
 }
 
 
