@@ -56,8 +56,8 @@ def evil_run(folder, text):
     }
     summary = {"command": "train", **dict.fromkeys(keys, there), **said, "list": [entry], "test_accuracy": 0.5}
     (folder / "summary.json").write_text(json.dumps(summary))
-    (folder / "env.json").write_text(json.dumps({"commit": there, "versions": {there: there}, there: there, "random": said}))
-        json.dumps({"commit": text, "versions": {text: text}, text: text, "random": {text: said}})
+    (folder / "env.json").write_text(
+        json.dumps({"commit": whole, "versions": {whole: whole}, whole: whole, "random": {whole: whole}})
     )
     (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, text: text, "loss": 0.5}) + "\n")
     (folder / "config.toml").write_text(

@@ -6,8 +6,9 @@ import pytest
 import xarray as xr
 
 from xbar_cli.errors import ModelError, RunError
-from xbar_cli.runs.directory import check_free, new_run, open_run, reopened_run
+from xbar_cli.runs.directory import check_free, new_run, reopened_run
 from xbar_cli.runs.listing import listing
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import (
     field,
     numbers,
@@ -192,9 +193,11 @@ def test_nothing_is_written_or_removed_behind_a_link(tmp_path):
         (run.figures / "a.png").write_bytes(b"picture")
         run.finish({"command": "fit"})
     (tmp_path / "latest").symlink_to(tmp_path / "a")
-    with new_run(tmp_path / "latest", overwrite=True) as run:
-        run.finish({"command": "fit"}, overwrite=True)
-    assert not (tmp_path / "latest").is_symlink()
+    (tmp_path / "b.partial").symlink_to(outside)
+    for out in ("latest", "b"):
+        with new_run(tmp_path / out, overwrite=True) as run:
+            run.finish({"command": "fit"}, overwrite=True)
+        assert not (tmp_path / out).is_symlink()
     assert (tmp_path / "a" / "figures" / "a.png").exists()
     assert [path.name for path in outside.iterdir()] == ["kept"]
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from xbar_cli.errors import RunError
-from xbar_cli.runs.directory import new_run, open_run
+from xbar_cli.runs.directory import new_run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.seal import RunNote, require_intact, seal, sealed_files
 
 

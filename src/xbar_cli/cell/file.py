@@ -10,7 +10,7 @@ import xarray as xr
 
 from xbar_cli.device.cell import Cell, Sampled
 from xbar_cli.device.transistor import BitLineSeparable, Separable
-from xbar_cli.runs.directory import open_run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, opened
 
 

@@ -16,7 +16,7 @@ from xbar_cli.energy.agreement import Statement, of_map
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.reporter import Reporter
-from xbar_cli.runs.directory import open_run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained, open_trained
 

@@ -24,7 +24,7 @@ from xbar_cli.energy.opening import Opened, scaled_alike
 from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.energy.results import read_activity
 from xbar_cli.errors import ConfigError
-from xbar_cli.runs.directory import open_run
+from xbar_cli.runs.opening import open_run
 
 
 @dataclass(frozen=True)

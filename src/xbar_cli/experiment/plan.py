@@ -9,7 +9,7 @@ from typing import Any
 from xbar_cli.errors import RunError
 from xbar_cli.experiment.file import Experiment
 from xbar_cli.experiment.grid import Point, StageRun, expand
-from xbar_cli.runs import directory
+from xbar_cli.runs import opening
 from xbar_cli.runs.directory import DONE
 from xbar_cli.runs.listing import figures_of
 from xbar_cli.runs.seal import ANEW, RunNote, require_intact
@@ -57,7 +57,7 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
         if not (folder / DONE).exists():
             raise RunError(f"{folder} is half-written")
         require_intact(folder)
-        return directory.read_summary(folder)
+        return opening.read_summary(folder)
     except RunError as error:
         said = str(error).removesuffix(f"; {ANEW}")
         warnings.warn(RunNote(f"{said}: it is not used, and computed anew where needed"), stacklevel=2)

@@ -12,7 +12,8 @@ from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.load import flatten, stored
 from xbar_cli.errors import RunError
 from xbar_cli.runs import environment
-from xbar_cli.runs.directory import SUMMARY, open_run, read_summary
+from xbar_cli.runs.directory import SUMMARY
+from xbar_cli.runs.opening import open_run, read_summary
 from xbar_cli.runs.results import RESULTS, numbers, opened
 from xbar_cli.runs.seal import ANEW
 

@@ -1,13 +1,10 @@
 """What a summary must hold, by the command that wrote it: checked when a run is opened, so that nobody meets half of one."""
 
-import json
-import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from xbar_cli.errors import ModelError
 from xbar_cli.outside import quoted
 
 Count = Annotated[int, Field(ge=0, le=10**12)]
@@ -183,7 +180,7 @@ class SweepPoint(Summary):
 class SweepSummary(Summary):
     """Of `run`."""
 
-    list: list[SweepPoint] = Field(default_factory=list)
+    list: Sequence[SweepPoint] = Field(default_factory=list)
 
 
 KINDS: dict[str, type[Summary]] = {
@@ -228,25 +225,3 @@ def fault_of(summary: Any, *, whole: bool) -> str | None:
             if whole or where == "command":
                 return f"{where}: {said}"
     return None
-
-
-def text_of(summary: Mapping[str, Any]) -> str:
-    """A summary as summary.json holds it.
-
-    Raises:
-        ModelError: a figure is no finite number.
-    """
-    try:
-        return json.dumps(summary, indent=1, allow_nan=False) + "\n"
-    except ValueError:
-        names = ", ".join(name for name, value in summary.items() if not _finite(value))
-        raise ModelError(
-            f"{names}: no finite number came out; a run that it is of is damaged, or out of range"
-        ) from None
-
-
-def _finite(value: Any) -> bool:
-    """Whether all numbers in a value are finite."""
-    if isinstance(value, Mapping | list | tuple):
-        return all(map(_finite, value.values() if isinstance(value, Mapping) else value))
-    return not isinstance(value, float) or math.isfinite(value)

@@ -1,10 +1,7 @@
-"""Files that are there whole or not at all, and as they were where a write failed; folders, and links in their place."""
+"""Files that are there whole or not at all, and as they were where a write failed."""
 
 import os
-import shutil
 from pathlib import Path
-
-from xbar_cli.errors import RunError
 
 
 def write_whole(path: Path, text: str, *, follow: bool = False) -> None:
@@ -31,17 +28,3 @@ def write_whole(path: Path, text: str, *, follow: bool = False) -> None:
     except BaseException:
         whole.unlink(missing_ok=True)
         raise
-
-
-def remove(path: Path) -> None:
-    """Remove a folder, or a link to one, as far as that goes."""
-    if path.is_symlink():
-        path.unlink(missing_ok=True)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def require_no_links(*paths: Path) -> None:
-    """Raise RunError where something in an unfinished run is a link: what is written or removed there lies outside."""
-    if (link := next((path for path in paths if path.is_symlink()), None)) is not None:
-        raise RunError(f"{link} is a link, and a run lies in its own folder; remove it, or overwrite the run")

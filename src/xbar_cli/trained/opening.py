@@ -23,7 +23,8 @@ from xbar_cli.nn.layers import digital
 from xbar_cli.nn.score import correct, share_right
 from xbar_cli.nn.shapes import kernels, layer_shapes, parameters, set_parameters
 from xbar_cli.outside import quoted
-from xbar_cli.runs.directory import CONFIG, SUMMARY, Run, open_run
+from xbar_cli.runs.directory import CONFIG, SUMMARY, Run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
 from xbar_cli.runs.seal import ANEW
 from xbar_cli.trained import build

@@ -11,7 +11,8 @@ from xbar_cli.config.load import flatten, read_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs import figures
-from xbar_cli.runs.directory import CONFIG, DONE, has_checkpoint, new_run, partial, read_summary, reopened_run
+from xbar_cli.runs.directory import CONFIG, DONE, has_checkpoint, new_run, partial, reopened_run
+from xbar_cli.runs.opening import read_summary
 from xbar_cli.runs.seal import require_intact
 from xbar_cli.workflows import characterize, energy, evaluate, train
 from xbar_cli.workflows import map as map_

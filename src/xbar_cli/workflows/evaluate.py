@@ -47,7 +47,8 @@ from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
-from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, write_fields
 from xbar_cli.statistics import enough
 from xbar_cli.trained.opening import CELL, Trained, open_trained

@@ -15,7 +15,8 @@ from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.errors import RunError
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
-from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.runs.opening import open_run
 
 COSTS = {"energy": "energy_joule", "area": "area_m2", "latency": "latency_seconds"}
 LABELS = {

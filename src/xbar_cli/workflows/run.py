@@ -27,11 +27,12 @@ from xbar_cli.runs.directory import (
     new_run,
     partial,
     reopened_run,
+    require_no_links,
 )
 from xbar_cli.runs.seal import seal
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
-from xbar_cli.runs.whole import require_no_links, write_whole
+from xbar_cli.runs.whole import write_whole
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -48,17 +48,13 @@ def execute(
         keep_partial: leave an interrupted run that has a checkpoint, so that it can be resumed.
     """
     from xbar_cli.runs.directory import default_out, new_run, reopened_run
-    from xbar_cli.runs.seal import RunNote
 
-    if quiet:
-        warnings.simplefilter("ignore", RunNote)
     target, finished = resume or out or default_out(command, config.in_use()), False
     final = target.with_name(target.name.removesuffix(".partial"))
-
-    if resume is not None:
-        opened = reopened_run(resume)
-    else:
-        opened = new_run(target, overwrite=overwrite, keep_partial=keep_partial)
+    if quiet:
+        hush()
+    fresh = functools.partial(new_run, target, overwrite=overwrite, keep_partial=keep_partial)
+    opened = fresh() if resume is None else reopened_run(resume)
     told = functools.partial(way_on, command, final, can_resume=keep_partial, named=out is not None)
     with unwinding(lambda: told(finished=finished)), opened as run, TerminalReporter(quiet=quiet) as reporter:
         summary = workflow(config, run, reporter=reporter)
@@ -70,6 +66,13 @@ def execute(
     else:
         show(summary)
         click.echo(f"run: {summary['out']}")
+
+
+def hush() -> None:
+    """No notes on the runs that are opened."""
+    from xbar_cli.runs.seal import RunNote
+
+    warnings.simplefilter("ignore", RunNote)
 
 
 def way_on(command: str, final: Path, *, can_resume: bool, named: bool, finished: bool) -> str:
