@@ -212,5 +212,5 @@ def test_trained_conductances_that_are_lost_are_not_made_up_from_weights(xbar, s
     assert "devices.safetensors is missing; make it anew" in sealed.err
     (tmp_path / "n" / "done").write_text("")
     found = xbar("map", tmp_path / "n", "--out", tmp_path / "m")
-    assert (found.code, found.err.count("\n")) == (1, 1)
+    assert (found.code, found.err.count("Error: ")) == (1, 1)
     assert "lacks devices.safetensors" in found.err

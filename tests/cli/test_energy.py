@@ -231,6 +231,7 @@ def test_wires_and_older_map_runs(xbar, small, tmp_path):
     with h5py.File(run / "results.nc", "a") as file:
         for name in [name for name in file if name.endswith("_activity")]:
             del file[name]
+    (run / "done").write_text("")
     passed = xbar("energy", run, "--json", "--out", tmp_path / "c").json
     assert (passed["activity"], passed["images"]) == ("measured", 256)
     assert passed["energy_joule"] == pytest.approx(kept["energy_joule"], rel=0.05)  # test images, not training images
