@@ -103,6 +103,8 @@ class TrainKeywords(Configured, total=False):
     network: Value
     network_arg: Sequence[Any]
     width: Value
+    depth: int
+    heads: int
     hidden: int
     activation: Literal["relu", "sigmoid"]
     bias: Literal["digital", "row"]
