@@ -5,6 +5,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 
@@ -12,6 +13,8 @@ from tests.architectures import NOISE, SMALL, layers_of, on_ideal_arrays, tat_ru
 from xbar_cli.array.wires import Wires
 from xbar_cli.nn.reading import on_arrays
 from xbar_cli.nn.shapes import layer_shapes
+from xbar_cli.train.forward import add_input_ranges, make_forward
+from xbar_cli.train.loop import make_optimizer, make_step
 from xbar_cli.train.losses import cross_entropy
 from xbar_cli.train.neat import restrict_kernels
 
@@ -83,3 +86,20 @@ def test_sites_are_what_the_architectures_multiply_with():
     assert {name: len(layers_of(made(name)[1])) for name in SMALL} == counts
     assert {name: len(made(name)[1].left()) for name in SMALL if made(name)[1].left()} == {"ViT": 2, "GPT": 2}
     assert {s.groups for s in layer_shapes(made("MobileNet")[1], shape=(8, 8, 3))} == {1, 4, 6}
+
+
+def test_a_recurrent_layer_keeps_the_range_of_its_inputs_over_all_steps():
+    """Inputs on 8-bit levels: what a layer keeps from step to step of the training is written inside a loop over time."""
+    case, net = SMALL["GRU"], nnx.clone(made("GRU")[1])
+    add_input_ranges(net, layers_of(net))
+    graphdef, state = nnx.split((net, make_optimizer(net, optax.sgd(0.0))))
+    step = make_step(graphdef, forward=make_forward(activation_bits=8))
+    x, labels = case.data(4)
+    state, loss = step(state, x, labels)
+    after = nnx.merge(graphdef, state)[0]
+    first = float(jnp.abs(x[:, 0]).max())
+    kept = first
+    for t in range(1, case.shape[0]):
+        kept = 0.9 * kept + 0.1 * float(jnp.abs(x[:, t]).max())
+    assert float(after.rnn_cell_dense_i.input_range[...]) == pytest.approx(kept, rel=1e-5)
+    assert np.isfinite(float(loss))
