@@ -33,7 +33,7 @@ def test_a_conductance_that_is_no_number(xbar, placed, tmp_path):
     seal(tmp_path / "damaged")
     found = xbar("eval", tmp_path / "damaged", "--images", 10, "--samples", 1, "--out", tmp_path / "e")
     assert (found.code, found.out, found.err.count("\n")) == (1, "", 1)
-    assert "layer hidden of the mapped run has conductances that are no numbers" in found.err
+    assert "hidden_conductance holds values that are no numbers" in found.err
     assert not (tmp_path / "e").exists()
 
 

@@ -138,7 +138,9 @@ def test_a_torch_state_dict_becomes_a_train_run(xbar, trained, tmp_path):
             for name, value in own.items()
         },
     )
-    summary = xbar("import", tmp_path / "t.safetensors", "--network", "mlp", "--json", "--out", tmp_path / "net").json
+    summary = xbar(
+        "import", tmp_path / "t.safetensors", "--network", "mlp", "--width", 0.2, "--json", "--out", tmp_path / "net"
+    ).json
     assert summary["layout"] == "torch"
     assert summary["test_accuracy"] == json.loads((trained / "summary.json").read_text())["test_accuracy"]
     assert xbar("map", tmp_path / "net", "--scheme", "acm", "--out", tmp_path / "m").code == 0
@@ -152,7 +154,7 @@ BAD = [
     (("map", "--scheme", "acm", "--levels", "ratio", "--bits", "4"), "needs --scheme de"),
     (("map", "--levels", "ratio"), "needs --bits"),
     (("map", "--levels", "nowhere.txt"), "nowhere.txt: cannot be read"),
-    (("map", "--weight-limit", "0"), "write max, largest, auto or a number above 0"),
+    (("map", "--weight-limit", "0"), "write max, largest, auto or a number from 1e-12 to 1e12"),
     (("map", "--weight-limit", "auto"), "needs --bits or --levels"),
     (("map", "--r-on", "300k", "--r-off", "300k"), "must be below"),
     (("map", "--technology", "unobtainium"), "technology 'unobtainium' is unknown"),

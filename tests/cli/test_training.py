@@ -287,7 +287,8 @@ def test_the_split_seed_alone_draws_what_is_held_out():
 
 def test_calibration_takes_no_image_that_the_run_was_fitted_to():
     section = {"train_images": 100, "validation_fraction": 0.2, "split_seed": 3}
-    trained = SimpleNamespace(config={"seed": 1, "dataset": section}, data=dots())
+    config = TrainConfig(seed=1, dataset=DatasetSection(**section))
+    trained = SimpleNamespace(config=config, data=dots())
     parts = split_parts(DatasetSection(**section), trained.data, seed=1)
     pictures, labels = held_out(trained, images=1000)
     assert len(pictures) == len(labels) == 20
