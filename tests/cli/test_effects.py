@@ -106,16 +106,16 @@ def test_cells_at_shifted_thresholds_are_those_of_the_simulator(cell, vg, worst,
 @pytest.mark.slow
 def test_transistors_that_differ_cost_accuracy_where_they_saturate(xbar, cell, trained, tmp_path):
     """The spread of the characterize run, by its scale."""
-    words = ("eval", trained, "--cell", cell, "--vg", "0.75", "--images", "300", "--samples", "3", "--json")
+    words = ("eval", trained, "--cell", cell, "--vg", "0.75", "--images", "600", "--samples", "8", "--json")
 
     def accuracy(*more):
         return xbar(*words, *more, "--out", tmp_path / "e", "--overwrite").json
 
     none, one = accuracy(), accuracy("--effect", "mismatch")
-    nothing, twice = accuracy("--effect", "mismatch:scale=0"), accuracy("--effect", "mismatch:sigma=45m")
+    nothing, more = accuracy("--effect", "mismatch:scale=0"), accuracy("--effect", "mismatch:sigma=50m")
     assert nothing["accuracy_samples"] == none["accuracy_samples"]
     assert len(set(one["accuracy_samples"])) > 1
-    assert twice["accuracy_mean"] < one["accuracy_mean"] < none["accuracy_mean"] + 0.02
+    assert more["accuracy_mean"] < one["accuracy_mean"] < none["accuracy_mean"] + 0.02
     assert one["effects"][0].startswith("1. transistor: mismatch")
     linear = accuracy("--effect", "mismatch", "--input", "pwm", "--dac-bits", "8", "--adc-bits", "8")
     assert len(set(linear["accuracy_samples"])) > 1

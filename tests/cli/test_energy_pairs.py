@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from xbar_cli.runs.seal import seal
+
 
 @pytest.fixture(scope="module")
 def made(shared, small):
@@ -138,15 +140,16 @@ def test_energy_and_energy(pairs, costed, tmp_path, first, asked, values):
     one_line(found, "energy run", *values)
 
 
-def test_energy_runs_of_earlier_versions(pairs, costed, tmp_path):
+@pytest.mark.parametrize(
+    ("lost", "said"), [("stated", "cost it anew"), ("operation", "summary.json is damaged (operation: field required)")]
+)
+def test_energy_runs_of_earlier_versions(pairs, costed, tmp_path, lost, said):
     shutil.copytree(costed("--accuracy", 0.8), tmp_path / "a")
     file = tmp_path / "a" / "summary.json"
-    file.write_text(
-        json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k not in ("stated", "operation")})
-    )
-    (tmp_path / "a" / "done").write_text("")
-    one_line(pairs("energy", "map", "--activity", "energy:a", "--out", tmp_path / "x"), "cost it anew")
-    one_line(pairs("pareto", "energy:a", "--out", tmp_path / "x"), "cost it anew")
+    file.write_text(json.dumps({key: value for key, value in json.loads(file.read_text()).items() if key != lost}))
+    seal(tmp_path / "a")
+    one_line(pairs("energy", "map", "--activity", "energy:a", "--out", tmp_path / "x"), said)
+    one_line(pairs("pareto", "energy:a", "--out", tmp_path / "x"), said)
 
 
 @pytest.mark.parametrize(
