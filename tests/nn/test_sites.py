@@ -137,6 +137,12 @@ def test_inputs_of_a_loop_are_seen_step_by_step():
     assert not recorded["rnn_cell_dense_h"][0][:, 0].any()  # the state begins at zero
 
 
+@every_network
+def test_one_image_is_seen_as_one(name):
+    _, net = taken(name)
+    assert {x.shape[0] for x, _ in layer_inputs(net, X[:1]).values()} == {1}
+
+
 def test_contracts_say_what_a_convolution_is():
     _, net = taken("convolutions")
     assert net.first.contract == Convolution(((0, 1),), stride=2)

@@ -197,9 +197,9 @@ def products_of(trained: Trained) -> dict[str, tuple[tuple[int, ...], Contract]]
     found: dict[str, tuple[tuple[int, ...], Contract]] = {}
 
     def inputs(x: Array) -> None:
-        found.update({name: (v.shape, contract) for name, (v, contract) in layer_inputs(trained.net, x).items()})
+        found.update({name: ((1, *v.shape[1:]), c) for name, (v, c) in layer_inputs(trained.net, x).items()})
 
-    jax.eval_shape(inputs, jax.ShapeDtypeStruct((1, *trained.data.train_images.shape[1:]), jnp.float32))
+    jax.eval_shape(inputs, jax.ShapeDtypeStruct((2, *trained.data.train_images.shape[1:]), jnp.float32))
     return found
 
 

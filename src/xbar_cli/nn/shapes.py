@@ -95,7 +95,7 @@ def layer_shapes(net: nnx.Module, *, shape: tuple[int, ...], dtype: Any = jnp.fl
     """The layers of `net` in the order they compute, for inputs of `shape`; nothing is computed."""
     found = Shapes(net)
     graphdef, state = nnx.split(net)
-    images = jax.ShapeDtypeStruct((1, *shape), dtype)
+    images = jax.ShapeDtypeStruct((2, *shape), dtype)  # a traced program may be another one for one image
     jax.eval_shape(lambda s, x: nnx.merge(graphdef, s)(x, found), state, images)
     return list(found.layers.values())
 

@@ -96,8 +96,6 @@ class Crossbar(nnx.Module):
 
     def __call__(self, images: Array, product: Product = digital, *, training: bool | Training = False) -> Array:
         """What the network returns for a batch, its products taken over by `product`."""
-        if images.shape[0] == 1:  # a program for one image may not be that for several
-            return self(jnp.concatenate([images, images]), product, training=training)[:1]
         x = images if self.normalisation is None else normalised(images, self.normalisation)
         plan = self.program.plan(x.shape, x.dtype, training=bool(training))
 
