@@ -53,7 +53,7 @@ def network(name):
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (IMAGES, 28, 28, 1), dtype=np.uint8)
     section = {"name": name} | ({"width": 0.03} if name == "mlp" else {})
-    net = NetworkSection.model_validate(section).build(shape=(28, 28, 1), n_classes=10, seed=0)
+    net = NetworkSection.model_validate(section).build(shape=(28, 28, 1), outputs=10, seed=0)
     labels = np.asarray(jax.jit(lambda x: net(x))(jnp.asarray(pictures, jnp.float32) / 255).argmax(axis=1), np.int32)
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
     summary = {"layers": list(LAYERS[name]), "network": name, "dataset": "random", "method": "ideal"}

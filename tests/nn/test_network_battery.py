@@ -22,7 +22,7 @@ every_network = pytest.mark.parametrize("name", NAMES)
 
 def build(name, *, seed=0, **given):
     width = {} if name == "lenet5" else {"width": 0.1}
-    return NetworkSection(name=name, **width, **given).build(shape=SHAPE, n_classes=CLASSES, seed=seed)
+    return NetworkSection(name=name, **width, **given).build(shape=SHAPE, outputs=CLASSES, seed=seed)
 
 
 @cache
@@ -75,7 +75,7 @@ def test_settings_of_batch_norm_strides_and_width_are_those_of_networks_that_hav
         with pytest.raises(ConfigError, match=r"network\.width"):
             NetworkSection(name=name, width=0.2)
     else:
-        wider = NetworkSection(name=name, width=0.2).build(shape=SHAPE, n_classes=CLASSES, seed=0)
+        wider = NetworkSection(name=name, width=0.2).build(shape=SHAPE, outputs=CLASSES, seed=0)
         assert kernel_sizes(wider) != kernel_sizes(net)
 
 

@@ -18,7 +18,7 @@ from xbar_cli.chip.full_scales import adc_full_scales
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.sample import Prepare
 from xbar_cli.config.converters import DecodingSection
-from xbar_cli.data.batches import to_float
+from xbar_cli.data.batches import network_inputs
 from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, Correction, layer_outputs
 from xbar_cli.numerics import stream
@@ -87,7 +87,7 @@ def make_calibrator(
         pictures: images it is fitted to; all are computed at once.
     """
     graphdef, state = nnx.split(trained.net)
-    images = jnp.asarray(to_float(pictures))
+    images = jnp.asarray(network_inputs(pictures))
 
     @jax.jit
     def fit(state: Any, images: Array, circuit: Circuit, key: Array) -> dict[str, Correction]:

@@ -11,6 +11,8 @@ from xbar_cli.outside import quoted
 from .base import Option, Quantity, Section, require
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from xbar_cli.nn.cnn import Cnn
     from xbar_cli.nn.lenet import LeNet, LeNet5
     from xbar_cli.nn.mlp import Mlp
@@ -160,33 +162,58 @@ class NetworkSection(Section):
         """Hidden units of mlp."""
         return self.hidden or max(1, round(MLP_HIDDEN * self.width))
 
-    def build(self, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> "Built":
-        """The network for images of `shape` [h w c], initialised from `seed`.
+    def build(
+        self, *, shape: tuple[int, ...], outputs: int, seed: int, dtype: "np.dtype[Any] | None" = None
+    ) -> "Built":
+        """The network for inputs of `shape` ([h w c] of pictures), initialised from `seed`.
+
+        Args:
+            shape: of one input.
+            outputs: numbers that it gives for an input, or at each place of it: classes, where the task has some.
+            seed: of the first weights.
+            dtype: of the inputs; None for float32.
 
         Raises:
-            ConfigError: the network cannot take images of this shape, or a setting that it does not have.
+            ConfigError: the network cannot take such inputs, or a setting that it does not have.
         """
         from xbar_cli.nn.layers import bias_rows
         from xbar_cli.nn.norm import set_epsilon
 
         if (own := own_file(self.name)) is not None:
-            return self._own(own, shape=shape, n_classes=n_classes, seed=seed)
+            return self._own(own, shape=shape, outputs=outputs, seed=seed, dtype=dtype)
+        self._require_pictures(shape, dtype)
         try:
-            net = _with_digital_biases(self, shape=shape, n_classes=n_classes, seed=seed)
+            net = _with_digital_biases(self, shape=cast(tuple[int, int, int], shape), outputs=outputs, seed=seed)
         except ValueError as error:
             raise ConfigError(f"network {self.name}: {error}") from None
         set_epsilon(net, self.norm_epsilon)
-        net.normalisation = self.normalisation(channels=shape[2])
+        net.normalisation = self.normalisation(channels=shape[-1])
         if self.bias == "row":
             bias_rows(net)
         return net
 
-    def _own(self, own: OwnFile, *, shape: tuple[int, ...], n_classes: int, seed: int) -> "Crossbar":
+    def _require_pictures(self, shape: tuple[int, ...], dtype: "np.dtype[Any] | None") -> None:
+        """Raise ConfigError where the inputs are none that the package's network takes."""
+        own = "; FILE.py:NAME gives a network of your own"
+        if dtype is not None and dtype.kind == "i":
+            raise ConfigError(f"network {self.name} takes numbers, and the inputs of this data set are tokens{own}")
+        if self.name != "mlp" and len(shape) != 3:
+            raise ConfigError(
+                f"network {self.name} takes pictures [height width channels], and an input of this data set has shape "
+                f"{list(shape)}: take mlp, which takes any{own}"
+            )
+
+    def _own(
+        self, own: OwnFile, *, shape: tuple[int, ...], outputs: int, seed: int, dtype: "np.dtype[Any] | None"
+    ) -> "Crossbar":
         """The network of the user's file."""
+        import numpy as np
+
         from xbar_cli.nn.sites.own import own_network
 
         args = {key.strip(): _value(value) for key, _, value in (text.partition("=") for text in self.args)}
-        net = own_network(own.path, own.name, shape=shape, outputs=n_classes, seed=seed, args=args)
+        kind = np.dtype(np.float32) if dtype is None else dtype
+        net = own_network(own.path, own.name, shape=shape, outputs=outputs, seed=seed, args=args, dtype=kind)
         net.normalisation = self.normalisation(channels=shape[-1])
         return net
 
@@ -210,7 +237,7 @@ class NetworkSection(Section):
         return found
 
 
-def _with_digital_biases(section: NetworkSection, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> "Built":
+def _with_digital_biases(section: NetworkSection, *, shape: tuple[int, int, int], outputs: int, seed: int) -> "Built":
     """The network with digital biases: a ValueError where it cannot take images of this shape."""
     from xbar_cli.nn.cnn import Cnn
     from xbar_cli.nn.layers import streams
@@ -219,7 +246,7 @@ def _with_digital_biases(section: NetworkSection, *, shape: tuple[int, int, int]
     from xbar_cli.nn.resnet import ResNet
     from xbar_cli.nn.vgg import Vgg
 
-    given: dict[str, Any] = {"shape": shape, "n_classes": n_classes, "rngs": streams(seed)}
+    given: dict[str, Any] = {"shape": shape, "n_classes": outputs, "rngs": streams(seed)}
     name, width = cast(NetworkName, section.name), section.width
     match name:
         case "mlp":

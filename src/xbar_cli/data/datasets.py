@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int32, UInt8
 
 from xbar_cli.data import catalogue
+from xbar_cli.data.batches import Inputs, Labels
 from xbar_cli.data.bundled_set import COUNTS, bundled_path, read_bundled
 from xbar_cli.data.catalogue import BUNDLED, SPECS, SPLITS, Spec
 from xbar_cli.data.formats import check_labels
 from xbar_cli.data.prepared import Prepared, default_data_dir, inspect, read_cache, write_cache
 from xbar_cli.errors import DataError
 from xbar_cli.reporter import OnProgress
+from xbar_cli.types import Task
 
 __all__ = ["Dataset", "Status", "default_data_dir", "load", "names", "status"]
 
@@ -25,23 +26,38 @@ class Dataset:
 
     Attributes:
         name: xbar's name of it.
-        train_images: uint8 [n h w c], upright, in the order of the stored records.
-        train_labels: int32 [n], 0 … n_classes − 1.
-        test_images: uint8 [m h w c].
-        test_labels: int32 [m].
-        n_classes: number of classes.
-        class_names: one for each label.
+        train_images: inputs [n *shape] in the order of the stored records: uint8 pictures [n h w c], upright, float32
+            numbers of any shape, or int32 tokens.
+        train_labels: what is asked for, by the task: int32 [n] classes 0 … n_classes − 1; float32 [n outputs] numbers;
+            int32 [n places] classes or tokens, one at each place of the input.
+        test_images: [m *shape].
+        test_labels: as those of training.
+        outputs: numbers that a network gives for an input, or at each place of it: classes, tokens, or numbers asked for.
+        class_names: one for each class or token, or for each number of a regression.
         note: what every result computed on it has to say (a partial set, a choice of split); None when nothing.
+        task: what is asked for.
     """
 
     name: str
-    train_images: UInt8[np.ndarray, "n h w c"]
-    train_labels: Int32[np.ndarray, " n"]
-    test_images: UInt8[np.ndarray, "m h w c"]
-    test_labels: Int32[np.ndarray, " m"]
-    n_classes: int
+    train_images: Inputs
+    train_labels: Labels
+    test_images: Inputs
+    test_labels: Labels
+    outputs: int
     class_names: tuple[str, ...]
     note: str | None
+    task: Task = "classification"
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, or of tokens.
+
+        Raises:
+            ValueError: numbers are asked for, not classes.
+        """
+        if self.task == "regression":
+            raise ValueError(f"data set {self.name} has no classes: its task is regression")
+        return self.outputs
 
 
 @dataclass(frozen=True)
@@ -126,4 +142,5 @@ def _typed(key: str, array: np.ndarray) -> np.ndarray:
 def _dataset(name: str, arrays: dict[str, np.ndarray], class_names: tuple[str, ...], note: str | None) -> Dataset:
     for array in arrays.values():
         array.setflags(write=False)
-    return Dataset(name, **arrays, n_classes=len(class_names), class_names=class_names, note=note)
+    parts = [arrays[f"{split}_{kind}"] for split in SPLITS for kind in ("images", "labels")]
+    return Dataset(name, *parts, outputs=len(class_names), class_names=class_names, note=note)

@@ -17,12 +17,11 @@ from xbar_cli.data.batches import batches, eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.score import share_right
-from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
+from xbar_cli.nn.shapes import LayerShape, parameters, set_parameters
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs.directory import Run
 from xbar_cli.train.forward import PLAIN, Forward, make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
-from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import open_trained
 from xbar_cli.trained.parts import Part
@@ -261,11 +260,6 @@ def shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return "absent" if value is None else str(value)
-
-
-def shapes_of(net: nnx.Module, data: Dataset) -> tuple[LayerShape, ...]:
-    """The layers of a network for the images of a data set."""
-    return tuple(layer_shapes(net, shape=build.image_shape(data)))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from xbar_cli.config.load import read_toml
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
+from xbar_cli.errors import RunError
 from xbar_cli.nn.layers import digital
 from xbar_cli.nn.score import correct, share_right
 from xbar_cli.nn.shapes import kernels, parameters, set_parameters
@@ -91,11 +92,17 @@ def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Traine
     run, summary = open_run(path, commands=("train",), use=use)
     config = read_toml(run.path / CONFIG)
     data = build.dataset(config["dataset"]["name"], data_dir=data_dir or config["dataset"].get("data_dir"))
-    shape, network = build.image_shape(data), NetworkSection(**config["network"])
+    network = NetworkSection(**config["network"])
     require_network_file(network, run.path)
     # shapes alone: initial weights would be drawn, and compiled for, only to be replaced
-    net = nnx.eval_shape(lambda: network.build(shape=shape, n_classes=data.n_classes, seed=0))
-    set_parameters(net, read_tensors(run.path / MODEL))
+    net = nnx.eval_shape(lambda: build.network(network, data, seed=0))
+    try:
+        set_parameters(net, read_tensors(run.path / MODEL))
+    except ValueError as error:
+        raise RunError(
+            f"{path}: its weights are of other data than {data.name} is now ({error}); train it anew, or give the data set "
+            "that it was trained on"
+        ) from None
     return Trained(run=run, summary=summary, config=config, net=net, data=data)
 
 

@@ -14,7 +14,7 @@ from xbar_cli.data.tensors import read_foreign
 from xbar_cli.errors import RunError
 from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, layout_of, plain
 from xbar_cli.nn.layers import bias_rows
-from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
+from xbar_cli.nn.shapes import LayerShape, parameters, set_parameters
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
@@ -62,17 +62,18 @@ def adopted_network(
     config: ImportConfig, tensors: Tensors, layout: Layout, data: Dataset
 ) -> tuple[nnx.Module, list[LayerShape], Adopted]:
     """The network of `config` with the tensors as its parameters; torch's biases become rows of the arrays where asked for."""
-    shape = build.image_shape(data)
     stacked = layout == "torch" and config.network.bias == "row"
     section = config.network.model_copy(update={"bias": "digital"}) if stacked else config.network
-    net = section.build(shape=shape, n_classes=data.n_classes, seed=0)
+    net = build.network(section, data, seed=0)
     wanted = {name: value.shape for name, value in parameters(net).items()}
-    layers = [layer.name for layer in layer_shapes(net, shape=shape)]
-    adopted = adopt(tensors, wanted, layers=layers, layout=layout, channels=shape[2], given=config.pairs)
+    layers = [layer.name for layer in build.shapes_of(net, data)]
+    adopted = adopt(
+        tensors, wanted, layers=layers, layout=layout, channels=build.input_shape(data)[-1], given=config.pairs
+    )
     set_parameters(net, adopted.parameters)
     if stacked:
         bias_rows(net)
-    return net, layer_shapes(net, shape=shape), adopted
+    return net, build.shapes_of(net, data), adopted
 
 
 def summary(

@@ -18,7 +18,7 @@ from xbar_cli.runs.directory import CONFIG, METRICS, Run
 from xbar_cli.runs.results import MODEL
 from xbar_cli.train.methods import method_of
 from xbar_cli.train.phases import train_phases
-from xbar_cli.train.session import Conclusion, Ended, Session, accuracy, counter, shapes_of
+from xbar_cli.train.session import Conclusion, Ended, Session, accuracy, counter
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.network_file import keep_network_file
@@ -56,8 +56,8 @@ def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Sessio
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
     parts = split_parts(config.dataset, data, seed=config.seed)
     keep_network_file(config.network, run.path)
-    net = config.network.build(shape=build.image_shape(data), n_classes=data.n_classes, seed=config.seed)
-    shapes = shapes_of(net, data)
+    net = build.network(config.network, data, seed=config.seed)
+    shapes = tuple(build.shapes_of(net, data))
     method = method_of(config, run, net, shapes, parts)
     return Session(config, run, data, net, parts, shapes, method, reporter)
 
