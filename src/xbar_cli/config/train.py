@@ -9,7 +9,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from .base import Apart, NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, Section, require
+from .base import (
+    Apart,
+    MetricName,
+    NonNegativeQuantity,
+    Option,
+    PositiveQuantity,
+    Quantity,
+    RootSection,
+    Section,
+    require,
+)
 from .effect_list import InjectSection, parse_injection
 from .methods import (
     METHODS,
@@ -55,7 +65,7 @@ class DatasetSection(Section):
 
 
 class TrainingSection(Section):
-    """Plain training: cross-entropy, an optimiser, a schedule; the epoch best on the validation part is kept."""
+    """Plain training: the task's loss, an optimiser, a schedule; the epoch best on the validation part is kept."""
 
     epochs: Annotated[int, Field(ge=0, le=100_000), Option()] = 15
     """Epochs of plain training."""
@@ -79,8 +89,11 @@ class TrainingSection(Section):
     """Precision of the products; everything else is float32."""
     augment: Annotated[Literal["none", "flip", "crop", "crop+flip"], Option()] = "none"
     """Random mirror images and shifts by up to 4 pixels, new at every step."""
+    metric: Annotated[MetricName | None, Option()] = None
+    """What epochs and the network are measured by (default by the task: accuracy, mse of regression, perplexity of
+    next_token)."""
     early_stop: Annotated[Annotated[int, Field(ge=1)] | None, Option()] = None
-    """Stop after so many epochs without a better validation accuracy."""
+    """Stop after so many epochs that are no better on the validation part."""
     keep: Annotated[Literal["best", "last"], Option()] = "best"
     """The epoch kept: best on the validation part, or the last."""
     fold_norm: Annotated[bool, Option()] = False

@@ -61,7 +61,10 @@ def open_evaluation(path: Path) -> Evaluation:
     run, summary = open_run(path, commands=("evaluate",), use="xbar compare")
     dataset = read_dataset(run.path / RESULTS)
     try:
-        samples = np.asarray(dataset["accuracy"].values, np.float64).squeeze()
+        metric = summary.get("metric", "accuracy")
+        if metric not in ("accuracy", "top5"):
+            raise RunError(f"{path}: its metric is {metric}; shares of right answers are compared, as accuracy is")
+        samples = np.asarray(dataset[metric].values, np.float64).squeeze()
         config = read_toml(run.path / CONFIG)
         before = _json(Path(config["run"]) / "summary.json")
         origin = {key: summary.get(key, before.get(key)) for key in ORIGIN}

@@ -1,8 +1,10 @@
 """What a summary must hold, by the command that wrote it: checked when a run is opened, so that nobody meets half of one."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from xbar_cli.outside import quoted
 
@@ -23,6 +25,16 @@ class Summary(BaseModel):
     out: str | None = None
 
 
+def _with_metric(tree: Any, accuracies: Sequence[str]) -> Any:
+    """The tree, if it has the figures of its metric: `accuracies` where that is accuracy, as in every earlier version."""
+    if isinstance(tree, dict):
+        names = accuracies if tree.get("metric", "accuracy") == "accuracy" else ["metric_value"]
+        wanted = [InitErrorDetails(type="missing", loc=(name,), input=tree) for name in names if name not in tree]
+        if wanted:
+            raise ValidationError.from_exception_data("summary", wanted)
+    return tree
+
+
 class TrainSummary(Summary):
     """Of `train` and `import`."""
 
@@ -32,7 +44,9 @@ class TrainSummary(Summary):
     dataset_note: Remark
     layers: Annotated[list[Name], Field(min_length=1, max_length=10_000)]
     weights: list[Count] | None = None
-    test_accuracy: Fraction
+    metric: Name = "accuracy"
+    metric_value: float | None = None
+    test_accuracy: Fraction | None = None
     train_accuracy: Fraction | None = None
     validation_accuracy: Fraction | None = None
     vg_volt: list[float] | None
@@ -48,6 +62,11 @@ class TrainSummary(Summary):
     m_max: list[float] | None = None
     technology: str | None = None
     encoding: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _measured(cls, tree: Any) -> Any:
+        return _with_metric(tree, ["test_accuracy"])
 
 
 class MappedLayer(Summary):
@@ -92,18 +111,26 @@ class EvaluateSummary(Summary):
     variation_model: str
     images: Annotated[int, Field(ge=1, le=10**9)]
     dataset_note: Remark
-    ideal_accuracy: Fraction
+    metric: Name = "accuracy"
+    metric_value: float | None = None
     samples: Annotated[int, Field(ge=1, le=10**7)]
-    accuracy_mean: Fraction
-    accuracy_std: float
-    accuracy_ci95: TwoNumbers
-    accuracy_samples: Annotated[list[Fraction], Field(min_length=1)]
+    ideal_accuracy: Fraction | None = None
+    accuracy_mean: Fraction | None = None
+    accuracy_std: float | None = None
+    accuracy_ci95: TwoNumbers = None
+    accuracy_samples: Annotated[list[Fraction], Field(min_length=1)] | None = None
     network: Name | None = None
     dataset: Name | None = None
     method: Name | None = None
     weights_sha256: str | None = None
     test_images_sha256: str | None = None
     chip_devices: dict[str, list[Count]] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _measured(cls, tree: Any) -> Any:
+        keys = ("mean", "std", "ci95", "samples")
+        return _with_metric(tree, ["ideal_accuracy", *(f"accuracy_{key}" for key in keys)])
 
 
 class EnergySummary(Summary):

@@ -16,7 +16,7 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import batches, eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.score import share_right
+from xbar_cli.nn.score import Measure, Metric
 from xbar_cli.nn.shapes import LayerShape, parameters, set_parameters
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs.directory import Run
@@ -60,7 +60,8 @@ class Progress:
 
     phase: int = 0
     epoch: int = 0
-    best_accuracy: float = -1.0
+    best_value: float | None = None
+    """Of the metric; None before the first epoch."""
     best_epoch: int = 0
     epochs: int = 0
     """Run so far, in all phases."""
@@ -79,6 +80,7 @@ class Session:
         net: the network before the first step, as the method left it: what a state is a state of.
         parts: of the data set.
         shapes: of the layers.
+        metric: that answers are measured by.
         method: what it adds to the loop.
         reporter: is told.
     """
@@ -89,8 +91,13 @@ class Session:
     net: nnx.Module
     parts: dict[str, Part]
     shapes: tuple[LayerShape, ...]
+    metric: Metric
     method: "Method"
     reporter: Reporter
+
+    def measure(self, part: str) -> Measure:
+        """The measure of a part."""
+        return Measure.of(self.metric, self.parts[part][1])
 
     @cached_property
     def graphdef(self) -> Any:
@@ -264,24 +271,25 @@ def shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Counter:
-    """Counts correct answers: `count` of batches, for the state that `settle` makes of the network's."""
+    """Sums the metric: `count` of batches, for the state that `settle` makes of the network's."""
 
     count: Callable[..., jax.Array]
     settle: Callable[[State], State] | None = None
 
 
 def counter(session: Session) -> Counter:
-    """The jitted count of correct answers of the network as the method computes it."""
+    """The jitted sum of the metric of the network as the method computes it."""
     method = session.method
     forward = method.forward if method.settle is None else make_forward(precision=session.config.training.precision)
-    return Counter(make_counter(session.graphdef, forward=forward), method.settle)
+    count = make_counter(session.graphdef, forward=forward, measure=Measure(session.metric))
+    return Counter(count, method.settle)
 
 
-def accuracy(session: Session, counter: Counter, state: State, *, part: str) -> float:
-    """Share of correct answers on the `train`, `validation` or `test` part."""
+def measured(session: Session, counter: Counter, state: State, *, part: str) -> float:
+    """The metric on the `train`, `validation` or `test` part."""
     images, labels = session.parts[part]
     size = min(EVALUATION_BATCH, len(labels))
     if counter.settle is not None:
         state = counter.settle(state)
-    hits = sum(float(counter.count(state, *batch)) for batch in eval_batches(images, labels, batch_size=size))
-    return share_right(hits, len(labels), of=f"the network on the {part} part")
+    total = sum(float(counter.count(state, *batch)) for batch in eval_batches(images, labels, batch_size=size))
+    return session.measure(part).value(total, len(labels), of=f"the network on the {part} part")

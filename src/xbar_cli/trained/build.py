@@ -8,6 +8,8 @@ from flax import nnx
 
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.datasets import Dataset, load
+from xbar_cli.errors import ConfigError
+from xbar_cli.nn.score import Metric, metrics_of
 from xbar_cli.nn.shapes import LayerShape, layer_shapes
 
 
@@ -34,3 +36,19 @@ def network(section: NetworkSection, data: Dataset, *, seed: int) -> nnx.Module:
 def shapes_of(net: nnx.Module, data: Dataset) -> list[LayerShape]:
     """The layers of a network for the inputs of a data set, in the order they compute."""
     return layer_shapes(net, shape=input_shape(data), dtype=input_dtype(data))
+
+
+def metric_of(data: Dataset, asked: Metric | None, *, key: str) -> Metric:
+    """The metric asked for, or the task's first one.
+
+    Raises:
+        ConfigError: it is none of the task, or says nothing of so few classes.
+    """
+    known = metrics_of(data.task)
+    if asked is not None and asked not in known:
+        raise ConfigError(
+            f"{key} = {asked}: data set {data.name} is one of {data.task}, which is measured by {', '.join(known)}"
+        )
+    if asked == "top5" and data.outputs <= 5:
+        raise ConfigError(f"{key} = top5 is always 1 of the {data.outputs} classes of data set {data.name}")
+    return asked or known[0]

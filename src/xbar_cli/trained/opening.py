@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from xbar_cli.array.ideal import Contract
 from xbar_cli.config.load import read_toml
 from xbar_cli.config.network import NetworkSection
-from xbar_cli.data.batches import eval_batches
+from xbar_cli.data.batches import Inputs, Labels, eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import RunError
 from xbar_cli.nn.layers import digital
-from xbar_cli.nn.score import correct, share_right
+from xbar_cli.nn.score import Measure, Metric
 from xbar_cli.nn.shapes import kernels, parameters, set_parameters
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
@@ -126,10 +126,10 @@ def weight_maxima(values: dict[str, NDArray[np.float32]], *, scale: str) -> dict
     return dict.fromkeys(own, max(own.values()) or one)
 
 
-def kernel_accuracy(
-    net: nnx.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]
+def kernel_measure(
+    net: nnx.Module, images: Inputs, labels: Labels, *, measure: Measure
 ) -> Callable[[dict[str, NDArray[np.float32]]], float]:
-    """The function from kernels by layer, in the place of the network's own, to accuracy."""
+    """The function from kernels by layer, in the place of the network's own, to the metric."""
     graphdef, state = nnx.split(net)
     batches = eval_batches(images, labels, batch_size=min(500, len(labels)))
     parts = [tuple(map(jnp.asarray, part)) for part in batches]
@@ -139,20 +139,21 @@ def kernel_accuracy(
         def product(name: str, x: jax.Array, kernel: jax.Array, contract: Contract) -> jax.Array:
             return contract(x, kernels.get(name, kernel))
 
-        return correct(nnx.merge(graphdef, state)(x, product), y, weight)
+        return measure.total(nnx.merge(graphdef, state)(x, product), y, weight)
 
-    def accuracy(kernels: dict[str, NDArray[np.float32]]) -> float:
+    def reached(kernels: dict[str, NDArray[np.float32]]) -> float:
         replaced = {name: jnp.asarray(kernel) for name, kernel in kernels.items()}
-        right = sum(float(count(state, replaced, *part)) for part in parts)
-        return share_right(right, len(labels), of="the network with the weights that arrays leave")
+        total = sum(float(count(state, replaced, *part)) for part in parts)
+        return measure.value(total, len(labels), of="the network with the weights that arrays leave")
 
-    return accuracy
+    return reached
 
 
-def network_accuracy(net: nnx.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]) -> float:
-    """Accuracy of a network in floating point."""
+def network_measure(net: nnx.Module, images: Inputs, labels: Labels, *, metric: Metric) -> float:
+    """The metric of a network in floating point."""
+    measure = Measure.of(metric, labels)
     graphdef, state = nnx.split(net)
-    count = jax.jit(lambda state, x, y, weight: correct(nnx.merge(graphdef, state)(x, digital), y, weight))
+    count = jax.jit(lambda state, x, y, weight: measure.total(nnx.merge(graphdef, state)(x, digital), y, weight))
     parts = eval_batches(images, labels, batch_size=min(1000, len(labels)))
-    right = sum(float(count(state, *map(jnp.asarray, part))) for part in parts)
-    return share_right(right, len(labels), of="the network in floating point")
+    total = sum(float(count(state, *map(jnp.asarray, part))) for part in parts)
+    return measure.value(total, len(labels), of="the network in floating point")

@@ -41,7 +41,7 @@ from xbar_cli.data.batches import eval_batches
 from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import Circuit
-from xbar_cli.nn.score import share_right
+from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT, Reporter
@@ -49,6 +49,7 @@ from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, write_fields
 from xbar_cli.statistics import enough
+from xbar_cli.trained import build
 from xbar_cli.trained.opening import CELL, Trained, open_trained
 
 
@@ -67,17 +68,20 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
         reporter.note(
             f"monte_carlo.ci_width = {config.monte_carlo.ci_width:g} was not reached with {result['samples']} chips"
         )
-    fields = evaluate_summary.results(result["accuracy_samples"], tally)
-    write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": "accuracy"})
+    metric = result["metric"]
+    fields = evaluate_summary.results(result[f"{metric}_samples"], tally, metric=metric)
+    write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": metric})
     caption = (
         f"{trained.network} on {trained.dataset}, {hardware.model} array, "
         f"{config.variation.amount * 100:g} % {config.variation.model} variation"
     )
     figures.sample_accuracies(
-        run.figures / "accuracy.png",
-        samples=result["accuracy_samples"],
-        reference=result["ideal_accuracy"],
+        run.figures / f"{metric}.png",
+        samples=result[f"{metric}_samples"],
+        reference=result[f"ideal_{metric}"],
         caption=caption,
+        name=metric,
+        percent=Measure(metric).is_share,
     )
     if "per_layer" in result:
         sensitivity.draw(run.figures / "per_layer.png", result, caption=f"{caption}; bars: 95 % intervals over chips")
@@ -194,15 +198,16 @@ def measure(
     reporter: Reporter,
     strategy: Strategy | None = None,
 ) -> tuple[dict[str, Any], Tally]:
-    """Accuracy of every sampled chip and of the network in floating point, and what else the chips were."""
+    """The metric of every sampled chip and of the network in floating point, and what else the chips were."""
     wanted, network = config.monte_carlo, hardware.network
     images, labels = test_part(trained, wanted.images)
+    measure = measure_of(config, trained, labels)
     size = min(wanted.batch_size, len(labels))
     parts = [jax.tree.map(jnp.asarray, part) for part in eval_batches(images, labels, batch_size=size)]
     steps = steps_of(config.variation.on_devices(), network)
     order = effects_in_order(config.variation, steps)
     tell(config, trained, network, order, reporter)
-    ideal = floating_accuracy(trained, parts)
+    ideal = floating_value(trained, parts, measure)
     prepare, fitted_to = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
     sampler = Sampler(
@@ -213,6 +218,7 @@ def measure(
         nominal={name: layer.conductance for name, layer in network.layers.items()},
         fabricate=make_fabricator(network, steps, negative=config.variation.negative),
         prepare=prepare,
+        measure=measure,
     )
     kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
@@ -227,11 +233,12 @@ def measure(
         "command": "evaluate",
         "images": len(labels),
         "dataset_note": trained.data.note,
-        "ideal_accuracy": ideal,
+        "task": trained.data.task,
+        f"ideal_{measure.metric}": ideal,
         "effects": order,
     }
     return found | evaluate_summary.summarise(
-        config, hardware, tally, ideal=ideal, images=len(labels), fitted_to=fitted_to
+        config, hardware, tally, measure=measure, ideal=ideal, images=len(labels), fitted_to=fitted_to
     ), tally
 
 
@@ -262,16 +269,30 @@ def tell(
         reporter.note(line)
 
 
-def floating_accuracy(trained: Trained, parts: Sequence[Batch]) -> float:
-    """Accuracy of the network in floating point."""
-    count = make_counter(trained)
+def measure_of(config: EvaluateConfig, trained: Trained, labels: np.ndarray) -> Measure:
+    """The measure that is asked for, of these labels.
+
+    Raises:
+        ConfigError: it is none of the task, or what is asked of the chips belongs to shares of right answers.
+    """
+    wanted = config.monte_carlo
+    measure = Measure.of(build.metric_of(trained.data, wanted.metric, key="monte_carlo.metric"), labels)
+    for key in ("ci_width", "yield_at"):
+        if getattr(wanted, key) is not None and not measure.is_share:
+            raise ConfigError(f"monte_carlo.{key} belongs to shares of right answers; the metric is {measure.metric}")
+    return measure
+
+
+def floating_value(trained: Trained, parts: Sequence[Batch], measure: Measure) -> float:
+    """The metric of the network in floating point."""
+    count = make_counter(trained, measure=measure)
     root, first = jax.random.key(0), jnp.asarray(0)
     found = [count(None, root, first, *part)[0][0] for part in parts]
     images = sum(float(weight.sum()) for _, _, weight in parts)
-    return share_right(float(np.sum(np.asarray(found, np.float64))), images, of="the network in floating point")
+    return measure.value(float(np.sum(np.asarray(found, np.float64))), images, of="the network in floating point")
 
 
-def make_counter(trained: Trained) -> Callable[..., tuple[Array, dict[str, Trust]]]:
+def make_counter(trained: Trained, *, measure: Measure = ACCURACY) -> Callable[..., tuple[Array, dict[str, Trust]]]:
     """The function from a circuit (None for floating point), key, number of the first image and a batch to `count_batch`."""
     graphdef, state = nnx.split(trained.net)
 
@@ -280,7 +301,7 @@ def make_counter(trained: Trained) -> Callable[..., tuple[Array, dict[str, Trust
         state: Any, circuit: Circuit | None, key: Array, first: Array, *part: Array
     ) -> tuple[Array, dict[str, Trust]]:
         x, y, weight = part
-        return count_batch(nnx.merge(graphdef, state), circuit, key, first, (x, y, weight))
+        return count_batch(nnx.merge(graphdef, state), circuit, key, first, (x, y, weight), measure=measure)
 
     return partial(count, state)
 

@@ -20,7 +20,7 @@ from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL
 from xbar_cli.trained import build
-from xbar_cli.trained.opening import network_accuracy, save_weights
+from xbar_cli.trained.opening import network_measure, save_weights
 
 GUESSING = 2.0
 """An accuracy below so many times that of guessing is a network that was not meant, or not read as it was trained."""
@@ -47,7 +47,7 @@ def run(config: ImportConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     save_weights(run.path / MODEL, net)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
     found = summary(config, layout, adopted, shapes, net, data) | {"out": str(run.final)}
-    tell(adopted, found, reporter, padded=assumed, classes=data.n_classes)
+    tell(adopted, found, reporter, padded=assumed, classes=data.outputs)
     return found
 
 
@@ -80,7 +80,8 @@ def summary(
     config: ImportConfig, layout: Layout, adopted: Adopted, shapes: list[LayerShape], net: nnx.Module, data: Dataset
 ) -> dict[str, Any]:
     """The summary, as summary.json holds it but for `out`."""
-    network = config.network
+    network, metric = config.network, build.metric_of(data, None, key="metric")
+    tested = network_measure(net, data.test_images, data.test_labels, metric=metric)
     return {
         "command": "train",
         "method": "import",
@@ -98,8 +99,11 @@ def summary(
         "dataset_note": data.note,
         "layers": [layer.name for layer in shapes],
         "weights": [int(np.prod(layer.kernel)) for layer in shapes],
-        "test_accuracy": network_accuracy(net, data.test_images, data.test_labels),
-        "train_accuracy": network_accuracy(net, data.train_images, data.train_labels),
+        f"test_{metric}": tested,
+        f"train_{metric}": network_measure(net, data.train_images, data.train_labels, metric=metric),
+        "task": data.task,
+        "metric": metric,
+        "metric_value": tested,
         "epochs": 0,
         "vg_volt": None,
         "in_range_fraction": None,
@@ -114,7 +118,7 @@ def tell(adopted: Adopted, found: dict[str, Any], reporter: Reporter, *, padded:
         reporter.note("not all names are ours: matched by shape and by the numbers in the names, see the table")
     if padded:
         reporter.note("convolutions of stride 2 are padded as torch does, (1, 1); network.padding = same for (0, 1)")
-    if found["test_accuracy"] < GUESSING / classes:
+    if found["metric"] == "accuracy" and found["test_accuracy"] < GUESSING / classes:
         reporter.note(
             f"a test accuracy of {found['test_accuracy']:.4f} is near guessing: check the table of layers, `layout`, "
             "network.padding, network.norm_epsilon, and network.mean and network.std if it was trained on normalised images"
