@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 
 from xbar_cli.data import archives, builders, catalogue, importers, sources
+from xbar_cli.data import staging as staging_of
 from xbar_cli.data.catalogue import CIFAR10, CIFAR100, EMNIST_LETTERS, FASHION_MNIST, MNIST, SPECS
 from xbar_cli.data.datasets import load, names, status
 from xbar_cli.data.importers import import_dataset, prepare
@@ -312,7 +313,7 @@ def test_failed_move_puts_the_old_set_back(tmp_path):
     staging.mkdir()
     (target / "old").touch()
     with pytest.raises(FileNotFoundError):
-        importers._install(staging / "absent", target, aside=staging / "replaced")
+        staging_of.install(staging / "absent", target, aside=staging / "replaced")
     assert (target / "old").exists()
 
 

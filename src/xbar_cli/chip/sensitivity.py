@@ -66,11 +66,10 @@ def summarise(found: Mapping[str, Estimate], *, ideal: float, measure: Measure =
     return {"per_layer": layers, "costliest_layer": max(layers, key=lambda name: layers[name]["cost"])}
 
 
-def draw(path: Path, summary: Mapping[str, Any], *, caption: str) -> Path:
+def draw(path: Path, summary: Mapping[str, Any], *, caption: str, measure: Measure = ACCURACY) -> Path:
     """A bar for each layer: what is lost of the metric with it alone on arrays, with its interval over chips."""
     layers = summary["per_layer"]
-    metric = summary["metric"]
-    scale, unit = (100, " [%]") if Measure(metric).is_share else (1, "")
+    scale, unit = (100, " [%]") if measure.is_share else (1, "")
     costs = np.asarray([layer["cost"] for layer in layers.values()]) * scale
     ends = np.asarray([v["cost_ci95"] or [v["cost"]] * 2 for v in layers.values()]).T * scale
 
@@ -86,7 +85,7 @@ def draw(path: Path, summary: Mapping[str, Any], *, caption: str) -> Path:
         )
         axes.axhline(0, color="0.4", linewidth=0.8)
         figures.name_bars(axes, list(layers))
-        axes.set(ylabel=f"{metric} lost{unit}", title="Cost of each layer alone on arrays")
+        axes.set(ylabel=f"{measure.metric} lost{unit}", title="Cost of each layer alone on arrays")
         axes.grid(axis="x", visible=False)
 
     return figures.save(path, bars, caption=caption)

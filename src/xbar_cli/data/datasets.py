@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +11,14 @@ from xbar_cli.data.batches import Inputs, Labels
 from xbar_cli.data.bundled_set import COUNTS, bundled_path, read_bundled
 from xbar_cli.data.catalogue import BUNDLED, SPECS, SPLITS, Spec
 from xbar_cli.data.formats import check_labels
+from xbar_cli.data.own import stored
 from xbar_cli.data.prepared import Prepared, default_data_dir, inspect, read_cache, write_cache
 from xbar_cli.errors import DataError
+from xbar_cli.outside import quoted
 from xbar_cli.reporter import OnProgress
 from xbar_cli.types import Task
 
-__all__ = ["Dataset", "Status", "default_data_dir", "load", "names", "status"]
+__all__ = ["Dataset", "Status", "default_data_dir", "describe", "load", "names", "status"]
 
 names = catalogue.names
 
@@ -73,12 +76,12 @@ class Status:
 
 
 def load(name: str, *, data_dir: Path | None) -> Dataset:
-    """Load a data set: the bundled one, or a prepared one from `data_dir`. Never uses the network.
+    """Load a data set: a bundled one, one of the user's own, or a prepared one from `data_dir`. Never uses the network.
 
     A prepared set is decoded once (seconds); a cache beside the records serves later starts.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()`, a bundled one, or one that was added to `data_dir`.
         data_dir: None takes `default_data_dir()`.
 
     Raises:
@@ -88,8 +91,17 @@ def load(name: str, *, data_dir: Path | None) -> Dataset:
     if name == BUNDLED:
         arrays = {key: _typed(key, array) for key, array in read_bundled().items()}
         return _dataset(name, arrays, catalogue.FASHION_CLASSES, None)
+    folder = data_dir or default_data_dir()
+    if name not in names() and (found := stored.find(name, folder)) is not None:
+        facts, arrays = stored.read(found)
+        return _dataset(name, arrays, tuple(facts["class_names"]), facts.get("note"), task=facts["task"])
+    if name not in names():
+        known = ", ".join((*names(), *stored.bundled(), *stored.own_names(folder)))
+        raise DataError(
+            f"unknown data set {quoted(name)}: it must be one of {known}; `xbar data add` makes one of your own"
+        )
     spec = catalogue.find(name)
-    prepared = inspect(spec, data_dir or default_data_dir())
+    prepared = inspect(spec, folder)
     arrays = read_cache(prepared, spec)
     if arrays is None:
         arrays = decode(prepared, spec)
@@ -132,15 +144,58 @@ def status(data_dir: Path | None) -> list[Status]:
             rows.append(Status(spec.name, False, None, None, None, str(error)))
         else:
             rows.append(Status(spec.name, True, *prepared.counts, str(prepared.folder), prepared.note(spec)))
-    return rows
+    return rows + [_own_status(name, folder) for name in (*stored.bundled(), *stored.own_names(folder))]
+
+
+def describe(name: str, *, data_dir: Path | None) -> dict[str, Any]:
+    """What is known of a data set: of one's own what is kept with it, of any other its parts, shape and classes.
+
+    Raises:
+        DataError: as `load`.
+    """
+    found = None if name in names() else stored.find(name, data_dir or default_data_dir())
+    if found is not None:
+        return stored.read_facts(found) | {"out": str(found)}
+    data = load(name, data_dir=data_dir)
+    return {
+        "name": name,
+        "task": data.task,
+        "train": len(data.train_images),
+        "test": len(data.test_images),
+        "shape": list(data.train_images.shape[1:]),
+        "dtype": data.train_images.dtype.name,
+        "outputs": data.outputs,
+        "class_names": list(data.class_names),
+        "note": data.note,
+    }
+
+
+def _own_status(name: str, data_dir: Path) -> Status:
+    found = stored.find(name, data_dir)
+    assert found is not None
+    try:
+        facts = stored.read_facts(found)
+    except DataError as error:
+        return Status(name, False, None, None, None, str(error))
+    kind = f"{facts['task']}, {facts['dtype']} {facts['shape']} to {facts['outputs']}"
+    inside = "inside the package" if name in stored.bundled() else "your own"
+    said = "; ".join(filter(None, (inside, kind, facts.get("note"))))
+    return Status(name, True, facts["train"], facts["test"], str(found), said)
 
 
 def _typed(key: str, array: np.ndarray) -> np.ndarray:
     return array.astype(np.int32) if key.endswith("labels") else array
 
 
-def _dataset(name: str, arrays: dict[str, np.ndarray], class_names: tuple[str, ...], note: str | None) -> Dataset:
+def _dataset(
+    name: str,
+    arrays: dict[str, np.ndarray],
+    class_names: tuple[str, ...],
+    note: str | None,
+    *,
+    task: Task = "classification",
+) -> Dataset:
     for array in arrays.values():
         array.setflags(write=False)
     parts = [arrays[f"{split}_{kind}"] for split in SPLITS for kind in ("images", "labels")]
-    return Dataset(name, *parts, outputs=len(class_names), class_names=class_names, note=note)
+    return Dataset(name, *parts, outputs=len(class_names), class_names=class_names, note=note, task=task)

@@ -1,7 +1,7 @@
 """What a summary must hold, by the command that wrote it: checked when a run is opened, so that nobody meets half of one."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
@@ -25,14 +25,12 @@ class Summary(BaseModel):
     out: str | None = None
 
 
-def _with_metric(tree: Any, accuracies: Sequence[str]) -> Any:
-    """The tree, if it has the figures of its metric: `accuracies` where that is accuracy, as in every earlier version."""
-    if isinstance(tree, dict):
-        names = accuracies if tree.get("metric", "accuracy") == "accuracy" else ["metric_value"]
-        wanted = [InitErrorDetails(type="missing", loc=(name,), input=tree) for name in names if name not in tree]
-        if wanted:
-            raise ValidationError.from_exception_data("summary", wanted)
-    return tree
+def _require(summary: Summary, accuracies: Sequence[str]) -> None:
+    """Raise ValidationError where the figures of the metric are not there: `accuracies`, as in every earlier version."""
+    names = accuracies if getattr(summary, "metric", None) == "accuracy" else ["metric_value"]
+    if wanted := [name for name in names if name not in summary.model_fields_set]:
+        faults = [InitErrorDetails(type="missing", loc=(name,), input=None) for name in wanted]
+        raise ValidationError.from_exception_data("summary", faults)
 
 
 class TrainSummary(Summary):
@@ -63,10 +61,10 @@ class TrainSummary(Summary):
     technology: str | None = None
     encoding: str | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _measured(cls, tree: Any) -> Any:
-        return _with_metric(tree, ["test_accuracy"])
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        _require(self, ["test_accuracy"])
+        return self
 
 
 class MappedLayer(Summary):
@@ -126,11 +124,10 @@ class EvaluateSummary(Summary):
     test_images_sha256: str | None = None
     chip_devices: dict[str, list[Count]] | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _measured(cls, tree: Any) -> Any:
-        keys = ("mean", "std", "ci95", "samples")
-        return _with_metric(tree, ["ideal_accuracy", *(f"accuracy_{key}" for key in keys)])
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        _require(self, ["ideal_accuracy", *(f"accuracy_{key}" for key in ("mean", "std", "ci95", "samples"))])
+        return self
 
 
 class EnergySummary(Summary):

@@ -68,7 +68,7 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
         reporter.note(
             f"monte_carlo.ci_width = {config.monte_carlo.ci_width:g} was not reached with {result['samples']} chips"
         )
-    metric = result["metric"]
+    metric, measure = result["metric"], Measure(result["metric"])
     fields = evaluate_summary.results(result[f"{metric}_samples"], tally, metric=metric)
     write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": metric})
     caption = (
@@ -81,10 +81,15 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
         reference=result[f"ideal_{metric}"],
         caption=caption,
         name=metric,
-        percent=Measure(metric).is_share,
+        percent=measure.is_share,
     )
     if "per_layer" in result:
-        sensitivity.draw(run.figures / "per_layer.png", result, caption=f"{caption}; bars: 95 % intervals over chips")
+        sensitivity.draw(
+            run.figures / "per_layer.png",
+            result,
+            measure=measure,
+            caption=f"{caption}; bars: 95 % intervals over chips",
+        )
     devices = [str(device) for device in jax.devices()]
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, devices=devices))
     return result | {"out": str(run.final)}
