@@ -1,13 +1,8 @@
-"""Types of the whole package: tasks, and jaxtyping aliases; index order `[rows cols]` = `[inputs outputs]`."""
-
-from typing import Literal
+"""Array types of the whole package: jaxtyping aliases; index order `[rows cols]` = `[inputs outputs]`."""
 
 import numpy as np
 from jax import Array
 from jaxtyping import Float, Float32, Float64, Int, Key, PRNGKeyArray
-
-Task = Literal["classification", "regression", "labelling", "next_token"]
-"""What a network answers: a class of the whole input, numbers, a class at each place of a sequence, the token that follows."""
 
 AnyArray = Array | np.ndarray
 """An array of JAX or of NumPy, for functions that serve both (`numerics.namespace`)."""
@@ -32,6 +27,5 @@ __all__ = [
     "Int",
     "Key",
     "PRNGKeyArray",
-    "Task",
     "Voltages",
 ]

@@ -10,8 +10,9 @@ from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.sample import Tally
 from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.errors import ConfigError
 from xbar_cli.nn.score import ACCURACY as RIGHT
-from xbar_cli.nn.score import Measure, Metric
+from xbar_cli.nn.score import Measure
 from xbar_cli.runs.results import MODEL, Field, digest, field
 from xbar_cli.statistics import (
     ACCURACY,
@@ -27,20 +28,36 @@ from xbar_cli.statistics import (
     with_test_set,
     yield_at,
 )
+from xbar_cli.tasks import MetricName
+from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
+
+
+def measure_of(config: EvaluateConfig, trained: Trained, labels: np.ndarray) -> Measure:
+    """The measure that is asked for, of these labels.
+
+    Raises:
+        ConfigError: it is none of the task, or what is asked of the chips belongs to shares of right answers.
+    """
+    wanted = config.monte_carlo
+    measure = Measure.of(build.metric_of(trained.data, wanted.metric, key="monte_carlo.metric"), labels)
+    for key in ("ci_width", "yield_at"):
+        if getattr(wanted, key) is not None and not measure.is_share:
+            raise ConfigError(f"monte_carlo.{key} belongs to shares of right answers; the metric is {measure.metric}")
+    return measure
 
 
 def summarise(
     config: EvaluateConfig,
     hardware: Hardware,
     tally: Tally,
-    *,
     measure: Measure,
+    *,
     ideal: float,
     images: int,
     fitted_to: int,
 ) -> dict[str, Any]:
-    """What the summary says of the chips and their converters.
+    """What the summary says of the chips of `tally` and their converters.
 
     Args:
         config: of the evaluation.
@@ -52,7 +69,6 @@ def summarise(
         fitted_to: images that each chip was calibrated to.
     """
     negative, mean_shift, off_table = (float(value) for value in np.mean(tally.devices, axis=0))
-    adc_beyond, adc_all, dac_beyond, dac_all = (float(value) for value in tally.beyond)
     converters = config.converters
     return chips_of(config, tally, measure=measure, ideal=ideal, images=images) | {
         "array": hardware.model,
@@ -75,12 +91,20 @@ def summarise(
         "columns_per_adc": converters.columns_per_adc,
         "rows_at_once": converters.rows_at_once,
         "adc_input": converters.adc_input,
-        "dac_saturated_fraction": dac_beyond / dac_all if dac_all else None,
-        "adc_saturated_fraction": adc_beyond / adc_all if adc_all else None,
+        **saturated(tally),
         "calibration": calibration(config, tally, images=fitted_to),
         **per_layer(config, tally, ideal=ideal, measure=measure),
         "seconds_per_sample": tally.seconds / tally.computed,
         "fold_seconds": tally.fold_seconds / tally.computed,
+    }
+
+
+def saturated(tally: Tally) -> dict[str, float | None]:
+    """Shares of the conversions beyond the converters' ranges; None without any."""
+    adc_beyond, adc_all, dac_beyond, dac_all = (float(value) for value in tally.beyond)
+    return {
+        "dac_saturated_fraction": dac_beyond / dac_all if dac_all else None,
+        "adc_saturated_fraction": adc_beyond / adc_all if adc_all else None,
     }
 
 
@@ -210,7 +234,7 @@ def calibration(config: EvaluateConfig, tally: Tally, *, images: int) -> dict[st
     return {"fit": config.decoding.calibrate, "per": config.decoding.per or "layer", "images": images, **fitted}
 
 
-def results(samples: list[float], tally: Tally, *, metric: Metric = "accuracy") -> dict[str, Field]:
+def results(samples: list[float], tally: Tally, *, metric: MetricName = "accuracy") -> dict[str, Field]:
     """results.nc: the metric of every chip, with each layer alone too, and what each chip was calibrated to."""
     fields = {"sample": field(("sample",), np.arange(len(samples)), unit="1", long_name="chip")}
     fields[metric] = field(("sample",), samples, unit="1", long_name=f"{metric} on the test images")

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -140,8 +140,6 @@ def text_of(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(text_of)]
 Quantity = Annotated[float, BeforeValidator(parse_quantity)]
-MetricName = Literal["accuracy", "top5", "mse", "r2", "cross_entropy", "perplexity"]
-"""What answers are measured by; `nn.score.Metric`."""
 PositiveQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(gt=0)]
 OpenResistance = Annotated[float, Field(gt=0, allow_inf_nan=True), BeforeValidator(parse_resistance)]
 """A resistance that may be infinite [ohm]."""

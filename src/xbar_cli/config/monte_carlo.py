@@ -4,7 +4,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from .base import MetricName, Option, Quantity, Section, require
+from xbar_cli.tasks import MetricName
+
+from .base import Option, Quantity, Section, require
 
 DEFAULT_SAMPLES, DEFAULT_MAX_SAMPLES = 25, 1000
 

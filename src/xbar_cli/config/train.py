@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
+from xbar_cli.tasks import MetricName
+
 from .base import (
     Apart,
-    MetricName,
     NonNegativeQuantity,
     Option,
     PositiveQuantity,
@@ -33,9 +34,7 @@ from .methods import (
 )
 from .network import NetworkSection
 
-SHORTHANDS = (
-    "array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers"
-)  # fmt: skip
+SHORTHANDS = ("array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers")
 """Top-level keys that stand for the key of the same name in the section of the method, or in one that the method shares."""
 
 MOVED = {
@@ -90,8 +89,7 @@ class TrainingSection(Section):
     augment: Annotated[Literal["none", "flip", "crop", "crop+flip"], Option()] = "none"
     """Random mirror images and shifts by up to 4 pixels, new at every step."""
     metric: Annotated[MetricName | None, Option()] = None
-    """What epochs and the network are measured by (default by the task: accuracy, mse of regression, perplexity of
-    next_token)."""
+    """What the network is measured by (default: accuracy, mse of regression, perplexity of next_token)."""
     early_stop: Annotated[Annotated[int, Field(ge=1)] | None, Option()] = None
     """Stop after so many epochs that are no better on the validation part."""
     keep: Annotated[Literal["best", "last"], Option()] = "best"

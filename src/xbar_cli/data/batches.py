@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float32, Int32, Int64, UInt8
 
-Inputs = UInt8[np.ndarray, "n *shape"] | Float32[np.ndarray, "n *shape"] | Int32[np.ndarray, "n *shape"]
+DataInputs = UInt8[np.ndarray, "n *shape"] | Float32[np.ndarray, "n *shape"] | Int32[np.ndarray, "n *shape"]
 """Pictures, numbers or tokens."""
 Labels = Int32[np.ndarray, "n *places"] | Float32[np.ndarray, "n outputs"]
 """Classes or tokens; numbers of a regression."""
@@ -81,7 +81,7 @@ def epoch_order(n: int, *, seed: int, epoch: int) -> Indices:
     return _generator("epoch", seed, epoch).permutation(n)
 
 
-def network_inputs(inputs: Inputs) -> NetworkInputs:
+def network_inputs(inputs: DataInputs) -> NetworkInputs:
     """What a network is given: pixels 0 … 255 as float32 in [0, 1]; float32 numbers and int32 tokens as they are.
 
     Raises:
@@ -95,7 +95,7 @@ def network_inputs(inputs: Inputs) -> NetworkInputs:
 
 
 def batches(
-    images: Inputs, labels: Labels, *, batch_size: int, seed: int, epoch: int
+    images: DataInputs, labels: Labels, *, batch_size: int, seed: int, epoch: int
 ) -> Iterator[tuple[NetworkInputs, Labels]]:
     """The training batches of one epoch, in the order of `epoch_order`.
 
@@ -119,7 +119,7 @@ def batches(
 
 
 def eval_batches(
-    images: Inputs, labels: Labels, *, batch_size: int
+    images: DataInputs, labels: Labels, *, batch_size: int
 ) -> Iterator[tuple[NetworkInputs, Labels, Float32[np.ndarray, " b"]]]:
     """Batches of one shape that cover every sample once, in order: (images, labels, weight).
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xbar_cli.data import catalogue
-from xbar_cli.data.batches import Inputs, Labels
+from xbar_cli.data.batches import DataInputs, Labels
 from xbar_cli.data.bundled_set import COUNTS, bundled_path, read_bundled
 from xbar_cli.data.catalogue import BUNDLED, SPECS, SPLITS, Spec
 from xbar_cli.data.formats import check_labels
@@ -16,7 +16,7 @@ from xbar_cli.data.prepared import Prepared, default_data_dir, inspect, read_cac
 from xbar_cli.errors import DataError
 from xbar_cli.outside import quoted
 from xbar_cli.reporter import OnProgress
-from xbar_cli.types import Task
+from xbar_cli.tasks import Task
 
 __all__ = ["Dataset", "Status", "default_data_dir", "describe", "load", "names", "status"]
 
@@ -42,9 +42,9 @@ class Dataset:
     """
 
     name: str
-    train_images: Inputs
+    train_images: DataInputs
     train_labels: Labels
-    test_images: Inputs
+    test_images: DataInputs
     test_labels: Labels
     outputs: int
     class_names: tuple[str, ...]

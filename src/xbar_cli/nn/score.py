@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,12 +11,10 @@ from jax import Array
 from jaxtyping import Float, Shaped
 
 from xbar_cli.errors import ModelError
-from xbar_cli.types import Task
-
-Metric = Literal["accuracy", "top5", "mse", "r2", "cross_entropy", "perplexity"]
+from xbar_cli.tasks import MetricName, Task
 
 
-def metrics_of(task: Task) -> tuple[Metric, ...]:
+def metrics_of(task: Task) -> tuple[MetricName, ...]:
     """The metrics that a task can be measured by; the first one is taken where none is asked for."""
     match task:
         case "classification" | "labelling":
@@ -30,7 +28,7 @@ def metrics_of(task: Task) -> tuple[Metric, ...]:
 
 
 def scores_of(
-    metric: Metric, scores: Float[Array, "n *places outputs"], labels: Shaped[Array, "n *rest"]
+    metric: MetricName, scores: Float[Array, "n *places outputs"], labels: Shaped[Array, "n *rest"]
 ) -> Float[Array, "n *rest"]:
     """What each answer counts: 1 or 0, a squared error, or minus the logarithm of the right class's probability.
 
@@ -62,11 +60,11 @@ class Measure:
         spread: of the labels of all these inputs about their mean, squared: what r2 compares with.
     """
 
-    metric: Metric
+    metric: MetricName
     spread: float = 1.0
 
     @classmethod
-    def of(cls, metric: Metric, labels: np.ndarray) -> "Measure":
+    def of(cls, metric: MetricName, labels: np.ndarray) -> "Measure":
         """The measure of inputs with these labels."""
         return cls(metric, float(np.var(labels, axis=0, dtype=np.float64).mean()) if metric == "r2" else 1.0)
 

@@ -15,7 +15,7 @@ from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Training
 from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.numerics import stream
-from xbar_cli.types import Task
+from xbar_cli.tasks import Task
 
 from .augment import augment
 from .forward import PLAIN, Forward

@@ -8,7 +8,7 @@ import optax
 from jax import Array
 from jaxtyping import Float, Int, Shaped
 
-from xbar_cli.types import Task
+from xbar_cli.tasks import Task
 
 
 def loss_of(

@@ -7,9 +7,9 @@ from flax import nnx
 
 from xbar_cli.config.methods import BiasedMethod, IdealMethod, NeatMethod, PeripheryMethod, TatMethod
 from xbar_cli.config.train import TrainConfig
-from xbar_cli.nn.score import Metric
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.directory import Run
+from xbar_cli.tasks import MetricName
 from xbar_cli.train import biased, neat, periphery, tat
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.injection import injected
@@ -23,7 +23,7 @@ def method_of(
     net: nnx.Module,
     shapes: Sequence[LayerShape],
     parts: Mapping[str, Part],
-    metric: Metric,
+    metric: MetricName,
 ) -> Method:
     """The method of `config` for a fresh network, which it may change: start weights, trained devices in place of weights.
 

@@ -16,10 +16,11 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import batches, eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.score import Measure, Metric
+from xbar_cli.nn.score import Measure
 from xbar_cli.nn.shapes import LayerShape, parameters, set_parameters
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs.directory import Run
+from xbar_cli.tasks import MetricName
 from xbar_cli.train.forward import PLAIN, Forward, make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
 from xbar_cli.trained.fixed import Fixed
@@ -91,7 +92,7 @@ class Session:
     net: nnx.Module
     parts: dict[str, Part]
     shapes: tuple[LayerShape, ...]
-    metric: Metric
+    metric: MetricName
     method: "Method"
     reporter: Reporter
 

@@ -28,8 +28,9 @@ from xbar_cli.device.levels import LIMIT_SHARES, weight_limit
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import groups_in
-from xbar_cli.nn.score import Measure, Metric
+from xbar_cli.nn.score import Measure
 from xbar_cli.nn.shapes import LayerShape, kernels, parameters
+from xbar_cli.tasks import MetricName
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
 from xbar_cli.train.session import Conclusion, Counter, Ended, Method, Phase, Session, measured, start_from
@@ -49,7 +50,7 @@ def method(
     plain: Phase,
     noise: Transform | None,
     parts: Mapping[str, Part],
-    metric: Metric,
+    metric: MetricName,
 ) -> Method:
     """Discretised weights on arrays in every forward pass, injected noise between the levels and the arrays.
 
@@ -165,7 +166,7 @@ def keep_fold_ratios(net: nnx.Module, shapes: Sequence[LayerShape], rule: OnArra
             getattr(net, layer.name).fold_ratio = nnx.BatchStat(jnp.ones((layer.rows, layer.outputs)))
 
 
-def limit_share(net: nnx.Module, rule: OnArrays, held: Part, metric: Metric) -> float:
+def limit_share(net: nnx.Module, rule: OnArrays, held: Part, metric: MetricName) -> float:
     """The share of each layer's largest weight at which the levels alone cost the least of the metric.
 
     References:

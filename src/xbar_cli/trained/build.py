@@ -9,8 +9,9 @@ from flax import nnx
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.datasets import Dataset, load
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.score import Metric, metrics_of
+from xbar_cli.nn.score import metrics_of
 from xbar_cli.nn.shapes import LayerShape, layer_shapes
+from xbar_cli.tasks import MetricName
 
 
 def dataset(name: str, *, data_dir: str | None) -> Dataset:
@@ -38,7 +39,7 @@ def shapes_of(net: nnx.Module, data: Dataset) -> list[LayerShape]:
     return layer_shapes(net, shape=input_shape(data), dtype=input_dtype(data))
 
 
-def metric_of(data: Dataset, asked: Metric | None, *, key: str) -> Metric:
+def metric_of(data: Dataset, asked: MetricName | None, *, key: str) -> MetricName:
     """The metric asked for, or the task's first one.
 
     Raises:

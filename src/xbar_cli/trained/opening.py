@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from xbar_cli.array.ideal import Contract
 from xbar_cli.config.load import read_toml
 from xbar_cli.config.network import NetworkSection
-from xbar_cli.data.batches import Inputs, Labels, eval_batches
+from xbar_cli.data.batches import DataInputs, Labels, eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import RunError
 from xbar_cli.nn.layers import digital
-from xbar_cli.nn.score import Measure, Metric
+from xbar_cli.nn.score import Measure
 from xbar_cli.nn.shapes import kernels, parameters, set_parameters
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
+from xbar_cli.tasks import MetricName
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.network_file import require_network_file
@@ -127,7 +128,7 @@ def weight_maxima(values: dict[str, NDArray[np.float32]], *, scale: str) -> dict
 
 
 def kernel_measure(
-    net: nnx.Module, images: Inputs, labels: Labels, *, measure: Measure
+    net: nnx.Module, images: DataInputs, labels: Labels, *, measure: Measure
 ) -> Callable[[dict[str, NDArray[np.float32]]], float]:
     """The function from kernels by layer, in the place of the network's own, to the metric."""
     graphdef, state = nnx.split(net)
@@ -149,7 +150,7 @@ def kernel_measure(
     return reached
 
 
-def network_measure(net: nnx.Module, images: Inputs, labels: Labels, *, metric: Metric) -> float:
+def network_measure(net: nnx.Module, images: DataInputs, labels: Labels, *, metric: MetricName) -> float:
     """The metric of a network in floating point."""
     measure = Measure.of(metric, labels)
     graphdef, state = nnx.split(net)

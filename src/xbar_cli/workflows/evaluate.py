@@ -11,8 +11,9 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from xbar_cli.chip import sensitivity
 from xbar_cli.chip import summary as evaluate_summary
+from xbar_cli.chip.counting import Batch, count_batch
+from xbar_cli.chip.drawing import draw
 from xbar_cli.chip.executor import Strategy, make_executor
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.full_scales import with_drive_range
@@ -22,7 +23,7 @@ from xbar_cli.chip.mismatch import gate_shifts
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
-from xbar_cli.chip.sample import Batch, Sampler, Tally, count_batch, sample
+from xbar_cli.chip.sample import Sampler, Tally, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.config.arrays import AnyArrayModel, check_neurons, tile_fold
 from xbar_cli.config.converters import ConvertersSection
@@ -45,11 +46,10 @@ from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.runs import environment, figures
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run, open_run
 from xbar_cli.runs.results import RESULTS, write_fields
 from xbar_cli.statistics import enough
-from xbar_cli.trained import build
 from xbar_cli.trained.opening import CELL, Trained, open_trained
 
 
@@ -68,28 +68,14 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
         reporter.note(
             f"monte_carlo.ci_width = {config.monte_carlo.ci_width:g} was not reached with {result['samples']} chips"
         )
-    metric, measure = result["metric"], Measure(result["metric"])
+    metric = result["metric"]
     fields = evaluate_summary.results(result[f"{metric}_samples"], tally, metric=metric)
     write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": metric})
     caption = (
         f"{trained.network} on {trained.dataset}, {hardware.model} array, "
         f"{config.variation.amount * 100:g} % {config.variation.model} variation"
     )
-    figures.sample_accuracies(
-        run.figures / f"{metric}.png",
-        samples=result[f"{metric}_samples"],
-        reference=result[f"ideal_{metric}"],
-        caption=caption,
-        name=metric,
-        percent=measure.is_share,
-    )
-    if "per_layer" in result:
-        sensitivity.draw(
-            run.figures / "per_layer.png",
-            result,
-            measure=measure,
-            caption=f"{caption}; bars: 95 % intervals over chips",
-        )
+    draw(run.figures, result, caption=caption)
     devices = [str(device) for device in jax.devices()]
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, devices=devices))
     return result | {"out": str(run.final)}
@@ -206,7 +192,7 @@ def measure(
     """The metric of every sampled chip and of the network in floating point, and what else the chips were."""
     wanted, network = config.monte_carlo, hardware.network
     images, labels = test_part(trained, wanted.images)
-    measure = measure_of(config, trained, labels)
+    measure = evaluate_summary.measure_of(config, trained, labels)
     size = min(wanted.batch_size, len(labels))
     parts = [jax.tree.map(jnp.asarray, part) for part in eval_batches(images, labels, batch_size=size)]
     steps = steps_of(config.variation.on_devices(), network)
@@ -243,7 +229,7 @@ def measure(
         "effects": order,
     }
     return found | evaluate_summary.summarise(
-        config, hardware, tally, measure=measure, ideal=ideal, images=len(labels), fitted_to=fitted_to
+        config, hardware, tally, measure, ideal=ideal, images=len(labels), fitted_to=fitted_to
     ), tally
 
 
@@ -272,20 +258,6 @@ def tell(
         reporter.note(remark)
     if config.differing and (line := evaluate_summary.out_of_reach(config)) is not None:
         reporter.note(line)
-
-
-def measure_of(config: EvaluateConfig, trained: Trained, labels: np.ndarray) -> Measure:
-    """The measure that is asked for, of these labels.
-
-    Raises:
-        ConfigError: it is none of the task, or what is asked of the chips belongs to shares of right answers.
-    """
-    wanted = config.monte_carlo
-    measure = Measure.of(build.metric_of(trained.data, wanted.metric, key="monte_carlo.metric"), labels)
-    for key in ("ci_width", "yield_at"):
-        if getattr(wanted, key) is not None and not measure.is_share:
-            raise ConfigError(f"monte_carlo.{key} belongs to shares of right answers; the metric is {measure.metric}")
-    return measure
 
 
 def floating_value(trained: Trained, parts: Sequence[Batch], measure: Measure) -> float:

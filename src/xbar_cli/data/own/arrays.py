@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xbar_cli.data.own.raw import LARGEST_BYTES, Part, Raw, Wanted
+from xbar_cli.data.own.raw import LARGEST_BYTES, Asked, Raw, Rows
 from xbar_cli.errors import DataError
 from xbar_cli.outside import quoted, read_text, require_file
 
@@ -16,7 +16,7 @@ MOST_CHARACTERS = 1024
 """Different characters of a text: a vocabulary of more is none of characters."""
 
 
-def read_npz(file: Path, wanted: Wanted) -> Raw:
+def read_npz(file: Path, wanted: Asked) -> Raw:
     """`x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test`. Nothing is unpickled.
 
     Raises:
@@ -37,10 +37,10 @@ def read_npz(file: Path, wanted: Wanted) -> Raw:
     if "x_train" in names or "x_test" in names:
         needed = [name for name in SPLIT if labelled or name.startswith("x")]
         _require(file, names, needed)
-        train, test = (Part(known[f"x_{part}"], known.get(f"y_{part}")) for part in ("train", "test"))
+        train, test = (Rows(known[f"x_{part}"], known.get(f"y_{part}")) for part in ("train", "test"))
         return Raw(train, test)
     _require(file, names, ["x", "y"] if labelled else ["x"])
-    return Raw(Part(known["x"], known.get("y")), None)
+    return Raw(Rows(known["x"], known.get("y")), None)
 
 
 def _require(file: Path, names: set[str], needed: list[str]) -> None:
@@ -58,7 +58,7 @@ def _array(file: Path, stored: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
         raise DataError(f"{file}: {name} holds pickled objects, or is damaged; save plain arrays of numbers") from None
 
 
-def read_text_file(file: Path, wanted: Wanted) -> Raw:
+def read_text_file(file: Path, wanted: Asked) -> Raw:
     """A text in UTF-8 as sequences of characters, the last of them for the test.
 
     Raises:
@@ -81,5 +81,5 @@ def read_text_file(file: Path, wanted: Wanted) -> Raw:
     starts = np.arange(n) * length
     windows = tokens[starts[:, None] + np.arange(length + 1)]
     facts = {"vocabulary": characters, "length": length}
-    train, test = Part(windows[: n - tested], None), Part(windows[n - tested :], None)
+    train, test = Rows(windows[: n - tested], None), Rows(windows[n - tested :], None)
     return Raw(train, test, class_names=tuple(characters), facts=facts)

@@ -6,10 +6,10 @@ from typing import Any, assert_never
 import numpy as np
 
 from xbar_cli.data.batches import validation_split
-from xbar_cli.data.own.raw import Part, Raw, Wanted
+from xbar_cli.data.own.raw import Asked, Raw, Rows
 from xbar_cli.errors import DataError
 from xbar_cli.outside import quoted
-from xbar_cli.types import Task
+from xbar_cli.tasks import Task
 
 MOST_CLASSES = 100_000
 MOST_NAMED = 10
@@ -29,14 +29,14 @@ class Checked:
     """
 
     task: Task
-    train: Part
-    test: Part
+    train: Rows
+    test: Rows
     class_names: tuple[str, ...]
     identical: int
     facts: dict[str, Any]
 
 
-def checked(raw: Raw, wanted: Wanted, *, where: str) -> Checked:
+def checked(raw: Raw, wanted: Asked, *, where: str) -> Checked:
     """The data set in what was read.
 
     Raises:
@@ -56,7 +56,7 @@ def checked(raw: Raw, wanted: Wanted, *, where: str) -> Checked:
     return Checked(task, train, test, names, identical, facts)
 
 
-def _answered(parts: list[Part], raw: Raw, task: Task, *, where: str) -> tuple[list[Part], tuple[str, ...]]:
+def _answered(parts: list[Rows], raw: Raw, task: Task, *, where: str) -> tuple[list[Rows], tuple[str, ...]]:
     """The parts with labels as the task has them, and the names of the outputs."""
     match task:
         case "regression":
@@ -71,7 +71,7 @@ def _answered(parts: list[Part], raw: Raw, task: Task, *, where: str) -> tuple[l
             assert_never(task)
 
 
-def task_of(part: Part) -> Task:
+def task_of(part: Rows) -> Task:
     """The task that labels look like: numbers, classes, classes of places; without labels, tokens that follow."""
     if part.y is None:
         return "next_token"
@@ -84,7 +84,7 @@ def _whole(values: np.ndarray) -> bool:
     return bool(np.isfinite(values).all() and (values == np.rint(values)).all())
 
 
-def _with_inputs(part: Part, task: Task, *, where: str) -> Part:
+def _with_inputs(part: Rows, task: Task, *, where: str) -> Rows:
     """The part with inputs as uint8 pictures, float32 numbers or int32 tokens."""
     x, y = part.x, part.y
     if x.dtype.kind not in "buif":
@@ -118,7 +118,7 @@ def _require_finite(values: np.ndarray, name: str, *, where: str) -> None:
         raise DataError(f"{where}: {name} has {values[at]} in row {at[0]} (place {list(at[1:])}; {count} such values)")
 
 
-def _with_numbers(part: Part, *, where: str) -> Part:
+def _with_numbers(part: Rows, *, where: str) -> Rows:
     if part.y is None or part.y.dtype.kind not in "buif":
         raise DataError(f"{where}: task regression wants numbers as labels")
     y = part.y.reshape(len(part.y), -1).astype(np.float32)
@@ -126,42 +126,43 @@ def _with_numbers(part: Part, *, where: str) -> Part:
     return replace(part, y=y)
 
 
-def _number_names(raw: Raw, train: Part, *, where: str) -> tuple[str, ...]:
+def _number_names(raw: Raw, train: Rows, *, where: str) -> tuple[str, ...]:
     assert train.y is not None
     if not np.var(train.y, axis=0).all():
         raise DataError(f"{where}: a number that is asked for is the same in every row")
     return tuple(raw.facts.get("label") or (f"y{k + 1}" for k in range(train.y.shape[1])))
 
 
-def _with_next(part: Part, *, where: str) -> Part:
+def _with_next(part: Rows, *, where: str) -> Rows:
     """Tokens [n places], and those that follow them."""
     if part.y is None:
         if part.x.shape[1] < 2:
             raise DataError(f"{where}: sequences of one token have none that follows")
-        return Part(np.ascontiguousarray(part.x[:, :-1]), np.ascontiguousarray(part.x[:, 1:]))
+        return Rows(np.ascontiguousarray(part.x[:, :-1]), np.ascontiguousarray(part.x[:, 1:]))
     if part.y.shape != part.x.shape or part.y.dtype.kind not in "ui" or part.y.min() < 0:
         raise DataError(f"{where}: task next_token wants y, if any, as tokens of the shape of x, {list(part.x.shape)}")
     return replace(part, y=part.y.astype(np.int32))
 
 
-def _token_names(parts: list[Part]) -> tuple[str, ...]:
+def _token_names(parts: list[Rows]) -> tuple[str, ...]:
     largest = max(int(array.max()) for part in parts for array in (part.x, part.y) if array is not None)
     return tuple(map(str, range(largest + 1)))
 
 
-def _with_classes(parts: list[Part], raw: Raw, task: Task, *, where: str) -> tuple[list[Part], tuple[str, ...]]:
+def _with_classes(parts: list[Rows], raw: Raw, task: Task, *, where: str) -> tuple[list[Rows], tuple[str, ...]]:
     """The parts with labels from 0 on, and the names of the classes: texts and a table's values are names, numbers count."""
     labels = [part.y for part in parts]
     for part, y in zip(parts, labels, strict=True):
         places = y.shape[1:] if y is not None else ()
-        fits = not places if task == "classification" else places and places == part.x.shape[1 : 1 + len(places)]
+        ranks = 1 + len(places)
+        fits = ranks == 1 if task == "classification" else ranks > 1 and places == part.x.shape[1:ranks]
         if y is None or not fits:
             shape = None if y is None else list(y.shape)
             wanted = "[rows]" if task == "classification" else "[rows places], places as the inputs have"
             raise DataError(
                 f"{where}: task {task} wants labels of shape {wanted}, got {shape}; x has {list(part.x.shape)}"
             )
-    given = [y for y in labels if y is not None]
+    given: list[np.ndarray] = [y for y in labels if y is not None]
     if raw.named or given[0].dtype.kind in "US":
         names = tuple(_in_order({str(v) for y in given for v in np.unique(y)}))
         codes = {name: code for code, name in enumerate(names)}
@@ -195,7 +196,7 @@ def _top(y: np.ndarray, *, where: str) -> int:
     return int(y.max())
 
 
-def _divided(whole: Part, task: Task, wanted: Wanted, *, where: str) -> tuple[Part, Part]:
+def _divided(whole: Rows, task: Task, wanted: Asked, *, where: str) -> tuple[Rows, Rows]:
     """Training and test part: every class in proportion, drawn by the seed."""
     assert whole.y is not None
     labels = whole.y if task == "classification" else None
@@ -205,10 +206,10 @@ def _divided(whole: Part, task: Task, wanted: Wanted, *, where: str) -> tuple[Pa
         raise DataError(f"{where}: no test part of {wanted.test_fraction:g}: {error}") from None
     if not len(test):
         raise DataError(f"{where}: an empty part: a test part of {wanted.test_fraction:g} has no rows")
-    return Part(whole.x[train], whole.y[train]), Part(whole.x[test], whole.y[test])
+    return Rows(whole.x[train], whole.y[train]), Rows(whole.x[test], whole.y[test])
 
 
-def _require_alike(train: Part, test: Part, *, where: str) -> None:
+def _require_alike(train: Rows, test: Rows, *, where: str) -> None:
     if train.x.shape[1:] != test.x.shape[1:] or train.x.dtype != test.x.dtype:
         raise DataError(
             f"{where}: training inputs are {train.x.dtype} {list(train.x.shape[1:])} and test inputs {test.x.dtype} "
@@ -222,7 +223,7 @@ def _require_alike(train: Part, test: Part, *, where: str) -> None:
         )
 
 
-def _require_every_class(train: Part, test: Part, names: tuple[str, ...], *, where: str) -> None:
+def _require_every_class(train: Rows, test: Rows, names: tuple[str, ...], *, where: str) -> None:
     for what, part in (("training", train), ("test", test)):
         assert part.y is not None
         absent = np.flatnonzero(np.bincount(part.y, minlength=len(names)) == 0)
@@ -240,7 +241,7 @@ def _identical(train: np.ndarray, test: np.ndarray) -> int:
     return sum(row.tobytes() in seen for row in test)
 
 
-def _standardised(train: Part, test: Part, task: Task, *, where: str) -> tuple[Part, Part, dict[str, Any]]:
+def _standardised(train: Rows, test: Rows, task: Task, *, where: str) -> tuple[Rows, Rows, dict[str, Any]]:
     """Every number of the inputs, and of a regression's labels, at mean 0 and deviation 1 over the training part."""
     if train.x.dtype != np.float32:
         raise DataError(f"{where}: standardise takes columns of numbers, and the inputs are {train.x.dtype}")
@@ -253,7 +254,7 @@ def _standardised(train: Part, test: Part, task: Task, *, where: str) -> tuple[P
         y_mean, y_std = _moments(train.y)
         facts |= {"label_mean": y_mean.tolist(), "label_std": y_std.tolist()}
         y_train, y_test = ((y - y_mean) / y_std for y in (train.y, test.y))
-    return Part((train.x - mean) / std, y_train), Part((test.x - mean) / std, y_test), facts
+    return Rows((train.x - mean) / std, y_train), Rows((test.x - mean) / std, y_test), facts
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

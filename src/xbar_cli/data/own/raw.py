@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from xbar_cli.types import Task
+from xbar_cli.tasks import Task
 
 LARGEST_BYTES = 4 * 2**30
 """Of the arrays of a set in memory."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Asked:
     """What is asked of a file; each reader uses what it can, and refuses the rest by `only`.
 
     Attributes:
@@ -42,7 +42,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Part:
+class Rows:
     """Inputs [n *shape] and what is asked for [n …]; labels are None where the inputs are their own (next_token)."""
 
     x: np.ndarray
@@ -61,8 +61,8 @@ class Raw:
         facts: what else is kept with the set.
     """
 
-    train: Part
-    test: Part | None
+    train: Rows
+    test: Rows | None
     class_names: tuple[str, ...] | None = None
     named: bool = False
     facts: dict[str, Any] = field(default_factory=dict)

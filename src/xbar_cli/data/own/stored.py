@@ -13,7 +13,7 @@ import numpy as np
 from xbar_cli.data.catalogue import SPLITS
 from xbar_cli.errors import ConfigError, DataError
 from xbar_cli.outside import MEGABYTE, quoted, read_json
-from xbar_cli.types import Task
+from xbar_cli.tasks import Task
 
 FOLDER = "xbar"
 """In the data directory, beside the sets of TFDS."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xbar_cli.data.own.raw import Part, Raw, Wanted
+from xbar_cli.data.own.raw import Asked, Raw, Rows
 from xbar_cli.errors import DataError
 from xbar_cli.outside import MEGABYTE, quoted, read_text
 
@@ -15,7 +15,7 @@ MOST_BYTES = 512 * MEGABYTE
 DELIMITERS = ",;\t"
 
 
-def read_table(file: Path, wanted: Wanted) -> Raw:
+def read_table(file: Path, wanted: Asked) -> Raw:
     """The rows of a CSV file (separated by commas, semicolons or tabs).
 
     Raises:
@@ -34,7 +34,7 @@ def read_table(file: Path, wanted: Wanted) -> Raw:
     facts = {"columns": [names[k] for k in inputs], "label": [names[k] for k in labels]}
     numeric = wanted.task == "regression" or (wanted.task is None and len(labels) > 1)
     if numeric:
-        return Raw(Part(x, _numbers(file, names, rows, labels, first)), None, facts=facts)
+        return Raw(Rows(x, _numbers(file, names, rows, labels, first)), None, facts=facts)
     if len(labels) > 1:
         raise DataError(f"{file}: task {wanted.task} of a table has one column `label`, got {len(labels)}")
     texts = [row[labels[0]].strip() for row in rows]
@@ -46,7 +46,7 @@ def read_table(file: Path, wanted: Wanted) -> Raw:
             f"{file}: column {quoted(names[labels[0]])} has {len(set(texts))} different numbers in {len(rows)} rows: "
             "give task = regression, or task = classification"
         )
-    return Raw(Part(x, np.asarray(texts)), None, named=True, facts=facts)
+    return Raw(Rows(x, np.asarray(texts)), None, named=True, facts=facts)
 
 
 def _rows(file: Path, *, header: bool) -> tuple[list[str], list[list[str]], int]:
