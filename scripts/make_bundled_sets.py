@@ -107,11 +107,11 @@ def jargon(packages: Path, scratch: Path) -> tuple[Checked, Asked, str]:
         packed = archive.extractfile("./usr/share/doc/jargon-text/jargon.txt.gz")
         assert packed is not None
         text = gzip.decompress(packed.read()).decode("utf-8", "replace")
-    text = text.encode("ascii", "ignore").decode()
-    text = re.sub(r"[ \t]+", " ", re.sub(r"\n{3,}", "\n\n", re.sub(r"[^\n -~]", "", text)))
-    start = text.index("The Jargon Lexicon", len(text) // 8)
+    text = text[text.index(":abbrev:") :].translate(str.maketrans("‘’“”—–´·", "''\"\"--'."))
+    text = re.sub(r"[^\n -~]", "", text)
+    text = re.sub(r"\n{3,}", "\n\n", re.sub(r" *\n *", "\n", re.sub(r" +", " ", text)))
     file = scratch / "jargon.txt"
-    file.write_text(text[start : start + JARGON_CHARACTERS], encoding="utf-8")
+    file.write_text(text[:JARGON_CHARACTERS], encoding="utf-8")
     wanted = Asked(length=64, test_fraction=0.1)
     return (
         checked(read_text_file(file, wanted), wanted, where=file.name),

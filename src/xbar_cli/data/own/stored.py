@@ -19,6 +19,8 @@ FOLDER = "xbar"
 """In the data directory, beside the sets of TFDS."""
 FACTS, ARRAYS = "set.json", "arrays.npz"
 KEYS = tuple(f"{split}_{kind}" for split in SPLITS for kind in ("images", "labels"))
+TOKENS = tuple(f"{split}_tokens" for split in SPLITS)
+"""In the place of inputs and labels that are the same tokens, one place apart."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 BUNDLED_FOLDER = Path(__file__).parents[1] / "bundled"
 
@@ -52,11 +54,32 @@ def write(folder: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarra
     text = json.dumps(dict(facts), indent=1, ensure_ascii=False, allow_nan=False)
     (folder / FACTS).write_text(text + "\n", encoding="utf-8")
     with zipfile.ZipFile(folder / ARRAYS, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for key in KEYS:
+        for key, array in (_joined(arrays) or arrays).items():
             member = zipfile.ZipInfo(f"{key}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             member.compress_type, member.create_system, member.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
             with archive.open(member, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(arrays[key]), version=(1, 0), allow_pickle=False)
+                np.lib.format.write_array(file, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+
+
+def _joined(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+    """Sequences [n places + 1] in the place of tokens and those that follow them; None where labels are others."""
+    found = {}
+    for split, key in zip(SPLITS, TOKENS, strict=True):
+        x, y = arrays[f"{split}_images"], arrays[f"{split}_labels"]
+        if x.dtype != np.int32 or x.shape != y.shape or x.ndim != 2 or not np.array_equal(x[:, 1:], y[:, :-1]):
+            return None
+        tokens = np.concatenate([x, y[:, -1:]], axis=1)
+        found[key] = tokens.astype(np.uint8) if tokens.max() < 256 else tokens
+    return found
+
+
+def _parted(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Inputs and labels of `write`; KeyError where some are missing."""
+    if TOKENS[0] not in arrays:
+        return {key: arrays[key] for key in KEYS}
+    tokens = [arrays[key].astype(np.int32) for key in TOKENS]
+    parts = [np.ascontiguousarray(part) for whole in tokens for part in (whole[:, :-1], whole[:, 1:])]
+    return dict(zip(KEYS, parts, strict=True))
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -92,7 +115,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     facts = read_facts(folder)
     try:
         with (folder / ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in KEYS}
+            arrays = _parted({key: stored[key] for key in stored.files if key in (*KEYS, *TOKENS)})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{folder}: {ARRAYS} is missing or damaged ({quoted(str(error))}); add the set anew") from None
     label = np.float32 if facts["task"] == "regression" else np.int32
