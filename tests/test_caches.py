@@ -71,3 +71,27 @@ def test_a_second_process_loads_the_program_that_the_first_compiled(no_cache):
     ]
     assert found[0] == 0
     assert found[1] >= 1
+
+
+def test_what_is_no_program_is_removed_and_links_are_not_followed(tmp_path):
+    theirs, folder = tmp_path / "theirs", tmp_path / "compiled"
+    (theirs / "sub").mkdir(parents=True)
+    folder.mkdir()
+    (folder / "program").write_bytes(b"x")
+    (folder / "folder" / "in").mkdir(parents=True)
+    (folder / "link").symlink_to(theirs)
+    os.mkfifo(folder / "pipe")
+    caches.forget_oldest(folder)
+    assert [path.name for path in folder.iterdir()] == ["program"]
+    assert (theirs / "sub").is_dir()
+
+
+def test_without_a_home_nothing_is_kept(monkeypatch):
+    """A user without a name, as in a container: there is no HOME and no entry of the user."""
+    for name in ("HOME", "XBAR_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError))
+    folder = caches.cache_folder("cells")
+    assert folder.parts[:3] == ("/", "dev", "null")
+    with pytest.raises(NotADirectoryError):
+        folder.mkdir(parents=True)

@@ -3,10 +3,13 @@
 import hashlib
 import os
 import platform
+import shutil
 import sys
 import warnings
 from contextlib import suppress
 from pathlib import Path
+
+from xbar_cli.outside import at_home
 
 COMPILED_BYTES = 2**28
 """Most that compiled programs may take; the ones used longest ago go first."""
@@ -18,10 +21,10 @@ def cache_folder(what: str) -> Path:
     """Where `what` is kept: in $XBAR_CACHE_DIR, else in `xbar` of the user's cache folder."""
     override = os.environ.get("XBAR_CACHE_DIR")
     if override:
-        return Path(override).expanduser() / what
+        return at_home(override) / what
     home = os.environ.get("XDG_CACHE_HOME")
-    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return (Path(home) if home else usual) / "xbar" / what
+    usual = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
+    return at_home(home or usual) / "xbar" / what
 
 
 def keep_compiled() -> None:
@@ -51,7 +54,10 @@ def forget_oldest(folder: Path, *, limit: int = COMPILED_BYTES) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # another process may be removing them too
-                files.append((entry.stat(), entry.path))
+                if not entry.is_file(follow_symlinks=False):  # a pipe, a link: not JAX's
+                    discard(Path(entry.path))
+                else:
+                    files.append((entry.stat(), entry.path))
     size = sum(seen.st_size for seen, _ in files)
     if size <= limit:
         return
@@ -61,6 +67,15 @@ def forget_oldest(folder: Path, *, limit: int = COMPILED_BYTES) -> None:
         with suppress(OSError):
             os.remove(path)
         size -= seen.st_size
+
+
+def discard(path: Path) -> None:
+    """Remove what lies in a cache and does not belong there, as far as that goes; links are not followed."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def bytes_in(folder: Path) -> int:

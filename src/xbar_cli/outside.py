@@ -1,6 +1,7 @@
 """What comes from outside: texts, paths and files, each through one check before anything else looks at it."""
 
 import json
+import os
 import stat
 import tomllib
 from pathlib import Path
@@ -46,6 +47,12 @@ def clean_text(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError(f"{quoted(text)} is not UTF-8")
     return text
+
+
+def at_home(path: str | Path) -> Path:
+    """A path with `~` as the home folder. Where there is none, such as for a user without a name, nothing can be kept there."""
+    found = os.path.expanduser(path)
+    return Path(os.devnull, found) if found.startswith("~") else Path(found)
 
 
 def clean_path(text: str | Path) -> Path:

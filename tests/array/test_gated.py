@@ -6,7 +6,7 @@ import pytest
 from tests import analytic
 from xbar_cli.array.gated import Drive, currents
 from xbar_cli.mapping.readout import Readout
-from xbar_cli.nn.contracts import convolution, dense
+from xbar_cli.nn.contracts import Convolution, dense
 from xbar_cli.nn.program import Scale, gated_layer, linear_layer, mean_cell
 
 
@@ -57,7 +57,7 @@ def test_a_convolution_is_its_patches_on_the_array(surrogate):
     g = random_g((3 * 3 * 2, 2 * 4))
     x = jax.random.uniform(jax.random.key(4), (2, 6, 6, 2), maxval=2.0)
     layer = programmed(surrogate, (3, 3, 2, 4), signed=False, g=g)
-    found = jax.jit(lambda layer, x: layer(x, convolution(padding="VALID")))(layer, x)
+    found = jax.jit(lambda layer, x: layer(x, Convolution(padding="VALID")))(layer, x)
     patches = jnp.stack([x[:, i : i + 4, j : j + 4] for i in range(3) for j in range(3)], axis=3)
     flat = programmed(surrogate, (18, 4), signed=False, g=g)
     np.testing.assert_allclose(found, compute(flat, patches.reshape(2, 4, 4, 18)), rtol=1e-3, atol=1e-4)
@@ -72,7 +72,7 @@ def test_inputs_beyond_full_scale_saturate(surrogate):
 def test_a_strong_transistor_gives_the_ideal_array():
     weak, strong = (analytic.fitted(vg).to_jax().astype(jnp.float32) for vg in (0.9, 30.0))
     g, x = random_g((20, 12)), jax.random.uniform(jax.random.key(5), (8, 20), maxval=2.0)
-    ideal = linear_layer(g, scale=Scale(Readout("de"), (20, 6), jnp.asarray(1e-5)), cell=None)
+    ideal = linear_layer(g, scale=Scale(Readout("de"), (20, 6), jnp.asarray(1e-5)))
     ideal = compute(ideal, x)
 
     def error(s):

@@ -36,7 +36,7 @@ BAD = [
     (("train", "--bits", "4"), "--method ideal does not use --bits; it belongs to tat, periphery, biased"),
     (("train", "--activation", "sigmoid"), "belongs to mlp, not to lenet5"),
     (("train", "--width", "0.5"), "lenet5 has its own widths"),
-    (("train", "--network", "alexnet"), "'mlp', 'lenet5', 'lenet', 'cnn'"),
+    (("train", "--network", "alexnet"), "mlp, lenet5, lenet, cnn"),
     (("train", "--dataset", "imagenet"), "imagenet"),
     (("train", "--method", "neat"), "needs --cell"),
     (("train", "--r-wire", "2"), "--method ideal does not use --r-wire; only --method tat does"),
@@ -186,7 +186,8 @@ def test_a_full_disk(xbar, tmp_path):
     try:
         found = xbar("train", "--network", "mlp", "--width", 0.1, "--epochs", 1, "--out", small / "run", "--quiet")
         assert (found.code, found.out) == (1, "")
-        assert found.err == "Error: the disk is full: nothing was kept; free some space, or choose another --out\n"
+        advice = "free some space, or choose another --out; nothing was kept: the same command starts again"
+        assert found.err == f"Error: the disk is full: {advice}\n"
         assert list(small.iterdir()) == []
     finally:
         subprocess.run(["umount", str(small)], check=True)

@@ -9,9 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+
+from xbar_cli.cli.run import SweepTable, untrusted
 
 CELLS = """
 name = "cells"
@@ -26,7 +29,7 @@ surrogate.error = 0.05
 cell.cell.width_m = ["90n", "120n"]
 cell.cell.temperature_celsius = [27, 75]
 """
-START = "from xbar_cli.cli.main import run; run()"
+START = "from xbar_cli.cli.start import run; run()"
 
 
 @pytest.fixture
@@ -215,3 +218,13 @@ def test_bad_options_are_one_clear_line(xbar, file, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
     assert "no folder of `xbar run`" in xbar("run", file, "--out", tmp_path / "mine").err
+
+
+def test_that_a_scheduler_has_no_tls_is_said_before_the_first_run(capsys):
+    plan = SimpleNamespace(runs={}, experiment=SimpleNamespace(stages=[]), cached=frozenset())
+    for address, lines in (("tcp://h:1", 1), ("tls://h:1", 0), (None, 0)):
+        for quiet in (False, True):
+            SweepTable(quiet=quiet, notice=untrusted(address)).begin(plan, workers=None)
+            said = " ".join(capsys.readouterr().err.split())
+            assert said.startswith("tcp://h:1 is reached without TLS" if lines and not quiet else "")
+            assert bool(said) == (lines == 1 and not quiet)

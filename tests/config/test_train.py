@@ -52,7 +52,7 @@ def resume(tmp_path):
     return found
 
 
-@pytest.mark.parametrize("name", ["bits = 5", "mapping.bits = 5", "tat.bits = 5"])
+@pytest.mark.parametrize("name", ["bits = 5", "mapping.bits = 5"])
 def test_both_spellings_of_a_key_have_one_precedence(toml, name):
     file = toml(f'method = "tat"\narray = "lumped"\ntechnology = "taox"\n{name}\n')
     assert load(file=file).mapping.bits == 5
@@ -60,9 +60,8 @@ def test_both_spellings_of_a_key_have_one_precedence(toml, name):
     for settings in (
         ["mapping.bits=4"],
         ["bits=4"],
-        ["tat={bits=4}"],
+        ["mapping={bits=4}"],
         ["bits=2", "mapping.bits=4"],
-        ["tat.bits=2", "bits=4"],
     ):
         found = load({"bits": "3"}, settings, file)
         assert (found.mapping.bits, found.array.model) == (4, "lumped")
@@ -79,13 +78,13 @@ def test_the_method_may_come_from_any_source(toml):
 
 def test_a_bad_shorthand_is_named_as_it_was_given(toml):
     assert refused({**TAT, "bits": "0"}).startswith("--bits: mapping.bits = '0'")
-    assert refused({**TAT, "bits": "3"}, ["tat.bits=0"]).startswith("--set: mapping.bits = 0")
+    assert refused({**TAT, "bits": "3"}, ["mapping.bits=0"]).startswith("--set: mapping.bits = 0")
     assert "c.toml: mapping.bits = 0" in refused(TAT, file=toml("bits = 0\n"))
 
 
 def test_both_spellings_in_one_source_are_refused(toml, tmp_path):
     message = "bits and mapping.bits say the same: give one of them"
-    file = toml('method = "tat"\nbits = 3\n[tat]\nbits = 4\narray = "lumped"\ntechnology = "taox"\n')
+    file = toml('method = "tat"\nbits = 3\narray = "lumped"\n[mapping]\nbits = 4\ntechnology = "taox"\n')
     assert refused(file=file) == f"{file}: {message}"
     with pytest.raises(ValueError, match=message):
         TrainConfig.model_validate({"method": "tat", "bits": 3, "mapping": {"bits": 4}})
@@ -155,22 +154,9 @@ def test_what_agrees_with_the_run_to_resume_is_accepted(resume, toml):
     assert (same.mapping.bits, same.training.epochs, same.inject.sigma) == (3, 4, 0.1)
 
 
-def test_what_an_earlier_version_wrote_of_tat_is_read(toml):
-    before = toml(
-        'method = "tat"\n[tat]\narray = "nodal"\ntechnology = "taox"\nlevels = 7\ntile = "64x32"\nr_wire_ohm = 2\n'
-        'layers = "dense"\nrefold = 4\n'
-    )
-    found = load(file=before)
-    now = toml(
-        'method = "tat"\narray.model = "nodal"\narray.r_wire_ohm = 2\ntat.refold = 4\n[mapping]\ntechnology = "taox"\n'
-        'bits = 3\nlevels = "ratio"\ntile = "64x64"\nlayers = "dense"\n'
-    )
-    assert found == load(file=now)
-    assert load({"array.r_wire_ohm": "3"}, ["tat.tile=64x40"], before).mapping.tile == "64x80"
-    closed = 'method = "tat"\n[tat]\narray = "published"\ntechnology = "taox"\nr_wire_ohm = 0.0\nlayers = "all"\n'
-    assert load(file=toml(closed)).array.r_wire_ohm is None
-    with pytest.raises(ValueError, match=r"tat\.bits and mapping\.bits say the same"):
-        TrainConfig.model_validate({"method": "tat", "tat": {"bits": 3}, "mapping": {"bits": 3}})
+def test_keys_of_an_earlier_version_are_refused_by_name(toml):
+    with pytest.raises(ConfigError, match=r"tat\.(array|technology)"):
+        load(file=toml('method = "tat"\n[tat]\narray = "nodal"\ntechnology = "taox"\n'))
 
 
 @pytest.mark.parametrize(

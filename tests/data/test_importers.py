@@ -93,6 +93,20 @@ def test_stock_tfds_reads_back_every_bit(spec, how, tmp_path, official):
     assert loaded.n_classes == len(loaded.class_names) == len(spec.class_names)
 
 
+def test_the_features_of_a_record_stand_in_one_order(tmp_path, official):
+    """Left alone it is another from process to process, and an import twice is not the same bytes."""
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    _, made = take(CIFAR100, tmp_path, official, how="tar")
+    reader = ArrayRecordReader(str(next(made.out.glob("*-test.array_record-*"))))
+    for record in reader.read_all():
+        places = [
+            record.index(b"\n" + bytes([len(name)]) + name) for name in (b"coarse_label", b"id", b"image", b"label")
+        ]
+        assert places == sorted(places)
+    reader.close()
+
+
 def test_order_is_that_of_the_official_builder(tmp_path, official):
     """TFDS stores records by the hash of their official keys 0, 1, 2, … salted with the split's name."""
     from tensorflow_datasets.core.hashing import Hasher

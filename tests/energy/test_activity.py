@@ -8,10 +8,10 @@ def test_activity_is_linear_in_images():
     import jax.numpy as jnp
 
     from xbar_cli.chip.activity import Wanted, from_values, mean, of_inputs, to_field
-    from xbar_cli.nn.contracts import convolution
+    from xbar_cli.nn.contracts import Convolution
 
     x = np.random.default_rng(0).normal(size=(9, 6, 6, 2)).astype(np.float32)
-    contract = convolution(padding="SAME", stride=2)
+    contract = Convolution(padding="SAME", stride=2)
     given = {"full_scale": 2.0, "wanted": Wanted((3, 8), 5)}
     whole = of_inputs(x, contract, (3, 3), signed=True, **given)
     parts = mean([of_inputs(part, contract, (3, 3), signed=True, **given) for part in (x[:4], x[4:])])
@@ -40,7 +40,7 @@ def test_window_sums_are_the_rows_of_all_positions():
     import jax.numpy as jnp
 
     from xbar_cli.chip.activity import window_sums
-    from xbar_cli.nn.contracts import convolution, dense
+    from xbar_cli.nn.contracts import Convolution, dense
 
     x = np.random.default_rng(0).uniform(size=(7, 6, 3, 2))
     for padding, stride, window in (
@@ -49,7 +49,7 @@ def test_window_sums_are_the_rows_of_all_positions():
         ("SAME", 2, (3, 3)),
         ("SAME", 2, (1, 1)),
     ):
-        contract = convolution(padding=padding, stride=stride)
+        contract = Convolution(padding=padding, stride=stride)
         for k in range(2):
             rows = np.asarray(contract.rows(jnp.asarray(x[None, ..., k], jnp.float32), window))
             sums, positions = window_sums(x, contract, window)

@@ -13,8 +13,9 @@ from xbar_cli.array.wired import gated_wired
 from xbar_cli.array.wires import Wires
 from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.surrogate import Knots
-from xbar_cli.energy.dissipation import of_cells, of_resistive
+from xbar_cli.energy.dissipation import Dissipation, of_cells, of_resistive
 from xbar_cli.energy.plan import plan
+from xbar_cli.energy.wires import trusted
 from xbar_cli.errors import ModelError
 
 
@@ -144,3 +145,14 @@ def test_spare_arrays_shorten_the_slowest_layer():
     assert huge.interval_seconds == 1
     with pytest.raises(ValueError, match="available must be at least 7"):
         plan(latencies, tiles, positions, available=6, pipelined=False)
+
+
+def test_an_input_without_a_voltage_has_no_balance_of_its_own():
+    """Rounding leaves some 1e-31 W to dissipate where nothing is delivered."""
+    power = np.array([3e-4, 0.0])
+    none = np.zeros(2)
+    found = Dissipation(power, np.array([3e-4, 2e-31]), none, none, none)
+    assert trusted(found, "hidden") < 1e-20
+    assert Dissipation(none, none, none, none, none).gap == 0
+    with pytest.raises(ModelError, match=r"hidden: the sources deliver 0\.0003 W and 0\.0002 W are dissipated"):
+        trusted(found._replace(cells=np.array([2e-4, 0.0])), "hidden")

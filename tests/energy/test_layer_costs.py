@@ -11,8 +11,8 @@ from xbar_cli.chip.activity import Wanted, full_drive
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.constants import load
 from xbar_cli.energy.costs import cell_figures, chip_of, conducting, costs, digital_weights
-from xbar_cli.energy.gain import comparable, parts_of, split
-from xbar_cli.energy.models.tree import Component, group
+from xbar_cli.energy.gain import comparable, split
+from xbar_cli.energy.models.tree import Component, group, parts_of
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.opening import Opened
 from xbar_cli.energy.reading import Reading

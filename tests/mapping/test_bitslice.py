@@ -4,16 +4,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.mapping.sliced_product import adc_error_bound, convert, product
 from xbar_cli.device.variation import normal_additive
 from xbar_cli.mapping.bitslice import (
     ENCODINGS,
     Sliced,
     SliceFormat,
-    adc_error_bound,
-    convert,
     cut,
     join,
-    product,
     sufficient_adc_bits,
     to_conductances,
     to_integers,

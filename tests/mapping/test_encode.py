@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.mapping.decoding import decode, weight_scale
 from xbar_cli.device.levels import discretise_ratio
-from xbar_cli.mapping.encode import decode, encode, full_scale, weight_scale
+from xbar_cli.mapping.encode import encode, full_scale
 from xbar_cli.mapping.periphery import SCHEMES, reference_conductance
 from xbar_cli.numerics import in_float64
 

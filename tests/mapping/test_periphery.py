@@ -4,14 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xbar_cli.mapping.periphery import (
-    SCHEMES,
-    combine,
-    device_columns,
-    matrix,
-    outputs,
-    reference_conductance,
-)
+from tests.mapping.decoding import matrix
+from xbar_cli.mapping.periphery import SCHEMES, combine, device_columns, outputs, reference_conductance
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -74,9 +74,9 @@ def test_folded_arrays_with_wires_are_those_of_each_group(scheme):
     found = fold_layers({"a": g}, fold, tile=(4, 5), groups={"a": GROUPS})["a"]
     wanted = fold_layers(apart, fold, tile=(4, 5))
     np.testing.assert_allclose(found.g_eff, np.concatenate([f.g_eff for f in wanted.values()], axis=1), rtol=1e-12)
-    y = linear_layer(found.g_eff, scale=whole, cell=None)(X, ALL)
+    y = linear_layer(found.g_eff, scale=whole)(X, ALL)
     np.testing.assert_allclose(
-        y, side_by_side(lambda x, g: linear_layer(g, scale=part, cell=None)(x, ONE), found.g_eff), rtol=1e-5, atol=1e-6
+        y, side_by_side(lambda x, g: linear_layer(g, scale=part)(x, ONE), found.g_eff), rtol=1e-5, atol=1e-6
     )
 
 

@@ -7,7 +7,7 @@ from tests import analytic
 from xbar_cli.array.gated import Drive
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.readout import Readout
-from xbar_cli.nn.contracts import convolution, dense
+from xbar_cli.nn.contracts import Convolution, dense
 from xbar_cli.nn.noise import gated_noise, linear_noise
 from xbar_cli.nn.program import Scale, gated_layer
 
@@ -64,7 +64,7 @@ def test_every_position_of_a_convolution_is_a_read_of_its_own():
     noise = linear_noise(jnp.full((18, 2), 1e-6), scale=scale)
     image = jnp.ones((1, 8, 8, 2))
     y = np.asarray(
-        noise(jax.random.key(0), jnp.tile(image, (200, 1, 1, 1)), convolution(padding="VALID"), first=jnp.asarray(0))
+        noise(jax.random.key(0), jnp.tile(image, (200, 1, 1, 1)), Convolution(padding="VALID"), first=jnp.asarray(0))
     )
     expected = np.sqrt(18 * 2) * 1e-6 / 1e-5
     assert y.std() == pytest.approx(expected, rel=0.03)

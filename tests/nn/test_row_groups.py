@@ -29,7 +29,7 @@ def test_reads_of_a_linear_array_add_up_to_one(shape, kernel, contract, at_once)
     g, x, scale = case(shape, kernel)
     x = x - 0.7
     g = fold_layers({"a": g}, lambda g: lumped(g, Wires(source=2000.0, neuron=1000.0)), tile=(7, 4))["a"].g_eff
-    folded = linear_layer(g, scale=scale, cell=None)(x, contract)
+    folded = linear_layer(g, scale=scale)(x, contract)
     layer = tiles_of(g, scale, dac(signed=True), height=7, at_once=at_once)
     np.testing.assert_allclose(unconverted(layer, x, contract), folded, rtol=1e-5, atol=1e-6 * np.abs(folded).max())
 
@@ -113,7 +113,7 @@ def test_pairs_are_subtracted_before_they_are_converted(signed):
 def test_pairs_need_fewer_bits_than_columns():
     """The difference of two columns is small against them: the same bits tell it apart better."""
     g, x, scale = case(*DENSE[:2])
-    folded = linear_layer(g, scale=scale, cell=None)(x, dense)
+    folded = linear_layer(g, scale=scale)(x, dense)
     errors = {}
     for pairs in (False, True):
         layer = tiles_of(g, scale, dac(), height=7, pairs=pairs)

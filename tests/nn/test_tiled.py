@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 
 from tests import analytic
+from tests.mapping.sliced_product import adc_error_bound, product
 from xbar_cli.array.converters import Adc, Dac
 from xbar_cli.array.gated import Drive
 from xbar_cli.array.tiling import fold_layers, row_groups
 from xbar_cli.mapping import bitslice
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn import tiled
-from xbar_cli.nn.contracts import convolution, dense, rows_of
+from xbar_cli.nn.contracts import Convolution, dense, rows_of
 from xbar_cli.nn.noise import gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, Scale, gated_layer, linear_layer, one_voltage
 from xbar_cli.nn.tiled import TiledLayer
 
 DENSE = ((3, 20), (20, 4), dense)
-CONV = ((3, 7, 6, 4), (3, 3, 4, 5), convolution(padding="SAME"))
-STRIDED = ((2, 9, 8, 3), (3, 2, 3, 4), convolution(padding="VALID", stride=2))
+CONV = ((3, 7, 6, 4), (3, 3, 4, 5), Convolution(padding="SAME"))
+STRIDED = ((2, 9, 8, 3), (3, 2, 3, 4), Convolution(padding="VALID", stride=2))
 
 
 def dac(bits=None, *, signed=False, full_scale=2.0):
@@ -90,7 +91,7 @@ def test_a_product_that_says_nothing_of_rows_is_refused():
 def test_without_converters_tiles_are_the_folded_layer(shape, kernel, contract, height):
     g, x, scale = case(shape, kernel)
     x = x - 0.7  # both signs: two reads
-    folded = linear_layer(g, scale=scale, cell=None)(x, contract)
+    folded = linear_layer(g, scale=scale)(x, contract)
     layer = tiles_of(g, scale, dac(signed=True), height=min(height, g.shape[0]))
     np.testing.assert_allclose(unconverted(layer, x, contract), folded, rtol=1e-5, atol=1e-6 * np.abs(folded).max())
 
@@ -98,7 +99,7 @@ def test_without_converters_tiles_are_the_folded_layer(shape, kernel, contract, 
 @pytest.mark.parametrize(("shape", "kernel", "contract"), [DENSE, CONV], ids=["dense", "conv"])
 def test_converters_err_by_half_a_step_and_sixteen_bits_hardly(shape, kernel, contract):
     g, x, scale = case(shape, kernel)
-    folded = linear_layer(g, scale=scale, cell=None)(x, contract)
+    folded = linear_layer(g, scale=scale)(x, contract)
     layer = tiles_of(g, scale, dac(), height=7)
     top = 7 * 3e-5
     errors = {}
@@ -163,12 +164,12 @@ def test_bit_slices_and_bit_serial_inputs_are_exact_integers(encoding, device_bi
     found, enough = compute(bitslice.sufficient_adc_bits(fmt, rows=height, dac_bits=1))
     exact = x.astype(np.int64) @ w.astype(np.int64)
     np.testing.assert_array_equal(np.asarray(found, np.float64), exact)
-    reference = bitslice.product(
+    reference = product(
         jnp.asarray(x, jnp.int32), sliced, fmt, input_bits=7, signed_inputs=True, dac_bits=1, adc_bits=16
     )  # fmt: skip
     np.testing.assert_array_equal(np.asarray(found, np.int64), reference)
     few, _ = compute(enough - 2)
-    bound = bitslice.adc_error_bound(fmt, rows=height, input_bits=bits, dac_bits=1, adc_bits=enough - 2)
+    bound = adc_error_bound(fmt, rows=height, input_bits=bits, dac_bits=1, adc_bits=enough - 2)
     off = np.abs(np.asarray(few, np.float64) - exact).max()
     assert 0 < off <= bound * 4 * (2 if signed else 1)
 
@@ -220,7 +221,7 @@ def test_pulse_widths_and_bits_read_the_same_linear_weights(cell, serial):
     weights = np.asarray(linear[:, 0::2] - linear[:, 1::2]) / 1e-5
     codes = np.round(np.asarray(x) / 2 * 31)
     expected = codes * 2 / 31 @ weights
-    folded = DrivenLayer(linear_layer(linear, scale=scale, cell=None), drive, serial=serial)
+    folded = DrivenLayer(linear_layer(linear, scale=scale), drive, serial=serial)
     np.testing.assert_allclose(folded(x, dense), expected, rtol=1e-4, atol=1e-4)
     layer = tiles_of(linear, scale, drive, height=7, serial=serial)
     np.testing.assert_allclose(unconverted(layer, x, dense), expected, rtol=1e-4, atol=1e-4)
@@ -268,7 +269,7 @@ def test_every_cycle_of_bit_serial_inputs_has_noise_of_its_own():
     x = jnp.broadcast_to(jax.random.uniform(jax.random.key(9), (1, 20), maxval=2.0), (4000, 20))
     layer = tiles_of(g, scale, drive, height=7, serial=True)
     y = jax.jit(lambda x: layer(x, dense, adc=adc(layer, 16, 1e-3), noise=noise, key=jax.random.key(1)).y)(x)
-    driven = DrivenLayer(linear_layer(g, scale=scale, cell=None), drive, serial=True)
+    driven = DrivenLayer(linear_layer(g, scale=scale), drive, serial=True)
     folded = jax.jit(lambda x: noise(jax.random.key(2), driven.felt(x), dense, first=jnp.asarray(0)))(x)
     np.testing.assert_allclose(np.std(y, axis=0), np.std(folded, axis=0), rtol=0.06)
 

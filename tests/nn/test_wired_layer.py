@@ -10,7 +10,7 @@ from xbar_cli.array.wires import Wires
 from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.surrogate import Knots
 from xbar_cli.mapping.readout import Readout
-from xbar_cli.nn.contracts import convolution, dense
+from xbar_cli.nn.contracts import Convolution, dense
 from xbar_cli.nn.program import Scale, gated_layer
 from xbar_cli.nn.reading import beyond_drive
 from xbar_cli.nn.wired import WiredLayer
@@ -60,7 +60,7 @@ def test_without_resistances_dense_tiles_are_the_gated_product(bit_line, signed)
 
 @pytest.mark.slow
 def test_wires_lower_a_convolution_everywhere(bit_line):
-    kernel, contract = (2, 2, 1, 1), convolution(padding="VALID")
+    kernel, contract = (2, 2, 1, 1), Convolution(padding="VALID")
     x = jax.random.uniform(jax.random.key(3), (2, 4, 4, 1), minval=0.2)
     free, gated = layers(bit_line, kernel, signed=False)
     y, _ = outputs(free, x, contract)

@@ -2,13 +2,14 @@
 
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from xbar_cli.errors import RunError
-from xbar_cli.runs.sweep import Job, execute
+from xbar_cli.runs.sweep import Job, _Execution, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
-from xbar_cli.runs.sweep_worker import settle
+from xbar_cli.runs.sweep_worker import Terms, settle
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 RETRIES = 1
@@ -141,3 +142,29 @@ def test_no_scheduler_is_one_line_within_ten_seconds():
             pass
         assert "\n" not in str(error.value)
         assert time.monotonic() - began < 10
+
+
+def test_a_job_whose_log_takes_nothing_is_given_up_after_its_tries(tmp_path, monkeypatch):
+    """On a full disk no try leaves its mark in the log."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("xbar_cli.runs.sweep_worker.mark", full)
+    terms = Terms(sweep="s", retries=RETRIES, logs=str(tmp_path), directory=os.getcwd(), timeout=None, environment={})
+    tries = []
+
+    class Full:
+        """A cluster of one, which answers at once."""
+
+        def submit(self, work, *given, **_):
+            tries.append(given[0])
+            answer = work(*given[:4])
+            return SimpleNamespace(result=lambda: answer, add_done_callback=lambda callback: callback(None))
+
+    watcher = SimpleNamespace(started=lambda key: None, ended=lambda key, outcome: None, tick=lambda: None)
+    state = _Execution(Full(), {"job": Job("job", ())}, print, terms, None, watcher)
+    state.submit_ready()
+    state.follow()
+    assert "No space left" in state.outcomes["job"].reason
+    assert len(tries) == 1 + RETRIES

@@ -30,9 +30,13 @@ hang = Analysis((("v1", Grid(0.0, 1.0, 3)),), ("i(v1)",), ("dc v1 0 1 1e-10",))
 with Pool(2, backend="ctypes") as pool:
     def started(done, total):
         if done == 2:
-            print(*pool.pids, *(worker.scratch.name for worker in pool._workers), flush=True)
+            print(*(w.process.pid for w in pool._workers), *(w.scratch.name for w in pool._workers), flush=True)
     pool.run([Simulation(circuit, (quick, hang))] * 2, timeout_s=100.0, on_outcome=started)
 """
+
+
+def pids_of(pool):
+    return [worker.process.pid for worker in pool._workers]
 
 
 def alive(pid):
@@ -56,7 +60,7 @@ def gone_within(seconds, pids, folders=()):
 def test_a_simulation_that_takes_too_long_is_stopped_and_its_worker_replaced():
     with Pool(1, backend="ctypes") as pool:
         pool.version()
-        pids, folders = pool.pids, [worker.scratch.name for worker in pool._workers]
+        pids, folders = pids_of(pool), [worker.scratch.name for worker in pool._workers]
         start = time.monotonic()
         with pytest.raises(SpiceError, match=r"not finished within 0\.3 s"):
             pool.run([Simulation(CIRCUIT, (QUICK,), (ENDLESS,))], timeout_s=0.3)
@@ -64,7 +68,7 @@ def test_a_simulation_that_takes_too_long_is_stopped_and_its_worker_replaced():
         assert gone_within(1.0, pids, folders)
         ((outcome,),) = pool.run([Simulation(CIRCUIT, (QUICK,))], timeout_s=30.0)
         np.testing.assert_allclose(outcome.values[0], [0.0, -0.25, -0.5])
-        pids = pool.pids
+        pids = pids_of(pool)
     assert gone_within(1.0, pids)
 
 
@@ -77,8 +81,8 @@ def test_a_worker_that_dies_is_reported_and_its_share_run_again_once(caplog):
     def kill(done, total):
         seen.append((done, total))
         if len(kills) < kills_wanted:
-            kills.append(pool.pids[0])
-            os.kill(pool.pids[0], signal.SIGKILL)
+            kills.append(pids_of(pool)[0])
+            os.kill(pids_of(pool)[0], signal.SIGKILL)
 
     job = Simulation(
         CIRCUIT, (QUICK,) * MANY
@@ -102,7 +106,7 @@ def test_kept_workers_serve_the_next_pool_of_their_kind_and_end_with_the_block()
     def once(**kind):
         with Pool(1, backend="ctypes", **kind) as pool:
             ((outcome,),) = pool.run([Simulation(CIRCUIT, (QUICK,))], timeout_s=30.0)
-            return pool.pids[0], outcome.values.tolist()
+            return pids_of(pool)[0], outcome.values.tolist()
 
     with workers_kept():
         first, second = once(), once()
@@ -111,7 +115,7 @@ def test_kept_workers_serve_the_next_pool_of_their_kind_and_end_with_the_block()
         assert other[0] != first[0]
         with workers_kept(), Pool(1, backend="ctypes") as pool:
             assert pool.version().startswith("ngspice-"), "known without a new worker"
-            assert pool.pids == [first[0]]
+            assert pids_of(pool) == [first[0]]
         os.kill(first[0], signal.SIGKILL)
         assert once()[1] == first[1], "one that died while it was kept is replaced"
         assert alive(other[0])
@@ -123,7 +127,7 @@ def test_an_interrupt_inside_the_pool_leaves_no_worker():
     pids = []
 
     def interrupt(done, total):
-        pids.extend(pool.pids)
+        pids.extend(pids_of(pool))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), Pool(2, backend="ctypes") as pool:

@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.hardware import VariationSection
+from xbar_cli.config.variation import VariationSection
 from xbar_cli.device.update import conductance
 from xbar_cli.mapping.periphery import combine
 from xbar_cli.mapping.placing import DeviceRange

@@ -12,7 +12,7 @@ from xbar_cli.array.published import published_dual
 from xbar_cli.array.tiling import fold_pairs
 from xbar_cli.array.wires import Wires
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.hardware import VariationSection
+from xbar_cli.config.variation import VariationSection
 from xbar_cli.device.chip import fabricate
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.mapping.bitslice import Sliced, SliceFormat, cut, join, to_conductances, to_integers, to_levels

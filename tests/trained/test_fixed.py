@@ -50,23 +50,10 @@ def test_what_was_fixed_is_read_as_it_was_written(method, tmp_path):
         np.testing.assert_array_equal(found.devices[name], values)
 
 
-def test_a_tat_run_of_the_previous_version_says_its_arrays_in_its_options(tmp_path):
-    """It had its arrays in the table of its method, and the size of one in the options that it printed."""
-    summary = {
-        "method": "tat", "layers": list(LAYERS), "vg_volt": None, "array": "lumped", "technology": "taox",
-        "evaluate": "--array lumped --neuron shared --r-source 800 --tile 784x24 --effect chip_corner:k=-2",
-        "weight_limits": by_layer(0.2, 0.7),
-    }  # fmt: skip
-    asked = {
-        "array": "lumped",
-        "r_source_ohm": 800.0,
-        "r_wire_ohm": 0.0,
-        "corner": -2.0,
-        "levels": 15,
-        "layers": "dense",
-    }
-    found = Fixed.read(summary, {"tat": asked}, tmp_path)
-    assert found.summary() == TAT.summary()
+def test_a_tat_run_of_an_earlier_version_says_what_to_do(tmp_path):
+    summary = {"method": "tat", "layers": list(LAYERS), "vg_volt": None, "array": "lumped", "technology": "taox"}
+    with pytest.raises(RunError, match="by an earlier version, which kept them otherwise: train it anew"):
+        Fixed.read(summary, {"tat": {}}, tmp_path)
 
 
 def test_trained_conductances_that_are_lost_are_an_error(tmp_path):

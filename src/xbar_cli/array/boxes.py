@@ -39,8 +39,9 @@ def _join_push(
 
     owned = [(a if part.start < split else b, part) for part in order]
     seam = a[..., split:, split:] + b[..., :n, :n]
-    across = jnp.concatenate([_to_seam(y, y is a, n)[..., outer(y, part)] for y, part in owned], -1)
-    back = jnp.concatenate([_from_seam(y, y is a, n)[..., outer(y, part), :] for y, part in owned], -2)
+    joined = {True: slice(split, None), False: slice(n)}  # the ports at the seam, of `a` or not
+    across = jnp.concatenate([y[..., joined[y is a], outer(y, part)] for y, part in owned], -1)
+    back = jnp.concatenate([y[..., outer(y, part), joined[y is a]] for y, part in owned], -2)
     seam, across, back = jax.lax.optimization_barrier((seam, across, back))
     inverted = inverse(_balanced(seam, across))
     x = inverted @ across
@@ -54,16 +55,6 @@ def _join_push(
     return (p - back @ x, x), (x, inverted, a.shape[-1])
 
 
-def _to_seam(y: Array, first: bool, n: int) -> Array:
-    """The rows of the joined ports."""
-    return y[..., -n:, :] if first else y[..., :n, :]
-
-
-def _from_seam(y: Array, first: bool, n: int) -> Array:
-    """The columns of the joined ports."""
-    return y[..., -n:] if first else y[..., :n]
-
-
 def _join_pull(
     n: int, order: tuple[slice, ...], saved: tuple[Array, Array, int], cotangents: tuple[Array, Array]
 ) -> tuple[Array, Array]:
@@ -74,7 +65,7 @@ def _join_pull(
     across = from_x - x @ s_bar
     seam = -(across + from_x) @ jnp.swapaxes(x, -1, -2)
     seam = 0.5 * (seam + jnp.swapaxes(seam, -1, -2))
-    s_bar, across = _sort(s_bar, unsorted(order)), _take(across, unsorted(order), -1)
+    s_bar, across = _sort(s_bar, unsorted(order)), take(across, unsorted(order), -1)
     back = jnp.swapaxes(across, -1, -2)
     s_bar, across, back, seam = jax.lax.optimization_barrier((s_bar, across, back, seam))
     split = a_ports - n
@@ -102,14 +93,14 @@ def _balanced(seam: Array, across: Array) -> Array:
     return jnp.where(diagonal, -(outward + jnp.sum(beside, -1, keepdims=True)), beside)
 
 
-def _take(y: Array, parts: tuple[slice, ...], axis: int) -> Array:
+def take(y: Array, parts: tuple[slice, ...], axis: int) -> Array:
     """The given parts along the last axis or the last but one, one after the other."""
     return jnp.concatenate([y[..., part] if axis == -1 else y[..., part, :] for part in parts], axis)
 
 
 def _sort(y: Array, parts: tuple[slice, ...]) -> Array:
     """The given parts of the rows and of the columns, one after the other; together they are all of them."""
-    return _take(_take(y, parts, -2), parts, -1)
+    return take(take(y, parts, -2), parts, -1)
 
 
 def unsorted(parts: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -141,12 +141,9 @@ class Adc:
 
 
 def converters_of(signals: int, *, across: int, shared: int) -> NDArray[np.intp]:
-    """Which converter of a band of tiles serves each signal: neighbours share one, and no converter serves two tiles.
+    """Which converter of a band of tiles serves each of so many signals: neighbours share one, and no converter serves two tiles.
 
-    Args:
-        signals: of the layer, beside each other.
-        across: signals of one tile.
-        shared: signals that one converter serves in turn; those of a tile at most.
+    A tile has `across` signals, of which one converter serves `shared` in turn; those of a tile at most.
     """
     tile, place = np.divmod(np.arange(signals), across)
     return tile * -(-across // shared) + place // shared

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from xbar_cli.array.boxes import deal, interleave, join, sort_ports, unsorted
+from xbar_cli.array.boxes import deal, interleave, join, sort_ports, take, unsorted
 from xbar_cli.types import Array
 
 LEFT, RIGHT, TOP, BOTTOM = range(4)
@@ -65,11 +65,7 @@ def _facing(box: Box, axis: int) -> tuple[Box, Expand]:
     facing = Box(box.y, _ordered(box.layout, axis))
     if list(parts) == sorted(parts, key=lambda part: part.start):
         return facing, lambda v: v
-    return facing._replace(y=sort_ports(box.y, parts)), lambda v: _taken(v, unsorted(parts))
-
-
-def _taken(v: Array, parts: tuple[slice, ...]) -> Array:
-    return jnp.concatenate([v[..., part] for part in parts], -1)
+    return facing._replace(y=sort_ports(box.y, parts)), lambda v: take(v, unsorted(parts), -1)
 
 
 def _together(a: Box, b: Box, toward: int) -> tuple[Box, Expand]:
@@ -85,7 +81,7 @@ def _together(a: Box, b: Box, toward: int) -> tuple[Box, Expand]:
 
     def expand(v: Array) -> Array:
         seam = -jnp.einsum("...jo,...o->...j", x, v)
-        v = _taken(v, unsorted(order))
+        v = take(v, unsorted(order), -1)
         return jnp.concatenate([v[..., :split], seam, seam, v[..., split:]], -1)
 
     return Box(y, _ordered(layout, toward)), expand

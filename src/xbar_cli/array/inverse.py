@@ -54,7 +54,7 @@ def _sweep_rows(k: Array) -> Array:
         column = jax.lax.dynamic_index_in_dim(k, i, -1)
         pivot = 1 / jax.lax.dynamic_index_in_dim(row, i, -1)
         return _exchange(
-            k, here, jnp.where(_wide(here, row), 1, row) * pivot, jnp.where(_tall(here, column), -1, column)
+            k, here, jnp.where(_marked(here, row, -1), 1, row) * pivot, jnp.where(_marked(here, column, -2), -1, column)
         )
 
     return jax.lax.fori_loop(0, n, step, k)
@@ -80,13 +80,11 @@ def _sweep_blocks(k: Array) -> Array:
 
 def _exchange(k: Array, here: Array, row: Array, column: Array) -> Array:
     """`k − column·row`, the swept rows and columns of `k` taken as zero."""
-    swept = _wide(here, k) | _tall(here, k)
+    swept = _marked(here, k, -1) | _marked(here, k, -2)
     return jnp.where(swept, 0, k) - column @ row
 
 
-def _wide(here: Array, like: Array) -> Array:
-    return jnp.broadcast_to(here[None, :], like.shape[-2:]).reshape((1,) * (like.ndim - 2) + like.shape[-2:])
-
-
-def _tall(here: Array, like: Array) -> Array:
-    return jnp.broadcast_to(here[:, None], like.shape[-2:]).reshape((1,) * (like.ndim - 2) + like.shape[-2:])
+def _marked(here: Array, like: Array, axis: int) -> Array:
+    """The places of the last axis or of the last but one that are `here`, in the rank of `like`."""
+    marks = jnp.broadcast_to(jnp.expand_dims(here, -3 - axis), like.shape[-2:])
+    return marks.reshape((1,) * (like.ndim - 2) + like.shape[-2:])

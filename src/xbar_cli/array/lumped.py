@@ -55,8 +55,8 @@ def lumped_dual(g_pos: Conductances, g_neg: Float[Array, "_ _"], wires: Wires) -
 
 
 def _in_float64(arrays: tuple[Array, ...], wires: Wires) -> Folded:
-    wires.require_ends()
-    return exactly(in_float64(partial(_fold, ideal_neuron=is_zero(wires.neuron)), arrays, wires.source, wires.neuron))
+    fold = partial(_fold, ideal_neuron=is_zero(wires.require_ends().neuron))
+    return exactly(in_float64(fold, arrays, wires.source, wires.neuron))
 
 
 @partial(jax.jit, static_argnames="ideal_neuron")

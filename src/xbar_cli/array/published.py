@@ -17,14 +17,7 @@ def published(g: Conductances, wires: Wires) -> Folded:
     """The published closed form for one array; exact when either resistance is 0.
 
     `G_eff,ij = G_ij / ((1 + R_s Σ_j G_ij/(1 + R_n G_ij)) (1 + R_n Σ_i G_ij))`: the source sees each device in series
-    with its neuron alone.
-
-    Args:
-        g: device conductances [S].
-        wires: resistances, those of the wires 0.
-
-    Raises:
-        ValueError: as `lumped`.
+    with its neuron alone. Conductances `g` in S; the wires' own resistances must be 0. Raises as `lumped`.
 
     References:
         Chakraborty, Roy, Roy, eqs. (1)-(4), for an array on its own.

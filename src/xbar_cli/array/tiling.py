@@ -61,10 +61,8 @@ def fold_layers(
 def fold_pairs(g: Float[Array, "rows out"], dual: Fold, *, tile: tuple[int, int] | None) -> Folded:
     """Fold the dual arrays of one layer, tile by tile: the signed matrix that they act as, and the largest residual.
 
-    Args:
-        g: signed conductances [S], positive ones in the arrays driven with +V, the others in those driven with −V.
-        dual: the model of one pair of arrays, signed too.
-        tile: rows and outputs of one pair; None for arrays as large as the layer.
+    Signed conductances `g` [S] stand in the arrays driven with +V where positive, in those driven with −V else; `tile` is rows
+    and outputs of one pair, None for arrays as large as the layer.
     """
     rows, out = tile or g.shape
     shape = (min(rows, g.shape[0]), min(out, g.shape[1]))
@@ -77,12 +75,9 @@ def fold_pairs(g: Float[Array, "rows out"], dual: Fold, *, tile: tuple[int, int]
 def at_once(
     model: Callable[[Array], Array], g: Float[Array, "_rows _cols"], *, tile: tuple[int, int] | None
 ) -> Float[Array, "_rows _cols"]:
-    """A model of `[rows columns]` that takes `[tiles down, rows, tiles across, columns]` too, on all tiles of a layer.
+    """A model of `[rows columns]` that takes `[tiles down, rows, tiles across, columns]` too, on all tiles of a layer `g` [S].
 
-    Args:
-        model: what one array acts as; remainder tiles hold absent devices below and to the right.
-        g: conductances [S].
-        tile: rows and columns of one array; None for an array as large as `g`.
+    Remainder tiles hold absent devices below and to the right; without a `tile` the array is as large as the layer.
     """
     rows, cols = g.shape
     height, width = (min(a, b) for a, b in zip(tile or g.shape, g.shape, strict=True))

@@ -23,7 +23,7 @@ from jaxtyping import Float
 
 from xbar_cli.array.checks import require_memory, require_tile
 from xbar_cli.array.wired_cells import Cells, cell_currents, cells_of
-from xbar_cli.array.wires import Wires
+from xbar_cli.array.wires import Wires, shared
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ModelError
 from xbar_cli.numerics import in_float64
@@ -136,19 +136,13 @@ def require_solved(found: Wired, *, tile: str, surrogate: BitLineSeparable) -> N
 @jax.jit
 def _solved(v: Array, g: Array, surrogate: BitLineSeparable, wires: Wires) -> tuple[Array, ...]:
     r_word, r_bit, r_source, r_neuron = wires.arrays(g.dtype)
-    word = _shared(g.shape[1], segment=r_word, end=r_source)
-    bit = _shared(g.shape[0], segment=r_bit, end=r_neuron)[::-1, ::-1]
+    word = shared(g.shape[1], segment=r_word, end=r_source)
+    bit = shared(g.shape[0], segment=r_bit, end=r_neuron)[::-1, ::-1]
     usable = jnp.all(g >= 0)  # not so for NaN
     cells = cells_of(surrogate, jnp.where(usable, g, jnp.nan))
     batch = v.shape[:-1]
     found = jax.vmap(lambda one: _one_input(one, cells, word, bit))(v.reshape(-1, v.shape[-1]))
     return tuple(part.reshape(*batch, *part.shape[1:]) for part in found)
-
-
-def _shared(count: int, *, segment: Array, end: Array) -> Array:
-    """The resistance that the currents of two devices of a line share, device 0 being nearest to the line's end [ohm]."""
-    places = jnp.arange(count)
-    return end + segment * (1 + jnp.minimum(places[:, None], places[None, :])).astype(segment.dtype)
 
 
 def _one_input(v: Array, cells: Cells, word: Array, bit: Array) -> tuple[Array, Array, Array, Array]:

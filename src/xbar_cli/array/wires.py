@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jax.typing import DTypeLike
 from jaxtyping import Float
@@ -42,22 +43,14 @@ class Wires:
         return not all(is_zero(r) for r in jax.tree.leaves(self))
 
     def require(self) -> "Wires":
-        """These, if each whose value is known is finite and not below 0; a traced one is not looked at.
-
-        Raises:
-            ValueError: one is not.
-        """
+        """These, if each whose value is known is finite and not below 0 (else ValueError); a traced one is not looked at."""
         for name, value in vars(self).items():
             if not isinstance(value, Tracer) and not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"wires.{name} must be finite and not below 0 ohm, got {float(value)}")
         return self
 
     def require_ends(self) -> "Wires":
-        """These, for a model that has ideal wires: sources and neurons alone.
-
-        Raises:
-            ValueError: as `require`, or a segment has resistance.
-        """
+        """These, for a model that has ideal wires, sources and neurons alone; ValueError where a segment has resistance."""
         for name in ("word", "bit"):
             value = getattr(self, name)
             if not isinstance(value, Tracer) and value != 0:
@@ -89,6 +82,12 @@ class Wires:
 def is_zero(resistance: Resistance) -> bool:
     """Whether a resistance is known to be 0. A traced one is taken as positive."""
     return not isinstance(resistance, Tracer) and float(resistance) == 0
+
+
+def shared(count: int, *, segment: Any, end: Any) -> Any:
+    """The resistance [ohm] that the currents of two of a line's devices share, device 0 being nearest to the line's end."""
+    places = np.arange(count)
+    return end + segment * (1.0 + np.minimum.outer(places, places))
 
 
 class Folded(NamedTuple):

@@ -71,11 +71,7 @@ def cell_of(dataset: xr.Dataset) -> Cell:
 
 
 def load_cell(path: Path) -> Cell:
-    """The cell in a results.nc of a characterize run (or a copy of it).
-
-    Raises:
-        RunError: the file is missing, damaged, or holds no cell.
-    """
+    """The cell in a results.nc of a characterize run (or a copy of it); RunError where it is missing, damaged, or holds none."""
     dataset = read_dataset(path)
     try:
         return cell_of(dataset)

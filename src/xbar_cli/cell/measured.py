@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import read_text
+from xbar_cli.outside import at_home, read_text
 from xbar_cli.spice.sweep import CellTable
 from xbar_cli.tables import check_point, header_cells, row_cells
 
@@ -128,7 +128,7 @@ def _rows(path: Path, gates: tuple[float, float, int]) -> dict[Key, tuple[float,
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The lines that hold something, in cells; the first names the columns."""
-    text = read_text(path.expanduser())
+    text = read_text(at_home(path))
     columns = 0
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.partition("#")[0].strip()

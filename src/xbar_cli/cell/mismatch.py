@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar_cli.cell.range import effective_conductance, ranges
+from xbar_cli.cell.range import edges, effective_conductance
 from xbar_cli.cell.tables import arguments, simulated
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.device.linear_range import tolerance_metric
@@ -51,7 +51,7 @@ def mismatch(config: CharacterizeConfig) -> SampledCells | None:
     asked |= {"g_siemens": np.tile(g, count), "bit_line_volt": (0.0,), "vth_shift_volt": np.repeat(shift, g.size)}
     _, g_eff = effective_conductance(simulated(config, asked), config.range.vin_min_volt)
     tm = tolerance_metric(g_eff, metric=config.range.metric).reshape(-1, count, g.size)
-    found = [ranges(g, rows, tolerance=config.range.tolerance, g_off=g_off, g_on=g_on) for rows in tm]
+    found = [edges(config, g, rows, tolerance=config.range.tolerance) for rows in tm]
     return SampledCells(
         sigma=sigma,
         shift=shift,

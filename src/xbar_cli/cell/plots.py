@@ -17,16 +17,7 @@ MOST_LINES = 13
 def effective_conductance(
     path: Path, *, vin: Vector, g: Vector, vg: Vector, g_eff: NDArray[np.float64], caption: str
 ) -> Path:
-    """G_eff against V_in for a few memristor conductances, one panel a gate voltage (neat, Fig. 3).
-
-    Args:
-        path: the PNG to write.
-        vin: input voltages [V].
-        g: memristor conductances [S].
-        vg: gate voltages [V] of the panels.
-        g_eff: effective conductances [vg g vin] [S].
-        caption: parameters of the run.
-    """
+    """G_eff [vg g vin] [S] against V_in for a few memristor conductances, one panel a gate voltage (neat, Fig. 3)."""
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, len(vg), sharey=True, squeeze=False)[0]
@@ -52,17 +43,9 @@ def tolerance(
     metric: str,
     caption: str,
 ) -> Path:
-    """The tolerance metric against memristor conductance, and the spread of G_eff that it measures (neat, Fig. 4).
+    """The tolerance metric `tm` [vg g] against memristor conductance, and the spread of G_eff that it measures (neat, Fig. 4).
 
-    Args:
-        path: the PNG to write.
-        g: memristor conductances [S].
-        vg: gate voltages [V].
-        tm: the metric [vg g].
-        span: smallest and largest G_eff over V_in [2 vg g] [S].
-        bound: the tolerance.
-        metric: its name.
-        caption: parameters of the run.
+    `span` holds the smallest and the largest G_eff over V_in [2 vg g] [S]; `bound` is the tolerance.
     """
 
     def draw(figure: Figure) -> None:
@@ -105,18 +88,9 @@ def linear_range(
     bounds: tuple[str, str],
     caption: str,
 ) -> Path:
-    """The linear range [G_lo, G_cut] against gate voltage, and G_cut at a second tolerance (neat, Fig. 5).
+    """The linear range [G_lo, G_cut] [S] against gate voltage, and G_cut at a second tolerance (neat, Fig. 5).
 
-    Args:
-        path: the PNG to write.
-        vg: gate voltages [V].
-        g_lo: lower edges [S]; NaN where there is no range.
-        g_cut: upper edges [S].
-        g_cut_second: upper edges at the second tolerance [S].
-        g_off: conductance of the high-resistance state [S].
-        g_on: conductance of the low-resistance state [S].
-        bounds: the two tolerances, as texts.
-        caption: parameters of the run.
+    Edges are NaN where there is no range; `bounds` are the two tolerances, as texts.
     """
 
     def draw(figure: Figure) -> None:

@@ -47,6 +47,11 @@ def ranges(g: Vector, tm: Matrix, *, tolerance: float, g_off: float, g_on: float
     )
 
 
+def edges(config: CharacterizeConfig, g: Vector, tm: Matrix, *, tolerance: float) -> Ranges:
+    """The linear range at each gate voltage, between the states of the memristor."""
+    return ranges(g, tm, tolerance=tolerance, g_off=1 / config.cell.r_off_ohm, g_on=1 / config.cell.r_on_ohm)
+
+
 def cut_share(
     config: CharacterizeConfig, table: CellTable, mean: Matrix, linear: Ranges, fits: NDArray[np.bool_]
 ) -> Vector:
@@ -73,8 +78,7 @@ def supply_ranges(config: CharacterizeConfig, table: CellTable) -> tuple[Vector,
     """
     volts = np.array(voltage_list(config.range.vdd) if config.range.vdd else ())
     metrics = [tolerance_metric(_resampled(config, table, vdd), metric=config.range.metric) for vdd in volts]
-    g_off, g_on = 1 / config.cell.r_off_ohm, 1 / config.cell.r_on_ohm
-    found = [ranges(table.g_siemens, tm, tolerance=config.range.tolerance, g_off=g_off, g_on=g_on) for tm in metrics]
+    found = [edges(config, table.g_siemens, tm, tolerance=config.range.tolerance) for tm in metrics]
     return volts, found, np.array(metrics).reshape(volts.size, table.vg_volt.size, table.g_siemens.size)
 
 
@@ -104,7 +108,7 @@ def leakage_ranges(config: CharacterizeConfig, table: CellTable, linear: Ranges)
     assert limit is not None
     assert rows is not None
     leakage = rows * np.abs(table.plain_leakage)
-    allowed = ranges(table.g_siemens, leakage, tolerance=limit, g_off=g_off, g_on=g_on)
+    allowed = edges(config, table.g_siemens, leakage, tolerance=limit)
     g_lo, g_cut = np.fmax(linear.g_lo, allowed.g_lo), np.fmin(linear.g_cut, allowed.g_cut)
     left = np.isfinite(linear.g_lo) & np.isfinite(allowed.g_lo) & (g_cut > g_lo)
     worst = []

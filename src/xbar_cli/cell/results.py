@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.cell.mismatch import SampledCells
-from xbar_cli.cell.range import Ranges, cut_share, effective_conductance, leakage_ranges, ranges, supply_ranges
+from xbar_cli.cell.range import Ranges, cut_share, edges, effective_conductance, leakage_ranges, supply_ranges
 from xbar_cli.cell.surrogates import Surrogates
 from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.device.linear_range import tolerance_metric
@@ -41,11 +41,6 @@ def results(
     if config.range.leakage_limit_ampere is not None:
         found |= leakage_fields(config, table, linear)
     return found | surrogate_fields(surrogates, marked)
-
-
-def edges(config: CharacterizeConfig, g: Vector, tm: Vector, *, tolerance: float) -> Ranges:
-    """The linear range at each gate voltage, between the states of the memristor."""
-    return ranges(g, tm, tolerance=tolerance, g_off=1 / config.cell.r_off_ohm, g_on=1 / config.cell.r_on_ohm)
 
 
 def axis_fields(table: CellTable, vin_used: Vector) -> Fields:

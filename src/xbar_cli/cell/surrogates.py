@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,10 @@ class Surrogates:
     bit_line: Fitted | None
 
 
-F = TypeVar("F")
-
-
-def _each(table: CellTable, choose: Callable[[int], tuple[F, Certificate]]) -> tuple[list[F], list[Certificate]]:
-    """The fits and certificates that `choose` finds at every gate voltage."""
-    pairs = [choose(index) for index in range(table.vg_volt.size)]
-    return [fit for fit, _ in pairs], [certificate for _, certificate in pairs]
+def _each(table: CellTable, choose: "Callable[[int], tuple[Fit | LineFit, Certificate]]") -> Fitted:
+    """What `choose` finds at every gate voltage."""
+    fits, certificates = zip(*map(choose, range(table.vg_volt.size)), strict=True)
+    return Fitted(fits, certificates)
 
 
 def fit(config: CharacterizeConfig, tables: Tables) -> Surrogates:
@@ -57,7 +54,7 @@ def fit(config: CharacterizeConfig, tables: Tables) -> Surrogates:
             assert known is not None
             return choose_surrogate(known, checked, error=error, max_rank=max_rank)
 
-        return Fitted(*_each(table, choose))
+        return _each(table, choose)
 
     line = None
     if fresh is not None and table.bit_line_volt.size > 1:
@@ -67,7 +64,7 @@ def fit(config: CharacterizeConfig, tables: Tables) -> Surrogates:
             known, checked = (line_samples(config, found, index, knots) for found in (table, fresh))
             return choose_line(known, checked, error=error, max_rank=max_rank)
 
-        line = Fitted(*_each(table, choose))
+        line = _each(table, choose)
     return Surrogates(current=plain(current_samples, error), power=plain(power_samples, POWER_ERROR), bit_line=line)
 
 
@@ -139,13 +136,9 @@ class Miss:
 def misses(config: CharacterizeConfig, surrogates: Surrogates, vg: NDArray[np.float64]) -> list[Miss]:
     """The gate voltages at which a surrogate of the current misses its error, each once, ascending."""
     wanted, found = config.surrogate, dict[int, Miss]()
+    line = " with the bit line's voltage (sweep.vbl_volt)"
     judged = (
-        (
-            surrogates.bit_line,
-            " with the bit line's voltage (sweep.vbl_volt)",
-            wanted.line_error,
-            "surrogate.line_error",
-        ),
+        (surrogates.bit_line, line, wanted.line_error, "surrogate.line_error"),
         (surrogates.current, "", wanted.error, "surrogate.error"),
     )
     for fitted, of, error, key in judged:

@@ -2,10 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
-import zipfile
-import zlib
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -18,6 +14,7 @@ from xbar_cli.cell.measured import read_cell_table
 from xbar_cli.config.cell import CellSection
 from xbar_cli.config.characterize import CharacterizeConfig, bit_line_voltages
 from xbar_cli.config.ranges import gate_voltages, input_voltages
+from xbar_cli.data.npz import DAMAGED, read_npz, write_npz
 from xbar_cli.reporter import Reporter
 from xbar_cli.spice.backends import BackendName, resolve
 from xbar_cli.spice.cards import load_card, netlist_folder, size_note
@@ -112,7 +109,7 @@ def _table(config: CharacterizeConfig, *, off_grid: bool, reporter: Reporter) ->
     asked = arguments(config, off_grid=off_grid)
     if not config.sweep.cache:
         return simulated(config, asked), False
-    key = digest(circuit_of(config.cell), asked, simulator=simulator(config.sweep.backend))
+    key = digest(circuit_of(config.cell), asked, simulator=simulator(*resolve(config.sweep.backend)))
     path = cache_folder("cells") / f"{key}.npz"
     found = load_table(path)
     if found is not None:
@@ -125,13 +122,10 @@ def _table(config: CharacterizeConfig, *, off_grid: bool, reporter: Reporter) ->
     return table, False
 
 
-def simulator(backend: BackendName) -> str:
-    """The version of the simulator that `backend` stands for. Raises SpiceError where there is none."""
-    return _version(*resolve(backend))
-
-
 @cache
-def _version(backend: BackendName, library: str | None) -> str:
+def simulator(backend: BackendName, library: str | None) -> str:
+    """The version of the simulator that a backend finds in a library. Raises SpiceError where there is none."""
+    del library  # what it finds depends on
     return version(backend=backend)
 
 
@@ -154,25 +148,13 @@ def digest(cell: CellCircuit, asked: dict[str, Any], *, simulator: str) -> str:
 def load_table(path: Path) -> CellTable | None:
     """The table at `path`; None where there is none or it is damaged."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return CellTable(**{f.name: _plain(arrays[f.name]) for f in fields(CellTable)})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        arrays: dict[str, Any] = read_npz(path, [f.name for f in fields(CellTable)])
+    except DAMAGED:
         return None
-
-
-def _plain(array: np.ndarray) -> Any:
-    return array.item() if array.ndim == 0 else array
+    return CellTable(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
 
 
 def store_table(path: Path, table: CellTable) -> None:
-    """Write a table so that no reader ever sees half of it."""
+    """Write a table into the cache. Raises OSError where there is no place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem[:16], suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            arrays: dict[str, Any] = {f.name: np.asarray(getattr(table, f.name)) for f in fields(CellTable)}
-            np.savez(file, **arrays)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_npz(path, vars(table))

@@ -44,12 +44,7 @@ class LayerActivity:
     full_scale: float | None = None
 
     def driven(self, coding: str, bits: int | None) -> Vector:
-        """What a row is driven with in a product: `(V / V_max)²` of amplitudes, pulses, or the width as a share of a whole pulse.
-
-        Args:
-            coding: amplitude, bitserial or pwm.
-            bits: of bit-serial inputs.
-        """
+        """What drives a row in a product: `(V / V_max)²` of amplitudes, pulses of `bits`, or the share of a pulse's width."""
         match coding:
             case "amplitude":
                 return self.squares
@@ -84,15 +79,10 @@ def of_inputs(
     signed: bool,
     wanted: Wanted,
 ) -> LayerActivity:
-    """The activity of a layer.
+    """The activity of a layer for its inputs `x` [images *place in].
 
-    Args:
-        x: its inputs [images *place in].
-        contract: its product.
-        window: of its kernel, without input and output channels.
-        full_scale: input that drives a row fully.
-        signed: whether negative inputs are applied in a phase of their own; else they drive no row.
-        wanted: what is measured.
+    `window` is its kernel's, without channels; `full_scale` the input that drives a row fully. Negative inputs are applied in a
+    phase of their own where they are `signed`, else they drive no row.
     """
     f = np.abs(np.clip(x / np.float32(full_scale), np.float32(-1 if signed else 0), np.float32(1)))
     counted = f

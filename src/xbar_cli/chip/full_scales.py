@@ -80,15 +80,10 @@ def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, im
 def adc_full_scales(
     trained: Trained, hardware: Hardware, nominal: Callable[[], Circuit], *, images: int
 ) -> dict[str, float]:
-    """Full scale of each layer's converters [S], as `adc_range` says.
+    """Full scale of each layer's converters [S], as `adc_range` says, for rows that floating-point activations drive.
 
     Currents that are 0 in every image need no range: the converters of such a layer take all that its columns can carry.
-
-    Args:
-        trained: the network, whose activations in floating point drive the rows.
-        hardware: what its devices are built into.
-        nominal: gives the circuit of the chip without variation, whose column currents the range is taken from.
-        images: training images used.
+    `nominal` gives the circuit of the chip without variation, whose column currents the range is taken from.
     """
     rule = hardware.converters.adc_range or "max"
     kind, value = parse_range(rule)
@@ -106,11 +101,7 @@ def adc_full_scales(
 
 
 def usable(observed: Mapping[str, Observed], *, rule: str) -> dict[str, float]:
-    """The ranges that were observed, without layers whose values are all 0.
-
-    Raises:
-        ConfigError: the percentile of a layer with values above 0 is 0, or its values are no finite numbers.
-    """
+    """The ranges observed, without layers whose values are all 0. ConfigError for a percentile of 0, or infinite values."""
     for name, found in observed.items():
         if not np.isfinite(found.largest):
             raise ConfigError(f"{rule}: layer {name} has values that are no finite numbers on the calibration images")

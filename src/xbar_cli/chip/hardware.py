@@ -91,11 +91,7 @@ def linear_cells(hardware: Hardware, cells: Mapping[str, AnyCell]) -> dict[str, 
 
 
 def bit_lines(hardware: Hardware) -> dict[str, BitLineSeparable]:
-    """Each layer's cell with the bit line's voltage as an axis.
-
-    Raises:
-        ConfigError: the table has no such axis, or inputs that these arrays are not read by.
-    """
+    """Each layer's cell with the bit line's voltage as an axis. ConfigError without one, or for inputs that need none of it."""
     cell, converters = hardware.network.cell, hardware.converters
     if cell is None or cell.bit_line is None:
         raise ConfigError(

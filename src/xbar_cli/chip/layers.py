@@ -23,18 +23,13 @@ from xbar_cli.numerics import stream
 def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> Any:
     """A layer whose tiles' currents add up exactly.
 
-    Args:
-        hardware: what its devices are built into.
-        layer: its mapping.
-        wanted: effective conductances of a linear array [S].
-        g: conductances of its memristors [S].
-        cell: its 1T-1R cell; None on resistive arrays.
+    `wanted` are effective conductances of a linear array [S], `g` those of its memristors [S]; without a cell it is resistive.
     """
     driven = hardware.converters.dac_bits is not None or hardware.converters.dac_range is not None
     if hardware.curved and cell is not None:
         curved = gated_layer(g, scale=layer.scale, surrogate=cell, drive=drive_of(layer))
         return DrivenLayer(curved, hardware.dac(layer)) if driven else curved
-    straight = linear_layer(wanted, scale=layer.scale, cell=None)
+    straight = linear_layer(wanted, scale=layer.scale)
     leakage = None
     if hardware.model == "gated" and cell is not None and not layer.signed:
         leakage = layer.scale.weights(cell.at_zero(g)).sum(axis=0) * (layer.full_scale / hardware.v_read)
@@ -115,15 +110,9 @@ def read_noise(
     cell: AnyCell | None,
     linear: MeanCell | None,
 ) -> ColumnNoise:
-    """Read noise of a layer.
+    """Read noise of a layer of memristors at conductances `g`, aimed at `target` [S].
 
-    Args:
-        hardware: what its devices are built into.
-        layer: its mapping.
-        g: conductances of its memristors [S].
-        target: those aimed at [S].
-        cell: its 1T-1R cell; None on resistive arrays.
-        linear: the cell as a linear conductance; None where there is none.
+    `linear` is the cell as a linear conductance, where there is one; without a cell the array is resistive.
     """
     sigma = jnp.sqrt(sum(jnp.square(spread(g, target)) for spread in hardware.noises))  # of independent noises
     if hardware.curved and cell is not None:

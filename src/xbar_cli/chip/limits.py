@@ -23,10 +23,7 @@ def full_weights(trained: Trained, placement: Placement, names: list[str]) -> We
     """The weight at full scale of the layers `names`.
 
     What neat fixed before it restricted the weights, and a limit that tat trained with, stay unless something else is asked
-    for.
-
-    Raises:
-        ConfigError: something else than training fixed that cannot be, or no levels that a limit could be chosen for.
+    for; ConfigError for what cannot be, as a limit to be chosen without levels.
     """
     fixed, limit = trained.fixed, placement.weight_limit
     largest = maxima(trained, placement, names)
@@ -62,11 +59,7 @@ def maxima(trained: Trained, placement: Placement, names: list[str]) -> Weights:
 
 
 def trained_limits(fixed: Fixed, placement: Placement) -> Weights | None:
-    """The weight limits that a run was trained with (tat); None where it was the largest weight, or none.
-
-    Raises:
-        ConfigError: a scale other than each layer's own.
-    """
+    """The weight limits that a run was trained with (tat); None where it was the largest weight, or none."""
     if fixed.weight_limits is None:
         return None
     if placement.weight_scale not in (None, "layer"):

@@ -151,11 +151,7 @@ class MappedNetwork:
 
 
 def read_voltage(cell: Cell, read: ReadSection) -> float | None:
-    """The one voltage of driven rows of 1T-1R cells [V]: as given, or the largest of the table; None where they see all.
-
-    Raises:
-        ConfigError: a voltage beyond the table.
-    """
+    """The one voltage of driven rows of 1T-1R cells [V]: as given, or the largest of the table; None where they see all."""
     if read.input == "amplitude":
         return None
     v = read.v_read_volt or cell.v_max
@@ -216,11 +212,7 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
 
 
 def load_mapped(path: Path) -> MappedNetwork:
-    """The mapped network of a map run.
-
-    Raises:
-        RunError: its results are missing or damaged.
-    """
+    """The mapped network of a map run. Raises RunError where its results are missing or damaged."""
     dataset = read_dataset(path / RESULTS)
     try:
         layers = dict(_layers(dataset))

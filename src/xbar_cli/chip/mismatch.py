@@ -18,11 +18,7 @@ REACH = 1.5
 
 
 def gate_shifts(effect: Mismatch | None, network: MappedNetwork) -> dict[str, GateShift] | None:
-    """By layer, how its access transistors differ; None where they are alike.
-
-    Raises:
-        ConfigError: arrays without transistors, a spread that is not known, or a table of too few gate voltages.
-    """
+    """By layer, how its access transistors differ; None where they are alike. ConfigError where that cannot be known."""
     if effect is None:
         return None
     cell = network.cell

@@ -1,5 +1,6 @@
 """Weights onto devices, layer by layer: scale, place, observe."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -26,6 +27,9 @@ from xbar_cli.mapping.placing import (
 )
 from xbar_cli.mapping.window import scale_top
 from xbar_cli.nn.layers import groups_in, is_dense
+from xbar_cli.nn.shapes import LayerName, chosen_layers
+from xbar_cli.nn.sites.crossbar import regroup
+from xbar_cli.outside import quoted
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import Trained
@@ -51,14 +55,12 @@ def map_network(
         images: training images whose activations set the row voltages' full scale, where training did not.
         reporter: is told of gate voltages without a linear range, and of what was cut.
         keep_activity: whether the network holds how some of these images drive its rows.
-
-    Raises:
-        ConfigError: no layer is on arrays, or a scale that training fixed otherwise.
     """
     read = read or ReadSection()
     names, devices = layers_on_arrays(trained, placement), placement.devices
     vg: Mapping[str, float] = {} if gates is None else gates.vg
     tell_ranges(devices.cell, vg.values(), reporter)
+    regroup(trained.net, {name: groups_left(trained, placement, name) for name in names})
     w_max = full_weights(trained, placement, names)
     seen = observe(trained, images=images, sampled=keep_activity)
     drives = row_full_scales(trained, seen.ranges, names, read.dac_range, images=images)
@@ -85,12 +87,18 @@ def layers_on_arrays(trained: Trained, placement: Placement) -> list[str]:
     Raises:
         ConfigError: none is.
     """
-    names = trained.layers
-    if placement.layers == "dense":
-        names = [name for name in names if is_dense(getattr(trained.net, name))]
-    if not names:
-        raise ConfigError(f"mapping.layers = dense: {trained.network} has no fully connected layer")
-    return names
+    layers = [LayerName(name, is_dense(getattr(trained.net, name))) for name in trained.layers]
+    try:
+        return chosen_layers(layers, placement.layers)
+    except ValueError as error:
+        raise ConfigError(f"mapping.layers = {quoted(placement.layers)}: {error}") from None
+
+
+def groups_left(trained: Trained, placement: Placement, name: str) -> int:
+    """The groups of a layer after packing."""
+    layer = getattr(trained.net, name)
+    *window, outputs = layer.kernel.shape
+    return placement.groups(groups_in(layer), rows=math.prod(window), outputs=outputs)
 
 
 def on_devices(
@@ -105,18 +113,11 @@ def on_devices(
     signed: bool,
     groups: int = 1,
 ) -> LayerMapping:
-    """One layer on its devices.
+    """One layer on its devices, at gate voltage `vg` [V] (None: resistive arrays).
 
-    Args:
-        fixed: what training fixed, among it the layer's conductances where these were trained.
-        placement: how.
-        name: of the layer.
-        kernel: its weights.
-        vg: its gate voltage [V]; None on resistive arrays.
-        w_max: weight at full scale, one number or one per output.
-        full_scale: activation that gives the largest row voltage.
-        signed: whether activations have both signs.
-        groups: equal parts of its outputs that see other inputs, each on arrays of its own.
+    `w_max` is the weight at full scale, one number or one per output; `full_scale` the activation that gives the largest row
+    voltage; `signed` whether activations have both signs; `groups` equal parts of its outputs that see other inputs, each on
+    arrays of its own. Conductances that training fixed are taken as they are.
     """
     span = span_of(placement.devices, placement.scheme, vg=vg, w_max=w_max)
     placed = placed_in(span, fixed, placement, name, kernel, groups)

@@ -31,11 +31,7 @@ def make_preparer(
 ) -> tuple[Prepare, int]:
     """The function from a chip's devices and key to its circuit, calibrated if asked for, and the images it is fitted to.
 
-    Args:
-        trained: the network.
-        hardware: what its devices are built into.
-        decoding: what is fitted to each chip.
-        images: training images used, for the ranges of converters and for fitting.
+    The first `images` training images serve the ranges of converters and the fit.
     """
     fold = make_folder(hardware)
     full_scales = nominal_full_scales(trained, hardware, fold, images=images)
@@ -76,15 +72,10 @@ def _prepare(
 def make_calibrator(
     trained: Trained, decoding: DecodingSection, *, pictures: np.ndarray
 ) -> Callable[[Circuit, Array], dict[str, Correction]]:
-    """The jitted function from a circuit and the chip's key to its layers' corrections.
+    """The jitted function from a circuit and the chip's key to its layers' corrections, fitted to `pictures`, all at once.
 
     Layer by layer, least squares from the array's outputs to those of the floating-point network; each layer sees the
     corrected outputs of those before it.
-
-    Args:
-        trained: the network.
-        decoding: what is fitted.
-        pictures: images it is fitted to; all are computed at once.
     """
     graphdef, state = nnx.split(trained.net)
     images = jnp.asarray(network_inputs(pictures))

@@ -80,17 +80,9 @@ def gate_voltage(text: str) -> float:
 def resolve_mapping(
     trained: Trained, mapping: MappingSection, gates: Gates | None, *, read: ReadSection, reporter: Reporter
 ) -> Placement:
-    """How the weights of a train run are put on devices: as asked for, else as its training fixed it.
+    """How the weights of a train run are put on devices: as asked for, else as its training fixed it (the reporter is told).
 
-    Args:
-        trained: the run.
-        mapping: as asked for.
-        gates: the cell and each layer's gate voltage; None on resistive arrays.
-        read: how rows will be read: cells are programmed to the conductance that they show then.
-        reporter: is told what was taken up.
-
-    Raises:
-        ConfigError: keys that exclude each other, or what the run fixed.
+    Cells are programmed to the conductance that they show when they are `read`; without `gates` arrays are resistive.
     """
     fixed = trained.fixed
     mapping = mapping_of(fixed, mapping, of=trained.run.path, cell=gates is not None and gates.asked, reporter=reporter)
@@ -100,20 +92,11 @@ def resolve_mapping(
 
 
 def mapping_of(fixed: Fixed, mapping: MappingSection, *, of: Path, cell: bool, reporter: Reporter) -> MappingSection:
-    """The mapping with what the training of a run has fixed.
+    """The mapping with what the training of a run (`of`) has fixed; `cell` says whether 1T-1R cells are asked for.
 
-    Conductances that were trained (periphery) have a scheme and nothing else. Weights trained in slices (biased) or on levels
-    (tat) go onto these where no scheme, device or cell is given; the reporter is told.
-
-    Args:
-        fixed: what the training fixed.
-        mapping: as asked for.
-        of: the run.
-        cell: whether 1T-1R cells are asked for.
-        reporter: is told what was taken up.
-
-    Raises:
-        ConfigError: a setting that a periphery run has fixed otherwise, or that does not go with what is taken up.
+    Conductances that were trained (periphery) have a scheme and nothing else: ConfigError for a setting that says otherwise.
+    Weights trained in slices (biased) or on levels (tat) go onto these where no scheme, device or cell is given; the reporter
+    is told.
     """
     if fixed.devices is not None:
         return _as_trained(fixed, mapping, of=of)

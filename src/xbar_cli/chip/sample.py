@@ -115,13 +115,9 @@ class Sampler:
     def count(
         self, numbers: Array, leaves: Leaves, *, layer: str | None = None, parts: int | None = None
     ) -> tuple[np.ndarray, list[dict[str, Trust]]]:
-        """Counts [chips 5] over the images, and how well the arrays were solved, part by part.
+        """Counts [chips 5] over the images (or their first so many `parts`), and how well the arrays were solved, part by part.
 
-        Args:
-            numbers: of the chips.
-            leaves: their stacked circuits.
-            layer: the layer that is alone on arrays in them; None for all.
-            parts: of the images, only the first so many parts.
+        `leaves` are the stacked circuits of the chips `numbers`, with `layer` alone on arrays in them; None for all.
         """
         count = self._counter(self.trees[layer])
         size = self.parts[0][1].shape[0]
@@ -171,13 +167,8 @@ def require_scores(
 ) -> None:
     """Raise ModelError where some scores of a chip are not finite, with the first layer whose outputs are not.
 
-    Args:
-        sampler: the stages.
-        right: total of the chip; NaN where scores are not finite.
-        leaves: the stacked circuits of a call.
-        place: of the chip among them.
-        chip: its number.
-        layer: that is alone on arrays; None for all.
+    `right` is the chip's total, NaN there; `place` is where it stands in the stacked circuits `leaves`, in which `layer` is
+    alone on arrays (None: all are).
     """
     if np.isfinite(right):
         return
@@ -220,13 +211,7 @@ def sample(
 ) -> Tally:
     """Sample chips 0, 1, 2, … until there are `n`, or until those so far are `enough`, judged after each in turn.
 
-    Args:
-        sampler: the stages.
-        n: most chips.
-        enough: of the values of the first chips.
-        alone: by layer, for the chips with that layer alone on arrays.
-        warm: compile before the clock runs.
-        reporter: is told how far it is.
+    `alone` gives the circuits with one layer alone on arrays, by layer; with `warm` all is compiled before the clock runs.
     """
     tally = Tally(alone={name: [] for name in alone})
     for chips, numbers in sampler.executor.chunks(n):

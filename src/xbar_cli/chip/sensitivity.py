@@ -47,13 +47,7 @@ def _alone(sampler: Sampler, layer: str, kernels: Mapping[str, Any]) -> Alone:
 
 
 def summarise(found: Mapping[str, Estimate], *, ideal: float, measure: Measure = ACCURACY) -> dict[str, Any]:
-    """The metric with each layer alone on arrays, and what it costs against floating point; the costliest layer.
-
-    Args:
-        found: the metric over the chips, by layer.
-        ideal: the metric in floating point.
-        measure: the metric.
-    """
+    """The metric with each layer alone on arrays, and what it costs against the `ideal` one; the costliest layer."""
     layers = {
         name: {
             f"{measure.metric}_mean": value.mean,

@@ -57,17 +57,7 @@ def summarise(
     images: int,
     fitted_to: int,
 ) -> dict[str, Any]:
-    """What the summary says of the chips of `tally` and their converters.
-
-    Args:
-        config: of the evaluation.
-        hardware: what the devices were built into.
-        tally: the chips.
-        measure: the metric.
-        ideal: the metric in floating point.
-        images: seen by each chip.
-        fitted_to: images that each chip was calibrated to.
-    """
+    """What the summary says of the chips and their converters; `images` were seen by each chip, calibrated to `fitted_to`."""
     negative, mean_shift, off_table = (float(value) for value in np.mean(tally.devices, axis=0))
     converters = config.converters
     return chips_of(config, tally, measure=measure, ideal=ideal, images=images) | {
@@ -255,11 +245,7 @@ def origin(
 ) -> dict[str, Any]:
     """What an evaluation is of, so that another run can tell whether it is of the same: network, test images, devices.
 
-    Args:
-        trained: the network in floating point.
-        network: its devices. What chip i is depends on the names of the layers and the shapes of their devices.
-        images: test images used.
-        labels: of them.
+    What chip i is depends on the names of the layers and the shapes of their devices.
     """
     tested = (np.ascontiguousarray(images), np.ascontiguousarray(labels, np.int32))
     return {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
+from xbar_cli.interruption import AGAIN, unwinding
 from xbar_cli.outside import quoted
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def import_(name: str, source: Path | None, allow_partial: bool, data_dir: Path 
     """Import the data set NAME from official files: contents are verified, a failed import changes nothing."""
     from xbar_cli.data.importers import import_dataset
 
-    with _progress() as progress:
+    with unwinding(lambda: AGAIN), _progress() as progress:
         made = import_dataset(name, source=source, data_dir=data_dir, allow_partial=allow_partial, progress=progress)
     if source is None:
         note(f"taken from Debian's package dataset-fashion-mnist: {made.source}")
@@ -166,7 +167,7 @@ def prepare_(name: str, data_dir: Path | None, as_json: bool) -> None:
     """Download the data set NAME and prepare it; without a network this says which files to import."""
     from xbar_cli.data.importers import prepare
 
-    with _progress() as progress:
+    with unwinding(lambda: AGAIN), _progress() as progress:
         made = prepare(name, data_dir=data_dir, progress=progress)
     _report(made, as_json)
 

@@ -7,6 +7,7 @@ import click
 
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.cli.shared.reporter import TerminalReporter
+from xbar_cli.interruption import unwinding
 
 
 @click.command(
@@ -28,7 +29,7 @@ def demo(seed: int, out: Path, as_json: bool, quiet: bool) -> None:
     """
     from xbar_cli.workflows.demo import run
 
-    with TerminalReporter(quiet=quiet) as reporter:
+    with unwinding(lambda: "the same command goes on"), TerminalReporter(quiet=quiet) as reporter:
         summary = run(out, seed=seed, reporter=reporter)
     if as_json:
         print_json(summary)

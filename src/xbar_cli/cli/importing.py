@@ -14,10 +14,10 @@ from .shared.options import options
 @click.command(
     name="import", epilog="Example: xbar import model.safetensors --network lenet5 --dataset mnist --out runs/net"
 )
-@click.argument("file", metavar="MODEL.safetensors|INDEX.json")
+@click.argument("file", metavar="MODEL.safetensors|INDEX.json|MODEL.onnx")
 @options(ImportConfig, argument="file", without=("network.activation", "network.bias", "dataset.train_images"))
 def import_(config: ImportConfig, **output: Any) -> None:
-    """Make a train run of a network trained elsewhere, from a safetensors file or the index of its shards.
+    """Make a train run of a network trained elsewhere, from a safetensors file, the index of its shards, or an ONNX file.
 
     Layers are matched by name if all names are ours, else by shape and by the numbers in their names; the table shows how.
     """

@@ -2,21 +2,24 @@
 
 import importlib
 import keyword
-import os
+import shlex
 import sys
+from typing import Any
 
 import click
 
-from xbar_cli.caches import keep_compiled
+from xbar_cli import interruption
 from xbar_cli.errors import XbarError
 from xbar_cli.outside import clean_text, printable
 
 from .shared.console import STDERR
+from .start import run as run
 
 COMMANDS = {
     "characterize": ("characterize", "SPICE sweep of a 1T-1R cell: linear range and surrogate."),
     "train": ("train", "Train a network, plainly or inside a cell's linear range."),
     "import": ("importing", "Make a train run of a network trained elsewhere."),
+    "layers": ("layers", "What of a network sits on arrays, and what stays digital and why."),
     "map": ("map", "Put a network's weights on devices."),
     "evaluate": ("evaluate", "Monte-Carlo accuracy on non-ideal arrays (also: eval)."),
     "energy": ("energy", "Energy, area and latency of a mapped network."),
@@ -31,8 +34,6 @@ COMMANDS = {
     "data": ("data", "List, import and prepare data sets."),
     "doctor": ("doctor", "Check this machine: versions, devices, ngspice, data sets."),
 }
-AGAIN = "nothing was kept: the same command starts again"
-"""After Ctrl-C, where a command keeps nothing of what it has not finished."""
 LONGEST_LINE = 600
 """Characters of an error."""
 ALIASES = {"eval": "evaluate"}
@@ -52,6 +53,13 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"xbar_cli.cli.{COMMANDS[name][0]}")
         return getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The command; Ctrl-C as Click's own error, which it passes on without an empty line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Help lines, without importing the commands."""
@@ -74,15 +82,9 @@ def cli() -> None:
     """Neural networks on memristive crossbars: accuracy, energy, area and latency."""
 
 
-def run() -> None:
-    """Entry point of the `xbar` script."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # XLA calls OpenBLAS, whose threads fight with its own
-    keep_compiled()
-    sys.exit(guarded(sys.argv[1:]))
-
-
 def guarded(arguments: list[str]) -> int:
     """Run the command line; the exit code. Expected failures become one line on stderr."""
+    interruption.begin()
     try:
         for word in arguments:
             clean_text(word)
@@ -98,21 +100,27 @@ def guarded(arguments: list[str]) -> int:
         return _fail(error.format_message() + hint, 2)
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
-    except XbarError as error:
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(interruption.message(), interruption.CODE)
+    except Exception as error:
+        return _failed(error)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(error: Exception) -> int:
+    """The line on what a command raised, and its exit code; what nobody expects is raised again."""
+    if interruption.asked():  # a library made another error of Ctrl-C
+        return _fail(interruption.message(), interruption.CODE)
+    if isinstance(error, XbarError):
         click.echo(getattr(error, "trace", ""), err=True, nl=False)  # of the user's own file
         return _fail("; ".join([str(error), *way_on(error)]), 1)
-    except (KeyboardInterrupt, click.Abort) as error:
-        own = error.__cause__ or error.__context__ or error  # Click makes another error of Ctrl-C
-        return _fail("; ".join(["interrupted", *getattr(own, "__notes__", [AGAIN])]), 130)
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError):
         sys.stdout = None  # the reader is gone: nothing left to flush
         return 1
-    except Exception as error:
-        line = storage_failure(error) or device_failure()
-        if line is None:
-            raise
-        return _fail(line, 1)
-    return code if isinstance(code, int) else 0
+    line = storage_failure(error) or device_failure()
+    if line is None:
+        raise error
+    return _fail(line, 1)
 
 
 def way_on(error: XbarError) -> list[str]:
@@ -124,7 +132,7 @@ def way_on(error: XbarError) -> list[str]:
     if error.state == "complete":
         return ["--overwrite replaces it, or choose another --out"]
     if error.state == "resumable":
-        return [f"`xbar train --resume {error.out}` goes on, --overwrite starts again"]
+        return [f"`xbar train --resume {shlex.quote(str(error.out))}` goes on, --overwrite starts again"]
     return ["--overwrite starts it again"]
 
 
@@ -133,7 +141,7 @@ def storage_failure(error: BaseException | None) -> str | None:
     while error is not None:
         text = str(error)
         if "No space left on device" in text or "Disk quota exceeded" in text:
-            return "the disk is full: nothing was kept; free some space, or choose another --out"
+            return f"the disk is full: free some space, or choose another --out; {interruption.way_on()}"
         if isinstance(error, PermissionError) or "Read-only file system" in text:
             where = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
             return f"cannot write{where} (permission denied or read-only)"

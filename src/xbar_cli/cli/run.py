@@ -10,11 +10,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from xbar_cli.interruption import unwinding
+
 from .shared.console import STDERR, note, print_json, print_table
 
 if TYPE_CHECKING:
     from xbar_cli.experiment.plan import Plan
     from xbar_cli.runs.sweep import Outcome
+
+GOES_ON = "the same command goes on with what is missing"
 
 
 @click.command(
@@ -56,17 +60,20 @@ def run(
     if dry_run:
         summary = workflow.dry_run(loaded, out=folder)
     else:
-        try:
-            with SweepTable(quiet=quiet) as table:
-                summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
-                                       timeout=timeout, watcher=table)  # fmt: skip
-        except KeyboardInterrupt as error:
-            error.add_note("the same command goes on with what is missing")
-            raise
-        if scheduler is not None and not scheduler.startswith("tls://") and not quiet:
-            note(f"{scheduler} is reached without TLS: whoever reaches that port can run code as its workers do")
+        with unwinding(lambda: GOES_ON), SweepTable(quiet=quiet, notice=untrusted(scheduler)) as table:
+            summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
+                                   timeout=timeout, watcher=table)  # fmt: skip
     print_json(summary) if as_json else show(summary)
     fail(summary)
+
+
+def untrusted(scheduler: str | None) -> str | None:
+    """The note on a cluster that takes work from anybody; None where there is nothing to say."""
+    if scheduler is None or scheduler.startswith("tls://"):
+        return None
+    return (
+        f"{scheduler} is reached without TLS: whoever reaches that port can run code as its workers do (docs/trust.md)"
+    )
 
 
 def fail(summary: dict[str, Any]) -> None:
@@ -108,9 +115,9 @@ class SweepTable:
     Where stderr is no terminal it only notes what fails.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
-        """`quiet` silences table and notes."""
-        self._quiet = quiet
+    def __init__(self, *, quiet: bool, notice: str | None = None) -> None:
+        """`quiet` silences table and notes; `notice` is said before the first run starts."""
+        self._quiet, self._notice = quiet, notice
         self._live: Live | None = None
         self._stages: dict[str, str] = {}
         self._done: dict[str, int] = {}
@@ -132,6 +139,8 @@ class SweepTable:
 
     def begin(self, plan: "Plan", *, workers: int | None) -> None:
         """Draw the table for the first time."""
+        if self._notice is not None and not self._quiet:
+            note(self._notice)
         self._stages = {key: run.stage for key, run in plan.runs.items()}
         self._total = dict.fromkeys(plan.experiment.stages, 0)
         for key, stage in self._stages.items():

@@ -7,6 +7,7 @@ import click
 
 from xbar_cli.config.verify import VerifyConfig
 from xbar_cli.errors import ConfigError
+from xbar_cli.interruption import AGAIN, unwinding
 
 from .shared.console import print_json, print_table
 from .shared.options import options
@@ -42,7 +43,8 @@ def _summary(config: Any, *, out: Path | None, overwrite: bool, quiet: bool) -> 
     if out is None:
         with TerminalReporter(quiet=quiet) as reporter:
             return run(config, reporter=reporter)
-    with new_run(out, overwrite=overwrite) as directory, TerminalReporter(quiet=quiet) as reporter:
+    opened = new_run(out, overwrite=overwrite)
+    with unwinding(lambda: AGAIN), opened as directory, TerminalReporter(quiet=quiet) as reporter:
         summary = plain(run(config, directory, reporter=reporter))
         directory.finish(summary, overwrite=overwrite)
     return summary

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted
@@ -79,11 +79,6 @@ class RootSection(Section):
         return {}
 
     @classmethod
-    def current(cls, key: str, value: Any) -> tuple[str, Any]:
-        """A dotted key and its value, in today's keys where an earlier version wrote others."""
-        return key, value
-
-    @classmethod
     def key_of(cls, loc: tuple[int | str, ...]) -> str:
         """The dotted key of the place where pydantic found something."""
         return ".".join(map(str, loc))
@@ -144,6 +139,17 @@ PositiveQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(gt=0)
 OpenResistance = Annotated[float, Field(gt=0, allow_inf_nan=True), BeforeValidator(parse_resistance)]
 """A resistance that may be infinite [ohm]."""
 NonNegativeQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(ge=0)]
+
+
+def _layer_choice(text: str) -> str:
+    """`all`, `dense`, or patterns of names with commas between them."""
+    if not re.fullmatch(r"!?[\w*?\[\]-]+(\s*,\s*!?[\w*?\[\]-]+)*", text):
+        raise ValueError(f"{quoted(text)} is neither all nor dense nor names or patterns such as fc*,!fc3")
+    return text
+
+
+LayerChoice = Annotated[str, Field(max_length=2000), AfterValidator(_layer_choice)]
+"""Which layers: see `nn.shapes.chosen_layers`."""
 
 
 def split_numbers(text: str, form: str) -> tuple[float, float, float]:

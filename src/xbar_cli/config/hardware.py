@@ -1,17 +1,16 @@
 """Configuration of `xbar map` and `xbar evaluate`: mapping, array, variation."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from .arrays import ArraySection
-from .base import OpenResistance, Option, PositiveQuantity, Quantity, RootSection, Section, Text, require
+from .base import LayerChoice, OpenResistance, Option, PositiveQuantity, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
-from .effect_list import Effects
-from .effects import EFFECTS, Additive, AnyEffect, AnyReadNoise, Mismatch, OnDevices, PcmRead, Proportional, ReadNoise
 from .monte_carlo import MonteCarloSection
 from .ranges import TileSize, WeightLimit, parse_tile, parse_weight_limit
+from .variation import VariationSection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
     from xbar_cli.device.cell import Cell
     from xbar_cli.mapping.placing import DeviceRange, Placement
-
-VariationModel = Literal["additive", "proportional"]
-_BESIDES = ", ".join(name for name in EFFECTS if name not in get_args(VariationModel))
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
@@ -52,8 +48,9 @@ class MappingSection(Section):
     weight_limit: Annotated[WeightLimit, Option(metavar="max|largest|auto|VALUE")] = "max"
     """|Weight| at full scale: the largest, or what training fixed (max, the default); the largest in any case; a number; or
     the share of the largest that costs the least accuracy (auto, tat)."""
-    layers: Annotated[Literal["all", "dense"] | None, Option()] = None
-    """Layers on arrays, the others digital (default all, or those that training had there)."""
+    layers: Annotated[LayerChoice | None, Option(metavar="all|dense|PATTERN[,...]")] = None
+    """Layers on arrays, the others digital: all, dense, or names and patterns such as `fc*,!fc3` or `!head`, the last that
+    fits a layer decides (default all, or those that training had there)."""
     bits: Annotated[int | None, Field(ge=1, le=16), Option(metavar="B")] = None
     """Bits of one device: 2^B conductance levels (default any conductance; bitslice 2)."""
     levels: Annotated[str, Option(metavar="uniform|ratio|FILE")] = "uniform"
@@ -70,6 +67,8 @@ class MappingSection(Section):
     """Device technology, or a TOML file with one: the resistances between which weights are mapped."""
     tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
     """Size of one array, as built (default 128x128; evaluate: that of the arrays that tat trained through)."""
+    pack: Annotated[bool, Option()] = False
+    """Groups of a grouped or depthwise convolution share arrays, as many as fit, in place of one array each."""
     map_target: Annotated[Literal["effective", "memristor"], Option()] = "effective"
     """With a cell: the conductance that weights are linear in, the cell's effective one (neat, II-B) or the memristor's."""
     top: Annotated[Literal["range", "device"] | None, Option()] = None
@@ -154,6 +153,7 @@ class MappingSection(Section):
             weight_scale=self.weight_scale,
             weight_limit=parse_weight_limit(self.weight_limit),
             tile=self.array_size,
+            pack=self.pack,
         )
 
     def check_cell(self) -> None:
@@ -211,41 +211,6 @@ class CellReference(Section):
     """Characterize run whose 1T-1R cell the arrays are made of."""
     vg: Annotated[Text | None, Option(metavar="VOLT")] = None
     """Gate voltage of every layer (default the run's own)."""
-
-
-class VariationSection(Section):
-    """What befalls the programmed conductances of a chip."""
-
-    amount: Annotated[Quantity, Field(ge=0, le=10), Option("--variation")] = 0.0
-    """Standard deviation X of a normal variation, the first of the effects."""
-    model: Annotated[VariationModel, Option("--variation-model")] = "additive"
-    """additive: σ = X (G_on − G_off), the default; proportional: σ = X G."""
-    effects: Annotated[
-        Effects,
-        Field(description=f"Another effect on the devices, may be repeated: {_BESIDES}. They act in physical order."),
-        Option("--effect", metavar="MODEL:KEY=VALUE,…", repeatable=True),
-    ] = ()
-    negative: Annotated[Literal["clamp", "reflect", "allow"], Option()] = "clamp"
-    """What becomes of conductances below 0."""
-
-    def all_effects(self) -> list[AnyEffect]:
-        """Every effect, `amount` with them."""
-        if self.amount == 0:
-            return list(self.effects)
-        kinds = {"additive": Additive, "proportional": Proportional}
-        return [kinds[self.model](model=self.model, sigma=self.amount), *self.effects]
-
-    def on_devices(self) -> list[OnDevices]:
-        """The effects that make a chip's memristors what they are."""
-        return [effect for effect in self.all_effects() if not isinstance(effect, Mismatch | ReadNoise | PcmRead)]
-
-    def mismatch(self) -> Mismatch | None:
-        """The spread of the access transistors, if there is one."""
-        return next((effect for effect in self.effects if isinstance(effect, Mismatch)), None)
-
-    def read_noises(self) -> list[AnyReadNoise]:
-        """The effects that are new at every read."""
-        return [effect for effect in self.effects if isinstance(effect, ReadNoise | PcmRead)]
 
 
 class CalibrationSection(Section):

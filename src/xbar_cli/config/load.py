@@ -40,7 +40,7 @@ def resolve(
     Raises:
         ConfigError: one line that names the origin, the key and what is allowed.
     """
-    given = list(_given(model, config_file, options, option_names, settings))
+    given = list(_given(config_file, options, option_names, settings))
     tree, origin = collect(given, names=_names(model, given, {}))
     return validate(model, tree, origin)
 
@@ -64,7 +64,7 @@ def resume_config(
         state = "is complete; there is nothing to resume" if (run / "done").exists() else "no interrupted run to resume"
         raise ConfigError(f"{run}: {state}")
     stored = read_toml(folder / "config.toml")
-    given = list(_given(model, config_file, options, option_names, settings))
+    given = list(_given(config_file, options, option_names, settings))
     tree, origin = collect(given, names=_names(model, given, stored))
     config = validate(model, stored, {})
     asked = validate(model, overlay(config.in_use(), tree), origin)
@@ -93,7 +93,6 @@ Given = tuple[str, Any, str]
 
 
 def _given(
-    model: type[C],
     config_file: Path | None,
     options: Mapping[str, Any],
     option_names: Mapping[str, str],
@@ -101,10 +100,10 @@ def _given(
 ) -> Iterator[Given]:
     """Everything given, in the order of precedence."""
     if config_file is not None:
-        yield from ((*model.current(key, value), str(config_file)) for key, value in flatten(read_toml(config_file)))
+        yield from ((key, value, str(config_file)) for key, value in flatten(read_toml(config_file)))
     yield from ((key, value, option_names[key]) for key, value in options.items() if value is not None)
     for key, value in map(parse_setting, settings):
-        yield from ((*model.current(leaf, part), "--set") for leaf, part in flatten({key: value}))
+        yield from ((leaf, part, "--set") for leaf, part in flatten({key: value}))
 
 
 def _names(model: type[C], given: Sequence[Given], stored: Mapping[str, Any]) -> Mapping[str, str]:

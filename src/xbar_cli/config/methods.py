@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .arrays import ArrayModel, ArraySection, Neuron
-from .base import Option, PositiveQuantity, Quantity, Section, Text, require, text_of
+from .base import LayerChoice, Option, PositiveQuantity, Quantity, Section, Text, require, text_of
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
 
@@ -120,7 +120,7 @@ class TatMapping(MappingSection):
     weight_limit: Annotated[WeightLimit, Option(metavar="max|auto|VALUE")] = "max"
     """Weight at the highest level: the layer's largest at each step (max, the default), or, of a run to start from, the share
     of it at which the levels cost the least accuracy on held-out images (auto)."""
-    layers: Annotated[Literal["all", "dense"] | None, Option()] = None
+    layers: Annotated[LayerChoice | None, Option(metavar="all|dense|PATTERN[,...]")] = None
     """Layers on arrays (default all)."""
     technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
     """Sets R_on and the ratio of the levels, R_off/R_on."""

@@ -43,10 +43,22 @@ def own_file(name: str) -> OwnFile | None:
     return OwnFile(Path(path), factory) if colon and path.endswith(".py") and factory.isidentifier() else None
 
 
+def graph_file(name: str) -> Path | None:
+    """The ONNX file that a network's name speaks of; None where it is none."""
+    return Path(name) if name.endswith(".onnx") else None
+
+
+def is_own(name: str) -> bool:
+    """Whether a name speaks of a file of the user's."""
+    return own_file(name) is not None or graph_file(name) is not None
+
+
 def _known_network(name: str) -> str:
     names = get_args(NetworkName)
-    if name not in names and own_file(name) is None:
-        raise ValueError(f"{quoted(name)} is no network: give one of {', '.join(names)}, or FILE.py:NAME for your own")
+    if name not in names and not is_own(name):
+        raise ValueError(
+            f"{quoted(name)} is no network: give one of {', '.join(names)}, or FILE.py:NAME or FILE.onnx for your own"
+        )
     return name
 
 
@@ -97,8 +109,8 @@ class NetworkSection(Section):
     """The network; input shape and class count come from the data set."""
 
     name: Annotated[str, AfterValidator(_known_network), Option("--network", metavar="NAME")] = "lenet5"
-    """mlp, lenet5, lenet, cnn, vgg9, vgg11, resnet18 or resnet20, or FILE.py:NAME: a class or function of your own that
-    makes an nnx.Module (docs/networks.md). Input shape and classes are those of the data set."""
+    """mlp, lenet5, lenet, cnn, vgg9, vgg11, resnet18 or resnet20, FILE.py:NAME, a class or function of your own that makes
+    an nnx.Module, or FILE.onnx, with the file's weights (docs/networks.md). Input shape and classes are those of the data set."""
     args: Annotated[
         tuple[Annotated[str, AfterValidator(_argument)], ...],
         Option("--network-arg", metavar="KEY=VALUE", repeatable=True),
@@ -125,8 +137,11 @@ class NetworkSection(Section):
     @model_validator(mode="after")
     def _has_what_is_set(self) -> Self:
         """A setting that the network does not have is an error."""
-        own = own_file(self.name) is not None
-        require(own or not self.args, f"network.args belongs to networks of FILE.py:NAME, not to {self.name}")
+        own = is_own(self.name)
+        require(
+            own_file(self.name) is not None or not self.args,
+            f"network.args belongs to networks of FILE.py:NAME, not to {self.name}",
+        )
         if own:
             require(self.width == 1, f"network.width: {self.name} has widths of its own; use network.args")
             require(self.bias == "digital", f"network.bias = row belongs to the package's networks, not to {self.name}")
@@ -181,6 +196,12 @@ class NetworkSection(Section):
 
         if (own := own_file(self.name)) is not None:
             return self._own(own, shape=shape, outputs=outputs, seed=seed, dtype=dtype)
+        if (file := graph_file(self.name)) is not None:
+            from xbar_cli.nn.sites.graph_file import graph_network
+
+            found = graph_network(file, shape=shape, outputs=outputs, dtype=dtype or "float32")
+            found.normalisation = self.normalisation(channels=shape[-1])
+            return found
         self._require_pictures(shape, dtype)
         try:
             net = _with_digital_biases(self, shape=cast(tuple[int, int, int], shape), outputs=outputs, seed=seed)

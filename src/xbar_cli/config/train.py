@@ -37,13 +37,6 @@ from .network import NetworkSection
 SHORTHANDS = ("array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers")
 """Top-level keys that stand for the key of the same name in the section of the method, or in one that the method shares."""
 
-MOVED = {
-    "array": "array.model",
-    **{f"r_{end}_ohm": f"array.r_{end}_ohm" for end in ("source", "neuron", "wire")},
-    **{key: f"mapping.{key}" for key in ("technology", "bits", "levels", "weight_limit", "layers", "tile")},
-}
-"""Keys of `[tat]` that went to `[array]` and `[mapping]`, which every command has."""
-
 
 class DatasetSection(Section):
     """The data set, and the part of its training images held out for every selection."""
@@ -126,13 +119,13 @@ class TrainConfig(RootSection):
     @model_validator(mode="before")
     @classmethod
     def _joined(cls, tree: Any) -> Any:
-        """`method = "neat"` and `[neat]` as one section; keys that are written short, or as they once were, in their places."""
+        """`method = "neat"` and `[neat]` as one section; keys that are written short in their places."""
         if not isinstance(tree, dict):
             return tree
         method = tree.get("method", "ideal")
         if not isinstance(method, str) or method not in METHODS:
             return tree  # a section, or for pydantic to say so
-        tree = _tree_as_now(_written_out(tree, method, cls.stands_for(tree)))
+        tree = _written_out(tree, method, cls.stands_for(tree))
         for name in [name for name in METHODS if name != method and name in tree]:
             given = tree.pop(name)
             keys = ", ".join(f"{name}.{key}" for key in sorted(given)) if isinstance(given, dict) else name
@@ -151,11 +144,6 @@ class TrainConfig(RootSection):
         method = given.get("method", "ideal")
         section = METHODS.get(method) if isinstance(method, str) else None
         return {key: found for key in SHORTHANDS if section and (found := _key_in(section, key)) is not None}
-
-    @classmethod
-    def current(cls, key: str, value: Any) -> tuple[str, Any]:
-        """What an earlier version wrote, in today's keys."""
-        return as_now(key, value)
 
     @classmethod
     def key_of(cls, loc: tuple[int | str, ...]) -> str:
@@ -264,16 +252,6 @@ def _written_out(tree: Mapping[str, Any], method: str, names: Mapping[str, str])
     return found
 
 
-def _tree_as_now(tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree without keys of earlier versions."""
-    for key, value in list(tree["tat"].items()) if isinstance(tree.get("tat"), dict) else ():
-        name, value = as_now(f"tat.{key}", value)
-        if name != f"tat.{key}":
-            tree["tat"] = {k: v for k, v in tree["tat"].items() if k != key}
-            _put(tree, name, value, spelled=f"tat.{key}")
-    return tree
-
-
 def _put(tree: dict[str, Any], key: str, value: Any, *, spelled: str) -> None:
     """Set `section.key` of a tree, in a copy of the section."""
     section, _, name = key.partition(".")
@@ -283,18 +261,3 @@ def _put(tree: dict[str, Any], key: str, value: Any, *, spelled: str) -> None:
     if name in table:
         raise ValueError(f"{spelled} and {key} say the same: give one of them")
     tree[section] = {**table, name: value}
-
-
-def as_now(key: str, value: Any) -> tuple[str, Any]:
-    """A dotted key of `xbar train` and its value, as they are now.
-
-    `tat.tile` was rows and outputs of a pair of arrays; `mapping.tile` is rows and columns, two for an output. A resistance
-    of wires was always written, and 0 where arrays have none.
-    """
-    top, _, name = key.partition(".")
-    if top != "tat" or name not in MOVED:
-        return key, value
-    if name == "tile" and isinstance(value, str):
-        rows, times, outputs = value.lower().partition("x")
-        value = f"{rows}{times}{2 * int(outputs)}" if outputs.isdecimal() else value
-    return MOVED[name], None if name == "r_wire_ohm" and value == 0 else value

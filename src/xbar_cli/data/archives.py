@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from xbar_cli.errors import DataError
 
@@ -35,11 +36,7 @@ class _Bounded(io.RawIOBase):
 
 
 def read_file(path: Path, *, limit: int) -> bytes:
-    """The bytes of a plain file.
-
-    Raises:
-        DataError: it cannot be read, or is larger than `limit` [byte].
-    """
+    """The bytes of a plain file. Raises DataError where it cannot be read, or is larger than `limit` [byte]."""
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)
@@ -55,15 +52,8 @@ def read_file(path: Path, *, limit: int) -> bytes:
 def read_archive(path: Path, *, wanted: Collection[str], limit: int, official_size: int) -> dict[str, bytes]:
     """The wanted members of a tar.gz or zip archive, by name without folders and without `.gz`.
 
-    Args:
-        path: the archive.
-        wanted: names of the members.
-        limit: size [byte] that no wanted member may pass.
-        official_size: of the whole archive [byte], for messages.
-
-    Raises:
-        DataError: no such archive, a damaged or truncated one, one that tries to write elsewhere, or one that unpacks
-            to more than the official one can.
+    No wanted member may pass `limit` [byte]; `official_size` is that of the whole archive [byte], for messages. DataError for no
+    such archive, a damaged or truncated one, one that tries to write elsewhere, or unpacks to more than the official one can.
     """
     try:
         size = path.stat().st_size
@@ -96,17 +86,15 @@ def _key(path: Path, name: str, wanted: Collection[str]) -> str | None:
     return key if key in wanted else None
 
 
-def _keep(path: Path, found: dict[str, bytes], key: str, content: bytes, size: int) -> None:
-    if key in found:
-        raise DataError(f"{path}: the archive holds {key} twice; refused")
-    if len(content) != size:
-        raise DataError(f"{path}: {key} is truncated: wanted {size} bytes, found {len(content)}")
-    found[key] = content
-
-
-def _check_size(path: Path, key: str, size: int, limit: int) -> None:
+def _keep(path: Path, found: dict[str, bytes], key: str, file: IO[bytes], *, size: int, limit: int) -> None:
+    """Read a wanted member: once, whole, and no more than `limit` bytes."""
     if size > limit:
         raise DataError(f"{path}: {key} has {size} bytes, more than the official file can hold ({limit}); refused")
+    if key in found:
+        raise DataError(f"{path}: the archive holds {key} twice; refused")
+    found[key] = file.read(limit + 1)
+    if len(found[key]) != size:
+        raise DataError(f"{path}: {key} is truncated: wanted {size} bytes, found {len(found[key])}")
 
 
 def _read_tar(path: Path, wanted: Collection[str], limit: int) -> dict[str, bytes]:
@@ -120,8 +108,7 @@ def _read_tar(path: Path, wanted: Collection[str], limit: int) -> dict[str, byte
                 key = _key(path, member.name, wanted)
                 file = archive.extractfile(member) if key and member.isreg() and not member.issparse() else None
                 if key and file is not None:
-                    _check_size(path, key, member.size, limit)
-                    _keep(path, found, key, file.read(), member.size)
+                    _keep(path, found, key, file, size=member.size, limit=limit)
     return found
 
 
@@ -134,7 +121,6 @@ def _read_zip(path: Path, wanted: Collection[str], limit: int) -> dict[str, byte
         for member in members:
             key = _key(path, member.filename, wanted)
             if key and not member.is_dir():
-                _check_size(path, key, member.file_size, limit)
                 with archive.open(member) as file:
-                    _keep(path, found, key, file.read(limit + 1), member.file_size)
+                    _keep(path, found, key, file, size=member.file_size, limit=limit)
     return found

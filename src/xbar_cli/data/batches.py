@@ -82,11 +82,7 @@ def epoch_order(n: int, *, seed: int, epoch: int) -> Indices:
 
 
 def network_inputs(inputs: DataInputs) -> NetworkInputs:
-    """What a network is given: pixels 0 … 255 as float32 in [0, 1]; float32 numbers and int32 tokens as they are.
-
-    Raises:
-        ValueError: another type.
-    """
+    """What a network is given: pixels 0 … 255 as float32 in [0, 1]; float32 numbers and int32 tokens as they are."""
     if inputs.dtype == np.uint8:
         return inputs.astype(np.float32) / np.float32(255)
     if inputs.dtype not in (np.float32, np.int32):
@@ -101,9 +97,6 @@ def batches(
 
     Pictures are scaled to float32 in [0, 1] one batch at a time. The last, short batch is dropped: `n // batch_size`
     batches of one shape.
-
-    Raises:
-        ValueError: images and labels of different length, or a batch size below 1 or above the number of images.
     """
     _check(images, labels, batch_size)
     if batch_size > len(images):
@@ -125,9 +118,6 @@ def eval_batches(
 
     The last batch is filled up with inputs and labels of zeros and weight 0; every real sample has weight 1, so that a
     mean over all samples is `Σ weight·x / Σ weight`.
-
-    Raises:
-        ValueError: images and labels of different length, or a batch size below 1.
     """
     _check(images, labels, batch_size)
 

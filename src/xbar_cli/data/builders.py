@@ -67,7 +67,7 @@ def write(
     description: str,
     progress: OnProgress | None = None,
 ) -> Path:
-    """Write a data set below `root` in TFDS's folders.
+    """Write a data set to `root/name[/config]/version`, which is returned; DataError where it cannot be (a full disk).
 
     Args:
         spec: the data set.
@@ -76,19 +76,13 @@ def write(
         facts: kept with the data set as `metadata.json`; JSON values.
         description: kept in `dataset_info.json`.
         progress: told of the images written.
-
-    Returns:
-        The folder written, `root/name[/config]/version`.
-
-    Raises:
-        DataError: the records cannot be written (a full disk).
     """
     with _quiet_tfds() as tfds:
         builder = _builder_class(tfds, spec, fetch=fetch, facts=facts, description=description, progress=progress)(
             data_dir=root, config=spec.tfds_config, file_format=FILE_FORMAT
         )
         try:
-            with _patient_downloads():
+            with _patient_downloads(), _same_bytes():
                 builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
         except RuntimeError as error:
             reason = str(error).partition("write() failed: ")[2].partition(";")[0]
@@ -98,6 +92,18 @@ def write(
                 f"{root.parent}: cannot write the records of {spec.name}: {reason}; nothing kept"
             ) from error
     return root / spec.folder
+
+
+@contextmanager
+def _same_bytes() -> Iterator[None]:
+    """The features of a record in one order: left alone, it changes from process to process."""
+    from tensorflow_datasets.core.example_serializer import ExampleSerializer
+
+    def serialize(self: Any, example: Any) -> bytes:
+        return self.get_tf_example(example).SerializeToString(deterministic=True)
+
+    with _replaced(ExampleSerializer, "serialize_example", serialize):
+        yield
 
 
 @contextmanager
@@ -111,13 +117,9 @@ def _patient_downloads() -> Iterator[None]:
 
 
 def download(spec: Spec, manager: Any) -> dict[str, Path]:
-    """Let TFDS's download manager get the official files; their checksums are the registered ones.
+    """The official files by member or archive name, got by TFDS's download manager and checked by the registered checksums.
 
-    Returns:
-        Member or archive name -> path.
-
-    Raises:
-        DataError: no connection, an error status, or a file with another checksum than the registered one.
+    Raises DataError for no connection, an error status, or a file with another checksum.
     """
     from requests.exceptions import RequestException
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
@@ -233,13 +235,9 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def read(folder: Path, spec: Spec, *, progress: OnProgress | None = None) -> dict[str, np.ndarray]:
-    """All images and labels of a prepared folder, in the stored order.
+    """All images and labels of a prepared folder, in the stored order; DataError where they cannot be read.
 
-    Returns:
-        `train_images` uint8 [n h w c], `train_labels` int64 [n] as stored, and the same of `test`.
-
-    Raises:
-        DataError: the records cannot be read, or are no such images.
+    `train_images` uint8 [n h w c], `train_labels` int64 [n] as stored, and the same of `test`.
     """
     arrays = {}
     try:

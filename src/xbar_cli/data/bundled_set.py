@@ -4,13 +4,12 @@ Its licence (MIT, Zalando SE) lies beside it in `bundled/`; `scripts/make_fashio
 """
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from xbar_cli.data.npz import DAMAGED, read_npz
 from xbar_cli.errors import DataError
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -34,16 +33,11 @@ def content_sha256(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def read_bundled() -> dict[str, np.ndarray]:
-    """The four arrays, all uint8.
-
-    Raises:
-        DataError: the file is missing or damaged.
-    """
+    """The four arrays, all uint8. Raises DataError where the file is missing or damaged."""
     path = bundled_path()
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = read_npz(path, ARRAYS)
+    except DAMAGED as error:
         raise DataError(f"{path}: the bundled data set is missing or damaged ({error}); reinstall xbar-cli") from error
     if content_sha256(arrays) != SHA256:
         raise DataError(f"{path}: the bundled data set is not the one that was shipped; reinstall xbar-cli")

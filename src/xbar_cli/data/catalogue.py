@@ -5,7 +5,7 @@ References:
     `batches.meta.txt`, `fine_label_names.txt` and README. EMNIST: Cohen et al. (2017), arXiv 1702.05373.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -157,15 +157,11 @@ MNIST = Spec(
     first_labels=("50419213143536172869", "72104149590690159734"),
 )
 
-FASHION_MNIST = Spec(
+FASHION_MNIST = replace(
+    MNIST,
     name="fashion_mnist",
     folder="fashion_mnist/3.0.1",
-    layout="idx",
-    shape=(28, 28, 1),
-    counts=(60_000, 10_000),
     class_names=FASHION_CLASSES,
-    tfds_classes=10,
-    members=_idx_members("", "t10k"),
     official=tuple(
         OfficialFile(_FASHION_URL + name + ".gz", size, sha256)
         for name, size, sha256 in (
@@ -200,12 +196,10 @@ CIFAR10 = Spec(
     description="CIFAR-10: 32x32 colour images in 10 classes (Krizhevsky 2009).",
 )
 
-CIFAR100 = Spec(
+CIFAR100 = replace(
+    CIFAR10,
     name="cifar100",
     folder="cifar100/3.0.2",
-    layout="cifar",
-    shape=(32, 32, 3),
-    counts=(50_000, 10_000),
     class_names=tuple(_CIFAR100_FINE.split()),
     tfds_classes=100,
     members=(("train.bin",), ("test.bin",)),
@@ -216,7 +210,6 @@ CIFAR100 = Spec(
             "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
         ),
     ),
-    homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
     description="CIFAR-100: 32x32 colour images in 100 classes, 20 superclasses (Krizhevsky 2009).",
     label_bytes=2,
     coarse_names=tuple(_CIFAR100_COARSE.split()),
@@ -254,11 +247,7 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Spec:
-    """The full data set called `name`.
-
-    Raises:
-        DataError: no full data set has that name.
-    """
+    """The full data set called `name`. Raises DataError where there is none."""
     for spec in SPECS:
         if spec.name == name:
             return spec

@@ -89,7 +89,7 @@ def load(name: str, *, data_dir: Path | None) -> Dataset:
             command), or a damaged one.
     """
     if name == BUNDLED:
-        arrays = {key: _typed(key, array) for key, array in read_bundled().items()}
+        arrays = {k: v.astype(np.int32) if k.endswith("labels") else v for k, v in read_bundled().items()}
         return _dataset(name, arrays, catalogue.FASHION_CLASSES, None)
     folder = data_dir or default_data_dir()
     if name not in names() and (found := stored.find(name, folder)) is not None:
@@ -110,11 +110,7 @@ def load(name: str, *, data_dir: Path | None) -> Dataset:
 
 
 def decode(prepared: Prepared, spec: Spec, *, progress: OnProgress | None = None) -> dict[str, np.ndarray]:
-    """The arrays of a `Dataset` from the records: labels from 0, images upright, labels and counts checked.
-
-    Raises:
-        DataError: unreadable records, or others than `spec` and the folder's information say.
-    """
+    """The arrays of a `Dataset` from the records: labels from 0, images upright, labels and counts checked (else DataError)."""
     from xbar_cli.data.builders import read
 
     arrays = read(prepared.folder, spec, progress=progress)
@@ -181,10 +177,6 @@ def _own_status(name: str, data_dir: Path) -> Status:
     inside = "inside the package" if name in stored.bundled() else "your own"
     said = "; ".join(filter(None, (inside, kind, facts.get("note"))))
     return Status(name, True, facts["train"], facts["test"], str(found), said)
-
-
-def _typed(key: str, array: np.ndarray) -> np.ndarray:
-    return array.astype(np.int32) if key.endswith("labels") else array
 
 
 def _dataset(

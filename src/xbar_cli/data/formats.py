@@ -18,18 +18,9 @@ _IDX_UBYTE = 0x0800
 
 
 def gunzip(packed: bytes, *, limit: int, name: str) -> tuple[bytes, bool]:
-    """Unpack a gzip file, at most `limit` bytes of it.
+    """The content of a gzip file of at most `limit` bytes, and whether its stream was complete (False: the file is cut off).
 
-    Args:
-        packed: the file's bytes.
-        limit: the size [byte] that the content may have.
-        name: of the file, for messages.
-
-    Returns:
-        The content, and whether the stream was complete (False: the file is cut off).
-
-    Raises:
-        DataError: more than `limit` bytes, or a damaged stream.
+    Raises DataError, with the file's `name`, for more than that, or a damaged stream.
     """
     parts, size = [], 0
     while packed.startswith(GZIP_MAGIC):
@@ -51,19 +42,10 @@ def gunzip(packed: bytes, *, limit: int, name: str) -> tuple[bytes, bool]:
 
 
 def parse_idx(content: bytes, *, n_dimensions: int, name: str, complete: bool = True) -> np.ndarray:
-    """The array of an idx file of unsigned bytes.
+    """The array of an idx file of unsigned bytes: uint8 [n] for labels, with 1 dimension, or [n h w] for images, with 3.
 
-    Args:
-        content: the unpacked file.
-        n_dimensions: 1 for labels, 3 for images.
-        name: of the file, for messages.
-        complete: False when the gzip stream around it was cut off.
-
-    Returns:
-        uint8 [n] or [n h w].
-
-    Raises:
-        DataError: a wrong magic number, or a size other than the header says.
+    `complete` is False when the gzip stream around it was cut off. Raises DataError for a wrong magic number, or a size other
+    than the header says.
     """
     header = 4 + 4 * n_dimensions
     if len(content) < header:
@@ -86,13 +68,9 @@ def parse_idx(content: bytes, *, n_dimensions: int, name: str, complete: bool = 
 
 
 def parse_cifar(content: bytes, *, label_bytes: int, shape: tuple[int, int, int], name: str) -> tuple[np.ndarray, ...]:
-    """The records of a CIFAR binary file: label bytes, then the red, green and blue planes.
+    """Label bytes uint8 [n label_bytes] and images uint8 [n h w c] of a CIFAR binary file: planes of red, green and blue.
 
-    Returns:
-        (labels uint8 [n label_bytes], images uint8 [n h w c]).
-
-    Raises:
-        DataError: no records, or a size that is no whole number of records.
+    Raises DataError for no records, or a size that is no whole number of records.
     """
     height, width, channels = shape
     record = label_bytes + height * width * channels
@@ -108,11 +86,7 @@ def parse_cifar(content: bytes, *, label_bytes: int, shape: tuple[int, int, int]
 
 
 def check_labels(labels: np.ndarray, *, first: int, n_classes: int, name: str) -> None:
-    """Refuse a label outside first … first + n_classes − 1.
-
-    Raises:
-        DataError: naming the file, the label and the record.
-    """
+    """Raise DataError, with file, label and record, for a label outside first … first + n_classes − 1."""
     wrong = np.flatnonzero((labels < first) | (labels >= first + n_classes))
     if len(wrong):
         raise DataError(

@@ -23,6 +23,7 @@ from xbar_cli.data.sources import (
 )
 from xbar_cli.data.staging import install, staged_in
 from xbar_cli.errors import DataError
+from xbar_cli.outside import at_home
 from xbar_cli.reporter import OnProgress
 
 _RECORD_OVERHEAD = 400
@@ -68,31 +69,26 @@ def import_dataset(
         DataError: files that are missing, truncated, damaged or of other content, or a directory that cannot be
             written. What was prepared before is left as it was.
     """
-    spec = _importable(name)
+    if name == BUNDLED:
+        raise DataError(f"{BUNDLED} is inside the package: nothing to import")
+    spec = find(name)
     origin = source or (debian_fashion_mnist() if spec is FASHION_MNIST else None)
     if origin is None:
         raise DataError(f"say from where the files of {name} are to be imported; {wanted_files(spec)}")
-    files = locate(spec, origin.expanduser(), allow_partial=allow_partial)
+    files = locate(spec, at_home(origin), allow_partial=allow_partial)
     splits = read_splits(spec, files, allow_partial=allow_partial)
     counts = len(splits["train"].labels), len(splits["test"].labels)
     sums = sha256_sums(files)
     check_whose(spec, files, sums, splits)
-    prepared = _write(
-        spec,
-        data_dir=data_dir or default_data_dir(),
-        fetch=lambda _: splits,
-        counts=counts,
-        sums=sums,
-        progress=progress,
-    )
+    folder = data_dir or default_data_dir()
+    prepared = _write(spec, data_dir=folder, fetch=lambda _: splits, counts=counts, sums=sums, progress=progress)
     return _summary(spec, prepared, source=origin)
 
 
 def prepare(name: str, *, data_dir: Path | None, progress: OnProgress | None = None) -> Imported:
     """Download the official files through TFDS and prepare them; a set that is there is left as it is.
 
-    Raises:
-        DataError: the host cannot be reached (told within two seconds), a failed download, a wrong checksum.
+    DataError for a host that cannot be reached (told within two seconds), a failed download, a wrong checksum.
     """
     folder = data_dir or default_data_dir()
     if name == BUNDLED:
@@ -113,12 +109,6 @@ def prepare(name: str, *, data_dir: Path | None, progress: OnProgress | None = N
     sums = {file.name: file.sha256 for file in spec.official}
     prepared = _write(spec, data_dir=folder, fetch=fetch, counts=spec.counts, sums=sums, progress=progress)
     return _summary(spec, prepared, source=None)
-
-
-def _importable(name: str) -> Spec:
-    if name == BUNDLED:
-        raise DataError(f"{BUNDLED} is inside the package: nothing to import")
-    return find(name)
 
 
 def _summary(spec: Spec, prepared: Prepared, *, source: Path | None) -> Imported:

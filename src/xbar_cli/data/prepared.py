@@ -2,10 +2,6 @@
 
 import json
 import os
-import tempfile
-import zipfile
-import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from xbar_cli.data.catalogue import SPLITS, Spec, import_again, wanted_files
+from xbar_cli.data.npz import DAMAGED, read_npz, write_npz
 from xbar_cli.errors import DataError
+from xbar_cli.outside import at_home
 
 CACHE_NAME = "xbar_cache.npz"
 _CACHE_VERSION = 1
@@ -23,7 +21,7 @@ _ARRAY_RECORD = "array_record"
 def default_data_dir() -> Path:
     """`$XBAR_DATA_DIR`, else `$TFDS_DATA_DIR`, else `~/tensorflow_datasets` (TFDS's own default)."""
     folder = os.environ.get("XBAR_DATA_DIR") or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return Path(folder).expanduser()
+    return at_home(folder)
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,8 @@ def partial_note(spec: Spec, counts: tuple[int, int]) -> str:
 def inspect(spec: Spec, data_dir: Path) -> Prepared:
     """The prepared data set in `data_dir`.
 
-    Raises:
-        DataError: it is not there (the message names the files wanted and the command), not in array_record format,
-            or files of it are missing.
+    DataError where it is not there (the message names the files wanted and the command), not in array_record format, or files
+    of it are missing.
     """
     folder = data_dir / spec.folder
     if not folder.is_dir():
@@ -113,12 +110,12 @@ def _fingerprint(prepared: Prepared) -> str:
 
 def read_cache(prepared: Prepared, spec: Spec) -> dict[str, np.ndarray] | None:
     """The decoded arrays; None when there is no cache, or it is damaged or of other records."""
+    path = prepared.folder / CACHE_NAME
     try:
-        with (prepared.folder / CACHE_NAME).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            if str(stored["fingerprint"]) != _fingerprint(prepared):
-                return None
-            arrays = {f"{split}_{kind}": stored[f"{split}_{kind}"] for split in SPLITS for kind in ("images", "labels")}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        if str(read_npz(path, ["fingerprint"])["fingerprint"]) != _fingerprint(prepared):
+            return None
+        arrays = read_npz(path, [f"{split}_{kind}" for split in SPLITS for kind in ("images", "labels")])
+    except DAMAGED:
         return None
     for split, count in zip(SPLITS, prepared.counts, strict=True):
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
@@ -129,22 +126,9 @@ def read_cache(prepared: Prepared, spec: Spec) -> dict[str, np.ndarray] | None:
 
 
 def write_cache(prepared: Prepared, arrays: dict[str, np.ndarray]) -> bool:
-    """Write the decoded arrays beside the records, whole or not at all.
-
-    Returns:
-        Whether it was written: the cache only saves time, so a read-only or full disk is no error.
-    """
-    temporary: str | None = None
+    """Write the decoded arrays beside the records, and say whether: a read-only or full disk is no error."""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".xbar_cache-", suffix=".tmp", dir=prepared.folder)
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, fingerprint=np.array(_fingerprint(prepared)), **arrays)
-        os.chmod(temporary, 0o664)
-        os.replace(temporary, prepared.folder / CACHE_NAME)
+        write_npz(prepared.folder / CACHE_NAME, {"fingerprint": np.array(_fingerprint(prepared)), **arrays})
     except OSError:
         return False
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
     return True

@@ -53,10 +53,7 @@ def locate(spec: Spec, source: Path, *, allow_partial: bool) -> dict[str, Path]:
     """The official files in `source`, a directory or the official archive: file or archive name -> path.
 
     Loose files go before the archive. With `allow_partial` CIFAR batches may be missing, but one of each split must be
-    there.
-
-    Raises:
-        DataError: files are missing; the message names them.
+    there. DataError names the files that are missing.
     """
     if source.is_file():
         if spec.archive is None:
@@ -113,14 +110,7 @@ def are_official(spec: Spec, sums: Mapping[str, str]) -> bool:
 def check_whose(spec: Spec, files: Mapping[str, Path], sums: Mapping[str, str], splits: Mapping[str, Split]) -> None:
     """Refuse the files of another set under the same names: by their registered sha256, or packed anew by their first labels.
 
-    Args:
-        spec: the set that is wanted.
-        files: where each file lies, as `locate` gives it.
-        sums: sha256 of each file, by its own name.
-        splits: what the files hold.
-
-    Raises:
-        DataError: a file is another set's.
+    `files` says where each lies, as `locate` gives it, `sums` the sha256 of each by its own name, `splits` what they hold.
     """
     registered = {file.sha256: other for other in SPECS for file in other.official}
     for path in files.values():
@@ -144,9 +134,8 @@ def _instead(other: Spec) -> str:
 def read_splits(spec: Spec, files: Mapping[str, Path], *, allow_partial: bool) -> dict[str, Split]:
     """The checked content of the files that `locate` found (or that were downloaded).
 
-    Raises:
-        DataError: a file that is truncated, damaged, of another format, with wrong labels, or with another number of
-            images than the official one (fewer are taken with `allow_partial`).
+    DataError for a file that is truncated, damaged, of another format, with wrong labels, or with another number of images
+    than the official one (fewer are taken with `allow_partial`).
     """
     wanted = [name for split in spec.members for name in split]
     path = files.get(spec.archive or "")

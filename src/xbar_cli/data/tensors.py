@@ -49,10 +49,7 @@ _SUFFIXES = {
 def read_foreign(path: Path) -> dict[str, np.ndarray]:
     """The tensors in a safetensors file, or in all the shards that a `….safetensors.index.json` names, by name.
 
-    Floating-point numbers as float32, integers and truth values as they are.
-
-    Raises:
-        DataError: missing, damaged, or not safetensors: the message says what it is and what to do.
+    Floating-point numbers as float32, integers and truth values as they are. DataError says what a file is and what to do.
     """
     if path.is_dir():
         raise DataError(f"{path} is a directory; name the file of the weights (model.safetensors, or its .index.json)")

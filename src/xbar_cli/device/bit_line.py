@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 
 from xbar_cli.vectors import Vector
 
-from .surrogate import NEGLIGIBLE, Certificate, Knots, Values, measured, smallest, split, stable_degrees
+from .surrogate import NEGLIGIBLE, Certificate, Knots, Values, measured, smallest, split, stable_degrees, unit
 from .transistor import BitLineSeparable
 
 Cube = NDArray[np.floating[Any]]
@@ -70,8 +70,8 @@ class LineFit:
     def on_grid(self, u: Vector, g: Vector, v: Vector) -> Cube:
         """Its values [u g v] at u × g × v."""
         at = self.knots.position(g)
-        lines = chebyshev.chebvander(_unit(u, self.u_range), self.polynomials.shape[0] - 1)
-        inputs = chebyshev.chebvander(_unit(v, self.v_range), self.polynomials.shape[2] - 1)
+        lines = chebyshev.chebvander(unit(u, *self.u_range), self.polynomials.shape[0] - 1)
+        inputs = chebyshev.chebvander(unit(v, *self.v_range), self.polynomials.shape[2] - 1)
         voltage = np.einsum("un,nkm,vm->ukv", lines, self.polynomials, inputs) * (v - u[:, None])[:, None, :]
         return (lines @ self.base(at).T)[:, :, None] + (g[:, None] * self.factors(at)) @ voltage
 
@@ -93,11 +93,6 @@ class LineFit:
             return BitLineSeparable(**arrays, log_g=self.knots.log_g)
 
 
-def _unit(v: Vector, limits: tuple[float, float]) -> Vector:
-    """[low, high] to [−1, 1]."""
-    return (2 * v - limits[1] - limits[0]) / (limits[1] - limits[0])
-
-
 def fit_line(table: LineSamples, *, rank: int, degree: int) -> LineFit:
     """The surrogate of rank at most `rank` with polynomials of degree `degree` in v and one in u for each bit-line voltage.
 
@@ -110,8 +105,8 @@ def fit_line(table: LineSamples, *, rank: int, degree: int) -> LineFit:
     weight = np.minimum(np.abs(drop) / table.v_floor, 1.0)
     used = weight > NEGLIGIBLE
     ratio = (table.value - table.at_rest[:, :, None]).transpose(1, 0, 2)[:, used] / (table.g[:, None] * drop[used])
-    lines = chebyshev.chebvander(_unit(table.u, u_range), orders - 1)
-    inputs = chebyshev.chebvander(_unit(table.v, v_range), degree)
+    lines = chebyshev.chebvander(unit(table.u, *u_range), orders - 1)
+    inputs = chebyshev.chebvander(unit(table.v, *v_range), degree)
     design = (lines[:, None, :, None] * inputs[None, :, None, :])[used].reshape(-1, orders * (degree + 1))
     factors, polynomials = split(ratio, design, weight[used], rank=rank)
     at_rest = np.linalg.lstsq(lines, table.at_rest, rcond=None)[0]

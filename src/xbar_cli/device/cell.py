@@ -77,11 +77,7 @@ class Cell:
         return float(self.vin[-1])
 
     def index(self, vg: float) -> int:
-        """Position of a gate voltage in the table.
-
-        Raises:
-            ModelError: it is not one of the table's, or has no surrogate.
-        """
+        """Position of a gate voltage in the table. Raises ModelError where it is not in it, or has no surrogate."""
         nearest = int(np.argmin(np.abs(self.vg - vg)))
         if not np.isclose(self.vg[nearest], vg, rtol=0, atol=1e-6):
             known = ", ".join(f"{v:g}" for v in self.vg)

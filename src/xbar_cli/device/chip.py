@@ -71,11 +71,7 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
 
 
 def check_order(steps: Sequence[Step]) -> None:
-    """Refuse a list of steps that is not in physical order, or in which two steps would share a random stream.
-
-    Raises:
-        ValueError: for an unknown stage, a step that comes after a later stage, or a name used twice.
-    """
+    """Raise ValueError unless the steps are in physical order, of known stages, and no two would share a random stream."""
     last = 0
     for step in steps:
         if step.stage not in STAGES:
@@ -93,14 +89,10 @@ def check_order(steps: Sequence[Step]) -> None:
 def describe(steps: Sequence[Step], *, negative: str) -> str:
     """The steps as lines of text, in the order in which they act."""
     lines = [
-        f"{number}. {step.stage}: {step.name} ({_model_name(step.model)}: {_values(step.parameters)})"
+        f"{number}. {step.stage}: {step.name} ({getattr(step.model, '__name__', step.model)}: {_values(step.parameters)})"
         for number, step in enumerate(steps, start=1)
     ]
     return "\n".join([*lines, f"{len(lines) + 1}. below 0 S: {negative}"])
-
-
-def _model_name(model: Callable[..., Array]) -> str:
-    return str(getattr(model, "__name__", model))
 
 
 def _values(parameters: Mapping[str, Any]) -> str:

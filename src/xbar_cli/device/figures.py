@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from xbar_cli.device.statistics import Statistics, fit_for
-from xbar_cli.device.technologies import PowerLawDrift, Technology, load_technology, read_statistics
+from xbar_cli.device.technologies import Technology, load_technology, read_statistics
 from xbar_cli.errors import ConfigError
 
 
@@ -82,7 +82,7 @@ def drift_of(
     """The time, the reference time and the exponent of a drift: given, or the technology's."""
     values = {"t0_seconds": t0, "nu_mean": nu, "nu_sigma": nu_sigma}
     if None in values.values():
-        own: PowerLawDrift | None = technology_of(devices, "drift").drift
+        own = technology_of(devices, "drift").drift
         if own is None:
             raise ConfigError(f"technology {devices.technology} does not drift; give drift:t=…,t0=…,nu=…,nu_sigma=…")
         values = {key: getattr(own, key) if value is None else value for key, value in values.items()}

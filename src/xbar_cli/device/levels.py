@@ -30,11 +30,7 @@ LIMIT_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 def check_bits(bits: int) -> int:
-    """`bits` itself.
-
-    Raises:
-        ValueError: unless it is from 1 to 16.
-    """
+    """`bits` itself. Raises ValueError unless it is from 1 to 16."""
     if not 1 <= bits <= MAX_BITS:
         raise ValueError(f"bits must be from 1 to {MAX_BITS}, got {bits}")
     return bits
@@ -119,11 +115,7 @@ def read_levels(path: str | Path) -> Float[np.ndarray, " levels"]:
 
 
 def check_levels(levels: Float[np.ndarray, " levels"], *, g_off: float, g_on: float, where: str) -> None:
-    """Refuse levels that, 0 aside, are not within the devices' G_off … G_on [S] to a hundredth.
-
-    Raises:
-        ConfigError: with both ranges.
-    """
+    """Raise ConfigError, with both ranges, for levels that, 0 aside, leave the devices' G_off … G_on [S] by a hundredth."""
     check_apart(levels, g_off=g_off, g_on=g_on, where=where, column="its levels")
     present = levels[levels > 0]
     if present[0] < 0.99 * g_off or present[-1] > 1.01 * g_on:
@@ -134,15 +126,7 @@ def check_levels(levels: Float[np.ndarray, " levels"], *, g_off: float, g_on: fl
 
 
 def nearest_index(g: Float[AnyArray, "*shape"], levels: Float[np.ndarray, " levels"]) -> AnyArray:
-    """Index of the level nearest to each `g`; half way goes to the lower one.
-
-    Args:
-        g: what is wanted, in the unit of the levels.
-        levels: at least two, strictly ascending.
-
-    Raises:
-        ValueError: unless the levels ascend.
-    """
+    """Index of the level nearest to each `g`; half way goes to the lower one. ValueError unless the levels ascend."""
     if levels.ndim != 1 or levels.size < 2 or not (np.diff(levels) > 0).all():
         raise ValueError(f"levels must be at least two, strictly ascending, got an array of shape {levels.shape}")
     middles = (levels[1:] + levels[:-1]) / 2
@@ -165,9 +149,6 @@ def discretise_ratio(w: Float[Array, "*shape"], *, limit: ArrayLike, bits: int, 
         limit: the |w| that maps to the highest level; larger ones are cut there. May be traced.
         bits: B, from 1 to 16.
         ratio: largest over smallest |w| of a present device, above 1.
-
-    Raises:
-        ValueError: as `ratio_levels`.
 
     Accuracy:
         By rounding, which is faster than `nearest`: the same level but within rounding of the middle between two.

@@ -44,13 +44,9 @@ class LinearRange:
 
 
 def scale_top(usable: NDArray[np.bool_], fits: NDArray[np.bool_]) -> int:
-    """The gate voltage whose linear range W_max fills, by index: the largest that has one and a surrogate.
+    """The gate voltage whose linear range W_max fills, by index: the largest that has one (`usable`) and a surrogate (`fits`).
 
     Where there is none, the largest with a surrogate; the largest where none has one.
-
-    Args:
-        usable: whether each gate voltage, ascending, has a linear range.
-        fits: whether it has a surrogate.
     """
     for candidates in (usable & fits, fits):
         if candidates.any():

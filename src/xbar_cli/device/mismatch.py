@@ -176,12 +176,7 @@ def mismatched(
 ) -> MismatchedCell:
     """The cells of one array of a chip, every transistor's threshold drawn on its own.
 
-    Args:
-        key: random key of the array's chip.
-        cells: surrogates at the nodes of `spread`.
-        spread: of the gate voltages.
-        shape: of the array.
-        dtype: of its conductances.
+    `cells` are the surrogates at the nodes of `spread`; `shape` and `dtype` those of the array's conductances.
     """
     off = -jnp.asarray(spread.sigma, dtype) * draws.normal(key, jnp.zeros(shape, dtype))
     # distances from the nominal gate voltage: small numbers keep the differences exact

@@ -33,11 +33,7 @@ def slip(values: np.ndarray, *, low: float, high: float) -> str:
 
 
 def check_conductances(values: np.ndarray, *, where: str, column: str) -> None:
-    """Refuse a column that holds no conductances of memristive devices.
-
-    Raises:
-        ConfigError: with file and column, for values above 1 S.
-    """
+    """Raise ConfigError for a column with values above 1 S: these are no conductances of memristive devices."""
     if np.max(np.abs(values)) > LARGEST_SIEMENS:
         hint = slip(np.abs(values), low=1e-6, high=1e-3)
         raise ConfigError(
@@ -46,11 +42,7 @@ def check_conductances(values: np.ndarray, *, where: str, column: str) -> None:
 
 
 def check_apart(values: np.ndarray, *, g_off: float, g_on: float, where: str, column: str) -> None:
-    """Refuse conductances that, 0 aside, all lie above or below the devices' G_off … G_on [S].
-
-    Raises:
-        ConfigError: with file, column and both ranges.
-    """
+    """Raise ConfigError for conductances that, 0 aside, all lie above or below the devices' G_off … G_on [S]."""
     present = values[values > 0]
     if not present.size or present.max() < g_off * (1 - SAME) or present.min() > g_on * (1 + SAME):
         hint = slip(present, low=g_off, high=g_on) if present.size else ""
@@ -93,16 +85,11 @@ def statistics(target: Sequence[float], mean: Sequence[float], sigma: Sequence[f
 
 
 def fit_for(found: Statistics, *, g_off: float, g_on: float, where: str) -> str | None:
-    """Whether statistics can be of devices between G_off and G_on [S]; a remark where they cover a part of them.
-
-    Raises:
-        ConfigError: targets that all lie elsewhere, or means or spreads of another order, with both ranges.
-    """
+    """Whether statistics can be of devices between G_off and G_on [S], else ConfigError; a remark where they cover a part."""
     check_apart(found.target, g_off=g_off, g_on=g_on, where=where, column="target_siemens")
-    limit = FACTOR * g_on
     for column in ("mean", "sigma"):
         values = getattr(found, column)
-        if np.max(np.abs(values)) > limit:
+        if np.max(np.abs(values)) > FACTOR * g_on:
             hint = slip(np.abs(values), low=g_off if column == "mean" else g_off / 100, high=g_on)
             raise ConfigError(
                 f"{where}: {column}_siemens spans {span(values)}, and the devices lie at {g_off:.4g} … {g_on:.4g} S{hint}"

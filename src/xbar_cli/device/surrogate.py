@@ -89,7 +89,7 @@ class Fit:
 
     def on_grid(self, g: Vector, v: Vector) -> Values:
         """Its values [g v] at g × v."""
-        voltage = v * chebyshev.chebval(_unit(v, self.v_min, self.v_max), self.polynomials.T)
+        voltage = v * chebyshev.chebval(unit(v, self.v_min, self.v_max), self.polynomials.T)
         at = self.knots.position(g)
         return self.base(at)[:, None] + (g[:, None] * self.factors(at)) @ voltage
 
@@ -121,7 +121,7 @@ class Fit:
             return Separable(**arrays, log_g=self.knots.log_g)
 
 
-def _unit(v: Vector, low: float, high: float) -> Vector:
+def unit(v: Vector, low: float, high: float) -> Vector:
     """[low, high] to [−1, 1]."""
     return (2 * v - high - low) / (high - low)
 
@@ -168,9 +168,8 @@ def fit_separable(table: Samples, *, rank: int, degree: int) -> Fit:
     v = table.v[used]
     ratio = (table.value[:, used] - table.value_at_zero[:, None]) / (table.g[:, None] * v)
     v_min, v_max = min(0.0, float(table.v[0])), float(table.v[-1])
-    factors, polynomials = split(
-        ratio, chebyshev.chebvander(_unit(v, v_min, v_max), degree), weight[used], rank=rank
-    )  # fmt: skip
+    design = chebyshev.chebvander(unit(v, v_min, v_max), degree)
+    factors, polynomials = split(ratio, design, weight[used], rank=rank)
     knots = table.knots or Knots(table.g)
     return Fit(
         knots=knots,
@@ -259,8 +258,7 @@ def smallest(
 ) -> tuple[F, Certificate]:
     """The fit `make(rank, degree)` of the smallest rank, then degree, whose certificate keeps to `error`.
 
-    Returns:
-        The fit and its certificate; where no rank up to `max_rank` reaches `error`, the best: the caller judges.
+    Where no rank up to `max_rank` reaches it, the best with its certificate: the caller judges.
     """
     best: tuple[F, Certificate] | None = None
     for rank in range(1, max_rank + 1):
@@ -275,16 +273,9 @@ def smallest(
 
 
 def choose_surrogate(table: Samples, fresh: Samples | None, *, error: float, max_rank: int) -> tuple[Fit, Certificate]:
-    """The surrogate of the smallest rank, then degree, whose certificate keeps to `error`.
+    """The surrogate of the smallest rank, then degree, whose certificate keeps to the relative `error`; else the best.
 
-    Args:
-        table: what is fitted.
-        fresh: points off its grid that the certificate is measured on; None: cross-validation.
-        error: largest relative error.
-        max_rank: largest rank tried.
-
-    Returns:
-        The surrogate and its certificate; where no rank up to `max_rank` reaches `error`, the best: the caller judges.
+    The certificate is measured on `fresh` points off the grid of `table`, or by cross-validation where there are none.
     """
 
     @functools.cache

@@ -95,26 +95,18 @@ def load_technology(name_or_path: str | Path) -> Technology:
     if text.endswith(".toml"):
         path = Path(text)
         return _technology(path.stem, read_toml(path), where=text)
-    shipped = _shipped()
+    shipped = tomllib.loads((resources.files("xbar_cli.device") / "technologies.toml").read_text(encoding="utf-8"))
     if text not in shipped:
         raise ConfigError(f"technology {text!r} is unknown: use {', '.join(shipped)}, or a file that ends in .toml")
     return _technology(text, shipped[text], where=f"technologies.toml, [{text}]")
 
 
 def read_statistics(path: Path) -> Statistics:
-    """The table or curve (target, mean, spread) that `xbar fit` wrote: its run directory, or a TOML file.
-
-    Raises:
-        ConfigError: with file and key, for a file that is none.
-    """
+    """The table or curve (target, mean, spread) that `xbar fit` wrote: its run directory, or a TOML file; else ConfigError."""
     file = path / STATISTICS if path.is_dir() else path
     found = _states(read_toml(file), where=str(file))
     assert found is not None
     return found
-
-
-def _shipped() -> dict[str, Any]:
-    return tomllib.loads((resources.files("xbar_cli.device") / "technologies.toml").read_text(encoding="utf-8"))
 
 
 def _technology(name: str, table: Mapping[str, Any], *, where: str) -> Technology:
@@ -122,12 +114,9 @@ def _technology(name: str, table: Mapping[str, Any], *, where: str) -> Technolog
     if not isinstance(table["source"], str) or not table["source"].strip():
         raise ConfigError(f"{where}: source must be a text that says where the figures come from")
     r_on, r_off = _range(table, "r_on_ohm", "r_off_ohm", where=where)
-    device_range: tuple[float | None, float | None] = (None, None)
-    if "device_r_on_ohm" in table or "device_r_off_ohm" in table:
-        _check_keys(table, required=("device_r_on_ohm", "device_r_off_ohm"), allowed=tuple(table), where=where)
-        device_range = _range(table, "device_r_on_ohm", "device_r_off_ohm", where=where)
-        _check_inside(r_on, r_off, device_range, where=where)
-    sigma = _number(table, "sigma_chip_relative", where=where, least=0.0) if "sigma_chip_relative" in table else None
+    device_r_on, device_r_off = _device_range(table, r_on, r_off, where=where)
+    key = "sigma_chip_relative"
+    sigma = _number(table[key], key, where=where) if key in table else None
     if sigma is not None and sigma > 10:
         raise ConfigError(f"{where}: sigma_chip_relative must be a share of the conductance, at most 10, got {sigma:g}")
     states = _states(table.get("states"), where=where)
@@ -138,8 +127,8 @@ def _technology(name: str, table: Mapping[str, Any], *, where: str) -> Technolog
         source=table["source"],
         r_on=r_on,
         r_off=r_off,
-        device_r_on=device_range[0],
-        device_r_off=device_range[1],
+        device_r_on=device_r_on,
+        device_r_off=device_r_off,
         r_source=_interval(table, "r_source_ohm", where=where),
         r_neuron=_interval(table, "r_neuron_ohm", where=where),
         sigma_chip_relative=sigma,
@@ -157,18 +146,14 @@ def _check_keys(table: object, *, required: tuple[str, ...], allowed: tuple[str,
         raise ConfigError(f"{where}: {missing[0]} is missing")
 
 
-def _number(table: Mapping[str, Any], key: str, *, where: str, least: float) -> float:
-    return _as_number(table[key], key, where=where, least=least)
-
-
-def _as_number(value: object, key: str, *, where: str, least: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
-        raise ConfigError(f"{where}: {key} must be a finite number of at least {least:g}, got {value!r}")
+def _number(value: object, key: str, *, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise ConfigError(f"{where}: {key} must be a finite number of at least 0, got {value!r}")
     return float(value)
 
 
 def _range(table: Mapping[str, Any], on: str, off: str, *, where: str) -> tuple[float, float]:
-    r_on, r_off = (_number(table, key, where=where, least=0.0) for key in (on, off))
+    r_on, r_off = (_number(table[key], key, where=where) for key in (on, off))
     if not 0 < r_on < r_off:
         raise ConfigError(
             f"{where}: {on} must be above 0 and below {off} (G_on above G_off), got {r_on:g} and {r_off:g} ohm"
@@ -180,26 +165,31 @@ def _range(table: Mapping[str, Any], on: str, off: str, *, where: str) -> tuple[
     return r_on, r_off
 
 
-def _check_inside(r_on: float, r_off: float, device: tuple[float | None, float | None], *, where: str) -> None:
-    """Refuse weights mapped to resistances that the device does not have."""
-    low, high = device
-    if low is not None and high is not None and not low <= r_on < r_off <= high:
+def _device_range(
+    table: Mapping[str, Any], r_on: float, r_off: float, *, where: str
+) -> tuple[float, float] | tuple[None, None]:
+    """The device's own resistances, where they are said: weights must be mapped to some of them."""
+    keys = ("device_r_on_ohm", "device_r_off_ohm")
+    if not table.keys() & set(keys):
+        return None, None
+    _check_keys(table, required=keys, allowed=tuple(table), where=where)
+    low, high = _range(table, *keys, where=where)
+    if not low <= r_on < r_off <= high:
         raise ConfigError(
             f"{where}: r_on_ohm … r_off_ohm = {r_on:g} … {r_off:g} ohm must lie within device_r_on_ohm … device_r_off_ohm = "
             f"{low:g} … {high:g} ohm"
         )
+    return low, high
 
 
 def _interval(table: Mapping[str, Any], key: str, *, where: str) -> tuple[float, float] | None:
     if key not in table:
         return None
     value = table[key]
-    if not isinstance(value, list) or len(value) != 2:
+    pair = [_number(item, key, where=where) for item in value] if isinstance(value, list) else []
+    if len(pair) != 2 or pair[0] > pair[1]:
         raise ConfigError(f"{where}: {key} must be [lowest, highest], got {value!r}")
-    low, high = (_as_number(item, key, where=where, least=0.0) for item in value)
-    if low > high:
-        raise ConfigError(f"{where}: {key} must be [lowest, highest], got {value!r}")
-    return low, high
+    return pair[0], pair[1]
 
 
 def _states(table: object, *, where: str) -> Statistics | None:
@@ -212,7 +202,7 @@ def _states(table: object, *, where: str) -> Statistics | None:
     for key in _STATES:
         if not isinstance(table[key], list):
             raise ConfigError(f"{where}: {key} must be a list of numbers, got {table[key]!r}")
-        lists.append([_as_number(item, key, where=where, least=0.0) for item in table[key]])
+        lists.append([_number(item, key, where=where) for item in table[key]])
     try:
         return statistics(*lists)
     except ValueError as error:
@@ -225,7 +215,7 @@ def _drift(table: object, *, where: str) -> PowerLawDrift | None:
     where = f"{where}, drift"
     _check_keys(table, required=_DRIFT, allowed=_DRIFT, where=where)
     assert isinstance(table, Mapping)
-    t0, mean, sigma = (_number(table, key, where=where, least=0.0) for key in _DRIFT)
+    t0, mean, sigma = (_number(table[key], key, where=where) for key in _DRIFT)
     if t0 == 0:
         raise ConfigError(f"{where}: t0_seconds must be above 0, got 0")
     if mean > 1 or sigma > 1:

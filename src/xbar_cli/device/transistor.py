@@ -217,14 +217,6 @@ class BitLineSeparable:
         factors = jnp.einsum("...nk,...n->...k", in_v, lines)
         return jnp.sum(terms.base * lines, axis=-1) + (v_in - v_bl) * jnp.sum(terms.factors * factors, axis=-1)
 
-    def slopes(
-        self, terms: CellTerms, v_in: Float[Array, "*shape"], v_bl: Float[Array, "*shape"]
-    ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"], Float[Array, "*shape"]]:
-        """The current [A] of each cell, and its derivatives to input and bit-line voltage [S]."""
-        value, push = jax.linearize(lambda v, u: self.current(terms, v, u), v_in, v_bl)
-        one, none = jnp.ones_like(v_in), jnp.zeros_like(v_in)
-        return value, push(one, none), push(none, one)
-
     def __call__(
         self, g: Float[Array, "*shape"], v_in: Float[Array, "*shape"], v_bl: Float[Array, "*shape"]
     ) -> Float[Array, "*shape"]:

@@ -88,11 +88,7 @@ def worst_case(trained: Trained, coding: Coding) -> dict[str, LayerActivity]:
 def measure(
     trained: Trained, network: MappedNetwork, wanted: Wanted, *, images: int | None, reporter: Reporter
 ) -> dict[str, LayerActivity]:
-    """The activity over the first test images; None leaves their number to the network's size.
-
-    Raises:
-        ConfigError: more images than there are.
-    """
+    """The activity over the first test images; None leaves their number to the network's size."""
     if images is not None:
         require_images(trained, images)
     graphdef, state = nnx.split(trained.net)

@@ -54,11 +54,7 @@ class Statement:
     values: Mapping[str, Any]
 
     def joined(self, other: "Statement") -> "Statement":
-        """What both state together.
-
-        Raises:
-            ConfigError: they contradict each other.
-        """
+        """What both state together. Raises ConfigError where they contradict each other."""
         for key in LABELS:
             if key in self.values and key in other.values and not same(self.values[key], other.values[key]):
                 raise ConfigError(
@@ -89,13 +85,10 @@ def shown(key: str, value: Any) -> str:
 
 
 def of_evaluation(path: Path, config: Mapping[str, Any], summary: Mapping[str, Any]) -> Statement:
-    """What an evaluate run fixes.
+    """What an evaluate run fixes. Raises ConfigError for arrays that no energy can be computed of.
 
     Without an ADC currents add up exactly, whichever rows are read at once; without any converter resistive arrays are the
     same for every coding, which is left open then. ADC errors that were drawn for each column are of an ADC at every column.
-
-    Raises:
-        ConfigError: arrays that no energy can be computed of.
     """
     by = f"evaluate run {path}"
     array = ArraySection(**config.get("array", {}))
@@ -128,11 +121,7 @@ def of_map(path: Path, config: Mapping[str, Any]) -> Statement:
 
 
 def of_energy(path: Path, summary: Mapping[str, Any]) -> Statement:
-    """What an energy run fixes: what it took from an evaluation or was asked for; not its model's own constants.
-
-    Raises:
-        ConfigError: it was made before energy runs said so.
-    """
+    """What an energy run fixes: what it took from an evaluation or was asked for; not its model's own constants."""
     if "stated" not in summary:
         raise ConfigError(f"{path} does not say how its arrays are read: an earlier version made it; cost it anew")
     return Statement(f"energy run {path}", summary["stated"])
@@ -155,14 +144,10 @@ def of_request(config: EnergyConfig) -> Statement:
 
 
 def programmed_alike(one: tuple[str, float | None], other: tuple[str, float | None]) -> None:
-    """Cells are those of both runs only if they were programmed for the same voltages of their rows.
+    """Raise ConfigError unless the cells of two runs were programmed for the same voltages of their rows.
 
-    Args:
-        one: a run, and the one voltage that its cells are programmed for [V]; None where rows see all input voltages.
-        other: another, or an evaluation and how it drives rows: at another voltage it programs other cells.
-
-    Raises:
-        ConfigError: the voltages differ.
+    Each is a run (or an evaluation, which programs other cells at another voltage) and the one voltage that its cells are
+    programmed for [V], None where rows see all input voltages.
     """
     if not same(one[1], other[1]):
         raise ConfigError(
@@ -172,13 +157,10 @@ def programmed_alike(one: tuple[str, float | None], other: tuple[str, float | No
 
 
 def paired(energy: Statement, operation: Mapping[str, Any], evaluation: Statement, *, tile: tuple[int, int]) -> None:
-    """The costs of an energy run and the accuracy of an evaluation are of the same hardware.
+    """Raise ConfigError unless the costs of an energy run and the accuracy of an evaluation are of the same hardware.
 
     What the evaluation fixes must be what was costed, be it stated or the model's own. Without a converter in the evaluation
     the model's own one may be costed, but none that was asked for.
-
-    Raises:
-        ConfigError: they are not.
     """
     own = [k for k in ("dac_bits", "adc_bits") if evaluation.values.get(k) is None and energy.values.get(k) is None]
     costed = {key: value for key, value in operation.items() if key not in own}

@@ -70,11 +70,7 @@ class Constants(Mapping[str, float]):
         return len(self.table)
 
     def node(self, node_nm: float | int) -> dict[str, float]:
-        """The constants of a technology node by their own names.
-
-        Raises:
-            ConfigError: a node without data.
-        """
+        """The constants of a technology node by their own names. Raises ConfigError for a node without data."""
         prefix = f"{NODE}{node_nm:g}."
         found = {key.removeprefix(prefix): c.value for key, c in self.table.items() if key.startswith(prefix)}
         if not found:

@@ -19,7 +19,7 @@ from xbar_cli.energy.plan import ChipPlan, plan
 from xbar_cli.energy.power import layer_watt
 from xbar_cli.energy.presets import NODE_NM
 from xbar_cli.energy.reading import Reading
-from xbar_cli.energy.wires import ideal_shares, wire_shares
+from xbar_cli.energy.wires import wire_shares
 from xbar_cli.errors import ConfigError
 from xbar_cli.reporter import Reporter
 
@@ -41,11 +41,10 @@ def works_of(
     """What every layer asks of its arrays, and the largest relative gap in the balance of power of solved arrays."""
     gap = None
     cells = {name: conducting(config, constants, network, name) for name in network.layers}
-    shares = {name: ideal_shares() for name in network.layers}
+    shares = {name: {"cells": 1.0} for name in network.layers}
     if wires.any:
-        volts = sampled_reads(
-            opened.trained, network, coding, reading, reads=config.array.reads, seed=config.seed
-        )  # fmt: skip
+        reads = config.array.reads
+        volts = sampled_reads(opened.trained, network, coding, reading, reads=reads, seed=config.seed)
         shares, gap = wire_shares(network, cells, volts, wires, reporter=reporter)
     works = []
     for name, layer in network.layers.items():
@@ -100,23 +99,14 @@ def digital_weights(network: MappedNetwork, name: str) -> int:
 
 def cell_figures(constants: Constants, network: MappedNetwork) -> tuple[float, float]:
     """Capacitance of a cell's gate line [F] and area of a cell [m²]; resistive arrays are crosspoints without gates."""
-    feature, cell = constants["cell.feature_m"], network.cell
+    cell = network.cell
     if cell is None:
-        return 0.0, constants["cell.crosspoint_features2"] * feature**2
-    area = resparc.cell_area(width_m=cell.width_m, length_m=cell.length_m, feature_m=feature)
-    gate = resparc.gate_capacitance(
-        width_m=cell.width_m, length_m=cell.length_m, pitch_m=float(np.sqrt(area)), oxide=constants["gate.oxide_farad_per_m2"],
-        overlap=constants["gate.overlap_farad_per_m"], wire=constants["wire.farad_per_m"],
-    )  # fmt: skip
-    return gate, area
+        return 0.0, constants["cell.crosspoint_features2"] * constants["cell.feature_m"] ** 2
+    return resparc.cell_figures(constants, width_m=cell.width_m, length_m=cell.length_m)
 
 
 def chip_of(config: EnergyConfig, works: list[LayerWork], layers: LayerCosts) -> ChipPlan:
-    """Copies of layers on the arrays that there are.
-
-    Raises:
-        ConfigError: the weights do not fit.
-    """
+    """Copies of layers on the arrays that there are. Raises ConfigError where the weights do not fit."""
     tiles = [work.tiles for work in works]
     if config.tiles is not None and config.tiles < sum(tiles):
         size = "x".join(map(str, works[0].tile))

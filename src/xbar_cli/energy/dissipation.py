@@ -16,7 +16,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from xbar_cli.array.nodal import NodeVoltages, solve
-from xbar_cli.array.wires import Wires
+from xbar_cli.array.wires import Wires, shared
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ModelError
 
@@ -42,20 +42,22 @@ class Dissipation(NamedTuple):
     neurons: NDArray[np.float64]
 
     @property
+    def spent(self) -> NDArray[np.float64]:
+        """What is dissipated in all."""
+        return self.cells + self.wires + self.sources + self.neurons
+
+    @property
     def gap(self) -> float:
-        """Largest relative difference between what is delivered and what is dissipated."""
-        spent = self.cells + self.wires + self.sources + self.neurons
-        scale = np.maximum(np.abs(self.delivered), np.finfo(np.float64).tiny)
-        return float(np.max(np.abs(self.delivered - spent) / scale, initial=0.0))
+        """Largest difference between what is delivered and what is dissipated, over the largest power of the inputs.
+
+        An input without a voltage delivers nothing, and rounding leaves something to dissipate: it has no scale of its own.
+        """
+        largest = max(np.max(np.abs(self.delivered), initial=0.0), np.max(np.abs(self.spent), initial=0.0))
+        return float(np.max(np.abs(self.delivered - self.spent), initial=0.0) / largest) if largest > 0 else 0.0
 
 
 def of_resistive(g: Float[np.ndarray, "rows cols"], v: Float[np.ndarray, "inputs rows"], wires: Wires) -> Dissipation:
-    """Dissipation of a linear array.
-
-    Args:
-        g: conductances [S].
-        v: source voltages of each input [V].
-        wires: resistances of the array.
+    """Dissipation of a linear array of conductances `g` [S] for source voltages `v` of each input [V].
 
     Accuracy:
         conserves power to about 1e-12 (float64).
@@ -81,20 +83,18 @@ def of_cells(
 ) -> Dissipation:
     """Dissipation of an array of 1T-1R cells, of their currents from word line to bit line; gates apart.
 
-    Voltages of the nodes and currents of the cells are computed in turn from each other until they agree.
+    Voltages of the nodes and currents of the cells are computed in turn from each other until they agree; ModelError where
+    they do not: wires whose resistance is not small against the cells'.
 
     Args:
         cell: the cell at its gate voltage, with the bit line's voltage as an axis.
         g: memristor conductances [S].
         v: source voltages of each input [V].
         wires: resistances of the array.
-
-    Raises:
-        ModelError: they do not come to agree: wires whose resistance is not small against the cells'.
     """
     (rows, cols), (r_word, r_bit, r_source, r_neuron) = g.shape, wires.floats()
-    word = _shared(cols, segment=r_word, end=r_source)
-    bit = _shared(rows, segment=r_bit, end=r_neuron)[::-1, ::-1]
+    word = shared(cols, segment=r_word, end=r_source)
+    bit = shared(rows, segment=r_bit, end=r_neuron)[::-1, ::-1]
     with jax.enable_x64(True):
         precise = cell.astype(jnp.float64)
         terms = precise.terms(jnp.asarray(g, jnp.float64))
@@ -109,12 +109,6 @@ def of_cells(
     raise ModelError(
         "the currents of a 1T-1R array with wires did not settle: its resistances are too large against the cells'"
     )
-
-
-def _shared(count: int, *, segment: float, end: float) -> NDArray[np.float64]:
-    """The resistance that the currents of two cells of a line share, cell 0 being nearest to the line's end [ohm]."""
-    places = np.arange(count)
-    return end + segment * (1.0 + np.minimum(places[:, None], places[None, :]))
 
 
 def _balance(v: NDArray[np.float64], i: NDArray[np.float64], drop: NDArray[np.float64], wires: Wires) -> Dissipation:

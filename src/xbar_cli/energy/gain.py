@@ -1,6 +1,5 @@
 """What a mapped run saves against another one: by its gate voltages, and by its conductances."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.agreement import programmed_alike, wires_of
 from xbar_cli.energy.constants import Constants
 from xbar_cli.energy.costs import costs, works_of
-from xbar_cli.energy.models.tree import Component
+from xbar_cli.energy.models.tree import parts_of
 from xbar_cli.energy.opening import Opened, activity_of
 from xbar_cli.energy.operation import coding_of
 from xbar_cli.energy.results import Costed
@@ -31,10 +30,8 @@ def gain(
 ) -> dict[str, Any]:
     """What this run saves against the baseline, split in two: its gate voltages at the baseline's conductances, then the rest.
 
-    Both are read in the same way; the layers are those on arrays and the digital ones, which are the same in both.
-
-    Raises:
-        ConfigError: another network, arrays without gates, other hardware, or resistances, which the split leaves out.
+    Both are read in the same way; the layers are those on arrays and the digital ones, which are the same in both. Another
+    network, arrays without gates, other hardware, or resistances, which the split leaves out, are a ConfigError.
     """
     assert config.baseline is not None
     path = Path(config.baseline)
@@ -55,17 +52,7 @@ def gain(
     activity, _ = activity_of(config, opened, base, most, reporter=reporter)
     totals = []
     for case, coding in zip((base, lowered), codings, strict=True):
-        case_works, _ = works_of(
-            config,
-            constants,
-            opened,
-            case,
-            coding,
-            reading,
-            activity,
-            Wires(),
-            reporter=reporter,
-        )
+        case_works, _ = works_of(config, constants, opened, case, coding, reading, activity, Wires(), reporter=reporter)
         totals.append(parts_of([*costs(config, constants, case_works, case).values(), *costed.digital.values()]))
     start, middle, end = (*totals, parts_of(costed.every.values()))
     arrays = split(start, middle, end, ("cells", "gate_lines"))
@@ -84,15 +71,6 @@ def comparable(config: EnergyConfig, opened: Opened, network: MappedNetwork) -> 
     if figures[0] != figures[1]:
         raise ConfigError(f"{where}: its cells are {figures[0]}, those of {config.run} {figures[1]}")
     programmed_alike((where, base.read_volt), (config.run, network.read_volt))
-
-
-def parts_of(layers: Iterable[Component]) -> dict[str, float]:
-    """Energy of each part, over all layers [J]."""
-    found: dict[str, float] = {}
-    for layer in layers:
-        for part in layer.leaves():
-            found[part.name] = found.get(part.name, 0.0) + part.energy_joule
-    return found
 
 
 def split(

@@ -5,7 +5,6 @@ A weight sits on a pair of cells: one at G_off, the other at `G_off + |w| / W_ma
 Cells are their memristors here: what the transistor takes from G_eff at a lower V_g is in mapped runs alone (`baseline`).
 """
 
-import math
 from statistics import NormalDist
 from typing import Any
 
@@ -29,8 +28,8 @@ def neat(config: EnergyConfig, k: Constants, p: dict[str, Any]) -> dict[str, Any
             f"{vg:g}": {
                 "energy_joule": tree.energy_joule,
                 "saved": 1 - tree.energy_joule / whole,
-                "by_gate_voltage": (part(pairs[base], "gate_lines") - part(tree, "gate_lines")) / whole,
-                "by_conductances": (part(pairs[base], "cells") - part(tree, "cells")) / whole,
+                "by_gate_voltage": (pairs[base].part_joule("gate_lines") - tree.part_joule("gate_lines")) / whole,
+                "by_conductances": (pairs[base].part_joule("cells") - tree.part_joule("cells")) / whole,
             }
             for vg, tree in pairs.items()
         }
@@ -50,11 +49,7 @@ def neat(config: EnergyConfig, k: Constants, p: dict[str, Any]) -> dict[str, Any
 def pair(k: Constants, p: dict[str, Any], *, vg: float, cut: float, top: float, sigmas: float) -> Component:
     """Two cells of a weight in one read: mean over weights and inputs."""
     g_off, seconds = 1 / p["r_off_ohm"], k["read.seconds"]
-    area = resparc.cell_area(width_m=p["width_m"], length_m=p["length_m"], feature_m=k["cell.feature_m"])
-    gate = resparc.gate_capacitance(
-        width_m=p["width_m"], length_m=p["length_m"], pitch_m=math.sqrt(area), oxide=k["gate.oxide_farad_per_m2"],
-        overlap=k["gate.overlap_farad_per_m"], wire=k["wire.farad_per_m"],
-    )  # fmt: skip
+    gate, area = resparc.cell_figures(k, width_m=p["width_m"], length_m=p["length_m"])
     limit = sigmas * (cut - g_off) / (top - g_off)
     g = 2 * g_off + clipped_mean(limit) / sigmas * (top - g_off)
     parts = [
@@ -68,8 +63,3 @@ def clipped_mean(limit: float) -> float:
     """The mean of min(|w|, limit) of a standard normal w: 2 (φ(0) − φ(limit)) + 2 limit (1 − Φ(limit))."""
     normal = NormalDist()
     return 2 * (normal.pdf(0) - normal.pdf(limit)) + 2 * limit * (1 - normal.cdf(limit))
-
-
-def part(tree: Component, name: str) -> float:
-    """Energy of one part [J]."""
-    return sum(child.energy_joule for child in tree.children if child.name == name)

@@ -12,6 +12,7 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.load import read_toml
 from xbar_cli.energy.activity import Coding, measure, worst_case
 from xbar_cli.energy.agreement import Statement, of_map
+from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs.directory import CONFIG, open_run
 from xbar_cli.trained import build
@@ -34,7 +35,9 @@ class Opened:
     @cached_property
     def trained(self) -> Trained:
         """The network in floating point, and its data."""
-        return open_trained(self.path / ORIGIN, use="xbar energy", data_dir=self.data_dir)
+        trained = open_trained(self.path / ORIGIN, use="xbar energy", data_dir=self.data_dir)
+        regroup(trained.net, {name: layer.groups for name, layer in self.network.layers.items()})
+        return trained
 
     @property
     def stated(self) -> Statement:

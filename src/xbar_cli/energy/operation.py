@@ -20,11 +20,7 @@ NATIVE: dict[str, InputCoding] = {"resparc": "amplitude", "neurosim": "bitserial
 def reading_of(
     config: EnergyConfig, constants: Constants, network: MappedNetwork, stated: Statement, *, device_bits: int | None
 ) -> Reading:
-    """Row drive and converters of the arrays.
-
-    Raises:
-        ConfigError: the model cannot read so, or the mapping has no pairs.
-    """
+    """Row drive and converters of the arrays. ConfigError where the model cannot read so, or the mapping has no pairs."""
     values, native = stated.values, NATIVE[config.model]
     coding: InputCoding = values.get("input") or native
     if coding != native and config.model != "resparc":
@@ -71,18 +67,9 @@ def check_pairs(network: MappedNetwork, shared: int | None) -> None:
 
 
 def coding_of(constants: Constants, network: MappedNetwork, reading: Reading, stated: Statement) -> Coding:
-    """How activations drive rows: at the voltages of the cell, or the model's own on resistive arrays.
+    """How activations drive rows: at the cell's voltages (ConfigError beyond its table), on resistive arrays the model's own.
 
     Voltages are rounded to the bits of a converter that is stated; the model's own leaves the activity as it is.
-
-    Args:
-        constants: of the model.
-        network: the mapped network.
-        reading: of its arrays.
-        stated: what of it runs and options say.
-
-    Raises:
-        ConfigError: a read voltage beyond the cell's table.
     """
     bits = reading.input_bits if reading.coding != "amplitude" else stated.values.get("dac_bits")
     if network.cell is None:
@@ -100,13 +87,7 @@ def operation(
 ) -> dict[str, Any]:
     """How the arrays are read, for the summary: every value, stated or the model's own.
 
-    Args:
-        opened: the map run.
-        network: the mapped network.
-        reading: of its arrays.
-        coding: of its inputs.
-        stated: what of it runs and options say.
-        own: columns that share a converter where none are given.
+    `own` columns share a converter where none are given.
     """
     cells = network.cell is not None
     return {

@@ -39,11 +39,8 @@ def plan(
         latencies: of each layer with one copy [s].
         tiles: arrays of each layer.
         positions: output positions of each layer: more copies would have nothing to do.
-        available: arrays of the chip; as many as needed when None.
+        available: arrays of the chip, no fewer than one copy of all layers needs; as many when None.
         pipelined: whether every layer works on an image of its own.
-
-    Raises:
-        ValueError: `available` is less than one copy of all layers needs.
 
     References:
         ISAAC, Section III (pipeline, replicated layers).

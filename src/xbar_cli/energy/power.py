@@ -20,14 +20,8 @@ BLOCK = 1 << 16
 def layer_watt(g: NDArray[np.float32], activity: LayerActivity, *, coding: Coding, name: str, phases: int) -> float:
     """Mean power of all cells of a layer [W], summed over the phases and pulses of one read.
 
-    A pulse narrower than a whole one counts by its width: the power is that of the read's time.
-
-    Args:
-        g: conductances of the resistive cells, or of the memristors of 1T-1R cells [rows columns] [S].
-        activity: of the layer.
-        coding: how rows are driven, and what power the driven cells draw.
-        name: of the layer.
-        phases: 2 where activations have both signs: an idle row of cells still draws its power at V = 0.
+    A pulse narrower than a whole one counts by its width: the power is that of the read's time. Conductances `g` [S] are those of
+    resistive cells, or of the memristors of 1T-1R cells, an idle row of which still draws its power at V = 0, in both phases.
 
     Accuracy:
         exact in the mean for resistive cells (V² G) and for separable powers, to float rounding and 1e-6 for the table of

@@ -1,5 +1,6 @@
 """The presets of `xbar energy`: what the papers report, from the models and cited constants. No network, no JAX."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from xbar_cli.config.load import write_toml
 from xbar_cli.energy.constants import Constants, load, preset
 from xbar_cli.energy.models import isaac, neurosim
 from xbar_cli.energy.models.gates import Node
-from xbar_cli.energy.models.tree import Component, as_json, group, named, scaled
+from xbar_cli.energy.models.tree import Component, as_json, group, scaled
 from xbar_cli.energy.neat import neat
 from xbar_cli.energy.reading import Reading
 from xbar_cli.runs import environment
@@ -80,7 +81,9 @@ def perceptron(scheme: str, k: Constants, node: Node, p: dict[str, Any], *, adc_
         driven = rows * p["active_rows"] * p["input_bits"]
         read = neurosim.Read(columns, p["input_bits"], driven, volt**2 / mean * driven * columns, volt)
         one = neurosim.array_cost(core, read)
-        arrays.append(named(scaled(one, energy_joule=p["images"], latency_seconds=p["images"]), f"layer{number}"))
+        arrays.append(
+            scaled(replace(one, name=f"layer{number}"), energy_joule=p["images"], latency_seconds=p["images"])
+        )
     return group(scheme, arrays)
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from xbar_cli.chip.activity import LayerActivity, from_values, to_field
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.digital import PART
-from xbar_cli.energy.models.tree import FIGURES, Component, as_json, group, scaled
+from xbar_cli.energy.models.tree import FIGURES, Component, as_json, group, parts_of, scaled
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.plan import ChipPlan
 from xbar_cli.errors import RunError
@@ -116,11 +116,7 @@ def summarise(
 
 def breakdown(root: Component, costed: Costed) -> dict[str, Any]:
     """Energy of each part in all layers, the layers, and the whole tree with shares."""
-    parts: dict[str, float] = {}
-    for layer in costed.every.values():
-        for part in layer.children:
-            parts[part.name] = parts.get(part.name, 0.0) + part.energy_joule
-    total = root.energy_joule
+    parts, total = parts_of(costed.every.values()), root.energy_joule
     known = {work.name: {"vg_volt": work.vg, "tiles": work.tiles, "positions": work.positions} for work in costed.works}
     return {
         **{f"{name}_joule": value for name, value in parts.items()},
@@ -149,22 +145,14 @@ def write_results(folder: Path, layers: dict[str, Component], activity: dict[str
             ("layer",), values, unit=UNITS[figure], long_name=figure.rpartition("_")[0].replace("_", " ")
         )
     for part in dict.fromkeys(part.name for layer in layers.values() for part in layer.children):
-        values = [sum(c.energy_joule for c in layer.children if c.name == part) for layer in layers.values()]
+        values = [layer.part_joule(part) for layer in layers.values()]
         fields[f"{part}_joule"] = field(("layer",), values, unit="J", long_name=part.replace("_", " "))
     fields |= {f"{name}_activity": to_field(name, found) for name, found in activity.items()}
     write_fields(folder / RESULTS, fields, attributes={"xbar_kind": "energy"})
 
 
 def read_activity(path: Path, rows: dict[str, int]) -> dict[str, LayerActivity]:
-    """The activity of an earlier energy run.
-
-    Args:
-        path: the run.
-        rows: of each layer.
-
-    Raises:
-        RunError: it holds no activity of these layers.
-    """
+    """The activity of layers of so many `rows` in an earlier energy run. Raises RunError where it holds none of them."""
     dataset = read_dataset(path / RESULTS)
     found: dict[str, LayerActivity] = {}
     for name, count in rows.items():
@@ -179,7 +167,7 @@ def draw(folder: Path, layers: dict[str, Component], *, caption: str) -> Path:
     """Energy of one image, a bar a layer, stacked from its parts."""
     names = list(layers)
     parts = list(dict.fromkeys(part.name for layer in layers.values() for part in layer.children))
-    values = {p: [sum(c.energy_joule for c in layers[n].children if c.name == p) for n in names] for p in parts}
+    values = {p: [layer.part_joule(p) for layer in layers.values()] for p in parts}
     largest = max(layer.energy_joule for layer in layers.values())
     unit, scale = next(((u, s) for u, s in (("µJ", 1e6), ("nJ", 1e9)) if largest * s >= 1), ("pJ", 1e12))
     kept = {p: v for p, v in values.items() if max(v) > 1e-3 * largest}

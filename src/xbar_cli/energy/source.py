@@ -53,8 +53,7 @@ class Source:
 def source_of(config: EnergyConfig, opened: Opened) -> Source:
     """What `activity` names, or nothing but the training run's own accuracy; with what options ask for.
 
-    Raises:
-        ConfigError: it is of another mapped run, or of other hardware than is asked for.
+    It must be of the same mapped run and of the hardware that is asked for, else ConfigError.
     """
     request = of_request(config)
     if config.activity is None:
@@ -118,11 +117,7 @@ def driven(network: MappedNetwork, scales: Mapping[str, float]) -> MappedNetwork
 def usable(
     config: EnergyConfig, source: Source, network: MappedNetwork, coding: Coding
 ) -> dict[str, LayerActivity] | None:
-    """The activity of an earlier energy run, which must be of such inputs; None where there is none.
-
-    Raises:
-        ConfigError: it does not say what the power of such rows and cells depends on.
-    """
+    """The activity of an earlier energy run, which must be of such inputs, else ConfigError; None where there is none."""
     if source.stored is None:
         return None
     own = {name: layer.full_scale for name, layer in network.layers.items()}

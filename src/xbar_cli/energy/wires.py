@@ -16,11 +16,6 @@ LARGEST_GAP = 1e-6
 """Between the power of the sources and what is dissipated, relative."""
 
 
-def ideal_shares() -> dict[str, float]:
-    """Without resistances cells dissipate what they dissipate."""
-    return {"cells": 1.0}
-
-
 def wire_shares(
     network: MappedNetwork,
     conductances: Mapping[str, NDArray[np.float32]],
@@ -31,16 +26,8 @@ def wire_shares(
 ) -> tuple[dict[str, dict[str, float]], float]:
     """What each part of a layer's arrays dissipates over what its cells would without resistances, and the balance's gap.
 
-    Args:
-        network: the mapped network.
-        conductances: of each layer's devices [S].
-        volts: row voltages of some reads of each layer [V].
-        wires: resistances of the arrays.
-        reporter: is told of progress.
-
-    Raises:
-        ConfigError: 1T-1R cells whose table has no bit-line axis.
-        ModelError: power is not conserved: the arrays were not solved.
+    Layers have `conductances` of their devices [S], and `volts` of their rows in some reads [V]. Raises ConfigError for 1T-1R
+    cells whose table has no bit-line axis, ModelError where power is not conserved: the arrays were not solved.
     """
     cell = network.cell
     if cell is not None and cell.bit_line is None:
@@ -54,6 +41,8 @@ def wire_shares(
         spent, ideal = np.zeros(len(PARTS)), 0.0
         surrogate = cell.bit_line[cell.index(layer.vg)] if cell and cell.bit_line and layer.vg is not None else None
         for g, v in tiles(conductances[name].astype(np.float64), volts[name], network.tile, layer.groups):
+            if not v.any():  # rows that none of these reads drives: no power
+                continue
             if surrogate is None:
                 found = of_resistive(g, v, wires)
                 ideal += float(np.sum(v**2 @ g))
@@ -68,13 +57,13 @@ def wire_shares(
 
 
 def trusted(found: Dissipation, layer: str) -> float:
-    """The gap in an array's balance of power.
-
-    Raises:
-        ModelError: it is too large.
-    """
+    """The gap in an array's balance of power. Raises ModelError where it is too large."""
     if not found.gap <= LARGEST_GAP:
-        raise ModelError(f"layer {layer}: the sources deliver other power than is dissipated (gap {found.gap:.1e})")
+        worst = int(np.argmax(np.abs(found.delivered - found.spent)))
+        raise ModelError(
+            f"layer {layer}: the sources deliver {found.delivered[worst]:.6g} W and {found.spent[worst]:.6g} W are "
+            "dissipated: the arrays are not solved; their resistances may be too large or too small against the cells'"
+        )
     return found.gap
 
 

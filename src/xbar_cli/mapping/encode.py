@@ -10,7 +10,7 @@ from typing import NamedTuple
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from xbar_cli.mapping.periphery import check_scheme, combine, reference_conductance
+from xbar_cli.mapping.periphery import check_scheme, reference_conductance
 from xbar_cli.numerics import namespace
 from xbar_cli.types import AnyArray
 
@@ -45,37 +45,7 @@ def full_scale(scheme: str, *, g_min: float, g_max: float) -> float:
     return (g_max - g_min) / (2 if check_scheme(scheme) == "bc" else 1)
 
 
-def weight_scale(
-    scheme: str, w: Float[AnyArray, "rows out"], *, g_min: float, g_max: float, per_column: bool
-) -> Float[AnyArray, ""] | Float[AnyArray, " out"]:
-    """The largest scale [S] at which no weight is clipped, for the layer or for each output column.
-
-    For ACM single weights fit at this scale but running sums may not: `encode` then keeps less.
-
-    Args:
-        scheme: "de", "bc" or "acm".
-        w: the weights of a layer.
-        g_min: lowest conductance [S].
-        g_max: highest conductance [S].
-        per_column: one scale for each output instead of one for all.
-
-    Raises:
-        ValueError: as `full_scale`.
-    """
-    xp = namespace(w)
-    largest = xp.max(xp.abs(w), axis=0) if per_column else xp.max(xp.abs(w))
-    span = full_scale(scheme, g_min=g_min, g_max=g_max)
-    return span / xp.where(largest > 0, largest, 1)
-
-
-def encode(
-    scheme: str,
-    w: Float[AnyArray, "rows out"],
-    *,
-    g_min: float,
-    g_max: float,
-    scale: ArrayLike,
-) -> Encoded:
+def encode(scheme: str, w: Float[AnyArray, "rows out"], *, g_min: float, g_max: float, scale: ArrayLike) -> Encoded:
     """Conductances whose differences are `scale·w`.
 
     DE leaves the device of the other sign at G_min. BC sits about its reference column, the last one, in the middle of
@@ -136,23 +106,3 @@ def _running_sums(delta: AnyArray, *, g_min: float, span: float) -> tuple[AnyArr
     widest = xp.max(sums)
     kept = xp.where(widest > span, span / xp.where(widest > 0, widest, 1), 1).astype(delta.dtype)
     return xp.clip(g_min + kept * sums, g_min, g_min + span), kept
-
-
-def decode(scheme: str, m: Float[AnyArray, "*batch n_d"], *, scale: ArrayLike) -> Float[AnyArray, "*batch out"]:
-    """Signed weights from conductances, or signed outputs from column currents.
-
-    Args:
-        scheme: "de", "bc" or "acm".
-        m: conductances [S], giving weights; or currents [A], giving weights times volts, to be divided by the volts of
-            a unit input.
-        scale: the scale of `Encoded` [S].
-
-    Raises:
-        ValueError: unknown scheme or a number of columns that it cannot have.
-    """
-    xp = namespace(m)
-    signed = combine(scheme, m)
-    per_weight = xp.asarray(scale, m.dtype)
-    if per_weight.ndim:
-        per_weight = per_weight.reshape((1,) * (signed.ndim - 1) + (-1,))
-    return signed / per_weight

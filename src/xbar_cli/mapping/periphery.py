@@ -12,7 +12,6 @@ References:
     Kazemi et al. (acm), section III and Figs. 1–3.
 """
 
-import numpy as np
 from jaxtyping import Float
 
 from xbar_cli.types import AnyArray
@@ -21,33 +20,21 @@ SCHEMES = ("de", "bc", "acm")
 
 
 def check_scheme(scheme: str) -> str:
-    """`scheme` itself.
-
-    Raises:
-        ValueError: unless it is "de", "bc" or "acm".
-    """
+    """`scheme` itself. Raises ValueError unless it is "de", "bc" or "acm"."""
     if scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme!r}")
     return scheme
 
 
 def device_columns(scheme: str, n_out: int) -> int:
-    """Number of physical columns n_d for `n_out` signed outputs.
-
-    Raises:
-        ValueError: unknown scheme, or n_out < 1.
-    """
+    """Number of physical columns n_d for `n_out` signed outputs. Raises ValueError where it is below 1."""
     if n_out < 1:
         raise ValueError(f"n_out must be at least 1, got {n_out}")
     return 2 * n_out if check_scheme(scheme) == "de" else n_out + 1
 
 
 def outputs(scheme: str, n_columns: int) -> int:
-    """Number of signed outputs of `n_columns` physical columns: the inverse of `device_columns`.
-
-    Raises:
-        ValueError: unknown scheme, or a number of columns that it cannot have.
-    """
+    """Signed outputs of `n_columns` physical columns: the inverse of `device_columns`. Raises ValueError for any other number."""
     if check_scheme(scheme) == "de":
         if n_columns < 2 or n_columns % 2:
             raise ValueError(f"n_columns of scheme 'de' must be even and at least 2, got {n_columns}")
@@ -57,35 +44,8 @@ def outputs(scheme: str, n_columns: int) -> int:
     return n_columns - 1
 
 
-def matrix(scheme: str, n_out: int) -> Float[np.ndarray, "n_out n_d"]:
-    """The periphery matrix S, entries −1, 0 and 1.
-
-    Raises:
-        ValueError: unknown scheme, or n_out < 1.
-    """
-    n_columns = device_columns(scheme, n_out)
-    s = np.zeros((n_out, n_columns))
-    j = np.arange(n_out)
-    match scheme:
-        case "de":
-            s[j, 2 * j], s[j, 2 * j + 1] = 1, -1
-        case "bc":
-            s[j, j], s[j, -1] = 1, -1
-        case _:
-            s[j, j], s[j, j + 1] = 1, -1
-    return s
-
-
 def combine(scheme: str, m: Float[AnyArray, "*batch n_d"]) -> Float[AnyArray, "*batch n_out"]:
-    """`m @ S^T` by differences of columns, without S: signed weights from conductances, signed outputs from currents.
-
-    Args:
-        scheme: "de", "bc" or "acm".
-        m: one value per physical column, any unit.
-
-    Raises:
-        ValueError: unknown scheme, or a number of columns that it cannot have.
-    """
+    """`m @ S^T` by differences of columns, without S: signed weights from conductances, signed outputs from currents."""
     outputs(scheme, m.shape[-1])
     match scheme:
         case "de":

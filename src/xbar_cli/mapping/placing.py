@@ -91,15 +91,32 @@ class Placement:
         weight_limit: that weight: its largest or what training fixed (max), the largest in any case, a number, or the share of
             the largest that costs the least accuracy (auto).
         tile: rows and columns of one array.
+        pack: whether groups of outputs that see other inputs share arrays, as many as fit, or have one each.
     """
 
     scheme: str
     devices: DeviceRange
     slices: Slices | None
-    layers: Literal["all", "dense"]
+    layers: str
     weight_scale: Literal["network", "layer", "column"] | None
     weight_limit: float | Literal["max", "largest", "auto"]
     tile: tuple[int, int]
+    pack: bool = False
+
+    def groups(self, groups: int, *, rows: int, outputs: int) -> int:
+        """The groups that are left where `groups` of so many rows each, and so many outputs in all, are packed if asked for."""
+        if not self.pack:
+            return groups
+        fmt = None if self.slices is None else replace(self.slices, fraction_bits=0).fitted(np.zeros(1, np.float32))
+        readout = Readout(self.scheme, fmt)
+        fitting = [
+            each
+            for each in range(1, groups + 1)
+            if groups % each == 0
+            and each * rows <= self.tile[0]
+            and readout.columns(each * outputs // groups) <= self.tile[1]
+        ]
+        return groups // max(fitting, default=1)
 
 
 class Span(NamedTuple):
@@ -170,13 +187,7 @@ def programmed(devices: DeviceRange, wanted: NDArray[np.float64], *, vg: float |
 
 
 def place(scheme: str, weights: NDArray[np.float32], span: Span) -> Placed:
-    """Weights [rows out] on pairs or neighbours of columns.
-
-    Args:
-        scheme: "de", "bc" or "acm".
-        weights: signed weights.
-        span: levels, ends and scale.
-    """
+    """Weights [rows out] on pairs or neighbours of columns."""
     encoded = encode(scheme, weights, g_min=span.bottom, g_max=span.top, scale=np.asarray(span.slope, np.float32))
     wanted = encoded.g
     if span.levels is not None:

@@ -54,11 +54,7 @@ class Readout:
         return device_columns(self.scheme, n_out) if self.fmt is None else n_out * self.fmt.n_planes
 
     def outputs(self, n_columns: int) -> int:
-        """Signed outputs of `n_columns` physical columns: the inverse of `columns`.
-
-        Raises:
-            ValueError: a number of columns that the scheme cannot have.
-        """
+        """Signed outputs of `n_columns` physical columns: the inverse of `columns`. Raises ValueError for others."""
         if self.groups > 1:
             return self.groups * self.one.outputs(n_columns // self.groups)
         if self.fmt is None:

@@ -17,7 +17,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int
 
 from xbar_cli.device.statistics import Statistics
-from xbar_cli.mapping.bitslice import SliceFormat, to_integers, to_weights
+from xbar_cli.mapping.bitslice import SliceFormat, cut, to_integers, to_weights
 
 
 def error_current(states: Statistics, *, v_read: float) -> Float[np.ndarray, " states"]:
@@ -48,11 +48,6 @@ def favourable_states(order: Sequence[int], *, configuration: int) -> tuple[int,
     return tuple(order[:configuration])
 
 
-def _all_integers(fmt: SliceFormat) -> np.ndarray:
-    half = 2 ** (fmt.weight_bits - 1)
-    return np.arange(-half, half)
-
-
 def slice_states(integers: np.ndarray, fmt: SliceFormat, *, slice_index: int) -> Int[np.ndarray, "devices n"]:
     """States of the devices that hold one slice of each integer weight: one device, or two where differential.
 
@@ -66,15 +61,7 @@ def slice_states(integers: np.ndarray, fmt: SliceFormat, *, slice_index: int) ->
     """
     if not -fmt.n_slices <= slice_index < fmt.n_slices:
         raise ValueError(f"slice_index must name one of {fmt.n_slices} slices, got {slice_index}")
-    shift = fmt.device_bits * (slice_index % fmt.n_slices)
-    match fmt.encoding:
-        case "offset":
-            parts = [integers - fmt.offset]
-        case "twos_complement":
-            parts = [integers & (2**fmt.weight_bits - 1)]
-        case _:
-            parts = [np.maximum(integers, 0), np.maximum(-integers, 0)]
-    return np.stack([(part >> shift) & fmt.top_level for part in parts])
+    return np.asarray(cut(integers, fmt).levels)[slice_index % fmt.n_slices :: fmt.n_slices]
 
 
 @lru_cache(maxsize=64)
@@ -93,7 +80,8 @@ def favourable_table(fmt: SliceFormat, favourable: tuple[int, ...], slice_index:
     """
     if not favourable or not set(favourable) <= set(range(fmt.top_level + 1)):
         raise ValueError(f"favourable must be states from 0 to {fmt.top_level}, got {favourable}")
-    integers = _all_integers(fmt)
+    half = 2 ** (fmt.weight_bits - 1)
+    integers = np.arange(-half, half)
     states = slice_states(integers, fmt, slice_index=slice_index)
     allowed = integers[np.isin(states, favourable).all(axis=0)]
     if allowed.size == 0:
@@ -134,9 +122,6 @@ def nearest_favourable(
         slice_index: the slice, −1 for the most significant.
         restrict: which weights are important and so restricted.
 
-    Raises:
-        ValueError: as `favourable_table`.
-
     References:
         Diware et al. (biased), section III-B and Fig. 7.
     """
@@ -154,9 +139,6 @@ def column_importance(si: Float[Array, "rows out"], *, tile_rows: int, absolute:
         tile_rows: rows of a tile; the number of rows, or more, gives one sum per output over all of them.
         absolute: sum |SI_w| instead of SI_w, which can cancel.
 
-    Raises:
-        ValueError: tile_rows < 1.
-
     References:
         Diware et al. (biased), eq. (1) and section III-B.
     """
@@ -169,15 +151,7 @@ def column_importance(si: Float[Array, "rows out"], *, tile_rows: int, absolute:
 
 
 def select_columns(hi: Float[Array, "tiles out"], *, percent: float) -> Bool[Array, "tiles out"]:
-    """The `percent` % of columns with the highest HI_c, their number rounded; among equals the first.
-
-    Args:
-        hi: importance of every column of a layer.
-        percent: m, from 0 to 100.
-
-    Raises:
-        ValueError: percent out of range.
-    """
+    """The `percent` % of columns (0 to 100) with the highest HI_c, their number rounded; among equals the first."""
     if not 0 <= percent <= 100:
         raise ValueError(f"percent must be from 0 to 100, got {percent}")
     count = round(hi.size * percent / 100)
@@ -186,11 +160,5 @@ def select_columns(hi: Float[Array, "tiles out"], *, percent: float) -> Bool[Arr
 
 
 def weight_mask(columns: Bool[Array, "tiles out"], *, rows: int, tile_rows: int) -> Bool[Array, "rows out"]:
-    """The weights of the chosen columns, as a mask over the layer.
-
-    Args:
-        columns: which columns of which tile.
-        rows: rows of the layer.
-        tile_rows: rows of a tile, as in `column_importance`.
-    """
+    """The weights of the chosen columns as a mask over the layer, with tiles of `tile_rows` rows as in `column_importance`."""
     return jnp.repeat(columns, tile_rows, axis=0, total_repeat_length=columns.shape[0] * tile_rows)[:rows]

@@ -39,9 +39,6 @@ def cell_window(cell: Cell, *, vg: float, w_max: float, volt: float | None) -> W
 
     `W_cut = W_max (Ḡ(G_cut; V_g) − Ḡ_bottom(V_g)) / (Ḡ_top − Ḡ_bottom)`. Where a gate voltage has no linear range the weights
     span G_off … G_on there: `require_range` tells.
-
-    Raises:
-        ModelError: `vg` is not in the table, or has no surrogate.
     """
     index = cell.index(vg)
     bottom, span = _span(cell, index, volt)

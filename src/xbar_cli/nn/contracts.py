@@ -150,11 +150,6 @@ dense = MatrixProduct()
 """The product of fully connected layers."""
 
 
-def convolution(*, padding: Padding, stride: int = 1) -> Convolution:
-    """The product of convolutions."""
-    return Convolution(padding, stride)
-
-
 def centred(size: int) -> Padding:
     """As many zeros on either side of the image as leave an odd window's middle on every pixel: torch's `padding=size // 2`."""
     return ((size // 2, size // 2), (size // 2, size // 2))

@@ -45,11 +45,7 @@ class Adopted:
 
 
 def layout_of(tensors: Tensors) -> Layout:
-    """The layout that the names speak of: `….kernel` is ours, `….weight` is torch's.
-
-    Raises:
-        ValueError: neither, or both.
-    """
+    """The layout that the names speak of: `….kernel` is ours, `….weight` is torch's. Raises ValueError for neither, or both."""
     found = [layout for layout, name in KERNEL.items() if any(key.endswith("." + name) for key in tensors)]
     if len(found) != 1:
         raise ValueError(

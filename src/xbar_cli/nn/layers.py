@@ -12,7 +12,7 @@ from jaxtyping import Float
 from xbar_cli.array.ideal import Contract
 from xbar_cli.numerics import along_last
 
-from .contracts import Convolution, MatrixProduct, Padding, convolution, dense
+from .contracts import Convolution, MatrixProduct, Padding, dense
 
 Product = Callable[[str, Array, Array, Contract], Array]
 """What computes a layer's product: given its name, inputs, kernel and `contract`, returns the outputs without bias."""
@@ -75,7 +75,7 @@ class Conv(nnx.Module):
     ) -> None:
         """He-normal kernel `[size size in out]`, zero bias."""
         self.name = name
-        self.contract: Contract = convolution(padding=padding, stride=stride)
+        self.contract: Contract = Convolution(padding, stride)
         self.kernel = nnx.Param(nnx.initializers.he_normal()(rngs.params(), (size, size, n_in, n_out)))
         self.bias = nnx.Param(nnx.initializers.zeros(rngs.params(), (n_out,))) if bias else None
         self.patches: tuple[Convolution, tuple[int, int]] | None = None

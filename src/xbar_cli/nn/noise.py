@@ -43,9 +43,7 @@ class ColumnNoise:
         """Noise of the layer's decoded outputs for inputs `x` [images …]; image n draws from its own stream, `first` + n."""
         parts = [contract(feature, kernel) for feature, kernel in zip(self.features(x), self.variances, strict=True)]
         variance = functools.reduce(jnp.add, parts)
-        keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(first + jnp.arange(x.shape[0]))
-        drawn = jax.vmap(lambda k: jax.random.normal(k, variance.shape[1:], variance.dtype))(keys)
-        return self.scale.weights(jnp.sqrt(jnp.maximum(variance, 0)) * drawn)
+        return self.scale.weights(drawn_noise(key, variance, first + jnp.arange(x.shape[0])))
 
     def features(self, x: Array) -> list[Array]:
         """What of the inputs each product takes."""
@@ -53,6 +51,13 @@ class ColumnNoise:
             return [jnp.square(x)]
         terms = self.surrogate.in_v(self.surrogate.v_max * self.drive.fraction(x))
         return [terms[..., k] * terms[..., m] for k, m in self.pairs]
+
+
+def drawn_noise(key: Array, variance: Float[Array, "images *shape"], numbers: Array) -> Float[Array, "images *shape"]:
+    """Normal noise of a variance; image number n draws from its own stream."""
+    keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
+    drawn = jax.vmap(lambda k: jax.random.normal(k, variance.shape[1:], variance.dtype))(keys)
+    return jnp.sqrt(jnp.maximum(variance, 0)) * drawn
 
 
 def linear_noise(sigma: Float[Array, "rows columns"], *, scale: Scale) -> ColumnNoise:

@@ -1,7 +1,6 @@
 """Programmed conductances to layers that compute: what a chip puts in the place of each kernel."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import jax
@@ -79,30 +78,14 @@ class Scale:
         return jnp.broadcast_to(self.digital, (rows, self.kernel[-1])).reshape(self.kernel)
 
 
-def linear_layer(
-    g: Float[Array, "rows columns"],
-    *,
-    scale: Scale,
-    cell: MeanCell | None,
-    fold: Callable[[Array], Array] | None = None,
-) -> LinearLayer:
-    """A layer on linear arrays.
-
-    Args:
-        g: memristor conductances [S].
-        scale: how its columns are decoded.
-        cell: the 1T-1R cell at the layer's gate voltage, each device then being its mean effective conductance; None for
-            resistive arrays.
-        fold: the layer's array model, conductances to effective conductances [S]; None for ideal arrays.
-    """
-    effective = g if cell is None else cell(g)
-    effective = effective if fold is None else fold(effective)
-    kernel, digital = scale.weights(effective).reshape(scale.kernel), scale.digital_kernel()
+def linear_layer(g: Float[Array, "rows columns"], *, scale: Scale) -> LinearLayer:
+    """A layer on linear arrays whose columns act as the conductances `g` [S]."""
+    kernel, digital = scale.weights(g).reshape(scale.kernel), scale.digital_kernel()
     return LinearLayer(kernel=kernel if digital is None else kernel + digital)
 
 
 def gated_layer(g: Float[Array, "rows columns"], *, scale: Scale, surrogate: AnyCell, drive: Drive) -> GatedLayer:
-    """A layer on 1T-1R arrays with ideal wires, decoded at the nominal scale; arguments as in `linear_layer`."""
+    """A layer on 1T-1R arrays of memristors `g` [S] with ideal wires, decoded at the nominal scale."""
     per_volt = drive.full_scale / surrogate.v_max
     factors = scale.weights(jnp.moveaxis(surrogate.in_g(g), -1, 0)) * per_volt  # [rank rows out]
     leakage = scale.weights(surrogate.at_zero(g)).sum(axis=0) * per_volt

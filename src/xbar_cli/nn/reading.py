@@ -96,15 +96,13 @@ def layer_outputs(
                 _add(counts, f"adc {name}", Counts(saturated, layer.conversions(positions)))
         case WiredLayer():
             y, trust = layer(x, contract)
-            y = y if noise is None else y + noise(noise_key, x, contract, first=first)
             if trusts is not None:
                 trusts[name] = trust if name not in trusts else trusts[name].worst(trust)
-        case DrivenLayer():
-            y = layer(x, contract)
-            y = y if noise is None else y + noise(noise_key, layer.felt(x), contract, first=first)
         case _:
             y = layer(x, contract)
-            y = y if noise is None else y + noise(noise_key, x, contract, first=first)
+    if noise is not None and not isinstance(layer, TiledLayer):  # whose noise is in front of its converters
+        felt = layer.felt(x) if isinstance(layer, DrivenLayer) else x
+        y = y + noise(noise_key, felt, contract, first=first)
     beyond = beyond_drive(layer, x)
     if counts is not None and beyond is not None:
         _add(counts, f"dac {name}", Counts(beyond.reshape(x.shape[0], -1).sum(axis=1), x[0].size))

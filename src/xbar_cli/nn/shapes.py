@@ -1,7 +1,9 @@
 """What a network's layers look like to the hardware: kernels, inputs, output positions, parameters by name."""
 
+import fnmatch
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +13,13 @@ from jax import Array
 from numpy.typing import NDArray
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.mapping.periphery import device_columns
+from xbar_cli.outside import quoted
 
 from .contracts import MatrixProduct
 from .layers import groups_in, is_dense
 
+KERNELS = ".kernel"
+"""What the names of kernels end in."""
 KEPT = nnx.Any(nnx.Param, nnx.BatchStat)
 """What makes a network besides its structure: parameters, and the running statistics of batch norm."""
 
@@ -53,13 +57,38 @@ class LayerShape:
         """Multiply-accumulates per image."""
         return self.positions * self.rows * self.outputs
 
-    def devices(self, scheme: str = "de") -> int:
-        """Devices of the layer behind a periphery scheme, `de`, `bc` or `acm`.
 
-        Raises:
-            ValueError: another scheme.
-        """
-        return self.rows * self.groups * device_columns(scheme, self.outputs // self.groups)
+class LayerName(NamedTuple):
+    """A layer by its name, and whether it is fully connected."""
+
+    name: str
+    dense: bool
+
+
+def chosen_layers(layers: Sequence[LayerName | LayerShape], choice: str) -> list[str]:
+    """The names of layers that a choice takes: `all`, `dense`, or patterns such as `fc*,!fc3`.
+
+    The last pattern that fits a name decides, one behind `!` against it; where the first is such a one, the others are taken.
+
+    Raises:
+        ValueError: a pattern fits no layer, or no layer is taken.
+    """
+    names = [layer.name for layer in layers]
+    if choice in ("all", "dense"):
+        taken = [layer.name for layer in layers if choice == "all" or layer.dense]
+        if not taken:
+            raise ValueError("the network has no fully connected layer")
+        return taken
+    patterns = [part.strip() for part in choice.split(",")]
+    chosen = set(names) if patterns[0].startswith("!") else set()
+    for pattern in patterns:
+        fitting = set(fnmatch.filter(names, pattern.removeprefix("!")))
+        if not fitting:
+            raise ValueError(f"{quoted(pattern)} fits no layer; there are {', '.join(names)}")
+        chosen = chosen - fitting if pattern.startswith("!") else chosen | fitting
+    if not chosen:
+        raise ValueError(f"no layer is left; there are {', '.join(names)}")
+    return [name for name in names if name in chosen]
 
 
 def layer_shapes(net: nnx.Module, *, shape: tuple[int, ...], dtype: Any = jnp.float32) -> list[LayerShape]:
@@ -185,4 +214,4 @@ def set_parameters(net: nnx.Module, values: dict[str, NDArray[np.float32]]) -> N
 
 def kernels(values: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
     """The kernels among named parameters, by layer name."""
-    return {name.removesuffix(".kernel"): value for name, value in values.items() if name.endswith(".kernel")}
+    return {name.removesuffix(KERNELS): value for name, value in values.items() if name.endswith(KERNELS)}

@@ -5,6 +5,7 @@ groups of rows that are driven at once. Each of these gives one current per colu
 difference of a pair; codes are shifted, added, and combined digitally.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from xbar_cli.device.mismatch import AnyCell
 from xbar_cli.numerics import along_last
 
 from .contracts import MatrixProduct, rows_of
-from .noise import ColumnNoise
+from .noise import ColumnNoise, drawn_noise
 from .program import Scale
 
 BUDGET = 2**23
@@ -186,10 +187,7 @@ class TiledLayer:
             i = self._product(drive, factors[0])
         else:
             v = self.surrogate.v_max * drive
-            terms = [drive * factor for factor in self.surrogate.per_volt(v)]
-            i = self._product(terms[0], factors[0])
-            for term, factor in zip(terms[1:], factors[1:], strict=True):
-                i = i + self._product(term, factor)
+            i = self._summed([drive * factor for factor in self.surrogate.per_volt(v)], factors)
         return i + along_last(self.leakage[group], i)
 
     @property
@@ -206,15 +204,14 @@ class TiledLayer:
         """What is one number for every read, or for every group of columns, for each signal."""
         return sums[..., None] if self._one_group else jnp.repeat(sums, signals // sums.shape[-1], axis=-1)
 
+    def _summed(self, drives: list[Array], matrices: Array) -> Array:
+        """The sum of the products, one after the other."""
+        return functools.reduce(jnp.add, map(self._product, drives, matrices))
+
     def _noise(self, drive: Array, noise: ColumnNoise, variances: Array, key: Array, numbers: Array) -> Array:
         """Noise of one read of one group of rows [S]; every image draws from its own stream."""
-        features = noise.features(drive * self.dac.full_scale)
-        variance = self._product(features[0], variances[0])
-        for feature, kernel in zip(features[1:], variances[1:], strict=True):
-            variance = variance + self._product(feature, kernel)
-        keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
-        drawn = jax.vmap(lambda k: jax.random.normal(k, variance.shape[1:], variance.dtype))(keys)
-        return jnp.sqrt(jnp.maximum(variance, 0)) * drawn / self.dac.full_scale
+        variance = self._summed(noise.features(drive * self.dac.full_scale), variances)
+        return drawn_noise(key, variance, numbers) / self.dac.full_scale
 
 
 def in_parts(function: Callable[[Array, Array], Any], x: Array, numbers: Array, *, size: int) -> Any:

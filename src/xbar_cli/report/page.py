@@ -24,12 +24,14 @@ details { margin: .75rem 0; } summary { cursor: pointer; font-weight: 600; }
 nav ul { padding-left: 1.2rem; }
 """
 
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""No script, nothing from elsewhere, whatever the page says."""
 TEMPLATE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
 <link rel="icon" href="data:,">
 <title>{{ title }}</title>
 <style>{{ style }}</style>
@@ -89,5 +91,5 @@ def render(title: str, *, sections: "Sequence[RunSection]", overview: "Table | N
     """The page; everything in it is escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(TEMPLATE).render(
-        title=title, style=STYLE, sections=sections, overview=overview, notes=notes
+        title=title, style=STYLE, policy=POLICY, sections=sections, overview=overview, notes=notes
     )

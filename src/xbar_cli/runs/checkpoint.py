@@ -14,6 +14,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from xbar_cli.errors import RunError
+from xbar_cli.interruption import held
 
 DIGESTS = "sha256.json"
 """The sha256 of every checkpoint's files: arrays carry no checksum of their own, and a flipped bit would go unseen."""
@@ -64,7 +65,8 @@ class Checkpoints:
             for damaged in steps[:number]:
                 shutil.rmtree(self._folder / str(damaged))
             if number:
-                self._manager.reload()
+                with quiet():
+                    self._manager.reload()
             return said
         if said:
             raise RunError(f"{'; '.join(said)}; no other is left to resume from: start again, overwriting it")
@@ -107,7 +109,8 @@ class Checkpoints:
 
     def close(self) -> None:
         """Release the folder."""
-        self._manager.close()
+        with quiet():
+            self._manager.close()
 
 
 def digest_of(folder: Path) -> str:
@@ -122,13 +125,17 @@ def digest_of(folder: Path) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Orbax's log out of the terminal: its failures are raised, and told once."""
+    """Keep Orbax's log out of the terminal: its failures are raised, and told once. Ctrl-C waits until it has ended.
+
+    It hands its work to threads, which an exception in its middle would leave to themselves.
+    """
     import logging
 
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    with held():
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

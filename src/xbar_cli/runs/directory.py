@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.interruption import held
 from xbar_cli.outside import clean_path, read_json
 from xbar_cli.runs.schema import fault_of
 from xbar_cli.runs.seal import ANEW, require_intact, seal
@@ -78,14 +79,15 @@ class Run:
         (self.path / SUMMARY).write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         (self.path / LOCK).unlink(missing_ok=True)
         seal(self.path)
-        if overwrite and self.final.exists():
-            old = self.final.with_name(self.final.name + ".replaced")
-            shutil.rmtree(old, ignore_errors=True)
-            self.final.rename(old)
-            self.path.rename(self.final)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            self.path.rename(self.final)
+        with held():
+            if overwrite and self.final.exists():
+                old = replaced(self.final)
+                _remove(old)
+                self.final.rename(old)
+                self.path.rename(self.final)
+                _remove(old)
+            else:
+                self.path.rename(self.final)
 
 
 def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("runs")) -> Path:
@@ -103,6 +105,19 @@ def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("r
 def partial(out: Path) -> Path:
     """The name under which `out` is written."""
     return out.with_name(out.name + ".partial")
+
+
+def replaced(out: Path) -> Path:
+    """Where `out` lies for the moment in which a new run takes its place."""
+    return out.with_name(out.name + ".replaced")
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, or a link to one, as far as that goes."""
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
@@ -147,10 +162,16 @@ def _held(path: Path) -> Iterator[None]:
     Raises:
         RunError: another process holds it.
     """
-    with (path / LOCK).open("ab") as file:
+    try:
+        file = os.fdopen(os.open(path / LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666), "wb")
+    except OSError as error:
+        raise RunError(f"{path / LOCK} cannot be written: {error.strerror}") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if os.stat(path / LOCK).st_ino != os.fstat(file.fileno()).st_ino:  # the other has just completed its run
+                raise BlockingIOError
+        except (BlockingIOError, FileNotFoundError):
             raise RunError(f"another process is at work in {path}; wait for it, or choose another folder") from None
         yield
 
@@ -162,29 +183,46 @@ def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterat
     Raises:
         RunError: see `check_free`; or the directory cannot be made.
     """
-    check_free(out, overwrite=overwrite)
     path = partial(out)
+    if replaced(out).exists() and not out.exists():  # a process was killed between two renames
+        replaced(out).rename(out)
+    check_free(out, overwrite=overwrite)
     try:
-        if path.exists():
-            shutil.rmtree(path)
+        if path.is_symlink():
+            raise RunError(f"{path} is a link; remove it, or choose another folder")
         if out.is_dir() and not any(out.iterdir()):
             out.rmdir()
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=overwrite)
     except OSError as error:
         raise RunError(f"{path} cannot be made: {error.strerror}") from None
-    with _cleaned(Run(path=path, final=out), keep_partial=keep_partial) as run:
+    with _cleaned(Run(path=path, final=out), keep_partial=keep_partial, empty=True) as run:
         yield run
 
 
 @contextlib.contextmanager
-def _cleaned(run: Run, *, keep_partial: bool) -> Iterator[Run]:
+def _cleaned(run: Run, *, keep_partial: bool, empty: bool = False) -> Iterator[Run]:
+    """Hold an unfinished run, from an empty folder on where it is to be new, and remove it where the block fails."""
     with _held(run.path):
         try:
+            if empty:
+                _empty(run.path)
             yield run
         except BaseException:
             if not (keep_partial and has_checkpoint(run.path)):
                 shutil.rmtree(run.path, ignore_errors=True)
             raise
+
+
+def _empty(path: Path) -> None:
+    """Remove what lies in an unfinished run, but for its lock. Raises RunError."""
+    try:
+        for found in path.iterdir():
+            if found.is_dir() and not found.is_symlink():
+                shutil.rmtree(found)
+            elif found.name != LOCK:
+                found.unlink()
+    except OSError as error:
+        raise RunError(f"{path} cannot be emptied: {error.strerror}") from None
 
 
 @contextlib.contextmanager
@@ -202,6 +240,8 @@ def reopened_run(out: Path) -> Iterator[Run]:
         raise RunError(f"{final}: no interrupted run to resume")
     if not (path / CONFIG).exists():
         raise RunError(f"{path} was interrupted before its configuration was written; overwrite it to start again")
+    if (link := next((found for found in (path, *path.rglob("*")) if found.is_symlink()), None)) is not None:
+        raise RunError(f"{link} is a link, and a run lies in its own folder; remove it, or overwrite the run")
     with _cleaned(Run(path=path, final=final), keep_partial=True) as run:
         yield run
 

@@ -4,6 +4,7 @@ xarray is imported where a dataset is wanted: it and what it loads cost a second
 """
 
 import hashlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,9 +56,13 @@ def write_dataset(path: Path, dataset: "xr.Dataset") -> None:
 
 
 def write_fields(path: Path, fields: Mapping[str, Field], *, attributes: Mapping[str, Any]) -> None:
-    """Write results.nc from its variables and its own attributes: the same bytes for the same values."""
+    """Write results.nc from its variables and its own attributes: the same bytes for the same values.
+
+    It is made in memory: HDF5 that meets a full disk takes the process with it.
+    """
+    made = io.BytesIO()
     sizes = {dim: n for v in fields.values() for dim, n in zip(v.dims, v.values.shape, strict=True)}
-    with h5netcdf.File(path, "w") as file:
+    with h5netcdf.File(made, "w") as file:
         file.dimensions.update(sizes)
         for name, (dims, values, attrs) in fields.items():
             texts = values.dtype.kind in "OU"
@@ -65,8 +70,9 @@ def write_fields(path: Path, fields: Mapping[str, Field], *, attributes: Mapping
             written = file.create_variable(name, dims, h5py.string_dtype() if texts else values.dtype, data=kept)
             written.attrs.update(attrs)
         file.attrs.update({**attributes, "xbar_format": FORMAT})
-    with h5py.File(path, "a") as file:
+    with h5py.File(made, "a") as file:
         file.attrs.pop("_NCProperties", None)
+    path.write_bytes(made.getvalue())
 
 
 def read_dataset(path: Path) -> "xr.Dataset":

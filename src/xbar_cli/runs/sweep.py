@@ -125,6 +125,7 @@ class _Execution:
     watcher: Watcher
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     submissions: dict[str, int] = field(default_factory=dict)
+    answered: dict[str, int] = field(default_factory=dict)
     futures: "dict[str, Future]" = field(default_factory=dict)
     events: "queue.SimpleQueue[tuple[str, str]]" = field(default_factory=queue.SimpleQueue)
 
@@ -170,7 +171,7 @@ class _Execution:
     def conclude(self, key: str) -> None:
         """Take the answer of a job, and try again where that makes sense."""
         answer = self.answer(key)
-        starts = marks(self.log(key), self.terms, what="start")
+        starts = max(marks(self.log(key), self.terms, what="start"), self.answered.get(key, 0))
         if not answer["ok"] and answer["again"] and starts <= self.terms.retries:
             self.submit(key)
             return
@@ -188,7 +189,9 @@ class _Execution:
         failed = {"ok": False, "again": False, "seconds": 0.0}
         future = self.futures.pop(key)  # a result that nobody holds is not computed again when its worker dies
         try:
-            return future.result()
+            found = future.result()
+            self.answered[key] = self.answered.get(key, 0) + 1  # a log that can't be written marks no start
+            return found
         except KilledWorker:
             if self.submissions[key] > MAX_INNOCENT:
                 return failed | {"reason": "its workers die before it starts"}

@@ -5,7 +5,9 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator, Mapping
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -47,6 +49,7 @@ def local_cluster(workers: int, *, environment: Mapping[str, str]) -> "Iterator[
     from distributed.security import Security
 
     with dask.config.set(LOCAL), _variables(environment), _quiet():
+        _start_tracker()
         # workers and the threads that start them inherit the mask: Ctrl-C is for this process alone
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -63,6 +66,16 @@ def local_cluster(workers: int, *, environment: Mapping[str, str]) -> "Iterator[
         finally:
             _kill(cluster)
             cluster.close(timeout=10)
+
+
+def _start_tracker() -> None:
+    """Start what clears up after a killed process: later it would take the mask away, and it is to say nothing."""
+    said = "ignore:resource_tracker"
+    sys.warnoptions.append(said)  # which it inherits
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(said)
 
 
 @contextlib.contextmanager

@@ -158,18 +158,19 @@ def output_to(log: Path) -> Iterator[None]:
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
     stdout, stderr = sys.stdout, sys.stderr
-    with log.open("a", encoding="utf-8", errors="replace") as file:
-        try:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-            sys.stdout = sys.stderr = file
-            yield
-        finally:
-            sys.stdout, sys.stderr = stdout, stderr
-            file.flush()
-            for target, source in enumerate(saved, start=1):
-                os.dup2(source, target)
-                os.close(source)
+    file = log.open("a", encoding="utf-8", errors="replace")
+    try:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        sys.stdout = sys.stderr = file
+        yield
+    finally:
+        sys.stdout, sys.stderr = stdout, stderr
+        with contextlib.suppress(OSError):  # a full disk
+            file.close()
+        for target, source in enumerate(saved, start=1):
+            os.dup2(source, target)
+            os.close(source)
 
 
 @contextlib.contextmanager

@@ -53,8 +53,7 @@ def find_library() -> str | None:
 def resolve(backend: BackendName) -> tuple[Literal["ctypes", "ngspyce"], str | None]:
     """The backend that `backend` stands for here, and the library: `auto` is ctypes where the library is found.
 
-    Raises:
-        SpiceError: the library or the package asked for is missing.
+    Raises SpiceError where the library or the package asked for is missing.
     """
     library = find_library()
     has_ngspyce = importlib.util.find_spec("ngspyce") is not None

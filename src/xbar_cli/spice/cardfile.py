@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import at_home
 from xbar_cli.spice.cardrandom import nominal, random_function
 
 SIZE_LIMIT = 16 * 2**20
@@ -117,7 +118,7 @@ class _Reader:
     def file(self, path: Path, *, section: str | None, place: str) -> list[Line]:
         at = f"{place}: " if place else ""
         try:
-            full = path.expanduser().resolve() if not place else path.resolve()
+            full = at_home(path).resolve() if not place else path.resolve()
             if not full.is_file():
                 raise ConfigError(f"{at}card file {path} is not there, or is not a plain file")
             self._size += full.stat().st_size

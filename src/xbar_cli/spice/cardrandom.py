@@ -1,7 +1,6 @@
 """Random functions in a transistor card: numbers that the simulator draws, outside the seed of a run."""
 
 import re
-from collections.abc import Callable
 
 WITH_NOMINAL = frozenset(("agauss", "gauss", "aunif", "unif", "limit"))
 """Random functions of ngspice's parameters whose first argument is the nominal value."""
@@ -18,23 +17,14 @@ def random_function(text: str) -> str | None:
 
 
 def nominal(text: str) -> str:
-    """`text` with `agauss(x, …)` and its like, which have a nominal value, replaced by that: `(x)`.
-
-    Raises:
-        ValueError: a call has no closing parenthesis.
-    """
-    return _replaced(text, lambda arguments: f"({arguments[0].strip()})")
-
-
-def _replaced(text: str, value: Callable[[list[str]], str]) -> str:
-    """`text` with each call that has a nominal value replaced by `value` of its arguments, from left to right."""
+    """`text` with `agauss(x, …)` and its like replaced by their nominal value, `(x)`. ValueError for a call that never ends."""
     start = 0
     while found := _CALL.search(text, start):
         if found[1].lower() in WITHOUT:
             start = found.end()
             continue
         arguments, end = _arguments(text, found.end())
-        text = text[: found.start()] + value(arguments) + text[end:]
+        text = f"{text[: found.start()]}({arguments[0].strip()}){text[end:]}"
         start = found.start()
     return text
 

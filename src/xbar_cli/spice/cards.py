@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import at_home
 from xbar_cli.spice.cardfile import Line, read_card_file
 from xbar_cli.spice.sizes import Size, model_size
 
@@ -81,7 +82,7 @@ def load_card(card: str, model: str | None = None, *, section: str | None = None
         path = netlist_folder() / "cards" / f"{card}.lib"
     else:
         path = Path(card)
-        if not path.expanduser().exists():
+        if not at_home(path).exists():
             raise ConfigError(f"card {card!r} is neither built in ({', '.join(names)}) nor a file that is there")
     lines = read_card_file(path, section=section, nominal_values=nominal_values)
     models, subcircuits, body = _definitions(lines)
@@ -163,8 +164,7 @@ def _definitions(lines: tuple[Line, ...]) -> tuple[dict[str, Line], dict[str, Li
 def size_note(card: Card, *, width_m: float, length_m: float) -> str | None:
     """What is to be said of a transistor's size: None where the card is for it, or does not say what it is for.
 
-    Raises:
-        ConfigError: the card is a family of models by size, none of them for this one.
+    Raises ConfigError where the card is a family of models by size, none of them for this one.
     """
     if not card.sizes or any(size.holds(width_m=width_m, length_m=length_m) for size in card.sizes):
         return None

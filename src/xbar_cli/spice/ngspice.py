@@ -85,12 +85,7 @@ class Simulator:
     def dc(self, *sweeps: str | float, vectors: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         """A dc sweep over one or two sources: `dc("vin", 0, 1, 0.1, "vg", 0, 1, 0.5)`, the first one innermost.
 
-        Args:
-            sweeps: source, start, stop, step; twice for nested sweeps.
-            vectors: names of the vectors wanted; all when None.
-
-        Returns:
-            Each vector with one axis per sweep, in the order of the sweeps.
+        Gives each of the `vectors` (all when None) with one axis per sweep, in the order of the sweeps.
         """
         if len(sweeps) not in (4, 8):
             raise ValueError(f"dc takes a source, start, stop and step, once or twice, got {len(sweeps)} values")

@@ -74,11 +74,6 @@ class Pool:
             else:
                 worker.close()
 
-    @property
-    def pids(self) -> list[int]:
-        """Process numbers of the workers there are."""
-        return [worker.process.pid for worker in self._workers]
-
     def version(self) -> str:
         """The simulator's version, such as `ngspice-39`. Raises SpiceError."""
         self._pump(_Round([], START_SECONDS, None), until=lambda: any(w.version for w in self._workers))
@@ -91,15 +86,10 @@ class Pool:
         timeout_s: float,
         on_outcome: Callable[[int, int], None] | None = None,
     ) -> list[list[Solution]]:
-        """Run every job; the outcomes of each, in the order of the jobs.
+        """Run every job, each in at most `timeout_s` [s]; the outcomes of each, in the order of the jobs.
 
-        Args:
-            jobs: what is to be done.
-            timeout_s: longest time that one job may take [s].
-            on_outcome: called with the analyses done and the analyses there are, after each.
-
-        Raises:
-            SpiceError: a job failed, took too long, or its worker died twice.
+        `on_outcome` is called with the analyses done and the analyses there are. Raises SpiceError where a job failed, took too
+        long, or its worker died twice.
         """
         if not timeout_s > 0:
             raise ValueError(f"timeout_s must be above 0, got {timeout_s}")

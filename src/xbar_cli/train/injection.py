@@ -8,7 +8,8 @@ from jax import Array
 
 from xbar_cli.array.pairs import halves
 from xbar_cli.config.effect_list import InjectSection, steps_of
-from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM, VariationSection
+from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM
+from xbar_cli.config.variation import VariationSection
 from xbar_cli.device.chip import Step, fabricate
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.device.variation import chip_to_chip, lognormal, normal_additive, normal_proportional

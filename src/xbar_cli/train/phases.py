@@ -13,6 +13,7 @@ from flax import nnx
 
 from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import METRICS, Run
+from xbar_cli.runs.whole import write_whole
 from xbar_cli.train.loop import State, TrainingStep, make_optimizer, make_step, renewing, run_epoch
 from xbar_cli.train.optimizers import chain, learning_rate
 from xbar_cli.train.session import Counter, Ended, Phase, Progress, Session, counter, measured
@@ -223,4 +224,4 @@ def keep_metrics(run: Run, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
                 kept.append(line + "\n")
         except (ValueError, KeyError):
             break
-    path.write_text("".join(kept), encoding="utf-8")
+    write_whole(path, "".join(kept))

@@ -29,7 +29,7 @@ from xbar_cli.device.technologies import load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import groups_in
 from xbar_cli.nn.score import Measure
-from xbar_cli.nn.shapes import LayerShape, kernels, parameters
+from xbar_cli.nn.shapes import LayerShape, chosen_layers, kernels, parameters
 from xbar_cli.tasks import MetricName
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
@@ -91,7 +91,7 @@ def on_arrays(
         arrays=exact,
         cheap=cheap,
         corner=corner_of(section, device.name, device.sigma_chip_relative),
-        layers=frozenset(layer.name for layer in layers if layer.dense) if mapping.layers == "dense" else None,
+        layers=None if mapping.layers in (None, "all") else frozenset(chosen_layers(layers, mapping.layers)),
         kept=array.model != "published" and section.refold != 1,
     )
 
@@ -198,7 +198,7 @@ def conclude(section: TatMethod, rule: OnArrays, session: Session, ended: Ended)
         technology=mapping.technology,
         levels=mapping.levels,
         bits=mapping.bits,
-        layers="dense" if mapping.layers == "dense" else None,
+        layers=None if mapping.layers == "all" else mapping.layers,
         arrays=trained_arrays(section, session, rule),
     )
     figures = {

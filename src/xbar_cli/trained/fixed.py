@@ -47,7 +47,7 @@ class Fixed:
         technology: name or file of the devices (tat, biased).
         levels: `ratio` (tat); else levels are uniform.
         bits: of one device (tat, periphery, biased).
-        layers: `dense` where the other layers are digital (tat).
+        layers: which are on arrays, where some are digital (tat): `dense`, or patterns of names.
         slices: how weights are cut into slices (biased).
         m_max: conductance range of each layer in units of its weights (periphery).
         devices: trained conductances of each layer, 0 … 1 of their range [*window columns] (periphery).
@@ -65,7 +65,7 @@ class Fixed:
     technology: str | None = None
     levels: str | None = None
     bits: int | None = None
-    layers: Literal["dense"] | None = None
+    layers: str | None = None
     slices: SliceFormat | None = None
     m_max: Mapping[str, float] | None = None
     devices: Mapping[str, NDArray[np.float32]] | None = None
@@ -155,27 +155,14 @@ def _biased(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path)
 
 def _tat(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Devices, their levels and the arrays around them."""
-    del folder
-    found = summary.get("arrays") or _tat_before(summary, config["tat"])
+    del config
+    if (found := summary.get("arrays")) is None:
+        raise RunError(
+            f"{folder} was trained through arrays by an earlier version, which kept them otherwise: train it anew"
+        )
     corner = found.get("corner")
     arrays = TrainedArrays(
         ArraySection(**found["array"]), found["tile"], None if corner is None else ChipCorner(**corner)
     )
     levels = {key: found.get(key) for key in ("levels", "bits", "layers")}
     return {"technology": summary["technology"], "arrays": arrays, **levels}
-
-
-def _tat_before(summary: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The key `arrays` of a summary that had none yet: it printed the options of `xbar evaluate` instead."""
-    words = summary["evaluate"].split()  # options and their values, in pairs
-    ohms = {key: asked[key] for key in ("r_source_ohm", "r_neuron_ohm", "r_wire_ohm") if asked.get(key)}
-    neuron = {} if summary["array"] == "nodal" else {"neuron": "shared"}
-    corner = {"k": asked["corner"], "sigma": asked.get("sigma_chip")} if asked.get("corner") else None
-    return {
-        "array": {"model": summary["array"], **ohms, **neuron},
-        "tile": next(word for word in words if word[0].isdecimal() and "x" in word),
-        "levels": "ratio",
-        "bits": asked.get("bits") or (asked["levels"].bit_length() if "levels" in asked else 4),
-        "layers": "dense" if asked.get("layers") == "dense" else None,
-        "corner": None if corner is None else {"model": "chip_corner", **corner},
-    }

@@ -1,21 +1,28 @@
-"""The user's network file of a run: its text is kept there, and must be that of the file when the run is opened."""
+"""The user's network file of a run: it is kept there, and the text of Python must be that of the file when the run is opened."""
 
 from pathlib import Path
 
-from xbar_cli.config.network import NetworkSection, own_file
+from xbar_cli.config.network import NetworkSection, graph_file, own_file
 from xbar_cli.errors import NetworkFileError
 from xbar_cli.outside import read_text
 
-KEPT = "network.py"
-"""The file of a run that holds the text of its network file."""
+KEPT, KEPT_GRAPH = "network.py", "network.onnx"
+"""The files of a run that hold the text of its network file, or its graph with all of its data."""
 
 
 def keep_network_file(section: NetworkSection, folder: Path) -> None:
-    """Puts the text of the network file into a run that begins, or compares it with that of a run that goes on.
+    """Puts the network file into a run that begins, or compares its text with that of a run that goes on.
 
     Raises:
-        NetworkFileError: the file is missing or has another text.
+        NetworkFileError: the file has another text.
+        DataError: it is missing.
     """
+    if (graph := graph_file(section.name)) is not None:
+        if not (folder / KEPT_GRAPH).exists():
+            from xbar_cli.graph.file import load
+
+            (folder / KEPT_GRAPH).write_bytes(load(graph).SerializeToString())
+        return
     own = own_file(section.name)
     if own is None:
         return
@@ -28,11 +35,23 @@ def keep_network_file(section: NetworkSection, folder: Path) -> None:
         )
 
 
-def require_network_file(section: NetworkSection, folder: Path) -> None:
-    """Raises NetworkFileError where the network file of a finished run is missing or has another text."""
-    own = own_file(section.name)
+def kept_network(section: NetworkSection, folder: Path) -> NetworkSection:
+    """The network of a finished run: a graph is that of the run; Python is run only where it is still what was trained.
+
+    Raises:
+        NetworkFileError: the network file is missing or has another text, or the run lacks its own.
+    """
+    graph, own = graph_file(section.name), own_file(section.name)
+    if graph is None and own is None:
+        return section
+    kept = folder / (KEPT if graph is None else KEPT_GRAPH)
+    if not kept.exists():
+        raise NetworkFileError(f"{folder} lacks its network file ({kept.name}): train or import it anew")
+    if graph is not None:
+        return section.model_copy(update={"name": str(kept)})
     if own is not None and not own.path.exists():
         raise NetworkFileError(
-            f"{folder} was trained with {own.path}, which is not there: put it back (its text is in {folder / KEPT})"
+            f"{folder} was trained with {own.path}, which is not there: put it back (its text is in {kept})"
         )
     keep_network_file(section, folder)
+    return section

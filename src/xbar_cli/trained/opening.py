@@ -26,7 +26,7 @@ from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
 from xbar_cli.tasks import MetricName
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
-from xbar_cli.trained.network_file import require_network_file
+from xbar_cli.trained.network_file import kept_network
 
 CELL = "cell.nc"
 """The characterised cell, copied into every run that depends on one."""
@@ -93,8 +93,7 @@ def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Traine
     run, summary = open_run(path, commands=("train",), use=use)
     config = read_toml(run.path / CONFIG)
     data = build.dataset(config["dataset"]["name"], data_dir=data_dir or config["dataset"].get("data_dir"))
-    network = NetworkSection(**config["network"])
-    require_network_file(network, run.path)
+    network = kept_network(NetworkSection(**config["network"]), run.path)
     # shapes alone: initial weights would be drawn, and compiled for, only to be replaced
     net = nnx.eval_shape(lambda: build.network(network, data, seed=0))
     try:

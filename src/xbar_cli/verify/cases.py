@@ -85,15 +85,7 @@ class Case:
 
 
 def read_cases(path: Path, *, note: Note) -> list[Case]:
-    """The cases of a file.
-
-    Args:
-        path: the file.
-        note: told of each key that is not used.
-
-    Raises:
-        ConfigError: the file cannot be read, or something in it is missing or not allowed: what, where, what is allowed.
-    """
+    """The cases of a file; `note` is told of each key not used. ConfigError says what is wrong, where, and what is allowed."""
     tree = read_json(path)
     cases = tree.get("cases") if isinstance(tree, dict) else None
     if not isinstance(cases, dict) or not cases:

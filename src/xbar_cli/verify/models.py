@@ -11,7 +11,7 @@ import numpy as np
 from xbar_cli.array.kirchhoff import kirchhoff_residual
 from xbar_cli.array.nodal import nodal, solve
 from xbar_cli.array.wired import gated_wired, require_solved
-from xbar_cli.array.wires import Wires
+from xbar_cli.array.wires import Wires, shared
 from xbar_cli.cell.surrogates import line_samples, surrogate_knots
 from xbar_cli.cell.tables import ABOVE_ON, BELOW_OFF, cell_tables
 from xbar_cli.config.characterize import CharacterizeConfig
@@ -97,10 +97,7 @@ class JudgedCase:
 def relative_error(found: Floats, reference: Floats, *, at_zero: Any = 0.0) -> float:
     """The largest |found − reference| / max(|reference|, 1e-12 max |reference|); 0 where both are 0 throughout.
 
-    Args:
-        found: what a model gave.
-        reference: what it should be.
-        at_zero: what the error counts against where the reference is 0, to `ZERO` of this; broadcasts with `reference`.
+    Where the reference is 0, to `ZERO` of `at_zero` (which broadcasts with it), the error counts against that.
     """
     size = np.abs(reference)
     scale = np.where(size <= ZERO * at_zero, at_zero, np.maximum(size, 1e-12 * size.max()))
@@ -143,11 +140,9 @@ def judged(case: Case, solved: Solved) -> JudgedCase:
 
 
 def solve_case(case: Case, *, sweep: SimulatorSection, reporter: Reporter) -> JudgedCase:
-    """Solve a case with the model for it.
+    """Solve a case with the model for it. ModelError, with the case's name, where it does not converge or leaves its domain.
 
-    Raises:
-        ModelError: the model did not converge or left its domain; the message names the case.
-        SpiceError: the case has a cell, and the simulator that characterises it is missing or fails.
+    A case with a cell takes the simulator, which characterises it: SpiceError where that is missing or fails.
     """
     if case.cell is None:
         return judged(case, solve_linear(case))
@@ -222,8 +217,7 @@ def cell_config(kind: CellKind, g: Floats, v: Floats, wires: Wires, *, sweep: Si
 
 def bit_line_bound(g: Floats, v: Floats, wires: Wires) -> float:
     """No bit line of a 1T-1R array reaches a higher |voltage| than with its memristors alone, all at the largest input [V]."""
-    places, (_, segment, _, end) = np.arange(g.shape[0])[::-1], wires.floats()
-    shared = end + segment * (1 + np.minimum.outer(places, places))
-    loaded = shared[None] * g.T[:, None, :]
+    _, segment, _, end = wires.floats()
+    loaded = shared(g.shape[0], segment=segment, end=end)[::-1, ::-1][None] * g.T[:, None, :]
     reached = np.linalg.solve(np.eye(g.shape[0]) + loaded, loaded.sum(-1, keepdims=True))
     return float(np.abs(v).max() * reached.max())

@@ -43,6 +43,7 @@ from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.score import ACCURACY, Measure
+from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT, Reporter
@@ -98,6 +99,7 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
                 f"{path} is mapped already: without converters or decoding.calibrate no images calibrate anything"
             )
         trained, network = open_trained(path / ORIGIN, use="xbar evaluate", data_dir=config.data_dir), load_mapped(path)
+        regroup(trained.net, {name: layer.groups for name, layer in network.layers.items()})
         config = config.model_copy(
             update={
                 "converters": config.converters.over(

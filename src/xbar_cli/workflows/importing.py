@@ -8,10 +8,10 @@ from flax import nnx
 
 from xbar_cli.config.devices import ImportConfig
 from xbar_cli.config.load import write_toml
-from xbar_cli.config.network import NetworkSection
+from xbar_cli.config.network import NetworkSection, graph_file
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.data.tensors import read_foreign
-from xbar_cli.errors import RunError
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, layout_of, plain
 from xbar_cli.nn.layers import bias_rows
 from xbar_cli.nn.shapes import LayerShape, parameters, set_parameters
@@ -20,6 +20,7 @@ from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL
 from xbar_cli.trained import build
+from xbar_cli.trained.network_file import keep_network_file
 from xbar_cli.trained.opening import network_measure, save_weights
 
 GUESSING = 2.0
@@ -33,6 +34,8 @@ def run(config: ImportConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
         DataError: the file is missing, damaged or no safetensors.
         RunError: its tensors are not those of the network.
     """
+    if graph_file(config.file) is not None:
+        return of_graph(config, run)
     tensors = read_foreign(Path(config.file))
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
     try:
@@ -49,6 +52,30 @@ def run(config: ImportConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     found = summary(config, layout, adopted, shapes, net, data) | {"out": str(run.final)}
     tell(adopted, found, reporter, padded=assumed, classes=data.outputs)
     return found
+
+
+def of_graph(config: ImportConfig, run: Run) -> dict[str, Any]:
+    """The network of an ONNX file, with its weights.
+
+    Raises:
+        ConfigError: the configuration has what belongs to tensors, or the graph is none for the data set.
+    """
+    given = {"name", "mean", "std"} & config.network.model_fields_set
+    if config.layout != "auto" or config.pairs or config.network.model_fields_set - given:
+        raise ConfigError(
+            "an ONNX file says its network itself: only network.mean and network.std can be given beside it"
+        )
+    network = config.network.model_copy(update={"name": config.file})
+    config = config.model_copy(update={"network": network})
+    data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
+    keep_network_file(network, run.path)
+    net = build.network(network, data, seed=0)
+    shapes = build.shapes_of(net, data)
+    write_toml(run.path / CONFIG, config)
+    save_weights(run.path / MODEL, net)
+    environment.write(run.path / "env.json", environment.describe(seed=config.seed))
+    adopted = Adopted({}, {shape.name: shape.name for shape in shapes}, {}, "names", [])
+    return summary(config, "onnx", adopted, shapes, net, data) | {"out": str(run.final)}
 
 
 def with_padding(network: NetworkSection, layout: Layout) -> NetworkSection:
@@ -77,7 +104,7 @@ def adopted_network(
 
 
 def summary(
-    config: ImportConfig, layout: Layout, adopted: Adopted, shapes: list[LayerShape], net: nnx.Module, data: Dataset
+    config: ImportConfig, layout: str, adopted: Adopted, shapes: list[LayerShape], net: nnx.Module, data: Dataset
 ) -> dict[str, Any]:
     """The summary, as summary.json holds it but for `out`."""
     network, metric = config.network, build.metric_of(data, None, key="metric")

@@ -18,7 +18,11 @@ from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
 from xbar_cli.runs.seal import seal
 from xbar_cli.trained.fixed import DEVICES
+from xbar_cli.trained.network_file import KEPT, KEPT_GRAPH
 from xbar_cli.trained.opening import CELL, Trained, open_trained
+
+WHERE_NEEDED = (DEVICES, KEPT, KEPT_GRAPH)
+"""Files of a train run that only some have."""
 
 
 def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
@@ -48,8 +52,8 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
 def keep_origin(trained: Trained, folder: Path) -> None:
     """Copy what of a train run later commands need: summary, configuration, weights, trained conductances."""
     folder.mkdir()
-    for name in ("summary.json", CONFIG, MODEL, DEVICES):
-        if (trained.run.path / name).exists() or name != DEVICES:
+    for name in ("summary.json", CONFIG, MODEL, *WHERE_NEEDED):
+        if (trained.run.path / name).exists() or name not in WHERE_NEEDED:
             shutil.copyfile(trained.run.path / name, folder / name)
     seal(folder)
 

@@ -26,6 +26,7 @@ from xbar_cli.runs.directory import DONE, METRICS, partial
 from xbar_cli.runs.listing import Entry, describe, open_entry
 from xbar_cli.runs.results import RESULTS, read_dataset
 from xbar_cli.runs.seal import require_intact
+from xbar_cli.runs.whole import write_whole
 
 LARGEST_LOG = 256 * MEGABYTE
 """Of metrics.jsonl."""
@@ -56,7 +57,7 @@ def run(
     for path, content in texts.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content.encode("utf-8", "backslashreplace").decode(), encoding="utf-8", newline="")
+            write_whole(path, content.encode("utf-8", "backslashreplace").decode(), follow=True)
         except OSError as error:
             raise RunError(f"{path} cannot be written: {error.strerror}") from None
     return {

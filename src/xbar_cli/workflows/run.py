@@ -22,6 +22,7 @@ from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, re
 from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, has_checkpoint, new_run, partial, reopened_run
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
+from xbar_cli.runs.whole import write_whole
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -223,15 +224,8 @@ def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> 
         if outcomes or not (plan.out / "figures").exists():
             draw(plan.out / "figures", results)
         summary["results"] = str(plan.out / RESULTS)
-    replace(plan.out / CONFIG, tomli_w.dumps(plan.experiment.tree()))
-    replace(plan.out / SUMMARY, json.dumps(summary | {"wall_seconds": seconds}, indent=1, allow_nan=False) + "\n")
+    write_whole(plan.out / CONFIG, tomli_w.dumps(plan.experiment.tree()))
+    write_whole(plan.out / SUMMARY, json.dumps(summary | {"wall_seconds": seconds}, indent=1, allow_nan=False) + "\n")
     if summary["failed"] == 0:
         (plan.out / DONE).touch()
     return summary | {"wall_seconds": seconds}
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
-    whole = path.with_name(path.name + ".new")
-    whole.write_text(text, encoding="utf-8")
-    whole.replace(path)

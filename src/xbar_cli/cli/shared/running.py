@@ -1,16 +1,22 @@
 """What every command that makes a run does around its workflow: directory, progress, summary, output."""
 
+import functools
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.interruption import AGAIN, held, unwinding
+
 from .console import print_json
 from .reporter import TerminalReporter
 
 Workflow = Callable[..., dict[str, Any]]
 Shower = Callable[[dict[str, Any]], None]
+START_AGAIN = "the same command with --overwrite starts again"
+"""After Ctrl-C, where there was no time to remove what is half done."""
 
 
 def execute(
@@ -40,24 +46,42 @@ def execute(
         resume: the interrupted run to continue instead of a new one.
         keep_partial: leave an interrupted run that has a checkpoint, so that it can be resumed.
     """
-    from xbar_cli.runs.directory import default_out, new_run, partial, reopened_run, resumable
+    from xbar_cli.runs.directory import default_out, new_run, reopened_run
 
-    target = resume or out or default_out(command, config.in_use())
+    target, finished = resume or out or default_out(command, config.in_use()), False
+    final = target.with_name(target.name.removesuffix(".partial"))
+
     if resume is not None:
         opened = reopened_run(resume)
     else:
         opened = new_run(target, overwrite=overwrite, keep_partial=keep_partial)
-    try:
-        with opened as run, TerminalReporter(quiet=quiet) as reporter:
-            summary = workflow(config, run, reporter=reporter)
+    told = functools.partial(way_on, command, final, can_resume=keep_partial, named=out is not None)
+    with unwinding(lambda: told(finished=finished)), opened as run, TerminalReporter(quiet=quiet) as reporter:
+        summary = workflow(config, run, reporter=reporter)
+        with held():
             run.finish(summary, overwrite=overwrite)
-    except KeyboardInterrupt as error:
-        final = target.with_name(target.name.removesuffix(".partial"))
-        if keep_partial and resumable(partial(final)):
-            error.add_note(f"`xbar {command} --resume {final}` goes on")
-        raise
+            finished = True
     if as_json:
         print_json(summary)
     else:
         show(summary)
         click.echo(f"run: {summary['out']}")
+
+
+def way_on(command: str, final: Path, *, can_resume: bool, named: bool, finished: bool) -> str:
+    """How to go on after Ctrl-C.
+
+    Args:
+        command: that was interrupted.
+        final: where its run was to be.
+        can_resume: whether it has `--resume`.
+        named: whether the place was given, so that the same command finds it again.
+        finished: whether the run is complete.
+    """
+    from xbar_cli.runs.directory import partial, resumable
+
+    if finished:
+        return f"the run is complete: {final}"
+    if can_resume and resumable(partial(final)):
+        return f"`xbar {command} --resume {shlex.quote(str(final))}` goes on"
+    return START_AGAIN if named and partial(final).exists() else AGAIN

@@ -175,7 +175,7 @@ def _with_classes(parts: list[Rows], raw: Raw, task: Task, *, where: str) -> tup
                 f"{where}: no row is of class {absent[0]}, and labels go up to {top}; number them from 0 on"
             )
     if len(names) < 2:
-        raise DataError(f"{where}: all rows are of one class, {quoted(names[0])}")
+        raise DataError(f"{where}: all rows are of one class, {quoted(next(iter(names), None))}")
     return [replace(part, y=y.astype(np.int32)) for part, y in zip(parts, given, strict=True)], names
 
 

@@ -61,11 +61,6 @@ class Core:
     reading: Reading
 
     @property
-    def adc_bits(self) -> int:
-        """Bits of the converters."""
-        return self.reading.adc_bits
-
-    @property
     def shared(self) -> int:
         """Columns of one converter."""
         return self.reading.shared(self.columns, own=round(self.k["mux.columns"]))
@@ -137,7 +132,7 @@ class Core:
         own = k["adc.input_width_features"] * node.feature
         c = self.column_capacitance + gate * (1 + self.shared)
         c += 2 * node.drain_capacitance(own) + node.gate_capacitance(own) / 10
-        return c * k["read.threshold_share"] / (self.active / self.cell_ohm) * 2**self.adc_bits
+        return c * k["read.threshold_share"] / (self.active / self.cell_ohm) * 2**self.reading.adc_bits
 
     @property
     def pulse_seconds(self) -> float:

@@ -58,10 +58,8 @@ def unit(k: Mapping[str, float]) -> Component:
 def layer_cost(work: LayerWork, k: Mapping[str, float], *, measured: bool = True) -> Component:
     """A layer on its arrays: energy and latency of one image, area of one copy.
 
-    Args:
-        work: what the layer asks of its arrays, a cycle for each bit of an input and each group of rows.
-        k: the model's constants.
-        measured: whether crossbars dissipate what the activity says; else the table's power.
+    It takes a cycle for each bit of an input and each group of rows. Where activity is `measured` it says what crossbars
+    dissipate; else the table's power does.
     """
     reading, seconds = work.reading, k["cycle.seconds"]
     scale = 2.0 ** ((reading.adc_bits - k["adc.energy_bits"]) * k["adc.doubling_bits"])

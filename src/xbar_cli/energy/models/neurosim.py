@@ -26,15 +26,7 @@ CROSSBAR = ("cells", "lines")
 
 
 def array_cost(core: Core, read: Read) -> Component:
-    """One array: area and leakage of its circuits, energy and delay of one input vector.
-
-    Args:
-        core: its sizes.
-        read: the input vector.
-
-    Returns:
-        Its parts, `CROSSBAR` and the periphery.
-    """
+    """One array: area and leakage of its circuits, energy and delay of one input vector; part by part."""
     steps = core.reading.converted(min(core.shared, read.used_columns))
     cells = Component(
         "cells",
@@ -138,21 +130,21 @@ def _adc(core: Core, read: Read, steps: int) -> Component:
     """Read circuits: integrate, count pulses, hold the count."""
     node, k = core.node, core.k
     area, _, leakage = flip_flop(node)
-    scale = 2.0 ** (core.adc_bits - k["adc.energy_bits"])
+    scale = 2.0 ** (core.reading.adc_bits - k["adc.energy_bits"])
     body = k["adc.body_polys"] * node.pitch * node.height
     wide = 10 * inverter(node, 2.0).leakage
     return Component(
         "adc",
         energy_joule=k["adc.energy_joule"] * scale * core.reading.converted(read.used_columns) * read.reads,
-        area_m2=core.converters * (body + core.adc_bits * area),
+        area_m2=core.converters * (body + core.reading.adc_bits * area),
         latency_seconds=steps * core.pulse_seconds * read.reads,
-        leakage_watt=core.converters * (wide + core.adc_bits * leakage),
+        leakage_watt=core.converters * (wide + core.reading.adc_bits * leakage),
     )
 
 
 def _adders(core: Core, read: Read, steps: int) -> Component:
     """A ripple adder a converter, of nine NANDs a bit: it takes the difference of neighbouring codes."""
-    node, bits = core.node, core.adc_bits
+    node, bits = core.node, core.reading.adc_bits
     n, p = node.smallest
     nand = Gate(node, "nand", 2, 2 * n, p)
     count = 9 * bits * core.converters
@@ -165,7 +157,7 @@ def _adders(core: Core, read: Read, steps: int) -> Component:
 def _registers(core: Core, read: Read) -> Component:
     """A register a converter for the running sum, one bit wider than the adder, shifted from one input bit to the next."""
     area, bit, leakage = flip_flop(core.node)
-    width = core.adc_bits + 1
+    width = core.reading.adc_bits + 1
     conversions = core.reading.converted(read.used_columns) * read.reads
     return Component(
         "shift_registers",
@@ -176,13 +168,7 @@ def _registers(core: Core, read: Read) -> Component:
 
 
 def layer_cost(work: LayerWork, k: Mapping[str, float], node: Node) -> Component:
-    """A layer on its arrays: energy and delay of one image, area and leakage of one copy.
-
-    Args:
-        work: what the layer asks of its arrays; its reads are pulses of one bit.
-        k: the model's constants.
-        node: the technology node.
-    """
+    """A layer on its arrays: energy and delay of one image, area and leakage of one copy; its reads are pulses of one bit."""
     core = Core(k, node, *work.tile, work.r_on, relaxed=False, reading=work.reading)
     trees = []
     for rows, columns, count in work.tiles_used():

@@ -12,6 +12,7 @@ References:
     Dong et al., NVSim, IEEE TCAD 31 (2012) 994, eq. (1): area of a MOS-accessed cell, 3 (W/L + 1) F².
 """
 
+import math
 from collections.abc import Mapping
 
 from xbar_cli.energy.models.tree import Component, group
@@ -19,25 +20,15 @@ from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.reading import Reading
 
 
-def cell_area(*, width_m: float, length_m: float, feature_m: float) -> float:
-    """Area of one 1T-1R cell [m²]: 3 (W/L + 1) F² (NVSim, eq. 1)."""
-    return 3 * (width_m / length_m + 1) * feature_m**2
+def cell_figures(k: Mapping[str, float], *, width_m: float, length_m: float) -> tuple[float, float]:
+    """Capacitance of a gate line, one cell's share [F], and area of one 1T-1R cell [m²], of its transistor's size [m].
 
-
-def gate_capacitance(
-    *, width_m: float, length_m: float, pitch_m: float, oxide: float, overlap: float, wire: float
-) -> float:
-    """Capacitance of a gate line, one cell's share [F]: oxide over the channel, overlaps over the width, wire over the pitch.
-
-    Args:
-        width_m: gate width [m].
-        length_m: gate length [m].
-        pitch_m: length of gate line to each cell [m].
-        oxide: oxide capacitance [F/m²].
-        overlap: gate-source and gate-drain overlap capacitance [F/m].
-        wire: wire capacitance [F/m].
+    Area: 3 (W/L + 1) F² (NVSim, eq. 1). Capacitance: oxide over the channel, gate-source and gate-drain overlaps over the
+    width, wire over the pitch, which is the square root of the area.
     """
-    return oxide * width_m * length_m + overlap * width_m + wire * pitch_m
+    area = 3 * (width_m / length_m + 1) * k["cell.feature_m"] ** 2
+    gate = k["gate.oxide_farad_per_m2"] * width_m * length_m + k["gate.overlap_farad_per_m"] * width_m
+    return gate + k["wire.farad_per_m"] * math.sqrt(area), area
 
 
 def driver_cost(reading: Reading, k: Mapping[str, float]) -> tuple[float, float]:
@@ -57,11 +48,7 @@ def driver_cost(reading: Reading, k: Mapping[str, float]) -> tuple[float, float]
 def layer_cost(work: LayerWork, k: Mapping[str, float], *, gate_farad: float, cell_area_m2: float) -> Component:
     """A layer on its arrays: energy and latency of one image, area of one copy.
 
-    Args:
-        work: what the layer asks of its arrays.
-        k: the model's constants.
-        gate_farad: `gate_capacitance` [F]; 0 on resistive arrays, which have no gates.
-        cell_area_m2: `cell_area` [m²].
+    A cell has the `cell_figures` [F] and [m²]; on resistive arrays, which have no gates, no capacitance.
     """
     reading, seconds = work.reading, k["read.seconds"]
     tile_rows, tile_columns = work.tile

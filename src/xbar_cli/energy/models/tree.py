@@ -1,6 +1,6 @@
 """What every model returns: a tree of components, each with energy, area, latency and leakage."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +34,10 @@ class Component:
             if not value >= 0:
                 raise ValueError(f"{figure} of component {self.name!r} must be at least 0, got {value}")
 
+    def part_joule(self, name: str) -> float:
+        """Energy of its own parts of a name [J]."""
+        return sum((child.energy_joule for child in self.children if child.name == name), start=0.0)
+
     def leaves(self) -> Iterator["Component"]:
         """The parts without children, in order."""
         if not self.children:
@@ -47,13 +51,7 @@ FIGURES = ("energy_joule", "area_m2", "latency_seconds", "leakage_watt")
 
 
 def group(name: str, children: Sequence[Component], *, latency_seconds: float | None = None) -> Component:
-    """A component of parts: energies, areas and leakages add; so do latencies, unless one is given.
-
-    Args:
-        name: of the whole.
-        children: its parts.
-        latency_seconds: of the whole, where its parts do not work one after the other [s].
-    """
+    """A component of parts: energies, areas and leakages add; so do latencies [s], unless one is given."""
     totals = {figure: float(sum(getattr(child, figure) for child in children)) for figure in FIGURES}
     if latency_seconds is not None:
         totals["latency_seconds"] = latency_seconds
@@ -78,9 +76,13 @@ def merged(name: str, components: Sequence[Component]) -> Component:
     return Component(name, **totals, children=parts)
 
 
-def named(component: Component, name: str) -> Component:
-    """The same tree under another name."""
-    return replace(component, name=name)
+def parts_of(layers: Iterable[Component]) -> dict[str, float]:
+    """Energy of each part, over all layers [J]."""
+    found: dict[str, float] = {}
+    for layer in layers:
+        for part in layer.leaves():
+            found[part.name] = found.get(part.name, 0.0) + part.energy_joule
+    return found
 
 
 def as_json(component: Component, *, of: Component | None = None) -> dict[str, Any]:

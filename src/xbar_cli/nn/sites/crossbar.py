@@ -4,6 +4,7 @@ import inspect
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.nn.layers import Product, Training, digital
+from xbar_cli.nn.layers import Product, Training, digital, groups_in
 from xbar_cli.nn.normalisation import Normalisation, normalised
 
 from .evaluate import TakeOver
@@ -34,6 +35,22 @@ class SiteLayer(nnx.Module):
         self.contract = contract
         self.kernel = nnx.Param(kernel)
         self.bias = None
+        self.packed = 1
+
+    def pack(self, each: int) -> None:
+        """Puts so many neighbouring groups on the same rows and columns, weights of 0 between them."""
+        groups, kernel = groups_in(self), self.kernel[...]
+        *window, rows, outputs = kernel.shape
+        parts = kernel.reshape(*window, rows, groups // each, each, outputs // groups)
+        apart = jnp.einsum("...igpo,pq->...qigpo", parts, jnp.eye(each, dtype=kernel.dtype))
+        self.kernel = nnx.Param(apart.reshape(*window, each * rows, outputs))
+        self.packed *= each
+        self.contract = self.regrouped(self.contract, each)
+
+    def regrouped(self, contract: Any, each: int | None = None) -> Any:
+        """A contract of the network's with the groups that are left."""
+        each = each or self.packed
+        return contract if each == 1 else replace(contract, groups=contract.groups // each)
 
 
 class Crossbar(nnx.Module):
@@ -88,7 +105,7 @@ class Crossbar(nnx.Module):
             form = plan.forms[use.path]
             layer = getattr(self, self.names[_key(use, form)])
             inputs = form.inputs(operands[use.input].astype(jnp.float32))
-            y = product(layer.name, inputs, layer.kernel[...], form.contract)
+            y = product(layer.name, inputs, layer.kernel[...], layer.regrouped(form.contract))
             return form.outputs(y).astype(dtype_of(use.equation.outvars[0]))
 
         outputs = TakeOver(plan.survey, take)(plan.program, [*self._values(training), x], product)
@@ -100,6 +117,12 @@ class Crossbar(nnx.Module):
         """The products that stay digital."""
         shape, dtype = self.example
         return self.program.plan((COUNTS[0], *shape), dtype, training=False).left
+
+    def users(self) -> dict[str, list[str]]:
+        """The operations that read each variable that is in no kernel, by its name among the parameters."""
+        shape, dtype = self.example
+        touched = self.program.plan((COUNTS[0], *shape), dtype, training=False).survey.touched
+        return {f"rest.{_flat(name)}": operations for name, operations in touched.items()}
 
     def _values(self, training: bool | Training) -> list[Any]:
         """The values of the program's variables: zeros for those that only made kernels, which nothing reads."""
@@ -162,6 +185,14 @@ def to_crossbar(
         return network(jax.tree_util.tree_unflatten(tree, values), x), []
 
     return Crossbar(Program(function, variables), [jnp.asarray(value) for _, value in leaves], shape, dtype)
+
+
+def regroup(net: nnx.Module, groups: Mapping[str, int]) -> None:
+    """Packs the grouped layers of `net` until each has so many groups, in place: see `SiteLayer.pack`."""
+    for name, wanted in groups.items():
+        layer = getattr(net, name)
+        if wanted != (have := groups_in(layer)):
+            layer.pack(have // wanted)
 
 
 def _of_module(module: nnx.Module) -> tuple[Program, list[Any]]:

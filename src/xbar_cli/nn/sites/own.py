@@ -44,18 +44,22 @@ def own_network(
     found = _called(file, lambda: factory(**_accepted(factory, given), **args), f"{name}(…)")
     if not isinstance(found, nnx.Module):
         raise NetworkFileError(f"{file}: {name} must make an nnx.Module, got {quoted(type(found).__name__)}")
-    example = jax.ShapeDtypeStruct((2, *shape), dtype)
     try:
         net = _called(file, lambda: to_crossbar(found, shape=shape, dtype=dtype), f"{name} on inputs of shape {shape}")
     except ValueError as error:
         raise NetworkFileError(f"{file}: {name}: {error}") from None
-    made = jax.eval_shape(net, example)
+    require_outputs(net, f"{file}: {name}", shape=shape, outputs=outputs, dtype=dtype)
+    return net
+
+
+def require_outputs(net: Crossbar, where: str, *, shape: tuple[int, ...], outputs: int, dtype: Any) -> None:
+    """Raises NetworkFileError where a network does not make `outputs` numbers of every input."""
+    made = jax.eval_shape(net, jax.ShapeDtypeStruct((2, *shape), dtype))
     made_shape = getattr(made, "shape", ())
     if not made_shape or made_shape[0] != 2 or made_shape[-1] != outputs:
         raise NetworkFileError(
-            f"{file}: {name} makes outputs of shape {list(made_shape)} for 2 inputs; wanted are 2 of {outputs} numbers each"
+            f"{where} makes outputs of shape {list(made_shape)} for 2 inputs; wanted are 2 of {outputs} numbers each"
         )
-    return net
 
 
 def _loaded(file: Path, name: str) -> Callable[..., Any]:
@@ -76,10 +80,9 @@ def _loaded(file: Path, name: str) -> Callable[..., Any]:
 
 
 def _accepted(factory: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the given arguments that a function takes by their names."""
-    parameters = inspect.signature(factory).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return {key: value for key, value in given.items() if key not in ("outputs", "seed")}
+    """Those of the given arguments that a class or a function takes by their names."""
+    made_by = factory.__init__ if isinstance(factory, type) else factory  # a module's class takes anything
+    parameters = inspect.signature(made_by).parameters.values()
     return {p.name: given[p.name] for p in parameters if p.name in given}
 
 

@@ -1,0 +1,1 @@
+"""Networks from ONNX files: a graph becomes a JAX function whose weights are parameters."""

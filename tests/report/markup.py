@@ -1,0 +1,106 @@
+"""Runs with markup in every string, and what a browser would make of a page that let it through."""
+
+import json
+from html.parser import HTMLParser
+
+import tomli_w
+
+from tests.report.test_report import PIXEL
+from xbar_cli.runs.results import field, write_fields
+
+RUNS = 'document.documentElement.setAttribute("data-ran","1")'
+"""What a script of a payload does: a mark on the page."""
+PAYLOADS = (
+    f"<script>{RUNS}</script>",
+    f'"><script>{RUNS}</script>',
+    f"'><script>{RUNS}</script>",
+    f"</title><script>{RUNS}</script>",
+    f"</style><script>{RUNS}</script>",
+    f"</td></table></div></section><script>{RUNS}</script>",
+    f"--><!--><script>{RUNS}</script>",
+    f"<img src=x onerror='{RUNS}'>",
+    f"x\" onload='{RUNS}' onerror='{RUNS}' autofocus tabindex=1 onfocus='{RUNS}' \"",
+    f"<svg onload='{RUNS}'></svg>",
+    f"<svg><script>{RUNS}</script></svg>",
+    f"<svg><animate onbegin='{RUNS}' attributeName=x dur=1s></svg>",
+    f"<math><mtext><style><img src=x onerror='{RUNS}'></style></mtext></math>",
+    f"<details open ontoggle='{RUNS}'>x</details>",
+    f'<iframe srcdoc="<script>parent.{RUNS.replace(chr(34), chr(39))}</script>"></iframe>',
+    f"<a href='javascript:{RUNS}'>x</a>",
+    f"javascript:{RUNS}",
+    "<meta http-equiv=refresh content='0;url=data:text/html,<html data-ran=1>'>",
+    "<base href='http://x.example/'><link rel=stylesheet href=x><style>@import 'http://x.example/'</style>",
+    f"\ud800<script>{RUNS}</script>\udfff",
+    f"\x00<scr\x00ipt>{RUNS}</script>",
+    f"&lt;script&gt;{RUNS}&lt;/script&gt;&#60;script&#62;",
+    "{{ 7 * 7 }}{% raw %}",
+)
+
+
+def evil_run(folder, text):
+    """A run that says `text` wherever a run can say something."""
+    whole = text.encode("utf-8", "replace").decode().replace("\0", "")  # what TOML and HDF5 can hold
+    name = whole.replace("/", "\u2215")
+    (folder / "figures").mkdir(parents=True)
+    there = text.encode("utf-8", "replace").decode()  # a summary with half a character is refused
+    said = {there: there, "nested": {there: {there: there}}, "layers": [there]}
+    keys = ("network", "dataset", "method", "note", "dataset_note", "scheme", "accuracy_from", "metrics", "stage")
+    entry = {
+        "name": there,
+        "state": there,
+        "stage": there,
+        "reason": there,
+        "log": there,
+        "values": {there: there},
+        "runs": {},
+    }
+    summary = {"command": "train", **dict.fromkeys(keys, there), **said, "list": [entry], "test_accuracy": 0.5}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "env.json").write_text(json.dumps({"commit": text, "versions": {text: text}, text: text, "random": said}))
+    (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, text: text, "loss": 0.5}) + "\n")
+    (folder / "config.toml").write_text(
+        tomli_w.dumps({"seed": 1, whole: whole, "network": {"name": whole, whole: whole}})
+    )
+    (folder / "figures" / f"{name[:200]}.png").write_bytes(PIXEL)
+    values = {
+        name: field((name,), [1.0], unit=whole, long_name=whole),
+        "b": field((name,), [whole], unit="1", long_name=whole),
+    }
+    write_fields(folder / "results.nc", values, attributes={"note": whole})
+    (folder / "done").touch()
+    return folder
+
+
+class Found(HTMLParser):
+    """What in a page could run or load something."""
+
+    ALLOWED = frozenset(
+        "html head meta link title style body div table thead tbody tr th td p h1 h2 h3 nav ul li a section span figure img "  # noqa: SIM905
+        "figcaption details summary".split()
+    )
+
+    def __init__(self):
+        super().__init__()
+        self.bad = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.ALLOWED:
+            self.bad.append(tag)
+        for name, value in attrs:
+            leads = name in ("src", "href", "action", "srcset", "data") and not str(value).startswith(
+                ("#", "data:,", "data:image/png")
+            )
+            if (
+                name.startswith("on")
+                or name == "style"
+                or leads
+                or (name == "http-equiv" and value != "Content-Security-Policy")
+            ):
+                self.bad.append(f"{tag} {name}={value}")
+
+
+def found(page):
+    """Everything bad in a page."""
+    reader = Found()
+    reader.feed(page)
+    return reader.bad
