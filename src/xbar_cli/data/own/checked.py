@@ -87,7 +87,7 @@ def _whole(values: np.ndarray) -> bool:
 def _with_inputs(part: Rows, task: Task, *, where: str) -> Rows:
     """The part with inputs as uint8 pictures, float32 numbers or int32 tokens."""
     x, y = part.x, part.y
-    if x.dtype.kind not in "buif":
+    if x.dtype.kind not in "fbiu":
         raise DataError(f"{where}: x is of type {quoted(str(x.dtype))}; numbers are wanted")
     if x.ndim < 2:
         raise DataError(f"{where}: x has shape {list(x.shape)}; [rows …] of two or more axes is wanted")
@@ -95,7 +95,7 @@ def _with_inputs(part: Rows, task: Task, *, where: str) -> Rows:
         raise DataError(f"{where}: an empty part: x has shape {list(x.shape)}")
     if y is not None and len(y) != len(x):
         raise DataError(f"{where}: x has {len(x)} rows and y has {len(y)}")
-    if task == "next_token" and x.dtype.kind not in "bui":
+    if task == "next_token" and x.dtype.kind not in "biu":
         raise DataError(f"{where}: task next_token takes whole numbers as tokens, and x is {x.dtype}")
     if x.dtype.kind in "fb":
         _require_finite(x, "x", where=where)
@@ -119,7 +119,7 @@ def _require_finite(values: np.ndarray, name: str, *, where: str) -> None:
 
 
 def _with_numbers(part: Rows, *, where: str) -> Rows:
-    if part.y is None or part.y.dtype.kind not in "buif":
+    if part.y is None or part.y.dtype.kind not in "fbiu":
         raise DataError(f"{where}: task regression wants numbers as labels")
     y = part.y.reshape(len(part.y), -1).astype(np.float32)
     _require_finite(y, "y", where=where)
@@ -189,7 +189,7 @@ def _in_order(names: set[str]) -> list[str]:
 
 def _top(y: np.ndarray, *, where: str) -> int:
     """The largest label."""
-    if y.dtype.kind not in "buif" or not _whole(y.astype(np.float64)):
+    if y.dtype.kind not in "fbiu" or not _whole(y.astype(np.float64)):
         raise DataError(f"{where}: labels are whole numbers from 0 on, or texts; y is {y.dtype}")
     if y.min() < 0 or y.max() >= MOST_CLASSES:
         raise DataError(f"{where}: label {y.min() if y.min() < 0 else y.max()} lies outside 0 … {MOST_CLASSES - 1}")
