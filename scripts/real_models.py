@@ -1,13 +1,15 @@
 """Networks that nobody here wrote, from registry packages: outputs against onnxruntime, in floating point and on ideal arrays.
 
-    python scripts/real_models.py [NAME …]
+    PYTHONPATH=. python scripts/real_models.py [NAME …]
 
 Needs `onnx`, `onnxruntime` and, for their models, `rapidocr-onnxruntime`, `silero-vad` and `magika` (without their
-dependencies: `pip install --no-deps`). Prints a row for each model as Markdown: products on arrays, devices in pairs,
-products that stay digital, largest difference from onnxruntime over the largest output.
+dependencies: `pip install --no-deps`). The classics of `onnx`, whose weights are one number everywhere, get drawn weights.
+Prints a row for each model as Markdown: products on arrays, weights, multiply-accumulates of an input, products that stay
+digital, and the largest difference from onnxruntime over the largest output.
 """
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tests.graph.test_graph_packages import drawn
 from xbar_cli.graph.model import Graph, read_graph
 from xbar_cli.mapping.placing import Span, place
 from xbar_cli.nn.layers import Product, digital
@@ -37,6 +40,7 @@ class Model:
         file: in the package's folder.
         shape: of one input, as the network sees it.
         tokens: number of different tokens; None where inputs are numbers.
+        strokes: whether inputs are pictures with strokes as of text, without which its outputs are 0.
         more: inputs besides the first, for a batch of so many.
     """
 
@@ -44,6 +48,7 @@ class Model:
     file: str
     shape: tuple[int, ...]
     tokens: int | None = None
+    strokes: bool = False
     more: Callable[[int], tuple[Any, ...]] = lambda count: ()
 
 
@@ -54,7 +59,7 @@ def light(name: str) -> Model:
 
 MODELS = {
     "text recognition": Model("rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx", (3, 48, 160)),
-    "text detection": Model("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx", (3, 160, 160)),
+    "text detection": Model("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx", (3, 160, 160), strokes=True),
     "text orientation": Model("rapidocr_onnxruntime", "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", (3, 48, 192)),
     "voice activity": Model(
         "silero_vad", "data/silero_vad_16k_op15.onnx", (576,),
@@ -81,7 +86,13 @@ def inputs_of(model: Model, count: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     if model.tokens is not None:
         return rng.integers(0, model.tokens, (count, *model.shape)).astype(np.int32)
-    return (0.1 * rng.normal(size=(count, *model.shape))).astype(np.float32)
+    if model.strokes:
+        ink = np.ones((count, 1, *model.shape[1:]), np.float32)
+        for left in range(20, 140, 8):
+            ink[:, :, 60:84, left : left + 1 + rng.integers(4)] = -1
+            ink[:, :, 60 + rng.integers(24), left : left + 6] = -1
+        return np.repeat(2 * ink, 3, axis=1)
+    return (rng.normal(size=(count, *model.shape)) * (1 if model.package == "onnx" else 0.1)).astype(np.float32)
 
 
 def network(graph: Graph, model: Model) -> Crossbar:
@@ -156,7 +167,8 @@ def main(names: list[str]) -> int:
         if path is None:
             print(f"| {name} | not installed: {MODELS[name].package} |")
             continue
-        row = compared(MODELS[name], path)
+        with tempfile.TemporaryDirectory() as folder:
+            row = compared(MODELS[name], drawn(path, Path(folder)) if MODELS[name].package == "onnx" else path)
         missed |= not (row["digital"] <= 1e-4 and row["ideal"] <= 1e-3)
         print(
             f"| {name} | {row['products']} ({row['grouped']}) | {row['weights']:.3g} | {row['macs']:.3g} | {row['left']}: "

@@ -116,7 +116,7 @@ with unwinding(lambda: "so"):
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for the thread that listens")
 @pytest.mark.parametrize("moment", [0, 0.02, 0.2])
 def test_the_command_line_is_one_line_from_its_start_on(moment, tmp_path):
-    code = "from xbar_cli.cli.start import run; run()"
+    code = "from xbar_cli.cli.shared.start import run; run()"
     words = ["train", "--network", "mlp", "--epochs", "2", "--out", str(tmp_path / "net")]
     process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
     while len(os.listdir(f"/proc/{process.pid}/task")) < 2:

@@ -115,7 +115,7 @@ def test_one_gain_a_layer_takes_back_what_resistances_cost(evaluate, trained):
     assert column["accuracy_mean"] >= calibrated["accuracy_mean"] - 0.02
     assert set(column["calibration"]) == {"fit", "per", "images", "gain", "offset"}
     results = read_dataset(Path(column["out"]) / "results.nc")
-    assert results["hidden_gain"].shape == (1, 500)
+    assert results["hidden_gain"].shape == (1, 100)
     assert results["output_offset"].shape == (1, 10)
 
 
@@ -236,8 +236,8 @@ BAD = [
     (("--adc-bits", "0"), "greater than or equal to 1"),
     (("--adc-bits", "17"), "less than or equal to 16"),
     (("--dac-bits", "0"), "greater than or equal to 1"),
-    (("--adc-bits", "8", "--adc-range", "most"), "write max, percentile:P or a number above 0"),
-    (("--adc-bits", "8", "--adc-range", "-1"), "write max, percentile:P or a number above 0"),
+    (("--adc-bits", "8", "--adc-range", "most"), "write max, percentile:P or a number from 1e-12 to 1e12"),
+    (("--adc-bits", "8", "--adc-range", "-1"), "write max, percentile:P or a number from 1e-12 to 1e12"),
     (("--adc-bits", "8", "--adc-range", "percentile:101"), "a percentile is above 0 and at most 100"),
     (("--adc-bits", "8", "--adc-range", "percentile:0.001"), "would have the range 0"),
     (("--adc-bits", "8", "--adc-range", "levels"), "--adc-range levels needs --dac-bits"),

@@ -31,7 +31,7 @@ monte_carlo.yield_at = 0.1
 evaluate.seed = [0, 1, 2]
 evaluate.variation.amount = [0.0, 0.05, 0.1, 0.2]
 """
-START = "from xbar_cli.cli.start import run; run()"
+START = "from xbar_cli.cli.shared.start import run; run()"
 
 
 def start(file, out, *words):

@@ -29,7 +29,7 @@ surrogate.error = 0.05
 cell.cell.width_m = ["90n", "120n"]
 cell.cell.temperature_celsius = [27, 75]
 """
-START = "from xbar_cli.cli.start import run; run()"
+START = "from xbar_cli.cli.shared.start import run; run()"
 
 
 @pytest.fixture

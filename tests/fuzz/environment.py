@@ -29,7 +29,7 @@ from tests.fuzz.interrupt import commands, idx_files, placed
 from xbar_cli.caches import discard, keep_compiled
 from xbar_cli.cli.main import guarded
 
-CODE = "from xbar_cli.cli.start import run; run()"
+CODE = "from xbar_cli.cli.shared.start import run; run()"
 BOUND = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 """Takes from root what lets it write where it may not."""
 FEW = ("train ideal", "map", "run", "characterize", "data import")

@@ -88,7 +88,7 @@ def placed(argv: list[str], out: Path) -> list[str]:
 
 def xbar(words: list[str]) -> subprocess.Popen[str]:
     """The command line in a process of its own."""
-    code = "from xbar_cli.cli.start import run; run()"
+    code = "from xbar_cli.cli.shared.start import run; run()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *words],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,

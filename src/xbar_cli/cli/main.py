@@ -1,25 +1,30 @@
 """The `xbar` command: subcommands loaded when called, errors in one line, exit codes 0, 1, 2 and 130."""
 
+import contextlib
+import errno
 import importlib
 import keyword
 import shlex
 import sys
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from xbar_cli import interruption
 from xbar_cli.errors import XbarError
-from xbar_cli.outside import clean_text, printable
+from xbar_cli.outside import clean_text, printable, quoted
 
-from .shared.console import STDERR
-from .start import run as run
+from .shared.console import STDERR, note
+from .shared.start import run as run
 
 COMMANDS = {
     "characterize": ("characterize", "SPICE sweep of a 1T-1R cell: linear range and surrogate."),
     "train": ("train", "Train a network, plainly or inside a cell's linear range."),
     "import": ("importing", "Make a train run of a network trained elsewhere."),
     "layers": ("layers", "What of a network sits on arrays, and what stays digital and why."),
+    "partition": ("layers", "Which layers to keep digital, for a loss of accuracy."),
     "map": ("map", "Put a network's weights on devices."),
     "evaluate": ("evaluate", "Monte-Carlo accuracy on non-ideal arrays (also: eval)."),
     "energy": ("energy", "Energy, area and latency of a mapped network."),
@@ -87,11 +92,13 @@ def guarded(arguments: list[str]) -> int:
     interruption.begin()
     try:
         for word in arguments:
-            clean_text(word)
+            if not clean_text(word).strip():
+                raise ValueError("an argument is empty")
     except ValueError as error:
         return _fail(str(error), 2)
     try:
-        code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
+        with noted():
+            code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2
@@ -123,6 +130,25 @@ def _failed(error: Exception) -> int:
     return _fail(line, 1)
 
 
+@contextlib.contextmanager
+def noted() -> Iterator[None]:
+    """Notes on the runs that a command opens are printed on stderr, each once."""
+    from xbar_cli.runs.seal import RunNote
+
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, RunNote):
+                note(str(message))
+            else:
+                others(message, category, *place, **more)
+
+        warnings.simplefilter("default", RunNote)
+        warnings.showwarning = show
+        yield
+
+
 def way_on(error: XbarError) -> list[str]:
     """What to do about a place that is taken, as it is typed."""
     from xbar_cli.runs.directory import TakenPlace
@@ -137,7 +163,7 @@ def way_on(error: XbarError) -> list[str]:
 
 
 def storage_failure(error: BaseException | None) -> str | None:
-    """One line where the error, or one behind it, says that the disk is full or not writable; else None."""
+    """One line where the error, or one behind it, says that disk, memory or open files end, or not to write; else None."""
     while error is not None:
         text = str(error)
         if "No space left on device" in text or "Disk quota exceeded" in text:
@@ -145,6 +171,10 @@ def storage_failure(error: BaseException | None) -> str | None:
         if isinstance(error, PermissionError) or "Read-only file system" in text:
             where = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
             return f"cannot write{where} (permission denied or read-only)"
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+            return f"the memory is full: make the batch, the tile or the network smaller; {interruption.way_on()}"
+        if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE):
+            return f"{quoted(error.filename)}: {error.strerror}"
         error = error.__cause__ or error.__context__
     return None
 

@@ -1,12 +1,12 @@
 """Official files into prepared TFDS folders: imported from a directory or downloaded, whole or not at all."""
 
+import importlib.metadata
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli import __version__
 from xbar_cli.data.bundled_set import COUNTS, bundled_path
 from xbar_cli.data.catalogue import BUNDLED, FASHION_MNIST, Spec, find, wanted_files
 from xbar_cli.data.datasets import decode
@@ -139,7 +139,7 @@ def _write(
         "official_checksums": are_official(spec, sums),
         "partial": is_partial,
         "files": dict(sums),
-        "written_by": f"xbar-cli {__version__}",
+        "written_by": f"xbar-cli {importlib.metadata.version('xbar-cli')}",
     }
     description = f"{spec.description} {partial_note(spec, counts)}." if is_partial else spec.description
     try:

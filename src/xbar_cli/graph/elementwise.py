@@ -151,12 +151,12 @@ def relu(node: GraphNode, x: Any) -> Any:
 
 
 def leaky_relu(node: GraphNode, x: Any) -> Any:
-    """X where it is positive, else alpha x."""
+    """`x` where it is positive, else alpha x."""
     return jnp.where(traced(x) >= 0, x, node.get("alpha", 0.01) * x)
 
 
 def parametric_relu(node: GraphNode, x: Any, slope: Any) -> Any:
-    """X where it is positive, else slope x."""
+    """`x` where it is positive, else slope x."""
     if node.opset < 7 and slope.size > 1 and slope.ndim == 1:  # one a channel
         slope = slope.reshape((-1,) + (1,) * (x.ndim - 2))
     x, slope = aligned(traced(x), slope)
@@ -164,17 +164,17 @@ def parametric_relu(node: GraphNode, x: Any, slope: Any) -> Any:
 
 
 def thresholded_relu(node: GraphNode, x: Any) -> Any:
-    """X where it is above alpha, else 0."""
+    """`x` where it is above alpha, else 0."""
     return jnp.where(traced(x) > node.get("alpha", 1.0), x, jnp.zeros((), x.dtype))
 
 
 def elu(node: GraphNode, x: Any) -> Any:
-    """X where it is positive, else alpha (exp(x) − 1)."""
+    """`x` where it is positive, else alpha (exp(x) − 1)."""
     return jax.nn.elu(traced(x), node.get("alpha", 1.0))
 
 
 def selu(node: GraphNode, x: Any) -> Any:
-    """Gamma x where it is positive, else gamma alpha (exp(x) − 1)."""
+    """`gamma x` where it is positive, else gamma alpha (exp(x) − 1)."""
     alpha, gamma = node.get("alpha", 1.67326319217681884765625), node.get("gamma", 1.05070102214813232421875)
     return gamma * jax.nn.elu(traced(x), alpha)
 
@@ -190,18 +190,18 @@ def sigmoid(node: GraphNode, x: Any) -> Any:
 
 
 def hard_sigmoid(node: GraphNode, x: Any) -> Any:
-    """Alpha x + beta between 0 and 1."""
+    """`alpha x + beta` between 0 and 1."""
     return jnp.clip(node.get("alpha", 0.2) * traced(x) + node.get("beta", 0.5), 0, 1)
 
 
 def hard_swish(node: GraphNode, x: Any) -> Any:
-    """X times (x/6 + 1/2 between 0 and 1)."""
+    """`x` times (x/6 + 1/2 between 0 and 1)."""
     x = traced(x)
     return x * jnp.clip(x / 6 + 0.5, 0, 1)
 
 
 def swish(node: GraphNode, x: Any) -> Any:
-    """X sigmoid(alpha x)."""
+    """`x sigmoid(alpha x)`."""
     x = traced(x)
     return x * jax.nn.sigmoid(node.get("alpha", 1.0) * x)
 
@@ -212,39 +212,29 @@ def softplus(node: GraphNode, x: Any) -> Any:
 
 
 def softsign(node: GraphNode, x: Any) -> Any:
-    """X / (1 + |x|)."""
+    """`x` / (1 + |x|)."""
     return jax.nn.soft_sign(traced(x))
 
 
 def gelu(node: GraphNode, x: Any) -> Any:
-    """X Φ(x), or its approximation by a tanh."""
+    """`x` Φ(x), or its approximation by a tanh."""
     return jax.nn.gelu(traced(x), approximate=node.get("approximate", "none") == "tanh")
 
 
 def mish(node: GraphNode, x: Any) -> Any:
-    """X tanh(softplus(x))."""
+    """`x` tanh(softplus(x))."""
     return jax.nn.mish(traced(x))
 
 
 def shrink(node: GraphNode, x: Any) -> Any:
-    """X ± bias outside of ±lambd, 0 between."""
+    """`x` ± bias outside of ±lambd, 0 between."""
     bias, bound, x = node.get("bias", 0.0), node.get("lambd", 0.5), traced(x)
     shrunk = jnp.where(x < -bound, x + jnp.asarray(bias, x.dtype), x - jnp.asarray(bias, x.dtype))
     return jnp.where(abs(x) > bound, shrunk, jnp.zeros((), x.dtype))
 
 
-def bitwise_not(node: GraphNode, x: Any) -> Any:
-    """Every bit turned over."""
-    return space(x).invert(x)
-
-
-def sign(node: GraphNode, x: Any) -> Any:
-    """−1, 0 or 1."""
-    return space(x).sign(x)
-
-
 def swiglu(node: GraphNode, a: Any, b: Any) -> Any:
-    """A sigmoid(a) b."""
+    """`a sigmoid(alpha a) b`."""
     a, b = alike(traced(a), b)
     return a * jax.nn.sigmoid(node.get("alpha", 1.0) * a) * b
 

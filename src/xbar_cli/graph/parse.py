@@ -177,6 +177,8 @@ def fold(node: GraphNode, known: dict[str, np.ndarray]) -> bool:
     whole = node.operator == "Mul" and not node.outputs[0].endswith(".scale")
     if whole and any(one is not None and is_floating(one.dtype) for one in inputs):
         return False  # two weights: their product is for the function to compute
+    if node.operator in ("Cast", "CastLike") and inputs[0] is not None and not is_floating(inputs[0].dtype):
+        return False  # a mask or numbers of places: no weight
     if node.operator == "ConstantOfShape" and inputs[0] is not None and np.prod(inputs[0], dtype=float) > MOST_ELEMENTS:
         raise node.refusal(f"a constant of more than {MOST_ELEMENTS} elements")
     known[node.outputs[0]] = np.asarray(OPERATORS[node.operator](node, *inputs))

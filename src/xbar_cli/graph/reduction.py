@@ -57,12 +57,12 @@ def norm_2(node: GraphNode, x: Any, axes: Any = None) -> Any:
 
 
 def log_sum(node: GraphNode, x: Any, axes: Any = None) -> Any:
-    """Log Σ x."""
+    """`log Σ x`."""
     return jnp.log(traced(reduce_by("sum", node, x, axes)))
 
 
 def log_sum_exp(node: GraphNode, x: Any, axes: Any = None) -> Any:
-    """Log Σ exp(x)."""
+    """`log Σ exp(x)`."""
     x = traced(x)
     return jax.nn.logsumexp(x, axis=chosen_axes(node, x, axes), keepdims=bool(node.get("keepdims", 1)))
 

@@ -2,6 +2,7 @@
 
 import functools
 import shlex
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,10 @@ def execute(
 
     target, finished = resume or out or default_out(command, config.in_use()), False
     final = target.with_name(target.name.removesuffix(".partial"))
-
-    if resume is not None:
-        opened = reopened_run(resume)
-    else:
-        opened = new_run(target, overwrite=overwrite, keep_partial=keep_partial)
+    if quiet:
+        hush()
+    fresh = functools.partial(new_run, target, overwrite=overwrite, keep_partial=keep_partial)
+    opened = fresh() if resume is None else reopened_run(resume)
     told = functools.partial(way_on, command, final, can_resume=keep_partial, named=out is not None)
     with unwinding(lambda: told(finished=finished)), opened as run, TerminalReporter(quiet=quiet) as reporter:
         summary = workflow(config, run, reporter=reporter)
@@ -66,6 +66,13 @@ def execute(
     else:
         show(summary)
         click.echo(f"run: {summary['out']}")
+
+
+def hush() -> None:
+    """No notes on the runs that are opened."""
+    from xbar_cli.runs.seal import RunNote
+
+    warnings.simplefilter("ignore", RunNote)
 
 
 def way_on(command: str, final: Path, *, can_resume: bool, named: bool, finished: bool) -> str:

@@ -1,12 +1,12 @@
 """A file or folder becomes a data set of one's own: read, checked, and kept beside the imported ones."""
 
 import hashlib
+import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli import __version__
 from xbar_cli.data.catalogue import names
 from xbar_cli.data.own import stored
 from xbar_cli.data.own.arrays import read_npz, read_text_file
@@ -95,7 +95,7 @@ def described(name: str, file: Path, found: Checked, wanted: Asked) -> dict[str,
         "note": note,
         "source": file.name,
         "source_sha256": None if file.is_dir() else _sha256(file),
-        "written_by": f"xbar-cli {__version__}",
+        "written_by": f"xbar-cli {importlib.metadata.version('xbar-cli')}",
         **found.facts,
     }
 
