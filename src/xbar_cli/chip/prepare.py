@@ -13,13 +13,12 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.chip.counting import Batch
 from xbar_cli.chip.executor import Strategy, make_executor
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import Folder, Residuals, judge, make_folder
 from xbar_cli.chip.full_scales import adc_full_scales
 from xbar_cli.chip.hardware import Hardware
-from xbar_cli.chip.sample import Prepare, Sampler
+from xbar_cli.chip.sample import Batch, Prepare, Sampler
 from xbar_cli.config.converters import DecodingSection
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.data.batches import network_inputs

@@ -12,22 +12,42 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from xbar_cli.chip.counting import Batch, count_batch
-from xbar_cli.chip.executor import Executor, hoist
+from xbar_cli.chip.executor import Executor, by_patches, hoist
 from xbar_cli.chip.fabricate import Fabricator
 from xbar_cli.chip.fold import Residuals, judge, require_trust
 from xbar_cli.errors import ModelError
-from xbar_cli.nn.layers import Product
+from xbar_cli.nn.layers import Product, digital
 from xbar_cli.nn.loops import one_by_one
-from xbar_cli.nn.reading import Circuit, on_arrays
+from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
 from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import Reporter
 
+Batch = tuple[Array, Array, Array]
+"""Images, labels, and what each image counts."""
 Prepare = Callable[[dict[str, Array], Array], tuple[Circuit, Residuals]]
 Leaves = list[Array]
 """Of a circuit: a stack of the circuits of many chips is no circuit, and stages pass on its parts."""
+
+
+def count_batch(
+    net: Any, circuit: Circuit | None, key: Array, first: Array, part: Batch, measure: Measure, *, patches: bool = False
+) -> tuple[Array, dict[str, Trust]]:
+    """Five counts of a batch, and how well arrays with wires were solved.
+
+    The counts are the total of the metric (NaN where scores are not finite), the ADC's conversions beyond its range and all of
+    them, and the same of the DAC. Without a circuit the network computes in floating point; `key` is of what is drawn at
+    every read, `first` the number of the first image, `patches` takes convolutions as products of patches.
+    """
+    x, y, weight = part
+    counts: dict[str, Counts] = {}
+    trusts: dict[str, Trust] = {}
+    product: Product = digital
+    if circuit is not None:
+        product = on_arrays(circuit, key=key, first=first, counts=counts, trusts=trusts)
+    total = measure.total(net(x, by_patches(product) if patches else product), y, weight)
+    return jnp.stack([total, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)]), trusts
 
 
 @dataclass
@@ -137,7 +157,7 @@ class Sampler:
                 state, root, first, part = shared
                 key = stream(jax.random.fold_in(root, number), "read")
                 net, circuit = nnx.merge(self.graphdef, state), jax.tree.unflatten(tree, leaves)
-                return count_batch(net, circuit, key, first, part, measure=self.measure, patches=patches)
+                return count_batch(net, circuit, key, first, part, self.measure, patches=patches)
 
             self._counters[tree] = self.executor.stage(count)
         return self._counters[tree]

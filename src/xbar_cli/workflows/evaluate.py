@@ -12,7 +12,6 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.chip import summary as evaluate_summary
-from xbar_cli.chip.counting import Batch, count_batch
 from xbar_cli.chip.drawing import draw
 from xbar_cli.chip.executor import Strategy
 from xbar_cli.chip.full_scales import with_drive_range
@@ -22,7 +21,7 @@ from xbar_cli.chip.mismatch import gate_shifts
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
-from xbar_cli.chip.sample import Tally, sample
+from xbar_cli.chip.sample import Batch, Tally, count_batch, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.config.arrays import AnyArrayModel, check_neurons, tile_fold
 from xbar_cli.config.converters import ConvertersSection
@@ -274,7 +273,7 @@ def make_counter(trained: Trained, *, measure: Measure = ACCURACY) -> Callable[.
         state: Any, circuit: Circuit | None, key: Array, first: Array, *part: Array
     ) -> tuple[Array, dict[str, Trust]]:
         x, y, weight = part
-        return count_batch(nnx.merge(graphdef, state), circuit, key, first, (x, y, weight), measure=measure)
+        return count_batch(nnx.merge(graphdef, state), circuit, key, first, (x, y, weight), measure)
 
     return partial(count, state)
 
