@@ -87,7 +87,7 @@ def _short(value: object) -> str:
     "--label", metavar="COLUMN[,COLUMN...]", help="csv: column of the labels, by name or number (default last)."
 )
 @click.option("--columns", metavar="COLUMN[,COLUMN...]", help="csv: columns of the inputs (default all others).")
-@click.option("--no-header", is_flag=True, help="csv: the first row is data; columns are called 1, 2, 3, …")
+@click.option("--no-header", is_flag=True, help="csv: the first row is data; columns are called 1, 2, 3 and so on.")
 @click.option("--length", type=click.IntRange(1, 10**6), help="txt: characters of a sequence (64); wav: samples.")
 @click.option("--size", metavar="HxW", help="Pictures: bring all to this size.")
 @click.option(
