@@ -36,7 +36,7 @@ IMAGES, EPOCHS = 45_000, 100
 def measure(name: str, *, batch: int, repeats: int) -> dict[str, Any]:
     """One network: sizes, seconds of a step and of an evaluation batch, peak memory of this process."""
     config = TrainConfig.model_validate({"network": {"name": name}})
-    net = config.network.build(shape=CIFAR, n_classes=10, seed=0)
+    net = config.network.build(shape=CIFAR, outputs=10, seed=0)
     shapes = layer_shapes(net, shape=CIFAR)
     images, labels = jax.random.uniform(jax.random.key(0), (batch, *CIFAR)), jnp.arange(batch) % 10
     graphdef, state = nnx.split((net, make_optimizer(net, chain("adam", rate=1e-3))))

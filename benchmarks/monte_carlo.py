@@ -60,7 +60,7 @@ def random_network(name: str, *, images: int) -> Trained:
     pictures = rng.integers(0, 256, (images, *shape), dtype=np.uint8)
     labels = rng.integers(0, 10, images, dtype=np.int32)
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
-    net = NetworkSection.model_validate({"name": name}).build(shape=shape, n_classes=10, seed=0)
+    net = NetworkSection.model_validate({"name": name}).build(shape=shape, outputs=10, seed=0)
     names = [layer.name for layer in layer_shapes(net, shape=shape)]
     summary = {"layers": names, "network": name, "dataset": "random", "method": "ideal"}
     return Trained(Run(Path(), Path()), summary, {"dataset": {"name": "random"}, "network": {"name": name}}, net, data)

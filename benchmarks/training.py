@@ -62,7 +62,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any], float]] = {
 
 def prepared(config: TrainConfig, shape: tuple[int, int, int], batch: int) -> tuple[Callable[[], Any], float]:
     """A function that takes the next step of the method of `config`, and the seconds that compiling it took."""
-    net = config.network.build(shape=shape, n_classes=10, seed=0)
+    net = config.network.build(shape=shape, outputs=10, seed=0)
     shapes = layer_shapes(net, shape=shape)
     with tempfile.TemporaryDirectory() as folder, new_run(Path(folder) / "run", overwrite=False) as run:
         method = method_of(config, run, net, shapes, {})
@@ -143,7 +143,7 @@ def epochs(name: str, *, repeats: int, images: int) -> dict[str, Any]:
     """An epoch of LeNet-5 with the restriction of `neat` or `biased`, over one without."""
     config = TrainConfig()
     take, compiled = prepared(config, MNIST, 64)
-    net = config.network.build(shape=MNIST, n_classes=10, seed=0)
+    net = config.network.build(shape=MNIST, outputs=10, seed=0)
     layers = [layer.name for layer in layer_shapes(net, shape=MNIST)]
     graphdef, state = nnx.split(net)
     kernels = {name: state[name]["kernel"][...] for name in layers}

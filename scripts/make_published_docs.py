@@ -25,7 +25,7 @@ from xbar_cli.array.lumped import lumped_dual
 from xbar_cli.array.published import published_dual
 from xbar_cli.array.wires import Wires
 from xbar_cli.cli.main import guarded
-from xbar_cli.data.batches import to_float
+from xbar_cli.data.batches import network_inputs
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.device.technologies import Technology, load_technology
 from xbar_cli.runs.figures import save
@@ -78,7 +78,7 @@ def dual(run: Any, technology: Technology) -> tuple[Matrix, Matrix, Matrix]:
     limit = jnp.abs(w).max()
     levels = discretise_ratio(w, limit=limit, bits=BITS, ratio=technology.ratio)
     g = np.asarray(levels * (technology.g_on / limit), np.float64)
-    images = np.asarray(to_float(run.data.test_images[:IMAGES]), np.float64).reshape(IMAGES, -1)
+    images = np.asarray(network_inputs(run.data.test_images[:IMAGES]), np.float64).reshape(IMAGES, -1)
     return np.maximum(g, 0), np.maximum(-g, 0), images
 
 

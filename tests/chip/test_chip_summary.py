@@ -25,7 +25,7 @@ def chips(n=30, seed=0):
 
 
 def told(accuracies, **monte_carlo):
-    return summary.accuracies(configured(**monte_carlo), Tally(accuracies=list(accuracies)), images=IMAGES)
+    return summary.accuracies(configured(**monte_carlo), Tally(values=list(accuracies)), images=IMAGES)
 
 
 def test_mean_spread_and_students_interval_are_scipys():
@@ -105,7 +105,7 @@ def corrected(n=4):
 
 
 def test_corrections_are_means_over_chips_and_columns():
-    tally = Tally(accuracies=[0.9] * 4, corrections=corrected())
+    tally = Tally(values=[0.9] * 4, corrections=corrected())
     config = validate(EvaluateConfig, {"run": "r", "decoding": {"calibrate": "affine", "per": "column"}}, {})
     found = summary.calibration(config, tally, images=50)
     assert (found["fit"], found["per"], found["images"]) == ("affine", "column", 50)
@@ -118,9 +118,9 @@ def test_corrections_are_means_over_chips_and_columns():
 
 
 def test_results_hold_every_chip_with_every_layer_alone_and_every_correction():
-    tally = Tally(accuracies=[0.9, 0.8, 0.7, 0.6], alone={"a": [0.95] * 4}, corrections=corrected())
+    tally = Tally(values=[0.9, 0.8, 0.7, 0.6], alone={"a": [0.95] * 4}, corrections=corrected())
     fields = summary.results([0.9, 0.8, 0.7, 0.6], tally)
-    np.testing.assert_array_equal(fields["accuracy"].values, tally.accuracies)
+    np.testing.assert_array_equal(fields["accuracy"].values, tally.values)
     np.testing.assert_array_equal(fields["a_alone_accuracy"].values, 0.95)
     assert fields["a_gain"].dims == ("chip", "a_out")
     assert fields["b_offset"].dims == ("chip",)
@@ -128,7 +128,7 @@ def test_results_hold_every_chip_with_every_layer_alone_and_every_correction():
 
 
 def test_each_layers_cost_is_what_the_network_has_lost_with_it_alone():
-    tally = Tally(accuracies=list(chips(25)), alone={"a": list(chips(25, 1)), "b": list(chips(25, 2) - 0.1)})
+    tally = Tally(values=list(chips(25)), alone={"a": list(chips(25, 1)), "b": list(chips(25, 2) - 0.1)})
     found = summary.per_layer(configured(), tally, ideal=0.95)
     for name in ("a", "b"):
         x = np.array(tally.alone[name])
@@ -137,7 +137,7 @@ def test_each_layers_cost_is_what_the_network_has_lost_with_it_alone():
         low, high = stats.ttest_1samp(x, 0).confidence_interval(0.95)
         np.testing.assert_allclose(layer["cost_ci95"], [0.95 - high, 0.95 - low])
     assert found["costliest_layer"] == "b"
-    assert summary.per_layer(configured(), Tally(accuracies=[0.9, 0.8]), ideal=0.95) == {}
+    assert summary.per_layer(configured(), Tally(values=[0.9, 0.8]), ideal=0.95) == {}
 
 
 def test_one_layer_alone_has_its_devices_and_all_others_the_networks_kernels():

@@ -54,7 +54,7 @@ def network(name):
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (IMAGES, 28, 28, 1), dtype=np.uint8)
     section = {"name": name} | ({"width": 0.03} if name == "mlp" else {})
-    net = NetworkSection.model_validate(section).build(shape=(28, 28, 1), n_classes=10, seed=0)
+    net = NetworkSection.model_validate(section).build(shape=(28, 28, 1), outputs=10, seed=0)
     labels = np.asarray(jax.jit(lambda x: net(x))(jnp.asarray(pictures, jnp.float32) / 255).argmax(axis=1), np.int32)
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
     summary = {"layers": list(LAYERS[name]), "network": name, "dataset": "random", "method": "ideal"}
@@ -148,6 +148,9 @@ class Dice:
 
     images = 1000.0
 
+    def value(self, total):
+        return total / self.images
+
     def __init__(self, width):
         self.executor = make_executor(1, Strategy("map", width))
 
@@ -165,7 +168,7 @@ class Dice:
 def test_a_sequential_run_stops_at_the_same_chip_whatever_the_call():
     def run(width, n=200):
         rule = partial(enough, width=0.06)
-        return sample(Dice(width), n, enough=rule, alone={}, warm=True, reporter=SILENT).accuracies
+        return sample(Dice(width), n, enough=rule, alone={}, warm=True, reporter=SILENT).values
 
     one = run(1)
     assert fewest(0.06) < len(one) < 200

@@ -33,7 +33,7 @@ def trained():
     """A perceptron as it is drawn; the right answer is the one that it gives in floating point."""
     pictures = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), dtype=np.uint8)
     section = {"name": "mlp", "hidden": 9}
-    net = NetworkSection.model_validate(section).build(shape=(8, 8, 1), n_classes=10, seed=0)
+    net = NetworkSection.model_validate(section).build(shape=(8, 8, 1), outputs=10, seed=0)
     labels = np.asarray(net(jnp.asarray(pictures, jnp.float32) / 255).argmax(axis=1), np.int32)
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
     layers = ["hidden", "output"]
@@ -107,7 +107,7 @@ def test_one_pass_is_that_of_an_evaluation_whatever_is_on_arrays():
     sampler, _ = make_sampler(config, net, hardware, steps, parts, most=3)
     names = list(mapped.layers)
     accuracies = make_accuracies(sampler, names, 3)
-    assert accuracies(frozenset(names)).tolist() == tally.accuracies
+    assert accuracies(frozenset(names)).tolist() == tally.values
     for name in names:
         assert accuracies(frozenset([name])).tolist() == tally.alone[name]
     ideal = accuracies(frozenset())

@@ -80,7 +80,7 @@ def test_few_skewed_chips_get_a_note_and_an_interval_of_accuracies(xbar, small, 
 
     def with_dead(*args, **kwargs):
         tally = real(*args, **kwargs)
-        tally.accuracies[:] = [0.98] * (len(tally.accuracies) - 1) + [0.1]
+        tally.values[:] = [0.98] * (len(tally.values) - 1) + [0.1]
         return tally
 
     words = ("eval", small, "--variation", 0.05, "--images", 50)

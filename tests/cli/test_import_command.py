@@ -32,7 +32,7 @@ def as_torch(values, names):
 
 def random_parameters(section):
     """A network of `section` for the bundled images, its norms with statistics of their own."""
-    values = parameters(section.build(shape=(28, 28, 1), n_classes=10, seed=3))
+    values = parameters(section.build(shape=(28, 28, 1), outputs=10, seed=3))
     rng = np.random.default_rng(0)
     spans = {"scale": (0.5, 1.5), "var": (0.5, 1.5), "mean": (-0.1, 0.1), "inner.bias": (0.0, 0.3)}
     for part, span in spans.items():

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 from safetensors.numpy import load_file
 
-from xbar_cli.data.batches import to_float
+from xbar_cli.data.batches import network_inputs
 from xbar_cli.runs.seal import seal
 from xbar_cli.trained.opening import open_trained
 
@@ -81,7 +81,7 @@ def outputs(run, images):
 def test_weights_of_the_run_are_the_modules_own(own):
     run, _ = own
     trained = open_trained(run, use="a test")
-    images = jnp.asarray(to_float(trained.data.test_images[:20]))
+    images = jnp.asarray(network_inputs(trained.data.test_images[:20]))
     np.testing.assert_allclose(trained.net(images), outputs(run, images), rtol=1e-5, atol=1e-6)
 
 

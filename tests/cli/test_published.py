@@ -7,7 +7,7 @@ import pytest
 from xbar_cli.array.lumped import lumped_dual
 from xbar_cli.array.published import published_dual
 from xbar_cli.array.wires import Wires
-from xbar_cli.data.batches import to_float
+from xbar_cli.data.batches import network_inputs
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.trained.opening import open_trained
@@ -21,7 +21,12 @@ def dual(shared):
     device = load_technology("taox")
     levels = discretise_ratio(w, limit=jnp.abs(w).max(), bits=4, ratio=device.ratio)
     g = levels * (device.g_on / jnp.abs(w).max())
-    return jnp.maximum(g, 0), jnp.maximum(-g, 0), to_float(run.data.test_images[:100]).reshape(100, -1), device.r_off
+    return (
+        jnp.maximum(g, 0),
+        jnp.maximum(-g, 0),
+        network_inputs(run.data.test_images[:100]).reshape(100, -1),
+        device.r_off,
+    )
 
 
 def outputs(model, dual, alpha, beta):

@@ -316,7 +316,7 @@ def test_training_goes_through_arrays_with_wires(xbar, tiny, start, tmp_path):
 @pytest.mark.parametrize("bias", ["digital", "row"])
 def test_dense_layers_are_those_that_are_no_convolution(bias):
     section = NetworkSection(name="lenet5", bias=bias)
-    shapes = layer_shapes(section.build(shape=(28, 28, 1), n_classes=10, seed=0), shape=(28, 28, 1))
+    shapes = layer_shapes(section.build(shape=(28, 28, 1), outputs=10, seed=0), shape=(28, 28, 1))
     asked = {"method": "tat", "array": "published", "technology": "taox"}
     for layers, found in (("dense", {"fc1", "fc2", "fc3"}), ("all", None)):
         config = TrainConfig.model_validate({**asked, "layers": layers})

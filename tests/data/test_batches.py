@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xbar_cli.data.batches import batches, epoch_order, eval_batches, to_float, validation_split
+from xbar_cli.data.batches import batches, epoch_order, eval_batches, network_inputs, validation_split
 
 
 def data(n):
@@ -83,7 +83,7 @@ def test_wrong_arguments_are_named():
         (lambda: epoch_order(10, seed=0, epoch=-1), "epoch"),
         (lambda: batches(images, labels[:3], batch_size=2, seed=0, epoch=0), "same length"),
         (lambda: eval_batches(images, labels, batch_size=0), "batch_size"),
-        (lambda: to_float(images / np.float32(255)), "uint8"),
+        (lambda: network_inputs(images / 255), "uint8, float32 or int32, got float64"),
     ):
         with pytest.raises(ValueError, match=match):
             call()

@@ -23,7 +23,7 @@ every_network = pytest.mark.parametrize("name", NAMES)
 
 def build(name, *, seed=0, **given):
     width = {} if name == "lenet5" else {"width": 0.1}
-    return NetworkSection(name=name, **width, **given).build(shape=SHAPE, n_classes=CLASSES, seed=seed)
+    return NetworkSection(name=name, **width, **given).build(shape=SHAPE, outputs=CLASSES, seed=seed)
 
 
 @cache
@@ -108,7 +108,7 @@ def test_a_setting_changes_the_network_or_is_refused(name, key, value):
     if key == "norm_epsilon":
         assert np.abs(np.asarray(build(name, norm_epsilon=value)(pictures())) - scored(name, pictures())).max() > 1e-4
         return
-    other = nnx.eval_shape(lambda: NetworkSection(name=name, **given).build(shape=SHAPE, n_classes=CLASSES, seed=0))
+    other = nnx.eval_shape(lambda: NetworkSection(name=name, **given).build(shape=SHAPE, outputs=CLASSES, seed=0))
     assert kernel_sizes(other) != kernel_sizes(net)
 
 

@@ -27,7 +27,7 @@ def slow(name):
 
 
 def make(name, shape=CIFAR, **given):
-    return NetworkSection(name=name, **given).build(shape=shape, n_classes=10, seed=0)
+    return NetworkSection(name=name, **given).build(shape=shape, outputs=10, seed=0)
 
 
 def shapes_of(name, shape=CIFAR, **given):
@@ -79,7 +79,7 @@ def test_out_of_training_a_picture_does_not_depend_on_its_batch():
 def test_parameters_make_the_network():
     small = (8, 8, 3)
     section = NetworkSection(name="cnn", width=0.125)
-    one, other = make("cnn", small, width=0.125), section.build(shape=small, n_classes=10, seed=1)
+    one, other = make("cnn", small, width=0.125), section.build(shape=small, outputs=10, seed=1)
     images = jax.random.uniform(jax.random.key(0), (2, *small))
     one(images, training=True)
     set_parameters(other, parameters(one))

@@ -18,7 +18,7 @@ MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.1)
 def test_every_network_normalises_its_images_before_its_first_layer(name):
     width = {} if name == "lenet5" else {"width": 0.1}
     nets = [
-        NetworkSection(name=name, **width, **given).build(shape=(32, 32, 3), n_classes=4, seed=1)
+        NetworkSection(name=name, **width, **given).build(shape=(32, 32, 3), outputs=4, seed=1)
         for given in ({"mean": list(MEAN), "std": "0.25,0.2,0.1"}, {})
     ]
     x = jax.random.uniform(jax.random.key(0), (2, 32, 32, 3))
@@ -60,7 +60,7 @@ def test_padding_leaves_shapes_and_parameters_as_they_are():
     shapes = []
     for padding in ("same", "torch"):
         section = NetworkSection(name="resnet18", width=0.1, padding=padding)
-        net = section.build(shape=(28, 28, 1), n_classes=10, seed=0)
+        net = section.build(shape=(28, 28, 1), outputs=10, seed=0)
         shapes.append(layer_shapes(net, shape=(28, 28, 1)))
         strided = net.block2_1_a.contract
         assert strided.padding == ("SAME" if padding == "same" else ((1, 1), (1, 1)))
@@ -69,6 +69,6 @@ def test_padding_leaves_shapes_and_parameters_as_they_are():
 
 def test_epsilon_reaches_every_norm():
     section = NetworkSection(name="vgg9", width=0.1, norm_epsilon=1e-3)
-    net = section.build(shape=(28, 28, 1), n_classes=10, seed=0)
+    net = section.build(shape=(28, 28, 1), outputs=10, seed=0)
     found = [module.epsilon for _, module in nnx.iter_modules(net) if isinstance(module, nnx.BatchNorm)]
     assert found == [1e-3] * 6

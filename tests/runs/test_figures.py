@@ -109,7 +109,7 @@ def test_the_limits_of_restricted_weights_are_marked_on_both_sides(tmp_path, dra
 
 def test_of_many_layers_a_legend_names_some_and_the_last(tmp_path, drawn):
     shares = {f"layer{k}": [0.5, 0.9] for k in range(20)}
-    figures.rounds(tmp_path / "a.png", accuracy=[0.6, 0.8], shares=shares, caption="c")
+    figures.rounds(tmp_path / "a.png", reached=[0.6, 0.8], shares=shares, caption="c")
     named = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert len(named) <= figures.MOST_NAMED + 1
     assert named[0] == "layer0"

@@ -126,6 +126,7 @@ class TrainKeywords(Configured, total=False):
     clip_norm: Value
     precision: Literal["float32", "bfloat16"]
     augment: Literal["none", "flip", "crop", "crop+flip"]
+    metric: Literal["accuracy", "top5", "mse", "r2", "cross_entropy", "perplexity"]
     early_stop: int
     keep: Literal["best", "last"]
     fold_norm: bool
@@ -205,6 +206,7 @@ class ChipKeywords(Configured, total=False):
     variation_model: Literal["additive", "proportional"]
     effect: Sequence[Any]
     negative: Literal["clamp", "reflect", "allow"]
+    metric: Literal["accuracy", "top5", "mse", "r2", "cross_entropy", "perplexity"]
     samples: int
     images: int
     array: Literal["ideal", "lumped", "published", "nodal", "gated"]

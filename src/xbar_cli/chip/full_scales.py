@@ -21,6 +21,7 @@ from xbar_cli.mapping.bitslice import sufficient_adc_bits
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.shapes import layer_inputs
 from xbar_cli.nn.tiled import TiledLayer
+from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
 
 BINS = 2**16
@@ -199,7 +200,7 @@ def products_of(trained: Trained) -> dict[str, tuple[tuple[int, ...], Contract]]
     def inputs(x: Array) -> None:
         found.update({name: ((1, *v.shape[1:]), c) for name, (v, c) in layer_inputs(trained.net, x).items()})
 
-    jax.eval_shape(inputs, jax.ShapeDtypeStruct((2, *trained.data.train_images.shape[1:]), jnp.float32))
+    jax.eval_shape(inputs, jax.ShapeDtypeStruct((2, *build.input_shape(trained.data)), build.input_dtype(trained.data)))
     return found
 
 

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from xbar_cli.device.levels import LIMIT_SHARES, weight_limit
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.placing import Placement, place, span_of
+from xbar_cli.nn.score import Measure
+from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
-from xbar_cli.trained.opening import Trained, kernel_accuracy, weight_maxima
+from xbar_cli.trained.opening import Trained, kernel_measure, weight_maxima
 from xbar_cli.trained.parts import held_out
 
 Weights = dict[str, NDArray[np.float64]]
@@ -79,7 +81,7 @@ def trained_limits(fixed: Fixed, placement: Placement) -> Weights | None:
 
 
 def best_share(trained: Trained, placement: Placement, largest: Mapping[str, NDArray[np.float64]]) -> float:
-    """The share of each layer's largest weight at which the levels cost the least accuracy on the images held out of training.
+    """The share of each layer's largest weight at which the levels cost the least on images held out of training.
 
     References:
         Chakraborty, Roy, Roy (tat), section III-C.
@@ -88,7 +90,9 @@ def best_share(trained: Trained, placement: Placement, largest: Mapping[str, NDA
         raise ConfigError(
             "mapping.weight_limit = auto chooses for the levels of the devices: it needs mapping.bits or mapping.levels"
         )
-    accuracy, kernels = kernel_accuracy(trained.net, *held_out(trained)), trained.kernels
+    inputs, labels = held_out(trained)
+    measure = Measure.of(build.metric_of(trained.data, None, key="metric"), labels)
+    reached, kernels = kernel_measure(trained.net, inputs, labels, measure=measure), trained.kernels
 
     def score(share: float) -> float:
         values = {}
@@ -97,6 +101,6 @@ def best_share(trained: Trained, placement: Placement, largest: Mapping[str, NDA
             span = span_of(placement.devices, placement.scheme, vg=None, w_max=limit * share)
             placed = place(placement.scheme, kernel.reshape(-1, kernel.shape[-1]), span)
             values[name] = placed.decoded().astype(np.float32).reshape(kernel.shape)
-        return accuracy(values)
+        return measure.sign * reached(values)
 
     return weight_limit(jnp.ones(1), rule="auto", score=score, shares=LIMIT_SHARES)

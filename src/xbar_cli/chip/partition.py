@@ -22,7 +22,6 @@ from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Product
 from xbar_cli.nn.loops import Stepping, entered, findings
 from xbar_cli.nn.reading import on_arrays
-from xbar_cli.nn.score import correct
 from xbar_cli.numerics import stream
 
 Accuracies = Callable[[frozenset[str]], np.ndarray]
@@ -87,7 +86,8 @@ def make_accuracies(sampler: Sampler, names: Sequence[str], n: int) -> Accuracie
         key = stream(jax.random.fold_in(root, number), "read")
         arrays = on_arrays(jax.tree.unflatten(tree, leaves), key=key, first=first)
         product = Switched(arrays, dict(zip(names, places, strict=True)))
-        return correct(nnx.merge(sampler.graphdef, state)(x, by_patches(product) if patches else product), y, weight)
+        scores = nnx.merge(sampler.graphdef, state)(x, by_patches(product) if patches else product)
+        return sampler.measure.total(scores, y, weight)
 
     stage = sampler.executor.stage(count)
     known: dict[frozenset[str], np.ndarray] = {}

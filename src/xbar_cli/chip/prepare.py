@@ -21,10 +21,11 @@ from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.sample import Batch, Prepare, Sampler
 from xbar_cli.config.converters import DecodingSection
 from xbar_cli.config.hardware import EvaluateConfig
-from xbar_cli.data.batches import to_float
+from xbar_cli.data.batches import network_inputs
 from xbar_cli.device.chip import Step
 from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, Correction, layer_outputs
+from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.numerics import stream
 from xbar_cli.trained.opening import Trained
 from xbar_cli.trained.parts import held_out
@@ -36,6 +37,7 @@ def make_sampler(
     hardware: Hardware,
     steps: Sequence[Step],
     parts: Sequence[Batch],
+    measure: Measure = ACCURACY,
     *,
     most: int,
     strategy: Strategy | None = None,
@@ -48,6 +50,7 @@ def make_sampler(
         hardware: what its devices are built into.
         steps: the effects on devices, in order.
         parts: images with labels.
+        measure: of the answers.
         most: chips that will be asked for.
         strategy: how those of one device are computed; as measured for it when absent.
     """
@@ -61,6 +64,7 @@ def make_sampler(
         nominal={name: layer.conductance for name, layer in network.layers.items()},
         fabricate=make_fabricator(network, steps, negative=config.variation.negative),
         prepare=prepare,
+        measure=measure,
     )
     return sampler, fitted_to
 
@@ -117,7 +121,7 @@ def make_calibrator(
     corrected outputs of those before it.
     """
     graphdef, state = nnx.split(trained.net)
-    images = jnp.asarray(to_float(pictures))
+    images = jnp.asarray(network_inputs(pictures))
 
     @jax.jit
     def fit(state: Any, images: Array, circuit: Circuit, key: Array) -> dict[str, Correction]:

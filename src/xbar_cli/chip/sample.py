@@ -19,7 +19,7 @@ from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Product, digital
 from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
-from xbar_cli.nn.score import correct
+from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import Reporter
@@ -32,11 +32,11 @@ Leaves = list[Array]
 
 
 def count_batch(
-    net: Any, circuit: Circuit | None, key: Array, first: Array, part: Batch, *, patches: bool = False
+    net: Any, circuit: Circuit | None, key: Array, first: Array, part: Batch, measure: Measure, *, patches: bool = False
 ) -> tuple[Array, dict[str, Trust]]:
     """Five counts of a batch, and how well arrays with wires were solved.
 
-    The counts are the right answers (NaN where scores are not finite), the ADC's conversions beyond its range and all of
+    The counts are the total of the metric (NaN where scores are not finite), the ADC's conversions beyond its range and all of
     them, and the same of the DAC. Without a circuit the network computes in floating point; `key` is of what is drawn at
     every read, `first` the number of the first image, `patches` takes convolutions as products of patches.
     """
@@ -46,8 +46,8 @@ def count_batch(
     product: Product = digital
     if circuit is not None:
         product = on_arrays(circuit, key=key, first=first, counts=counts, trusts=trusts)
-    right = correct(net(x, by_patches(product) if patches else product), y, weight)
-    return jnp.stack([right, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)]), trusts
+    total = measure.total(net(x, by_patches(product) if patches else product), y, weight)
+    return jnp.stack([total, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)]), trusts
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Tally:
     """What the chips add up to.
 
     Attributes:
-        accuracies: of each.
+        values: the metric of each.
         alone: of each, by layer, with that layer alone on arrays.
         beyond: ADC conversions beyond the range and all of them, and the same of the DAC.
         devices: share of devices below 0, mean shift [S] and share off the table, of each.
@@ -65,7 +65,7 @@ class Tally:
         fold_seconds: of folding and calibrating.
     """
 
-    accuracies: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     alone: dict[str, list[float]] = field(default_factory=dict)
     beyond: np.ndarray = field(default_factory=lambda: np.zeros(4))
     devices: list[tuple[float, ...]] = field(default_factory=list)
@@ -88,9 +88,10 @@ class Sampler:
         nominal: Mapping[str, Any],
         fabricate: Fabricator,
         prepare: Prepare,
+        measure: Measure = ACCURACY,
     ) -> None:
         """The stages for a network on the images `parts`; `nominal` conductances have the shape of a chip's."""
-        self.executor, self.fabricate = executor, fabricate
+        self.executor, self.fabricate, self.measure = executor, fabricate, measure
         self.graphdef, state = nnx.split(net)
         self.state, self.root, self.parts = (executor.shared(tree) for tree in (state, root, list(parts)))
         self.trees: dict[str | None, Any] = {}
@@ -156,7 +157,7 @@ class Sampler:
                 state, root, first, part = shared
                 key = stream(jax.random.fold_in(root, number), "read")
                 net, circuit = nnx.merge(self.graphdef, state), jax.tree.unflatten(tree, leaves)
-                return count_batch(net, circuit, key, first, part, patches=patches)
+                return count_batch(net, circuit, key, first, part, self.measure, patches=patches)
 
             self._counters[tree] = self.executor.stage(count)
         return self._counters[tree]
@@ -165,6 +166,10 @@ class Sampler:
     def images(self) -> float:
         """How many images there are."""
         return float(sum(float(weight.sum()) for _, _, weight in self.parts))
+
+    def value(self, total: float) -> float:
+        """The metric of a chip."""
+        return self.measure.value(float(total), self.images, of="a chip")
 
 
 def require_sound(sampler: Sampler, conductances: Mapping[str, Array], chips: range) -> None:
@@ -182,7 +187,7 @@ def require_scores(
 ) -> None:
     """Raise ModelError where some scores of a chip are not finite, with the first layer whose outputs are not.
 
-    `right` are the chip's answers, NaN there; `place` is where it stands in the stacked circuits `leaves`, in which `layer` is
+    `right` is the chip's total, NaN there; `place` is where it stands in the stacked circuits `leaves`, in which `layer` is
     alone on arrays (None: all are).
     """
     if np.isfinite(right):
@@ -246,14 +251,14 @@ def sample(
                 of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
                 require_trust(sampler.circuit(leaves, k), of_chip, chip=chip)
             require_scores(sampler, counts[k, 0], leaves, k, chip=chip)
-            tally.accuracies.append(float(counts[k, 0] / sampler.images))
+            tally.values.append(sampler.value(counts[k, 0]))
             tally.beyond += counts[k, 1:]
             tally.devices.append(tuple(float(value[k]) for value in found))
             tally.corrections.append({name: (gain[k], offset[k]) for name, (gain, offset) in corrections.items()})
             for name, alone_counts in layers.items():
                 require_scores(sampler, alone_counts[k, 0], made[name], k, chip=chip, layer=name)
-                tally.alone[name].append(float(alone_counts[k, 0] / sampler.images))
-            if enough(tally.accuracies):
+                tally.alone[name].append(sampler.value(alone_counts[k, 0]))
+            if enough(tally.values):
                 reporter.progress("chips", n, n)
                 return tally
     reporter.progress("chips", n, n)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.chip.sample import Alone, Leaves, Sampler
 from xbar_cli.nn.reading import Circuit
+from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.runs import figures
 from xbar_cli.statistics import Estimate
 
@@ -45,25 +46,26 @@ def _alone(sampler: Sampler, layer: str, kernels: Mapping[str, Any]) -> Alone:
     return lambda numbers, leaves: stage(shared, numbers, leaves)
 
 
-def summarise(found: Mapping[str, Estimate], *, ideal: float) -> dict[str, Any]:
-    """The accuracy with each layer alone on arrays, and what it costs against the `ideal` one; the costliest layer."""
+def summarise(found: Mapping[str, Estimate], *, ideal: float, measure: Measure = ACCURACY) -> dict[str, Any]:
+    """The metric with each layer alone on arrays, and what it costs against the `ideal` one; the costliest layer."""
     layers = {
         name: {
-            "accuracy_mean": value.mean,
-            "accuracy_std": value.std,
-            "cost": ideal - value.mean,
-            "cost_ci95": None if value.ci95 is None else [ideal - value.ci95[1], ideal - value.ci95[0]],
+            f"{measure.metric}_mean": value.mean,
+            f"{measure.metric}_std": value.std,
+            "cost": measure.loss(value.mean, ideal),
+            "cost_ci95": None if value.ci95 is None else sorted(measure.loss(end, ideal) for end in value.ci95),
         }
         for name, value in found.items()
     }
     return {"per_layer": layers, "costliest_layer": max(layers, key=lambda name: layers[name]["cost"])}
 
 
-def draw(path: Path, summary: Mapping[str, Any], *, caption: str) -> Path:
-    """A bar for each layer: accuracy lost with it alone on arrays, with its interval over chips."""
+def draw(path: Path, summary: Mapping[str, Any], *, caption: str, measure: Measure = ACCURACY) -> Path:
+    """A bar for each layer: what is lost of the metric with it alone on arrays, with its interval over chips."""
     layers = summary["per_layer"]
-    costs = np.asarray([layer["cost"] for layer in layers.values()]) * 100
-    ends = np.asarray([v["cost_ci95"] or [v["cost"]] * 2 for v in layers.values()]).T * 100
+    scale, unit = (100, " [%]") if measure.is_share else (1, "")
+    costs = np.asarray([layer["cost"] for layer in layers.values()]) * scale
+    ends = np.asarray([v["cost_ci95"] or [v["cost"]] * 2 for v in layers.values()]).T * scale
 
     def bars(figure: Figure) -> None:
         axes = figure.subplots()
@@ -77,7 +79,7 @@ def draw(path: Path, summary: Mapping[str, Any], *, caption: str) -> Path:
         )
         axes.axhline(0, color="0.4", linewidth=0.8)
         figures.name_bars(axes, list(layers))
-        axes.set(ylabel="accuracy lost [%]", title="Cost of each layer alone on arrays")
+        axes.set(ylabel=f"{measure.metric} lost{unit}", title="Cost of each layer alone on arrays")
         axes.grid(axis="x", visible=False)
 
     return figures.save(path, bars, caption=caption)

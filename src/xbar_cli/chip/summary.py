@@ -10,9 +10,13 @@ from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.sample import Tally
 from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.errors import ConfigError
+from xbar_cli.nn.score import ACCURACY as RIGHT
+from xbar_cli.nn.score import Measure
 from xbar_cli.runs.results import MODEL, Field, digest, field
 from xbar_cli.statistics import (
     ACCURACY,
+    ANYTHING,
     MIN_SAMPLES,
     bounded,
     enough,
@@ -24,17 +28,39 @@ from xbar_cli.statistics import (
     with_test_set,
     yield_at,
 )
+from xbar_cli.tasks import MetricName
+from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
 
 
+def measure_of(config: EvaluateConfig, trained: Trained, labels: np.ndarray) -> Measure:
+    """The measure that is asked for, of these labels.
+
+    Raises:
+        ConfigError: it is none of the task, or what is asked of the chips belongs to shares of right answers.
+    """
+    wanted = config.monte_carlo
+    measure = Measure.of(build.metric_of(trained.data, wanted.metric, key="monte_carlo.metric"), labels)
+    for key in ("ci_width", "yield_at"):
+        if getattr(wanted, key) is not None and not measure.is_share:
+            raise ConfigError(f"monte_carlo.{key} belongs to shares of right answers; the metric is {measure.metric}")
+    return measure
+
+
 def summarise(
-    config: EvaluateConfig, hardware: Hardware, tally: Tally, *, ideal: float, images: int, fitted_to: int
+    config: EvaluateConfig,
+    hardware: Hardware,
+    tally: Tally,
+    measure: Measure,
+    *,
+    ideal: float,
+    images: int,
+    fitted_to: int,
 ) -> dict[str, Any]:
     """What the summary says of the chips and their converters; `images` were seen by each chip, calibrated to `fitted_to`."""
     negative, mean_shift, off_table = (float(value) for value in np.mean(tally.devices, axis=0))
-    adc_beyond, adc_all, dac_beyond, dac_all = (float(value) for value in tally.beyond)
     converters = config.converters
-    return accuracies(config, tally, images=images) | {
+    return chips_of(config, tally, measure=measure, ideal=ideal, images=images) | {
         "array": hardware.model,
         "path": converters.path,
         "scheme": hardware.network.scheme,
@@ -55,62 +81,110 @@ def summarise(
         "columns_per_adc": converters.columns_per_adc,
         "rows_at_once": converters.rows_at_once,
         "adc_input": converters.adc_input,
-        "dac_saturated_fraction": dac_beyond / dac_all if dac_all else None,
-        "adc_saturated_fraction": adc_beyond / adc_all if adc_all else None,
+        **saturated(tally),
         "calibration": calibration(config, tally, images=fitted_to),
-        **per_layer(config, tally, ideal=ideal),
+        **per_layer(config, tally, ideal=ideal, measure=measure),
         "seconds_per_sample": tally.seconds / tally.computed,
         "fold_seconds": tally.fold_seconds / tally.computed,
     }
 
 
+def saturated(tally: Tally) -> dict[str, float | None]:
+    """Shares of the conversions beyond the converters' ranges; None without any."""
+    adc_beyond, adc_all, dac_beyond, dac_all = (float(value) for value in tally.beyond)
+    return {
+        "dac_saturated_fraction": dac_beyond / dac_all if dac_all else None,
+        "adc_saturated_fraction": adc_beyond / adc_all if adc_all else None,
+    }
+
+
 def copies(config: EvaluateConfig, tally: Tally) -> int:
     """Chips that each computed one stands for: more than one where all are the same, and one was computed."""
-    n, wanted = len(tally.accuracies), config.monte_carlo
+    n, wanted = len(tally.values), config.monte_carlo
     return max(1, (wanted.samples or MIN_SAMPLES) // n) if n == 1 else 1
 
 
-def accuracies(config: EvaluateConfig, tally: Tally, *, images: int) -> dict[str, Any]:
-    """Mean, spread and intervals of the chips' accuracies, the worst chip, and the yield."""
-    samples = tally.accuracies * copies(config, tally)
-    wanted, alike = config.monte_carlo, len(samples) > len(tally.accuracies)  # every chip is this one
+def chips_of(config: EvaluateConfig, tally: Tally, *, measure: Measure, ideal: float, images: int) -> dict[str, Any]:
+    """What the chips' metric is, by its own name and by the one that every metric has: value, interval, loss."""
+    metric = measure.metric
+    figures = accuracies if measure.is_share else unbounded
+    found = figures(config, tally, images=images, measure=measure)
+    mean, ci95 = found[f"{metric}_mean"], found[f"{metric}_ci95"]
+    return found | {
+        "metric_value": mean,
+        "metric_ci95": ci95,
+        "metric_loss": measure.loss(mean, ideal),
+        "metric_loss_ci95": sorted(measure.loss(end, ideal) for end in ci95) if ci95 else None,
+    }
+
+
+def unbounded(config: EvaluateConfig, tally: Tally, *, images: int, measure: Measure) -> dict[str, Any]:
+    """Mean, spread and Student's interval of a metric that is no share of right answers, and the worst chip."""
+    del images
+    samples = tally.values * copies(config, tally)
+    found, worst = estimate(samples), int(np.argmin(measure.sign * np.asarray(samples)))
+    name = measure.metric
+    return {
+        "metric": name,
+        "samples": len(samples),
+        f"{name}_mean": found.mean,
+        f"{name}_std": found.std,
+        f"{name}_ci95": list(found.ci95) if found.ci95 else None,
+        f"{name}_ci95_kind": "student",
+        f"{name}_skewness": skewness(samples),
+        f"{name}_worst": samples[worst],
+        "worst_sample": worst,
+        f"{name}_samples": samples,
+    }
+
+
+def accuracies(config: EvaluateConfig, tally: Tally, *, images: int, measure: Measure = RIGHT) -> dict[str, Any]:
+    """Mean, spread and intervals of the chips' shares of right answers, the worst chip, and the yield.
+
+    The error of the test set is that of whole right answers: the most that one can have whose parts count.
+    """
+    name = measure.metric
+    samples = tally.values * copies(config, tally)
+    wanted, alike = config.monte_carlo, len(samples) > len(tally.values)  # every chip is this one
     student = estimate(samples, within=ACCURACY)
     any_kind = student if alike else bounded(samples, width=wanted.ci_width)
     found = student if wanted.ci_width is None else any_kind
     both = with_test_set(found, images=images)
     summary: dict[str, Any] = {
+        "metric": name,
         "samples": len(samples),
-        "accuracy_mean": found.mean,
-        "accuracy_std": found.std,
-        "accuracy_ci95": list(found.ci95) if found.ci95 else None,
-        "accuracy_ci95_kind": "student" if wanted.ci_width is None else "bounded",
-        "accuracy_bounded_ci95": list(any_kind.ci95) if any_kind.ci95 else None,
-        "accuracy_skewness": skewness(samples),
-        "accuracy_skewed": is_skewed(samples),
+        f"{name}_mean": found.mean,
+        f"{name}_std": found.std,
+        f"{name}_ci95": list(found.ci95) if found.ci95 else None,
+        f"{name}_ci95_kind": "student" if wanted.ci_width is None else "bounded",
+        f"{name}_bounded_ci95": list(any_kind.ci95) if any_kind.ci95 else None,
+        f"{name}_skewness": skewness(samples),
+        f"{name}_skewed": is_skewed(samples),
         "test_set_error": sampling_error(found.mean, images),
-        "accuracy_with_test_set_ci95": list(both) if both else None,
-        "accuracy_worst": min(samples),
+        f"{name}_with_test_set_ci95": list(both) if both else None,
+        f"{name}_worst": min(samples),
         "worst_sample": int(np.argmin(samples)),
     }
     if wanted.yield_at is not None:
-        good = yield_at(tally.accuracies, wanted.yield_at, width=wanted.ci_width)
+        good = yield_at(tally.values, wanted.yield_at, width=wanted.ci_width)
         ci95 = (good.fraction, good.fraction) if alike else good.ci95
         summary |= {"yield_at": wanted.yield_at, "yield_fraction": good.fraction, "yield_ci95": list(ci95)}
     if wanted.ci_width is not None:
         reached = alike or enough(samples, width=wanted.ci_width)
         summary |= {"ci_width": wanted.ci_width, "ci_width_reached": reached}
-    return summary | {"accuracy_samples": samples}
+    return summary | {f"{name}_samples": samples}
 
 
-def per_layer(config: EvaluateConfig, tally: Tally, *, ideal: float) -> dict[str, Any]:
+def per_layer(config: EvaluateConfig, tally: Tally, *, ideal: float, measure: Measure = RIGHT) -> dict[str, Any]:
     """What each layer costs alone on arrays; nothing where that was not asked for."""
     alike = copies(config, tally)
     by_student = alike > 1 or config.monte_carlo.ci_width is None
+    within = ACCURACY if measure.is_share else ANYTHING
     found = {
-        name: estimate(v * alike, within=ACCURACY) if by_student else bounded(v, width=config.monte_carlo.ci_width)
+        name: estimate(v * alike, within=within) if by_student else bounded(v, width=config.monte_carlo.ci_width)
         for name, v in tally.alone.items()
     }
-    return sensitivity.summarise(found, ideal=ideal) if found else {}
+    return sensitivity.summarise(found, ideal=ideal, measure=measure) if found else {}
 
 
 def out_of_reach(config: EvaluateConfig) -> str | None:
@@ -126,12 +200,14 @@ def out_of_reach(config: EvaluateConfig) -> str | None:
 
 def skew_note(result: dict[str, Any]) -> str | None:
     """The line on Student's interval where the chips are skewed; None where they are not, or the interval is another one."""
-    if result["accuracy_ci95_kind"] != "student" or not result["accuracy_skewed"]:
+    name = result["metric"]
+    if result[f"{name}_ci95_kind"] != "student" or not result.get(f"{name}_skewed"):
         return None
-    low, high = result["accuracy_bounded_ci95"]
+    low, high = result[f"{name}_bounded_ci95"]
+    what = "accuracies" if name == "accuracy" else f"{name} values"
     return (
-        f"the accuracies of these {result['samples']} chips are skewed (skewness {result['accuracy_skewness']:+.1f}, worst "
-        f"{result['accuracy_worst']:.4f}, mean {result['accuracy_mean']:.4f}): Student's interval then holds the mean less "
+        f"the {what} of these {result['samples']} chips are skewed (skewness {result[f'{name}_skewness']:+.1f}, worst "
+        f"{result[f'{name}_worst']:.4f}, mean {result[f'{name}_mean']:.4f}): Student's interval then holds the mean less "
         f"often than 95 %; {low:.4f} … {high:.4f} holds whatever the distribution is, and monte_carlo.ci_width makes it narrower"
     )
 
@@ -148,13 +224,13 @@ def calibration(config: EvaluateConfig, tally: Tally, *, images: int) -> dict[st
     return {"fit": config.decoding.calibrate, "per": config.decoding.per or "layer", "images": images, **fitted}
 
 
-def results(samples: list[float], tally: Tally) -> dict[str, Field]:
-    """results.nc: the accuracy of every chip, with each layer alone too, and what each chip was calibrated to."""
+def results(samples: list[float], tally: Tally, *, metric: MetricName = "accuracy") -> dict[str, Field]:
+    """results.nc: the metric of every chip, with each layer alone too, and what each chip was calibrated to."""
     fields = {"sample": field(("sample",), np.arange(len(samples)), unit="1", long_name="chip")}
-    fields["accuracy"] = field(("sample",), samples, unit="1", long_name="accuracy on the test images")
+    fields[metric] = field(("sample",), samples, unit="1", long_name=f"{metric} on the test images")
     for name, alone in tally.alone.items():
-        long_name = f"accuracy on the test images with {name} alone on arrays"
-        fields[f"{name}_alone_accuracy"] = field(("chip",), alone, unit="1", long_name=long_name)
+        long_name = f"{metric} on the test images with {name} alone on arrays"
+        fields[f"{name}_alone_{metric}"] = field(("chip",), alone, unit="1", long_name=long_name)
     for name in tally.corrections[0]:
         for which, what in enumerate(("gain", "offset")):
             values = np.stack([chip[name][which] for chip in tally.corrections])

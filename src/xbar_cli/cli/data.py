@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
 from xbar_cli.interruption import AGAIN, unwinding
+from xbar_cli.outside import quoted
 
 if TYPE_CHECKING:
     from xbar_cli.data.importers import Imported
@@ -23,7 +24,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: xbar data ls")
 def data() -> None:
-    """Data sets: what is there, import official files, download."""
+    """Data sets: what is there, your own, official files."""
 
 
 @data.command("ls", epilog="Example: xbar data ls --json")
@@ -46,6 +47,93 @@ def ls(data_dir: Path | None, as_json: bool) -> None:
     columns = ("data set", "there", "train", "test", "note")
     table = [(row.name, "yes" if row.available else "no", row.train, row.test, row.note) for row in rows]
     print_table(f"Data sets in {folder}", columns, table)
+
+
+data.add_command(ls, "list")
+
+
+@data.command("show", epilog="Example: xbar data show jargon")
+@click.argument("name")
+@_data_dir
+@_json
+def show_(name: str, data_dir: Path | None, as_json: bool) -> None:
+    """Tell of the data set NAME: task, shape, classes, and what is kept with it."""
+    from xbar_cli.data.datasets import describe
+
+    facts = describe(name, data_dir=data_dir)
+    if as_json:
+        print_json(facts)
+        return
+    print_table(f"Data set {name}", ("what", "value"), [(key, _short(value)) for key, value in facts.items()])
+
+
+def _short(value: object) -> str:
+    """A value of a table; of long lists the first ones and their number."""
+    if not isinstance(value, (list, tuple)):
+        return "–" if value is None else str(value)
+    shown = ", ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in value[:8])
+    return shown if len(value) <= 8 else f"{shown}, … ({len(value)})"
+
+
+@data.command("add", epilog="Example: xbar data add wine wine.csv --label class --standardise")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--task",
+    type=click.Choice(["classification", "regression", "labelling", "next_token"]),
+    help="What is asked for (default: as the labels look).",
+)
+@click.option(
+    "--label", metavar="COLUMN[,COLUMN...]", help="csv: column of the labels, by name or number (default last)."
+)
+@click.option("--columns", metavar="COLUMN[,COLUMN...]", help="csv: columns of the inputs (default all others).")
+@click.option("--no-header", is_flag=True, help="csv: the first row is data; columns are called 1, 2, 3 and so on.")
+@click.option("--length", type=click.IntRange(1, 10**6), help="txt: characters of a sequence (64); wav: samples.")
+@click.option("--size", metavar="HxW", help="Pictures: bring all to this size.")
+@click.option(
+    "--rate", type=click.IntRange(1, 10**7), metavar="HZ", help="wav: rate that all must have (default the first's)."
+)
+@click.option("--test-fraction", type=float, default=0.2, help="Share that tests, where the file has no parts (0.2).")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Draws the test part (0).")
+@click.option(
+    "--standardise", is_flag=True, help="Numbers to mean 0 and deviation 1 over the training part; kept with the set."
+)
+@click.option("--overwrite", is_flag=True, help="Replace a data set of this name.")
+@_data_dir
+@_json
+def add_(name: str, file: Path, data_dir: Path | None, as_json: bool, overwrite: bool, **asked: Any) -> None:
+    """Add your own data set NAME from FILE: npz, csv, txt, or a folder with pictures or wav files in a folder a class."""
+    from xbar_cli.data.own.adding import add
+    from xbar_cli.data.own.raw import Asked
+
+    header, size = not asked.pop("no_header"), _size(asked.pop("size"))
+    label, columns = (_columns(asked.pop(key)) for key in ("label", "columns"))
+    wanted = Asked(**asked, label=label, columns=columns, header=header, size=size)
+    added = add(name, file, wanted, data_dir=data_dir, overwrite=overwrite)
+    summary = {"name": name, "out": str(added.out), **{key: added.facts[key] for key in _TOLD}}
+    if added.facts["note"]:
+        note(added.facts["note"])
+    if as_json:
+        print_json(summary)
+        return
+    print_table(f"Data set {name}", ("what", "value"), [(key, _short(value)) for key, value in summary.items()])
+
+
+_TOLD = ("task", "train", "test", "shape", "dtype", "outputs", "class_names", "identical", "standardised")
+
+
+def _columns(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",")) if text else ()
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """Height and width of `28x28`."""
+    if text is None:
+        return None
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and 1 <= int(height) <= 4096 and 1 <= int(width) <= 4096):
+        raise click.BadParameter(f"{quoted(text)} is no size such as 28x28, of 1 to 4096", param_hint="--size")
+    return int(height), int(width)
 
 
 @data.command("import", epilog="Example: xbar data import mnist --from ~/downloads/mnist")

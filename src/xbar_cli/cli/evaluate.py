@@ -24,13 +24,13 @@ def evaluate(config: EvaluateConfig, **output: Any) -> None:
 
 def show(summary: dict[str, Any]) -> None:
     """Print the summary as a table, and one of the layers where they were evaluated alone."""
+    metric = summary["metric"]
     rows = [
-        ("floating point", f"{summary['ideal_accuracy']:.4f}"),
-        (f"mean of {summary['samples']} chips", f"{summary['accuracy_mean']:.4f}"),
+        ("floating point", f"{summary[f'ideal_{metric}']:.4f}"),
+        (f"mean of {summary['samples']} chips", f"{summary[f'{metric}_mean']:.4f}"),
         *chip_intervals(summary),
-        ("the same over test sets of this size too", interval(summary["accuracy_with_test_set_ci95"])),
-        ("standard deviation", f"{summary['accuracy_std']:.4f}"),
-        (f"worst chip (number {summary['worst_sample']})", f"{summary['accuracy_worst']:.4f}"),
+        ("standard deviation", f"{summary[f'{metric}_std']:.4f}"),
+        (f"worst chip (number {summary['worst_sample']})", f"{summary[f'{metric}_worst']:.4f}"),
         *yield_rows(summary),
         *mapping_rows(summary),
         ("devices clamped at 0", f"{summary['clamped_fraction']:.2%}"),
@@ -42,7 +42,7 @@ def show(summary: dict[str, Any]) -> None:
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))
     variation = f"{summary['variation'] * 100:g} % {summary['variation_model']} variation"
-    title = f"Accuracy on {summary['images']} images, {summary['array']} array ({summary['path']}), {variation}"
+    title = f"{metric.capitalize()} on {summary['images']} images, {summary['array']} array ({summary['path']}), {variation}"
     print_table(title, ["", ""], rows)
     if "per_layer" in summary:
         show_layers(summary)
@@ -65,10 +65,13 @@ def mapping_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 def chip_intervals(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """The intervals of the mean over chips: one where it is the same."""
-    student, any_kind = summary["accuracy_ci95"], summary["accuracy_bounded_ci95"]
+    metric = summary["metric"]
+    student, any_kind = summary["metric_ci95"], summary.get(f"{metric}_bounded_ci95")
     rows = [("95 % interval of the mean over chips", interval(student))]
-    if student != any_kind:
+    if any_kind not in (student, None):
         rows.append(("the same, whatever the chips' distribution", interval(any_kind)))
+    if f"{metric}_with_test_set_ci95" in summary:
+        rows.append(("the same over test sets of this size too", interval(summary[f"{metric}_with_test_set_ci95"])))
     return rows
 
 
@@ -87,8 +90,9 @@ def yield_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
 def show_layers(summary: dict[str, Any]) -> None:
     """Print what each layer costs alone on arrays, the costliest first."""
     layers = sorted(summary["per_layer"].items(), key=lambda item: -item[1]["cost"])
-    rows = [(n, f"{v['accuracy_mean']:.4f}", f"{v['cost']:+.4f}", interval(v["cost_ci95"])) for n, v in layers]
-    print_table("Each layer alone on arrays", ["layer", "accuracy", "cost", "95 % interval over chips"], rows)
+    metric = summary["metric"]
+    rows = [(n, f"{v[f'{metric}_mean']:.4f}", f"{v['cost']:+.4f}", interval(v["cost_ci95"])) for n, v in layers]
+    print_table("Each layer alone on arrays", ["layer", metric, "cost", "95 % interval over chips"], rows)
 
 
 def converter_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

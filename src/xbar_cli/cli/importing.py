@@ -43,7 +43,7 @@ def show(summary: dict[str, Any]) -> None:
         click.echo(f"padding of stride 2: {summary['padding']}")
     if summary["norm_epsilon"] is not None:
         click.echo(f"batch norm's epsilon: {summary['norm_epsilon']:g}")
-    click.echo(f"test accuracy on {summary['dataset']}: {summary['test_accuracy']:.4f}")
+    click.echo(f"test {summary['metric']} on {summary['dataset']}: {summary['metric_value']:.4f}")
 
 
 def pixels(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:

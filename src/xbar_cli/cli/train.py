@@ -34,14 +34,15 @@ def train(config: TrainConfig, resume: Path | None, **output: Any) -> None:
 
 def show(summary: dict[str, Any]) -> None:
     """Print the summary as tables."""
-    rows = [(f"{part} accuracy", f"{summary[f'{part}_accuracy']:.4f}") for part in ("train", "validation", "test")]
+    metric = summary["metric"]
+    rows = [(f"{part} {metric}", f"{summary[f'{part}_{metric}']:.4f}") for part in ("train", "validation", "test")]
     if summary["method"] == "neat":
-        rows.insert(0, ("test accuracy before restriction", f"{summary['start_accuracy']:.4f}"))
-        rows.insert(1, ("test accuracy, restricted only", f"{summary['restricted_accuracy']:.4f}"))
+        rows.insert(0, (f"test {metric} before restriction", f"{summary[f'start_{metric}']:.4f}"))
+        rows.insert(1, (f"test {metric}, restricted only", f"{summary[f'restricted_{metric}']:.4f}"))
     if summary["method"] == "tat":
-        rows.append(("test accuracy without arrays", f"{summary['test_accuracy_without_arrays']:.4f}"))
+        rows.append((f"test {metric} without arrays", f"{summary[f'test_{metric}_without_arrays']:.4f}"))
     if summary["method"] == "biased":
-        rows.insert(0, ("test accuracy at the start", f"{summary['start_accuracy']:.4f}"))
+        rows.insert(0, (f"test {metric} at the start", f"{summary[f'start_{metric}']:.4f}"))
         if summary["selected_on"] == "test":
             rows.append(("selected on", "the test set, as the paper does: biased upwards"))
         for name, key in (

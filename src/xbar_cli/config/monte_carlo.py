@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from xbar_cli.tasks import MetricName
+
 from .base import Option, Quantity, Section, require
 
 DEFAULT_SAMPLES, DEFAULT_MAX_SAMPLES = 25, 1000
@@ -12,6 +14,8 @@ DEFAULT_SAMPLES, DEFAULT_MAX_SAMPLES = 25, 1000
 class MonteCarloSection(Section):
     """Chips drawn, and images seen by each."""
 
+    metric: Annotated[MetricName | None, Option()] = None
+    """What chips are measured by (default by the task: accuracy, mse of regression, perplexity of next_token)."""
     samples: Annotated[int | None, Field(ge=1, le=1_000_000), Option()] = None
     """Chips (default 25)."""
     ci_width: Annotated[Quantity | None, Field(gt=0, le=1), Option(metavar="W")] = None

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 NetworkName = Literal[
     "mlp", "lenet5", "lenet", "cnn", "vgg9", "vgg11", "resnet18", "resnet20", "mobilenet", "lstm", "gru", "transformer"
 ]
+MODULES = ("mobilenet", "lstm", "gru", "transformer")
+"""Networks that say themselves which inputs they take."""
 MLP_HIDDEN = 500
 """Hidden units of `mlp`: 784-500-10 (tat, Section IV-A)."""
 NORM_EPSILON = 1e-5
@@ -181,13 +183,13 @@ class NetworkSection(Section):
         return self.hidden or max(1, round(MLP_HIDDEN * self.width))
 
     def build(
-        self, *, shape: tuple[int, ...], n_classes: int, seed: int, dtype: "np.dtype[Any] | None" = None
+        self, *, shape: tuple[int, ...], outputs: int, seed: int, dtype: "np.dtype[Any] | None" = None
     ) -> "Built":
         """The network for inputs of `shape` ([h w c] of pictures), initialised from `seed`.
 
         Args:
             shape: of one input.
-            n_classes: numbers that it gives for an input, or at each place of it: classes or tokens.
+            outputs: numbers that it gives for an input, or at each place of it: classes, where the task has some.
             seed: of the first weights.
             dtype: of the inputs; None for float32.
 
@@ -198,15 +200,16 @@ class NetworkSection(Section):
         from xbar_cli.nn.norm import set_epsilon
 
         if (own := own_file(self.name)) is not None:
-            return self._own(own, shape=shape, n_classes=n_classes, seed=seed)
+            return self._own(own, shape=shape, outputs=outputs, seed=seed, dtype=dtype)
         if (file := graph_file(self.name)) is not None:
             from xbar_cli.nn.sites.graph_file import graph_network
 
-            found = graph_network(file, shape=shape, outputs=n_classes)
+            found = graph_network(file, shape=shape, outputs=outputs, dtype=dtype or "float32")
             found.normalisation = self.normalisation(channels=shape[-1])
             return found
+        self._require_pictures(shape, dtype)
         try:
-            net = _with_digital_biases(self, shape=shape, n_classes=n_classes, seed=seed, dtype=dtype)
+            net = _with_digital_biases(self, shape=shape, outputs=outputs, seed=seed, dtype=dtype)
         except ValueError as error:
             raise ConfigError(f"network {self.name}: {error}") from None
         set_epsilon(net, self.norm_epsilon)
@@ -215,12 +218,28 @@ class NetworkSection(Section):
             bias_rows(net)
         return net
 
-    def _own(self, own: OwnFile, *, shape: tuple[int, ...], n_classes: int, seed: int) -> "Crossbar":
+    def _require_pictures(self, shape: tuple[int, ...], dtype: "np.dtype[Any] | None") -> None:
+        """Raise ConfigError where the inputs are none that the package's network takes."""
+        own = "; FILE.py:NAME gives a network of your own"
+        if self.name not in MODULES and dtype is not None and dtype.kind == "i":
+            raise ConfigError(f"network {self.name} takes numbers, and the inputs of this data set are tokens{own}")
+        if self.name not in ("mlp", *MODULES) and len(shape) != 3:
+            raise ConfigError(
+                f"network {self.name} takes pictures [height width channels], and an input of this data set has shape "
+                f"{list(shape)}: take mlp, which takes any{own}"
+            )
+
+    def _own(
+        self, own: OwnFile, *, shape: tuple[int, ...], outputs: int, seed: int, dtype: "np.dtype[Any] | None"
+    ) -> "Crossbar":
         """The network of the user's file."""
+        import numpy as np
+
         from xbar_cli.nn.sites.own import own_network
 
         args = {key.strip(): _value(value) for key, _, value in (text.partition("=") for text in self.args)}
-        net = own_network(own.path, own.name, shape=shape, outputs=n_classes, seed=seed, args=args)
+        kind = np.dtype(np.float32) if dtype is None else dtype
+        net = own_network(own.path, own.name, shape=shape, outputs=outputs, seed=seed, args=args, dtype=kind)
         net.normalisation = self.normalisation(channels=shape[-1])
         return net
 
@@ -245,7 +264,7 @@ class NetworkSection(Section):
 
 
 def _with_digital_biases(
-    section: NetworkSection, *, shape: tuple[int, ...], n_classes: int, seed: int, dtype: "np.dtype[Any] | None"
+    section: NetworkSection, *, shape: tuple[int, ...], outputs: int, seed: int, dtype: "np.dtype[Any] | None"
 ) -> "Built":
     """The network with digital biases: a ValueError where it cannot take inputs of this shape."""
     from xbar_cli.nn.cnn import Cnn
@@ -256,7 +275,7 @@ def _with_digital_biases(
     from xbar_cli.nn.resnet import ResNet
     from xbar_cli.nn.vgg import Vgg
 
-    given: dict[str, Any] = {"shape": shape, "n_classes": n_classes, "rngs": streams(seed)}
+    given: dict[str, Any] = {"shape": shape, "n_classes": outputs, "rngs": streams(seed)}
     name, width = cast(NetworkName, section.name), section.width
     match name:
         case "mlp":

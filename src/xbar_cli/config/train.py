@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from xbar_cli.outside import quoted
+from xbar_cli.tasks import MetricName
 
 from .base import (
     Apart,
@@ -36,9 +37,7 @@ from .methods import (
 )
 from .network import NetworkSection
 
-SHORTHANDS = (
-    "array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers"
-)  # fmt: skip
+SHORTHANDS = ("array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers")
 """Top-level keys that stand for the key of the same name in the section of the method, or in one that the method shares."""
 
 
@@ -61,7 +60,7 @@ class DatasetSection(Section):
 
 
 class TrainingSection(Section):
-    """Plain training: cross-entropy, an optimiser, a schedule; the epoch best on the validation part is kept."""
+    """Plain training: the task's loss, an optimiser, a schedule; the epoch best on the validation part is kept."""
 
     epochs: Annotated[int, Field(ge=0, le=100_000), Option()] = 15
     """Epochs of plain training."""
@@ -85,8 +84,10 @@ class TrainingSection(Section):
     """Precision of the products; everything else is float32."""
     augment: Annotated[Literal["none", "flip", "crop", "crop+flip"], Option()] = "none"
     """Random mirror images and shifts by up to 4 pixels, new at every step."""
+    metric: Annotated[MetricName | None, Option()] = None
+    """What the network is measured by (default: accuracy, mse of regression, perplexity of next_token)."""
     early_stop: Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, Option()] = None
-    """Stop after so many epochs without a better validation accuracy."""
+    """Stop after so many epochs that are no better on the validation part."""
     keep: Annotated[Literal["best", "last"], Option()] = "best"
     """The epoch kept: best on the validation part, or the last."""
     fold_norm: Annotated[bool, Option()] = False

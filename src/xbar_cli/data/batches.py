@@ -1,4 +1,4 @@
-"""Order and batches of images, in NumPy: reproducible from (seed, epoch) alone, of constant shape for jit."""
+"""Order and batches of inputs, in NumPy: reproducible from (seed, epoch) alone, of constant shape for jit."""
 
 import zlib
 from collections.abc import Iterator
@@ -6,8 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float32, Int32, Int64, UInt8
 
-Images = UInt8[np.ndarray, "n h w c"]
-Labels = Int32[np.ndarray, " n"]
+DataInputs = UInt8[np.ndarray, "n *shape"] | Float32[np.ndarray, "n *shape"] | Int32[np.ndarray, "n *shape"]
+"""Pictures, numbers or tokens."""
+Labels = Int32[np.ndarray, "n *places"] | Float32[np.ndarray, "n outputs"]
+"""Classes or tokens; numbers of a regression."""
+NetworkInputs = Float32[np.ndarray, "n *shape"] | Int32[np.ndarray, "n *shape"]
 Indices = Int64[np.ndarray, " n"]
 
 
@@ -78,19 +81,21 @@ def epoch_order(n: int, *, seed: int, epoch: int) -> Indices:
     return _generator("epoch", seed, epoch).permutation(n)
 
 
-def to_float(images: UInt8[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
-    """Pixels 0 … 255 as float32 in [0, 1]. Raises ValueError for pixels that are not uint8 (scaled before?)."""
-    if images.dtype != np.uint8:
-        raise ValueError(f"images must be uint8, got {images.dtype}")
-    return images.astype(np.float32) / np.float32(255)
+def network_inputs(inputs: DataInputs) -> NetworkInputs:
+    """What a network is given: pixels 0 … 255 as float32 in [0, 1]; float32 numbers and int32 tokens as they are."""
+    if inputs.dtype == np.uint8:
+        return inputs.astype(np.float32) / np.float32(255)
+    if inputs.dtype not in (np.float32, np.int32):
+        raise ValueError(f"inputs must be uint8, float32 or int32, got {inputs.dtype}")
+    return inputs
 
 
 def batches(
-    images: Images, labels: Labels, *, batch_size: int, seed: int, epoch: int
-) -> Iterator[tuple[Float32[np.ndarray, "b h w c"], Int32[np.ndarray, " b"]]]:
+    images: DataInputs, labels: Labels, *, batch_size: int, seed: int, epoch: int
+) -> Iterator[tuple[NetworkInputs, Labels]]:
     """The training batches of one epoch, in the order of `epoch_order`.
 
-    Images are scaled to float32 in [0, 1] one batch at a time. The last, short batch is dropped: `n // batch_size`
+    Pictures are scaled to float32 in [0, 1] one batch at a time. The last, short batch is dropped: `n // batch_size`
     batches of one shape.
     """
     _check(images, labels, batch_size)
@@ -101,28 +106,32 @@ def batches(
     def take() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for start in range(0, len(order) - batch_size + 1, batch_size):
             index = order[start : start + batch_size]
-            yield to_float(images[index]), labels[index]
+            yield network_inputs(images[index]), labels[index]
 
     return take()
 
 
 def eval_batches(
-    images: Images, labels: Labels, *, batch_size: int
-) -> Iterator[tuple[Float32[np.ndarray, "b h w c"], Int32[np.ndarray, " b"], Float32[np.ndarray, " b"]]]:
+    images: DataInputs, labels: Labels, *, batch_size: int
+) -> Iterator[tuple[NetworkInputs, Labels, Float32[np.ndarray, " b"]]]:
     """Batches of one shape that cover every sample once, in order: (images, labels, weight).
 
-    The last batch is filled up with black images of label 0 and weight 0; every real sample has weight 1, so that a
+    The last batch is filled up with inputs and labels of zeros and weight 0; every real sample has weight 1, so that a
     mean over all samples is `Σ weight·x / Σ weight`.
     """
     _check(images, labels, batch_size)
 
     def take() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for start in range(0, len(images), batch_size):
-            part, part_labels = to_float(images[start : start + batch_size]), labels[start : start + batch_size]
+            part, part_labels = network_inputs(images[start : start + batch_size]), labels[start : start + batch_size]
             missing = batch_size - len(part)
             weight = np.ones(batch_size, np.float32)
             weight[len(part) :] = 0
-            padding = [(0, missing)] + [(0, 0)] * (part.ndim - 1)
-            yield np.pad(part, padding), np.pad(part_labels, (0, missing)), weight
+            yield _filled(part, missing), _filled(part_labels, missing), weight
 
     return take()
+
+
+def _filled(values: np.ndarray, missing: int) -> np.ndarray:
+    """The values [n …] with so many zeros behind them."""
+    return np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1))

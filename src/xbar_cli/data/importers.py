@@ -1,12 +1,8 @@
 """Official files into prepared TFDS folders: imported from a directory or downloaded, whole or not at all."""
 
-import fcntl
 import importlib.metadata
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +21,11 @@ from xbar_cli.data.sources import (
     read_splits,
     sha256_sums,
 )
+from xbar_cli.data.staging import install, staged_in
 from xbar_cli.errors import DataError
 from xbar_cli.outside import at_home
 from xbar_cli.reporter import OnProgress
 
-_STAGING = ".xbar-import-"
 _RECORD_OVERHEAD = 400
 
 
@@ -147,14 +143,14 @@ def _write(
     }
     description = f"{spec.description} {partial_note(spec, counts)}." if is_partial else spec.description
     try:
-        with _staging(data_dir) as staging:
+        with staged_in(data_dir) as staging:
             _check_space(data_dir, spec, counts)
             write(spec, root=staging, fetch=fetch, facts=facts, description=description, progress=progress)
             staged = inspect(spec, staging)
             if staged.counts != counts:
                 raise DataError(f"{data_dir}: {counts} records wanted, {staged.counts} written; nothing was kept")
             write_cache(staged, decode(staged, spec, progress=progress))
-            _install(staged.folder, data_dir / spec.folder, aside=staging / "replaced")
+            install(staged.folder, data_dir / spec.folder, aside=staging / "replaced")
     except OSError as error:
         raise DataError(f"cannot write to {data_dir}: {error.strerror or error}; nothing was kept") from error
     return inspect(spec, data_dir)
@@ -166,49 +162,3 @@ def _check_space(data_dir: Path, spec: Spec, counts: tuple[int, int]) -> None:
     free = shutil.disk_usage(data_dir).free
     if free < wanted:
         raise DataError(f"{data_dir}: not enough disk space: {wanted} bytes wanted, {free} free")
-
-
-@contextmanager
-def _staging(data_dir: Path) -> Iterator[Path]:
-    """A temporary directory inside `data_dir`, locked against other imports; what killed ones left is cleared."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    lock = os.open(data_dir, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataError(f"{data_dir}: another import is under way; try again when it has ended") from error
-        for stale in data_dir.glob(f"{_STAGING}*"):
-            _recover(stale, data_dir)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=data_dir))
-        try:
-            yield staging
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    finally:
-        os.close(lock)
-
-
-def _install(staged: Path, target: Path, *, aside: Path) -> None:
-    """Move `staged` to `target`; what was there goes to `aside`, and back if the move fails."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        aside.mkdir()
-        (aside / "target").write_text(str(target.relative_to(aside.parent.parent)))
-        target.rename(aside / "set")
-    try:
-        staged.rename(target)
-    except BaseException:
-        if (aside / "set").exists():
-            (aside / "set").rename(target)
-        raise
-
-
-def _recover(stale: Path, data_dir: Path) -> None:
-    """Clear what a killed import left; a set that it had moved aside goes back when nothing took its place."""
-    replaced = stale / "replaced"
-    if (replaced / "set").is_dir() and (replaced / "target").is_file():
-        target = data_dir / (replaced / "target").read_text()
-        if not target.exists():
-            (replaced / "set").rename(target)
-    shutil.rmtree(stale, ignore_errors=True)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from xbar_cli.array.ideal import Contract
 from xbar_cli.chip.activity import LayerActivity, Wanted, full_drive, mean, of_inputs
 from xbar_cli.chip.mapped import MappedNetwork
-from xbar_cli.data.batches import to_float
+from xbar_cli.data.batches import network_inputs
 from xbar_cli.device.transistor import Separable
 from xbar_cli.energy.reading import InputCoding, Reading
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.contracts import Convolution, MatrixProduct
-from xbar_cli.nn.shapes import layer_inputs, layer_shapes
+from xbar_cli.nn.shapes import layer_inputs
 from xbar_cli.reporter import Reporter
 from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
@@ -81,7 +81,7 @@ class Coding:
 
 def worst_case(trained: Trained, coding: Coding) -> dict[str, LayerActivity]:
     """Every row at full drive in every pulse of one phase."""
-    shapes = layer_shapes(trained.net, shape=build.image_shape(trained.data))
+    shapes = build.shapes_of(trained.net, trained.data)
     return {s.name: full_drive(s.rows * s.groups, s.positions, coding.wanted) for s in shapes}
 
 
@@ -100,17 +100,17 @@ def measure(
         return {name: value for name, (value, _) in found.items()}
 
     size = min(BATCH, images or BATCH)
-    example = jax.ShapeDtypeStruct((size, *trained.data.test_images.shape[1:]), jnp.float32)
+    example = jax.ShapeDtypeStruct((size, *build.input_shape(trained.data)), build.input_dtype(trained.data))
     lowered = jax.jit(inputs).lower(state, example)
     compiled = lowered.compile(compiler_options=QUICK if jax.default_backend() == "cpu" else None)
     if images is None:
-        shapes = layer_shapes(trained.net, shape=build.image_shape(trained.data))
+        shapes = build.shapes_of(trained.net, trained.data)
         fitting = int(BUDGET_MACS / sum(shape.macs for shape in shapes)) // BATCH * BATCH
         images = min(MOST_IMAGES, max(LEAST_IMAGES, fitting), len(trained.data.test_labels))
     parts: dict[str, list[LayerActivity]] = {name: [] for name in network.layers}
     for start in range(0, images, size):
         reporter.progress("activity", start, images)
-        part = to_float(trained.data.test_images[start : min(start + size, images)])
+        part = network_inputs(trained.data.test_images[start : min(start + size, images)])
         filled = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
         seen_by = compiled(state, jnp.asarray(filled))
         for name, layer in network.layers.items():
@@ -134,7 +134,7 @@ def sampled_reads(
     """
     require_images(trained, reads)
     generator = np.random.default_rng((seed, 8))
-    pictures = jnp.asarray(to_float(trained.data.test_images[:reads]))
+    pictures = jnp.asarray(network_inputs(trained.data.test_images[:reads]))
     found: dict[str, NDArray[np.float64]] = {}
     for name, (x, contract) in layer_inputs(trained.net, pictures).items():
         if name not in network.layers:

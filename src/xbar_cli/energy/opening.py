@@ -13,7 +13,6 @@ from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import stored
 from xbar_cli.energy.activity import Coding, measure, worst_case
 from xbar_cli.energy.agreement import Statement, of_map
-from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs.opening import open_run
@@ -62,7 +61,7 @@ class Opened:
         names = self.summary["digital_layers"]
         if not names:
             return {}
-        shapes = layer_shapes(self.trained.net, shape=build.image_shape(self.trained.data))
+        shapes = build.shapes_of(self.trained.net, self.trained.data)
         return {shape.name: shape.macs for shape in shapes if shape.name in names}
 
 

@@ -97,7 +97,13 @@ def of_eval(path: Path, config: EvaluateConfig, summary: Mapping[str, Any], open
         ranged = with_drive_range(opened.trained, opened.network, rule, images=config.calibration.images)
         scales = {name: layer.full_scale for name, layer in ranged.layers.items()}
     return Source(
-        stated, None, scales, summary["accuracy_mean"], summary["accuracy_ci95"], stated.by, converters_of(stated)
+        stated,
+        None,
+        scales,
+        summary.get("accuracy_mean"),
+        summary.get("accuracy_ci95"),
+        stated.by,
+        converters_of(stated),
     )
 
 

@@ -24,12 +24,12 @@ class Normalisation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def __call__(self, images: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+    def __call__(self, images: Float[Array, "n *shape"]) -> Float[Array, "n *shape"]:
         """The images as the first layer sees them; values have both signs."""
         mean, std = (jnp.asarray(values, images.dtype) for values in (self.mean, self.std))
         return (images - along_last(mean, images)) / along_last(std, images)
 
 
-def normalised(images: Float[Array, "n h w c"], normalisation: Normalisation | None) -> Float[Array, "n h w c"]:
+def normalised(images: Float[Array, "n *shape"], normalisation: Normalisation | None) -> Float[Array, "n *shape"]:
     """The images through a normalisation, or as they are."""
     return images if normalisation is None else normalisation(images)

@@ -62,11 +62,14 @@ def open_evaluation(path: Path) -> Evaluation:
     """
     run, summary = open_run(path, commands=("evaluate",), use="xbar compare")
     config = stored(EvaluateConfig, run.path)
-    with opened(run.path / RESULTS, kind="accuracy") as dataset:
-        samples = np.asarray(numbers(dataset, "accuracy", *dataset["accuracy"].dims), np.float64).squeeze()
+    metric = summary.get("metric", "accuracy")
+    if metric not in ("accuracy", "top5"):
+        raise RunError(f"{path}: its metric is {metric}; shares of right answers are compared, as accuracy is")
+    with opened(run.path / RESULTS, kind=metric) as dataset:
+        samples = np.asarray(numbers(dataset, metric, *dataset[metric].dims), np.float64).squeeze()
     if samples.ndim > 1:
         raise RunError(f"{path}: its accuracies have {samples.ndim} axes; compare runs of one condition")
-    if samples.reshape(-1).tolist() != summary["accuracy_samples"]:
+    if samples.reshape(-1).tolist() != summary[f"{metric}_samples"]:
         raise RunError(f"{path}: {RESULTS} holds other accuracies than {SUMMARY}; {ANEW}")
     before = (
         read_summary(Path(config.run)) if "network" not in summary and (Path(config.run) / SUMMARY).exists() else {}

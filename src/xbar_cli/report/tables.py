@@ -18,6 +18,8 @@ HEADLINES = (
     "accuracy_ci95_low",
     "accuracy_ci95_high",
     "test_accuracy",
+    "metric",
+    "metric_value",
     "energy_joule",
 )
 """Figures that stand first in a table."""

@@ -200,21 +200,29 @@ def weight_distributions(
     return save(path, draw, caption=caption, size=(6.0, 1.2 * len(before) + 1.0))
 
 
-def rounds(path: Path, *, accuracy: Sequence[float], shares: Mapping[str, Sequence[float]], caption: str) -> Path:
+def rounds(
+    path: Path,
+    *,
+    reached: Sequence[float],
+    metric: str = "accuracy",
+    percent: bool = True,
+    shares: Mapping[str, Sequence[float]],
+    caption: str,
+) -> Path:
     """Rounds of restricting and retraining: the accuracy after each restriction, the layers' weights in range before it.
 
     Args:
         path: the PNG to write.
-        accuracy: after each restriction, the first before any retraining.
+        reached: the metric after each restriction, the first before any retraining.
         shares: of the weights in range, by layer.
         caption: parameters of the run.
     """
 
     def draw(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True)
-        count = range(len(accuracy))
-        above.plot(count, np.asarray(accuracy) * 100, color="0.2", marker="o", markersize=3)
-        above.set(ylabel="accuracy [%]", title="Validation accuracy after restricting")
+        count = range(len(reached))
+        above.plot(count, np.asarray(reached) * (100 if percent else 1), color="0.2", marker="o", markersize=3)
+        above.set(ylabel=metric + percent * " [%]", title=f"Validation {metric} after restricting")
         named = -(-len(shares) // MOST_NAMED)
         for number, (name, values) in enumerate(shares.items()):
             colour = matplotlib.colormaps["viridis"](0.9 * number / max(len(shares) - 1, 1))  # by depth
@@ -231,16 +239,27 @@ def rounds(path: Path, *, accuracy: Sequence[float], shares: Mapping[str, Sequen
     return save(path, draw, caption=caption)
 
 
-def sample_accuracies(path: Path, *, samples: Sequence[float], reference: float, caption: str) -> Path:
-    """The accuracy of every sampled chip, and that of the network in floating point."""
+def sample_accuracies(
+    path: Path,
+    *,
+    samples: Sequence[float],
+    reference: float,
+    caption: str,
+    name: str = "accuracy",
+    percent: bool = True,
+) -> Path:
+    """The metric of every sampled chip, and that of the network in floating point."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        ordered = np.sort(np.asarray(samples)) * 100
+        scale = 100 if percent else 1
+        ordered = np.sort(np.asarray(samples)) * scale
+        mean = f"mean {ordered.mean():.2f} %" if percent else f"mean {ordered.mean():.4g}"
         axes.plot(np.arange(1, ordered.size + 1), ordered, "o", markersize=4, label="chips, sorted")
-        axes.axhline(float(ordered.mean()), color="tab:blue", linewidth=1, label=f"mean {ordered.mean():.2f} %")
-        axes.axhline(reference * 100, color="0.4", linestyle=":", label=f"floating point {reference * 100:.2f} %")
-        axes.set(xlabel="chip", ylabel="accuracy [%]", title="Accuracy of the sampled chips")
+        axes.axhline(float(ordered.mean()), color="tab:blue", linewidth=1, label=mean)
+        exact = f"{reference * 100:.2f} %" if percent else f"{reference:.4g}"
+        axes.axhline(reference * scale, color="0.4", linestyle=":", label=f"floating point {exact}")
+        axes.set(xlabel="chip", ylabel=name + percent * " [%]", title=f"{name.capitalize()} of the sampled chips")
         axes.legend()
 
     return save(path, draw, caption=caption)

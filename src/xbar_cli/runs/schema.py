@@ -1,9 +1,10 @@
 """What a summary must hold, by the command that wrote it: checked when a run is opened, so that nobody meets half of one."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from xbar_cli.outside import quoted
 
@@ -24,6 +25,14 @@ class Summary(BaseModel):
     out: str | None = None
 
 
+def _require(summary: Summary, accuracies: Sequence[str]) -> None:
+    """Raise ValidationError where the figures of the metric are not there: `accuracies`, as in every earlier version."""
+    names = accuracies if getattr(summary, "metric", None) == "accuracy" else ["metric_value"]
+    if wanted := [name for name in names if name not in summary.model_fields_set]:
+        faults = [InitErrorDetails(type="missing", loc=(name,), input=None) for name in wanted]
+        raise ValidationError.from_exception_data("summary", faults)
+
+
 class TrainSummary(Summary):
     """Of `train` and `import`."""
 
@@ -33,7 +42,9 @@ class TrainSummary(Summary):
     dataset_note: Remark
     layers: Annotated[list[Name], Field(min_length=1, max_length=10_000)]
     weights: list[Count] | None = None
-    test_accuracy: Fraction
+    metric: Name = "accuracy"
+    metric_value: float | None = None
+    test_accuracy: Fraction | None = None
     train_accuracy: Fraction | None = None
     validation_accuracy: Fraction | None = None
     vg_volt: list[float] | None
@@ -50,6 +61,11 @@ class TrainSummary(Summary):
     technology: str | None = None
     encoding: str | None = None
     arrays: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        _require(self, ["test_accuracy"])
+        return self
 
 
 class MappedLayer(Summary):
@@ -95,12 +111,14 @@ class EvaluateSummary(Summary):
     variation_model: str
     images: Annotated[int, Field(ge=1, le=10**9)]
     dataset_note: Remark
-    ideal_accuracy: Fraction
+    metric: Name = "accuracy"
+    metric_value: float | None = None
     samples: Annotated[int, Field(ge=1, le=10**7)]
-    accuracy_mean: Fraction
-    accuracy_std: float
-    accuracy_ci95: TwoNumbers
-    accuracy_samples: Annotated[list[Fraction], Field(min_length=1)]
+    ideal_accuracy: Fraction | None = None
+    accuracy_mean: Fraction | None = None
+    accuracy_std: float | None = None
+    accuracy_ci95: TwoNumbers = None
+    accuracy_samples: Annotated[list[Fraction], Field(min_length=1)] | None = None
     effects: list[str]
     vg_volt: list[float | None]
     v_read_volt: float | None
@@ -110,6 +128,11 @@ class EvaluateSummary(Summary):
     weights_sha256: str | None = None
     test_images_sha256: str | None = None
     chip_devices: dict[str, list[Count]] | None = None
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        _require(self, ["ideal_accuracy", *(f"accuracy_{key}" for key in ("mean", "std", "ci95", "samples"))])
+        return self
 
 
 class Operation(BaseModel):

@@ -37,8 +37,8 @@ from xbar_cli.train.session import (
     Phase,
     Restricted,
     Session,
-    accuracy,
     counter,
+    measured,
     start_from,
 )
 from xbar_cli.train.transforms import Transform
@@ -100,7 +100,7 @@ def make_importance(graphdef: Any, layers: list[str]) -> Importance:
     def gradient(state: State, images: Array, labels: Array) -> dict[str, Array]:
         def q(net: nnx.Module) -> Array:
             scores = net(images)  # type: ignore[operator]
-            return jnp.take_along_axis(scores, labels[:, None], axis=1).sum()
+            return jnp.take_along_axis(scores, labels[..., None], axis=-1).sum()
 
         found = nnx.grad(q)(nnx.merge(graphdef, state))
         return {name: found[name]["kernel"][...] for name in layers}
@@ -154,8 +154,8 @@ def method(
 def conclude(section: BiasedMethod, rule: Restriction, session: Session, ended: Ended) -> Conclusion:
     """Shares of favourable weights and accuracies, at the start and at the end."""
     count = counter(session)
-    started, reached = (accuracy(session, count, state, part="test") for state in (ended.start, ended.final))
-    if started - reached > LARGE_LOSS:
+    started, reached = (measured(session, count, state, part="test") for state in (ended.start, ended.final))
+    if session.measure("test").is_share and started - reached > LARGE_LOSS:
         session.reporter.note(
             f"the restriction costs {(started - reached) * 100:.0f} points: few small weights have states "
             f"{section.favourable} under encoding {section.encoding}; try another pair"
@@ -165,7 +165,7 @@ def conclude(section: BiasedMethod, rule: Restriction, session: Session, ended: 
         for state in (ended.start, ended.final)
     )
     figures = {
-        "start_accuracy": started,
+        f"start_{session.metric}": started,
         "favourable_states": list(rule.favourable),
         "favourable_fraction_at_start": before,
         "favourable_fraction": after,

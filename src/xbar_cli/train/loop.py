@@ -13,12 +13,13 @@ from jax import Array
 
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Training
-from xbar_cli.nn.score import correct
+from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.numerics import stream
+from xbar_cli.tasks import Task
 
 from .augment import augment
 from .forward import PLAIN, Forward
-from .losses import cross_entropy
+from .losses import loss_of
 
 State = Any
 """The arrays of network and optimiser: what a checkpoint holds."""
@@ -56,8 +57,9 @@ def make_step(
     before: int = 0,
     label_smoothing: float = 0.0,
     augmentation: str = "none",
+    task: Task = "classification",
 ) -> TrainingStep:
-    """The jitted training step `(state, images [n h w c], labels [n]) -> (state, loss)` of a split (network, optimiser).
+    """The jitted training step `(state, inputs [n …], labels [n …]) -> (state, loss)` of a split (network, optimiser).
 
     Args:
         graphdef: of (network, optimiser).
@@ -65,7 +67,8 @@ def make_step(
         seed: of what is random.
         before: steps of earlier optimisers of the same run, whose random numbers are others.
         label_smoothing: share of the target spread over all classes.
-        augmentation: what happens to the images, as `augment.augment` has it.
+        augmentation: what happens to pictures, as `augment.augment` has it.
+        task: what the loss is of.
     """
 
     @jax.jit
@@ -77,7 +80,7 @@ def make_step(
 
         def objective(net: Any) -> Array:
             scores = net(seen, forward(net, key, optimizer.step[...]), training=training)
-            return cross_entropy(scores, labels, smoothing=label_smoothing)
+            return loss_of(task, scores, labels, smoothing=label_smoothing)
 
         loss, gradients = nnx.value_and_grad(objective)(net)
         with jax.numpy_dtype_promotion("standard"):  # optax's bias correction mixes integer and floating types
@@ -136,17 +139,20 @@ def all_finite(state: State) -> Array:
     return jnp.asarray([jnp.isfinite(leaf).all() for leaf in numbers] or [True]).all()
 
 
-def make_counter(graphdef: Any, *, forward: Forward = PLAIN) -> Callable[[State, Array, Array, Array], Array]:
-    """The jitted count of correct answers `(network state, images, labels, weight) -> count` of a split network.
+def make_counter(
+    graphdef: Any, *, forward: Forward = PLAIN, measure: Measure = ACCURACY
+) -> Callable[[State, Array, Array, Array], Array]:
+    """The jitted sum of a metric `(network state, inputs, labels, weight) -> total` of a split network.
 
     Args:
         graphdef: of the network.
         forward: what the products go through, nothing being random.
+        measure: of the answers.
     """
 
     @jax.jit
     def count(state: State, images: Array, labels: Array, weight: Array) -> Array:
         net = nnx.merge(graphdef, state)
-        return correct(net(images, forward(net, None, None)), labels, weight)
+        return measure.total(net(images, forward(net, None, None)), labels, weight)
 
     return count

@@ -9,6 +9,7 @@ from xbar_cli.config.methods import BiasedMethod, IdealMethod, NeatMethod, Perip
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.directory import Run
+from xbar_cli.tasks import MetricName
 from xbar_cli.train import biased, neat, periphery, tat
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.injection import injected
@@ -17,7 +18,12 @@ from xbar_cli.trained.parts import Part
 
 
 def method_of(
-    config: TrainConfig, run: Run, net: nnx.Module, shapes: Sequence[LayerShape], parts: Mapping[str, Part]
+    config: TrainConfig,
+    run: Run,
+    net: nnx.Module,
+    shapes: Sequence[LayerShape],
+    parts: Mapping[str, Part],
+    metric: MetricName,
 ) -> Method:
     """The method of `config` for a fresh network, which it may change: start weights, trained devices in place of weights.
 
@@ -27,6 +33,7 @@ def method_of(
         net: the fresh network.
         shapes: its layers.
         parts: of the data set, as `split_parts` has them.
+        metric: that is to be good.
     """
     training, inject, method = config.training, config.inject, config.method
     plain = Phase("train", training.epochs, config.learning_rate, schedule=training.schedule, keep=training.keep)
@@ -37,7 +44,7 @@ def method_of(
             return neat.method(method, config, run, net, plain, injected(inject))
         case TatMethod():
             noise = injected(inject, technology=config.mapping.technology, absent=True)
-            return tat.method(method, config, net, shapes, plain, noise, parts)
+            return tat.method(method, config, net, shapes, plain, noise, parts, metric)
         case PeripheryMethod():
             return periphery.method(method, config, net, shapes, plain, injected(inject, paired=False))
         case BiasedMethod():

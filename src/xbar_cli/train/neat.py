@@ -29,8 +29,8 @@ from xbar_cli.train.session import (
     Phase,
     Restricted,
     Session,
-    accuracy,
     counter,
+    measured,
     start_from,
 )
 from xbar_cli.train.transforms import Transform
@@ -154,8 +154,8 @@ def conclude(neat: NeatMethod, session: Session, ended: Ended) -> Conclusion:
     shares = {
         "in_range_fraction": [kept["in_range"][name] for name in session.layers],
         "in_range_fraction_at_start": [at_start[name] for name in session.layers],
-        "start_accuracy": accuracy(session, count, ended.start, part="test"),
-        "restricted_accuracy": accuracy(session, count, without_retraining, part="test"),
+        f"start_{session.metric}": measured(session, count, ended.start, part="test"),
+        f"restricted_{session.metric}": measured(session, count, without_retraining, part="test"),
     }
     vg, w_max, w_cut = ({name: kept[key][name] for name in session.layers} for key in ("vg", "w_max", "w_cut"))
     fixed = Fixed(vg=vg, w_max=w_max, w_cut=w_cut, weight_scale=neat.weight_scale)
@@ -177,7 +177,9 @@ def draw(
     rounds = [line for line in session.run.read_metrics() if "in_range_fraction" in line]
     figures.rounds(
         session.run.figures / "in_range.png",
-        accuracy=[line["validation_accuracy"] for line in rounds],
+        reached=[line[f"validation_{session.metric}"] for line in rounds],
+        metric=session.metric,
+        percent=session.measure("validation").is_share,
         shares={name: [line["in_range_fraction"][n] for line in rounds] for n, name in enumerate(layers)},
         caption=f"metrics: {METRICS}",
     )

@@ -16,7 +16,7 @@ from xbar_cli.runs.directory import METRICS, Run
 from xbar_cli.runs.whole import write_whole
 from xbar_cli.train.loop import State, TrainingStep, make_optimizer, make_step, renewing, run_epoch
 from xbar_cli.train.optimizers import chain, learning_rate
-from xbar_cli.train.session import Counter, Ended, Phase, Progress, Session, accuracy, counter
+from xbar_cli.train.session import Counter, Ended, Phase, Progress, Session, counter, measured
 
 
 class Standing(NamedTuple):
@@ -63,7 +63,7 @@ class Stretch:
 
     @cached_property
     def count(self) -> Counter:
-        """Counts correct answers."""
+        """Sums the metric."""
         return counter(self.session)
 
     def step(self, *, epoch: int) -> TrainingStep:
@@ -76,13 +76,14 @@ class Stretch:
             before=self.before * steps,
             label_smoothing=config.training.label_smoothing,
             augmentation=config.training.augment,
+            task=self.session.data.task,
         )
         return renewing(step, self.graphdef, method.renewal, epoch_steps=steps, taken=epoch * steps)
 
     def reached(self, state: State) -> dict[str, float]:
-        """The accuracy on the part that chooses the epoch kept, of a state of the network."""
+        """The metric on the part that chooses the epoch kept, of a state of the network."""
         part = self.phase.select
-        return {f"{part}_accuracy": accuracy(self.session, self.count, state, part=part)}
+        return {f"{part}_{self.session.metric}": measured(self.session, self.count, state, part=part)}
 
     def restrict(self, here: Standing, epoch: int) -> tuple[Standing, dict[str, Any]]:
         """The method's restriction of the weights, and its metrics."""
@@ -113,7 +114,7 @@ def begin(
     net = session.network(kept)
     graphdef, state = nnx.split((net, make_optimizer(net, optimiser(session, phase))))
     stretch = Stretch(session, phase, number, graphdef)
-    fresh = Standing(state, kept, kept, replace(progress, phase=number, epoch=0, best_accuracy=-1.0, best_epoch=0))
+    fresh = Standing(state, kept, kept, replace(progress, phase=number, epoch=0, best_value=None, best_epoch=0))
     latest = checkpoints.latest()
     record = None if latest is None else checkpoints.record(latest)
     if latest is None or record is None or record["phase"] < number:
@@ -121,7 +122,16 @@ def begin(
     if record["phase"] > number:
         return None
     keep_metrics(session.run, lambda line: line["step"] <= latest)
-    return stretch, Standing(**checkpoints.restore(latest, fresh.arrays), progress=Progress(**record))
+    return stretch, Standing(**checkpoints.restore(latest, fresh.arrays), progress=Progress(**as_now(record)))
+
+
+def as_now(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a checkpoint, of an earlier version too: -1 was an accuracy before the first epoch."""
+    now = dict(record)
+    if "best_accuracy" in now:
+        former = now.pop("best_accuracy")
+        now["best_value"] = None if former < 0 else former
+    return now
 
 
 def optimiser(session: Session, phase: Phase) -> optax.GradientTransformation:
@@ -176,7 +186,7 @@ def restrict_first(stretch: Stretch, here: Standing) -> Standing:
 
 
 def train_epoch(stretch: Stretch, here: Standing, step: TrainingStep) -> Standing:
-    """One epoch: steps, the restriction where it is its turn, the accuracy, the line of metrics."""
+    """One epoch: steps, the restriction where it is its turn, the metric, the line of metrics."""
     session, phase, epoch = stretch.session, stretch.phase, here.progress.epoch
     began, images = time.perf_counter(), session.epoch_batches(stretch.before + epoch)
     state, loss = run_epoch(step, here.state, images, epoch=epoch)
@@ -184,20 +194,22 @@ def train_epoch(stretch: Stretch, here: Standing, step: TrainingStep) -> Standin
     if phase.restrict_every and (epoch + 1) % phase.restrict_every == 0:
         here, metrics = stretch.restrict(here, epoch)
     reached = stretch.reached(here.state[0])
-    here = judged(here, next(iter(reached.values())), keep=phase.keep)
+    sign = session.measure(phase.select).sign
+    here = judged(here, next(iter(reached.values())), sign=sign, keep=phase.keep)
     seconds = time.perf_counter() - began
     line = {"phase": phase.name, "epoch": epoch + 1, "loss": loss, **metrics, **reached, "seconds": seconds}
     session.run.append_metrics({"step": stretch.before + epoch + 1, **line})
     return here
 
 
-def judged(here: Standing, reached: float, *, keep: str) -> Standing:
-    """After one more epoch, which is kept if it is the best, or in any case where the last is."""
+def judged(here: Standing, reached: float, *, sign: int, keep: str) -> Standing:
+    """After one more epoch, which is kept if it is the best, or in any case where the last is; `sign` as `Measure.sign`."""
     progress = replace(here.progress, epoch=here.progress.epoch + 1, epochs=here.progress.epochs + 1)
-    if keep != "last" and reached <= progress.best_accuracy:
+    best = progress.best_value
+    if keep != "last" and best is not None and sign * (reached - best) <= 0:
         return here._replace(progress=progress)
-    best = replace(progress, best_accuracy=reached, best_epoch=progress.epoch)
-    return here._replace(kept=here.state[0], progress=best)
+    progress = replace(progress, best_value=reached, best_epoch=progress.epoch)
+    return here._replace(kept=here.state[0], progress=progress)
 
 
 def keep_metrics(run: Run, wanted: Callable[[Mapping[str, Any]], bool]) -> None:

@@ -16,13 +16,13 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import batches, eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.score import share_right
-from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
+from xbar_cli.nn.score import Measure
+from xbar_cli.nn.shapes import LayerShape, parameters, set_parameters
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs.directory import Run
+from xbar_cli.tasks import MetricName
 from xbar_cli.train.forward import PLAIN, Forward, make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
-from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import open_trained
 from xbar_cli.trained.parts import Part
@@ -61,7 +61,8 @@ class Progress:
 
     phase: int = 0
     epoch: int = 0
-    best_accuracy: float = -1.0
+    best_value: float | None = None
+    """Of the metric; None before the first epoch."""
     best_epoch: int = 0
     epochs: int = 0
     """Run so far, in all phases."""
@@ -80,6 +81,7 @@ class Session:
         net: the network before the first step, as the method left it: what a state is a state of.
         parts: of the data set.
         shapes: of the layers.
+        metric: that answers are measured by.
         method: what it adds to the loop.
         reporter: is told.
     """
@@ -90,8 +92,13 @@ class Session:
     net: nnx.Module
     parts: dict[str, Part]
     shapes: tuple[LayerShape, ...]
+    metric: MetricName
     method: "Method"
     reporter: Reporter
+
+    def measure(self, part: str) -> Measure:
+        """The measure of a part."""
+        return Measure.of(self.metric, self.parts[part][1])
 
     @cached_property
     def graphdef(self) -> Any:
@@ -262,31 +269,27 @@ def shown(value: Any) -> str:
     return "absent" if value is None else str(value)
 
 
-def shapes_of(net: nnx.Module, data: Dataset) -> tuple[LayerShape, ...]:
-    """The layers of a network for the images of a data set."""
-    return tuple(layer_shapes(net, shape=build.image_shape(data)))
-
-
 @dataclass(frozen=True)
 class Counter:
-    """Counts correct answers: `count` of batches, for the state that `settle` makes of the network's."""
+    """Sums the metric: `count` of batches, for the state that `settle` makes of the network's."""
 
     count: Callable[..., jax.Array]
     settle: Callable[[State], State] | None = None
 
 
 def counter(session: Session) -> Counter:
-    """The jitted count of correct answers of the network as the method computes it."""
+    """The jitted sum of the metric of the network as the method computes it."""
     method = session.method
     forward = method.forward if method.settle is None else make_forward(precision=session.config.training.precision)
-    return Counter(make_counter(session.graphdef, forward=forward), method.settle)
+    count = make_counter(session.graphdef, forward=forward, measure=Measure(session.metric))
+    return Counter(count, method.settle)
 
 
-def accuracy(session: Session, counter: Counter, state: State, *, part: str) -> float:
-    """Share of correct answers on the `train`, `validation` or `test` part."""
+def measured(session: Session, counter: Counter, state: State, *, part: str) -> float:
+    """The metric on the `train`, `validation` or `test` part."""
     images, labels = session.parts[part]
     size = min(EVALUATION_BATCH, len(labels))
     if counter.settle is not None:
         state = counter.settle(state)
-    hits = sum(float(counter.count(state, *batch)) for batch in eval_batches(images, labels, batch_size=size))
-    return share_right(hits, len(labels), of=f"the network on the {part} part")
+    total = sum(float(counter.count(state, *batch)) for batch in eval_batches(images, labels, batch_size=size))
+    return session.measure(part).value(total, len(labels), of=f"the network on the {part} part")

@@ -28,13 +28,15 @@ from xbar_cli.device.levels import LIMIT_SHARES, weight_limit
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import groups_in
+from xbar_cli.nn.score import Measure
 from xbar_cli.nn.shapes import LayerShape, chosen_layers, kernels, parameters
+from xbar_cli.tasks import MetricName
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
-from xbar_cli.train.session import Conclusion, Counter, Ended, Method, Phase, Session, accuracy, start_from
+from xbar_cli.train.session import Conclusion, Counter, Ended, Method, Phase, Session, measured, start_from
 from xbar_cli.train.transforms import DualFold, OnArrays, Transform
 from xbar_cli.trained.fixed import Fixed, TrainedArrays
-from xbar_cli.trained.opening import kernel_accuracy
+from xbar_cli.trained.opening import kernel_measure
 from xbar_cli.trained.parts import Part
 
 Solve = Callable[[Array, int], Array]
@@ -48,6 +50,7 @@ def method(
     plain: Phase,
     noise: Transform | None,
     parts: Mapping[str, Part],
+    metric: MetricName,
 ) -> Method:
     """Discretised weights on arrays in every forward pass, injected noise between the levels and the arrays.
 
@@ -57,7 +60,7 @@ def method(
     if section.start is not None:
         start_from(net, section.start, config)
     if config.mapping.weight_limit == "auto":
-        rule = replace(rule, share=limit_share(net, rule, parts["validation"]))
+        rule = replace(rule, share=limit_share(net, rule, parts["validation"], metric))
     if rule.kept:
         keep_fold_ratios(net, shapes, rule)
     layers, solve = [layer.name for layer in shapes], make_solve(rule)
@@ -163,18 +166,21 @@ def keep_fold_ratios(net: nnx.Module, shapes: Sequence[LayerShape], rule: OnArra
             getattr(net, layer.name).fold_ratio = nnx.BatchStat(jnp.ones((layer.rows, layer.outputs)))
 
 
-def limit_share(net: nnx.Module, rule: OnArrays, held: Part) -> float:
-    """The share of each layer's largest weight at which the levels alone cost the least accuracy.
+def limit_share(net: nnx.Module, rule: OnArrays, held: Part, metric: MetricName) -> float:
+    """The share of each layer's largest weight at which the levels alone cost the least of the metric.
 
     References:
         Chakraborty, Roy, Roy (tat), section III-C.
     """
-    accuracy = kernel_accuracy(net, *held)
+    measure = Measure.of(metric, held[1])
+    reached = kernel_measure(net, *held, measure=measure)
     own = {name: jnp.asarray(w) for name, w in kernels(parameters(net)).items() if rule.applies(name)}
 
     def score(share: float) -> float:
         levels = replace(rule, share=share)
-        return accuracy({name: np.asarray(levels.discretised(w, levels.limit_of(w))) for name, w in own.items()})
+        return measure.sign * reached(
+            {name: np.asarray(levels.discretised(w, levels.limit_of(w))) for name, w in own.items()}
+        )
 
     return weight_limit(jnp.ones(1), rule="auto", score=score, shares=LIMIT_SHARES)
 
@@ -186,6 +192,7 @@ def conclude(section: TatMethod, rule: OnArrays, session: Session, ended: Ended)
         if hasattr(getattr(net, name), "fold_ratio"):
             delattr(getattr(net, name), "fold_ratio")
     graphdef, state = nnx.split(net)
+    plain = Counter(make_counter(graphdef, measure=Measure(session.metric)))
     fixed = Fixed(
         weight_limits=None if mapping.weight_limit == "max" else weight_limits(net, rule, session.layers),
         technology=mapping.technology,
@@ -196,7 +203,7 @@ def conclude(section: TatMethod, rule: OnArrays, session: Session, ended: Ended)
     )
     figures = {
         "limit_share": rule.share if mapping.weight_limit == "auto" else None,
-        "test_accuracy_without_arrays": accuracy(session, Counter(make_counter(graphdef)), state, part="test"),
+        f"test_{session.metric}_without_arrays": measured(session, plain, state, part="test"),
     }
     return Conclusion(net, fixed, figures)
 

@@ -16,17 +16,18 @@ from xbar_cli.array.ideal import Contract
 from xbar_cli.config.devices import ImportConfig
 from xbar_cli.config.load import stored
 from xbar_cli.config.train import TrainConfig
-from xbar_cli.data.batches import eval_batches
+from xbar_cli.data.batches import DataInputs, Labels, eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import RunError
 from xbar_cli.nn.layers import digital
-from xbar_cli.nn.score import correct, share_right
-from xbar_cli.nn.shapes import kernels, layer_shapes, parameters, set_parameters
+from xbar_cli.nn.score import Measure
+from xbar_cli.nn.shapes import kernels, parameters, set_parameters
 from xbar_cli.outside import quoted
 from xbar_cli.runs.directory import CONFIG, SUMMARY, Run
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
 from xbar_cli.runs.seal import ANEW
+from xbar_cli.tasks import MetricName
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.network_file import kept_network
@@ -97,15 +98,16 @@ def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Traine
     config = stored(ImportConfig if summary["method"] == "import" else TrainConfig, run.path)
     require_agreement(summary, config, run.path)
     data = build.dataset(config.dataset.name, data_dir=data_dir or config.dataset.data_dir)
-    shape = build.image_shape(data)
     network = kept_network(config.network, run.path)
     # shapes alone: initial weights would be drawn, and compiled for, only to be replaced
-    net = nnx.eval_shape(lambda: network.build(shape=shape, n_classes=data.n_classes, seed=0))
+    net = nnx.eval_shape(lambda: build.network(network, data, seed=0))
     try:
         set_parameters(net, read_tensors(run.path / MODEL))
-        names = [layer.name for layer in layer_shapes(net, shape=shape)]
+        names = [layer.name for layer in build.shapes_of(net, data)]
     except ValueError as error:
-        raise RunError(f"{run.path}: {MODEL} is not of its network ({error}); {ANEW}") from None
+        raise RunError(
+            f"{run.path}: {MODEL} is not of its network for data set {data.name} as it is now ({error}); {ANEW}"
+        ) from None
     if names != summary["layers"]:
         raise RunError(
             f"{run.path}: {SUMMARY} names layers {quoted(summary['layers'])}, its network has {names}; {ANEW}"
@@ -144,10 +146,10 @@ def weight_maxima(values: dict[str, NDArray[np.float32]], *, scale: str) -> dict
     return dict.fromkeys(own, max(own.values()) or one)
 
 
-def kernel_accuracy(
-    net: nnx.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]
+def kernel_measure(
+    net: nnx.Module, images: DataInputs, labels: Labels, *, measure: Measure
 ) -> Callable[[dict[str, NDArray[np.float32]]], float]:
-    """The function from kernels by layer, in the place of the network's own, to accuracy."""
+    """The function from kernels by layer, in the place of the network's own, to the metric."""
     graphdef, state = nnx.split(net)
     batches = eval_batches(images, labels, batch_size=min(500, len(labels)))
     parts = [tuple(map(jnp.asarray, part)) for part in batches]
@@ -157,20 +159,21 @@ def kernel_accuracy(
         def product(name: str, x: jax.Array, kernel: jax.Array, contract: Contract) -> jax.Array:
             return contract(x, kernels.get(name, kernel))
 
-        return correct(nnx.merge(graphdef, state)(x, product), y, weight)
+        return measure.total(nnx.merge(graphdef, state)(x, product), y, weight)
 
-    def accuracy(kernels: dict[str, NDArray[np.float32]]) -> float:
+    def reached(kernels: dict[str, NDArray[np.float32]]) -> float:
         replaced = {name: jnp.asarray(kernel) for name, kernel in kernels.items()}
-        right = sum(float(count(state, replaced, *part)) for part in parts)
-        return share_right(right, len(labels), of="the network with the weights that arrays leave")
+        total = sum(float(count(state, replaced, *part)) for part in parts)
+        return measure.value(total, len(labels), of="the network with the weights that arrays leave")
 
-    return accuracy
+    return reached
 
 
-def network_accuracy(net: nnx.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]) -> float:
-    """Accuracy of a network in floating point."""
+def network_measure(net: nnx.Module, images: DataInputs, labels: Labels, *, metric: MetricName) -> float:
+    """The metric of a network in floating point."""
+    measure = Measure.of(metric, labels)
     graphdef, state = nnx.split(net)
-    count = jax.jit(lambda state, x, y, weight: correct(nnx.merge(graphdef, state)(x, digital), y, weight))
+    count = jax.jit(lambda state, x, y, weight: measure.total(nnx.merge(graphdef, state)(x, digital), y, weight))
     parts = eval_batches(images, labels, batch_size=min(1000, len(labels)))
-    right = sum(float(count(state, *map(jnp.asarray, part))) for part in parts)
-    return share_right(right, len(labels), of="the network in floating point")
+    total = sum(float(count(state, *map(jnp.asarray, part))) for part in parts)
+    return measure.value(total, len(labels), of="the network in floating point")

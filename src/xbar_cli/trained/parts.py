@@ -9,7 +9,7 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.trained.opening import Trained
 
 Part = tuple[np.ndarray, np.ndarray]
-"""Images and labels."""
+"""Inputs and labels."""
 
 
 def split_parts(section: DatasetSection, data: Dataset, *, seed: int) -> dict[str, Part]:
@@ -27,9 +27,10 @@ def split_parts(section: DatasetSection, data: Dataset, *, seed: int) -> dict[st
     if count > len(data.train_labels):
         raise ConfigError(f"dataset.train_images = {count}: {data.name} has {len(data.train_labels)} training images")
     images, labels = data.train_images[:count], data.train_labels[:count]
+    classes = labels if data.task == "classification" else None  # held out in proportion
     try:
         train_index, validation_index = validation_split(
-            count, fraction=section.validation_fraction, seed=section.drawn_by(seed), labels=labels
+            count, fraction=section.validation_fraction, seed=section.drawn_by(seed), labels=classes
         )
     except ValueError as error:
         raise ConfigError(f"dataset.validation_fraction = {section.validation_fraction:g}: {error}") from None

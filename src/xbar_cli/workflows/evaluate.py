@@ -11,8 +11,8 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from xbar_cli.chip import sensitivity
 from xbar_cli.chip import summary as evaluate_summary
+from xbar_cli.chip.drawing import draw
 from xbar_cli.chip.executor import Strategy
 from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.hardware import Hardware
@@ -40,11 +40,11 @@ from xbar_cli.data.batches import eval_batches
 from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import Circuit
-from xbar_cli.nn.score import share_right
+from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.nn.wired import Trust
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.runs import environment, figures
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, write_fields
@@ -67,20 +67,14 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
         reporter.note(
             f"monte_carlo.ci_width = {config.monte_carlo.ci_width:g} was not reached with {result['samples']} chips"
         )
-    fields = evaluate_summary.results(result["accuracy_samples"], tally)
-    write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": "accuracy"})
+    metric = result["metric"]
+    fields = evaluate_summary.results(result[f"{metric}_samples"], tally, metric=metric)
+    write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": metric})
     caption = (
         f"{trained.network} on {trained.dataset}, {hardware.model} array, "
         f"{config.variation.amount * 100:g} % {config.variation.model} variation"
     )
-    figures.sample_accuracies(
-        run.figures / "accuracy.png",
-        samples=result["accuracy_samples"],
-        reference=result["ideal_accuracy"],
-        caption=caption,
-    )
-    if "per_layer" in result:
-        sensitivity.draw(run.figures / "per_layer.png", result, caption=f"{caption}; bars: 95 % intervals over chips")
+    draw(run.figures, result, caption=caption)
     devices = [str(device) for device in jax.devices()]
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, devices=devices))
     return result | {"out": str(run.final)}
@@ -195,16 +189,17 @@ def measure(
     reporter: Reporter,
     strategy: Strategy | None = None,
 ) -> tuple[dict[str, Any], Tally]:
-    """Accuracy of every sampled chip and of the network in floating point, and what else the chips were."""
+    """The metric of every sampled chip and of the network in floating point, and what else the chips were."""
     wanted, network = config.monte_carlo, hardware.network
     images, labels = test_part(trained, wanted.images)
+    measure = evaluate_summary.measure_of(config, trained, labels)
     parts = batched(images, labels, size=wanted.batch_size)
     steps = steps_of(config.variation.on_devices(), network)
     order = effects_in_order(config.variation, steps)
     tell(config, trained, network, order, reporter)
-    ideal = floating_accuracy(trained, parts)
+    ideal = floating_value(trained, parts, measure)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
-    sampler, fitted_to = make_sampler(config, trained, hardware, steps, parts, most=most, strategy=strategy)
+    sampler, fitted_to = make_sampler(config, trained, hardware, steps, parts, measure, most=most, strategy=strategy)
     kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
         sampler,
@@ -218,11 +213,12 @@ def measure(
         "command": "evaluate",
         "images": len(labels),
         "dataset_note": trained.data.note,
-        "ideal_accuracy": ideal,
+        "task": trained.data.task,
+        f"ideal_{measure.metric}": ideal,
         "effects": order,
     }
     return found | evaluate_summary.summarise(
-        config, hardware, tally, ideal=ideal, images=len(labels), fitted_to=fitted_to
+        config, hardware, tally, measure, ideal=ideal, images=len(labels), fitted_to=fitted_to
     ), tally
 
 
@@ -259,16 +255,16 @@ def batched(images: np.ndarray, labels: np.ndarray, *, size: int) -> list[Batch]
     return [jax.tree.map(jnp.asarray, part) for part in parts]
 
 
-def floating_accuracy(trained: Trained, parts: Sequence[Batch]) -> float:
-    """Accuracy of the network in floating point."""
-    count = make_counter(trained)
+def floating_value(trained: Trained, parts: Sequence[Batch], measure: Measure) -> float:
+    """The metric of the network in floating point."""
+    count = make_counter(trained, measure=measure)
     root, first = jax.random.key(0), jnp.asarray(0)
     found = [count(None, root, first, *part)[0][0] for part in parts]
     images = sum(float(weight.sum()) for _, _, weight in parts)
-    return share_right(float(np.sum(np.asarray(found, np.float64))), images, of="the network in floating point")
+    return measure.value(float(np.sum(np.asarray(found, np.float64))), images, of="the network in floating point")
 
 
-def make_counter(trained: Trained) -> Callable[..., tuple[Array, dict[str, Trust]]]:
+def make_counter(trained: Trained, *, measure: Measure = ACCURACY) -> Callable[..., tuple[Array, dict[str, Trust]]]:
     """The function from a circuit (None for floating point), key, number of the first image and a batch to `count_batch`."""
     graphdef, state = nnx.split(trained.net)
 
@@ -277,7 +273,7 @@ def make_counter(trained: Trained) -> Callable[..., tuple[Array, dict[str, Trust
         state: Any, circuit: Circuit | None, key: Array, first: Array, *part: Array
     ) -> tuple[Array, dict[str, Trust]]:
         x, y, weight = part
-        return count_batch(nnx.merge(graphdef, state), circuit, key, first, (x, y, weight))
+        return count_batch(nnx.merge(graphdef, state), circuit, key, first, (x, y, weight), measure)
 
     return partial(count, state)
 

@@ -14,14 +14,14 @@ from xbar_cli.data.tensors import read_foreign
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, layout_of, plain
 from xbar_cli.nn.layers import bias_rows
-from xbar_cli.nn.shapes import LayerShape, layer_shapes, parameters, set_parameters
+from xbar_cli.nn.shapes import LayerShape, parameters, set_parameters
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL
 from xbar_cli.trained import build
 from xbar_cli.trained.network_file import keep_network_file
-from xbar_cli.trained.opening import network_accuracy, save_weights
+from xbar_cli.trained.opening import network_measure, save_weights
 
 GUESSING = 2.0
 """An accuracy below so many times that of guessing is a network that was not meant, or not read as it was trained."""
@@ -50,7 +50,7 @@ def run(config: ImportConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     save_weights(run.path / MODEL, net)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
     found = summary(config, layout, adopted, shapes, net, data) | {"out": str(run.final)}
-    tell(adopted, found, reporter, padded=assumed, classes=data.n_classes)
+    tell(adopted, found, reporter, padded=assumed, classes=data.outputs)
     return found
 
 
@@ -69,8 +69,8 @@ def of_graph(config: ImportConfig, run: Run) -> dict[str, Any]:
     config = config.model_copy(update={"network": network})
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
     keep_network_file(network, run.path)
-    net = network.build(shape=build.image_shape(data), n_classes=data.n_classes, seed=0)
-    shapes = layer_shapes(net, shape=build.image_shape(data))
+    net = build.network(network, data, seed=0)
+    shapes = build.shapes_of(net, data)
     write_toml(run.path / CONFIG, config)
     save_weights(run.path / MODEL, net)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
@@ -89,24 +89,26 @@ def adopted_network(
     config: ImportConfig, tensors: Tensors, layout: Layout, data: Dataset
 ) -> tuple[nnx.Module, list[LayerShape], Adopted]:
     """The network of `config` with the tensors as its parameters; torch's biases become rows of the arrays where asked for."""
-    shape = build.image_shape(data)
     stacked = layout == "torch" and config.network.bias == "row"
     section = config.network.model_copy(update={"bias": "digital"}) if stacked else config.network
-    net = section.build(shape=shape, n_classes=data.n_classes, seed=0)
+    net = build.network(section, data, seed=0)
     wanted = {name: value.shape for name, value in parameters(net).items()}
-    layers = [layer.name for layer in layer_shapes(net, shape=shape)]
-    adopted = adopt(tensors, wanted, layers=layers, layout=layout, channels=shape[2], given=config.pairs)
+    layers = [layer.name for layer in build.shapes_of(net, data)]
+    adopted = adopt(
+        tensors, wanted, layers=layers, layout=layout, channels=build.input_shape(data)[-1], given=config.pairs
+    )
     set_parameters(net, adopted.parameters)
     if stacked:
         bias_rows(net)
-    return net, layer_shapes(net, shape=shape), adopted
+    return net, build.shapes_of(net, data), adopted
 
 
 def summary(
     config: ImportConfig, layout: str, adopted: Adopted, shapes: list[LayerShape], net: nnx.Module, data: Dataset
 ) -> dict[str, Any]:
     """The summary, as summary.json holds it but for `out`."""
-    network = config.network
+    network, metric = config.network, build.metric_of(data, None, key="metric")
+    tested = network_measure(net, data.test_images, data.test_labels, metric=metric)
     return {
         "command": "train",
         "method": "import",
@@ -124,8 +126,11 @@ def summary(
         "dataset_note": data.note,
         "layers": [layer.name for layer in shapes],
         "weights": [int(np.prod(layer.kernel)) for layer in shapes],
-        "test_accuracy": network_accuracy(net, data.test_images, data.test_labels),
-        "train_accuracy": network_accuracy(net, data.train_images, data.train_labels),
+        f"test_{metric}": tested,
+        f"train_{metric}": network_measure(net, data.train_images, data.train_labels, metric=metric),
+        "task": data.task,
+        "metric": metric,
+        "metric_value": tested,
         "epochs": 0,
         "vg_volt": None,
         "in_range_fraction": None,
@@ -140,7 +145,7 @@ def tell(adopted: Adopted, found: dict[str, Any], reporter: Reporter, *, padded:
         reporter.note("not all names are ours: matched by shape and by the numbers in the names, see the table")
     if padded:
         reporter.note("convolutions of stride 2 are padded as torch does, (1, 1); network.padding = same for (0, 1)")
-    if found["test_accuracy"] < GUESSING / classes:
+    if found["metric"] == "accuracy" and found["test_accuracy"] < GUESSING / classes:
         reporter.note(
             f"a test accuracy of {found['test_accuracy']:.4f} is near guessing: check the table of layers, `layout`, "
             "network.padding, network.norm_epsilon, and network.mean and network.std if it was trained on normalised images"

@@ -6,7 +6,7 @@ from typing import Any
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.periphery import device_columns
-from xbar_cli.nn.shapes import KERNELS, LayerShape, chosen_layers, layer_shapes, parameters
+from xbar_cli.nn.shapes import KERNELS, LayerShape, chosen_layers, parameters
 from xbar_cli.nn.sites.crossbar import Crossbar
 from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained, open_trained
@@ -25,7 +25,7 @@ def run(path: Path, *, layers: str, scheme: str, tile: tuple[int, int]) -> dict[
         ConfigError: a pattern that fits no layer.
     """
     trained = open_trained(path, use="xbar layers")
-    shapes = layer_shapes(trained.net, shape=build.image_shape(trained.data))
+    shapes = build.shapes_of(trained.net, trained.data)
     try:
         chosen = chosen_layers(shapes, layers)
     except ValueError as error:

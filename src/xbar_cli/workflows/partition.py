@@ -13,7 +13,7 @@ from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, PartitionConfig
 from xbar_cli.config.load import write_toml
-from xbar_cli.nn.shapes import layer_shapes
+from xbar_cli.nn.score import ACCURACY as RIGHT
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
@@ -35,6 +35,7 @@ def run(config: PartitionConfig, run: Run, *, reporter: Reporter = SILENT) -> di
     if (unusual := environment.drawing_note(config.seed)) is not None:
         reporter.note(unusual)
     opened, trained, network = evaluate.open_network(evaluation_of(config), reporter)
+    build.metric_of(trained.data, "accuracy", key="the metric of a partition")
     write_toml(run.path / CONFIG, config)
     ideal, images, steps = search(config, opened, trained, network, reporter=reporter)
     left = [name for name in network.layers if name not in {step.layer for step in steps}]
@@ -71,6 +72,7 @@ def evaluation_of(config: PartitionConfig, **mapping: Any) -> EvaluateConfig:
     """The evaluation that a partition is of, with some of its mapping's keys replaced."""
     sections: dict[str, Any] = {name: getattr(config, name) for name in EvaluateConfig.model_fields}
     sections["mapping"] = config.mapping.model_copy(update=mapping)
+    sections["monte_carlo"] = config.monte_carlo.model_copy(update={"metric": "accuracy"})
     return EvaluateConfig(**sections)
 
 
@@ -84,7 +86,7 @@ def search(
     pictures, labels = held_out(trained, images=config.partition.images)
     parts = evaluate.batched(pictures, labels, size=config.monte_carlo.batch_size)
     hardware = evaluate.build_hardware(opened, trained, network)
-    ideal = evaluate.floating_accuracy(trained, parts)
+    ideal = evaluate.floating_value(trained, parts, RIGHT)
     effects = steps_of(opened.variation.on_devices(), network)
     chips = (config.monte_carlo.samples or 1) if opened.differing else 1
     sampler, _ = make_sampler(opened, trained, hardware, effects, parts, most=chips)
@@ -106,7 +108,7 @@ def costs_of(trained: Trained, network: MappedNetwork, *, per: str) -> dict[str,
     """What the return of each layer on arrays costs: its devices, or its multiplications of an image."""
     if per == "device":
         return {name: float(network.devices(name)) for name in network.layers}
-    shapes = layer_shapes(trained.net, shape=build.image_shape(trained.data))
+    shapes = build.shapes_of(trained.net, trained.data)
     return {shape.name: float(shape.macs) for shape in shapes if shape.name in network.layers}
 
 

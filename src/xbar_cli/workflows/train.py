@@ -21,7 +21,8 @@ from xbar_cli.runs.directory import CONFIG, METRICS, Run
 from xbar_cli.runs.results import MODEL
 from xbar_cli.train.methods import method_of
 from xbar_cli.train.phases import train_phases
-from xbar_cli.train.session import Conclusion, Ended, Session, accuracy, counter, shapes_of
+from xbar_cli.train.session import Conclusion, Ended, Session, counter, measured
+from xbar_cli.train.tasks import require_fit
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.network_file import keep_network_file
@@ -59,11 +60,13 @@ def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Sessio
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
     parts = split_parts(config.dataset, data, seed=config.seed)
     keep_network_file(config.network, run.path)
-    net = config.network.build(shape=build.image_shape(data), n_classes=data.n_classes, seed=config.seed)
-    shapes = shapes_of(net, data)
+    net = build.network(config.network, data, seed=config.seed)
+    shapes = tuple(build.shapes_of(net, data))
     require_step_memory(config, shapes, images=len(parts["train"][1]))
-    method = method_of(config, run, net, shapes, parts)
-    return Session(config, run, data, net, parts, shapes, method, reporter)
+    metric = build.metric_of(data, config.training.metric, key="training.metric")
+    require_fit(config, data, net)
+    method = method_of(config, run, net, shapes, parts, metric)
+    return Session(config, run, data, net, parts, shapes, metric, method, reporter)
 
 
 def require_step_memory(config: TrainConfig, shapes: Sequence[LayerShape], *, images: int) -> None:
@@ -94,9 +97,7 @@ def conclude(session: Session, ended: Ended) -> dict[str, Any]:
         fold_norms(net)
         ended = ended._replace(final=nnx.state(net))
     count = counter(session)
-    measured = {
-        f"{part}_accuracy": accuracy(session, count, ended.final, part=part) for part in ("test", "train", "validation")
-    }
+    reached = {part: measured(session, count, ended.final, part=part) for part in ("test", "train", "validation")}
     finish = session.method.conclude or as_it_is
     concluded = finish(session, ended)
     save_weights(run.path / MODEL, concluded.net)
@@ -109,7 +110,10 @@ def conclude(session: Session, ended: Ended) -> dict[str, Any]:
         "dataset_note": session.data.note,
         "layers": session.layers,
         "weights": [int(np.prod(layer.kernel)) for layer in session.shapes],
-        **measured,
+        **{f"{part}_{session.metric}": value for part, value in reached.items()},
+        "task": session.data.task,
+        "metric": session.metric,
+        "metric_value": reached["test"],
         "epochs": ended.progress.epochs,
         "best_epoch": ended.progress.best_epoch,
         "in_range_fraction": None,

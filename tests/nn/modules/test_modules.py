@@ -17,7 +17,7 @@ of_sequences = pytest.mark.parametrize("name", ["lstm", "gru", "transformer"])
 
 @cache
 def on_tokens(name):
-    net = NetworkSection(name=name, width=0.1, depth=1).build(shape=(6,), n_classes=9, seed=0, dtype=INT)
+    net = NetworkSection(name=name, width=0.1, depth=1).build(shape=(6,), outputs=9, seed=0, dtype=INT)
     return jax.jit(net), net
 
 
@@ -35,7 +35,7 @@ def test_tokens_have_scores_at_every_place_that_see_nothing_of_what_follows(name
 
 @of_sequences
 def test_a_sequence_is_read_in_its_order(name):
-    net = NetworkSection(name=name, width=0.1, depth=1).build(shape=(5, 3), n_classes=4, seed=0)
+    net = NetworkSection(name=name, width=0.1, depth=1).build(shape=(5, 3), outputs=4, seed=0)
     x = jax.random.normal(jax.random.key(0), (2, 5, 3))
     assert net(x).shape == (2, 4)
     assert float(jnp.abs(net(x) - net(x[:, ::-1])).max()) > 1e-4
@@ -55,7 +55,7 @@ def test_a_sequence_is_read_in_its_order(name):
 )
 def test_inputs_that_a_network_cannot_take_are_one_line(name, shape, dtype, message):
     with pytest.raises(ConfigError, match=message):
-        NetworkSection(name=name).build(shape=shape, n_classes=3, seed=0, dtype=dtype)
+        NetworkSection(name=name).build(shape=shape, outputs=3, seed=0, dtype=dtype)
 
 
 def test_what_belongs_to_others_is_refused():
