@@ -129,9 +129,6 @@ class MappingSection(Section):
             cell: the 1T-1R cell; None on resistive arrays.
             volt: the one voltage of driven rows that cells are programmed for [V]; None where rows see all.
             restricted: whether the weights were restricted to the cell's linear range, which their scale keeps them in.
-
-        Raises:
-            ConfigError: keys that do not go with the cell, or with none.
         """
         from xbar_cli.mapping.placing import DeviceRange, Placement, Slices
 

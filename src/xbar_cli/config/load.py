@@ -108,11 +108,7 @@ def _given(
 
 
 def _names(model: type[C], given: Sequence[Given], stored: Mapping[str, Any]) -> Mapping[str, str]:
-    """What top-level keys stand for, all that is given and `stored` being known.
-
-    Raises:
-        ConfigError: a file has a key in both spellings.
-    """
+    """What top-level keys stand for, all that is given and `stored` being known; ConfigError for a key in both spellings."""
     names = model.stands_for({**stored, **{key: value for key, value, _ in given}})
     spelled = [(where, key) for key, _, where in given if where != "--set"]  # of --set, the last wins
     for where, key in spelled:
@@ -122,12 +118,7 @@ def _names(model: type[C], given: Sequence[Given], stored: Mapping[str, Any]) ->
 
 
 def collect(given: Sequence[Given], *, names: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What is given, later over earlier, as one tree, and where each dotted key came from.
-
-    Args:
-        given: in the order of precedence.
-        names: the dotted keys that top-level keys stand for.
-    """
+    """What is given, later over earlier, as one tree, and where each dotted key came from; `names` as `stands_for` has them."""
     tree: dict[str, Any] = {}
     origin: dict[str, str] = {}
     for spelled, value, where in given:
@@ -189,15 +180,7 @@ def validate(model: type[C], tree: Mapping[str, Any], origin: Mapping[str, str])
 
 
 def stored(model: type[C], run: Path) -> C:
-    """The configuration that a run was made with, checked as one that is given would be.
-
-    Args:
-        model: the root section of the command that made the run.
-        run: its directory.
-
-    Raises:
-        RunError: it is missing, damaged, or of a version with other keys.
-    """
+    """The configuration that a run was made with, checked as one that is given would be; RunError where it is none."""
     try:
         return validate(model, read_toml(run / CONFIG), {})
     except ConfigError as error:

@@ -219,11 +219,7 @@ METHODS: Mapping[str, type[Section]] = {kind.model_fields["name"].default: kind 
 
 
 def check_method(value: Any) -> Any:
-    """`value`, if it is a method or the table of one.
-
-    Raises:
-        PydanticCustomError: it names none.
-    """
+    """`value`, if it is a method or the table of one; PydanticCustomError where it names none."""
     name = value.get("name") if isinstance(value, Mapping) else getattr(value, "name", None)
     if not (isinstance(name, str) and name in METHODS):
         *others, last = (repr(name) for name in METHODS)

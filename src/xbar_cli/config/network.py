@@ -176,11 +176,7 @@ class NetworkSection(Section):
         return self.hidden or max(1, round(MLP_HIDDEN * self.width))
 
     def build(self, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> "Built":
-        """The network for images of `shape` [h w c], initialised from `seed`.
-
-        Raises:
-            ConfigError: the network cannot take images of this shape, or a setting that it does not have.
-        """
+        """The network for images of `shape` [h w c], initialised from `seed`; ConfigError where it cannot take them."""
         from xbar_cli.nn.layers import bias_rows
         from xbar_cli.nn.norm import set_epsilon
 
@@ -212,11 +208,7 @@ class NetworkSection(Section):
         return net
 
     def normalisation(self, *, channels: int) -> "Normalisation | None":
-        """What the images go through before the first layer; None where they come as they are.
-
-        Raises:
-            ConfigError: neither one number nor one for each channel.
-        """
+        """What the images go through before the first layer, by one number or one a channel; None where they come as they are."""
         from xbar_cli.nn.normalisation import Normalisation
 
         if self.mean is None and self.std is None:

@@ -11,12 +11,7 @@ MAX_POINTS = 4096
 
 
 def gate_voltages(text: str) -> tuple[float, float, int]:
-    """(start, stop, count) of `START:STOP:STEP` [V], or of one gate voltage alone.
-
-    Raises:
-        ValueError: not numbers, the stop below the start, a step that is not positive or does not divide the span, or
-            more than MAX_POINTS points.
-    """
+    """(start, stop, count) of `START:STOP:STEP` [V], or of one gate voltage alone; ValueError for what is no such range."""
     form = "START:STOP:STEP in volts, such as 0.7:1.0:0.05"
     if ":" not in text:
         text = f"{text}:{text}:1"
@@ -35,11 +30,7 @@ def gate_voltages(text: str) -> tuple[float, float, int]:
 
 
 def input_voltages(text: str) -> tuple[float, float, int]:
-    """(start, stop, count) of `START:STOP:COUNT` [V].
-
-    Raises:
-        ValueError: not numbers, the stop not above the start, a count that is not a whole number from 5 to MAX_POINTS.
-    """
+    """(start, stop, count) of `START:STOP:COUNT` [V]; ValueError unless the count is a whole number from 5 to MAX_POINTS."""
     form = "START:STOP:COUNT in volts, such as 0.01:0.5:51"
     start, stop, number = split_numbers(text, form)
     if stop <= start:
@@ -62,11 +53,7 @@ InputRange = Annotated[str, BeforeValidator(text_of), _checked(input_voltages)]
 
 
 def parse_tile(text: str) -> tuple[int, int]:
-    """(rows, columns) of a tile written `128x128`.
-
-    Raises:
-        ValueError: not two whole numbers from 1 to 65536.
-    """
+    """(rows, columns) of a tile written `128x128`; ValueError unless they are whole numbers from 1 to 65536."""
     rows, _, cols = text.lower().partition("x")
     if not (rows.isdecimal() and cols.isdecimal() and 1 <= int(rows) <= 65536 and 1 <= int(cols) <= 65536):
         raise ValueError(f"{text!r} is not a tile size; write ROWSxCOLS, such as 128x128")
@@ -77,11 +64,7 @@ TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]
 
 
 def check_weight_limit(text: str) -> str:
-    """`max`, `largest`, `auto` or a positive number, as it was written.
-
-    Raises:
-        ValueError: anything else.
-    """
+    """`max`, `largest`, `auto` or a positive number, as it was written; ValueError for anything else."""
     if text not in ("max", "largest", "auto") and not float(parse_quantity(text)) > 0:
         raise ValueError(f"{text!r} is not a weight limit; write max, largest, auto or a number above 0")
     return text
@@ -103,11 +86,7 @@ def parse_states(value: object) -> object:
 
 
 def check_states(text: str) -> str:
-    """`text` itself if it is `best:N` or states between commas.
-
-    Raises:
-        ValueError: anything else.
-    """
+    """`text` itself if it is `best:N` or states between commas; else ValueError."""
     rule, _, count = text.partition(":")
     good = count.isdecimal() and int(count) > 0 if rule == "best" else all(p.isdecimal() for p in text.split(","))
     if not good:

@@ -51,11 +51,7 @@ class Point:
 
 
 def expand(experiment: Experiment) -> list[Point]:
-    """The points of the grid, each with the resolved configuration of every stage.
-
-    Raises:
-        ConfigError: a stage's configuration is not allowed, or two points are one and the same.
-    """
+    """The points of the grid, each with the resolved configuration of every stage; ConfigError where two are one and the same."""
     known: dict[str, StageRun] = {}
     points: list[Point] = []
     owners: dict[tuple[str, ...], str] = {}

@@ -51,8 +51,7 @@ class Checkpoints:
     def drop_damaged(self) -> list[str]:
         """Remove damaged checkpoints, newest first, down to the newest that is whole; what each of them is.
 
-        Raises:
-            RunError: there are checkpoints, and all are damaged; they stay.
+        RunError where all are damaged; they stay.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
         digests, said = self._digests(), []
@@ -92,11 +91,7 @@ class Checkpoints:
         return dict(self._restore(step, record=ocp.args.JsonRestore()).record)
 
     def restore(self, step: int, template: Any) -> Any:
-        """The tree of checkpoint `step`, with the structure, shapes and dtypes of `template`.
-
-        Raises:
-            RunError: the checkpoint is damaged or belongs to another network.
-        """
+        """The tree of checkpoint `step`, with the structure, shapes and dtypes of `template`; RunError where it has others."""
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
         return self._restore(step, tree=ocp.args.StandardRestore(abstract)).tree
 

@@ -72,11 +72,7 @@ class Run:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
     def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
-        """Write summary.json, seal the run (`done`), then rename it to its final name.
-
-        Raises:
-            ModelError: a figure is no finite number.
-        """
+        """Write summary.json, seal the run (`done`), then rename it to its final name. ModelError where a figure is no number."""
         try:
             text = json.dumps(summary, indent=1, allow_nan=False)
         except ValueError:
@@ -118,11 +114,7 @@ def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("r
 
 
 def partial(out: Path) -> Path:
-    """The name under which `out` is written.
-
-    Raises:
-        RunError: `out` has no name, as the empty text and `..` have none.
-    """
+    """The name under which `out` is written. RunError where `out` has none, as the empty text and `..` have none."""
     if out.name in ("", ".."):
         raise RunError(f"a run directory needs a name of its own, and {str(out)!r} is none")
     return out.with_name(out.name + ".partial")
@@ -142,12 +134,7 @@ def _remove(path: Path) -> None:
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
-    """Raise RunError where a new run at `out` would destroy something that was not given up.
-
-    Raises:
-        RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
-            run lies beside it.
-    """
+    """Raise RunError where a new run at `out` would destroy something that was not given up."""
     unfinished = partial(out)
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
@@ -179,11 +166,7 @@ def resumable(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Hold an unfinished run for this process; the system frees it when the process ends, however it ends.
-
-    Raises:
-        RunError: another process holds it.
-    """
+    """Hold an unfinished run for this process, or raise RunError; the system frees it when the process ends, however it ends."""
     try:
         file = os.fdopen(os.open(path / LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666), "wb")
     except OSError as error:
@@ -200,11 +183,7 @@ def _held(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterator[Run]:
-    """A fresh run directory. It vanishes when the block fails, unless `keep_partial` and it holds a checkpoint.
-
-    Raises:
-        RunError: see `check_free`; or the directory cannot be made.
-    """
+    """A fresh run directory (`check_free`). It vanishes when the block fails, unless `keep_partial` and it has a checkpoint."""
     path = partial(out)
     if replaced(out).exists() and not out.exists():  # a process was killed between two renames
         replaced(out).rename(out)
@@ -249,11 +228,7 @@ def _empty(path: Path) -> None:
 
 @contextlib.contextmanager
 def reopened_run(out: Path) -> Iterator[Run]:
-    """The interrupted run at `out` (or `out.partial`), to be continued.
-
-    Raises:
-        RunError: there is none, or it is complete.
-    """
+    """The interrupted run at `out` (or `out.partial`), to be continued; RunError where there is none."""
     final = out.with_name(out.name.removesuffix(".partial")) if out.name.endswith(".partial") else out
     path = partial(final)
     if not path.is_dir():

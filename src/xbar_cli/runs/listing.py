@@ -64,11 +64,7 @@ class Entry:
 
 
 def find_runs(folder: Path) -> Iterator[Entry]:
-    """Every run in a folder, at any depth, by path; what lies inside of a run is part of it, but for a sweep's runs.
-
-    Raises:
-        RunError: there is no such folder.
-    """
+    """Every run in a folder, at any depth, by path; what lies inside of a run is part of it, but for a sweep's runs."""
     if not folder.is_dir():
         raise RunError(f"{folder}: no such folder")
     entry = open_entry(folder)

@@ -20,15 +20,9 @@ def command_of(summary: Mapping[str, Any]) -> str:
 
 
 def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, dict[str, Any]]:
-    """A complete run of one of the `commands`, with its summary.
+    """A complete run of one of the `commands`, with its summary; `use`, such as `xbar energy`, is for the error message.
 
-    Args:
-        path: the run directory.
-        commands: kinds of run that will do.
-        use: what it is wanted for, such as `xbar energy`, for the error message.
-
-    Raises:
-        RunError: nothing there, half-written, damaged, or of another kind.
+    RunError where there is nothing, half a run, a damaged one, or one of another kind.
     """
     if not clean_path(path).is_dir():
         if partial(path).is_dir() and not path.name.endswith(".partial"):
@@ -47,11 +41,7 @@ def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, d
 
 
 def read_summary(path: Path, *, whole: bool = False) -> dict[str, Any]:
-    """The summary of a run directory, whatever run it is; `whole`: with every key that other commands compute with.
-
-    Raises:
-        RunError: it is missing or damaged.
-    """
+    """The summary of a run directory, whatever run it is; `whole`: with every key that other commands compute with."""
     try:
         summary = read_json(path / SUMMARY)
     except ConfigError:

@@ -35,14 +35,10 @@ had in hand. Dask watches itself rarely: as often as it would, it takes a tenth 
 
 @contextlib.contextmanager
 def local_cluster(workers: int, *, environment: Mapping[str, str]) -> "Iterator[Client]":
-    """Worker processes on this machine, one thread each; when this process dies, they do.
+    """Worker processes on this machine, one thread each, started with the variables; when this process dies, they do.
 
     They talk to each other with certificates of this process alone, made anew each time: whoever else is on the machine, and
     could reach their ports, can't hand them work.
-
-    Args:
-        workers: how many processes.
-        environment: variables that workers are started with.
     """
     import dask
     from distributed import Client, LocalCluster
@@ -119,11 +115,7 @@ def _kill(cluster: "LocalCluster") -> None:
 
 @contextlib.contextmanager
 def existing_cluster(address: str) -> "Iterator[Client]":
-    """A cluster that somebody else started and that stays.
-
-    Raises:
-        RunError: nobody answers at the address.
-    """
+    """A cluster that somebody else started and that stays; RunError where nobody answers at the address."""
     from distributed import Client
 
     try:

@@ -193,11 +193,7 @@ def slice_format(section: BiasedMethod) -> SliceFormat:
 
 
 def restriction(section: BiasedMethod) -> Restriction:
-    """The restriction that the configuration asks for.
-
-    Raises:
-        ConfigError: slices that do not fit, states that the technology does not have, a set that no weight has.
-    """
+    """The restriction asked for. ConfigError for states that the technology does not have, or a set that no weight has."""
     technology = load_technology(section.technology)
     fmt = slice_format(section)
     try:

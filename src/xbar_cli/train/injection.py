@@ -125,7 +125,7 @@ def injected(
     paired: bool = True,
     fmt: SliceFormat | None = None,
 ) -> Transform | None:
-    """The noise on the weights of every step; None without any.
+    """The noise on the weights of every step as asked for; None without any.
 
     Args:
         inject: as asked for.
@@ -133,9 +133,6 @@ def injected(
         absent: whether the devices of a weight of 0 are absent.
         paired: whether kernels are weights, each of a pair of devices, and not devices.
         fmt: how weights are cut into slices.
-
-    Raises:
-        ConfigError: an effect that needs figures of a technology which are not there.
     """
     if not inject.effects:
         floor = None if paired else 0.0

@@ -110,11 +110,7 @@ def renewing(
 def run_epoch(
     step: TrainingStep, state: State, batches: Iterable[tuple[Array, Array]], *, epoch: int
 ) -> tuple[State, float]:
-    """One epoch; the mean of the steps' losses.
-
-    Raises:
-        ModelError: a loss is not finite, or what the last step left; the epoch and step are named.
-    """
+    """One epoch; the mean of the steps' losses. ModelError, with epoch and step, for a loss or weights that are not finite."""
     losses: list[Array] = []
     for images, labels in batches:
         state, loss = step(state, images, labels)
@@ -137,12 +133,7 @@ def all_finite(state: State) -> Array:
 
 
 def make_counter(graphdef: Any, *, forward: Forward = PLAIN) -> Callable[[State, Array, Array, Array], Array]:
-    """The jitted count of correct answers `(network state, images, labels, weight) -> count` of a split network.
-
-    Args:
-        graphdef: of the network.
-        forward: what the products go through, nothing being random.
-    """
+    """The jitted count of correct answers `(network state, images, labels, weight) -> count`; nothing is random then."""
 
     @jax.jit
     def count(state: State, images: Array, labels: Array, weight: Array) -> Array:

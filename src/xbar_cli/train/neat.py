@@ -75,11 +75,7 @@ def gate_voltage(neat: NeatMethod) -> float:
 
 
 def search_list(cell: Cell) -> list[float]:
-    """The gate voltages with a linear range and a surrogate, ascending [V].
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """The gate voltages with a linear range and a surrogate, ascending [V]; ConfigError where there is none."""
     found = [float(v) for index, v in enumerate(cell.vg) if cell.is_usable(index)]
     if not found:
         raise ConfigError(
@@ -89,11 +85,7 @@ def search_list(cell: Cell) -> list[float]:
 
 
 def check_offset(gates: list[float], offset: float) -> None:
-    """The offset must lead from every gate voltage of the list to another or to its end, before anything is trained.
-
-    Raises:
-        ConfigError: it leads between two of the list, or out of it from everywhere.
-    """
+    """Raise ConfigError before anything is trained, unless the offset leads to gate voltages of the list, or to its end."""
     if abs(offset) > gates[-1] - gates[0] + 1e-6:
         raise ConfigError(
             f"neat.vg_offset = {offset:g} leads out of the cell's gate voltages, {gates[0]:g} to {gates[-1]:g} V"
@@ -207,14 +199,7 @@ def in_range_fraction(kernel: Float[Array, "*shape"], *, w_cut: float) -> float:
 def restrict_kernels(
     kernels: Mapping[str, Array], w_cut: Mapping[str, float]
 ) -> tuple[dict[str, Array], dict[str, float]]:
-    """Restrict the kernel of every layer.
-
-    Args:
-        kernels: by layer name.
-        w_cut: cut-off by layer name.
-
-    Returns:
-        The restricted kernels, and the share of weights that were in range before, by layer name.
+    """The kernels restricted to the cut-offs, and the share of weights that were in range before, all by layer.
 
     References:
         neat, Algorithm 2, step 1.
@@ -251,8 +236,7 @@ def choose_gate(largest: float, *, vg: Sequence[float], w_cut: Sequence[float], 
 def shifted(gate: float, offset: float, *, vg: Sequence[float]) -> float:
     """The gate voltage of the list that is `offset` above `gate` [V], or the end of the list that bounds it.
 
-    Raises:
-        ValueError: the offset leads between two of the list.
+    ValueError where the offset leads between two of the list.
     """
     wanted = min(max(gate + offset, vg[0]), vg[-1])
     nearest = min(vg, key=lambda v: abs(v - wanted))

@@ -14,11 +14,7 @@ STEP_DROPS = (0.5, 0.75)
 
 
 def learning_rate(name: str, *, rate: float, steps: int) -> Rate:
-    """The learning rate over `steps` steps: `constant`, `cosine` (to 0), or `step` (a tenth after 1/2, again after 3/4).
-
-    Raises:
-        ValueError: an unknown schedule.
-    """
+    """The learning rate over `steps` steps: `constant`, `cosine` (to 0), or `step` (a tenth after 1/2, again after 3/4)."""
     match name:
         case "constant":
             return rate
@@ -50,9 +46,6 @@ def chain(
         decay: what adds it, where a kernel is not the weights themselves; given `weight_decay`.
         clip_norm: largest global norm of the gradient; None for any.
         after: applied to the finished step, such as a projection.
-
-    Raises:
-        ValueError: an unknown optimiser.
     """
     if name not in ("adam", "sgd"):
         raise ValueError(f"name must be adam or sgd, got {name!r}")

@@ -209,11 +209,9 @@ class Method:
 
 
 def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
-    """Give `net` the weights of the train run `start`, which must be of the same network on the same data.
+    """Give `net` the weights of the train run `start`, or raise ConfigError.
 
-    Raises:
-        ConfigError: it is of another network or data set, was trained on images that are held out here, or has no batch
-            norm left to train on.
+    It must be of the same network on the same data, trained on no image that is held out here, with its batch norm.
     """
     started = open_trained(Path(start), use=f"{config.method.name}.start", data_dir=config.dataset.data_dir)
     theirs = started.config

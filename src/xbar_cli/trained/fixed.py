@@ -107,16 +107,7 @@ class Fixed:
 
     @classmethod
     def read(cls, summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> Self:
-        """What the training of a run fixed.
-
-        Args:
-            summary: of the run.
-            config: of the run.
-            folder: of the run.
-
-        Raises:
-            RunError: its conductances were trained and their file is not there, or its summary contradicts itself.
-        """
+        """What the training of a run in `folder` fixed; RunError where a file is missing or the summary contradicts itself."""
         names = list(summary["layers"])
 
         def by_layer(key: str) -> dict[str, float] | None:

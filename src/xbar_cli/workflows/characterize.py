@@ -90,9 +90,7 @@ def characterised(config: CharacterizeConfig, tables: Tables, *, reporter: Repor
     """The surrogates of a table, on evenly spaced logarithms of the conductance where even spacing serves fewer gate voltages.
 
     Close to its threshold the transistor bends the current at small conductances, where even spacing has few points.
-
-    Raises:
-        ModelError: there is no gate voltage at which a surrogate is good enough.
+    ModelError where no gate voltage has a surrogate that is good enough.
     """
     found = attempt(config, tables, reporter=reporter)
     if found.missed and config.cell.table is None and config.sweep.g_spacing is None and not config.log_spaced:

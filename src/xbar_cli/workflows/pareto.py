@@ -52,12 +52,7 @@ class Candidate:
 
 
 def run(config: ParetoConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
-    """Compare the runs of `config`; returns the summary.
-
-    Raises:
-        RunError: a run without accuracy, an evaluation of a network that is not costed, or costs that do not compare.
-        ConfigError: costs of other hardware than the accuracy beside them is of.
-    """
+    """Compare the runs of `config`; returns the summary. ConfigError for costs of other hardware than their accuracies."""
     points = points_of([Path(name) for name in config.runs])
     fronts = {against: front([(p.cost(against), p.accuracy) for p in points]) for against in COSTS}
     write_toml(run.path / CONFIG, config)

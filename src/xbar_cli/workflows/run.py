@@ -99,7 +99,7 @@ def run(
     timeout: float | None = None,
     watcher: SweepWatcher | None = None,
 ) -> dict[str, Any]:
-    """Compute what is missing of an experiment.
+    """Compute what is missing of an experiment in the folder `out`; returns the summary.
 
     Args:
         experiment: from `load_experiment`.
@@ -109,13 +109,6 @@ def run(
         retries: how often a failed run is tried again.
         timeout: seconds that one run may take.
         watcher: is told how it goes.
-
-    Returns:
-        The summary: `points`, `done` (cached ones with them), `cached`, `failed`, `list`, `results`, `out`.
-
-    Raises:
-        ConfigError: a stage's configuration is not allowed.
-        RunError: no scheduler there, or another `xbar run` works in the folder.
     """
     plan = make_plan(experiment, out)
     with only_one(out):
@@ -149,11 +142,7 @@ def processors() -> int:
 
 @contextlib.contextmanager
 def only_one(out: Path) -> Iterator[None]:
-    """Make the folder and hold it for this process; the system frees it when the process ends.
-
-    Raises:
-        RunError: the folder cannot be made, is something else, or is in use.
-    """
+    """Make the folder and hold it for this process, or raise RunError; the system frees it when the process ends."""
     require_no_links(out, within="*")
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):

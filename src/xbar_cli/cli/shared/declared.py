@@ -80,8 +80,7 @@ class _Place:
 def declared(root: type[Section]) -> list[Declared]:
     """The options of the command whose configuration is `root`, in the order of its sections, what is inherited last.
 
-    Raises:
-        ValueError: two keys have one spelling, and are not the same key of two variants.
+    ValueError where two keys have one spelling, and are not the same key of two variants.
     """
     found: dict[str, list[_Place]] = {}
     for place in _of_variants(root, list(_places(root, ""))):
