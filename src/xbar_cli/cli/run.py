@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 GOES_ON = "the same command goes on with what is missing"
 
 
-@click.command(
-    epilog="Example: xbar run experiments/schemes.toml --workers 2",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar run experiments/schemes.toml --workers 2")
 @click.argument("experiment", metavar="EXPERIMENT.toml", type=click.Path(path_type=Path))
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes here (default one a processor).")
 @click.option("--scheduler", metavar="ADDRESS", help="An existing Dask cluster instead, such as tcp://host:8786.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import tomli_w
 from pydantic import ValidationError
@@ -22,54 +22,35 @@ class OriginError(ConfigError):
     """A value that is not allowed, with where it came from and its key as a file has it."""
 
 
-def resolve(
-    model: type[C],
-    *,
-    config_file: Path | None,
-    options: Mapping[str, Any],
-    option_names: Mapping[str, str],
-    settings: Sequence[str],
-) -> C:
-    """The configuration of one command.
+class Asked(TypedDict):
+    """What a command is asked for."""
 
-    Args:
-        model: the root section.
-        config_file: a TOML file, or None.
-        options: values of the command-line options by dotted key; None means not given.
-        option_names: the option's spelling by dotted key, for error messages.
-        settings: `section.key=value` texts of --set.
+    config_file: Path | None
+    options: Mapping[str, Any]
+    """Values of the command-line options by dotted key; None means not given."""
+    option_names: Mapping[str, str]
+    """The option's spelling by dotted key, for error messages."""
+    settings: Sequence[str]
+    """`section.key=value` texts of --set."""
 
-    Raises:
-        ConfigError: one line that names the origin, the key and what is allowed.
-    """
-    given = list(_given(config_file, options, option_names, settings))
+
+def resolve(model: type[C], **asked: Unpack[Asked]) -> C:
+    """The configuration of one command; ConfigError names the origin, the key and what is allowed."""
+    given = list(_given(asked))
     tree, origin = collect(given, names=_names(model, given, {}))
     return validate(model, tree, origin)
 
 
-def resume_config(
-    model: type[C],
-    run: Path,
-    *,
-    config_file: Path | None,
-    options: Mapping[str, Any],
-    option_names: Mapping[str, str],
-    settings: Sequence[str],
-) -> C:
-    """The configuration of the interrupted run at `run`; whatever is given besides must agree with it.
-
-    Raises:
-        ConfigError: the run has no configuration, or a given value differs from it.
-    """
+def resume_config(model: type[C], run: Path, **asked: Unpack[Asked]) -> C:
+    """The configuration of the interrupted run at `run`; ConfigError where what is given besides does not agree with it."""
     folder = run if run.name.endswith(".partial") else partial(run)
     if not folder.is_dir():
         state = "is complete; there is nothing to resume" if (run / "done").exists() else "no interrupted run to resume"
         raise ConfigError(f"{run}: {state}")
     config = stored(model, folder)
-    given = list(_given(config_file, options, option_names, settings))
+    given = list(_given(asked))
     tree, origin = collect(given, names=_names(model, given, config.in_use()))
-    asked = validate(model, overlay(config.in_use(), tree), origin)
-    _same(config, asked, origin)
+    _same(config, validate(model, overlay(config.in_use(), tree), origin), origin)
     return config
 
 
@@ -93,18 +74,15 @@ Given = tuple[str, Any, str]
 """A dotted key as it was spelled, its value, and where it came from."""
 
 
-def _given(
-    config_file: Path | None,
-    options: Mapping[str, Any],
-    option_names: Mapping[str, str],
-    settings: Sequence[str],
-) -> Iterator[Given]:
+def _given(asked: Asked) -> Iterator[Given]:
     """Everything given, in the order of precedence."""
-    if config_file is not None:
-        yield from ((key, value, str(config_file)) for key, value in flatten(read_toml(config_file)))
-    yield from ((key, value, option_names[key]) for key, value in options.items() if value is not None)
-    for key, value in map(parse_setting, settings):
-        yield from ((leaf, part, "--set") for leaf, part in flatten({key: value}))
+    if (file := asked["config_file"]) is not None:
+        yield from ((key, value, str(file)) for key, value in flatten(read_toml(file)))
+    yield from (
+        (key, value, asked["option_names"][key]) for key, value in asked["options"].items() if value is not None
+    )
+    for key, value in map(parse_setting, asked["settings"]):
+        yield from ((leaf, part, SET) for leaf, part in flatten({key: value}))
 
 
 def _names(model: type[C], given: Sequence[Given], stored: Mapping[str, Any]) -> Mapping[str, str]:
@@ -141,15 +119,10 @@ def require_clean(key: str, value: Any, *, where: str) -> None:
             clean_text(part)
     except ValueError as error:
         raise OriginError(f"{where}: {quoted(key)[1:-1]}: {error}") from None
-    inside = (
-        value.items()
-        if isinstance(value, Mapping)
-        else [("", item) for item in value]
-        if isinstance(value, list)
-        else ()
-    )
-    for name, item in inside:
+    for name, item in value.items() if isinstance(value, Mapping) else ():
         require_clean(f"{key}.{name}" if name else key, item, where=where)
+    for item in value if isinstance(value, list) else ():
+        require_clean(key, item, where=where)
 
 
 def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

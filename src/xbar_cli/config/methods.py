@@ -1,15 +1,20 @@
 """One section per training method: what it needs besides a network, data and plain training."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from xbar_cli.errors import ConfigError
 
 from .arrays import ArrayModel, ArraySection, Neuron
 from .base import LayerChoice, Option, PositiveQuantity, Quantity, Section, Text, require, text_of
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
+
+if TYPE_CHECKING:
+    from xbar_cli.mapping.bitslice import SliceFormat
 
 Encoding = Literal["offset", "twos_complement", "differential"]
 
@@ -211,6 +216,16 @@ class BiasedMethod(Section):
     def _agree(self) -> Self:
         require(self.start is not None, "method = biased needs biased.start, a trained run")
         return self
+
+    def slices(self) -> "SliceFormat":
+        """How weights are cut into slices; ConfigError where slices do not fit."""
+        from xbar_cli.mapping.bitslice import SliceFormat
+
+        sizes = {"weight_bits": self.weight_bits, "fraction_bits": self.fraction_bits, "device_bits": self.bits}
+        try:
+            return SliceFormat(**sizes, encoding=self.encoding)
+        except ValueError as error:
+            raise ConfigError(f"method = biased: {error}") from None
 
 
 AnyMethod = IdealMethod | NeatMethod | TatMethod | PeripheryMethod | BiasedMethod

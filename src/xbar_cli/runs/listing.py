@@ -9,7 +9,7 @@ from typing import Any
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.outside import read_toml
 from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, at_work
-from xbar_cli.runs.opening import command_of, read_summary
+from xbar_cli.runs.opening import read_summary
 from xbar_cli.runs.seal import require_intact
 
 KEYS: dict[str, tuple[str, ...]] = {
@@ -60,7 +60,7 @@ class Entry:
     @property
     def command(self) -> str | None:
         """The command that made it."""
-        return command_of(self.summary) if self.summary else None
+        return self.summary.get("command")
 
 
 def find_runs(folder: Path) -> Iterator[Entry]:

@@ -1,6 +1,5 @@
 """Runs opened for reading: complete, intact, of a command that is wanted, their summary as it must be."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +8,6 @@ from xbar_cli.outside import clean_path, read_json
 from xbar_cli.runs.directory import SUMMARY, Run, partial
 from xbar_cli.runs.schema import fault_of
 from xbar_cli.runs.seal import ANEW, DONE, require_intact
-
-FORMER_COMMANDS = {"characterize-tile": "characterize tile"}
-"""Commands as summaries of earlier versions name them."""
-
-
-def command_of(summary: Mapping[str, Any]) -> str:
-    """The command that a summary is of, as it is called now. Raises KeyError where it names none."""
-    return FORMER_COMMANDS.get(summary["command"]) or summary["command"]
 
 
 def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, dict[str, Any]]:
@@ -32,7 +23,7 @@ def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, d
         raise RunError(f"{path} is half-written (no `done` in it): not a complete run")
     require_intact(path)
     summary = read_summary(path, whole=True)
-    command = command_of(summary)
+    command = summary["command"]
     if command not in commands:
         article = "an" if command[0] in "aeiou" else "a"
         wanted = " or ".join(f"a `{name}` run" for name in commands)

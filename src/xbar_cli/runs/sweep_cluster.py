@@ -34,7 +34,7 @@ had in hand. Dask watches itself rarely: as often as it would, it takes a tenth 
 
 
 @contextlib.contextmanager
-def local_cluster(workers: int, *, environment: Mapping[str, str]) -> "Iterator[Client]":
+def local_cluster(workers: int, environment: Mapping[str, str]) -> "Iterator[Client]":
     """Worker processes on this machine, one thread each, started with the variables; when this process dies, they do.
 
     They talk to each other with certificates of this process alone, made anew each time: whoever else is on the machine, and

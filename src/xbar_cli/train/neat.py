@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
-from jaxtyping import Float
 
 from xbar_cli.cell.file import copy_cell, load_cell
 from xbar_cli.config.base import parse_quantity
@@ -182,30 +181,17 @@ def draw(
     )
 
 
-def restrict(kernel: Float[Array, "*shape"], *, w_cut: float) -> Float[Array, "*shape"]:
-    """`W ← clip(W, −W_cut, +W_cut)`.
-
-    References:
-        neat, eq. (3).
-    """
-    return jnp.clip(kernel, -w_cut, w_cut)
-
-
-def in_range_fraction(kernel: Float[Array, "*shape"], *, w_cut: float) -> float:
-    """Share of the weights with |W| ≤ W_cut (neat, Fig. 9)."""
-    return float(jnp.mean((jnp.abs(kernel) <= w_cut).astype(jnp.float32)))
-
-
 def restrict_kernels(
     kernels: Mapping[str, Array], w_cut: Mapping[str, float]
 ) -> tuple[dict[str, Array], dict[str, float]]:
-    """The kernels restricted to the cut-offs, and the share of weights that were in range before, all by layer.
+    """By layer, `W ← clip(W, −W_cut, +W_cut)`, and the share of the weights with |W| ≤ W_cut before (neat, Fig. 9).
 
     References:
-        neat, Algorithm 2, step 1.
+        neat, Algorithm 2, step 1, and eq. (3).
     """
-    before = {name: in_range_fraction(kernels[name], w_cut=limit) for name, limit in w_cut.items()}
-    return {name: restrict(kernels[name], w_cut=limit) for name, limit in w_cut.items()}, before
+    inside = {name: (jnp.abs(kernels[name]) <= limit).astype(jnp.float32) for name, limit in w_cut.items()}
+    restricted = {name: jnp.clip(kernels[name], -limit, limit) for name, limit in w_cut.items()}
+    return restricted, {name: float(jnp.mean(there)) for name, there in inside.items()}
 
 
 def choose_gate(largest: float, *, vg: Sequence[float], w_cut: Sequence[float], rule: str, offset: float) -> float:

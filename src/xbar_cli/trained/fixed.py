@@ -148,13 +148,7 @@ def _biased(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, fold
     assert isinstance(config, TrainConfig)
     assert isinstance(config.method, BiasedMethod)
     asked = config.method
-    fmt = SliceFormat(
-        weight_bits=asked.weight_bits,
-        fraction_bits=asked.fraction_bits,
-        device_bits=asked.bits,
-        encoding=asked.encoding,
-    )
-    return {"scheme": "bitslice", "technology": asked.technology, "bits": fmt.device_bits, "slices": fmt}
+    return {"scheme": "bitslice", "technology": asked.technology, "bits": asked.bits, "slices": asked.slices()}
 
 
 def _tat(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:

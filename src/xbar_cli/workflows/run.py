@@ -19,16 +19,7 @@ from xbar_cli.errors import RunError
 from xbar_cli.experiment.file import MODELS, Experiment
 from xbar_cli.experiment.grid import StageRun, with_paths
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
-from xbar_cli.runs.directory import (
-    CONFIG,
-    DONE,
-    SUMMARY,
-    has_checkpoint,
-    new_run,
-    partial,
-    reopened_run,
-    require_no_links,
-)
+from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, new_run, partial, reopened_run, require_no_links, resumable
 from xbar_cli.runs.seal import seal
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
@@ -118,21 +109,11 @@ def run(
         began = time.perf_counter()
         if todo:
             (out / DONE).unlink(missing_ok=True)
-            with cluster(count, scheduler) as client:
+            opened = existing_cluster(scheduler) if scheduler is not None else local_cluster(count, LOCAL_ENVIRONMENT)
+            with opened as client:
                 outcomes = compute(client, plan, retries=retries, timeout=timeout, workers=None if scheduler else count,
                                    watcher=watcher)  # fmt: skip
         return conclude(plan, outcomes, seconds=time.perf_counter() - began)
-
-
-@contextlib.contextmanager
-def cluster(workers: int, scheduler: str | None) -> "Iterator[Client]":
-    """A client of the existing cluster, or of one that lives as long as the block."""
-    if scheduler is not None:
-        opened = existing_cluster(scheduler)
-    else:
-        opened = local_cluster(workers, environment=LOCAL_ENVIRONMENT)
-    with opened as client:
-        yield client
 
 
 def processors() -> int:
@@ -143,7 +124,7 @@ def processors() -> int:
 @contextlib.contextmanager
 def only_one(out: Path) -> Iterator[None]:
     """Make the folder and hold it for this process, or raise RunError; the system frees it when the process ends."""
-    require_no_links(out, within="*")
+    require_no_links(out.glob("*"))
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
             raise RunError(f"{out} exists and is no folder of `xbar run`; choose another folder")
@@ -203,11 +184,8 @@ def run_stage(job: Mapping[str, Any]) -> None:
     config = MODELS[job["command"]].model_validate(job["config"])
     config.check()
     workflow: Callable[..., dict[str, Any]] = importlib.import_module(f"xbar_cli.workflows.{job['command']}").run
-    if has_checkpoint(partial(out)) and (partial(out) / CONFIG).exists():
-        opened = reopened_run(out)
-    else:
-        opened = new_run(out, overwrite=True, keep_partial=True)
-    with opened as directory:
+    goes_on = resumable(partial(out))
+    with reopened_run(out) if goes_on else new_run(out, overwrite=True, keep_partial=True) as directory:
         summary = workflow(config, directory, reporter=LogReporter())
         directory.finish(summary, overwrite=True)
 
@@ -217,7 +195,7 @@ def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> 
     from xbar_cli.experiment.results import draw, gather, write_results
     from xbar_cli.runs.results import RESULTS
 
-    summary = summarise(plan, outcomes, waiting="missing")
+    summary = summarise(plan, outcomes)
     results = gather(plan)
     if results.variables:
         write_results(plan.out / RESULTS, results)

@@ -12,10 +12,7 @@ import click
 from xbar_cli.interruption import AGAIN, held, unwinding
 
 from .console import print_json
-from .reporter import TerminalReporter
 
-Workflow = Callable[..., dict[str, Any]]
-Shower = Callable[[dict[str, Any]], None]
 START_AGAIN = "the same command with --overwrite starts again"
 """After Ctrl-C, where there was no time to remove what is half done."""
 
@@ -24,8 +21,8 @@ def execute(
     command: str,
     config: Any,
     *,
-    workflow: Workflow,
-    show: Shower,
+    workflow: Callable[..., dict[str, Any]],
+    show: Callable[[dict[str, Any]], None],
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -39,6 +36,8 @@ def execute(
     can.
     """
     from xbar_cli.runs.directory import default_out, new_run, reopened_run
+
+    from .reporter import TerminalReporter
 
     target, finished = resume or out or default_out(command, config.in_use()), False
     final = target.with_name(target.name.removesuffix(".partial"))
