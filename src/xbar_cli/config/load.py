@@ -12,6 +12,7 @@ from xbar_cli.outside import clean_text, parse_toml, quoted
 from xbar_cli.outside import read_toml as read_toml
 from xbar_cli.runs.directory import CONFIG, partial
 from xbar_cli.runs.seal import ANEW
+from xbar_cli.runs.whole import write_whole
 
 from .base import RootSection
 
@@ -180,9 +181,7 @@ def described(
 
 def write_toml(path: Path, config: RootSection) -> None:
     """Write the resolved configuration, whole or not at all: what is in use and has a value (TOML has no null)."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(tomli_w.dumps(config.in_use()), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, tomli_w.dumps(config.in_use()))
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 
 from xbar_cli.errors import RunError
 from xbar_cli.interruption import held
+from xbar_cli.runs.whole import write_whole
 
 DIGESTS = "sha256.json"
 """The sha256 of every checkpoint's files: arrays carry no checksum of their own, and a flipped bit would go unseen."""
@@ -40,9 +41,7 @@ class Checkpoints:
                 step, args=ocp.args.Composite(tree=ocp.args.StandardSave(tree), record=ocp.args.JsonSave(record))
             )
         there = {number: digest for number, digest in self._digests().items() if (self._folder / number).is_dir()}
-        part = self._folder / f"{DIGESTS}.part"
-        part.write_text(json.dumps(there | {str(step): digest_of(self._folder / str(step))}), encoding="utf-8")
-        part.replace(self._folder / DIGESTS)
+        write_whole(self._folder / DIGESTS, json.dumps(there | {str(step): digest_of(self._folder / str(step))}))
 
     def latest(self) -> int | None:
         """The newest complete step; None before the first."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xbar_cli.caches import discard
 from xbar_cli.errors import ModelError, RunError
 from xbar_cli.interruption import held
 from xbar_cli.runs.seal import DONE as DONE
@@ -86,10 +87,10 @@ class Run:
         with held():
             if overwrite and self.final.exists():
                 old = replaced(self.final)
-                _remove(old)
+                discard(old)
                 self.final.rename(old)
                 self.path.rename(self.final)
-                _remove(old)
+                discard(old)
             else:
                 self.path.rename(self.final)
 
@@ -123,14 +124,6 @@ def partial(out: Path) -> Path:
 def replaced(out: Path) -> Path:
     """Where `out` lies for the moment in which a new run takes its place."""
     return out.with_name(out.name + ".replaced")
-
-
-def _remove(path: Path) -> None:
-    """Remove a folder, or a link to one, as far as that goes."""
-    if path.is_symlink():
-        path.unlink(missing_ok=True)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:

@@ -13,7 +13,6 @@ from xbar_cli.errors import RunError
 DONE = "done"
 VERSION = 1
 """Of the list in `done`. Runs of xbar 0.1 and before have an empty file there, and are read without comparison."""
-BLOCK = 2**20
 ANEW = "make it anew with the command that made it"
 """What to do about a damaged run."""
 UNSEALED = "was written by xbar 0.1 or before, which kept no list of its files: damage to a value in it cannot be told"
@@ -25,11 +24,8 @@ class RunNote(UserWarning):
 
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
-    found = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            found.update(block)
-    return found.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal(folder: Path, *, within: str = "**/*") -> None:

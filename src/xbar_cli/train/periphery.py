@@ -8,6 +8,7 @@ References:
     Kazemi et al. (acm), sections III and IV, Fig. 4a. The initial range of the conductances is not in the paper.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -161,10 +162,7 @@ def install(
 
 def he_sigma(kernel: tuple[int, ...]) -> float:
     """Standard deviation of He-normal weights of shape [*window in out]."""
-    rows = 1
-    for n in kernel[:-1]:
-        rows *= n
-    return (2 / rows) ** 0.5
+    return (2 / math.prod(kernel[:-1])) ** 0.5
 
 
 def uninstall(net: nnx.Module, rule: Periphery) -> dict[str, Array]:

@@ -12,16 +12,7 @@ from xbar_cli.experiment.results import is_time, scalars, unit_of
 from xbar_cli.outside import MEGABYTE, read_text
 from xbar_cli.report.agreement import disagreements
 from xbar_cli.report.page import RunSection, render
-from xbar_cli.report.tables import (
-    Table,
-    as_csv,
-    as_markdown,
-    comparing,
-    pairs,
-    records,
-    tables_within,
-    text,
-)  # fmt: skip
+from xbar_cli.report.tables import Table, as_csv, as_markdown, comparing, pairs, records, tables_within, text
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import DONE, METRICS, partial
 from xbar_cli.runs.listing import Entry, describe, open_entry

@@ -17,7 +17,7 @@ import tomli_w
 
 from xbar_cli.errors import RunError
 from xbar_cli.experiment.file import MODELS, Experiment
-from xbar_cli.experiment.grid import StageRun, with_paths
+from xbar_cli.experiment.grid import StageRun, renamed
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
 from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, new_run, partial, reopened_run, require_no_links, resumable
 from xbar_cli.runs.seal import seal
@@ -51,22 +51,6 @@ class SweepWatcher(Watcher, Protocol):
         ...
 
 
-class Unwatched:
-    """Listens to nothing."""
-
-    def begin(self, plan: Plan, *, workers: int | None) -> None:
-        """Ignore the plan."""
-
-    def started(self, key: str) -> None:
-        """Ignore the start."""
-
-    def ended(self, key: str, outcome: Outcome) -> None:
-        """Ignore the end."""
-
-    def tick(self) -> None:
-        """Ignore the time."""
-
-
 class LogReporter:
     """A `workflows.reporter.Reporter` for a run's log: notes, and the beginning and end of each task."""
 
@@ -88,7 +72,7 @@ def run(
     scheduler: str | None = None,
     retries: int = 2,
     timeout: float | None = None,
-    watcher: SweepWatcher | None = None,
+    watcher: SweepWatcher,
 ) -> dict[str, Any]:
     """Compute what is missing of an experiment in the folder `out`; returns the summary.
 
@@ -147,17 +131,16 @@ def compute(
     retries: int,
     timeout: float | None,
     workers: int | None,
-    watcher: SweepWatcher | None,
+    watcher: SweepWatcher,
 ) -> dict[str, Outcome]:
     """Compute the missing runs of a plan on a cluster."""
-    told = watcher or Unwatched()
     todo = missing(plan)
     names = {run.key for run in todo}
     jobs = [
         Job(key=run.key, payload=payload(run, plan.out), needs=tuple(need for need in run.needs if need in names))
         for run in todo
     ]
-    told.begin(plan, workers=workers)
+    watcher.begin(plan, workers=workers)
     return execute(
         client,
         jobs,
@@ -167,13 +150,14 @@ def compute(
         retries=retries,
         timeout=timeout,
         environment=ENVIRONMENT,
-        watcher=told,
+        watcher=watcher,
     )
 
 
 def payload(run: StageRun, out: Path) -> dict[str, Any]:
     """What a worker needs to know of a run."""
-    return {"command": run.command, "config": with_paths(run.config, out), "out": str(out / run.key)}
+    config = renamed(run.config, lambda key: str(out / key))
+    return {"command": run.command, "config": config, "out": str(out / run.key)}
 
 
 def run_stage(job: Mapping[str, Any]) -> None:
