@@ -9,7 +9,11 @@ from .ranges import GateRange, InputRange
 
 
 def voltage_list(text: str) -> tuple[float, ...]:
-    """The voltages of a list such as `0.25,0.5` [V], ascending; ValueError for what is no number above 0, or out of order."""
+    """The voltages of a list such as `0.25,0.5` [V], ascending.
+
+    Raises:
+        ValueError: not numbers above 0 in ascending order.
+    """
     volts = tuple(float(parse_quantity(part)) for part in text.split(","))
     if not all(low > 0 for low in volts) or list(volts) != sorted(set(volts)):
         raise ValueError(f"{text!r} is not an ascending list of voltages above 0, such as 0.25,0.5")

@@ -104,7 +104,11 @@ class CharacterizeConfig(RootSection):
 
 
 def weight_distribution(text: str) -> tuple[float, float]:
-    """(mean, standard deviation) of `normal:MU,SIGMA`; ValueError for another form, or a SIGMA that is not above 0."""
+    """(mean, standard deviation) of `normal:MU,SIGMA`.
+
+    Raises:
+        ValueError: not of that form, or SIGMA is not above 0.
+    """
     kind, _, numbers = text.partition(":")
     parts = numbers.split(",")
     if kind != "normal" or len(parts) != 2:

@@ -10,7 +10,11 @@ from .ranges import Bits
 
 
 def parse_range(text: str) -> tuple[str, float]:
-    """(`max`, 0), (`levels`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range; ValueError for others."""
+    """(`max`, 0), (`levels`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range.
+
+    Raises:
+        ValueError: another rule, a percentile not in (0, 100], or a value not above 0.
+    """
     form = "write max, percentile:P or a number above 0"
     if text in ("max", "levels"):
         return text, 0.0

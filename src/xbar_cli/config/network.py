@@ -176,7 +176,11 @@ class NetworkSection(Section):
         return self.hidden or max(1, round(MLP_HIDDEN * self.width))
 
     def build(self, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> "Built":
-        """The network for images of `shape` [h w c], initialised from `seed`; ConfigError where it cannot take them."""
+        """The network for images of `shape` [h w c], initialised from `seed`.
+
+        Raises:
+            ConfigError: the network cannot take images of this shape, or a setting that it does not have.
+        """
         from xbar_cli.nn.layers import bias_rows
         from xbar_cli.nn.norm import set_epsilon
 

@@ -53,7 +53,11 @@ InputRange = Annotated[str, BeforeValidator(text_of), _checked(input_voltages)]
 
 
 def parse_tile(text: str) -> tuple[int, int]:
-    """(rows, columns) of a tile written `128x128`; ValueError unless they are whole numbers from 1 to 65536."""
+    """(rows, columns) of a tile written `128x128`.
+
+    Raises:
+        ValueError: not two whole numbers from 1 to 65536.
+    """
     rows, _, cols = text.lower().partition("x")
     if not (rows.isdecimal() and cols.isdecimal() and 1 <= int(rows) <= 65536 and 1 <= int(cols) <= 65536):
         raise ValueError(f"{text!r} is not a tile size; write ROWSxCOLS, such as 128x128")
@@ -64,7 +68,11 @@ TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]
 
 
 def check_weight_limit(text: str) -> str:
-    """`max`, `largest`, `auto` or a positive number, as it was written; ValueError for anything else."""
+    """`max`, `largest`, `auto` or a positive number, as it was written.
+
+    Raises:
+        ValueError: anything else.
+    """
     if text not in ("max", "largest", "auto") and not float(parse_quantity(text)) > 0:
         raise ValueError(f"{text!r} is not a weight limit; write max, largest, auto or a number above 0")
     return text
@@ -86,7 +94,11 @@ def parse_states(value: object) -> object:
 
 
 def check_states(text: str) -> str:
-    """`text` itself if it is `best:N` or states between commas; else ValueError."""
+    """`text` itself if it is `best:N` or states between commas.
+
+    Raises:
+        ValueError: anything else.
+    """
     rule, _, count = text.partition(":")
     good = count.isdecimal() and int(count) > 0 if rule == "best" else all(p.isdecimal() for p in text.split(","))
     if not good:

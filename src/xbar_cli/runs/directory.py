@@ -127,7 +127,12 @@ def replaced(out: Path) -> Path:
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
-    """Raise RunError where a new run at `out` would destroy something that was not given up."""
+    """Raise RunError where a new run at `out` would destroy something that was not given up.
+
+    Raises:
+        RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
+            run lies beside it.
+    """
     unfinished = partial(out)
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):

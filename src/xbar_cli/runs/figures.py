@@ -201,7 +201,14 @@ def weight_distributions(
 
 
 def rounds(path: Path, *, accuracy: Sequence[float], shares: Mapping[str, Sequence[float]], caption: str) -> Path:
-    """Rounds of restricting and retraining: the accuracy after each restriction, the layers' weights in range before it."""
+    """Rounds of restricting and retraining: the accuracy after each restriction, the layers' weights in range before it.
+
+    Args:
+        path: the PNG to write.
+        accuracy: after each restriction, the first before any retraining.
+        shares: of the weights in range, by layer.
+        caption: parameters of the run.
+    """
 
     def draw(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True)

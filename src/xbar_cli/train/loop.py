@@ -133,7 +133,12 @@ def all_finite(state: State) -> Array:
 
 
 def make_counter(graphdef: Any, *, forward: Forward = PLAIN) -> Callable[[State, Array, Array, Array], Array]:
-    """The jitted count of correct answers `(network state, images, labels, weight) -> count`; nothing is random then."""
+    """The jitted count of correct answers `(network state, images, labels, weight) -> count` of a split network.
+
+    Args:
+        graphdef: of the network.
+        forward: what the products go through, nothing being random.
+    """
 
     @jax.jit
     def count(state: State, images: Array, labels: Array, weight: Array) -> Array:

@@ -21,7 +21,12 @@ def method_of(
 ) -> Method:
     """The method of `config` for a fresh network, which it may change: start weights, trained devices in place of weights.
 
-    Files that the method depends on are copied into the `run`; `parts` are those of the data set, as of `split_parts`.
+    Args:
+        config: of the run.
+        run: files that the method depends on are copied into it.
+        net: the fresh network.
+        shapes: its layers.
+        parts: of the data set, as `split_parts` has them.
     """
     training, inject, method = config.training, config.inject, config.method
     plain = Phase("train", training.epochs, config.learning_rate, schedule=training.schedule, keep=training.keep)
