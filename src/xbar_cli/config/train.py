@@ -11,16 +11,7 @@ from pydantic_core import InitErrorDetails
 
 from .base import Apart, NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, Section, require
 from .effect_list import InjectSection, parse_injection
-from .methods import (
-    METHODS,
-    AnyMethod,
-    IdealMethod,
-    NeatMethod,
-    TatArray,
-    TatMapping,
-    TatMethod,
-    check_method,
-)
+from .methods import METHODS, AnyMethod, IdealMethod, NeatMethod, TatArray, TatMapping, TatMethod, check_method
 from .network import NetworkSection
 
 SHORTHANDS = (

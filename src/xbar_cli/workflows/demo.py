@@ -19,13 +19,7 @@ from xbar_cli.workflows import map as map_
 
 GATES = ("1.0", "0.9", "0.8", "0.75")
 """Gate voltages of the table [V]; the first is the baseline of the energies."""
-VARIATIONS = (
-    (0.0, "additive"),
-    (0.02, "additive"),
-    (0.05, "additive"),
-    (0.15, "additive"),
-    (0.15, "proportional"),
-)
+VARIATIONS = ((0.0, "additive"), (0.02, "additive"), (0.05, "additive"), (0.15, "additive"), (0.15, "proportional"))
 ROUNDS, RETRAIN_RATE = 10, 1e-4
 """The paper retrains 30 rounds at 1e-5 on 50 000 images; with 3600 a tenth of the steps at ten times the rate."""
 

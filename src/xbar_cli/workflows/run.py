@@ -76,14 +76,8 @@ def run(
 ) -> dict[str, Any]:
     """Compute what is missing of an experiment in the folder `out`; returns the summary.
 
-    Args:
-        experiment: from `load_experiment`.
-        out: folder of the run directories.
-        workers: processes on this machine; as many as it has processors when None.
-        scheduler: address of an existing Dask cluster to use instead.
-        retries: how often a failed run is tried again.
-        timeout: seconds that one run may take.
-        watcher: is told how it goes.
+    It runs on so many `workers` of this machine (None: one a processor), or on the existing Dask cluster at `scheduler`. A run
+    may take `timeout` seconds; a failed one is tried `retries` times more.
     """
     plan = make_plan(experiment, out)
     with only_one(out):

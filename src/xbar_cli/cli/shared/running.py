@@ -36,13 +36,14 @@ def execute(
     can.
     """
     from xbar_cli.runs.directory import default_out, new_run, reopened_run
+    from xbar_cli.runs.seal import RunNote
 
     from .reporter import TerminalReporter
 
     target, finished = resume or out or default_out(command, config.in_use()), False
     final = target.with_name(target.name.removesuffix(".partial"))
     if quiet:
-        hush()
+        warnings.simplefilter("ignore", RunNote)
     fresh = functools.partial(new_run, target, overwrite=overwrite, keep_partial=keep_partial)
     opened = fresh() if resume is None else reopened_run(resume)
     told = functools.partial(way_on, command, final, can_resume=keep_partial, named=out is not None)
@@ -56,13 +57,6 @@ def execute(
     else:
         show(summary)
         click.echo(f"run: {summary['out']}")
-
-
-def hush() -> None:
-    """No notes on the runs that are opened."""
-    from xbar_cli.runs.seal import RunNote
-
-    warnings.simplefilter("ignore", RunNote)
 
 
 def way_on(command: str, final: Path, *, can_resume: bool, named: bool, finished: bool) -> str:
