@@ -228,9 +228,6 @@ class MapConfig(RootSection):
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
 
-    def check(self) -> None:
-        """No rule joins sections: each has its own."""
-
 
 class EvaluateConfig(RootSection):
     """Everything that determines an evaluation."""
@@ -246,9 +243,6 @@ class EvaluateConfig(RootSection):
     calibration: CalibrationSection = CalibrationSection()
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
-
-    def check(self) -> None:
-        """No rule joins sections: each has its own."""
 
     @property
     def differing(self) -> bool:

@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 
 from xbar_cli.errors import RunError
 from xbar_cli.interruption import held
+from xbar_cli.reporter import silenced
 from xbar_cli.runs.whole import write_whole
 
 DIGESTS = "sha256.json"
@@ -119,17 +120,6 @@ def digest_of(folder: Path) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Orbax's log out of the terminal: its failures are raised, and told once. Ctrl-C waits until it has ended.
-
-    It hands its work to threads, which an exception in its middle would leave to themselves.
-    """
-    import logging
-
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    with held():
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
+    """Keep Orbax silent, and Ctrl-C waiting until it has ended: its threads would be left to themselves by an exception."""
+    with silenced("absl"), held():
+        yield

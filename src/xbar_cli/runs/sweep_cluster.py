@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from xbar_cli.errors import RunError
+from xbar_cli.reporter import silenced
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 CONNECT_SECONDS = 4
 """How long a scheduler is waited for: once for its port, once for its answer."""
+LOGS = ("distributed", "distributed.client")
 LOCAL = {
     "distributed.logging.distributed": "critical",
     "distributed.scheduler.allowed-failures": 0,
@@ -44,7 +46,7 @@ def local_cluster(workers: int, environment: Mapping[str, str]) -> "Iterator[Cli
     from distributed import Client, LocalCluster
     from distributed.security import Security
 
-    with dask.config.set(LOCAL), _variables(environment), _quiet():
+    with dask.config.set(LOCAL), _variables(environment), silenced(*LOGS):
         _start_tracker()
         # workers and the threads that start them inherit the mask: Ctrl-C is for this process alone
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -72,20 +74,6 @@ def _start_tracker() -> None:
         resource_tracker.ensure_running()
     finally:
         sys.warnoptions.remove(said)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Dask's log out of the terminal: what matters is told as outcomes of jobs."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 @contextlib.contextmanager
@@ -122,10 +110,10 @@ def existing_cluster(address: str) -> "Iterator[Client]":
         place = urlsplit(address)
         if place.scheme in ("tcp", "tls"):  # refused at once where nobody listens; Dask would go on trying
             socket.create_connection((place.hostname, place.port), timeout=CONNECT_SECONDS).close()
-        with _quiet():
+        with silenced(*LOGS):
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         line = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise RunError(f"no Dask scheduler answers at {address} ({line})") from None
-    with _quiet(), client:
+    with silenced(*LOGS), client:
         yield client
