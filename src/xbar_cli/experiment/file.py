@@ -50,12 +50,7 @@ _RUNS = ("run", "start", "cell")
 
 @dataclass(frozen=True)
 class Axis:
-    """One dimension of the grid: a key with its values, or several keys that vary together.
-
-    Attributes:
-        keys: dotted keys, the stage first.
-        rows: for each position along the axis, the value of each key.
-    """
+    """One dimension of the grid: a key, the stage first, with its values, or several that vary together, a row a position."""
 
     keys: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]

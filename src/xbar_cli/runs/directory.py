@@ -27,12 +27,7 @@ CONFIG = "config.toml"
 
 
 class TakenPlace(RunError):
-    """A run lies where a new one is wanted.
-
-    Attributes:
-        out: where it was to be.
-        state: of what lies there: `complete`, `interrupted`, or `resumable`, which has a checkpoint to go on from.
-    """
+    """A run lies where a new one is wanted: `complete`, `interrupted`, or `resumable`, which has a checkpoint to go on from."""
 
     def __init__(self, out: Path, *, state: str) -> None:
         """Say so."""
@@ -43,12 +38,7 @@ class TakenPlace(RunError):
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory that is being written (`path` ends in `.partial`) or is complete.
-
-    Attributes:
-        path: where its files are now.
-        final: where they will be when it is complete.
-    """
+    """A run directory that is being written (`path` ends in `.partial`) or is complete, which is then at `final`."""
 
     path: Path
     final: Path

@@ -21,13 +21,7 @@ MAX_INNOCENT = 50
 
 @dataclass(frozen=True)
 class Job:
-    """A piece of work.
-
-    Attributes:
-        key: a name of its own; its log is called so.
-        payload: what the work is called with; must be picklable.
-        needs: keys of the jobs that come first.
-    """
+    """A piece of work: its name and its log's, what the work is called with (picklable), and the keys of what comes first."""
 
     key: str
     payload: Any

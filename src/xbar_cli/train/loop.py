@@ -31,12 +31,9 @@ RENEWAL = 256
 
 @dataclass(frozen=True)
 class Renewal:
-    """What a network keeps from step to step and computes anew every so often, being too dear for every step.
+    """What a network keeps and computes anew, in place, every so many steps, being too dear for each; the first before the first.
 
-    Attributes:
-        every: steps from one time to the next, the first before the first step; None for once an epoch, or every
-            `RENEWAL` steps of a longer one.
-        renew: changes the network in place.
+    `every` None is once an epoch, or every `RENEWAL` steps of a longer one.
     """
 
     every: int | None

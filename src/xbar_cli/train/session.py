@@ -136,13 +136,7 @@ class Session:
 
 
 class Restricted(NamedTuple):
-    """What a restriction makes of kernels.
-
-    Attributes:
-        kernels: of every layer.
-        kept: what the method keeps, for its next restriction and its conclusion.
-        metrics: of the epoch.
-    """
+    """What a restriction makes of kernels; `kept` is for its next time and the method's conclusion, metrics are the epoch's."""
 
     kernels: Mapping[str, jax.Array]
     kept: Mapping[str, Any]
@@ -150,13 +144,7 @@ class Restricted(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """States of the network at the end, and where the run stands.
-
-    Attributes:
-        final: with the weights that are kept.
-        start: what the last phase started from.
-        progress: with what the method keeps.
-    """
+    """The network's state with the weights that are kept, what the last phase started from, and where the run stands."""
 
     final: State
     start: State
@@ -164,13 +152,7 @@ class Ended(NamedTuple):
 
 
 class Conclusion(NamedTuple):
-    """What a method makes of a finished training.
-
-    Attributes:
-        net: the network as its weights are saved.
-        fixed: what the training fixed of its devices.
-        figures: what else the summary holds of it.
-    """
+    """The network as it is saved, what the training fixed of its devices, and what else the summary holds of it."""
 
     net: nnx.Module
     fixed: Fixed

@@ -36,14 +36,7 @@ LEAKAGE = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """A table with its surrogates.
-
-    Attributes:
-        config: the configuration, the spacing of the conductances with it.
-        tables: the table and what certifies it.
-        surrogates: at every gate voltage the best that was found.
-        missed: the gate voltages at which that is not good enough.
-    """
+    """A table, at every gate voltage the best surrogate that was found, and where that is not good enough (`missed`)."""
 
     config: CharacterizeConfig
     tables: Tables

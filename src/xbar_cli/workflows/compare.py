@@ -85,14 +85,10 @@ def compare(a: Sequence[float] | Vector, b: Sequence[float] | Vector, *, paired:
 
 @dataclass(frozen=True)
 class OnChips:
-    """Two evaluations compared.
+    """Two evaluations compared, with the accuracies of the chips that were.
 
-    Attributes:
-        found: the comparison.
-        a: accuracies of the chips of the first that were compared.
-        b: of the second.
-        apart: why chip i of one is not chip i of the other; None where it is, and chips were paired.
-        alone: chips of either that have no counterpart in the other, and were left out of the pairs.
+    `apart` says why chip i of one is not chip i of the other, None where chips were paired; `alone` counts those of either that
+    have no counterpart, and were left out of the pairs.
     """
 
     found: Comparison

@@ -43,15 +43,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class _Place:
-    """A field with an option.
-
-    Attributes:
-        key: dotted.
-        info: the field.
-        option: its marker.
-        variant: tag of the variant of a union that it stands in; empty outside of unions.
-        variants: the tags of all of the union's variants.
-    """
+    """A field with an option, at a dotted key; the tags of its variant and of all of them where it stands in a union."""
 
     key: str
     info: FieldInfo
