@@ -8,7 +8,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,7 +171,11 @@ def _held(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterator[Run]:
-    """A fresh run directory (`check_free`). It vanishes when the block fails, unless `keep_partial` and it has a checkpoint."""
+    """A fresh run directory. It vanishes when the block fails, unless `keep_partial` and it holds a checkpoint.
+
+    Raises:
+        RunError: see `check_free`; or the directory cannot be made.
+    """
     path = partial(out)
     if replaced(out).exists() and not out.exists():  # a process was killed between two renames
         replaced(out).rename(out)
@@ -223,16 +227,19 @@ def reopened_run(out: Path) -> Iterator[Run]:
         if (final / DONE).exists():
             raise RunError(f"{final} is complete; there is nothing to resume")
         raise RunError(f"{final}: no interrupted run to resume")
-    require_no_links((path, *path.rglob("*")))
+    require_no_links(path)
     if not (path / CONFIG).exists():
         raise RunError(f"{path} was interrupted before its configuration was written; overwrite it to start again")
+    if (link := next((found for found in (path, *path.rglob("*")) if found.is_symlink()), None)) is not None:
+        raise RunError(f"{link} is a link, and a run lies in its own folder; remove it, or overwrite the run")
     with _cleaned(Run(path=path, final=final), keep_partial=True) as run:
         yield run
 
 
-def require_no_links(paths: Iterable[Path]) -> None:
-    """Raise RunError where something of an unfinished run is a link: what is written or removed there lies outside."""
-    if (link := next(filter(Path.is_symlink, paths), None)) is not None:
+def require_no_links(path: Path, *, within: str = "**/*") -> None:
+    """Raise RunError where something in an unfinished run is a link: what is written or removed there lies outside."""
+    link = next((found for found in path.glob(within) if found.is_symlink()), None)
+    if link is not None:
         raise RunError(
             f"{link} is a link, and runs are written without following any: remove it, or start again elsewhere"
         )

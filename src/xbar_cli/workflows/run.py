@@ -101,8 +101,12 @@ def processors() -> int:
 
 @contextlib.contextmanager
 def only_one(out: Path) -> Iterator[None]:
-    """Make the folder and hold it for this process, or raise RunError; the system frees it when the process ends."""
-    require_no_links(out.glob("*"))
+    """Make the folder and hold it for this process; the system frees it when the process ends.
+
+    Raises:
+        RunError: the folder cannot be made, is something else, or is in use.
+    """
+    require_no_links(out, within="*")
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
             raise RunError(f"{out} exists and is no folder of `xbar run`; choose another folder")

@@ -12,6 +12,7 @@ import click
 from xbar_cli.interruption import AGAIN, held, unwinding
 
 from .console import print_json
+from .reporter import TerminalReporter
 
 START_AGAIN = "the same command with --overwrite starts again"
 """After Ctrl-C, where there was no time to remove what is half done."""
@@ -36,14 +37,11 @@ def execute(
     can.
     """
     from xbar_cli.runs.directory import default_out, new_run, reopened_run
-    from xbar_cli.runs.seal import RunNote
-
-    from .reporter import TerminalReporter
 
     target, finished = resume or out or default_out(command, config.in_use()), False
     final = target.with_name(target.name.removesuffix(".partial"))
     if quiet:
-        warnings.simplefilter("ignore", RunNote)
+        hush()
     fresh = functools.partial(new_run, target, overwrite=overwrite, keep_partial=keep_partial)
     opened = fresh() if resume is None else reopened_run(resume)
     told = functools.partial(way_on, command, final, can_resume=keep_partial, named=out is not None)
@@ -57,6 +55,13 @@ def execute(
     else:
         show(summary)
         click.echo(f"run: {summary['out']}")
+
+
+def hush() -> None:
+    """No notes on the runs that are opened."""
+    from xbar_cli.runs.seal import RunNote
+
+    warnings.simplefilter("ignore", RunNote)
 
 
 def way_on(command: str, final: Path, *, can_resume: bool, named: bool, finished: bool) -> str:
