@@ -31,9 +31,9 @@ RENEWAL = 256
 
 @dataclass(frozen=True)
 class Renewal:
-    """What a network keeps and computes anew, in place, every so many steps, being too dear for each; the first before the first.
+    """What a network keeps and computes anew, in place, every so many steps, being too dear for each of them.
 
-    `every` None is once an epoch, or every `RENEWAL` steps of a longer one.
+    The first time is before the first step; `every` None is once an epoch, or every `RENEWAL` steps of a longer one.
     """
 
     every: int | None

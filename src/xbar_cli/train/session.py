@@ -136,7 +136,7 @@ class Session:
 
 
 class Restricted(NamedTuple):
-    """What a restriction makes of kernels; `kept` is for its next time and the method's conclusion, metrics are the epoch's."""
+    """Restricted kernels by layer, what the method keeps for its next restriction and its conclusion, the epoch's metrics."""
 
     kernels: Mapping[str, jax.Array]
     kept: Mapping[str, Any]
