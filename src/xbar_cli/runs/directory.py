@@ -63,7 +63,7 @@ class Run:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
     def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
-        """Write summary.json, seal the run (`done`), then rename it to its final name. ModelError where a figure is not finite."""
+        """Write summary.json, seal the run (`done`), then rename it to its final name. ModelError where a figure is no number."""
         try:
             text = json.dumps(summary, indent=1, allow_nan=False)
         except ValueError:
