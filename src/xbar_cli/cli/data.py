@@ -21,7 +21,7 @@ _data_dir = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
-@click.group(epilog="Example: xbar data ls")
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: xbar data ls")
 def data() -> None:
     """Data sets: what is there, import official files, download."""
 
