@@ -1,13 +1,18 @@
-"""Writes docs/cli.md from the commands' own help; `--check` fails when it is out of date."""
+"""Writes docs/cli.md from the commands' own help, and the types of Python's keywords; `--check` fails where they are old."""
 
 import sys
 from pathlib import Path
 
 import click
 
+from xbar_cli.api.calls import keywords_of
 from xbar_cli.cli.main import COMMANDS, cli
+from xbar_cli.cli.shared.declared import Declared
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "cli.md"
+KEYWORDS = ROOT / "src" / "xbar_cli" / "api" / "keywords.py"
+TYPED = {"Characterize": "characterize", "Train": "train", "Map": "map", "Energy": "energy"}
 HEAD = "# The command line\n\nWritten by `scripts/make_cli_docs.py` from the commands' own help; do not edit.\n"
 
 
@@ -26,16 +31,94 @@ def sections(command: click.Command, path: str, parent: click.Context | None) ->
     return texts
 
 
+KEYWORDS_HEAD = '''"""The keywords of the package's functions and their types, written by `scripts/make_cli_docs.py`; do not edit.
+
+What each means is in docs/cli.md, under the option of the same name.
+"""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Literal, TypedDict
+
+RunOf = str | PathLike[str]
+"""A run: a result, or its folder."""
+Value = float | str | PathLike[str]
+"""A number in SI units or with a suffix (`90n`), a text, or a place."""
+
+
+class Kept(TypedDict, total=False):
+    """Of every function.
+
+    Attributes:
+        out: the run's folder; `runs/COMMAND-TIME-HASH` without it.
+        overwrite: whether a complete run there is replaced.
+        quiet: no progress bar, no notes on stderr; True without it.
+    """
+
+    out: str | PathLike[str]
+    overwrite: bool
+    quiet: bool
+
+
+class Configured(Kept, total=False):
+    """Of every function with options.
+
+    Attributes:
+        config: a TOML file with settings, below the keywords.
+        settings: any keys of the configuration by their dotted names, above the keywords.
+    """
+
+    config: str | PathLike[str]
+    settings: Mapping[str, Any]
+'''
+
+
+def keyword_type(option: Declared) -> str:
+    """The type of what an option is set to."""
+    if option.flag is not None:
+        return "bool"
+    if option.repeatable:
+        return "Sequence[Any]"
+    if option.choices:
+        return f"Literal[{', '.join(map(repr, option.choices))}]".replace("'", '"')
+    return "int" if option.metavar == "N" else "Value"
+
+
+def keywords(name: str, options: dict[str, Declared], *, base: str, more: str = "") -> str:
+    """The class of the keywords of a command."""
+    lines = [f"    {key}: {keyword_type(option)}" for key, option in options.items()]
+    return (
+        f'\n\nclass {name}Keywords({base}, total=False):\n    """Of `{name.lower()}`."""\n\n{more}'
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
+def all_keywords() -> str:
+    """The module of the keywords."""
+    found = {name: keywords_of(command) for name, command in TYPED.items()}
+    shared, evaluate = keywords_of("partition"), keywords_of("evaluate")
+    parts = [
+        keywords(name, options, base="Configured", more="    resume: RunOf\n" if name == "Train" else "")
+        for name, options in found.items()
+    ]
+    chips = {key: option for key, option in evaluate.items() if key in shared}
+    parts.append(keywords("Chip", chips, base="Configured"))
+    for name, own in {"Evaluate": evaluate, "Partition": shared}.items():
+        parts.append(keywords(name, {key: o for key, o in own.items() if key not in chips}, base="ChipKeywords"))
+    return KEYWORDS_HEAD + "".join(parts)
+
+
 def main() -> int:
     """Write or check; the exit code."""
-    text = HEAD + "".join(sections(cli, "xbar", None))
-    if "--check" not in sys.argv:
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if TARGET.exists() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    print("docs/cli.md is out of date: run scripts/make_cli_docs.py", file=sys.stderr)
-    return 1
+    late = False
+    for target, text in {TARGET: HEAD + "".join(sections(cli, "xbar", None)), KEYWORDS: all_keywords()}.items():
+        if "--check" not in sys.argv:
+            target.write_text(text, encoding="utf-8")
+        elif not target.exists() or target.read_text(encoding="utf-8") != text:
+            late = True
+            print(f"{target.relative_to(ROOT)} is out of date: run scripts/make_cli_docs.py", file=sys.stderr)
+    return int(late)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xbar_cli.numerics import along_last, in_float64, namespace, straight_through, stream
+from xbar_cli.errors import ConfigError
+from xbar_cli.numerics import along_last, in_float64, namespace, require_memory, straight_through, stream
 
 X = jnp.asarray([0.2, 0.7, 1.6, -2.4])
 
@@ -77,3 +78,9 @@ def test_in_float64_already_nothing_is_wrapped_so_that_forward_mode_works():
         value, slope = jax.jvp(lambda y: in_float64(lambda z: z**3, y), (x,), (jnp.ones_like(x),))
         assert value.dtype == jnp.float64
     assert (float(value), float(slope)) == (8.0, 12.0)
+
+
+def test_what_no_machine_has_is_refused_with_its_size():
+    require_memory(2**20, of="a small step", less="training.batch_size")
+    with pytest.raises(ConfigError, match=r"a step takes about 9.31e\+08 GiB of memory.*reduce training.batch_size"):
+        require_memory(1e18, of="a step", less="training.batch_size")

@@ -1,5 +1,7 @@
 """Numerical helpers that every room shares: straight-through gradients, the float64 scope, named random streams."""
 
+import os
+import resource
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+
+from xbar_cli.errors import ConfigError
 
 
 def namespace(x: Any) -> Any:
@@ -30,6 +34,26 @@ def straight_through(function: Callable[[Array], Array], x: Array) -> Array:
 def stream(key: Array, name: str) -> Array:
     """The random key of the stream called `name`: the same for the same key and name, whatever is drawn elsewhere."""
     return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
+def require_memory(size: float, *, of: str, less: str) -> None:
+    """Raise before more is asked for than the machine has, which would end other programs.
+
+    Args:
+        size: bytes that will be asked for, roughly.
+        of: what takes them, with the values that decide.
+        less: the keys that make it less.
+
+    Raises:
+        ConfigError: it is more than the memory, or more than this process may have of it.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    there = memory if limit == resource.RLIM_INFINITY else min(memory, limit)
+    if size > there:
+        raise ConfigError(
+            f"{of} takes about {size / 2**30:.3g} GiB of memory, and there are {there / 2**30:.3g}: reduce {less}"
+        )
 
 
 def in_float64(function: Callable[..., Any], *args: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from xbar_cli.errors import ConfigError
 
-MEGABYTE = 2**20
+MEGABYTE, GIGABYTE = 2**20, 2**30
 LONGEST_QUOTE = 80
 """Characters of a value that an error quotes."""
 LONGEST_TEXT = 4096

@@ -4,6 +4,7 @@ import csv
 import re
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import quoted
 
 LONGEST_LINE = 100_000
 """Characters of a line."""
@@ -32,7 +33,9 @@ def row_cells(where: str, line: str, *, columns: int) -> list[str]:
     """The cells of a line below, empty ones behind left out; ConfigError for semicolons, or more cells than columns."""
     cells = cells_of(where, line)
     if ";" in line and len(cells) != columns:
-        raise ConfigError(f"{where}: {line.strip()!r} has semicolons; separate columns by commas, with decimal points")
+        raise ConfigError(
+            f"{where}: {quoted(line.strip())} has semicolons; separate columns by commas, with decimal points"
+        )
     while len(cells) > columns and not cells[-1]:
         del cells[-1]
     if len(cells) > columns:
@@ -45,4 +48,6 @@ def row_cells(where: str, line: str, *, columns: int) -> list[str]:
 def check_point(where: str, cell: str) -> None:
     """Raise ConfigError for a number with a decimal comma; `where` begins the message."""
     if _DECIMAL_COMMA.fullmatch(cell.strip()):
-        raise ConfigError(f"{where}: {cell.strip()!r} has a decimal comma; write {cell.strip().replace(',', '.')}")
+        raise ConfigError(
+            f"{where}: {quoted(cell.strip())} has a decimal comma; write {quoted(cell.strip().replace(',', '.'))[1:-1]}"
+        )

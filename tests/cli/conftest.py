@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.drawn import few_figures  # noqa: F401
 from xbar_cli.cli.main import guarded
 
 
@@ -60,8 +61,8 @@ def cell(shared):
 
 @pytest.fixture(scope="session")
 def trained(shared):
-    """An ideal train run of the perceptron."""
-    return shared("trained", "train", "--network", "mlp", "--epochs", 2)
+    """An ideal train run of the perceptron, with a fifth of the hidden units: 100."""
+    return shared("trained", "train", "--network", "mlp", "--width", 0.2, "--epochs", 2)
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +75,8 @@ def small(shared):
 def neat(shared, cell, trained):
     """A neat run at 0.8 V from the ideal one."""
     return shared(
-        "neat", "train", "--method", "neat", "--network", "mlp", "--vg", "0.8", "--cell", cell, "--start", trained,
-        "--rounds", 1, "--epochs-per-round", 1, "--retrain-learning-rate", "1e-4",
+        "neat", "train", "--method", "neat", "--network", "mlp", "--width", 0.2, "--vg", "0.8", "--cell", cell,
+        "--start", trained, "--rounds", 1, "--epochs-per-round", 1, "--retrain-learning-rate", "1e-4",
     )  # fmt: skip
 
 

@@ -90,7 +90,8 @@ def test_compare_refuses_other_runs_and_newer_results(xbar, evaluations, small, 
         file.attrs["xbar_format"] = 99
     (evaluations / "same" / "done").write_text("")
     found = xbar("compare", evaluations / "ideal", evaluations / "same", "--out", tmp_path / "c")
-    assert (found.code, found.err.count("\n")) == (1, 1)
+    assert (found.code, found.err.count("Error: ")) == (1, 1)
+    assert "kept no list of its files" in found.err
     assert "format 99; this version reads formats up to 1" in found.err
     with h5py.File(evaluations / "same" / "results.nc", "a") as file:
         file.attrs["xbar_format"] = 1

@@ -1,6 +1,7 @@
 """Two runs that contradict each other: for each pair of commands one line that names both values; what agrees is taken over."""
 
 import json
+import shutil
 
 import pytest
 
@@ -9,32 +10,36 @@ import pytest
 def made(shared, small):
     """A mapped perceptron, and its evaluations without converters and with others."""
     words = ("--images", 40, "--samples", 1)
+    no_pictures = ("--adc-bits", 6, "--adc-range", 1)
     run = shared("pairs-map", "map", small)
     sets = {
         "plain": (),
         "adc4": ("--input", "bitserial", "--dac-bits", 6, "--adc-bits", 4),
-        "amplitude": ("--dac-bits", 5, "--adc-bits", 6),
-        "offset": ("--input", "bitserial", "--dac-bits", 6, "--adc-bits", 6, "--adc-offset-error", 0.01),
-        "shared": ("--dac-bits", 5, "--adc-bits", 6, "--set", "converters.columns_per_adc=8"),
-        "differences": ("--dac-bits", 5, "--adc-bits", 6, "--set", "converters.adc_input=pair"),
-        "rows": ("--dac-bits", 5, "--adc-bits", 6, "--set", "converters.rows_at_once=32"),
-        "range": ("--dac-bits", 5, "--adc-bits", 6, "--dac-range", 0.7),
-        "one pair": ("--dac-bits", 5, "--adc-bits", 6, "--adc-input", "pair", "--adc-offset-error", 0.01),
+        "amplitude": ("--dac-bits", 5, *no_pictures),
+        "offset": ("--input", "bitserial", "--dac-bits", 6, *no_pictures, "--adc-offset-error", 0.01),
+        "shared": ("--dac-bits", 5, *no_pictures, "--set", "converters.columns_per_adc=8"),
+        "differences": ("--dac-bits", 5, *no_pictures, "--set", "converters.adc_input=pair"),
+        "rows": ("--dac-bits", 5, *no_pictures, "--set", "converters.rows_at_once=32"),
+        "range": ("--dac-bits", 5, *no_pictures, "--dac-range", 0.7),
+        "one pair": ("--dac-bits", 5, *no_pictures, "--adc-input", "pair", "--adc-offset-error", 0.01),
         "whole tile": (
-            "--dac-bits",
-            5,
-            "--adc-bits",
-            6,
-            "--columns-per-adc",
-            1000,
-            "--rows-at-once",
-            128,
-            "--adc-gain-error",
-            0.1,
+            "--dac-bits", 5, *no_pictures, "--columns-per-adc", 1000, "--rows-at-once", 128, "--adc-gain-error", 0.1,
         ),
         "source": ("--array", "lumped", "--r-source", 300),
-    }
+    }  # fmt: skip
     return {"map": run} | {name: shared(f"pairs-{name}", "eval", run, *words, *given) for name, given in sets.items()}
+
+
+@pytest.fixture
+def costed(made, shared):
+    """An energy run of the map, made once for all that take it; words are options and names of evaluations."""
+
+    def cost(*words):
+        name = " ".join(["pairs-energy", *map(str, words)])
+        images = () if "--images" in words else ("--images", 8)
+        return shared(name, "energy", made["map"], *(made.get(word, word) for word in words), *images)
+
+    return cost
 
 
 @pytest.fixture
@@ -128,13 +133,13 @@ def test_resistances_come_with_an_energy_run_too(pairs, tmp_path):
         ((), ("--input-bits", 4), ("amplitude", "amplitude of 4 bits")),
     ],
 )
-def test_energy_and_energy(pairs, tmp_path, first, asked, values):
-    assert pairs("energy", "map", *first, "--images", 8, "--out", tmp_path / "a").code == 0
-    one_line(pairs("energy", "map", "--activity", "energy:a", *asked, "--out", tmp_path / "x"), "energy run", *values)
+def test_energy_and_energy(pairs, costed, tmp_path, first, asked, values):
+    found = pairs("energy", "map", "--activity", costed(*first), *asked, "--out", tmp_path / "x")
+    one_line(found, "energy run", *values)
 
 
-def test_energy_runs_of_earlier_versions(pairs, tmp_path):
-    assert pairs("energy", "map", "--accuracy", 0.8, "--images", 8, "--out", tmp_path / "a").code == 0
+def test_energy_runs_of_earlier_versions(pairs, costed, tmp_path):
+    shutil.copytree(costed("--accuracy", 0.8), tmp_path / "a")
     file = tmp_path / "a" / "summary.json"
     file.write_text(
         json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k not in ("stated", "operation")})
@@ -160,12 +165,14 @@ def test_map_and_energy(shared, small, xbar, tmp_path, asked, values):
 
 
 @pytest.mark.spice
-def test_cells_are_read_as_they_were_programmed(mapped, neat, xbar, tmp_path):
+def test_cells_are_read_as_they_were_programmed(start, cell, xbar, tmp_path):
     """map and evaluate, and map and --baseline: other coding, other voltage, other cells, other tiles."""
     words = ("--input", "pwm", "--dac-bits", 6)
-    run, other = tmp_path / "m", tmp_path / "n"
-    assert xbar("map", neat, *words, "--v-read", 0.2, "--out", run).code == 0
-    assert xbar("map", neat, *words, "--v-read", 0.3, "--out", other).code == 0
+    run, other, mapped = tmp_path / "m", tmp_path / "n", tmp_path / "a"
+    on_cells = ("map", start, "--cell", cell, "--vg", 0.8)
+    assert xbar(*on_cells, *words, "--v-read", 0.2, "--out", run).code == 0
+    assert xbar(*on_cells, *words, "--v-read", 0.3, "--out", other).code == 0
+    assert xbar(*on_cells, "--out", mapped).code == 0
     few = ("--images", 20, "--samples", 1)
     assert xbar("eval", run, *few, "--v-read", 0.4, "--out", tmp_path / "e").code == 0
     found = xbar("energy", run, "--activity", tmp_path / "e", "--out", tmp_path / "x")
@@ -186,7 +193,7 @@ def test_cells_are_read_as_they_were_programmed(mapped, neat, xbar, tmp_path):
         xbar("pareto", tmp_path / "b", tmp_path / "i", "--out", tmp_path / "p"), "all input voltages", "0.5 V or none"
     )
     # a front pairs no accuracy with other cells than were costed; another coding at the same voltage reads the same cells
-    assert xbar("energy", run, "--images", 8, "--out", tmp_path / "c").code == 0
+    low = xbar("energy", run, "--images", 8, "--json", "--out", tmp_path / "c").json
     one_line(
         xbar("pareto", tmp_path / "c", tmp_path / "e", "--out", tmp_path / "p"),
         "read voltage 0.2 V",
@@ -195,11 +202,10 @@ def test_cells_are_read_as_they_were_programmed(mapped, neat, xbar, tmp_path):
     assert xbar("eval", run, *few, "--input", "bitserial", "--out", tmp_path / "g").code == 0
     assert xbar("energy", run, "--activity", tmp_path / "g", "--images", 8, "--out", tmp_path / "h").code == 0
     assert xbar("pareto", tmp_path / "h", tmp_path / "g", "--out", tmp_path / "q").code == 0
-    volts = {}
-    for name in (run, other):
-        found = xbar("energy", name, "--images", 8, "--json", "--out", tmp_path / f"energy-{name.name}").json
-        volts[found["operation"]["v_read_volt"]] = found["breakdown"]["cells_joule"]
-    assert volts[0.3] / volts[0.2] == pytest.approx((0.3 / 0.2) ** 2, rel=0.05)
+    high = xbar("energy", other, "--images", 8, "--json", "--out", tmp_path / "d").json
+    assert [one["operation"]["v_read_volt"] for one in (low, high)] == [0.2, 0.3]
+    ratio = high["breakdown"]["cells_joule"] / low["breakdown"]["cells_joule"]
+    assert ratio == pytest.approx((0.3 / 0.2) ** 2, rel=0.05)
 
 
 @pytest.mark.spice
@@ -210,7 +216,7 @@ def test_the_baseline_is_of_the_same_arrays(mapped, neat, xbar, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("costed", "evaluation", "values"),
+    ("given", "evaluation", "values"),
     [
         (("--adc-bits", 1), "plain", ("has no ADC", "ADC bits 1")),
         ((), "amplitude", ("input bits 5", "input bits 8")),
@@ -229,16 +235,16 @@ def test_the_baseline_is_of_the_same_arrays(mapped, neat, xbar, tmp_path):
         (("--activity", "whole tile"), "whole tile", None),
     ],
 )
-def test_evaluate_and_energy_runs_in_pareto(pairs, tmp_path, costed, evaluation, values):
-    assert pairs("energy", "map", *costed, "--images", 8, "--out", tmp_path / "a").code == 0
-    found = pairs("pareto", "energy:a", evaluation, "--json", "--out", tmp_path / "p")
+def test_evaluate_and_energy_runs_in_pareto(pairs, costed, tmp_path, given, evaluation, values):
+    energy = costed(*given)
+    found = pairs("pareto", energy, evaluation, "--json", "--out", tmp_path / "p")
     if values is not None:
         one_line(found, "evaluate run", "energy run", *values)
         return
     assert found.code == 0, found.err
     (point,) = found.json["points"]
     assert (point["accuracy_converters"] is None) == (evaluation == "plain")
-    shown = pairs("pareto", "energy:a", evaluation, "--out", tmp_path / "q").out
+    shown = pairs("pareto", energy, evaluation, "--out", tmp_path / "q").out
     assert ("the accuracy is without ADC, of which" in shown) == (evaluation == "plain")
 
 
@@ -246,13 +252,12 @@ def test_evaluate_and_energy_runs_in_pareto(pairs, tmp_path, costed, evaluation,
     ("first", "second", "values"),
     [
         (("--model", "resparc"), ("--model", "isaac"), ("by model resparc", "by model isaac")),
-        (("--images", 8), ("--images", 0), ("with the activity of data", "in the worst case")),
+        ((), ("--images", 0), ("with the activity of data", "in the worst case")),
     ],
 )
-def test_energy_runs_in_pareto(pairs, tmp_path, first, second, values):
-    for name, words in (("a", first), ("b", second)):
-        assert pairs("energy", "map", *words, "--accuracy", 0.8, "--out", tmp_path / name).code == 0
-    one_line(pairs("pareto", "energy:a", "energy:b", "--out", tmp_path / "x"), *values)
+def test_energy_runs_in_pareto(pairs, costed, tmp_path, first, second, values):
+    found = pairs("pareto", *(costed(*words, "--accuracy", 0.8) for words in (first, second)), "--out", tmp_path / "x")
+    one_line(found, *values)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_one_gain_a_layer_takes_back_what_resistances_cost(evaluate, trained):
     assert column["accuracy_mean"] >= calibrated["accuracy_mean"] - 0.02
     assert set(column["calibration"]) == {"fit", "per", "images", "gain", "offset"}
     results = read_dataset(Path(column["out"]) / "results.nc")
-    assert results["hidden_gain"].shape == (1, 500)
+    assert results["hidden_gain"].shape == (1, 100)
     assert results["output_offset"].shape == (1, 10)
 
 

@@ -55,7 +55,7 @@ def torchvision_names(values):
 
 @pytest.fixture(scope="module")
 def resnet_file(tmp_path_factory):
-    section = NetworkSection(name="resnet20", width=0.2, padding="torch")
+    section = NetworkSection(name="resnet20", width=0.1, padding="torch")
     values = random_parameters(section)
     path = tmp_path_factory.mktemp("foreign") / "resnet.safetensors"
     save_file(as_torch(values, torchvision_names(values)), path)
@@ -64,7 +64,7 @@ def resnet_file(tmp_path_factory):
 
 def test_a_torch_resnet_is_padded_as_torch_does_and_stays_so(xbar, resnet_file, tmp_path):
     path, values = resnet_file
-    words = ("import", path, "--network", "resnet20", "--width", 0.2)
+    words = ("import", path, "--network", "resnet20", "--width", 0.1)
     out = xbar(*words, "--out", tmp_path / "net", "--json")
     assert out.json["padding"] == "torch"
     assert out.json["matched_by"] == "order"
@@ -83,7 +83,7 @@ def test_a_torch_resnet_is_padded_as_torch_does_and_stays_so(xbar, resnet_file, 
 
 
 def test_what_was_assumed_and_paired_is_told(xbar, resnet_file, tmp_path):
-    shown = xbar("import", resnet_file[0], "--network", "resnet20", "--width", 0.2, "--out", tmp_path / "net")
+    shown = xbar("import", resnet_file[0], "--network", "resnet20", "--width", 0.1, "--out", tmp_path / "net")
     for text in (
         "matched by order",
         "layer3.0.downsample.0",
@@ -158,21 +158,19 @@ def test_pairs_come_from_options_and_files(xbar, normalised, tmp_path):
 
 
 def test_biases_become_rows_where_asked_for(xbar, tmp_path):
-    section = NetworkSection(name="lenet5")
+    section = NetworkSection(name="lenet", width=0.2)
     values = random_parameters(section)
     for name in values:
         if name.endswith(".bias"):
             values[name] = np.linspace(-1, 1, values[name].size, dtype=np.float32)
     names = {name.partition(".")[0]: name.partition(".")[0] for name in values}
     save_file(as_torch(values, names), tmp_path / "m.safetensors")
+    words = ("import", tmp_path / "m.safetensors", "--network", "lenet", "--width", 0.2)
     for bias in ("digital", "row"):
-        assert (
-            xbar("import", tmp_path / "m.safetensors", "--set", f"network.bias={bias}", "--out", tmp_path / bias).code
-            == 0
-        )
+        assert xbar(*words, "--set", f"network.bias={bias}", "--out", tmp_path / bias).code == 0
     digital, row = (open_trained(tmp_path / bias, use="a test") for bias in ("digital", "row"))
     x = jax.random.uniform(jax.random.key(0), (3, 28, 28, 1))
-    assert row.net.fc1.kernel.shape == (401, 120)
+    assert row.net.fc1.kernel.shape == (161, 100)
     np.testing.assert_allclose(row.net(x), digital.net(x), rtol=1e-4, atol=1e-4)
 
 

@@ -52,9 +52,9 @@ def test_train_gives_its_keys_and_neat_ends_in_range(xbar, neat, tmp_path):
 
 def test_map_counts_devices_and_decodes_to_the_weights(xbar, neat, tmp_path):
     summary = xbar("map", neat, "--tile", "64x100", "--json", "--out", tmp_path / "m").json
-    assert summary["devices"] == 2 * (784 * 500 + 500 * 10)
-    assert summary["tiles"] == 13 * 10 + 8 * 1
-    assert summary["utilisation"] == pytest.approx(summary["devices"] / (138 * 6400))
+    assert summary["devices"] == 2 * (784 * 100 + 100 * 10)
+    assert summary["tiles"] == 13 * 2 + 2 * 1
+    assert summary["utilisation"] == pytest.approx(summary["devices"] / (28 * 6400))
     assert summary["weight_rmse"] < 1e-6
     assert (tmp_path / "m" / "results.nc").exists()
 

@@ -14,9 +14,9 @@ from xbar_cli.trained.opening import open_trained
 
 
 @pytest.fixture(scope="module")
-def dual(trained):
+def dual(shared):
     """784×500 conductances of both signs from trained weights, and 100 test images."""
-    run = open_trained(trained, use="test")
+    run = open_trained(shared("wide", "train", "--network", "mlp", "--epochs", 1), use="test")
     w = jnp.asarray(run.kernels["hidden"])
     device = load_technology("taox")
     levels = discretise_ratio(w, limit=jnp.abs(w).max(), bits=4, ratio=device.ratio)

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from tests.drawn import few_figures  # noqa: F401
 from tests.fuzz.__main__ import corpus
 from tests.fuzz.good import RUNS, make
 from tests.fuzz.judge import judge

@@ -26,8 +26,9 @@ from rich.table import Table
 
 from tests.fuzz.case import HERE, Case, Edit, write
 from tests.fuzz.good import RUNS, make
-from tests.fuzz.judge import DEADLINE, Outcome, judged
+from tests.fuzz.judge import Outcome
 from tests.fuzz.nasty import leaves
+from tests.fuzz.workers import Limits, judged
 from xbar_cli.caches import keep_compiled
 from xbar_cli.outside import printable, read_toml
 from xbar_cli.runs.seal import DONE, UNSEALED
@@ -215,16 +216,14 @@ def classified(outcome: Outcome, usual: Outcome) -> str:
     return "unchecked" if told else "silent"
 
 
-def tried(
-    wanted: Iterable[Case], *, good: Path, workers: int, deadline: float = DEADLINE
-) -> Iterator[tuple[Case, str, Outcome]]:
+def tried(wanted: Iterable[Case], *, good: Path, workers: int) -> Iterator[tuple[Case, str, Outcome]]:
     """Every case with what became of it."""
     undamaged = [reading.case(kind="good") for reading in readings(good)]
     usual: dict[Any, Outcome] = {}
-    for case, outcome in judged(enumerate(undamaged), good=good, workers=workers, deadline=deadline):
+    for _, case, outcome in judged(enumerate(undamaged), good=good, workers=workers, limits=Limits()):
         assert outcome.verdict == "accepted", (case.argv, outcome)
         usual[case.argv, tuple(case.copies)] = outcome
-    for case, outcome in judged(enumerate(wanted), good=good, workers=workers, deadline=deadline):
+    for _, case, outcome in judged(enumerate(wanted), good=good, workers=workers, limits=Limits()):
         yield case, classified(outcome, usual[case.argv, tuple(case.copies)]), outcome
 
 
@@ -235,7 +234,6 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the cases, drawn")
     parser.add_argument("--only", default="", help="commands and runs with this text in them, as `map net`")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--deadline", type=float, default=DEADLINE, help="seconds that a case may take")
     parser.add_argument("--good", type=Path, help="folder of good inputs, made where they are not there")
     parser.add_argument("--save", type=Path, help="append what broke a promise to this file")
     given = parser.parse_args()
@@ -246,7 +244,7 @@ def main() -> int:
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     chosen = [reading for reading in readings(good) if given.only in f"{reading.command} {reading.damaged}"]
     wanted = list(cases(good, chosen, bits=given.bits, share=given.share))
-    results = tried(wanted, good=good, workers=given.workers, deadline=given.deadline)
+    results = tried(wanted, good=good, workers=given.workers)
     with contextlib.suppress(KeyboardInterrupt):  # the table of what was tried till then
         for case, became, outcome in track(
             results, total=len(wanted), console=Console(stderr=True), description="damages"

@@ -1,5 +1,6 @@
 """What every network owes: scores of every class, a product a layer, pictures that do not see each other."""
 
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import get_args
 
@@ -9,13 +10,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from xbar_cli.config.network import NetworkSection
+from xbar_cli.config.network import NetworkName, NetworkSection
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import Conv, digital
 from xbar_cli.nn.norm import Norm
 from xbar_cli.nn.shapes import kernels, layer_shapes, parameters, set_parameters
 
-NAMES = get_args(NetworkSection.model_fields["name"].annotation)
+NAMES = get_args(NetworkName)
 SHAPE, CLASSES = (32, 32, 3), 7
 every_network = pytest.mark.parametrize("name", NAMES)
 
@@ -42,23 +43,39 @@ def pictures(n=3, seed=0):
     return jax.random.uniform(jax.random.key(seed), (n, *SHAPE))
 
 
-def seen(name, net, **given):
-    """Every call of `product` in a pass, in order: layer, shapes of inputs, kernel and outputs; nothing is computed."""
-    calls = []
+@dataclass
+class Seen:
+    """A product that notes its calls; `turns` of a loop are one call."""
 
-    def recording(layer, x, kernel, contract):
+    calls: list = field(default_factory=list)
+    turns: int = 1
+
+    def __call__(self, layer, x, kernel, contract):
         y = contract(x, kernel)
-        calls.append((layer, x.shape, kernel.shape, y.shape))
+        self.calls.append((layer, x.shape, kernel.shape, y.shape, self.turns, getattr(contract, "groups", 1)))
         return y
 
+    def enter(self, step, steps):
+        return replace(self, turns=self.turns * steps)
+
+    def found(self):
+        return ()
+
+    def absorb(self, found, steps):
+        pass
+
+
+def seen(net):
+    """Every call of `product` in a pass, in order, and the scores' shape; nothing is computed."""
+    product = Seen()
     graphdef, state = nnx.split(net)
-    scores = jax.eval_shape(lambda x: nnx.merge(graphdef, state)(x, recording, **given), pictures())
-    return calls, scores
+    scores = jax.eval_shape(lambda x: nnx.merge(graphdef, state)(x, product), pictures())
+    return product.calls, scores
 
 
 @every_network
 def test_there_is_a_score_for_every_class_of_every_picture(name):
-    _, scores = seen(name, made(name)[0])
+    _, scores = seen(made(name)[0])
     assert scores.shape == (3, CLASSES)
     assert scores.dtype == jnp.float32
 
@@ -71,29 +88,45 @@ def test_settings_of_batch_norm_strides_and_width_are_those_of_networks_that_hav
     assert section.normed == any(isinstance(module, Norm) for module in modules)
     strides = [module.contract.stride for module in modules if isinstance(module, Conv)]
     assert section.strided == any(stride > 1 for stride in strides)
-    if name == "lenet5":
-        with pytest.raises(ConfigError, match=r"network\.width"):
-            NetworkSection(name=name, width=0.2)
-    else:
-        wider = NetworkSection(name=name, width=0.2).build(shape=SHAPE, n_classes=CLASSES, seed=0)
-        assert kernel_sizes(wider) != kernel_sizes(net)
+
+
+@every_network
+@pytest.mark.parametrize(("key", "value"), [("width", 0.2), ("depth", 3), ("heads", 2), ("norm_epsilon", 0.3)])
+def test_a_setting_changes_the_network_or_is_refused(name, key, value):
+    net, _ = made(name)
+    takes = {
+        "width": name != "lenet5",
+        "depth": name in ("lstm", "gru", "transformer"),
+        "heads": name == "transformer",
+        "norm_epsilon": NetworkSection(name=name).normed or name == "mobilenet",
+    }
+    if not takes[key]:
+        with pytest.raises(ConfigError, match=rf"network\.{key}"):
+            NetworkSection(name=name, **{key: value})
+        return
+    given = {"width": 0.1} | {key: value}
+    if key == "norm_epsilon":
+        assert np.abs(np.asarray(build(name, norm_epsilon=value)(pictures())) - scored(name, pictures())).max() > 1e-4
+        return
+    other = nnx.eval_shape(lambda: NetworkSection(name=name, **given).build(shape=SHAPE, n_classes=CLASSES, seed=0))
+    assert kernel_sizes(other) != kernel_sizes(net)
 
 
 def kernel_sizes(net):
-    return [value.shape for value in kernels(parameters(net)).values()]
+    return [leaf.shape for path, leaf in nnx.to_flat_state(nnx.state(net, nnx.Param)) if path[-1] == "kernel"]
 
 
 @every_network
 def test_every_layer_goes_through_product_once_and_its_kernel_is_the_one_that_is_kept(name):
     net, _ = made(name)
-    calls, _ = seen(name, net)
+    calls, _ = seen(net)
     layers = [layer for layer, *_ in calls]
     assert len(set(layers)) == len(layers)
-    assert {layer: kernel for layer, _, kernel, _ in calls} == {
+    assert {layer: kernel for layer, _, kernel, *_ in calls} == {
         layer: value.shape for layer, value in kernels(parameters(net)).items()
     }
-    for layer, x, kernel, y in calls:
-        assert x[-1] == kernel[-2], layer
+    for layer, x, kernel, y, _, groups in calls:
+        assert x[-1] == groups * kernel[-2], layer
         assert y[-1] == kernel[-1], layer
         assert x[0] == y[0] == 3, layer
 
@@ -102,8 +135,10 @@ def test_every_layer_goes_through_product_once_and_its_kernel_is_the_one_that_is
 def test_products_are_counted_position_by_position(name):
     """Multiply-accumulates of an image: outputs of the product, each of as many inputs as its window has."""
     net, _ = made(name)
-    calls, _ = seen(name, net)
-    by_hand = {layer: int(np.prod(y[1:])) * int(np.prod(kernel[:-1])) for layer, _, kernel, y in calls}
+    calls, _ = seen(net)
+    by_hand = {
+        layer: turns * int(np.prod(y[1:])) * int(np.prod(kernel[:-1])) for layer, _, kernel, y, turns, _ in calls
+    }
     assert {shape.name: shape.macs for shape in layer_shapes(net, shape=SHAPE)} == by_hand
 
 
@@ -150,6 +185,10 @@ def test_a_seed_is_a_network(name):
 
 @every_network
 def test_biases_as_rows_are_one_more_input_of_their_layers_and_leave_the_scores(name):
+    if NetworkSection(name=name).traced:
+        with pytest.raises(ConfigError, match=rf"network\.bias = row does not go with {name}"):
+            NetworkSection(name=name, bias="row")
+        return
     net, with_rows = build(name), build(name, bias="row")
     rng = np.random.default_rng(0)
     values = {
@@ -173,7 +212,7 @@ def test_biases_as_rows_are_one_more_input_of_their_layers_and_leave_the_scores(
     graphdef, state = nnx.split(with_rows)
     found = jax.jit(lambda images: nnx.merge(graphdef, state)(images))(pictures())
     np.testing.assert_allclose(found, scored(name, pictures(), net), rtol=1e-4, atol=1e-4)
-    rows = {layer: int(np.prod(kernel[:-1])) for layer, _, kernel, _ in seen(name, with_rows)[0]}
+    rows = {layer: int(np.prod(kernel[:-1])) for layer, _, kernel, *_ in seen(with_rows)[0]}
     before = {shape.name: shape.rows for shape in layer_shapes(net, shape=SHAPE)}
     assert rows == {layer: n + (f"{layer}.kernel" in stacked) for layer, n in before.items()}
 

@@ -14,7 +14,7 @@ from xbar_cli.nn.shapes import layer_shapes
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.1)
 
 
-@pytest.mark.parametrize("name", ["mlp", "lenet5", "lenet", "cnn", "vgg9", "vgg11", "resnet18", "resnet20"])
+@pytest.mark.parametrize("name", ["mlp", "lenet5", "lenet", "cnn", "vgg9", "vgg11", "resnet18", "resnet20", "gru"])
 def test_every_network_normalises_its_images_before_its_first_layer(name):
     width = {} if name == "lenet5" else {"width": 0.1}
     nets = [

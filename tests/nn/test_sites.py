@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
+from flax import linen, nnx
 
 from xbar_cli.nn.contracts import Convolution, MatrixProduct
 from xbar_cli.nn.layers import Training
@@ -231,6 +231,27 @@ def test_a_function_with_a_tree_of_parameters():
         wanted = function(tree, X)
     np.testing.assert_allclose(net(X), wanted, rtol=1e-6)
     assert [s.name for s in layer_shapes(net, shape=SHAPE)] == ["a", "b_0"]
+
+
+class OfLinen(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        x = linen.relu(linen.BatchNorm(use_running_average=True)(linen.Dense(5)(x)))
+        return linen.Dense(3)(linen.RNN(linen.GRUCell(4))(x)[:, -1])
+
+
+def test_a_module_of_linen_is_a_function_of_its_parameters():
+    own = OfLinen()
+    with jax.numpy_rank_promotion("allow"):
+        variables = own.init(jax.random.key(0), X)
+        wanted = own.apply(variables, X)
+    rest = {key: value for key, value in variables.items() if key != "params"}
+    net = to_crossbar(lambda p, x: own.apply({"params": p, **rest}, x), shape=SHAPE, parameters=variables["params"])
+    np.testing.assert_allclose(net(X), wanted, rtol=1e-5, atol=1e-6)
+    assert next(s.name for s in layer_shapes(net, shape=SHAPE)) == "Dense_0"
+    weights = sum(v.size for path, v in jax.tree_util.tree_leaves_with_path(variables) if path[-1].key == "kernel")
+    assert sum(np.prod(s.kernel) for s in layer_shapes(net, shape=SHAPE)) == weights
+    assert "rest.BatchNorm_0_scale" in parameters(net)
 
 
 class Nothing(nnx.Module):

@@ -171,6 +171,7 @@ def test_long_tables_keep_their_ends():
 def test_what_cannot_be_reported_is_one_line(runs, tmp_path):
     (runs / "half.partial").mkdir()
     make(runs / "bad", {"no": "command"})
+    make(runs / "points", {"command": "run", "list": [{"state": 3}]})
     make(runs / "new", {"command": "map"}, results={"x": field((), 1.0, unit="1", long_name="x")})
     with h5py.File(runs / "new" / "results.nc", "a") as file:
         file.attrs["xbar_format"] = 99
@@ -178,12 +179,15 @@ def test_what_cannot_be_reported_is_one_line(runs, tmp_path):
         ("none", "no run there"),
         ("half", "half-written"),
         ("bad", "damaged"),
+        ("points", r"list\.0\.state = 3"),
         ("new", "format 99; this version reads"),
     ):
         with pytest.raises(RunError, match=message) as error:
             run([runs / name], out=tmp_path / "p.html", csv_out=None, markdown_out=None, overwrite=False)
         assert "\n" not in str(error.value)
     assert not (tmp_path / "p.html").exists()
+    make(runs / "stateless", {"command": "run", "list": [{"name": "a"}]})
+    run([runs / "stateless"], out=tmp_path / "p.html", csv_out=None, markdown_out=None, overwrite=False)
 
 
 def test_the_listing_follows_inputs_and_tolerates_damage(runs):

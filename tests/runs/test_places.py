@@ -27,12 +27,18 @@ def make(out, command="fit", **given):
         run.finish({"command": command}, overwrite=given.get("overwrite", False))
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("name", ["run", "run.partial"])
+@pytest.mark.parametrize(("name", "overwrite"), [("run", False), ("run", True), ("run.partial", False)])
 def test_a_link_in_the_place_of_a_run_is_not_followed(tmp_path, mine, name, overwrite):
     (tmp_path / name).symlink_to(mine)
     with pytest.raises(RunError, match=r"is no xbar run|is an interrupted run|is a link"):
         make(tmp_path / "run", overwrite=overwrite)
+
+
+def test_a_link_in_the_place_of_an_unfinished_run_gives_way(tmp_path, mine):
+    (tmp_path / "run.partial").symlink_to(mine)
+    make(tmp_path / "run", overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "run"]
+    assert not (tmp_path / "run").is_symlink()
 
 
 def test_a_link_to_a_run_gives_way_and_the_run_stays(tmp_path):

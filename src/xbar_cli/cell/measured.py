@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import at_home, read_text
+from xbar_cli.outside import at_home, quoted, read_text
 from xbar_cli.spice.sweep import CellTable
 from xbar_cli.tables import check_point, header_cells, row_cells
 
@@ -159,5 +159,5 @@ def _number(path: Path, line: int, name: str, cell: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ConfigError(f"{path}, line {line}: {name.upper()} = {cell!r} is not a finite number")
+        raise ConfigError(f"{path}, line {line}: {name.upper()} = {quoted(cell)} is not a finite number")
     return value

@@ -17,14 +17,23 @@ Weights = dict[str, NDArray[np.float64]]
 """By layer: one number, or one per output."""
 
 
-def full_weights(trained: Trained, placement: Placement, names: list[str]) -> Weights:
-    """The weight at full scale of the layers `names`.
+def full_weights(trained: Trained, placements: Mapping[str, Placement]) -> Weights:
+    """The weight at full scale of the layers, each placed as `placements` says by its name."""
+    found: Weights = {}
+    for placement in {id(placement): placement for placement in placements.values()}.values():
+        largest = maxima(trained, placement, list(placements))
+        own = {name: largest[name] for name, its in placements.items() if its is placement}
+        found |= limited(trained, placement, own)
+    return found
+
+
+def limited(trained: Trained, placement: Placement, largest: Weights) -> Weights:
+    """The weight at full scale of layers that are placed alike, of their `largest`.
 
     What neat fixed before it restricted the weights, and a limit that tat trained with, stay unless something else is asked
     for; ConfigError for what cannot be, as a limit to be chosen without levels.
     """
     fixed, limit = trained.fixed, placement.weight_limit
-    largest = maxima(trained, placement, names)
     if fixed.w_max is not None and limit != "max":
         raise ConfigError(
             f"mapping.weight_limit = {limit}: this run was restricted to the linear range at its own scale; another one would "
@@ -32,7 +41,8 @@ def full_weights(trained: Trained, placement: Placement, names: list[str]) -> We
         )
     match limit:
         case "max":
-            return trained_limits(fixed, placement) or largest
+            kept = trained_limits(fixed, placement)
+            return largest if kept is None else {name: kept[name] for name in largest}
         case "largest":
             return largest
         case "auto":

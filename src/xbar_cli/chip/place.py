@@ -1,7 +1,7 @@
 """Weights onto devices, layer by layer: scale, place, observe."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from xbar_cli.chip.full_scales import row_full_scales
 from xbar_cli.chip.limits import full_weights
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
 from xbar_cli.chip.observe import observe
-from xbar_cli.chip.resolve import Gates
+from xbar_cli.chip.resolve import Gates, fitting
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ConfigError
@@ -26,10 +26,8 @@ from xbar_cli.mapping.placing import (
     span_of,
 )
 from xbar_cli.mapping.window import scale_top
-from xbar_cli.nn.layers import groups_in, is_dense
-from xbar_cli.nn.shapes import LayerName, chosen_layers
+from xbar_cli.nn.layers import groups_in
 from xbar_cli.nn.sites.crossbar import regroup
-from xbar_cli.outside import quoted
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import Trained
@@ -60,13 +58,14 @@ def map_network(
     names, devices = layers_on_arrays(trained, placement), placement.devices
     vg: Mapping[str, float] = {} if gates is None else gates.vg
     tell_ranges(devices.cell, vg.values(), reporter)
-    regroup(trained.net, {name: groups_left(trained, placement, name) for name in names})
-    w_max = full_weights(trained, placement, names)
+    placements = own_placements(trained, placement, names)
+    regroup(trained.net, {name: groups_left(trained, placements[name], name) for name in names})
+    w_max = full_weights(trained, placements)
     seen = observe(trained, images=images, sampled=keep_activity)
     drives = row_full_scales(trained, seen.ranges, names, read.dac_range, images=images)
     layers = {
         name: on_devices(
-            trained.fixed, placement, name, trained.kernels[name], vg=vg.get(name), w_max=w_max[name],
+            trained.fixed, placements[name], name, trained.kernels[name], vg=vg.get(name), w_max=w_max[name],
             groups=groups_in(getattr(trained.net, name)),
             full_scale=drives[name], signed=seen.ranges[name][0] < 0,
         )
@@ -87,11 +86,17 @@ def layers_on_arrays(trained: Trained, placement: Placement) -> list[str]:
     Raises:
         ConfigError: none is.
     """
-    layers = [LayerName(name, is_dense(getattr(trained.net, name))) for name in trained.layers]
-    try:
-        return chosen_layers(layers, placement.layers)
-    except ValueError as error:
-        raise ConfigError(f"mapping.layers = {quoted(placement.layers)}: {error}") from None
+    return fitting(trained, placement.layers, key="mapping.layers")
+
+
+def own_placements(trained: Trained, placement: Placement, names: Sequence[str]) -> dict[str, Placement]:
+    """How each of the layers `names` is put on devices: as the first of `placement.own` whose pattern fits it says, else as all.
+
+    Raises:
+        ConfigError: a pattern fits no layer of the network.
+    """
+    taken = [(fitting(trained, pattern, key="mapping.per_layer"), own) for pattern, own in placement.own]
+    return {name: next((own for fits, own in taken if name in fits), placement) for name in names}
 
 
 def groups_left(trained: Trained, placement: Placement, name: str) -> int:

@@ -1,7 +1,7 @@
 """From a chip's devices to its circuit: folded, with the ranges of its converters, calibrated where that is asked for."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,17 +13,56 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.array.ideal import Contract
+from xbar_cli.chip.executor import Strategy, make_executor
+from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import Folder, Residuals, judge, make_folder
 from xbar_cli.chip.full_scales import adc_full_scales
 from xbar_cli.chip.hardware import Hardware
-from xbar_cli.chip.sample import Prepare
+from xbar_cli.chip.sample import Batch, Prepare, Sampler
 from xbar_cli.config.converters import DecodingSection
+from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.data.batches import to_float
+from xbar_cli.device.chip import Step
 from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, Correction, layer_outputs
 from xbar_cli.numerics import stream
 from xbar_cli.trained.opening import Trained
 from xbar_cli.trained.parts import held_out
+
+
+def make_sampler(
+    config: EvaluateConfig,
+    trained: Trained,
+    hardware: Hardware,
+    steps: Sequence[Step],
+    parts: Sequence[Batch],
+    *,
+    most: int,
+    strategy: Strategy | None = None,
+) -> tuple[Sampler, int]:
+    """The stages of the chips of an evaluation, on the images `parts`, and the images that each is calibrated to.
+
+    Args:
+        config: of the evaluation.
+        trained: the network.
+        hardware: what its devices are built into.
+        steps: the effects on devices, in order.
+        parts: images with labels.
+        most: chips that will be asked for.
+        strategy: how those of one device are computed; as measured for it when absent.
+    """
+    prepare, fitted_to = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
+    network = hardware.network
+    sampler = Sampler(
+        make_executor(most, strategy),
+        trained.net,
+        parts,
+        root=stream(jax.random.key(config.seed), "chip"),
+        nominal={name: layer.conductance for name, layer in network.layers.items()},
+        fabricate=make_fabricator(network, steps, negative=config.variation.negative),
+        prepare=prepare,
+    )
+    return sampler, fitted_to
 
 
 def make_preparer(

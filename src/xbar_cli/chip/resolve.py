@@ -1,6 +1,6 @@
 """What is asked for, and what training fixed where nothing else is asked for, as values: cells, devices, placement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +11,13 @@ from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.effects import ChipCorner, ChipToChip
 from xbar_cli.config.hardware import CellReference, EvaluateConfig, MappingSection
+from xbar_cli.config.ranges import OwnSettings
 from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.placing import Placement
+from xbar_cli.nn.layers import is_dense
+from xbar_cli.nn.shapes import LayerName, chosen_layers
+from xbar_cli.outside import quoted
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS
@@ -48,8 +52,31 @@ class Gates(NamedTuple):
     asked: bool
 
 
-def resolve_cell(trained: Trained, reference: CellReference) -> Gates | None:
-    """The cell asked for, else the one that training used; None without any."""
+def resolve_cell(
+    trained: Trained, reference: CellReference, per_layer: Sequence[OwnSettings] | None = None
+) -> Gates | None:
+    """The cell asked for, else the one that training used; None without any. `per_layer` may have gate voltages of its own."""
+    gates = one_cell(trained, reference)
+    own = [(fitting(trained, each.layers, key="mapping.per_layer"), each.vg_volt) for each in per_layer or ()]
+    if gates is None:
+        if any(vg is not None for _, vg in own):
+            raise ConfigError("mapping.per_layer.vg_volt needs cell.run: this network was trained without a cell")
+        return None
+    first = {name: next((vg for fits, vg in own if name in fits), None) for name in gates.vg}
+    return gates._replace(vg={name: first[name] or vg for name, vg in gates.vg.items()})
+
+
+def fitting(trained: Trained, choice: str, *, key: str) -> list[str]:
+    """The layers of a network that a choice takes, in the order they compute. ConfigError with its key where it takes none."""
+    layers = [LayerName(name, is_dense(getattr(trained.net, name))) for name in trained.layers]
+    try:
+        return chosen_layers(layers, choice)
+    except ValueError as error:
+        raise ConfigError(f"{key} = {quoted(choice)}: {error}") from None
+
+
+def one_cell(trained: Trained, reference: CellReference) -> Gates | None:
+    """The cell asked for with one gate voltage, else the one that training used."""
     own = trained.run.path / CELL
     asked = None if reference.vg is None else gate_voltage(reference.vg)
     fixed = trained.fixed.vg
@@ -156,6 +183,8 @@ def _offered(fixed: Fixed) -> dict[str, Any]:
 
 def _as_trained(fixed: Fixed, mapping: MappingSection, *, of: Path) -> MappingSection:
     """The mapping of trained conductances."""
+    if any(own.bits or own.weight_limit for own in mapping.per_layer or ()):
+        raise ConfigError(f"{of} trained its conductances: leave out bits and weight_limit of mapping.per_layer")
     given = [
         key for key in CHOSEN if getattr(mapping, key) not in (DEFAULTS[key], fixed.scheme if key == "scheme" else None)
     ]

@@ -1,11 +1,14 @@
-"""`xbar layers`."""
+"""`xbar layers` and `xbar partition`: what sits on arrays, and what should."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.config.hardware import PARTITION_WITHOUT, PartitionConfig
+
 from .shared.console import print_json, print_table
+from .shared.options import options
 
 
 @click.command(epilog="Example: xbar layers runs/net --tile 128x128")
@@ -67,3 +70,49 @@ def show(found: dict[str, Any]) -> None:
 def shape_text(shape: list[int]) -> str:
     """Sizes as `3×3×16`."""
     return "×".join(map(str, shape)) or "1"
+
+
+@click.command(epilog="Example: xbar partition runs/net --variation 0.2 --loss 0.01")
+@click.argument("run", metavar="RUN")
+@options(PartitionConfig, argument="run", without=PARTITION_WITHOUT)
+def partition(config: PartitionConfig, **output: Any) -> None:
+    """Which layers of a train run to keep digital, so that the arrays of the others cost no more than --loss.
+
+    Layers are made digital one by one, each time the one whose return wins back most accuracy a device (--per), on held-out
+    training images and the same chips throughout. The last line is the --layers for xbar map and xbar eval.
+    """
+    from xbar_cli.workflows.partition import run
+
+    from .shared.running import execute
+
+    execute("partition", config, workflow=run, show=show_partition, **output)
+
+
+def show_partition(summary: dict[str, Any]) -> None:
+    """Print the steps, and what is left."""
+    rows = [
+        (
+            number or "", step["layer"] or "–", step["devices"], percent(step["loss"], step["loss_ci95"]),
+            "" if step["gain"] is None else percent(step["gain"], step["gain_ci95"]),
+        )
+        for number, step in enumerate(summary["steps"])
+    ]  # fmt: skip
+    print_table(
+        f"Mean of {summary['samples']} chips on {summary['held_out_images']} held-out images; floating point: "
+        f"{summary['ideal_accuracy']:.1%}. What wins back most a {summary['per']} is made digital",
+        ["", "made digital", "devices left", "lost [%]", "won back [%]"],
+        rows,
+    )
+    click.echo("in brackets: 95 % intervals over chips, the same ones throughout")
+    if not summary["reached"]:
+        click.echo(f"a loss below {summary['wanted_loss']:g} is not reached with any layer on arrays")
+    click.echo(
+        f"on the {summary['test_images']} test images: {summary['test_accuracy_mean']:.4f}, lost "
+        f"{summary['test_loss'] * 100:.2f} % of {summary['test_ideal_accuracy']:.4f} in floating point"
+    )
+    click.echo(f"--layers '{summary['layers']}'")
+
+
+def percent(value: float, ci: list[float] | None) -> str:
+    """A share with its interval [%]."""
+    return f"{value * 100:.1f}" + ("" if ci is None else f" ({ci[0] * 100:.1f} … {ci[1] * 100:.1f})")

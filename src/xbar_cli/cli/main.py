@@ -1,6 +1,7 @@
 """The `xbar` command: subcommands loaded when called, errors in one line, exit codes 0, 1, 2 and 130."""
 
 import contextlib
+import errno
 import importlib
 import keyword
 import shlex
@@ -13,7 +14,7 @@ import click
 
 from xbar_cli import interruption
 from xbar_cli.errors import XbarError
-from xbar_cli.outside import clean_text, printable
+from xbar_cli.outside import clean_text, printable, quoted
 
 from .shared.console import STDERR, note
 from .shared.start import run as run
@@ -23,6 +24,7 @@ COMMANDS = {
     "train": ("train", "Train a network, plainly or inside a cell's linear range."),
     "import": ("importing", "Make a train run of a network trained elsewhere."),
     "layers": ("layers", "What of a network sits on arrays, and what stays digital and why."),
+    "partition": ("layers", "Which layers to keep digital, for a loss of accuracy."),
     "map": ("map", "Put a network's weights on devices."),
     "evaluate": ("evaluate", "Monte-Carlo accuracy on non-ideal arrays (also: eval)."),
     "energy": ("energy", "Energy, area and latency of a mapped network."),
@@ -161,7 +163,7 @@ def way_on(error: XbarError) -> list[str]:
 
 
 def storage_failure(error: BaseException | None) -> str | None:
-    """One line where the error, or one behind it, says that the disk is full or not writable; else None."""
+    """One line where the error, or one behind it, says that disk, memory or open files end, or not to write; else None."""
     while error is not None:
         text = str(error)
         if "No space left on device" in text or "Disk quota exceeded" in text:
@@ -169,6 +171,10 @@ def storage_failure(error: BaseException | None) -> str | None:
         if isinstance(error, PermissionError) or "Read-only file system" in text:
             where = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
             return f"cannot write{where} (permission denied or read-only)"
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+            return f"the memory is full: make the batch, the tile or the network smaller; {interruption.way_on()}"
+        if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE):
+            return f"{quoted(error.filename)}: {error.strerror}"
         error = error.__cause__ or error.__context__
     return None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, assert_nev
 
 from pydantic import model_validator
 
-from .base import NonNegativeQuantity, Option, Section, require
+from .base import LineResistance, Option, Section, require
 
 if TYPE_CHECKING:
     from xbar_cli.array.wires import Fold, Wires
@@ -19,9 +19,9 @@ Neuron = Literal["separate", "shared"]
 class EndsSection(Section):
     """Resistances at the ends of the lines."""
 
-    r_source_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    r_source_ohm: Annotated[LineResistance | None, Option()] = None
     """Each source (default 0)."""
-    r_neuron_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    r_neuron_ohm: Annotated[LineResistance | None, Option()] = None
     """Each neuron, between a bit line and ground (default 0)."""
 
     def wires(self) -> "Wires":
@@ -34,11 +34,11 @@ class EndsSection(Section):
 class WiresSection(EndsSection):
     """Resistances of the lines too."""
 
-    r_wire_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    r_wire_ohm: Annotated[LineResistance | None, Option()] = None
     """Every segment of word lines and bit lines (default 0)."""
-    r_wire_word_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    r_wire_word_ohm: Annotated[LineResistance | None, Option()] = None
     """Segments of word lines alone."""
-    r_wire_bit_ohm: Annotated[NonNegativeQuantity | None, Option()] = None
+    r_wire_bit_ohm: Annotated[LineResistance | None, Option()] = None
     """Segments of bit lines alone."""
 
     @model_validator(mode="before")

@@ -125,9 +125,45 @@ def text_of(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(text_of)]
 Quantity = Annotated[float, BeforeValidator(parse_quantity)]
 PositiveQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(gt=0)]
-OpenResistance = Annotated[float, Field(gt=0, allow_inf_nan=True), BeforeValidator(parse_resistance)]
-"""A resistance that may be infinite [ohm]."""
 NonNegativeQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(ge=0)]
+
+
+def within(low: float, high: float, unit: str = "", *, besides: tuple[float, ...] = ()) -> AfterValidator:
+    """That a number lies from `low` to `high`, or is one of `besides`.
+
+    Bounds are wide enough for any study; beyond them single precision, memory or time end.
+    """
+
+    def check(value: float) -> float:
+        if value in besides or low <= value <= high:
+            return value
+        bounds = f"from {low:g} to {high:g} {unit}".replace("e+", "e").strip()
+        raise ValueError(f"{value:g} is out of bounds: {''.join(f'{x:g} or ' for x in besides)}{bounds} is allowed")
+
+    return AfterValidator(check)
+
+
+BoundedOhm = Annotated[PositiveQuantity, within(1e-12, 1e12, "ohm")]
+"""Of a device: single precision holds it with squares and sums [ohm]."""
+OpenResistance = Annotated[
+    float,
+    Field(gt=0, allow_inf_nan=True),
+    BeforeValidator(parse_resistance),
+    within(1e-12, 1e15, "ohm", besides=(math.inf,)),
+]
+"""A resistance that may be infinite [ohm]."""
+LineResistance = Annotated[NonNegativeQuantity, within(1e-9, 1e12, "ohm", besides=(0,))]
+"""Of a source, a neuron or a wire [ohm]."""
+Voltage = Annotated[PositiveQuantity, within(1e-9, 100, "V")]
+"""Above 0 [V]."""
+Length = Annotated[PositiveQuantity, within(1e-9, 1e-3, "m")]
+"""Of a gate [m]."""
+Timeout = Annotated[PositiveQuantity, within(1e-3, 1e7, "s")]
+"""From a millisecond to four months [s]."""
+LearningRate = Annotated[PositiveQuantity, within(1e-20, 1e4)]
+"""A learning rate."""
+Factor = Annotated[PositiveQuantity, within(1e-12, 1e12)]
+"""Of weights, activations, gradients, in their own units."""
 
 
 def _layer_choice(text: str) -> str:

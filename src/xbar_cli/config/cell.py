@@ -4,19 +4,42 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from .base import NonNegativeQuantity, Option, PositiveQuantity, Quantity, Section, parse_quantity, text_of
+from xbar_cli.outside import quoted
+
+from .base import (
+    BoundedOhm,
+    Length,
+    NonNegativeQuantity,
+    Option,
+    PositiveQuantity,
+    Quantity,
+    Section,
+    Timeout,
+    Voltage,
+    parse_quantity,
+    text_of,
+    within,
+)
 from .ranges import GateRange, InputRange
+
+Current = Annotated[PositiveQuantity, within(1e-24, 1e3, "A")]
+Spread = Annotated[PositiveQuantity, within(1e-9, 1, "V")]
+"""Of threshold voltages [V]."""
+MOST_VOLTAGES = 256
 
 
 def voltage_list(text: str) -> tuple[float, ...]:
     """The voltages of a list such as `0.25,0.5` [V], ascending.
 
     Raises:
-        ValueError: not numbers above 0 in ascending order.
+        ValueError: not numbers above 0 in ascending order, or too many of them.
     """
-    volts = tuple(float(parse_quantity(part)) for part in text.split(","))
+    parts = text.split(",")
+    if len(parts) > MOST_VOLTAGES:
+        raise ValueError(f"{quoted(text)} lists {len(parts)} voltages; at most {MOST_VOLTAGES} are allowed")
+    volts = tuple(float(parse_quantity(part)) for part in parts)
     if not all(low > 0 for low in volts) or list(volts) != sorted(set(volts)):
-        raise ValueError(f"{text!r} is not an ascending list of voltages above 0, such as 0.25,0.5")
+        raise ValueError(f"{quoted(text)} is not an ascending list of voltages above 0, such as 0.25,0.5")
     return volts
 
 
@@ -45,17 +68,17 @@ class CellSection(Section):
     """Take random functions of the file, such as agauss(x, …), at their nominal value x; else a file with one is refused."""
     table: Annotated[str | None, Option("--cell-table", metavar="FILE.csv")] = None
     """Measured currents in place of a simulation: columns G,V,I[,V_g] in SI units."""
-    width_m: Annotated[PositiveQuantity, Option()] = 90e-9
+    width_m: Annotated[Length, Option()] = 90e-9
     """Gate width."""
-    length_m: Annotated[PositiveQuantity, Option()] = 45e-9
+    length_m: Annotated[Length, Option()] = 45e-9
     """Gate length."""
     temperature_celsius: Annotated[Quantity, Field(ge=-100, le=300), Option()] = 27.0
     """Temperature of the cell."""
     topology: Annotated[Literal["drain", "source"], Option()] = "drain"
     """The terminal of the transistor that the memristor sits on."""
-    r_on_ohm: Annotated[PositiveQuantity, Option()] = 30e3
+    r_on_ohm: Annotated[BoundedOhm, Option()] = 30e3
     """Low-resistance state of the memristor."""
-    r_off_ohm: Annotated[PositiveQuantity, Option()] = 300e3
+    r_off_ohm: Annotated[BoundedOhm, Option()] = 300e3
     """High-resistance state of the memristor."""
 
 
@@ -78,7 +101,7 @@ class SweepSection(Section):
     """Simulator processes that share the gate voltages."""
     backend: Annotated[Literal["auto", "ctypes", "ngspyce"], Option()] = "auto"
     """Binding of ngspice."""
-    timeout_seconds: PositiveQuantity = 300.0
+    timeout_seconds: Timeout = 300.0
     """Longest time of one simulation."""
     cache: Annotated[bool, Option("--no-cache")] = True
     """Keep simulated tables in $XBAR_CACHE_DIR, or else the user's cache folder, and take them from there; with --no-cache
@@ -94,11 +117,11 @@ class RangeSection(Section):
     """Tolerance metric."""
     second_tolerance: Annotated[Quantity, Field(gt=0, lt=1)] = 0.05
     """A second bound for the figure of G_cut against V_g (neat, Fig. 5)."""
-    vin_min_volt: PositiveQuantity = 0.01
+    vin_min_volt: Voltage = 0.01
     """Points with |V_in| below this enter neither tm nor the mean of G_eff = I / V_in, which leakage makes diverge."""
     vdd: Annotated[VoltageList | None, Option(metavar="LIST")] = None
     """Supply voltages at which the range is computed besides, such as 0.25,0.5: tm over |V_in| up to each."""
-    leakage_limit_ampere: Annotated[PositiveQuantity | None, Option()] = None
+    leakage_limit_ampere: Annotated[Current | None, Option()] = None
     """Most current that a bit line may carry at V_in = 0 (neat, Section II-D)."""
     rows: Annotated[int | None, Field(ge=1, le=1_000_000), Option()] = None
     """Cells on that bit line."""
@@ -118,7 +141,7 @@ class SurrogateSection(Section):
 class MismatchSection(Section):
     """Monte Carlo of the transistor's threshold voltage."""
 
-    vth_sigma_volt: Annotated[PositiveQuantity | None, Option()] = None
+    vth_sigma_volt: Annotated[Spread | None, Option()] = None
     """Standard deviation of the threshold voltage: transistors are drawn, and the range of each is computed."""
     samples: Annotated[int, Field(ge=2, le=100_000), Option("--mismatch-samples")] = 100
     """Transistors drawn."""

@@ -5,11 +5,14 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
+from xbar_cli.outside import quoted
+
 from .arrays import WiresSection
-from .base import NonNegativeQuantity, Option, PositiveQuantity, RootSection, Section, parse_quantity, require
+from .base import Factor, LineResistance, Option, RootSection, Section, Voltage, parse_quantity, require
 from .cell import CellSection, MismatchSection, RangeSection, SurrogateSection, SweepSection, voltage_list
 from .ranges import TileSize, gate_voltages, input_voltages, parse_tile
 
+LARGEST_WEIGHT = 1e6
 MAX_TABLE = 20_000_000
 """Most points of one table (G × V_in × V_g): about 5 GB of simulator memory."""
 
@@ -72,12 +75,12 @@ class CharacterizeConfig(RootSection):
         if self.cell.table is not None:
             return
         start, stop, count = input_voltages(self.sweep.vin_range)
-        require(stop > 0, f"sweep.vin_range = {self.sweep.vin_range!r} must end above 0 V")
+        require(stop > 0, f"sweep.vin_range = {quoted(self.sweep.vin_range)} must end above 0 V")
         volts = [start + (stop - start) * k / (count - 1) for k in range(count)]
         usable = sum(abs(volt) >= bounds.vin_min_volt * (1 - 1e-9) for volt in volts)
         require(
             usable >= 5,
-            f"sweep.vin_range = {self.sweep.vin_range!r} has {usable} points with |V_in| of at least "
+            f"sweep.vin_range = {quoted(self.sweep.vin_range)} has {usable} points with |V_in| of at least "
             f"{bounds.vin_min_volt:g} V (range.vin_min_volt), where G_eff = I / V_in is read; 5 are needed",
         )
         for vdd in voltage_list(bounds.vdd) if bounds.vdd else ():
@@ -99,7 +102,7 @@ class CharacterizeConfig(RootSection):
                 value = getattr(values, name)
                 require(
                     value == type(values).model_fields[name].default,
-                    f"{section}.{name} = {value} has no effect with a measured table, cell.table",
+                    f"{section}.{name} = {quoted(value)} has no effect with a measured table, cell.table",
                 )
 
 
@@ -107,15 +110,19 @@ def weight_distribution(text: str) -> tuple[float, float]:
     """(mean, standard deviation) of `normal:MU,SIGMA`.
 
     Raises:
-        ValueError: not of that form, or SIGMA is not above 0.
+        ValueError: not of that form, SIGMA is not above 0, or out of bounds.
     """
     kind, _, numbers = text.partition(":")
     parts = numbers.split(",")
     if kind != "normal" or len(parts) != 2:
-        raise ValueError(f"{text!r} is not a distribution; write normal:MU,SIGMA, such as normal:0,0.1")
+        raise ValueError(f"{quoted(text)} is not a distribution; write normal:MU,SIGMA, such as normal:0,0.1")
     mean, sigma = (float(parse_quantity(part)) for part in parts)
     if not sigma > 0:
-        raise ValueError(f"{text!r}: the standard deviation must be above 0")
+        raise ValueError(f"{quoted(text)}: the standard deviation must be above 0")
+    if abs(mean) > LARGEST_WEIGHT or not 1 / LARGEST_WEIGHT <= sigma <= LARGEST_WEIGHT:
+        raise ValueError(
+            f"{quoted(text)}: weights from {1 / LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g} are allowed".replace("e+", "e")
+        )
     return mean, sigma
 
 
@@ -131,7 +138,7 @@ class PowerSection(Section):
     """Size of the array."""
     weights: Annotated[str, AfterValidator(_checked_distribution), Option(metavar="normal:MU,SIGMA")] = "normal:0,0.1"
     """Distribution of the weights."""
-    w_max: Annotated[PositiveQuantity | None, Option(metavar="W")] = None
+    w_max: Annotated[Factor | None, Option(metavar="W")] = None
     """The |weight| at the top of the scale (default |MU| + 3 SIGMA). Larger ones saturate at G_on."""
     samples: Annotated[int, Field(ge=2, le=1_000_000), Option()] = 200
     """Arrays drawn."""
@@ -157,9 +164,9 @@ class WiredSection(WiresSection):
 
     size: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "16x16"
     """Size of the array."""
-    vg_volt: Annotated[PositiveQuantity, Option()] = 1.0
+    vg_volt: Annotated[Voltage, Option()] = 1.0
     """Gate voltage."""
-    r_wire_ohm: Annotated[NonNegativeQuantity | None, Option()] = 2.5
+    r_wire_ohm: Annotated[LineResistance | None, Option()] = 2.5
     """Every segment of word lines and bit lines, between two cells."""
     inputs: Annotated[int, Field(ge=1, le=1000), Option()] = 8
     """Random input vectors."""

@@ -5,8 +5,14 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from .base import NonNegativeQuantity, Option, PositiveQuantity, Section, Text, parse_quantity, require
+from xbar_cli.outside import quoted
+
+from .base import Option, Section, Text, Voltage, parse_quantity, require
+from .effects import Relative
 from .ranges import Bits
+
+LARGEST_RANGE = 1e12
+"""Of a converter, in its own units; the inverse is the smallest."""
 
 
 def parse_range(text: str) -> tuple[str, float]:
@@ -15,20 +21,20 @@ def parse_range(text: str) -> tuple[str, float]:
     Raises:
         ValueError: another rule, a percentile not in (0, 100], or a value not above 0.
     """
-    form = "write max, percentile:P or a number above 0"
+    form = "write max, percentile:P or a number from 1e-12 to 1e12"
     if text in ("max", "levels"):
         return text, 0.0
     rule, colon, number = text.rpartition(":")
     try:
         value = float(parse_quantity(number))
     except ValueError:
-        raise ValueError(f"{text!r} is no range; {form}") from None
+        raise ValueError(f"{quoted(text)} is no range; {form}") from None
     if rule not in ("", "percentile") or (colon and not rule):
-        raise ValueError(f"{text!r} is no range; {form}")
+        raise ValueError(f"{quoted(text)} is no range; {form}")
     if rule == "percentile" and not 0 < value <= 100:
-        raise ValueError(f"{text!r}: a percentile is above 0 and at most 100")
-    if value <= 0:
-        raise ValueError(f"{text!r} is no range; {form}")
+        raise ValueError(f"{quoted(text)}: a percentile is above 0 and at most 100")
+    if not 1 / LARGEST_RANGE <= value <= LARGEST_RANGE:
+        raise ValueError(f"{quoted(text)} is no range; {form}")
     return rule or "value", value
 
 
@@ -50,7 +56,7 @@ class ReadSection(Section):
     input: Annotated[Literal["amplitude", "bitserial", "pwm"], Option()] = "amplitude"
     """Inputs as voltages, bit by bit at one voltage, or as pulse widths at one voltage (default amplitude; evaluate: the
     mapped run's)."""
-    v_read_volt: Annotated[PositiveQuantity | None, Option()] = None
+    v_read_volt: Annotated[Voltage | None, Option()] = None
     """1T-1R: that one voltage (default the largest of the cell's table; evaluate: the mapped run's)."""
     dac_bits: Annotated[Bits | None, Option()] = None
     """Bits of an input (default any value; evaluate: the mapped run's)."""
@@ -98,9 +104,9 @@ class ConvertersSection(ReadSection):
     that a read gives, or with bitslice a code for each level of a device (levels).
 
     Reads are those of the nominal chip; codes of levels start at the current of devices at the lowest level."""
-    adc_gain_error: Annotated[NonNegativeQuantity | None, Option(metavar="SIGMA")] = None
+    adc_gain_error: Annotated[Relative | None, Option(metavar="SIGMA")] = None
     """Standard deviation of the converters' gains."""
-    adc_offset_error: Annotated[NonNegativeQuantity | None, Option(metavar="SIGMA")] = None
+    adc_offset_error: Annotated[Relative | None, Option(metavar="SIGMA")] = None
     """Standard deviation of the converters' offsets, in units of the full scale."""
     columns_per_adc: Annotated[int | None, Field(ge=1, le=65536), Option()] = None
     """Neighbouring columns of a tile that share a converter, and its errors; whole pairs where pairs are converted (default

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from xbar_cli.outside import quoted
+
 from .base import Option, RootSection, Text, require
 from .network import NetworkSection
 from .train import DatasetSection
@@ -40,7 +42,7 @@ def parse_pairs(value: Any) -> Any:
     for text in (part for item in value for part in str(item).split(",")):
         ours, equals, theirs = (part.strip() for part in text.partition("="))
         if not (equals and ours and theirs):
-            raise ValueError(f"{text!r} is no pair; write OURS=THEIRS, such as conv1=features.0")
+            raise ValueError(f"{quoted(text)} is no pair; write OURS=THEIRS, such as conv1=features.0")
         if ours in found:
             raise ValueError(f"{ours} is given twice")
         found[ours] = theirs

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from xbar_cli.outside import quoted
+
 from .base import Quantity, Section, parse_quantity, require
 from .effects import EFFECTS, AnyEffect, Drift, OnDevices, PcmDrift, PcmRead, Smooth, States, step_of
 
@@ -19,15 +21,15 @@ def parse_effect(value: Any) -> Any:
         return value
     model, _, rest = value.partition(":")
     if model not in EFFECTS:
-        raise ValueError(f"{model!r} is no effect; use {', '.join(EFFECTS)}")
+        raise ValueError(f"{quoted(model)} is no effect; use {', '.join(EFFECTS)}")
     table = {"model": model}
     for part in filter(None, rest.split(",")):
         key, equals, text = part.partition("=")
         if not equals:
-            raise ValueError(f"{value!r}: write {model}:key=value,key=value with keys {_keys(model)}")
+            raise ValueError(f"{quoted(value)}: write {model}:key=value,key=value with keys {_keys(model)}")
         table[key.strip()] = text.strip()
     if unknown := [key for key in table if key != "model" and key not in _keys(model).split(", ")]:
-        raise ValueError(f"{value!r}: {model} has no {unknown[0]!r}; its keys are {_keys(model)}")
+        raise ValueError(f"{quoted(value)}: {model} has no {quoted(unknown[0])}; its keys are {_keys(model)}")
     return table
 
 
@@ -128,7 +130,7 @@ def parse_injection(value: object) -> object:
         return {"sigma": parse_quantity(value)}
     if model not in INJECT_MODELS:
         raise ValueError(
-            f"{model!r} is no injected noise; use {', '.join(INJECT_MODELS)} with a number, or an effect of evaluate such as "
-            "states:scale=0.5"
+            f"{quoted(model)} is no injected noise; use {', '.join(INJECT_MODELS)} with a number, or an effect of evaluate "
+            "such as states:scale=0.5"
         )
     return {"model": "additive" if model == "normal" else model, "sigma": parse_quantity(sigma)}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .arrays import WiresSection
-from .base import NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, require
+from .base import NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, require, within
 
 Model = Literal["resparc", "neurosim", "isaac"]
 PRESETS = {"acm-table1": "neurosim", "biased-table1": "isaac", "neat": "resparc"}
@@ -40,7 +40,7 @@ class EnergyConfig(RootSection):
     """A mapped run of the same network: the gain over it, by gate voltage and by conductances."""
     accuracy: Annotated[Quantity | None, Field(ge=0, le=1), Option(metavar="SHARE")] = None
     """Share of the operations that is right (default the run's own accuracy)."""
-    node_nm: Annotated[PositiveQuantity | None, Option()] = None
+    node_nm: Annotated[Annotated[PositiveQuantity, within(1, 1000, "nm")] | None, Option()] = None
     """neurosim: technology node, 7 to 130 nm (default 14, or that of the preset)."""
     input_bits: Annotated[int | None, Field(ge=1, le=32), Option()] = None
     """Bits of an input: pulses, or the resolution of voltages and pulse widths (default 8, isaac 16)."""
@@ -59,7 +59,7 @@ class EnergyConfig(RootSection):
     array: ResistancesSection = ResistancesSection()
     constants: Annotated[str | None, Option(metavar="FILE")] = None
     """TOML file in place of the model's constants."""
-    energy: dict[str, dict[str, NonNegativeQuantity]] = Field(default_factory=dict)
+    energy: dict[str, dict[str, Annotated[NonNegativeQuantity, within(0, 1e30)]]] = Field(default_factory=dict)
     """Constants of the model to override, by section and name."""
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""

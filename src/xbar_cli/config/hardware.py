@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from .arrays import ArraySection
-from .base import LayerChoice, OpenResistance, Option, PositiveQuantity, RootSection, Section, Text, require
+from .base import BoundedOhm, LayerChoice, OpenResistance, Option, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
-from .monte_carlo import MonteCarloSection
-from .ranges import TileSize, WeightLimit, parse_tile, parse_weight_limit
+from .monte_carlo import MonteCarloSection, PartitionSection
+from .ranges import OwnSettings, TileSize, WeightLimit, parse_tile, parse_weight_limit
 from .variation import VariationSection
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ DEVICE_BITS = 2
 
 
 def check_resistances(mapping: "MappingSection") -> None:
-    """R_on below R_off, the default where one is not given, and in a range that single precision holds with squares and sums."""
-    require(
-        mapping.r_on_ohm is None or 1e-12 <= mapping.r_on_ohm <= 1e12,
-        f"mapping.r_on_ohm = {mapping.r_on_ohm} must lie from 1e-12 to 1e12 ohm",
-    )
+    """R_on below R_off, the default where one is not given."""
     if mapping.r_on_ohm is not None or mapping.r_off_ohm is not None:
         r_on, r_off = mapping.r_on_ohm or R_ON_OHM, mapping.r_off_ohm or R_OFF_OHM
         require(r_on < r_off, f"mapping.r_on_ohm = {r_on:g} must be below mapping.r_off_ohm = {r_off:g}")
@@ -74,10 +70,12 @@ class MappingSection(Section):
     top: Annotated[Literal["range", "device"] | None, Option()] = None
     """With a cell, the top of the scale: the end of the linear range, or the memristor's G_on, where no weight is cut that a
     device could hold (default device; range for bitslice and for weights that neat restricted)."""
-    r_on_ohm: Annotated[PositiveQuantity | None, Option()] = None
+    r_on_ohm: Annotated[BoundedOhm | None, Option()] = None
     """Low-resistance state without a cell (default 30k)."""
     r_off_ohm: Annotated[OpenResistance | None, Option()] = None
     """High-resistance state without a cell (default 300k); inf: the lowest level is an absent device, G = 0."""
+    per_layer: Annotated[tuple[OwnSettings, ...], Field(min_length=1, max_length=1000)] | None = None
+    """Tables of what some layers have of their own; the first whose pattern fits a layer counts."""
 
     @property
     def chosen(self) -> str:
@@ -118,7 +116,14 @@ class MappingSection(Section):
             )
         elif self.levels != "uniform":
             require(self.bits is None, f"mapping.levels = {self.levels} has its own levels; leave out mapping.bits")
+        for own in self.per_layer or ():
+            self.with_own(own)
         return self
+
+    def with_own(self, own: OwnSettings) -> "MappingSection":
+        """The mapping of the layers that have settings of their own."""
+        given = own.model_dump(include={"bits", "weight_limit"}, exclude_none=True)
+        return MappingSection(**self.model_dump(exclude_unset=True, exclude={"per_layer"}) | given)
 
     def placement(
         self, cell: "Cell | None" = None, *, volt: float | None = None, restricted: bool = False
@@ -151,6 +156,10 @@ class MappingSection(Section):
             weight_limit=parse_weight_limit(self.weight_limit),
             tile=self.array_size,
             pack=self.pack,
+            own=tuple(
+                (own.layers, self.with_own(own).placement(cell, volt=volt, restricted=restricted))
+                for own in self.per_layer or ()
+            ),
         )
 
     def check_cell(self) -> None:
@@ -253,3 +262,20 @@ class EvaluateConfig(RootSection):
     def observes(self) -> bool:
         """Whether evaluating looks at training images, however the network was mapped."""
         return bool(self.converters.dac_range or self.converters.adc_bits or self.decoding.calibrate)
+
+
+class PartitionConfig(EvaluateConfig):
+    """Everything that determines a partition: an evaluation, and what it may lose."""
+
+    partition: PartitionSection = PartitionSection()
+
+    def check(self) -> None:
+        """What says nothing here is an error."""
+        for key in PARTITION_WITHOUT:
+            name = key.removeprefix("monte_carlo.")
+            default = MonteCarloSection.model_fields[name].default
+            require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
+
+
+PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
+"""Keys of an evaluation for which a partition has no use."""

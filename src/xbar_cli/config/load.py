@@ -201,7 +201,7 @@ def put(tree: dict[str, Any], key: str, value: Any, *, where: str) -> None:
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
-            raise ConfigError(f"{where}: {key}: {section!r} is a value, not a section")
+            raise ConfigError(f"{where}: {key}: {quoted(section)} is a value, not a section")
     tree[name] = value
 
 

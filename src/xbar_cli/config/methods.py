@@ -1,5 +1,6 @@
 """One section per training method: what it needs besides a network, data and plain training."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -9,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from xbar_cli.errors import ConfigError
 
 from .arrays import ArrayModel, ArraySection, Neuron
-from .base import LayerChoice, Option, PositiveQuantity, Quantity, Section, Text, require, text_of
+from .base import Factor, LayerChoice, LearningRate, Option, Quantity, Section, Text, require, text_of, within
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
 
@@ -35,7 +36,7 @@ class NeatMethod(Section):
     """Gate voltage of every layer, one of the cell's table, or each layer's own (auto: Algorithm 1)."""
     vg_rule: Annotated[Literal["previous", "covering"] | None, Option()] = None
     """auto takes the gate voltage before the first whose W_cut covers the layer's weights, or that one (default previous)."""
-    vg_offset: Annotated[Quantity | None, Option(metavar="VOLT")] = None
+    vg_offset: Annotated[Annotated[Quantity, within(-100, 100, "V")] | None, Option(metavar="VOLT")] = None
     """auto adds this to every layer's gate voltage, such as -0.05 (default 0)."""
     start: Annotated[str | None, Option(metavar="RUN")] = None
     """The train run to start from (default none: a network is trained first)."""
@@ -43,7 +44,7 @@ class NeatMethod(Section):
     """Rounds of restricting and retraining."""
     epochs_per_round: Annotated[int, Field(ge=1, le=1000), Option()] = 2
     """Epochs of a round."""
-    learning_rate: Annotated[PositiveQuantity, Option("--retrain-learning-rate", metavar="X")] = 1e-5
+    learning_rate: Annotated[LearningRate, Option("--retrain-learning-rate", metavar="X")] = 1e-5
     """Adam's rate of retraining."""
     weight_scale: Annotated[Literal["network", "layer"], Option()] = "network"
     """Whose largest weight is W_max."""
@@ -137,7 +138,7 @@ class TatMapping(MappingSection):
     def _counted(cls, given: Any) -> Any:
         """A number of levels as the bits that it has."""
         levels = str(given.get("levels")) if isinstance(given, Mapping) else ""
-        if not levels.isdecimal():
+        if not re.fullmatch(r"[0-9]{1,5}", levels):
             return given
         bits = int(levels).bit_length()
         require(
@@ -178,7 +179,7 @@ class PeripheryMethod(Section):
     """nu of the curve that pulses down follow (default as up)."""
     activation_bits: Annotated[int, Field(ge=0, le=16), Option(metavar="B")] = 8
     """Bits of every layer's inputs; 0 for floating point."""
-    weight_limit: Annotated[PositiveQuantity, Option(metavar="max|auto|VALUE")] = 4.0
+    weight_limit: Annotated[Factor, Option(metavar="max|auto|VALUE")] = 4.0
     """Conductance range in standard deviations of the weights at the start."""
 
 
@@ -207,7 +208,7 @@ class BiasedMethod(Section):
     """Crossbar, over whose rows the importance of a column is summed."""
     absolute: bool = False
     """Sum |SI_w| instead of SI_w, which can cancel."""
-    images: Annotated[int, Field(ge=1)] = 1000
+    images: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Training images over which importance is summed, new ones each epoch."""
     select: Annotated[Literal["validation", "test"], Option()] = "validation"
     """What chooses the epoch kept (default validation; the paper's is test)."""

@@ -1,6 +1,6 @@
-"""Configuration of Monte Carlo: how many chips, on which images, and what is asked of them."""
+"""Configuration of Monte Carlo: how many chips, on which images, and what is asked of them; the search for a partition."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,7 +25,7 @@ class MonteCarloSection(Section):
     """Evaluate each layer alone on arrays besides, the others in floating point: whose non-ideality costs the most."""
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 1000
     """Images of one pass."""
-    images: Annotated[int | None, Field(ge=1), Option()] = None
+    images: Annotated[int | None, Field(ge=1, le=1_000_000_000), Option()] = None
     """Test images used (default all)."""
 
     @model_validator(mode="before")
@@ -50,3 +50,15 @@ class MonteCarloSection(Section):
             "monte_carlo.max_samples limits monte_carlo.ci_width; without it monte_carlo.samples is the number of chips",
         )
         return self
+
+
+class PartitionSection(Section):
+    """Which layers stay digital: how much the others may cost, and what a layer's return is weighed by."""
+
+    loss: Annotated[Quantity, Field(gt=0, lt=1), Option(metavar="SHARE")] = 0.01
+    """Accuracy that the arrays may cost against floating point, on held-out training images."""
+    per: Annotated[Literal["device", "mac"], Option()] = "device"
+    """What the accuracy that a layer's return to digital wins back is divided by: the devices that are lost with it, or the
+    multiplications of an image that become digital."""
+    images: Annotated[int | None, Field(ge=1), Option("--held-out", metavar="N")] = 1000
+    """Held-out training images of the search, fewer where there are not so many."""

@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, assert_never, cast, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted
 
 from .base import Option, Quantity, Section, require
+from .ranges import PixelValues, above_zero
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from xbar_cli.nn.cnn import Cnn
     from xbar_cli.nn.lenet import LeNet, LeNet5
     from xbar_cli.nn.mlp import Mlp
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 
     Built = Mlp | LeNet5 | LeNet | Cnn | Vgg | ResNet | Crossbar
 
-NetworkName = Literal["mlp", "lenet5", "lenet", "cnn", "vgg9", "vgg11", "resnet18", "resnet20"]
+NetworkName = Literal[
+    "mlp", "lenet5", "lenet", "cnn", "vgg9", "vgg11", "resnet18", "resnet20", "mobilenet", "lstm", "gru", "transformer"
+]
 MLP_HIDDEN = 500
 """Hidden units of `mlp`: 784-500-10 (tat, Section IV-A)."""
 NORM_EPSILON = 1e-5
@@ -77,38 +82,13 @@ def _value(text: str) -> int | float | bool | str:
     return {"true": True, "false": False}.get(text.strip().lower(), text)
 
 
-def parse_pixels(value: Any) -> Any:
-    """One number, or one for each channel: `0.286`, `0.49,0.48,0.45`, or a list."""
-    if isinstance(value, str):
-        value = value.split(",")
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-
-
-def _in_unit_range(values: tuple[float, ...]) -> tuple[float, ...]:
-    """The values, where they can be those of pixels in 0 … 1."""
-    for value in values:
-        if not 0 <= value <= 1:
-            raise ValueError(f"{value:g} lies outside 0 … 1, the range of the pixels; divide one of 0 … 255 by 255")
-    return values
-
-
-def _above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
-    if not all(value > 0 for value in values):
-        raise ValueError("pixels cannot be divided by 0")
-    return values
-
-
-PixelValues = Annotated[
-    tuple[Quantity, ...], BeforeValidator(parse_pixels), Field(min_length=1), AfterValidator(_in_unit_range)
-]
-
-
 class NetworkSection(Section):
     """The network; input shape and class count come from the data set."""
 
     name: Annotated[str, AfterValidator(_known_network), Option("--network", metavar="NAME")] = "lenet5"
-    """mlp, lenet5, lenet, cnn, vgg9, vgg11, resnet18 or resnet20, FILE.py:NAME, a class or function of your own that makes
-    an nnx.Module, or FILE.onnx, with the file's weights (docs/networks.md). Input shape and classes are those of the data set."""
+    """mlp, lenet5, lenet, cnn, vgg9, vgg11, resnet18, resnet20, mobilenet, lstm, gru or transformer, FILE.py:NAME, a class or
+    function of your own that makes an nnx.Module, or FILE.onnx, with the file's weights (docs/networks.md). Input shape and
+    classes are those of the data set."""
     args: Annotated[
         tuple[Annotated[str, AfterValidator(_argument)], ...],
         Option("--network-arg", metavar="KEY=VALUE", repeatable=True),
@@ -116,6 +96,10 @@ class NetworkSection(Section):
     """An argument of the network of FILE.py:NAME; may be given several times."""
     width: Annotated[Quantity, Field(gt=0, le=8), Option(metavar="X")] = 1.0
     """Multiplies hidden units and channels (default 1); lenet5 has its own."""
+    depth: Annotated[Annotated[int, Field(ge=1, le=64)] | None, Option()] = None
+    """Layers of lstm and gru (default 1), blocks of transformer (default 4)."""
+    heads: Annotated[Annotated[int, Field(ge=1, le=64)] | None, Option()] = None
+    """Heads of transformer's attention (default 4)."""
     hidden: Annotated[Annotated[int, Field(ge=1, le=65536)] | None, Option()] = None
     """Hidden units of mlp (default 500)."""
     activation: Annotated[Literal["relu", "sigmoid"], Option()] = "relu"
@@ -124,7 +108,7 @@ class NetworkSection(Section):
     """Biases added after the arrays, or as one more row of each layer's, whose input is always 1."""
     mean: Annotated[PixelValues | None, Option(metavar="X[,X...]")] = None
     """Taken off the pixels, which are 0 to 1, before the first layer: one number, or one a channel (default 0)."""
-    std: Annotated[Annotated[PixelValues, AfterValidator(_above_zero)] | None, Option(metavar="X[,X...]")] = None
+    std: Annotated[Annotated[PixelValues, AfterValidator(above_zero)] | None, Option(metavar="X[,X...]")] = None
     """What the pixels are then divided by (default 1)."""
     padding: Annotated[Literal["same", "torch"], Option()] = "same"
     """resnet18, resnet20: convolutions of stride 2 padded by (0, 1), or torch's (1, 1) (default same, or as the tensors
@@ -142,7 +126,17 @@ class NetworkSection(Section):
         )
         if own:
             require(self.width == 1, f"network.width: {self.name} has widths of its own; use network.args")
-            require(self.bias == "digital", f"network.bias = row belongs to the package's networks, not to {self.name}")
+        require(
+            self.bias == "digital" or not (own or self.traced),
+            f"network.bias = row does not go with {self.name}, whose biases are no part of its products",
+        )
+        require(
+            self.depth is None or self.deep, f"network.depth belongs to lstm, gru or transformer, not to {self.name}"
+        )
+        require(
+            self.heads is None or self.name == "transformer",
+            f"network.heads belongs to transformer, not to {self.name}",
+        )
         require(
             self.activation == "relu" or self.name == "mlp", f"network.activation belongs to mlp, not to {self.name}"
         )
@@ -153,21 +147,32 @@ class NetworkSection(Section):
         require(self.hidden is None or self.width == 1, "network.hidden and network.width both set mlp's hidden units")
         require(
             self.padding == "same" or self.strided,
-            f"network.padding: {self.name} has no convolution of stride 2; both ways are the same for it",
+            f"network.padding belongs to resnet18 and resnet20, not to {self.name}",
         )
         require(
-            self.norm_epsilon == NORM_EPSILON or self.normed, f"network.norm_epsilon: {self.name} has no batch norm"
+            self.norm_epsilon == NORM_EPSILON or self.normed or self.name == "mobilenet",
+            f"network.norm_epsilon: {self.name} has no batch norm",
         )
         return self
 
     @property
+    def traced(self) -> bool:
+        """Whether it is a plain flax module of the package."""
+        return self.name in ("mobilenet", "lstm", "gru", "transformer")
+
+    @property
+    def deep(self) -> bool:
+        """Whether it can have more or fewer layers."""
+        return self.name in ("lstm", "gru", "transformer")
+
+    @property
     def strided(self) -> bool:
-        """Whether it has convolutions of stride 2."""
+        """Whether it has convolutions of stride 2 that can be padded in two ways."""
         return self.name in ("resnet18", "resnet20")
 
     @property
     def normed(self) -> bool:
-        """Whether it has batch norm."""
+        """Whether it has batch norm that can be folded."""
         return self.name in ("cnn", "vgg9", "vgg11", "resnet18", "resnet20")
 
     @property
@@ -175,11 +180,19 @@ class NetworkSection(Section):
         """Hidden units of mlp."""
         return self.hidden or max(1, round(MLP_HIDDEN * self.width))
 
-    def build(self, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> "Built":
-        """The network for images of `shape` [h w c], initialised from `seed`.
+    def build(
+        self, *, shape: tuple[int, ...], n_classes: int, seed: int, dtype: "np.dtype[Any] | None" = None
+    ) -> "Built":
+        """The network for inputs of `shape` ([h w c] of pictures), initialised from `seed`.
+
+        Args:
+            shape: of one input.
+            n_classes: numbers that it gives for an input, or at each place of it: classes or tokens.
+            seed: of the first weights.
+            dtype: of the inputs; None for float32.
 
         Raises:
-            ConfigError: the network cannot take images of this shape, or a setting that it does not have.
+            ConfigError: the network cannot take such inputs, or a setting that it does not have.
         """
         from xbar_cli.nn.layers import bias_rows
         from xbar_cli.nn.norm import set_epsilon
@@ -193,11 +206,11 @@ class NetworkSection(Section):
             found.normalisation = self.normalisation(channels=shape[-1])
             return found
         try:
-            net = _with_digital_biases(self, shape=shape, n_classes=n_classes, seed=seed)
+            net = _with_digital_biases(self, shape=shape, n_classes=n_classes, seed=seed, dtype=dtype)
         except ValueError as error:
             raise ConfigError(f"network {self.name}: {error}") from None
         set_epsilon(net, self.norm_epsilon)
-        net.normalisation = self.normalisation(channels=shape[2])
+        net.normalisation = self.normalisation(channels=shape[-1])
         if self.bias == "row":
             bias_rows(net)
         return net
@@ -227,12 +240,15 @@ class NetworkSection(Section):
         return found
 
 
-def _with_digital_biases(section: NetworkSection, *, shape: tuple[int, int, int], n_classes: int, seed: int) -> "Built":
-    """The network with digital biases: a ValueError where it cannot take images of this shape."""
+def _with_digital_biases(
+    section: NetworkSection, *, shape: tuple[int, ...], n_classes: int, seed: int, dtype: "np.dtype[Any] | None"
+) -> "Built":
+    """The network with digital biases: a ValueError where it cannot take inputs of this shape."""
     from xbar_cli.nn.cnn import Cnn
     from xbar_cli.nn.layers import streams
     from xbar_cli.nn.lenet import LeNet, LeNet5
     from xbar_cli.nn.mlp import Mlp
+    from xbar_cli.nn.modules.build import on_crossbars
     from xbar_cli.nn.resnet import ResNet
     from xbar_cli.nn.vgg import Vgg
 
@@ -251,5 +267,8 @@ def _with_digital_biases(section: NetworkSection, *, shape: tuple[int, int, int]
             return Vgg(name, **given, width=width)
         case "resnet18" | "resnet20":
             return ResNet(name, **given, width=width, padding=section.padding)
+        case "mobilenet" | "lstm" | "gru" | "transformer":
+            own = {"width": width, "depth": section.depth, "heads": section.heads, "epsilon": section.norm_epsilon}
+            return on_crossbars(name, **given, **own, dtype=dtype)
         case _:
             assert_never(name)

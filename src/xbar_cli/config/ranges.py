@@ -1,11 +1,18 @@
-"""What is written as text: ranges of voltages, tiles, weight limits, states of devices."""
+"""What is written as text: ranges of voltages, tiles, weight limits, states of devices; what some layers have of their own."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from .base import parse_quantity, split_numbers, text_of
+from xbar_cli.outside import quoted
 
+from .base import LayerChoice, PositiveQuantity, Quantity, Section, parse_quantity, split_numbers, text_of
+
+LARGEST_WEIGHT = 1e12
+"""Of a weight limit; the inverse is the smallest."""
+HIGHEST_VOLT = 100.0
+"""Of gates and inputs, of either sign [V]."""
 MAX_POINTS = 4096
 """Most points one range may have: more is a mistake, and is refused before anything is allocated."""
 
@@ -16,16 +23,17 @@ def gate_voltages(text: str) -> tuple[float, float, int]:
     if ":" not in text:
         text = f"{text}:{text}:1"
     start, stop, step = split_numbers(text, form)
+    _require_volts(text, start, stop)
     if stop < start:
-        raise ValueError(f"{text!r}: the stop is below the start; write {form}")
+        raise ValueError(f"{quoted(text)}: the stop is below the start; write {form}")
     if step <= 0:
-        raise ValueError(f"{text!r}: the step must be above 0; write {form}")
+        raise ValueError(f"{quoted(text)}: the step must be above 0; write {form}")
     steps = (stop - start) / step
     if steps >= MAX_POINTS:
-        raise ValueError(f"{text!r} has {steps:.3g} points; at most {MAX_POINTS} are allowed")
+        raise ValueError(f"{quoted(text)} has {steps:.3g} points; at most {MAX_POINTS} are allowed")
     count = round(steps) + 1
     if abs(steps - round(steps)) > 1e-6:
-        raise ValueError(f"{text!r}: the step does not divide the span; write {form}")
+        raise ValueError(f"{quoted(text)}: the step does not divide the span; write {form}")
     return start, stop, count
 
 
@@ -33,11 +41,17 @@ def input_voltages(text: str) -> tuple[float, float, int]:
     """(start, stop, count) of `START:STOP:COUNT` [V]; ValueError unless the count is a whole number from 5 to MAX_POINTS."""
     form = "START:STOP:COUNT in volts, such as 0.01:0.5:51"
     start, stop, number = split_numbers(text, form)
+    _require_volts(text, start, stop)
     if stop <= start:
-        raise ValueError(f"{text!r}: the stop must be above the start; write {form}")
+        raise ValueError(f"{quoted(text)}: the stop must be above the start; write {form}")
     if number != int(number) or not 5 <= number <= MAX_POINTS:
-        raise ValueError(f"{text!r}: the count must be a whole number from 5 to {MAX_POINTS}; write {form}")
+        raise ValueError(f"{quoted(text)}: the count must be a whole number from 5 to {MAX_POINTS}; write {form}")
     return start, stop, int(number)
+
+
+def _require_volts(text: str, *volts: float) -> None:
+    if any(abs(volt) > HIGHEST_VOLT for volt in volts):
+        raise ValueError(f"{quoted(text)}: voltages from -{HIGHEST_VOLT:g} to {HIGHEST_VOLT:g} V are allowed")
 
 
 def _checked(parse: Any) -> AfterValidator:
@@ -58,10 +72,11 @@ def parse_tile(text: str) -> tuple[int, int]:
     Raises:
         ValueError: not two whole numbers from 1 to 65536.
     """
-    rows, _, cols = text.lower().partition("x")
-    if not (rows.isdecimal() and cols.isdecimal() and 1 <= int(rows) <= 65536 and 1 <= int(cols) <= 65536):
-        raise ValueError(f"{text!r} is not a tile size; write ROWSxCOLS, such as 128x128")
-    return int(rows), int(cols)
+    found = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
+    rows, cols = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not (1 <= rows <= 65536 and 1 <= cols <= 65536):
+        raise ValueError(f"{quoted(text)} is not a tile size; write ROWSxCOLS, such as 128x128")
+    return rows, cols
 
 
 TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]
@@ -73,8 +88,13 @@ def check_weight_limit(text: str) -> str:
     Raises:
         ValueError: anything else.
     """
-    if text not in ("max", "largest", "auto") and not float(parse_quantity(text)) > 0:
-        raise ValueError(f"{text!r} is not a weight limit; write max, largest, auto or a number above 0")
+    if (
+        text not in ("max", "largest", "auto")
+        and not 1 / LARGEST_WEIGHT <= float(parse_quantity(text)) <= LARGEST_WEIGHT
+    ):
+        raise ValueError(
+            f"{quoted(text)} is not a weight limit; write max, largest, auto or a number from 1e-12 to 1e12"
+        )
     return text
 
 
@@ -99,12 +119,53 @@ def check_states(text: str) -> str:
     Raises:
         ValueError: anything else.
     """
-    rule, _, count = text.partition(":")
-    good = count.isdecimal() and int(count) > 0 if rule == "best" else all(p.isdecimal() for p in text.split(","))
+    rule = text.partition(":")[0]
+    form = r"best:0*[1-9][0-9]{0,4}" if rule == "best" else r"[0-9]{1,5}(,[0-9]{1,5})*"
+    good = re.fullmatch(form, text)
     if not good:
-        raise ValueError(f"{text!r} names no states; write them between commas, such as 0,1,3, or best:N")
+        raise ValueError(f"{quoted(text)} names no states; write them between commas, such as 0,1,3, or best:N")
     return text
 
 
 Bits = Annotated[int, Field(ge=1, le=16)]
 FavourableStates = Annotated[str, BeforeValidator(parse_states), AfterValidator(check_states)]
+
+
+def _pixels(value: Any) -> Any:
+    """One number, or one for each channel: `0.286`, `0.49,0.48,0.45`, or a list."""
+    if isinstance(value, str):
+        value = value.split(",")
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def _in_unit_range(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values, where they can be those of pixels in 0 … 1."""
+    for value in values:
+        if not 0 <= value <= 1:
+            raise ValueError(f"{value:g} lies outside 0 … 1, the range of the pixels; divide one of 0 … 255 by 255")
+    return values
+
+
+def above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values, where pixels can be divided by them."""
+    if not all(value > 0 for value in values):
+        raise ValueError("pixels cannot be divided by 0")
+    return values
+
+
+PixelValues = Annotated[
+    tuple[Quantity, ...], BeforeValidator(_pixels), Field(min_length=1), AfterValidator(_in_unit_range)
+]
+
+
+class OwnSettings(Section):
+    """What the layers that a pattern fits have of their own, in the place of the mapping's and the cell's."""
+
+    layers: LayerChoice
+    """Names or patterns, as `mapping.layers` has them."""
+    bits: Bits | None = None
+    """Bits of one device."""
+    weight_limit: WeightLimit | None = None
+    """|Weight| at full scale."""
+    vg_volt: PositiveQuantity | None = None
+    """Gate voltage of their cells."""

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from .arrays import WiresSection
-from .base import NonNegativeQuantity, OpenResistance, Option, PositiveQuantity, RootSection, require
+from .base import BoundedOhm, LineResistance, OpenResistance, Option, RootSection, Voltage, require
 from .ranges import TileSize, parse_tile
 
 MOST_DEVICES = 512 * 512
@@ -18,13 +18,13 @@ class TileSection(WiresSection):
     """The layer of that run (default its first)."""
     size: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "64x64"
     """Size of a random array."""
-    r_on_ohm: Annotated[PositiveQuantity, Option()] = 30e3
+    r_on_ohm: Annotated[BoundedOhm, Option()] = 30e3
     """Its lowest resistance."""
     r_off_ohm: Annotated[OpenResistance, Option()] = 300e3
     """Its highest resistance (default 300k); inf: conductances from 0 on."""
-    v_max_volt: Annotated[PositiveQuantity, Option()] = 0.5
+    v_max_volt: Annotated[Voltage, Option()] = 0.5
     """Largest input voltage: inputs are random between 0 and this."""
-    r_wire_ohm: Annotated[NonNegativeQuantity | None, Option()] = 1.0
+    r_wire_ohm: Annotated[LineResistance | None, Option()] = 1.0
     """Every segment of word lines and bit lines."""
 
 

@@ -9,7 +9,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from .base import Apart, NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, Section, require
+from xbar_cli.outside import quoted
+
+from .base import (
+    Apart,
+    Factor,
+    LearningRate,
+    NonNegativeQuantity,
+    Option,
+    Quantity,
+    RootSection,
+    Section,
+    require,
+    within,
+)
 from .effect_list import InjectSection, parse_injection
 from .methods import METHODS, AnyMethod, IdealMethod, NeatMethod, TatArray, TatMapping, TatMethod, check_method
 from .network import NetworkSection
@@ -28,7 +41,7 @@ class DatasetSection(Section):
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
     validation_fraction: Annotated[Quantity, Field(gt=0, lt=1)] = 0.1
-    train_images: Annotated[Annotated[int, Field(ge=2)] | None, Option()] = None
+    train_images: Annotated[Annotated[int, Field(ge=2, le=1_000_000_000)] | None, Option()] = None
     """Only the first training images (default all)."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """Draws the held-out part; the run's seed when absent."""
@@ -45,25 +58,25 @@ class TrainingSection(Section):
     """Epochs of plain training."""
     batch_size: Annotated[int, Field(ge=1, le=65536), Option()] = 64
     """Images of one step."""
-    learning_rate: Annotated[PositiveQuantity | None, Option(metavar="X")] = None
+    learning_rate: Annotated[LearningRate | None, Option(metavar="X")] = None
     """Rate of plain training (default 2e-3 for adam, 0.05 for sgd)."""
     optimizer: Annotated[Literal["adam", "sgd"] | None, Option()] = None
     """Optimiser (default adam; periphery sgd, as in the paper)."""
     momentum: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
     """sgd: momentum."""
-    weight_decay: Annotated[NonNegativeQuantity, Option(metavar="X")] = 0.0
+    weight_decay: Annotated[NonNegativeQuantity, within(0, 1e4), Option(metavar="X")] = 0.0
     """L2: added to the gradient of every kernel, in units of the kernel (default 0)."""
     schedule: Annotated[Literal["constant", "cosine", "step"], Option()] = "constant"
     """Learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
     label_smoothing: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
     """Share of the target that is spread over all classes."""
-    clip_norm: Annotated[PositiveQuantity | None, Option(metavar="X")] = None
+    clip_norm: Annotated[Factor | None, Option(metavar="X")] = None
     """Largest global norm of the gradient (default any)."""
     precision: Annotated[Literal["float32", "bfloat16"], Option()] = "float32"
     """Precision of the products; everything else is float32."""
     augment: Annotated[Literal["none", "flip", "crop", "crop+flip"], Option()] = "none"
     """Random mirror images and shifts by up to 4 pixels, new at every step."""
-    early_stop: Annotated[Annotated[int, Field(ge=1)] | None, Option()] = None
+    early_stop: Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, Option()] = None
     """Stop after so many epochs without a better validation accuracy."""
     keep: Annotated[Literal["best", "last"], Option()] = "best"
     """The epoch kept: best on the validation part, or the last."""
@@ -237,7 +250,7 @@ def _put(tree: dict[str, Any], key: str, value: Any, *, spelled: str) -> None:
     section, _, name = key.partition(".")
     table = tree.get(section, {})
     if not isinstance(table, dict):
-        raise ValueError(f"{section} = {table!r} is a value, not a section")
+        raise ValueError(f"{section} = {quoted(table)} is a value, not a section")
     if name in table:
         raise ValueError(f"{spelled} and {key} say the same: give one of them")
     tree[section] = {**table, name: value}

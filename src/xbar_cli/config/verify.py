@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from .base import Option, PositiveQuantity, RootSection, Section
+from .base import Option, RootSection, Section, Timeout
 
 
 class SimulatorSection(Section):
     """The simulations of the cells and arrays of 1T-1R cases."""
 
-    timeout_seconds: PositiveQuantity = 300.0
+    timeout_seconds: Timeout = 300.0
     """Longest time of one simulation."""
     cache: Annotated[bool, Option("--no-cache")] = True
     """Keep simulated tables of cells in $XBAR_CACHE_DIR, or else the user's cache folder, and take them from there; with

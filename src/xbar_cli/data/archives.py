@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from xbar_cli.errors import DataError
+from xbar_cli.outside import quoted
 
 _MAX_MEMBERS = 1000
 _MAX_UNPACKED = 512 * 2**20
@@ -81,7 +82,7 @@ def _key(path: Path, name: str, wanted: Collection[str]) -> str | None:
     """The wanted name that the member `name` stands for; None for any other. An unsafe name refuses the archive."""
     member = PurePosixPath(name)
     if member.is_absolute() or ".." in member.parts or "\\" in name or ":" in name:
-        raise DataError(f"{path}: the archive holds the unsafe member name {name!r}; refused")
+        raise DataError(f"{path}: the archive holds the unsafe member name {quoted(name)}; refused")
     key = member.name.removesuffix(".gz")
     return key if key in wanted else None
 

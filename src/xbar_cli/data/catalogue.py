@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from xbar_cli.errors import DataError
+from xbar_cli.outside import quoted
 
 SPLITS = ("train", "test")
 BUNDLED = "fashion_mnist_mini"
@@ -251,7 +252,7 @@ def find(name: str) -> Spec:
     for spec in SPECS:
         if spec.name == name:
             return spec
-    raise DataError(f"unknown data set {name!r}: it must be one of {', '.join(names())}")
+    raise DataError(f"unknown data set {quoted(name)}: it must be one of {', '.join(names())}")
 
 
 def import_again(spec: Spec) -> str:

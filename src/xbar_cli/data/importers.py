@@ -1,6 +1,7 @@
 """Official files into prepared TFDS folders: imported from a directory or downloaded, whole or not at all."""
 
 import fcntl
+import importlib.metadata
 import os
 import shutil
 import tempfile
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli import __version__
 from xbar_cli.data.bundled_set import COUNTS, bundled_path
 from xbar_cli.data.catalogue import BUNDLED, FASHION_MNIST, Spec, find, wanted_files
 from xbar_cli.data.datasets import decode
@@ -143,7 +143,7 @@ def _write(
         "official_checksums": are_official(spec, sums),
         "partial": is_partial,
         "files": dict(sums),
-        "written_by": f"xbar-cli {__version__}",
+        "written_by": f"xbar-cli {importlib.metadata.version('xbar-cli')}",
     }
     description = f"{spec.description} {partial_note(spec, counts)}." if is_partial else spec.description
     try:

@@ -11,7 +11,7 @@ import numpy as np
 from xbar_cli.data.catalogue import SPLITS, Spec, import_again, wanted_files
 from xbar_cli.data.npz import DAMAGED, read_npz, write_npz
 from xbar_cli.errors import DataError
-from xbar_cli.outside import at_home
+from xbar_cli.outside import at_home, quoted
 
 CACHE_NAME = "xbar_cache.npz"
 _CACHE_VERSION = 1
@@ -69,7 +69,7 @@ def inspect(spec: Spec, data_dir: Path) -> Prepared:
     found_format = info.get("fileFormat", "unknown")
     again = import_again(spec)
     if found_format != _ARRAY_RECORD:
-        raise DataError(f"{folder}: prepared in format {found_format!r}, xbar reads {_ARRAY_RECORD}; {again}")
+        raise DataError(f"{folder}: prepared in format {quoted(found_format)}, xbar reads {_ARRAY_RECORD}; {again}")
     try:
         lengths = {split["name"]: [int(n) for n in split["shardLengths"]] for split in info["splits"]}
         counts = sum(lengths["train"]), sum(lengths["test"])

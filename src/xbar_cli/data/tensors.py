@@ -3,7 +3,6 @@
 What else is met is named by its content, with what makes safetensors of it. Nothing is unpickled.
 """
 
-import json
 import re
 import zipfile
 from pathlib import Path
@@ -13,8 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
-from xbar_cli.errors import DataError
+from xbar_cli.errors import ConfigError, DataError
+from xbar_cli.outside import GIGABYTE, quoted, read_json, require_file
 
+MOST_BYTES = 16 * GIGABYTE
+"""Of a file of weights."""
 _FLOATS = {
     "F32": np.float32,
     "F16": np.float16,
@@ -53,11 +55,7 @@ def read_foreign(path: Path) -> dict[str, np.ndarray]:
     """
     if path.is_dir():
         raise DataError(f"{path} is a directory; name the file of the weights (model.safetensors, or its .index.json)")
-    try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+    start = _start(path)
     if path.name.endswith(".json"):
         return _shards(path)
     if said := _other(path, start):
@@ -66,6 +64,18 @@ def read_foreign(path: Path) -> dict[str, np.ndarray]:
         index = path.name.removesuffix(shard[0]) + ".safetensors.index.json"
         raise DataError(f"{path} is one of {int(shard[1])} shards; name the file that lists them all, {index}")
     return _tensors(path)
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of a regular file."""
+    try:
+        require_file(path, most=MOST_BYTES)
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+    except ConfigError as error:
+        raise DataError(str(error)) from None
 
 
 def _tensors(path: Path) -> dict[str, np.ndarray]:
@@ -93,19 +103,18 @@ def _decoded(path: Path, name: str, part: dict[str, Any]) -> np.ndarray:
 def _shards(path: Path) -> dict[str, np.ndarray]:
     """The tensors of all shards that an index names."""
     try:
-        places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        places = read_json(path)["weight_map"]
         files = sorted(set(places.values()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ConfigError, KeyError, TypeError, AttributeError):
         raise DataError(f"{path} is no index of shards: a JSON file with a table weight_map is wanted") from None
     found: dict[str, np.ndarray] = {}
     for name in files:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            raise DataError(f"{path}: the shard {name!r} is no safetensors file beside it")
+            raise DataError(f"{path}: the shard {quoted(name)} is no safetensors file beside it")
         if not path.with_name(name).is_file():
             raise DataError(f"{path}: the shard {name} is not there; all of them are needed: {', '.join(files)}")
-        with path.with_name(name).open("rb") as file:
-            if said := _other(path.with_name(name), file.read(64)):
-                raise DataError(f"{path.with_name(name)} is {said}")
+        if said := _other(path.with_name(name), _start(path.with_name(name))):
+            raise DataError(f"{path.with_name(name)} is {said}")
         found |= _tensors(path.with_name(name))
     if absent := sorted(set(places) - set(found)):
         raise DataError(f"{path}: no shard holds {', '.join(absent[:5])}")

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from xbar_cli.device.statistics import SAME, check_apart, check_conductances, span
 from xbar_cli.errors import ConfigError
 from xbar_cli.numerics import namespace, straight_through
-from xbar_cli.outside import read_text
+from xbar_cli.outside import quoted, read_text
 from xbar_cli.tables import check_point
 from xbar_cli.types import AnyArray
 
@@ -94,12 +94,12 @@ def read_levels(path: str | Path) -> Float[np.ndarray, " levels"]:
         if not (text := line.split("#")[0].strip()):
             continue
         if ";" in text:
-            raise ConfigError(f"{path}:{number}: {text!r} has semicolons; write one level a line")
+            raise ConfigError(f"{path}:{number}: {quoted(text)} has semicolons; write one level a line")
         check_point(f"{path}:{number}", text)
         try:
             value = float(text)
         except ValueError:
-            raise ConfigError(f"{path}:{number}: {text!r} is not one number") from None
+            raise ConfigError(f"{path}:{number}: {quoted(text)} is not one number") from None
         if not (math.isfinite(value) and value >= 0):
             raise ConfigError(f"{path}:{number}: a level must be finite and not negative, got {value} S")
         if len(levels) == MOST_LEVELS:
@@ -201,10 +201,10 @@ def weight_limit(
             raise ValueError(f"rule must be 'max', 'auto' or a positive weight, got {rule}")
         return float(rule)
     if rule not in ("max", "auto"):
-        raise ValueError(f"rule must be 'max', 'auto' or a positive weight, got {rule!r}")
+        raise ValueError(f"rule must be 'max', 'auto' or a positive weight, got {quoted(rule)}")
     largest = float(jnp.max(jnp.abs(w)))
     if not largest > 0:
-        raise ValueError(f"w must hold a weight other than 0 for rule {rule!r}")
+        raise ValueError(f"w must hold a weight other than 0 for rule {quoted(rule)}")
     if rule == "max":
         return largest
     if score is None or not shares or min(shares) <= 0:

@@ -11,7 +11,7 @@ from scipy.special import comb
 
 from xbar_cli.device.statistics import SAME, Statistics, check_conductances, span, statistics
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import read_text
+from xbar_cli.outside import quoted, read_text
 from xbar_cli.tables import check_point, header_cells, row_cells
 
 COLUMNS = ("target_siemens", "measured_siemens")
@@ -77,7 +77,7 @@ def _conductance(where: str, cells: Sequence[str], name: str, place: int) -> flo
     try:
         value = float(cells[place])
     except ValueError:
-        raise ConfigError(f"{where}: {name} is {cells[place].strip()!r}, not a number") from None
+        raise ConfigError(f"{where}: {name} is {quoted(cells[place].strip())}, not a number") from None
     if not math.isfinite(value):
         raise ConfigError(f"{where}: {name} is {value}, not a finite conductance")
     return value

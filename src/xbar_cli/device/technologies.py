@@ -10,7 +10,7 @@ from typing import Any
 
 from xbar_cli.device.statistics import LARGEST_SIEMENS, Statistics, fit_for, statistics
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import read_toml
+from xbar_cli.outside import quoted, read_toml
 
 STATISTICS = "statistics.toml"
 """File of a fit run that holds its table or curve."""
@@ -97,7 +97,9 @@ def load_technology(name_or_path: str | Path) -> Technology:
         return _technology(path.stem, read_toml(path), where=text)
     shipped = tomllib.loads((resources.files("xbar_cli.device") / "technologies.toml").read_text(encoding="utf-8"))
     if text not in shipped:
-        raise ConfigError(f"technology {text!r} is unknown: use {', '.join(shipped)}, or a file that ends in .toml")
+        raise ConfigError(
+            f"technology {quoted(text)} is unknown: use {', '.join(shipped)}, or a file that ends in .toml"
+        )
     return _technology(text, shipped[text], where=f"technologies.toml, [{text}]")
 
 
@@ -148,7 +150,7 @@ def _check_keys(table: object, *, required: tuple[str, ...], allowed: tuple[str,
 
 def _number(value: object, key: str, *, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise ConfigError(f"{where}: {key} must be a finite number of at least 0, got {value!r}")
+        raise ConfigError(f"{where}: {key} must be a finite number of at least 0, got {quoted(value)}")
     return float(value)
 
 
@@ -188,7 +190,7 @@ def _interval(table: Mapping[str, Any], key: str, *, where: str) -> tuple[float,
     value = table[key]
     pair = [_number(item, key, where=where) for item in value] if isinstance(value, list) else []
     if len(pair) != 2 or pair[0] > pair[1]:
-        raise ConfigError(f"{where}: {key} must be [lowest, highest], got {value!r}")
+        raise ConfigError(f"{where}: {key} must be [lowest, highest], got {quoted(value)}")
     return pair[0], pair[1]
 
 
@@ -201,7 +203,7 @@ def _states(table: object, *, where: str) -> Statistics | None:
     lists = []
     for key in _STATES:
         if not isinstance(table[key], list):
-            raise ConfigError(f"{where}: {key} must be a list of numbers, got {table[key]!r}")
+            raise ConfigError(f"{where}: {key} must be a list of numbers, got {quoted(table[key])}")
         lists.append([_number(item, key, where=where) for item in table[key]])
     try:
         return statistics(*lists)

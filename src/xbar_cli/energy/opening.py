@@ -48,9 +48,13 @@ class Opened:
 
     @property
     def device_bits(self) -> int | None:
-        """Bits of a device: those of the slices, or that the map run was asked for; None where any conductance is programmed."""
+        """Bits of a device, the most of all layers; None where any conductance is programmed in some layer."""
         formats = [layer.readout.fmt for layer in self.network.layers.values() if layer.readout.fmt is not None]
-        return formats[0].device_bits if formats else self.config.mapping.bits
+        if formats:
+            return max(fmt.device_bits for fmt in formats)
+        mapping = self.config.mapping
+        bits = [mapping.bits, *(own.bits or mapping.bits for own in mapping.per_layer or ())]
+        return None if None in bits else max(n for n in bits if n is not None)
 
     @cached_property
     def digital_macs(self) -> dict[str, int]:

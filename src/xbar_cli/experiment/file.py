@@ -32,6 +32,7 @@ from xbar_cli.config.hardware import EvaluateConfig, MapConfig
 from xbar_cli.config.load import SEED, SET, flatten, parse_setting, put, read_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import quoted
 
 MODELS: dict[str, type[RootSection]] = {
     "characterize": CharacterizeConfig,
@@ -105,7 +106,7 @@ def load_experiment(file: Path, *, settings: Sequence[str] = (), seed: Any = Non
     require(not unknown, f"{file}: unknown key {', '.join(unknown)}; an experiment has name, [stages.NAME] and [sweep]")
     name = tree.get("name", file.stem)
     require(isinstance(name, str) and bool(re.fullmatch(r"[\w.-]+", name)) and name.strip(".") != "",
-            f"{file}: name = {name!r} must be of letters, digits, '-', '_' and '.'")  # fmt: skip
+            f"{file}: name = {quoted(name)} must be of letters, digits, '-', '_' and '.'")  # fmt: skip
     stages, commands = _stages(tree.get("stages"), file)
     axes = _axes(tree["sweep"], stages, file) if "sweep" in tree else ()
     _apply(stages, axes, settings, seed)
@@ -131,7 +132,7 @@ def _stages(tables: Any, file: Path) -> tuple[dict[str, dict[str, Any]], dict[st
         command = table.get("command")
         require(
             isinstance(command, str) and command in MODELS,
-            f"{where}: command = {command!r}; use one of {', '.join(MODELS)}",
+            f"{where}: command = {quoted(command)}; use one of {', '.join(MODELS)}",
         )
         # a dotted key may be written in quotes: the same as without
         stage: dict[str, Any] = {}
@@ -156,8 +157,8 @@ def _axes(sweep: Any, stages: Mapping[str, Any], file: Path) -> tuple[Axis, ...]
     )
     members = [key for group in groups for key in group]
     for key in members:
-        require(key in lists, f"{file}: sweep.zip: {key!r} is not swept; swept are {', '.join(lists)}")
-        require(members.count(key) == 1, f"{file}: sweep.zip: {key!r} is named twice")
+        require(key in lists, f"{file}: sweep.zip: {quoted(key)} is not swept; swept are {', '.join(lists)}")
+        require(members.count(key) == 1, f"{file}: sweep.zip: {quoted(key)} is named twice")
     axes: list[Axis] = []
     for key in lists:
         group = next((group for group in groups if key in group), [key])
@@ -179,9 +180,9 @@ def _axes(sweep: Any, stages: Mapping[str, Any], file: Path) -> tuple[Axis, ...]
 
 def _check_list(key: str, values: Any, stages: Mapping[str, Any], file: Path) -> None:
     stage, _, rest = key.partition(".")
-    require(stage in stages, f"{file}: sweep.{key}: there is no stage {stage!r}; stages: {', '.join(stages)}")
+    require(stage in stages, f"{file}: sweep.{key}: there is no stage {quoted(stage)}; stages: {', '.join(stages)}")
     require(bool(rest) and rest != "command", f"{file}: sweep.{key}: name a key of the stage, such as {stage}.seed")
-    require(isinstance(values, list), f"{file}: sweep.{key} = {values!r} must be a list of values")
+    require(isinstance(values, list), f"{file}: sweep.{key} = {quoted(values)} must be a list of values")
     require(bool(values), f"{file}: sweep.{key}: the grid is empty; list at least one value")
 
 
@@ -216,7 +217,8 @@ def _needs(stages: Mapping[str, Any], axes: Sequence[Axis], file: Path) -> dict[
         for key, value in flatten(tree):
             bare = key.rpartition(".")[2] in _RUNS and isinstance(value, str) and value in stages
             require(
-                not bare, f"{file}: stages.{stage}: {key} = {value!r} is a path; the run of that stage is '@{value}'"
+                not bare,
+                f"{file}: stages.{stage}: {key} = {quoted(value)} is a path; the run of that stage is {quoted(f'@{value}')}",
             )
         swept = [row[i] for axis in axes for i, key in enumerate(axis.keys) for row in axis.rows
                  if key.partition(".")[0] == stage]  # fmt: skip
@@ -224,7 +226,7 @@ def _needs(stages: Mapping[str, Any], axes: Sequence[Axis], file: Path) -> dict[
         for name in names:
             require(
                 name in stages,
-                f"{file}: stages.{stage}: input '@{name}': there is no stage {name!r}; stages: {', '.join(stages)}",
+                f"{file}: stages.{stage}: input '@{name}': there is no stage {quoted(name)}; stages: {', '.join(stages)}",
             )
         needs[stage] = names
     return needs

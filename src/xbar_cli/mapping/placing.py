@@ -92,6 +92,7 @@ class Placement:
             the largest that costs the least accuracy (auto).
         tile: rows and columns of one array.
         pack: whether groups of outputs that see other inputs share arrays, as many as fit, or have one each.
+        own: patterns of layers, and how their weights are put on devices instead: the first that fits counts.
     """
 
     scheme: str
@@ -102,6 +103,7 @@ class Placement:
     weight_limit: float | Literal["max", "largest", "auto"]
     tile: tuple[int, int]
     pack: bool = False
+    own: tuple[tuple[str, "Placement"], ...] = ()
 
     def groups(self, groups: int, *, rows: int, outputs: int) -> int:
         """The groups that are left where `groups` of so many rows each, and so many outputs in all, are packed if asked for."""

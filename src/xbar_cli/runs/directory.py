@@ -16,6 +16,7 @@ from typing import Any
 from xbar_cli.caches import discard
 from xbar_cli.errors import ModelError, RunError
 from xbar_cli.interruption import held
+from xbar_cli.outside import clean_path
 from xbar_cli.runs.seal import DONE as DONE
 from xbar_cli.runs.seal import seal
 
@@ -120,9 +121,11 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     """Raise RunError where a new run at `out` would destroy something that was not given up.
 
     Raises:
+        ConfigError: no folder can have that name.
         RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
             run lies beside it.
     """
+    clean_path(replaced(out))
     unfinished = partial(out)
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
@@ -227,22 +230,17 @@ def reopened_run(out: Path) -> Iterator[Run]:
         if (final / DONE).exists():
             raise RunError(f"{final} is complete; there is nothing to resume")
         raise RunError(f"{final}: no interrupted run to resume")
-    require_no_links(path)
+    require_no_links(path, *path.rglob("*"))
     if not (path / CONFIG).exists():
         raise RunError(f"{path} was interrupted before its configuration was written; overwrite it to start again")
-    if (link := next((found for found in (path, *path.rglob("*")) if found.is_symlink()), None)) is not None:
-        raise RunError(f"{link} is a link, and a run lies in its own folder; remove it, or overwrite the run")
     with _cleaned(Run(path=path, final=final), keep_partial=True) as run:
         yield run
 
 
-def require_no_links(path: Path, *, within: str = "**/*") -> None:
+def require_no_links(*paths: Path) -> None:
     """Raise RunError where something in an unfinished run is a link: what is written or removed there lies outside."""
-    link = next((found for found in path.glob(within) if found.is_symlink()), None)
-    if link is not None:
-        raise RunError(
-            f"{link} is a link, and runs are written without following any: remove it, or start again elsewhere"
-        )
+    if (link := next((path for path in paths if path.is_symlink()), None)) is not None:
+        raise RunError(f"{link} is a link, and a run lies in its own folder; remove it, or overwrite the run")
 
 
 def has_checkpoint(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """What a summary must hold, by the command that wrote it: checked when a run is opened, so that nobody meets half of one."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -165,12 +166,30 @@ class CharacterizeSummary(Summary):
     surrogate_rank: list[Count | None]
 
 
+class SweepPoint(Summary):
+    """A point of a sweep."""
+
+    command: str = ""
+    name: str | None = None
+    state: str | None = None
+    stage: str | None = None
+    reason: str | None = None
+    log: str | None = None
+
+
+class SweepSummary(Summary):
+    """Of `run`."""
+
+    list: Sequence[SweepPoint] = Field(default_factory=list)
+
+
 KINDS: dict[str, type[Summary]] = {
     "train": TrainSummary,
     "map": MapSummary,
     "evaluate": EvaluateSummary,
     "energy": EnergySummary,
     "characterize": CharacterizeSummary,
+    "run": SweepSummary,
 }
 
 

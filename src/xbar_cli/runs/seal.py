@@ -42,7 +42,7 @@ def require_intact(folder: Path, *, only: Iterable[str] | None = None) -> None:
     """Raise RunError unless every file that `done` lists, or each of those in `only`, is there as it was written."""
     listed = sealed_files(folder)
     if not listed:
-        warnings.warn(RunNote(f"{folder} {UNSEALED}"), stacklevel=2)
+        warnings.warn(RunNote(f"{folder} {UNSEALED}"), stacklevel=1)  # of one place: each is told once
     for name in listed if only is None else [name for name in only if name in listed]:
         size, expected = listed[name]
         path = folder / name

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import at_home
+from xbar_cli.outside import at_home, quoted
 from xbar_cli.spice.cardrandom import nominal, random_function
 
 SIZE_LIMIT = 16 * 2**20
@@ -220,15 +220,15 @@ def _check(lines: list[Line]) -> None:
         card = line.words[0] if line.words else ""
         shown = line.text.split()[0][:30]
         if not _CHARACTERS.fullmatch(line.text):
-            raise ConfigError(f"{line.place}: {shown!r}: a character that no description of a device needs")
+            raise ConfigError(f"{line.place}: {quoted(shown)}: a character that no description of a device needs")
         if _FILE_VALUE.search(line.text):
-            raise ConfigError(f"{line.place}: {shown!r} names a file; a card may not read or write files")
+            raise ConfigError(f"{line.place}: {quoted(shown)} names a file; a card may not read or write files")
         match card:
             case ".model":
                 if len(line.words) < 3 or line.words[2] not in MODEL_TYPES:
                     kind = line.words[2] if len(line.words) > 2 else "nothing"
                     raise ConfigError(
-                        f"{line.place}: .model of type {kind!r} is not a device model that a card may hold"
+                        f"{line.place}: .model of type {quoted(kind)} is not a device model that a card may hold"
                     )
             case ".subckt":
                 depth += 1
@@ -242,10 +242,10 @@ def _check(lines: list[Line]) -> None:
                 pass
             case _ if card[:1].isalpha():
                 where = "inside a subcircuit" if depth else "outside a subcircuit"
-                raise ConfigError(f"{line.place}: {shown!r}: a card may not hold this {where}")
+                raise ConfigError(f"{line.place}: {quoted(shown)}: a card may not hold this {where}")
             case _:
                 raise ConfigError(
-                    f"{line.place}: {shown!r} is refused: a card may hold .model, .subckt, .param, .lib, .include and"
+                    f"{line.place}: {quoted(shown)} is refused: a card may hold .model, .subckt, .param, .lib, .include and"
                     " .options, nothing that commands the simulator"
                 )
         if depth < 0:
@@ -259,6 +259,6 @@ def _check_options(line: Line) -> None:
         name, _, value = word.partition("=")
         if name.lower() not in OPTIONS or not value:
             raise ConfigError(
-                f"{line.place}: option {name[:30]!r} is refused: a card may set {', '.join(sorted(OPTIONS))};"
+                f"{line.place}: option {quoted(name[:30])} is refused: a card may set {', '.join(sorted(OPTIONS))};"
                 " temperature, scale and tolerances belong to the run"
             )

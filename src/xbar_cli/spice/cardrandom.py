@@ -2,6 +2,8 @@
 
 import re
 
+from xbar_cli.outside import quoted
+
 WITH_NOMINAL = frozenset(("agauss", "gauss", "aunif", "unif", "limit"))
 """Random functions of ngspice's parameters whose first argument is the nominal value."""
 WITHOUT = frozenset(("rnd", "sgauss", "sunif", "poisson", "exponential", "trnoise", "trrandom"))
@@ -39,4 +41,4 @@ def _arguments(text: str, start: int) -> tuple[list[str], int]:
             begin = place + 1
         if depth == 0:
             return arguments, place + 1
-    raise ValueError(f"{text[start - 20 if start > 20 else 0 : start + 20]!r}: a parenthesis is not closed")
+    raise ValueError(f"{quoted(text[start - 20 if start > 20 else 0 : start + 20])}: a parenthesis is not closed")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import at_home
+from xbar_cli.outside import at_home, quoted
 from xbar_cli.spice.cardfile import Line, read_card_file
 from xbar_cli.spice.sizes import Size, model_size
 
@@ -83,7 +83,7 @@ def load_card(card: str, model: str | None = None, *, section: str | None = None
     else:
         path = Path(card)
         if not at_home(path).exists():
-            raise ConfigError(f"card {card!r} is neither built in ({', '.join(names)}) nor a file that is there")
+            raise ConfigError(f"card {quoted(card)} is neither built in ({', '.join(names)}) nor a file that is there")
     lines = read_card_file(path, section=section, nominal_values=nominal_values)
     models, subcircuits, body = _definitions(lines)
     found = _choose(models, subcircuits, model, card)

@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from xbar_cli.array.ideal import Contract
 from xbar_cli.nn.layers import Product
+from xbar_cli.nn.loops import one_by_one
 from xbar_cli.numerics import straight_through
 
 from .transforms import Site, Transform
@@ -44,7 +45,8 @@ def make_forward(
                 x = quantised_inputs(layer, x, bits=activation_bits, training=step is not None)
             return contract(x.astype(dtype), kernel.astype(dtype)).astype(x.dtype)
 
-        return product
+        keeps = activation_bits is not None and step is not None  # what a layer keeps leaves no traced loop
+        return one_by_one(product) if keeps else product
 
     return forward
 
@@ -82,6 +84,6 @@ def quantised_inputs(
     if training:
         largest = jax.lax.stop_gradient(jnp.abs(x).max())
         kept[...] = jnp.where(kept[...] > 0, INPUT_MOMENTUM * kept[...] + (1 - INPUT_MOMENTUM) * largest, largest)
-    full = jnp.maximum(kept[...], jnp.finfo(x.dtype).tiny)
+    full = jnp.where(kept[...] > 0, kept[...], 1.0)  # where all were 0: the first state of a recurrent layer
     step = full / (2**bits - 1)
     return straight_through(lambda v: jnp.round(v / step) * step, jnp.clip(x, -full, full))

@@ -69,7 +69,7 @@ def make_step(
     def step(state: State, images: Array, labels: Array) -> tuple[State, Array]:
         net, optimizer = nnx.merge(graphdef, state)
         key = jax.random.fold_in(jax.random.key(seed), optimizer.step[...] + before)
-        seen = augment(images, stream(key, "augment"), rule=augmentation)
+        seen = images if augmentation == "none" else augment(images, stream(key, "augment"), rule=augmentation)
         training = Training(stream(key, "dropout")) if isinstance(getattr(net, "dropout", None), float) else True
 
         def objective(net: Any) -> Array:

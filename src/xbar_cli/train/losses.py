@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 
 def cross_entropy(
-    scores: Float[Array, "n classes"], labels: Int[Array, " n"], *, smoothing: float = 0.0
+    scores: Float[Array, "n *places classes"], labels: Int[Array, "n *places"], *, smoothing: float = 0.0
 ) -> Float[Array, ""]:
     """Mean cross-entropy of the softmax of `scores`; `smoothing` is the share of the target spread over all classes."""
     if not smoothing:

@@ -17,7 +17,7 @@ import numpy as np
 
 from xbar_cli.array.wires import Wires
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import read_json
+from xbar_cli.outside import quoted, read_json
 from xbar_cli.spice.cards import load_card
 from xbar_cli.spice.netlist import CellCircuit, Topology
 from xbar_cli.vectors import Matrix, Vector
@@ -136,9 +136,9 @@ def _cell(where: str, tree: Any, note: Note) -> CellKind:
     _unused(where, tree, CELL_KEYS, note)
     card, topology = _get(where, tree, "card"), tree.get("topology", "drain")
     if not isinstance(card, str):
-        raise ConfigError(f"{where}: card = {card!r} must be the name of a transistor card, or a file with one")
+        raise ConfigError(f"{where}: card = {quoted(card)} must be the name of a transistor card, or a file with one")
     if topology not in ("drain", "source"):
-        raise ConfigError(f"{where}: topology = {topology!r} must be drain or source")
+        raise ConfigError(f"{where}: topology = {quoted(topology)} must be drain or source")
 
     def number(key: str, allowed: Callable[[float], bool], rule: str, default: float | None = None) -> float:
         return _number(f"{where}: {key}", _get(where, tree, key, default), allowed, rule)
@@ -166,8 +166,8 @@ def _unused(where: str, tree: Mapping[str, Any], known: frozenset[str], note: No
     """A resistance that is not known is an error: it would change the result. Anything else is only noted."""
     for key in tree.keys() - known:
         if key.startswith("r_"):
-            raise ConfigError(f"{where}: unknown key {key!r}; known are {', '.join(sorted(known))}")
-        note(f"{where}: {key!r} is not used")
+            raise ConfigError(f"{where}: unknown key {quoted(key)}; known are {', '.join(sorted(known))}")
+        note(f"{where}: {quoted(key)} is not used")
 
 
 def _get(where: str, tree: Mapping[str, Any], key: str, default: Any = None) -> Any:
@@ -179,7 +179,7 @@ def _get(where: str, tree: Mapping[str, Any], key: str, default: Any = None) -> 
 
 def _number(what: str, value: Any, allowed: Callable[[float], bool], rule: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not allowed(value):
-        raise ConfigError(f"{what} = {value!r} must be a number {rule}")
+        raise ConfigError(f"{what} = {quoted(value)} must be a number {rule}")
     return float(value)
 
 

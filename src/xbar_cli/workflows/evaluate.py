@@ -13,16 +13,15 @@ from jax import Array
 
 from xbar_cli.chip import sensitivity
 from xbar_cli.chip import summary as evaluate_summary
-from xbar_cli.chip.executor import Strategy, make_executor
-from xbar_cli.chip.fabricate import make_fabricator
+from xbar_cli.chip.executor import Strategy
 from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltage, seen
 from xbar_cli.chip.mismatch import gate_shifts
 from xbar_cli.chip.place import map_network
-from xbar_cli.chip.prepare import make_preparer
+from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
-from xbar_cli.chip.sample import Batch, Sampler, Tally, count_batch, sample
+from xbar_cli.chip.sample import Batch, Tally, count_batch, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.config.arrays import AnyArrayModel, check_neurons, tile_fold
 from xbar_cli.config.converters import ConvertersSection
@@ -44,7 +43,6 @@ from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.score import share_right
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.nn.wired import Trust
-from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
 from xbar_cli.runs.directory import CONFIG, Run
@@ -120,7 +118,7 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
             )
         return config, trained, read_anew(path, trained, network, config.converters, reporter)
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
-    gates, read = resolve_cell(trained, config.cell), config.converters.read
+    gates, read = resolve_cell(trained, config.cell, config.mapping.per_layer), config.converters.read
     config = on_trained_arrays(trained, config, reporter=reporter)
     placement = resolve_mapping(trained, config.mapping, gates, read=read, reporter=reporter)
     network = map_network(trained, placement, gates, read=read, images=config.calibration.images, reporter=reporter)
@@ -200,23 +198,13 @@ def measure(
     """Accuracy of every sampled chip and of the network in floating point, and what else the chips were."""
     wanted, network = config.monte_carlo, hardware.network
     images, labels = test_part(trained, wanted.images)
-    size = min(wanted.batch_size, len(labels))
-    parts = [jax.tree.map(jnp.asarray, part) for part in eval_batches(images, labels, batch_size=size)]
+    parts = batched(images, labels, size=wanted.batch_size)
     steps = steps_of(config.variation.on_devices(), network)
     order = effects_in_order(config.variation, steps)
     tell(config, trained, network, order, reporter)
     ideal = floating_accuracy(trained, parts)
-    prepare, fitted_to = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
-    sampler = Sampler(
-        make_executor(most, strategy),
-        trained.net,
-        parts,
-        root=stream(jax.random.key(config.seed), "chip"),
-        nominal={name: layer.conductance for name, layer in network.layers.items()},
-        fabricate=make_fabricator(network, steps, negative=config.variation.negative),
-        prepare=prepare,
-    )
+    sampler, fitted_to = make_sampler(config, trained, hardware, steps, parts, most=most, strategy=strategy)
     kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
         sampler,
@@ -263,6 +251,12 @@ def tell(
         reporter.note(remark)
     if config.differing and (line := evaluate_summary.out_of_reach(config)) is not None:
         reporter.note(line)
+
+
+def batched(images: np.ndarray, labels: np.ndarray, *, size: int) -> list[Batch]:
+    """Images and labels in batches of one size, `size` at most."""
+    parts = eval_batches(images, labels, batch_size=min(size, len(labels)))
+    return [jax.tree.map(jnp.asarray, part) for part in parts]
 
 
 def floating_accuracy(trained: Trained, parts: Sequence[Batch]) -> float:

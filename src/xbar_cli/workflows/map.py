@@ -30,7 +30,7 @@ def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
     trained = open_trained(Path(config.run), use="xbar map", data_dir=config.data_dir)
     write_toml(run.path / CONFIG, config)
     reporter.progress("map", 0, 2)
-    gates = resolve_cell(trained, config.cell)
+    gates = resolve_cell(trained, config.cell, config.mapping.per_layer)
     config.read.complete(cell=gates is not None, drive_ends=gates is not None)
     placement = resolve_mapping(trained, config.mapping, gates, read=config.read, reporter=reporter)
     network = map_network(

@@ -119,7 +119,7 @@ def summary_tables(entry: Entry) -> list[Table]:
 def points_tables(entry: Entry) -> list[Table]:
     """What became of each point of a sweep; with its figures where there are results."""
     listed = entry.summary.get("list", [])
-    failed = [(p["name"], p["stage"], p["reason"], p["log"]) for p in listed if p["state"] == "failed"]
+    failed = [[p.get(key) for key in ("name", "stage", "reason", "log")] for p in listed if p.get("state") == "failed"]
     tables = [Table("Failed points", ["point", "stage", "reason", "log"], failed)] if failed else []
     head, rows = sweep_table(entry)
     return [*tables, comparing("Points", head, rows)] if rows else tables

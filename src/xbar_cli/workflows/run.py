@@ -106,7 +106,7 @@ def only_one(out: Path) -> Iterator[None]:
     Raises:
         RunError: the folder cannot be made, is something else, or is in use.
     """
-    require_no_links(out, within="*")
+    require_no_links(out / "figures", out / LOGS)
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
             raise RunError(f"{out} exists and is no folder of `xbar run`; choose another folder")

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,6 +12,8 @@ from flax import nnx
 from xbar_cli.config.load import write_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.norm import fold_norms
+from xbar_cli.nn.shapes import LayerShape
+from xbar_cli.numerics import require_memory
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.checkpoint import Checkpoints
@@ -54,8 +57,29 @@ def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Sessio
     keep_network_file(config.network, run.path)
     net = config.network.build(shape=build.image_shape(data), n_classes=data.n_classes, seed=config.seed)
     shapes = shapes_of(net, data)
+    require_step_memory(config, shapes, images=len(parts["train"][1]))
     method = method_of(config, run, net, shapes, parts)
     return Session(config, run, data, net, parts, shapes, method, reporter)
+
+
+def require_step_memory(config: TrainConfig, shapes: Sequence[LayerShape], *, images: int) -> None:
+    """Raise where the outputs of all layers for one batch, which a gradient keeps, do not fit into memory.
+
+    Args:
+        config: of the run.
+        shapes: of the layers.
+        images: of the training part.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    batch = min(config.training.batch_size, images)
+    outputs = sum(layer.positions * layer.outputs for layer in shapes)
+    require_memory(
+        float(batch) * outputs * np.dtype(np.float32).itemsize,
+        of=f"a step of training.batch_size = {batch} images with {outputs} outputs of layers each",
+        less="training.batch_size or the width of the network",
+    )
 
 
 def conclude(session: Session, ended: Ended) -> dict[str, Any]:

@@ -55,11 +55,13 @@ class Program:
         function: `(values of the variables, batch, training) -> (outputs, new values of those that are no parameters)`.
         variables: of the network.
         plans: by shape and dtype of the batch and whether it is a training pass; filled as they are asked for.
+        places: of the images in every product's inputs, by the same but for their number.
     """
 
     function: Callable[[Sequence[Any], Any, bool], tuple[Any, list[Any]]]
     variables: tuple[Variable, ...]
     plans: dict[Any, TracedPlan] = field(default_factory=dict)
+    places: dict[Any, dict[Path, ImageAxis | ValueError]] = field(default_factory=dict)
 
     def plan(self, shape: tuple[int, ...], dtype: Any, *, training: bool) -> TracedPlan:
         """The program for batches of a shape [images …].
@@ -74,7 +76,8 @@ class Program:
 
     def _planned(self, shape: tuple[int, ...], dtype: Any, training: bool) -> TracedPlan:
         program, found = self._surveyed(shape, dtype, training)
-        places = self._images(shape[1:], dtype, training)
+        kind = (shape[1:], jnp.dtype(dtype).name, training)
+        places = self.places.get(kind) or self.places.setdefault(kind, self._images(shape[1:], dtype, training))
         if set(places) != set(found.uses):
             raise ValueError("the network's program changes with the number of images; write it for any number")
         forms: dict[Path, Form] = {}

@@ -1,0 +1,266 @@
+"""The keywords of the package's functions and their types, written by `scripts/make_cli_docs.py`; do not edit.
+
+What each means is in docs/cli.md, under the option of the same name.
+"""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Literal, TypedDict
+
+RunOf = str | PathLike[str]
+"""A run: a result, or its folder."""
+Value = float | str | PathLike[str]
+"""A number in SI units or with a suffix (`90n`), a text, or a place."""
+
+
+class Kept(TypedDict, total=False):
+    """Of every function.
+
+    Attributes:
+        out: the run's folder; `runs/COMMAND-TIME-HASH` without it.
+        overwrite: whether a complete run there is replaced.
+        quiet: no progress bar, no notes on stderr; True without it.
+    """
+
+    out: str | PathLike[str]
+    overwrite: bool
+    quiet: bool
+
+
+class Configured(Kept, total=False):
+    """Of every function with options.
+
+    Attributes:
+        config: a TOML file with settings, below the keywords.
+        settings: any keys of the configuration by their dotted names, above the keywords.
+    """
+
+    config: str | PathLike[str]
+    settings: Mapping[str, Any]
+
+
+class CharacterizeKeywords(Configured, total=False):
+    """Of `characterize`."""
+
+    card: Value
+    model: Value
+    section: Value
+    nominal: bool
+    cell_table: Value
+    width: Value
+    length: Value
+    temperature: Value
+    topology: Literal["drain", "source"]
+    r_on: Value
+    r_off: Value
+    vg_range: Value
+    vin_range: Value
+    g_points: int
+    g_spacing: Literal["linear", "log"]
+    vbl: Value
+    jobs: int
+    backend: Literal["auto", "ctypes", "ngspyce"]
+    no_cache: bool
+    tolerance: Value
+    tolerance_metric: Literal["spread", "deviation", "std"]
+    vdd: Value
+    leakage_limit: Value
+    rows: int
+    surrogate_error: Value
+    vth_sigma: Value
+    mismatch_samples: int
+    seed: int
+
+
+class TrainKeywords(Configured, total=False):
+    """Of `train`."""
+
+    resume: RunOf
+    method: Literal["ideal", "neat", "tat", "periphery", "biased"]
+    cell: Value
+    vg: Value
+    vg_rule: Literal["previous", "covering"]
+    vg_offset: Value
+    start: Value
+    rounds: int
+    epochs_per_round: int
+    retrain_learning_rate: Value
+    weight_scale: Literal["network", "layer"]
+    corner: Value
+    refold: int
+    scheme: Literal["de", "bc", "acm"]
+    bits: Value
+    nonlinearity: Value
+    nonlinearity_down: Value
+    activation_bits: Value
+    weight_limit: Value
+    important: Value
+    favourable: Value
+    technology: Value
+    encoding: Literal["offset", "twos_complement", "differential"]
+    tile: Value
+    select: Literal["validation", "test"]
+    network: Value
+    network_arg: Sequence[Any]
+    width: Value
+    depth: int
+    heads: int
+    hidden: int
+    activation: Literal["relu", "sigmoid"]
+    bias: Literal["digital", "row"]
+    mean: Value
+    std: Value
+    padding: Literal["same", "torch"]
+    norm_epsilon: Value
+    dataset: Value
+    data_dir: Value
+    train_images: int
+    epochs: int
+    batch_size: int
+    learning_rate: Value
+    optimizer: Literal["adam", "sgd"]
+    momentum: Value
+    weight_decay: Value
+    schedule: Literal["constant", "cosine", "step"]
+    label_smoothing: Value
+    clip_norm: Value
+    precision: Literal["float32", "bfloat16"]
+    augment: Literal["none", "flip", "crop", "crop+flip"]
+    early_stop: int
+    keep: Literal["best", "last"]
+    fold_norm: bool
+    array: Literal["published", "lumped", "nodal"]
+    neuron: Literal["separate", "shared"]
+    r_wire: Value
+    r_wire_word: Value
+    r_wire_bit: Value
+    r_source: Value
+    r_neuron: Value
+    levels: int
+    layers: Value
+    inject: Value
+    seed: int
+
+
+class MapKeywords(Configured, total=False):
+    """Of `map`."""
+
+    scheme: Literal["de", "bc", "acm", "bitslice"]
+    weight_scale: Literal["network", "layer", "column"]
+    weight_limit: Value
+    layers: Value
+    bits: Value
+    levels: Value
+    weight_bits: int
+    fraction_bits: int
+    encoding: Literal["offset", "twos_complement", "differential"]
+    technology: Value
+    tile: Value
+    pack: bool
+    map_target: Literal["effective", "memristor"]
+    top: Literal["range", "device"]
+    r_on: Value
+    r_off: Value
+    cell: Value
+    vg: Value
+    input: Literal["amplitude", "bitserial", "pwm"]
+    v_read: Value
+    dac_bits: int
+    dac_range: Value
+    data_dir: Value
+    seed: int
+
+
+class EnergyKeywords(Configured, total=False):
+    """Of `energy`."""
+
+    model: Literal["resparc", "neurosim", "isaac"]
+    preset: Literal["acm-table1", "biased-table1", "neat"]
+    images: int
+    activity: Value
+    baseline: Value
+    accuracy: Value
+    node: Value
+    input_bits: int
+    adc_bits: int
+    columns_per_adc: int
+    rows_at_once: int
+    adc_input: Literal["column", "pair"]
+    tiles: int
+    pipeline: bool
+    r_wire: Value
+    r_wire_word: Value
+    r_wire_bit: Value
+    r_source: Value
+    r_neuron: Value
+    constants: Value
+    data_dir: Value
+    seed: int
+
+
+class ChipKeywords(Configured, total=False):
+    """Of `chip`."""
+
+    variation: Value
+    variation_model: Literal["additive", "proportional"]
+    effect: Sequence[Any]
+    negative: Literal["clamp", "reflect", "allow"]
+    samples: int
+    images: int
+    array: Literal["ideal", "lumped", "published", "nodal", "gated"]
+    neuron: Literal["separate", "shared"]
+    r_wire: Value
+    r_wire_word: Value
+    r_wire_bit: Value
+    r_source: Value
+    r_neuron: Value
+    adc_bits: int
+    adc_range: Value
+    adc_gain_error: Value
+    adc_offset_error: Value
+    columns_per_adc: int
+    rows_at_once: int
+    adc_input: Literal["column", "pair"]
+    input: Literal["amplitude", "bitserial", "pwm"]
+    v_read: Value
+    dac_bits: int
+    dac_range: Value
+    calibrate: Literal["gain", "affine"]
+    calibrate_per: Literal["layer", "column"]
+    scheme: Literal["de", "bc", "acm", "bitslice"]
+    weight_scale: Literal["network", "layer", "column"]
+    weight_limit: Value
+    layers: Value
+    bits: Value
+    levels: Value
+    weight_bits: int
+    fraction_bits: int
+    encoding: Literal["offset", "twos_complement", "differential"]
+    technology: Value
+    tile: Value
+    pack: bool
+    map_target: Literal["effective", "memristor"]
+    top: Literal["range", "device"]
+    r_on: Value
+    r_off: Value
+    cell: Value
+    vg: Value
+    data_dir: Value
+    seed: int
+
+
+class EvaluateKeywords(ChipKeywords, total=False):
+    """Of `evaluate`."""
+
+    ci_width: Value
+    max_samples: int
+    yield_at: Value
+    per_layer: bool
+
+
+class PartitionKeywords(ChipKeywords, total=False):
+    """Of `partition`."""
+
+    loss: Value
+    per: Literal["device", "mac"]
+    held_out: int
