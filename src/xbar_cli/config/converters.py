@@ -16,11 +16,7 @@ LARGEST_RANGE = 1e12
 
 
 def parse_range(text: str) -> tuple[str, float]:
-    """(`max`, 0), (`levels`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range.
-
-    Raises:
-        ValueError: another rule, a percentile not in (0, 100], or a value not above 0.
-    """
+    """(`max`, 0), (`levels`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range; else ValueError."""
     form = "write max, percentile:P or a number from 1e-12 to 1e12"
     if text in ("max", "levels"):
         return text, 0.0

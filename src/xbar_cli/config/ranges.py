@@ -67,11 +67,7 @@ InputRange = Annotated[str, BeforeValidator(text_of), _checked(input_voltages)]
 
 
 def parse_tile(text: str) -> tuple[int, int]:
-    """(rows, columns) of a tile written `128x128`.
-
-    Raises:
-        ValueError: not two whole numbers from 1 to 65536.
-    """
+    """(rows, columns) of a tile written `128x128`; ValueError unless they are whole numbers from 1 to 65536."""
     found = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
     rows, cols = (int(found[1]), int(found[2])) if found else (0, 0)
     if not (1 <= rows <= 65536 and 1 <= cols <= 65536):
@@ -83,11 +79,7 @@ TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]
 
 
 def check_weight_limit(text: str) -> str:
-    """`max`, `largest`, `auto` or a positive number, as it was written.
-
-    Raises:
-        ValueError: anything else.
-    """
+    """`max`, `largest`, `auto` or a positive number, as it was written; ValueError for anything else."""
     if (
         text not in ("max", "largest", "auto")
         and not 1 / LARGEST_WEIGHT <= float(parse_quantity(text)) <= LARGEST_WEIGHT
@@ -114,11 +106,7 @@ def parse_states(value: object) -> object:
 
 
 def check_states(text: str) -> str:
-    """`text` itself if it is `best:N` or states between commas.
-
-    Raises:
-        ValueError: anything else.
-    """
+    """`text` itself if it is `best:N` or states between commas; else ValueError."""
     rule = text.partition(":")[0]
     form = r"best:0*[1-9][0-9]{0,4}" if rule == "best" else r"[0-9]{1,5}(,[0-9]{1,5})*"
     good = re.fullmatch(form, text)

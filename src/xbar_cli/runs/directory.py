@@ -118,13 +118,7 @@ def replaced(out: Path) -> Path:
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
-    """Raise RunError where a new run at `out` would destroy something that was not given up.
-
-    Raises:
-        ConfigError: no folder can have that name.
-        RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
-            run lies beside it.
-    """
+    """Raise RunError where a new run at `out` would destroy something that was not given up."""
     clean_path(replaced(out))
     unfinished = partial(out)
     if out.exists():
@@ -174,11 +168,7 @@ def _held(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterator[Run]:
-    """A fresh run directory. It vanishes when the block fails, unless `keep_partial` and it holds a checkpoint.
-
-    Raises:
-        RunError: see `check_free`; or the directory cannot be made.
-    """
+    """A fresh run directory. It vanishes when the block fails, unless `keep_partial` and it holds a checkpoint."""
     path = partial(out)
     if replaced(out).exists() and not out.exists():  # a process was killed between two renames
         replaced(out).rename(out)

@@ -101,11 +101,7 @@ def processors() -> int:
 
 @contextlib.contextmanager
 def only_one(out: Path) -> Iterator[None]:
-    """Make the folder and hold it for this process; the system frees it when the process ends.
-
-    Raises:
-        RunError: the folder cannot be made, is something else, or is in use.
-    """
+    """Make the folder and hold it for this process, or raise RunError; the system frees it when the process ends."""
     require_no_links(out / "figures", out / LOGS)
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
