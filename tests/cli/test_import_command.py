@@ -192,7 +192,7 @@ def test_an_all_zero_network_is_imported_and_its_accuracy_told_to_be_that_of_gue
             ("--mean", "0.1,0.2"),
             "--mean has 2 values; give one, or one for each of the 1 channel(s) of the images",
         ),
-        (("--padding", "torch"), "--padding: lenet5 has no convolution of stride 2"),
+        (("--padding", "torch"), "--padding belongs to resnet18 and resnet20, not to lenet5"),
         (("--norm-epsilon", 1e-3), "--norm-epsilon: lenet5 has no batch norm"),
     ],
 )

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from xbar_cli.outside import quoted
 
-from .base import LayerChoice, PositiveQuantity, Quantity, Section, parse_quantity, split_numbers, text_of
+from .base import LayerChoice, PositiveQuantity, Quantity, Section, parse_quantity, split_numbers, text_of, within
 
 LARGEST_WEIGHT = 1e12
 """Of a weight limit; the inverse is the smallest."""
@@ -155,5 +155,5 @@ class OwnSettings(Section):
     """Bits of one device."""
     weight_limit: WeightLimit | None = None
     """|Weight| at full scale."""
-    vg_volt: PositiveQuantity | None = None
+    vg_volt: Annotated[PositiveQuantity, within(1e-12, HIGHEST_VOLT, "volt")] | None = None
     """Gate voltage of their cells."""
