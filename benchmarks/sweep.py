@@ -21,10 +21,12 @@ from typing import Any
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["NPROC"] = "1"
 
+from xbar_cli.cli.run import SweepTable
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.plan import Plan, make_plan
-from xbar_cli.workflows.run import cluster, compute, payload, run_stage
+from xbar_cli.runs.sweep_cluster import local_cluster
+from xbar_cli.workflows.run import LOCAL_ENVIRONMENT, compute, payload, run_stage
 
 EXPERIMENT = """
 [stages.net]
@@ -66,7 +68,7 @@ def swept(plan: Plan, client: Any) -> float:
     """Seconds to compute every point on a cluster."""
     workers = len(client.nthreads())
     began = time.perf_counter()
-    outcomes = compute(client, plan, retries=0, timeout=None, workers=workers, watcher=None)
+    outcomes = compute(client, plan, retries=0, timeout=None, workers=workers, watcher=SweepTable(quiet=True))
     seconds = time.perf_counter() - began
     assert all(outcome.ok for outcome in outcomes.values()), outcomes
     return seconds
@@ -85,7 +87,7 @@ def measure(folder: Path, *, points: int, samples: int, repeats: int) -> dict[st
         return plan_of(folder, f"sweep-{next(number)}", seeds=list(range(n)), samples=samples, net=net)
 
     found: dict[str, list[float]] = {"bare": [], "alone": [], "one": [], "two": []}
-    with cluster(1, None) as one, cluster(2, None) as two:
+    with local_cluster(1, LOCAL_ENVIRONMENT) as one, local_cluster(2, LOCAL_ENVIRONMENT) as two:
         swept(plan(2), one)
         swept(plan(4), two)
         for _ in range(repeats):

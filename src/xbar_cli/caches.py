@@ -70,10 +70,10 @@ def forget_oldest(folder: Path, *, limit: int = COMPILED_BYTES) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove what lies in a cache and does not belong there, as far as that goes; links are not followed."""
+    """Remove a file or a folder as far as that goes; links are not followed."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()
 

@@ -75,8 +75,7 @@ def message() -> str:
 def unwinding(way_on: Callable[[], str]) -> Iterator[None]:
     """Inside, the first Ctrl-C raises KeyboardInterrupt, so that what is half done is put away.
 
-    Args:
-        way_on: how to go on, asked when it is to be told; it stays so after the block.
+    `way_on` says how to go on, when that is to be told; it stays so after the block.
     """
     _state.way_on = way_on
     _state.unwinding += 1

@@ -23,11 +23,7 @@ def namespace(x: Any) -> Any:
 
 
 def straight_through(function: Callable[[Array], Array], x: Array) -> Array:
-    """`function(x)` in the forward pass, the identity in the backward pass.
-
-    Args:
-        function: an elementwise map that keeps shape and dtype, such as a quantiser.
-        x: any array.
+    """`function(x)` in the forward pass, the identity in the backward pass; it keeps shape and dtype, such as a quantiser.
 
     References:
         Bengio, Léonard, Courville (2013), arXiv 1308.3432, the straight-through estimator.

@@ -35,11 +35,7 @@ def printable(text: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """The text, if it is one that a file or a terminal can hold.
-
-    Raises:
-        ValueError: it is too long, or has a NUL or half a character (a lone surrogate) in it.
-    """
+    """The text, if a file or a terminal can hold it; ValueError where it is too long, has a NUL or half a character in it."""
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"{quoted(text)} has {len(text)} characters; at most {LONGEST_TEXT} are allowed")
     if "\0" in text:
@@ -56,11 +52,7 @@ def at_home(path: str | Path) -> Path:
 
 
 def clean_path(text: str | Path) -> Path:
-    """A path that a file system can have.
-
-    Raises:
-        ConfigError: it is empty, or no text of a path.
-    """
+    """A path that a file system can have; ConfigError where it is empty, or no text of a path."""
     try:
         path = Path(clean_text(str(text)))
     except ValueError as error:
@@ -74,10 +66,9 @@ def clean_path(text: str | Path) -> Path:
 
 
 def require_file(path: Path, *, most: int) -> None:
-    """Raise unless `path` is a regular file of at most `most` bytes: a FIFO, a device or a folder has no end or no content.
+    """Raise ConfigError unless `path` is a regular file of at most `most` bytes.
 
-    Raises:
-        ConfigError: it is not there, not readable, no regular file, or too large.
+    A FIFO, a device or a folder has no end or no content.
     """
     try:
         found = clean_path(path).stat()
@@ -91,11 +82,7 @@ def require_file(path: Path, *, most: int) -> None:
 
 
 def read_bytes(path: Path, *, most: int) -> bytes:
-    """The content of a regular file of at most `most` bytes.
-
-    Raises:
-        ConfigError: see `require_file`.
-    """
+    """The content of a regular file of at most `most` bytes; ConfigError as of `require_file`."""
     require_file(path, most=most)
     try:
         return path.read_bytes()
@@ -104,11 +91,7 @@ def read_bytes(path: Path, *, most: int) -> bytes:
 
 
 def read_text(path: Path, *, most: int = 16 * MEGABYTE) -> str:
-    """The text of a file in UTF-8, without a byte order mark.
-
-    Raises:
-        ConfigError: see `require_file`; or it is no UTF-8.
-    """
+    """The text of a file in UTF-8, without a byte order mark; ConfigError as of `require_file`, or where it is no UTF-8."""
     try:
         return read_bytes(path, most=most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -116,11 +99,7 @@ def read_text(path: Path, *, most: int = 16 * MEGABYTE) -> str:
 
 
 def read_json(path: Path, *, most: int = 16 * MEGABYTE) -> Any:
-    """What a JSON file holds.
-
-    Raises:
-        ConfigError: see `read_text`; or it is not JSON, or nested too deeply.
-    """
+    """What a JSON file holds; ConfigError as of `read_text`, or where it is not JSON, or nested too deeply."""
     text = read_text(path, most=most)
     try:
         return json.loads(text)
@@ -131,11 +110,7 @@ def read_json(path: Path, *, most: int = 16 * MEGABYTE) -> Any:
 
 
 def parse_toml(text: str, *, where: str) -> dict[str, Any]:
-    """What a TOML text holds.
-
-    Raises:
-        ConfigError: it is not TOML, nested too deeply, or has a number without an end.
-    """
+    """What a TOML text holds; ConfigError where it is not TOML, nested too deeply, or has a number without an end."""
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -151,9 +126,5 @@ def quoted_error(error: BaseException) -> str:
 
 
 def read_toml(path: Path, *, most: int = MEGABYTE) -> dict[str, Any]:
-    """The contents of a TOML file.
-
-    Raises:
-        ConfigError: the file is not there, not readable, too large, or not TOML.
-    """
+    """The contents of a TOML file; ConfigError where it is not there, not readable, too large, or not TOML."""
     return parse_toml(read_text(path, most=most), where=str(path))

@@ -1,6 +1,8 @@
 """How a workflow tells its caller where it is, without knowing whether that is a terminal."""
 
-from collections.abc import Callable
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
 OnProgress = Callable[[str, int, int], None]
@@ -31,3 +33,17 @@ class Silent:
 
 
 SILENT = Silent()
+
+
+@contextlib.contextmanager
+def silenced(*names: str) -> Iterator[None]:
+    """Keep the logs of libraries out of the terminal: what matters of them is raised, or told as an outcome, once."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -12,11 +12,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 
 
 def header_cells(where: str, line: str) -> list[str]:
-    """The cells of a first line, which names columns between commas.
-
-    Raises:
-        ConfigError: other separators; `where` begins the message.
-    """
+    """The cells of a first line, which names columns between commas; ConfigError, `where` first, for other separators."""
     for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if mark in line and "," not in line:
             raise ConfigError(f"{where}: columns are separated by {name}; separate them by commas, with decimal points")
@@ -24,11 +20,7 @@ def header_cells(where: str, line: str) -> list[str]:
 
 
 def cells_of(where: str, line: str) -> list[str]:
-    """The cells of a line between commas.
-
-    Raises:
-        ConfigError: the line is too long, or no line of such a table; `where` begins the message.
-    """
+    """The cells of a line between commas; ConfigError, beginning with `where`, for no line of such a table."""
     if len(line) > LONGEST_LINE:
         raise ConfigError(f"{where}: the line has {len(line)} characters; at most {LONGEST_LINE} are read")
     try:
@@ -38,11 +30,7 @@ def cells_of(where: str, line: str) -> list[str]:
 
 
 def row_cells(where: str, line: str, *, columns: int) -> list[str]:
-    """The cells of a line below: as many as there are columns, empty ones behind them left out.
-
-    Raises:
-        ConfigError: semicolons, or more cells than columns; `where` begins the message.
-    """
+    """The cells of a line below, empty ones behind left out; ConfigError for semicolons, or more cells than columns."""
     cells = cells_of(where, line)
     if ";" in line and len(cells) != columns:
         raise ConfigError(

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from xbar_cli.cli.run import SweepTable, untrusted
+from xbar_cli.runs.sweep import Outcome
 
 CELLS = """
 name = "cells"
@@ -228,3 +229,21 @@ def test_that_a_scheduler_has_no_tls_is_said_before_the_first_run(capsys):
             said = " ".join(capsys.readouterr().err.split())
             assert said.startswith("tcp://h:1 is reached without TLS" if lines and not quiet else "")
             assert bool(said) == (lines == 1 and not quiet)
+
+
+def test_the_table_counts_every_run_in_one_column_and_tells_how_long_the_rest_takes():
+    stages = {"a-1": "a", "b-1": "b", "b-2": "b", "b-3": "b", "b-4": "b"}
+    runs = {key: SimpleNamespace(stage=stage) for key, stage in stages.items()}
+    table = SweepTable(quiet=True)
+    experiment = SimpleNamespace(stages=["a", "b"])
+    table.begin(SimpleNamespace(runs=runs, cached={"a-1"}, experiment=experiment), workers=2)
+    assert table.remaining_seconds() is None
+    table.started("b-1")
+    table.started("b-2")
+    table.ended("b-1", Outcome(True, None, 10.0, 1))
+    table.ended("b-3", Outcome(False, "no", 0.0, 0))
+    grid, names, _ = table._draw().renderables
+    cells = [list(column.cells) for column in grid.columns]
+    assert [list(row) for row in zip(*cells, strict=True)] == [list("a110000"), list("b401111")]
+    assert str(names).startswith("running: b-2")
+    assert table.remaining_seconds() == pytest.approx((10 + 10) / 2, abs=0.5)

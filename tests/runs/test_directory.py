@@ -7,7 +7,6 @@ import xarray as xr
 
 from xbar_cli.errors import ModelError, RunError
 from xbar_cli.runs.directory import check_free, new_run, reopened_run
-from xbar_cli.runs.listing import listing
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import (
     field,
@@ -110,16 +109,6 @@ def test_opening_says_what_is_wrong(tmp_path):
         open_run(tmp_path / "cell", commands=("verify",), use="x")
     with pytest.raises(RunError, match="is complete; there is nothing to resume"), reopened_run(tmp_path / "cell"):
         pass
-
-
-def test_a_command_that_earlier_versions_named_otherwise_is_the_same(tmp_path):
-    out = tmp_path / "tile"
-    with new_run(out, overwrite=False) as run:
-        run.finish({"command": "characterize-tile"})
-    assert open_run(out, commands=("characterize tile",), use="x")[0].path == out
-    assert [row["command"] for row in listing(tmp_path)["runs"]] == ["characterize tile"]
-    with pytest.raises(RunError, match="is a `characterize tile` run; x needs a `map` run"):
-        open_run(out, commands=("map",), use="x")
 
 
 def test_metrics_are_lines_of_json(tmp_path):

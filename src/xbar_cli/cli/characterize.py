@@ -11,6 +11,7 @@ from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerC
 from .characterize_tile import tile
 from .shared.console import print_table
 from .shared.options import Function, options
+from .shared.running import execute
 
 OF_RANGES = ("range.vdd", "range.leakage_limit_ampere", "range.rows", "mismatch")
 """Sections and keys of what only a characterisation prints."""
@@ -50,8 +51,6 @@ def characterize(config: CharacterizeConfig, **output: Any) -> None:
     """Simulate a 1T-1R cell in ngspice: its linear range at every gate voltage, and a differentiable surrogate."""
     from xbar_cli.workflows.characterize import run
 
-    from .shared.running import execute
-
     execute("characterize", config, workflow=run, show=show, **output)
 
 
@@ -64,8 +63,6 @@ def power(config: PowerConfig, **output: Any) -> None:
     """Monte Carlo of the mean power per synapse, for random weights and inputs, against the gate voltage."""
     from xbar_cli.workflows.characterize_power import run
 
-    from .shared.running import execute
-
     execute("characterize-power", config, workflow=run, show=show_power, **output)
 
 
@@ -74,8 +71,6 @@ def power(config: PowerConfig, **output: Any) -> None:
 def array(config: ArrayConfig, **output: Any) -> None:
     """Simulate a whole array of 1T-1R cells with its wires in ngspice, and compare the project's models with it."""
     from xbar_cli.workflows.characterize_array import run
-
-    from .shared.running import execute
 
     execute("characterize-array", config, workflow=run, show=show_array, **output)
 

@@ -8,6 +8,7 @@ from xbar_cli.config.tile import TileConfig
 
 from .shared.console import print_table
 from .shared.options import options
+from .shared.running import execute
 
 
 @click.command(epilog="Example: xbar characterize tile --size 64x64 --r-wire 2.5")
@@ -15,8 +16,6 @@ from .shared.options import options
 def tile(config: TileConfig, **output: Any) -> None:
     """Node voltages and device currents of one resistive array with wires, as maps."""
     from xbar_cli.workflows.characterize_tile import run
-
-    from .shared.running import execute
 
     execute("characterize-tile", config, workflow=run, show=show, **output)
 

@@ -6,12 +6,10 @@ from typing import Any
 import click
 
 from .shared.console import print_table
+from .shared.running import execute
 
 
-@click.command(
-    epilog="Example: xbar compare runs/eval-de runs/eval-acm",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar compare runs/eval-de runs/eval-acm")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory (default runs/compare-TIME-HASH).")
@@ -22,8 +20,6 @@ def compare(a: str, b: str, out: Path | None, overwrite: bool, as_json: bool, qu
     """Compare two evaluate runs: B − A over the same chips where both drew the same, with interval and p."""
     from xbar_cli.runs.directory import default_out
     from xbar_cli.workflows.compare import run
-
-    from .shared.running import execute
 
     config = {"a": a, "b": b}
     target = out or default_out("compare", config)

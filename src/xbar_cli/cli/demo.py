@@ -10,10 +10,7 @@ from xbar_cli.cli.shared.reporter import TerminalReporter
 from xbar_cli.interruption import unwinding
 
 
-@click.command(
-    epilog="Example: xbar demo --out runs/demo",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar demo --out runs/demo")
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random."
 )

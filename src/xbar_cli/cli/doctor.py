@@ -5,7 +5,7 @@ import click
 from xbar_cli.cli.shared.console import print_json, print_table
 
 
-@click.command(epilog="Example: xbar doctor --json", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(epilog="Example: xbar doctor --json")
 @click.option("--data-dir", metavar="DIR", help="Where imported data sets are.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
 @click.pass_context

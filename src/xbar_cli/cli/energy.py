@@ -9,6 +9,7 @@ from xbar_cli.config.energy import EnergyConfig
 
 from .shared.console import print_table
 from .shared.options import options
+from .shared.running import execute
 
 
 @click.command(epilog="Example: xbar energy runs/mapped --model resparc")
@@ -20,8 +21,6 @@ def energy(config: EnergyConfig, per_layer: bool, **output: Any) -> None:
 
     Constants are the model's own, with sources; --set energy.SECTION.NAME=VALUE replaces one (energy.adc.energy_joule=1p).
     """
-    from .shared.running import execute
-
     if config.preset is not None:  # computes without JAX
         from xbar_cli.energy.presets import run
     else:

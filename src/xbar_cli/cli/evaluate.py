@@ -8,6 +8,7 @@ from xbar_cli.config.hardware import EvaluateConfig
 
 from .shared.console import print_table
 from .shared.options import options
+from .shared.running import execute
 
 
 @click.command(epilog="Example: xbar eval runs/net --variation 0.15 --samples 25")
@@ -16,8 +17,6 @@ from .shared.options import options
 def evaluate(config: EvaluateConfig, **output: Any) -> None:
     """Monte-Carlo accuracy of a train or map run on non-ideal arrays."""
     from xbar_cli.workflows.evaluate import run
-
-    from .shared.running import execute
 
     execute("evaluate", config, workflow=run, show=show, **output)
 

@@ -8,6 +8,7 @@ from xbar_cli.config.devices import FitConfig
 
 from .shared.console import print_table
 from .shared.options import options
+from .shared.running import execute
 
 
 @click.command(
@@ -18,8 +19,6 @@ from .shared.options import options
 def fit(config: FitConfig, **output: Any) -> None:
     """Statistics of measured devices, from a CSV with columns target_siemens and measured_siemens."""
     from xbar_cli.workflows.fit import run
-
-    from .shared.running import execute
 
     execute("fit", config, workflow=run, show=show, **output)
 

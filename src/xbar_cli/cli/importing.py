@@ -9,6 +9,7 @@ from xbar_cli.config.devices import ImportConfig
 
 from .shared.console import print_table
 from .shared.options import options
+from .shared.running import execute
 
 
 @click.command(
@@ -22,8 +23,6 @@ def import_(config: ImportConfig, **output: Any) -> None:
     Layers are matched by name if all names are ours, else by shape and by the numbers in their names; the table shows how.
     """
     from xbar_cli.workflows.importing import run
-
-    from .shared.running import execute
 
     execute("import", config, workflow=run, show=show, **output)
 

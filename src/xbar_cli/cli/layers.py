@@ -11,9 +11,7 @@ from .shared.console import print_json, print_table
 from .shared.options import options
 
 
-@click.command(
-    epilog="Example: xbar layers runs/net --tile 128x128", context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.command(epilog="Example: xbar layers runs/net --tile 128x128")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "--layers", default="all", show_default=True, metavar="all|dense|PATTERN[,...]", help="Layers that are on arrays."

@@ -8,10 +8,7 @@ import click
 from .shared.console import note, print_json, print_table
 
 
-@click.command(
-    epilog="Example: xbar ls runs",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar ls runs")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("runs"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
 def ls(folder: Path, as_json: bool) -> None:

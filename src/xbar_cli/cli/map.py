@@ -8,6 +8,7 @@ from xbar_cli.config.hardware import MapConfig
 
 from .shared.console import print_table
 from .shared.options import options
+from .shared.running import execute
 
 
 @click.command(epilog="Example: xbar map runs/net --tile 128x128 --out runs/mapped")
@@ -16,8 +17,6 @@ from .shared.options import options
 def map(config: MapConfig, **output: Any) -> None:
     """Put the weights of a train run on devices: conductances, tiles, scales."""
     from xbar_cli.workflows.map import run
-
-    from .shared.running import execute
 
     execute("map", config, workflow=run, show=show, **output)
 

@@ -8,6 +8,7 @@ from xbar_cli.config.energy import ParetoConfig
 
 from .shared.console import print_table
 from .shared.options import options
+from .shared.running import execute
 
 
 @click.command(epilog="Example: xbar pareto runs/energy-de runs/energy-acm runs/eval-de runs/eval-acm")
@@ -16,8 +17,6 @@ from .shared.options import options
 def pareto(config: ParetoConfig, **output: Any) -> None:
     """Accuracy against energy and area: energy runs, each with its own accuracy or that of an evaluate run beside it."""
     from xbar_cli.workflows.pareto import run
-
-    from .shared.running import execute
 
     execute("pareto", config, workflow=run, show=show, **output)
 

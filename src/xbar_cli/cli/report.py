@@ -7,10 +7,7 @@ import click
 from .shared.console import note, print_json
 
 
-@click.command(
-    epilog="Example: xbar report runs/schemes --out schemes.html --csv schemes.csv",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar report runs/schemes --out schemes.html --csv schemes.csv")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path), help="The page (default runs/report-TIME-HASH.html)."

@@ -1,7 +1,9 @@
 """`xbar run`."""
 
 import time
+from collections import Counter
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,12 +21,10 @@ if TYPE_CHECKING:
     from xbar_cli.runs.sweep import Outcome
 
 GOES_ON = "the same command goes on with what is missing"
+STATES = ("there", "done", "running", "failed", "waiting")
 
 
-@click.command(
-    epilog="Example: xbar run experiments/schemes.toml --workers 2",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.command(epilog="Example: xbar run experiments/schemes.toml --workers 2")
 @click.argument("experiment", metavar="EXPERIMENT.toml", type=click.Path(path_type=Path))
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes here (default one a processor).")
 @click.option("--scheduler", metavar="ADDRESS", help="An existing Dask cluster instead, such as tcp://host:8786.")
@@ -120,12 +120,9 @@ class SweepTable:
         self._quiet, self._notice = quiet, notice
         self._live: Live | None = None
         self._stages: dict[str, str] = {}
-        self._done: dict[str, int] = {}
-        self._failed: dict[str, int] = {}
-        self._total: dict[str, int] = {}
-        self._seconds: dict[str, float] = {}
+        self._states: dict[str, str] = {}
+        self._seconds: dict[str, list[float]] = {}
         self._running: dict[str, float] = {}
-        self._cached: dict[str, int] = {}
         self._workers = 1
 
     def __enter__(self) -> "SweepTable":
@@ -142,10 +139,8 @@ class SweepTable:
         if self._notice is not None and not self._quiet:
             note(self._notice)
         self._stages = {key: run.stage for key, run in plan.runs.items()}
-        self._total = dict.fromkeys(plan.experiment.stages, 0)
-        for key, stage in self._stages.items():
-            self._total[stage] += 1
-            self._cached[stage] = self._cached.get(stage, 0) + (key in plan.cached)
+        self._states = {key: "there" if key in plan.cached else "waiting" for key in plan.runs}
+        self._seconds = {stage: [] for stage in plan.experiment.stages}
         self._workers = workers or 1
         if not self._quiet and STDERR.is_terminal:
             self._live = Live(self._draw(), console=STDERR, auto_refresh=False, transient=True)
@@ -153,17 +148,15 @@ class SweepTable:
 
     def started(self, key: str) -> None:
         """A worker begins with a run."""
-        self._running[key] = time.monotonic()
+        self._states[key], self._running[key] = "running", time.monotonic()
         self.tick()
 
     def ended(self, key: str, outcome: "Outcome") -> None:
         """A run is done or has failed."""
         self._running.pop(key, None)
-        stage = self._stages[key]
-        counts = self._done if outcome.ok else self._failed
-        counts[stage] = counts.get(stage, 0) + 1
+        self._states[key] = "done" if outcome.ok else "failed"
         if outcome.ok:
-            self._seconds[stage] = self._seconds.get(stage, 0.0) + outcome.seconds
+            self._seconds[self._stages[key]].append(outcome.seconds)
         elif not self._quiet and outcome.attempts:
             note(f"failed: {key}: {outcome.reason}")
         self.tick()
@@ -173,29 +166,25 @@ class SweepTable:
         if self._live is not None:
             self._live.update(self._draw(), refresh=True)
 
-    def _left(self, stage: str) -> int:
-        return self._total[stage] - sum(counts.get(stage, 0) for counts in (self._done, self._failed, self._cached))
-
     def remaining_seconds(self) -> float | None:
         """How long the rest takes at the mean time of each stage so far; None before anything is known."""
-        done = sum(self._done.values())
-        if done == 0:
+        known = [seconds for of_stage in self._seconds.values() for seconds in of_stage]
+        if not known:
             return None
-        overall = sum(self._seconds.values()) / done
-        means = {s: self._seconds[s] / self._done[s] if self._done.get(s) else overall for s in self._total}
+        means = {stage: fmean(of_stage or known) for stage, of_stage in self._seconds.items()}
         now = time.monotonic()
         gone = sum(min(now - began, means[self._stages[key]]) for key, began in self._running.items())
-        left = sum(self._left(stage) * means[stage] for stage in self._total)
+        left = sum(means[self._stages[key]] for key, state in self._states.items() if state in ("running", "waiting"))
         return max(left - gone, 0.0) / max(self._workers, len(self._running), 1)
 
     def _draw(self) -> Group:
         table = Table(header_style="bold")
-        for index, column in enumerate(("stage", "runs", "there", "done", "running", "failed", "waiting")):
-            table.add_column(column, justify="left" if index == 0 else "right")
-        for stage, total in self._total.items():
-            running = sum(self._stages[key] == stage for key in self._running)
-            counts = (self._cached.get(stage, 0), self._done.get(stage, 0), running, self._failed.get(stage, 0))
-            table.add_row(stage, str(total), *map(str, counts), str(max(self._left(stage) - running, 0)))
+        for column in ("stage", "runs", *STATES):
+            table.add_column(column, justify="left" if column == "stage" else "right")
+        counts = Counter((self._stages[key], state) for key, state in self._states.items())
+        for stage in self._seconds:
+            own = [counts[stage, state] for state in STATES]
+            table.add_row(stage, str(sum(own)), *map(str, own))
         now = time.monotonic()
         names = ", ".join(f"{key} ({now - began:.0f} s)" for key, began in list(self._running.items())[:8])
         rest = self.remaining_seconds()

@@ -10,6 +10,7 @@ from xbar_cli.errors import ConfigError
 
 from .shared.console import print_table
 from .shared.options import options
+from .shared.running import execute
 
 
 @click.command(
@@ -24,8 +25,6 @@ def train(config: TrainConfig, resume: Path | None, **output: Any) -> None:
     matrix (acm); biased: important columns in favourable states.
     """
     from xbar_cli.workflows.train import run
-
-    from .shared.running import execute
 
     if resume is not None and (output["out"] is not None or output["overwrite"]):
         raise ConfigError("--resume names the run directory itself; leave --out and --overwrite away")

@@ -54,16 +54,10 @@ def show(summary: dict[str, Any]) -> None:
     """Print the checks, or the cases of a file, as a table."""
     if "checks" in summary:
         rows = [
-            (
-                c["model"],
-                c["oracle"],
-                c["n"],
-                _error(c["max_error"]),
-                f"{c['allowed']:.0e} {_of(c['scale'])}",
-                _word(c["passed"]),
-            )
+            (c["model"], c["oracle"], c["n"], _error(c["max_error"]),
+             f"{c['allowed']:.0e}{' of full scale' if c['scale'] == 'full scale' else ''}", _word(c["passed"]))
             for c in summary["checks"]
-        ]
+        ]  # fmt: skip
         print_table("xbar verify", ["model", "oracle", "n", "max error", "allowed", "pass"], rows)
         for note in sorted({c["note"] for c in summary["checks"] if c["note"]}):
             click.echo(note)
@@ -80,10 +74,6 @@ def show(summary: dict[str, Any]) -> None:
 
 def _error(value: float | None) -> str | None:
     return None if value is None else f"{value:.1e}"
-
-
-def _of(scale: str) -> str:
-    return "of full scale" if scale == "full scale" else ""
 
 
 def _word(passed: bool | None) -> str:

@@ -125,11 +125,7 @@ class ArraySection(WiresSection):
         return self
 
     def known(self, default: ArrayModel) -> AnyArrayModel:
-        """The section of the model that was asked for, or else of the default.
-
-        Raises:
-            ConfigError: a key that this model does not use.
-        """
+        """The section of the model that was asked for, or else of the default; ConfigError for a key that it does not use."""
         model, given = self.model or default, self.model_dump(exclude_none=True, exclude={"model"})
         unused = sorted(given.keys() - section_of(model).model_fields.keys())
         knowing = [name for name in self.models if set(unused) <= section_of(name).model_fields.keys()]
@@ -186,17 +182,9 @@ def tile_fold(array: AnyArrayModel) -> "Fold | None":
 def check_neurons(
     array: AnyArrayModel, *, scheme: str, adc: bool, tile: tuple[int, int], widths: Mapping[str, int]
 ) -> None:
-    """Where neurons are shared, columns must be pairs that no converter and no edge of a tile parts.
+    """Raise ConfigError where neurons are shared and columns are no pairs, or a converter or an edge of a tile parts them.
 
-    Args:
-        array: the array.
-        scheme: of the mapping.
-        adc: whether columns are converted, each on its own.
-        tile: rows and columns of one array.
-        widths: columns of every layer.
-
-    Raises:
-        ConfigError: they are not.
+    `adc`: columns are converted, each on its own; `tile` is [rows cols] of one array, `widths` the columns of every layer.
     """
     if not isinstance(array, NeuronSection) or array.neuron != "shared":
         return

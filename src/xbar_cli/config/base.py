@@ -93,10 +93,7 @@ def _holds(annotation: Any, kind: type) -> bool:
 def parse_quantity(value: Any) -> Any:
     """A number from a text with an optional SI suffix: `90n` is 9e-8, `30k` is 3e4, `2meg` and `2M` are 2e6.
 
-    Anything but a text is returned as it is, for pydantic to judge.
-
-    Raises:
-        ValueError: the text is not a finite number with one of the suffixes.
+    Anything but a text is returned as it is, for pydantic to judge; a text that is no finite number is a ValueError.
     """
     if not isinstance(value, str):
         return value
@@ -110,22 +107,14 @@ def parse_quantity(value: Any) -> Any:
 
 
 def parse_resistance(value: Any) -> Any:
-    """A number as `parse_quantity` reads it, or `inf`: a device that is not there.
-
-    Raises:
-        ValueError: the text is neither.
-    """
+    """A number as `parse_quantity` reads it, or `inf`: a device that is not there."""
     if isinstance(value, str) and value.strip().lower() in ("inf", "infinity"):
         return math.inf
     return parse_quantity(value)
 
 
 def text_of(value: Any) -> Any:
-    """A number as its text, so that `vg = 0.8` and `vg = "0.8"` mean the same; anything else as it is.
-
-    Raises:
-        ValueError: a number of more digits than any has.
-    """
+    """A number as its text, so that `vg = 0.8` and `vg = "0.8"` mean the same; anything else as it is."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return value
     if isinstance(value, int) and abs(value) > 10**LONGEST_NUMBER:

@@ -29,11 +29,7 @@ MOST_VOLTAGES = 256
 
 
 def voltage_list(text: str) -> tuple[float, ...]:
-    """The voltages of a list such as `0.25,0.5` [V], ascending.
-
-    Raises:
-        ValueError: not numbers above 0 in ascending order, or too many of them.
-    """
+    """The voltages of a list such as `0.25,0.5` [V]; ValueError for what is no number above 0, not ascending, or too many."""
     parts = text.split(",")
     if len(parts) > MOST_VOLTAGES:
         raise ValueError(f"{quoted(text)} lists {len(parts)} voltages; at most {MOST_VOLTAGES} are allowed")

@@ -107,11 +107,7 @@ class CharacterizeConfig(RootSection):
 
 
 def weight_distribution(text: str) -> tuple[float, float]:
-    """(mean, standard deviation) of `normal:MU,SIGMA`.
-
-    Raises:
-        ValueError: not of that form, SIGMA is not above 0, or out of bounds.
-    """
+    """(mean, standard deviation) of `normal:MU,SIGMA`; ValueError for another form, a SIGMA not above 0, or out of bounds."""
     kind, _, numbers = text.partition(":")
     parts = numbers.split(",")
     if kind != "normal" or len(parts) != 2:

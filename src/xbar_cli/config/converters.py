@@ -16,11 +16,7 @@ LARGEST_RANGE = 1e12
 
 
 def parse_range(text: str) -> tuple[str, float]:
-    """(`max`, 0), (`levels`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range.
-
-    Raises:
-        ValueError: another rule, a percentile not in (0, 100], or a value not above 0.
-    """
+    """(`max`, 0), (`levels`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range; else ValueError."""
     form = "write max, percentile:P or a number from 1e-12 to 1e12"
     if text in ("max", "levels"):
         return text, 0.0
@@ -70,12 +66,7 @@ class ReadSection(Section):
     """Its name in a configuration, for messages."""
 
     def complete(self, *, cell: bool, drive_ends: bool) -> None:
-        """Rules for what is given and taken over together.
-
-        Args:
-            cell: whether devices are 1T-1R cells.
-            drive_ends: whether row drive ends somewhere without a DAC.
-        """
+        """Rules for what is given and taken over together; `drive_ends`: row drive ends somewhere without a DAC."""
         require(
             self.v_read_volt is None or self.input != "amplitude",
             f"{self.table}.v_read_volt is the one voltage of {self.table}.input = bitserial or pwm; amplitude inputs take all",
@@ -147,11 +138,9 @@ class ConvertersSection(ReadSection):
         return ReadSection(**{key: getattr(self, key) for key in ReadSection.model_fields})
 
     def over(self, read: ReadSection, *, drive_ends: bool) -> Self:
-        """These converters with what they do not say taken from how a network was mapped to be read.
+        """These converters with what they do not say taken from how a network was mapped to be `read`.
 
-        Args:
-            read: how it was mapped to be read.
-            drive_ends: whether row drive ends somewhere without a DAC; else its range says nothing without one.
+        Unless row drive ends somewhere without a DAC (`drive_ends`), its range says nothing without one.
         """
         taken = {key for key in ReadSection.model_fields if key not in self.model_fields_set}
         if "input" in self.model_fields_set and self.input == "amplitude":
@@ -175,12 +164,7 @@ class ConvertersSection(ReadSection):
         )
 
     def check_pairs(self, tile: tuple[int, int], *, widths: Mapping[str, int]) -> None:
-        """Columns are subtracted at one array's edge: no tile may part the two of a weight.
-
-        Args:
-            tile: rows and columns of one array.
-            widths: columns of every layer.
-        """
+        """Columns are subtracted at one array's edge: no tile [rows cols] may part the two of a weight. `widths` are by layer."""
         parted = ", ".join(name for name, width in widths.items() if width > tile[1])
         require(
             self.adc_input != "pair" or tile[1] % 2 == 0 or not parted,

@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 
 def parse_effect(value: Any) -> Any:
-    """`model:key=value,key=value` as a table; anything but a text is returned as it is.
-
-    Raises:
-        ValueError: an unknown model, or a part that is no key=value.
-    """
+    """`model:key=value,key=value` as a table; anything but a text is returned as it is."""
     if not isinstance(value, str):
         return value
     model, _, rest = value.partition(":")
@@ -46,11 +42,7 @@ _OneEffect = Annotated[Annotated[AnyEffect, Field(discriminator="model")], Befor
 
 
 def agree(chosen: Sequence[AnyEffect]) -> Sequence[AnyEffect]:
-    """The effects, if no two of them contradict each other.
-
-    Raises:
-        ValueError: two that say the same thing of a device, or two ages of one chip.
-    """
+    """The effects; ValueError where two say the same thing of a device, or two ages of one chip."""
     for number, effect in enumerate(chosen):
         others = [other.model for other in chosen[:number] if effect.once is not None and other.once == effect.once]
         if others:
@@ -66,11 +58,7 @@ Effects = Annotated[tuple[_OneEffect, ...], AfterValidator(agree)]
 
 
 def steps_of(chosen: Sequence[OnDevices], devices: "Devices") -> "list[Step]":
-    """The effects on a chip's memristors, in physical order, each under a name of its own.
-
-    Raises:
-        ConfigError: an effect that needs figures of a technology which are not there, or statistics of other devices.
-    """
+    """The effects on a chip's memristors, in physical order, each under a name of its own."""
     from xbar_cli.device.chip import in_order
 
     return in_order([step_of(effect, devices) for effect in chosen])
@@ -126,9 +114,6 @@ def parse_injection(value: object) -> object:
     """`normal:0.1`, `additive:0.1`, …, a number alone (additive) or `effect:key=value` as the table of an InjectSection.
 
     A key of any effect is `technology`, that of the devices.
-
-    Raises:
-        ValueError: an unknown model or no number.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return {"sigma": value}

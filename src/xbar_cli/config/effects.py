@@ -224,11 +224,7 @@ EFFECTS: dict[str, type[AnyEffect]] = {
 
 
 def step_of(effect: OnDevices, devices: "Devices") -> "Step":
-    """One effect on a chip's memristors with its numbers.
-
-    Raises:
-        ConfigError: figures of a technology that are not there, or statistics of other devices.
-    """
+    """One effect on a chip's memristors with its numbers; ConfigError where figures are not there, or of other devices."""
     from xbar_cli.device.chip import Step
 
     model, parameters = _model(effect, devices)

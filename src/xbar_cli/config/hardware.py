@@ -134,9 +134,6 @@ class MappingSection(Section):
             cell: the 1T-1R cell; None on resistive arrays.
             volt: the one voltage of driven rows that cells are programmed for [V]; None where rows see all.
             restricted: whether the weights were restricted to the cell's linear range, which their scale keeps them in.
-
-        Raises:
-            ConfigError: keys that do not go with the cell, or with none.
         """
         from xbar_cli.mapping.placing import DeviceRange, Placement, Slices
 
@@ -240,9 +237,6 @@ class MapConfig(RootSection):
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
 
-    def check(self) -> None:
-        """No rule joins sections: each has its own."""
-
 
 class EvaluateConfig(RootSection):
     """Everything that determines an evaluation."""
@@ -258,9 +252,6 @@ class EvaluateConfig(RootSection):
     calibration: CalibrationSection = CalibrationSection()
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
-
-    def check(self) -> None:
-        """No rule joins sections: each has its own."""
 
     @property
     def differing(self) -> bool:

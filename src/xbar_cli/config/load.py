@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import tomli_w
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from xbar_cli.outside import clean_text, parse_toml, quoted
 from xbar_cli.outside import read_toml as read_toml
 from xbar_cli.runs.directory import CONFIG, partial
 from xbar_cli.runs.seal import ANEW
+from xbar_cli.runs.whole import write_whole
 
 from .base import RootSection
 
@@ -22,54 +23,35 @@ class OriginError(ConfigError):
     """A value that is not allowed, with where it came from and its key as a file has it."""
 
 
-def resolve(
-    model: type[C],
-    *,
-    config_file: Path | None,
-    options: Mapping[str, Any],
-    option_names: Mapping[str, str],
-    settings: Sequence[str],
-) -> C:
-    """The configuration of one command.
+class Asked(TypedDict):
+    """What a command is asked for."""
 
-    Args:
-        model: the root section.
-        config_file: a TOML file, or None.
-        options: values of the command-line options by dotted key; None means not given.
-        option_names: the option's spelling by dotted key, for error messages.
-        settings: `section.key=value` texts of --set.
+    config_file: Path | None
+    options: Mapping[str, Any]
+    """Values of the command-line options by dotted key; None means not given."""
+    option_names: Mapping[str, str]
+    """The option's spelling by dotted key, for error messages."""
+    settings: Sequence[str]
+    """`section.key=value` texts of --set."""
 
-    Raises:
-        ConfigError: one line that names the origin, the key and what is allowed.
-    """
-    given = list(_given(config_file, options, option_names, settings))
+
+def resolve(model: type[C], **asked: Unpack[Asked]) -> C:
+    """The configuration of one command; ConfigError names the origin, the key and what is allowed."""
+    given = list(_given(asked))
     tree, origin = collect(given, names=_names(model, given, {}))
     return validate(model, tree, origin)
 
 
-def resume_config(
-    model: type[C],
-    run: Path,
-    *,
-    config_file: Path | None,
-    options: Mapping[str, Any],
-    option_names: Mapping[str, str],
-    settings: Sequence[str],
-) -> C:
-    """The configuration of the interrupted run at `run`; whatever is given besides must agree with it.
-
-    Raises:
-        ConfigError: the run has no configuration, or a given value differs from it.
-    """
+def resume_config(model: type[C], run: Path, **asked: Unpack[Asked]) -> C:
+    """The configuration of the interrupted run at `run`; ConfigError where what is given besides does not agree with it."""
     folder = run if run.name.endswith(".partial") else partial(run)
     if not folder.is_dir():
         state = "is complete; there is nothing to resume" if (run / "done").exists() else "no interrupted run to resume"
         raise ConfigError(f"{run}: {state}")
     config = stored(model, folder)
-    given = list(_given(config_file, options, option_names, settings))
+    given = list(_given(asked))
     tree, origin = collect(given, names=_names(model, given, config.in_use()))
-    asked = validate(model, overlay(config.in_use(), tree), origin)
-    _same(config, asked, origin)
+    _same(config, validate(model, overlay(config.in_use(), tree), origin), origin)
     return config
 
 
@@ -93,26 +75,19 @@ Given = tuple[str, Any, str]
 """A dotted key as it was spelled, its value, and where it came from."""
 
 
-def _given(
-    config_file: Path | None,
-    options: Mapping[str, Any],
-    option_names: Mapping[str, str],
-    settings: Sequence[str],
-) -> Iterator[Given]:
+def _given(asked: Asked) -> Iterator[Given]:
     """Everything given, in the order of precedence."""
-    if config_file is not None:
-        yield from ((key, value, str(config_file)) for key, value in flatten(read_toml(config_file)))
-    yield from ((key, value, option_names[key]) for key, value in options.items() if value is not None)
-    for key, value in map(parse_setting, settings):
-        yield from ((leaf, part, "--set") for leaf, part in flatten({key: value}))
+    if (file := asked["config_file"]) is not None:
+        yield from ((key, value, str(file)) for key, value in flatten(read_toml(file)))
+    yield from (
+        (key, value, asked["option_names"][key]) for key, value in asked["options"].items() if value is not None
+    )
+    for key, value in map(parse_setting, asked["settings"]):
+        yield from ((leaf, part, SET) for leaf, part in flatten({key: value}))
 
 
 def _names(model: type[C], given: Sequence[Given], stored: Mapping[str, Any]) -> Mapping[str, str]:
-    """What top-level keys stand for, all that is given and `stored` being known.
-
-    Raises:
-        ConfigError: a file has a key in both spellings.
-    """
+    """What top-level keys stand for, all that is given and `stored` being known; ConfigError for a key in both spellings."""
     names = model.stands_for({**stored, **{key: value for key, value, _ in given}})
     spelled = [(where, key) for key, _, where in given if where != "--set"]  # of --set, the last wins
     for where, key in spelled:
@@ -122,12 +97,7 @@ def _names(model: type[C], given: Sequence[Given], stored: Mapping[str, Any]) ->
 
 
 def collect(given: Sequence[Given], *, names: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What is given, later over earlier, as one tree, and where each dotted key came from.
-
-    Args:
-        given: in the order of precedence.
-        names: the dotted keys that top-level keys stand for.
-    """
+    """What is given, later over earlier, as one tree, and where each dotted key came from; `names` as `stands_for` has them."""
     tree: dict[str, Any] = {}
     origin: dict[str, str] = {}
     for spelled, value, where in given:
@@ -150,15 +120,10 @@ def require_clean(key: str, value: Any, *, where: str) -> None:
             clean_text(part)
     except ValueError as error:
         raise OriginError(f"{where}: {quoted(key)[1:-1]}: {error}") from None
-    inside = (
-        value.items()
-        if isinstance(value, Mapping)
-        else [("", item) for item in value]
-        if isinstance(value, list)
-        else ()
-    )
-    for name, item in inside:
+    for name, item in value.items() if isinstance(value, Mapping) else ():
         require_clean(f"{key}.{name}" if name else key, item, where=where)
+    for item in value if isinstance(value, list) else ():
+        require_clean(key, item, where=where)
 
 
 def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,15 +154,7 @@ def validate(model: type[C], tree: Mapping[str, Any], origin: Mapping[str, str])
 
 
 def stored(model: type[C], run: Path) -> C:
-    """The configuration that a run was made with, checked as one that is given would be.
-
-    Args:
-        model: the root section of the command that made the run.
-        run: its directory.
-
-    Raises:
-        RunError: it is missing, damaged, or of a version with other keys.
-    """
+    """The configuration that a run was made with, checked as one that is given would be; RunError where it is none."""
     try:
         return validate(model, read_toml(run / CONFIG), {})
     except ConfigError as error:
@@ -224,9 +181,7 @@ def described(
 
 def write_toml(path: Path, config: RootSection) -> None:
     """Write the resolved configuration, whole or not at all: what is in use and has a value (TOML has no null)."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(tomli_w.dumps(config.in_use()), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, tomli_w.dumps(config.in_use()))
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -2,15 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from xbar_cli.errors import ConfigError
 
 from .arrays import ArrayModel, ArraySection, Neuron
 from .base import Factor, LayerChoice, LearningRate, Option, Quantity, Section, Text, require, text_of, within
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
+
+if TYPE_CHECKING:
+    from xbar_cli.mapping.bitslice import SliceFormat
 
 Encoding = Literal["offset", "twos_complement", "differential"]
 
@@ -213,6 +218,16 @@ class BiasedMethod(Section):
         require(self.start is not None, "method = biased needs biased.start, a trained run")
         return self
 
+    def slices(self) -> "SliceFormat":
+        """How weights are cut into slices; ConfigError where slices do not fit."""
+        from xbar_cli.mapping.bitslice import SliceFormat
+
+        sizes = {"weight_bits": self.weight_bits, "fraction_bits": self.fraction_bits, "device_bits": self.bits}
+        try:
+            return SliceFormat(**sizes, encoding=self.encoding)
+        except ValueError as error:
+            raise ConfigError(f"method = biased: {error}") from None
+
 
 AnyMethod = IdealMethod | NeatMethod | TatMethod | PeripheryMethod | BiasedMethod
 METHODS: Mapping[str, type[Section]] = {kind.model_fields["name"].default: kind for kind in get_args(AnyMethod)}
@@ -220,11 +235,7 @@ METHODS: Mapping[str, type[Section]] = {kind.model_fields["name"].default: kind 
 
 
 def check_method(value: Any) -> Any:
-    """`value`, if it is a method or the table of one.
-
-    Raises:
-        PydanticCustomError: it names none.
-    """
+    """`value`, if it is a method or the table of one; PydanticCustomError where it names none."""
     name = value.get("name") if isinstance(value, Mapping) else getattr(value, "name", None)
     if not (isinstance(name, str) and name in METHODS):
         *others, last = (repr(name) for name in METHODS)

@@ -244,11 +244,7 @@ class NetworkSection(Section):
         return net
 
     def normalisation(self, *, channels: int) -> "Normalisation | None":
-        """What the images go through before the first layer; None where they come as they are.
-
-        Raises:
-            ConfigError: neither one number nor one for each channel.
-        """
+        """What the images go through before the first layer, by one number or one a channel; None where they come as they are."""
         from xbar_cli.nn.normalisation import Normalisation
 
         if self.mean is None and self.std is None:

@@ -18,12 +18,7 @@ MAX_POINTS = 4096
 
 
 def gate_voltages(text: str) -> tuple[float, float, int]:
-    """(start, stop, count) of `START:STOP:STEP` [V], or of one gate voltage alone.
-
-    Raises:
-        ValueError: not numbers, the stop below the start, a step that is not positive or does not divide the span, or
-            more than MAX_POINTS points.
-    """
+    """(start, stop, count) of `START:STOP:STEP` [V], or of one gate voltage alone; ValueError for what is no such range."""
     form = "START:STOP:STEP in volts, such as 0.7:1.0:0.05"
     if ":" not in text:
         text = f"{text}:{text}:1"
@@ -43,11 +38,7 @@ def gate_voltages(text: str) -> tuple[float, float, int]:
 
 
 def input_voltages(text: str) -> tuple[float, float, int]:
-    """(start, stop, count) of `START:STOP:COUNT` [V].
-
-    Raises:
-        ValueError: not numbers, the stop not above the start, a count that is not a whole number from 5 to MAX_POINTS.
-    """
+    """(start, stop, count) of `START:STOP:COUNT` [V]; ValueError unless the count is a whole number from 5 to MAX_POINTS."""
     form = "START:STOP:COUNT in volts, such as 0.01:0.5:51"
     start, stop, number = split_numbers(text, form)
     _require_volts(text, start, stop)
@@ -76,11 +67,7 @@ InputRange = Annotated[str, BeforeValidator(text_of), _checked(input_voltages)]
 
 
 def parse_tile(text: str) -> tuple[int, int]:
-    """(rows, columns) of a tile written `128x128`.
-
-    Raises:
-        ValueError: not two whole numbers from 1 to 65536.
-    """
+    """(rows, columns) of a tile written `128x128`; ValueError unless they are whole numbers from 1 to 65536."""
     found = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", text)
     rows, cols = (int(found[1]), int(found[2])) if found else (0, 0)
     if not (1 <= rows <= 65536 and 1 <= cols <= 65536):
@@ -92,11 +79,7 @@ TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]
 
 
 def check_weight_limit(text: str) -> str:
-    """`max`, `largest`, `auto` or a positive number, as it was written.
-
-    Raises:
-        ValueError: anything else.
-    """
+    """`max`, `largest`, `auto` or a positive number, as it was written; ValueError for anything else."""
     if (
         text not in ("max", "largest", "auto")
         and not 1 / LARGEST_WEIGHT <= float(parse_quantity(text)) <= LARGEST_WEIGHT
@@ -123,11 +106,7 @@ def parse_states(value: object) -> object:
 
 
 def check_states(text: str) -> str:
-    """`text` itself if it is `best:N` or states between commas.
-
-    Raises:
-        ValueError: anything else.
-    """
+    """`text` itself if it is `best:N` or states between commas; else ValueError."""
     rule = text.partition(":")[0]
     form = r"best:0*[1-9][0-9]{0,4}" if rule == "best" else r"[0-9]{1,5}(,[0-9]{1,5})*"
     good = re.fullmatch(form, text)

@@ -25,16 +25,7 @@ from .base import (
     within,
 )
 from .effect_list import InjectSection, parse_injection
-from .methods import (
-    METHODS,
-    AnyMethod,
-    IdealMethod,
-    NeatMethod,
-    TatArray,
-    TatMapping,
-    TatMethod,
-    check_method,
-)
+from .methods import METHODS, AnyMethod, IdealMethod, NeatMethod, TatArray, TatMapping, TatMethod, check_method
 from .network import NetworkSection
 
 SHORTHANDS = ("array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers")

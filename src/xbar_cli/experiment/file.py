@@ -51,12 +51,7 @@ _RUNS = ("run", "start", "cell")
 
 @dataclass(frozen=True)
 class Axis:
-    """One dimension of the grid: a key with its values, or several keys that vary together.
-
-    Attributes:
-        keys: dotted keys, the stage first.
-        rows: for each position along the axis, the value of each key.
-    """
+    """One dimension of the grid: a key, the stage first, with its values, or several that vary together, a row a position."""
 
     keys: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -102,15 +97,9 @@ class Experiment:
 
 
 def load_experiment(file: Path, *, settings: Sequence[str] = (), seed: Any = None) -> Experiment:
-    """Read and check an experiment file.
+    """Read and check an experiment file. ConfigError says in one line what is wrong, where, and what is allowed.
 
-    Args:
-        file: the TOML file.
-        settings: `stage.section.key=value` texts that replace what the file says.
-        seed: of every stage, in place of what the file says.
-
-    Raises:
-        ConfigError: one line: what is wrong, where, and what is allowed.
+    `settings` are `stage.section.key=value` texts that replace what the file says; `seed` is of every stage.
     """
     tree = read_toml(file)
     unknown = sorted(set(tree) - {"name", "stages", "sweep"})

@@ -3,10 +3,9 @@
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from xbar_cli.config.load import put, validate
@@ -51,11 +50,7 @@ class Point:
 
 
 def expand(experiment: Experiment) -> list[Point]:
-    """The points of the grid, each with the resolved configuration of every stage.
-
-    Raises:
-        ConfigError: a stage's configuration is not allowed, or two points are one and the same.
-    """
+    """The points of the grid, each with the resolved configuration of every stage; ConfigError where two are one and the same."""
     known: dict[str, StageRun] = {}
     points: list[Point] = []
     owners: dict[tuple[str, ...], str] = {}
@@ -87,7 +82,7 @@ def _stage_run(
         if name == stage:
             put(tree, rest, copy.deepcopy(value), where=f"{experiment.file}: sweep.{key}")
     needs = tuple(dict.fromkeys(runs[name].key for name in references(tree)))
-    tree = _renamed(tree, {name: run.key for name, run in runs.items()})
+    tree = renamed(tree, lambda name: f"@{runs[name].key}")
     command = experiment.commands[stage]
     signature = json.dumps([stage, tree], sort_keys=True, default=str)
     if signature not in known:
@@ -101,19 +96,10 @@ def _stage_run(
     return known[signature]
 
 
-def _renamed(tree: Any, keys: Mapping[str, str]) -> Any:
-    """The tree with `@stage` replaced by `@key`."""
+def renamed(tree: Any, name_of: Callable[[str], str]) -> Any:
+    """The tree with every input `@NAME` replaced by what `name_of` makes of NAME."""
     if isinstance(tree, Mapping):
-        return {name: _renamed(value, keys) for name, value in tree.items()}
+        return {key: renamed(value, name_of) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return [_renamed(value, keys) for value in tree]
-    return f"@{keys[tree[1:]]}" if isinstance(tree, str) and tree.startswith("@") else tree
-
-
-def with_paths(config: Any, folder: Path) -> Any:
-    """A resolved configuration with the inputs `@key` replaced by their run directories in `folder`."""
-    if isinstance(config, Mapping):
-        return {name: with_paths(value, folder) for name, value in config.items()}
-    if isinstance(config, (list, tuple)):
-        return [with_paths(value, folder) for value in config]
-    return str(folder / config[1:]) if isinstance(config, str) and config.startswith("@") else config
+        return [renamed(value, name_of) for value in tree]
+    return name_of(tree[1:]) if isinstance(tree, str) and tree.startswith("@") else tree

@@ -83,12 +83,12 @@ def missing(plan: Plan) -> list[StageRun]:
 def dry_run(experiment: Experiment, *, out: Path) -> dict[str, Any]:
     """What `run` would do: the points, and what of them is complete."""
     plan = make_plan(experiment, out)
-    return summarise(plan, {}, waiting="missing") | {"dry_run": True}
+    return summarise(plan, {}) | {"dry_run": True}
 
 
-def summarise(plan: Plan, outcomes: Mapping[str, Outcome], *, waiting: str) -> dict[str, Any]:
-    """The summary of a sweep but for its results; `waiting` is the state of a point that was not computed."""
-    listed = [describe_point(plan, point, outcomes, waiting=waiting) for point in plan.points]
+def summarise(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    """The summary of a sweep but for its results."""
+    listed = [describe_point(plan, point, outcomes) for point in plan.points]
     states = [entry["state"] for entry in listed]
     return {
         "command": "run",
@@ -106,7 +106,7 @@ def summarise(plan: Plan, outcomes: Mapping[str, Outcome], *, waiting: str) -> d
     }
 
 
-def describe_point(plan: Plan, point: Point, outcomes: Mapping[str, Outcome], *, waiting: str) -> dict[str, Any]:
+def describe_point(plan: Plan, point: Point, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     """One entry of the summary's list."""
     last = plan.last_runs(point)
     # the first stage that failed explains the others
@@ -118,7 +118,7 @@ def describe_point(plan: Plan, point: Point, outcomes: Mapping[str, Outcome], *,
     elif all(run.key in plan.cached or run.key in outcomes for run in last):
         state = "done"
     else:
-        state = waiting
+        state = "missing"
     return {
         "name": point.name,
         "values": point.values,

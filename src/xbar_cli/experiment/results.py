@@ -23,14 +23,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Results:
-    """The figures of a sweep.
-
-    Attributes:
-        name: of the experiment.
-        axes: of its grid.
-        coordinates: of the swept keys, by dotted key.
-        variables: by name, over the axes' first keys.
-    """
+    """The figures of a sweep: the swept keys' coordinates by dotted key, variables by name over the axes' first keys."""
 
     name: str
     axes: tuple[Axis, ...]

@@ -55,11 +55,7 @@ class Evaluation:
 
 
 def open_evaluation(path: Path) -> Evaluation:
-    """The evaluate run at `path`.
-
-    Raises:
-        RunError: it is none, damaged, or written by a newer version.
-    """
+    """The evaluate run at `path`."""
     run, summary = open_run(path, commands=("evaluate",), use="xbar compare")
     config = stored(EvaluateConfig, run.path)
     metric = summary.get("metric", "accuracy")

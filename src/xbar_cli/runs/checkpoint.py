@@ -15,6 +15,8 @@ import orbax.checkpoint as ocp
 
 from xbar_cli.errors import RunError
 from xbar_cli.interruption import held
+from xbar_cli.reporter import silenced
+from xbar_cli.runs.whole import write_whole
 
 DIGESTS = "sha256.json"
 """The sha256 of every checkpoint's files: arrays carry no checksum of their own, and a flipped bit would go unseen."""
@@ -40,9 +42,7 @@ class Checkpoints:
                 step, args=ocp.args.Composite(tree=ocp.args.StandardSave(tree), record=ocp.args.JsonSave(record))
             )
         there = {number: digest for number, digest in self._digests().items() if (self._folder / number).is_dir()}
-        part = self._folder / f"{DIGESTS}.part"
-        part.write_text(json.dumps(there | {str(step): digest_of(self._folder / str(step))}), encoding="utf-8")
-        part.replace(self._folder / DIGESTS)
+        write_whole(self._folder / DIGESTS, json.dumps(there | {str(step): digest_of(self._folder / str(step))}))
 
     def latest(self) -> int | None:
         """The newest complete step; None before the first."""
@@ -51,8 +51,7 @@ class Checkpoints:
     def drop_damaged(self) -> list[str]:
         """Remove damaged checkpoints, newest first, down to the newest that is whole; what each of them is.
 
-        Raises:
-            RunError: there are checkpoints, and all are damaged; they stay.
+        RunError where all are damaged; they stay.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
         digests, said = self._digests(), []
@@ -92,11 +91,7 @@ class Checkpoints:
         return dict(self._restore(step, record=ocp.args.JsonRestore()).record)
 
     def restore(self, step: int, template: Any) -> Any:
-        """The tree of checkpoint `step`, with the structure, shapes and dtypes of `template`.
-
-        Raises:
-            RunError: the checkpoint is damaged or belongs to another network.
-        """
+        """The tree of checkpoint `step`, with the structure, shapes and dtypes of `template`; RunError where it has others."""
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
         return self._restore(step, tree=ocp.args.StandardRestore(abstract)).tree
 
@@ -125,17 +120,6 @@ def digest_of(folder: Path) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Orbax's log out of the terminal: its failures are raised, and told once. Ctrl-C waits until it has ended.
-
-    It hands its work to threads, which an exception in its middle would leave to themselves.
-    """
-    import logging
-
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    with held():
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
+    """Keep Orbax silent, and Ctrl-C waiting until it has ended: its threads would be left to themselves by an exception."""
+    with silenced("absl"), held():
+        yield

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xbar_cli.caches import discard
 from xbar_cli.errors import ModelError, RunError
 from xbar_cli.interruption import held
 from xbar_cli.outside import clean_path
@@ -27,12 +28,7 @@ CONFIG = "config.toml"
 
 
 class TakenPlace(RunError):
-    """A run lies where a new one is wanted.
-
-    Attributes:
-        out: where it was to be.
-        state: of what lies there: `complete`, `interrupted`, or `resumable`, which has a checkpoint to go on from.
-    """
+    """A run lies where a new one is wanted: `complete`, `interrupted`, or `resumable`, which has a checkpoint to go on from."""
 
     def __init__(self, out: Path, *, state: str) -> None:
         """Say so."""
@@ -43,12 +39,7 @@ class TakenPlace(RunError):
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory that is being written (`path` ends in `.partial`) or is complete.
-
-    Attributes:
-        path: where its files are now.
-        final: where they will be when it is complete.
-    """
+    """A run directory that is being written (`path` ends in `.partial`) or is complete, which is then at `final`."""
 
     path: Path
     final: Path
@@ -73,11 +64,7 @@ class Run:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
     def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
-        """Write summary.json, seal the run (`done`), then rename it to its final name.
-
-        Raises:
-            ModelError: a figure is no finite number.
-        """
+        """Write summary.json, seal the run (`done`), then rename it to its final name. ModelError where a figure is no number."""
         try:
             text = json.dumps(summary, indent=1, allow_nan=False)
         except ValueError:
@@ -91,10 +78,10 @@ class Run:
         with held():
             if overwrite and self.final.exists():
                 old = replaced(self.final)
-                _remove(old)
+                discard(old)
                 self.final.rename(old)
                 self.path.rename(self.final)
-                _remove(old)
+                discard(old)
             else:
                 self.path.rename(self.final)
 
@@ -119,11 +106,7 @@ def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("r
 
 
 def partial(out: Path) -> Path:
-    """The name under which `out` is written.
-
-    Raises:
-        RunError: `out` has no name, as the empty text and `..` have none.
-    """
+    """The name under which `out` is written. RunError where `out` has none, as the empty text and `..` have none."""
     if out.name in ("", ".."):
         raise RunError(f"a run directory needs a name of its own, and {str(out)!r} is none")
     return out.with_name(out.name + ".partial")
@@ -134,22 +117,8 @@ def replaced(out: Path) -> Path:
     return out.with_name(out.name + ".replaced")
 
 
-def _remove(path: Path) -> None:
-    """Remove a folder, or a link to one, as far as that goes."""
-    if path.is_symlink():
-        path.unlink(missing_ok=True)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def check_free(out: Path, *, overwrite: bool) -> None:
-    """Raise RunError where a new run at `out` would destroy something that was not given up.
-
-    Raises:
-        ConfigError: no folder can have that name.
-        RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
-            run lies beside it.
-    """
+    """Raise RunError where a new run at `out` would destroy something that was not given up."""
     clean_path(replaced(out))
     unfinished = partial(out)
     if out.exists():
@@ -182,11 +151,7 @@ def resumable(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Hold an unfinished run for this process; the system frees it when the process ends, however it ends.
-
-    Raises:
-        RunError: another process holds it.
-    """
+    """Hold an unfinished run for this process, or raise RunError; the system frees it when the process ends, however it ends."""
     try:
         file = os.fdopen(os.open(path / LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666), "wb")
     except OSError as error:
@@ -203,11 +168,7 @@ def _held(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterator[Run]:
-    """A fresh run directory. It vanishes when the block fails, unless `keep_partial` and it holds a checkpoint.
-
-    Raises:
-        RunError: see `check_free`; or the directory cannot be made.
-    """
+    """A fresh run directory. It vanishes when the block fails, unless `keep_partial` and it holds a checkpoint."""
     path = partial(out)
     if replaced(out).exists() and not out.exists():  # a process was killed between two renames
         replaced(out).rename(out)
@@ -252,11 +213,7 @@ def _empty(path: Path) -> None:
 
 @contextlib.contextmanager
 def reopened_run(out: Path) -> Iterator[Run]:
-    """The interrupted run at `out` (or `out.partial`), to be continued.
-
-    Raises:
-        RunError: there is none, or it is complete.
-    """
+    """The interrupted run at `out` (or `out.partial`), to be continued; RunError where there is none."""
     final = out.with_name(out.name.removesuffix(".partial")) if out.name.endswith(".partial") else out
     path = partial(final)
     if not path.is_dir():

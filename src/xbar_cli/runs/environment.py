@@ -137,13 +137,7 @@ def drawn_otherwise(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) ->
 
 
 def describe(*, seed: int, devices: list[str] | None = None, simulator: str | None = None) -> dict[str, Any]:
-    """Everything env.json holds.
-
-    Args:
-        seed: of the run.
-        devices: that JAX computed on; None for a run that draws nothing by JAX.
-        simulator: version of ngspice.
-    """
+    """Everything env.json holds; `devices` are JAX's, None for a run that draws nothing by JAX, `simulator` ngspice's version."""
     return {
         "versions": versions(),
         "commit": commit(),
@@ -160,11 +154,7 @@ def describe(*, seed: int, devices: list[str] | None = None, simulator: str | No
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What an env.json holds; nothing where there is none, as in runs of earlier versions.
-
-    Raises:
-        RunError: it is damaged.
-    """
+    """What an env.json holds, or RunError; nothing where there is none, as in runs of earlier versions."""
     if not path.exists():
         return {}
     try:

@@ -9,7 +9,7 @@ from typing import Any
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.outside import read_toml
 from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, at_work
-from xbar_cli.runs.opening import command_of, read_summary
+from xbar_cli.runs.opening import read_summary
 from xbar_cli.runs.seal import require_intact
 
 KEYS: dict[str, tuple[str, ...]] = {
@@ -60,15 +60,11 @@ class Entry:
     @property
     def command(self) -> str | None:
         """The command that made it."""
-        return command_of(self.summary) if self.summary else None
+        return self.summary.get("command")
 
 
 def find_runs(folder: Path) -> Iterator[Entry]:
-    """Every run in a folder, at any depth, by path; what lies inside of a run is part of it, but for a sweep's runs.
-
-    Raises:
-        RunError: there is no such folder.
-    """
+    """Every run in a folder, at any depth, by path; what lies inside of a run is part of it, but for a sweep's runs."""
     if not folder.is_dir():
         raise RunError(f"{folder}: no such folder")
     entry = open_entry(folder)

@@ -79,11 +79,7 @@ def write_fields(path: Path, fields: Mapping[str, Field], *, attributes: Mapping
 
 
 def read_dataset(path: Path) -> "xr.Dataset":
-    """Read results.nc into memory.
-
-    Raises:
-        RunError: missing, damaged, or written by a newer version.
-    """
+    """Read results.nc into memory; RunError where it is missing, damaged, or written by a newer version."""
     import xarray as xr
 
     try:
@@ -103,11 +99,7 @@ def read_dataset(path: Path) -> "xr.Dataset":
 
 @contextlib.contextmanager
 def opened(path: Path, *, kind: str) -> Iterator["xr.Dataset"]:
-    """The dataset of a results.nc of this kind; what turns out to be missing or wrong in the block is damage.
-
-    Raises:
-        RunError: missing, damaged, written by a newer version, or of another kind.
-    """
+    """The dataset of a results.nc of this kind; what turns out to be missing or wrong in the block is damage (RunError)."""
     dataset = read_dataset(path)
     found = dataset.attrs.get("xbar_kind")
     if found != kind:
@@ -120,12 +112,7 @@ def opened(path: Path, *, kind: str) -> Iterator["xr.Dataset"]:
 
 
 def numbers(dataset: "xr.Dataset", name: str, *dims: Hashable) -> NDArray[Any]:
-    """The values of a variable, which must be finite numbers over these dimensions.
-
-    Raises:
-        KeyError: there is no such variable.
-        ValueError: it holds something else.
-    """
+    """The values of a variable, which must be finite numbers over these dimensions; else ValueError or KeyError."""
     found = dataset[name]
     if found.dims != dims or found.dtype.kind not in "fiu":
         raise ValueError(f"{name} is {found.dtype} over {found.dims}; wanted are numbers over {dims}")
@@ -141,11 +128,7 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], *, metadata: Ma
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """Read arrays by name.
-
-    Raises:
-        RunError: missing or damaged.
-    """
+    """Read arrays by name; RunError where they are missing or damaged."""
     try:
         require_file(path, most=LARGEST)
         found = load_file(path)

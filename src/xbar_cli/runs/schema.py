@@ -231,9 +231,7 @@ class Environment(BaseModel):
 def fault_of(summary: Any, *, whole: bool) -> str | None:
     """What is wrong with a summary, with the key; None where nothing is.
 
-    Args:
-        summary: what summary.json holds.
-        whole: whether every key that other commands compute with must be there; else those that are must be of their types.
+    `whole`: every key that other commands compute with must be there; else those that are must be of their types.
     """
     try:
         found = Summary.model_validate(summary)

@@ -13,7 +13,6 @@ from xbar_cli.errors import RunError
 DONE = "done"
 VERSION = 1
 """Of the list in `done`. Runs of xbar 0.1 and before have an empty file there, and are read without comparison."""
-BLOCK = 2**20
 ANEW = "make it anew with the command that made it"
 """What to do about a damaged run."""
 UNSEALED = "was written by xbar 0.1 or before, which kept no list of its files: damage to a value in it cannot be told"
@@ -25,19 +24,14 @@ class RunNote(UserWarning):
 
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
-    found = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            found.update(block)
-    return found.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal(folder: Path, *, within: str = "**/*") -> None:
     """Write `done`, the list of what the folder holds: the last thing that is done to a run.
 
-    Args:
-        folder: of the run.
-        within: pattern of what belongs to it, where it has runs of their own in it.
+    `within` is a pattern of what belongs to it, where it has runs of their own in it.
     """
     files = sorted(path for path in folder.glob(within) if path.is_file() and path != folder / DONE)
     listed = {str(path.relative_to(folder)): [path.stat().st_size, digest(path)] for path in files}
@@ -45,15 +39,7 @@ def seal(folder: Path, *, within: str = "**/*") -> None:
 
 
 def require_intact(folder: Path, *, only: Iterable[str] | None = None) -> None:
-    """Raise unless every file that `done` lists is there as it was written.
-
-    Args:
-        folder: a complete run.
-        only: names of the files to look at; all when absent.
-
-    Raises:
-        RunError: a file is missing, is not the one that was written, or leads out of the run; the list itself is damaged.
-    """
+    """Raise RunError unless every file that `done` lists, or each of those in `only`, is there as it was written."""
     listed = sealed_files(folder)
     if not listed:
         warnings.warn(RunNote(f"{folder} {UNSEALED}"), stacklevel=1)  # of one place: each is told once
@@ -72,11 +58,7 @@ def require_intact(folder: Path, *, only: Iterable[str] | None = None) -> None:
 
 
 def sealed_files(folder: Path) -> dict[str, tuple[int, str]]:
-    """Size and SHA-256 of every file that a run was sealed with; none for a run of before there were lists.
-
-    Raises:
-        RunError: the list is damaged, or of a version to come.
-    """
+    """Size and SHA-256 of every file that a run was sealed with; none for a run of before there were lists."""
     path = folder / DONE
     try:
         if not stat.S_ISREG(path.lstat().st_mode):

@@ -21,13 +21,7 @@ MAX_INNOCENT = 50
 
 @dataclass(frozen=True)
 class Job:
-    """A piece of work.
-
-    Attributes:
-        key: a name of its own; its log is called so.
-        payload: what the work is called with; must be picklable.
-        needs: keys of the jobs that come first.
-    """
+    """A piece of work: its name and its log's, what the work is called with (picklable), and the keys of what comes first."""
 
     key: str
     payload: Any
@@ -79,11 +73,11 @@ def execute(
     environment: Mapping[str, tuple[str, str]],
     watcher: Watcher,
 ) -> dict[str, Outcome]:
-    """Run every job once on the cluster's workers.
+    """Run every job once on the cluster's workers, in any order that their needs allow; the outcome of each, by key.
 
     Args:
         client: of the cluster.
-        jobs: in any order; what they need must be among them.
+        jobs: what they need must be among them.
         work: called in a worker with a job's payload. An exception is a failure.
         logs: folder of the jobs' logs.
         width: most jobs handed to the cluster at once, the first that are ready first, so that each goes to a worker that
@@ -93,9 +87,6 @@ def execute(
         timeout: seconds that one job may take; its worker is then ended and started again. None for no limit.
         environment: see `Terms`.
         watcher: is told what happens.
-
-    Returns:
-        The outcome of every job, by key.
     """
     terms = Terms(
         sweep=f"sweep-{uuid.uuid4().hex[:12]}", retries=retries, logs=str(logs.absolute()), directory=os.getcwd(),

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from xbar_cli.errors import RunError
+from xbar_cli.reporter import silenced
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 CONNECT_SECONDS = 4
 """How long a scheduler is waited for: once for its port, once for its answer."""
+LOGS = ("distributed", "distributed.client")
 LOCAL = {
     "distributed.logging.distributed": "critical",
     "distributed.scheduler.allowed-failures": 0,
@@ -34,21 +36,17 @@ had in hand. Dask watches itself rarely: as often as it would, it takes a tenth 
 
 
 @contextlib.contextmanager
-def local_cluster(workers: int, *, environment: Mapping[str, str]) -> "Iterator[Client]":
-    """Worker processes on this machine, one thread each; when this process dies, they do.
+def local_cluster(workers: int, environment: Mapping[str, str]) -> "Iterator[Client]":
+    """Worker processes on this machine, one thread each, started with the variables; when this process dies, they do.
 
     They talk to each other with certificates of this process alone, made anew each time: whoever else is on the machine, and
     could reach their ports, can't hand them work.
-
-    Args:
-        workers: how many processes.
-        environment: variables that workers are started with.
     """
     import dask
     from distributed import Client, LocalCluster
     from distributed.security import Security
 
-    with dask.config.set(LOCAL), _variables(environment), _quiet():
+    with dask.config.set(LOCAL), _variables(environment), silenced(*LOGS):
         _start_tracker()
         # workers and the threads that start them inherit the mask: Ctrl-C is for this process alone
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -79,20 +77,6 @@ def _start_tracker() -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Dask's log out of the terminal: what matters is told as outcomes of jobs."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextlib.contextmanager
 def _variables(environment: Mapping[str, str]) -> Iterator[None]:
     """The variables in this process's environment, which new workers inherit before they import anything."""
     before = {name: os.environ.get(name) for name in environment}
@@ -119,21 +103,17 @@ def _kill(cluster: "LocalCluster") -> None:
 
 @contextlib.contextmanager
 def existing_cluster(address: str) -> "Iterator[Client]":
-    """A cluster that somebody else started and that stays.
-
-    Raises:
-        RunError: nobody answers at the address.
-    """
+    """A cluster that somebody else started and that stays; RunError where nobody answers at the address."""
     from distributed import Client
 
     try:
         place = urlsplit(address)
         if place.scheme in ("tcp", "tls"):  # refused at once where nobody listens; Dask would go on trying
             socket.create_connection((place.hostname, place.port), timeout=CONNECT_SECONDS).close()
-        with _quiet():
+        with silenced(*LOGS):
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         line = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise RunError(f"no Dask scheduler answers at {address} ({line})") from None
-    with _quiet(), client:
+    with silenced(*LOGS), client:
         yield client

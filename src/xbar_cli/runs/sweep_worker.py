@@ -44,8 +44,7 @@ class Terms:
 def attempt(key: str, work: Callable[[Any], None], payload: Any, terms: Terms) -> dict[str, Any]:
     """Call `work(payload)` under the terms of the sweep.
 
-    Returns:
-        `ok`; `reason`, one line where it failed; `again`, whether another try may end otherwise; `seconds`.
+    Returns `ok`; `reason`, one line where it failed; `again`, whether another try may end otherwise; `seconds`.
     """
     began = time.monotonic()
     log = Path(terms.logs) / f"{key}.log"
@@ -118,11 +117,7 @@ def failed(reason: str, *, began: float, again: bool) -> dict[str, Any]:
 
 
 def settle(environment: Mapping[str, tuple[str, str]]) -> None:
-    """Set the variables of the environment that results depend on, where that still has an effect.
-
-    Raises:
-        RunError: the module that reads a variable is imported already, with another value.
-    """
+    """Set the variables that results depend on. RunError where the module that reads one is imported, with another value."""
     for name, (value, module) in environment.items():
         if os.environ.get(name) == value:
             continue

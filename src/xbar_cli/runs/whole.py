@@ -5,15 +5,9 @@ from pathlib import Path
 
 
 def write_whole(path: Path, text: str, *, follow: bool = False) -> None:
-    """Write a text aside and rename it; a link in its place gives way, unless it is to be followed.
+    """Write a text aside and rename it: where that fails (OSError), what was there is as it was. A link in its place gives way.
 
-    Args:
-        path: of the file.
-        text: what it is to hold.
-        follow: whether a link is followed, and what is no regular file (a device, a pipe) written right into.
-
-    Raises:
-        OSError: it cannot be written; what was there is as it was.
+    With `follow` a link is followed, and what is no regular file (a device, a pipe) written right into.
     """
     place = Path(os.path.realpath(path)) if follow else path
     if follow and place.exists() and not place.is_file():

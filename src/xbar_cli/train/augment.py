@@ -10,11 +10,7 @@ PAD = 4
 
 
 def augment(images: Float[Array, "n h w c"], key: Array, *, rule: str) -> Float[Array, "n h w c"]:
-    """Images mirrored (`flip`) with probability 1/2, shifted (`crop`) by up to 4 pixels over black, both, or `none`.
-
-    Raises:
-        ValueError: an unknown rule.
-    """
+    """Images mirrored (`flip`) with probability 1/2, shifted (`crop`) by up to 4 pixels over black, both, or `none`."""
     if rule not in ("none", "flip", "crop", "crop+flip"):
         raise ValueError(f"rule must be none, flip, crop or crop+flip, got {rule!r}")
     flip_key, crop_key = jax.random.split(key)

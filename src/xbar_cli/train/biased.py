@@ -177,29 +177,10 @@ def conclude(section: BiasedMethod, rule: Restriction, session: Session, ended: 
     return Conclusion(session.network(ended.final), fixed, figures)
 
 
-def slice_format(section: BiasedMethod) -> SliceFormat:
-    """How weights are cut into slices.
-
-    Raises:
-        ConfigError: slices that do not fit.
-    """
-    try:
-        return SliceFormat(
-            weight_bits=section.weight_bits, fraction_bits=section.fraction_bits, device_bits=section.bits,
-            encoding=section.encoding,
-        )  # fmt: skip
-    except ValueError as error:
-        raise ConfigError(f"method = biased: {error}") from None
-
-
 def restriction(section: BiasedMethod) -> Restriction:
-    """The restriction that the configuration asks for.
-
-    Raises:
-        ConfigError: slices that do not fit, states that the technology does not have, a set that no weight has.
-    """
+    """The restriction asked for. ConfigError for states that the technology does not have, or a set that no weight has."""
     technology = load_technology(section.technology)
-    fmt = slice_format(section)
+    fmt = section.slices()
     try:
         rule, _, count = section.favourable.partition(":")
         if rule != "best":

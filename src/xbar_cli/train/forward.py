@@ -29,13 +29,10 @@ INPUT_MOMENTUM = 0.9
 def make_forward(
     transform: Transform | None = None, *, activation_bits: int | None = None, precision: str = "float32"
 ) -> Forward:
-    """A forward pass.
+    """A forward pass in which every kernel goes through `transform`; products are `float32` or `bfloat16`.
 
-    Args:
-        transform: what every kernel goes through.
-        activation_bits: bits of every layer's inputs; None for floating point. Layers then need an `input_range`
-            (`add_input_ranges`).
-        precision: of the products, `float32` or `bfloat16`.
+    `activation_bits` are those of every layer's inputs, None for floating point: layers need an `input_range` then
+    (`add_input_ranges`).
     """
     dtype = jnp.dtype(precision)
 

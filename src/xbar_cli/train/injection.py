@@ -41,26 +41,22 @@ class Injection:
         """The kernel with noise; as it is without a key."""
         if site.key is None:
             return kernel
-        noisy = self._noisy(site, kernel)
-        return noisy if self.floor is None else jnp.maximum(noisy, self.floor)
-
-    def _noisy(self, site: Site, kernel: Array) -> Array:
-        assert site.key is not None
         key = stream(site.key, site.name)
         match self.model:
             case "additive":
                 largest = jax.lax.stop_gradient(jnp.abs(kernel).max())
-                return normal_additive(key, kernel, sigma_siemens=self.sigma * largest)
+                noisy = normal_additive(key, kernel, sigma_siemens=self.sigma * largest)
             case "proportional":
-                return normal_proportional(key, kernel, sigma_relative=self.sigma)
+                noisy = normal_proportional(key, kernel, sigma_relative=self.sigma)
             case "lognormal":
-                return lognormal(key, kernel, sigma_log=self.sigma)
+                noisy = lognormal(key, kernel, sigma_log=self.sigma)
             case "chip_to_chip":
-                return chip_to_chip(site.key, kernel, sigma_relative=self.sigma)
+                noisy = chip_to_chip(site.key, kernel, sigma_relative=self.sigma)
             case "stuck":
-                return jnp.where(jax.random.bernoulli(key, self.sigma, kernel.shape), 0.0, kernel)
+                noisy = jnp.where(jax.random.bernoulli(key, self.sigma, kernel.shape), 0.0, kernel)
             case _:
                 raise ValueError(f"model must be a model of injected noise, got {self.model!r}")
+        return noisy if self.floor is None else jnp.maximum(noisy, self.floor)
 
 
 @dataclass(frozen=True)
@@ -125,17 +121,10 @@ def injected(
     paired: bool = True,
     fmt: SliceFormat | None = None,
 ) -> Transform | None:
-    """The noise on the weights of every step; None without any.
+    """The noise on the weights of every step as asked for; None without any. Biased cuts weights into slices by `fmt`.
 
-    Args:
-        inject: as asked for.
-        technology: of the devices, where `inject` names none; None for 30 and 300 kohm.
-        absent: whether the devices of a weight of 0 are absent.
-        paired: whether kernels are weights, each of a pair of devices, and not devices.
-        fmt: how weights are cut into slices.
-
-    Raises:
-        ConfigError: an effect that needs figures of a technology which are not there.
+    `technology` is that of the devices where `inject` names none, None for 30 and 300 kohm; devices of a weight of 0 are
+    `absent`; kernels are weights, each of a pair of devices (`paired`), or devices themselves.
     """
     if not inject.effects:
         floor = None if paired else 0.0

@@ -32,12 +32,9 @@ RENEWAL = 256
 
 @dataclass(frozen=True)
 class Renewal:
-    """What a network keeps from step to step and computes anew every so often, being too dear for every step.
+    """What a network keeps and computes anew, in place, every so many steps, being too dear for each of them.
 
-    Attributes:
-        every: steps from one time to the next, the first before the first step; None for once an epoch, or every
-            `RENEWAL` steps of a longer one.
-        renew: changes the network in place.
+    The first time is before the first step; `every` None is once an epoch, or every `RENEWAL` steps of a longer one.
     """
 
     every: int | None
@@ -113,11 +110,7 @@ def renewing(
 def run_epoch(
     step: TrainingStep, state: State, batches: Iterable[tuple[Array, Array]], *, epoch: int
 ) -> tuple[State, float]:
-    """One epoch; the mean of the steps' losses.
-
-    Raises:
-        ModelError: a loss is not finite, or what the last step left; the epoch and step are named.
-    """
+    """One epoch; the mean of the steps' losses. ModelError, with epoch and step, for a loss or weights that are not finite."""
     losses: list[Array] = []
     for images, labels in batches:
         state, loss = step(state, images, labels)

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
-from jaxtyping import Float
 
 from xbar_cli.cell.file import copy_cell, load_cell
 from xbar_cli.config.base import parse_quantity
@@ -75,11 +74,7 @@ def gate_voltage(neat: NeatMethod) -> float:
 
 
 def search_list(cell: Cell) -> list[float]:
-    """The gate voltages with a linear range and a surrogate, ascending [V].
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """The gate voltages with a linear range and a surrogate, ascending [V]; ConfigError where there is none."""
     found = [float(v) for index, v in enumerate(cell.vg) if cell.is_usable(index)]
     if not found:
         raise ConfigError(
@@ -89,11 +84,7 @@ def search_list(cell: Cell) -> list[float]:
 
 
 def check_offset(gates: list[float], offset: float) -> None:
-    """The offset must lead from every gate voltage of the list to another or to its end, before anything is trained.
-
-    Raises:
-        ConfigError: it leads between two of the list, or out of it from everywhere.
-    """
+    """Raise ConfigError before anything is trained, unless the offset leads to gate voltages of the list, or to its end."""
     if abs(offset) > gates[-1] - gates[0] + 1e-6:
         raise ConfigError(
             f"neat.vg_offset = {offset:g} leads out of the cell's gate voltages, {gates[0]:g} to {gates[-1]:g} V"
@@ -192,37 +183,17 @@ def draw(
     )
 
 
-def restrict(kernel: Float[Array, "*shape"], *, w_cut: float) -> Float[Array, "*shape"]:
-    """`W ← clip(W, −W_cut, +W_cut)`.
-
-    References:
-        neat, eq. (3).
-    """
-    return jnp.clip(kernel, -w_cut, w_cut)
-
-
-def in_range_fraction(kernel: Float[Array, "*shape"], *, w_cut: float) -> float:
-    """Share of the weights with |W| ≤ W_cut (neat, Fig. 9)."""
-    return float(jnp.mean((jnp.abs(kernel) <= w_cut).astype(jnp.float32)))
-
-
 def restrict_kernels(
     kernels: Mapping[str, Array], w_cut: Mapping[str, float]
 ) -> tuple[dict[str, Array], dict[str, float]]:
-    """Restrict the kernel of every layer.
-
-    Args:
-        kernels: by layer name.
-        w_cut: cut-off by layer name.
-
-    Returns:
-        The restricted kernels, and the share of weights that were in range before, by layer name.
+    """By layer, `W ← clip(W, −W_cut, +W_cut)`, and the share of the weights with |W| ≤ W_cut before (neat, Fig. 9).
 
     References:
-        neat, Algorithm 2, step 1.
+        neat, Algorithm 2, step 1, and eq. (3).
     """
-    before = {name: in_range_fraction(kernels[name], w_cut=limit) for name, limit in w_cut.items()}
-    return {name: restrict(kernels[name], w_cut=limit) for name, limit in w_cut.items()}, before
+    inside = {name: (jnp.abs(kernels[name]) <= limit).astype(jnp.float32) for name, limit in w_cut.items()}
+    restricted = {name: jnp.clip(kernels[name], -limit, limit) for name, limit in w_cut.items()}
+    return restricted, {name: float(jnp.mean(there)) for name, there in inside.items()}
 
 
 def choose_gate(largest: float, *, vg: Sequence[float], w_cut: Sequence[float], rule: str, offset: float) -> float:
@@ -253,8 +224,7 @@ def choose_gate(largest: float, *, vg: Sequence[float], w_cut: Sequence[float], 
 def shifted(gate: float, offset: float, *, vg: Sequence[float]) -> float:
     """The gate voltage of the list that is `offset` above `gate` [V], or the end of the list that bounds it.
 
-    Raises:
-        ValueError: the offset leads between two of the list.
+    ValueError where the offset leads between two of the list.
     """
     wanted = min(max(gate + offset, vg[0]), vg[-1])
     nearest = min(vg, key=lambda v: abs(v - wanted))

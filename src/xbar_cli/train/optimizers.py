@@ -14,11 +14,7 @@ STEP_DROPS = (0.5, 0.75)
 
 
 def learning_rate(name: str, *, rate: float, steps: int) -> Rate:
-    """The learning rate over `steps` steps: `constant`, `cosine` (to 0), or `step` (a tenth after 1/2, again after 3/4).
-
-    Raises:
-        ValueError: an unknown schedule.
-    """
+    """The learning rate over `steps` steps: `constant`, `cosine` (to 0), or `step` (a tenth after 1/2, again after 3/4)."""
     match name:
         case "constant":
             return rate
@@ -40,19 +36,11 @@ def chain(
     clip_norm: float | None = None,
     after: optax.GradientTransformation | None = None,
 ) -> optax.GradientTransformation:
-    """An optimiser.
+    """An optimiser, `adam` or `sgd`, with a learning rate or schedule.
 
-    Args:
-        name: `adam` or `sgd`.
-        rate: learning rate or schedule.
-        momentum: of sgd.
-        weight_decay: times every kernel, added to its gradient; batch norm stays, and biases that are no rows of a kernel.
-        decay: what adds it, where a kernel is not the weights themselves; given `weight_decay`.
-        clip_norm: largest global norm of the gradient; None for any.
-        after: applied to the finished step, such as a projection.
-
-    Raises:
-        ValueError: an unknown optimiser.
+    `weight_decay` times every kernel is added to its gradient, by `decay` where a kernel is not the weights themselves; batch
+    norm stays, and biases that are no rows of a kernel. `clip_norm` is the largest global norm of the gradient; `after` is
+    applied to the finished step, such as a projection.
     """
     if name not in ("adam", "sgd"):
         raise ValueError(f"name must be adam or sgd, got {name!r}")

@@ -8,6 +8,7 @@ References:
     Kazemi et al. (acm), sections III and IV, Fig. 4a. The initial range of the conductances is not in the paper.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -101,14 +102,7 @@ def initial(
     """Hidden pulse counts whose weights, as the devices' levels have them, have mean 0 and standard deviation `sigma`.
 
     Conductances are drawn from a normal distribution that makes it so under every scheme (`spread`): single weights of two
-    schemes then differ in the shape of their distribution alone.
-
-    Args:
-        key: of the layer.
-        rule: the scheme and its range.
-        name: of the layer.
-        kernel: shape [*window in out] of the signed weights.
-        sigma: standard deviation of the signed weights.
+    schemes then differ in the shape of their distribution alone. `kernel` is the shape [*window in out] of the signed weights.
     """
     top = rule.m_max[name]
     shape = (*kernel[:-1], trained_columns(rule.scheme, kernel[-1]))
@@ -123,11 +117,6 @@ def spread(target: ArrayLike, *, bits: int | None, nu: float) -> tuple[Array, Ar
 
     All in units of the range. Where the levels are too far apart for `target`, the width is the least that has both
     neighbours of the middle.
-
-    Args:
-        target: standard deviation of the devices.
-        bits: of a device; None for any conductance.
-        nu: non-linearity of the curve.
     """
     z = jax.scipy.special.ndtri((jnp.arange(float(SPREAD_POINTS)) + 0.5) / SPREAD_POINTS)
     rule = Periphery(scheme="de", bits=bits, nu=nu, m_max={})
@@ -159,14 +148,9 @@ def _drawn(z: Array, centre: ArrayLike, width: ArrayLike, nu: float) -> Array:
 def install(
     net: nnx.Module, rule: Periphery, *, kernels: Mapping[str, tuple[int, ...]], seed: int, bias_rows: bool = False
 ) -> None:
-    """Put trained devices in the place of the kernels of `net`.
+    """Put trained devices in the place of the kernels of `net`, which have the shapes `kernels` by layer.
 
-    Args:
-        net: a network whose layers are attributes with a `kernel`.
-        rule: scheme, bits and range of every layer.
-        kernels: shapes of the signed kernels by layer.
-        seed: of the draw.
-        bias_rows: whether the last row of every kernel holds biases, which begin at 0: all devices in the middle.
+    With `bias_rows` the last row of every kernel holds biases, which begin at 0: all devices in the middle.
     """
     key = stream(jax.random.key(seed), "periphery")
     middle = _drawn(jnp.zeros(()), 1 / 2, 0.0, rule.nu)
@@ -178,10 +162,7 @@ def install(
 
 def he_sigma(kernel: tuple[int, ...]) -> float:
     """Standard deviation of He-normal weights of shape [*window in out]."""
-    rows = 1
-    for n in kernel[:-1]:
-        rows *= n
-    return (2 / rows) ** 0.5
+    return (2 / math.prod(kernel[:-1])) ** 0.5
 
 
 def uninstall(net: nnx.Module, rule: Periphery) -> dict[str, Array]:
@@ -208,12 +189,8 @@ def weight_decay(rule: Periphery, rate: float) -> optax.GradientTransformation:
 def device_steps(rule: Periphery, *, nu_down: float | None) -> optax.GradientTransformation:
     """What devices do to a step of SGD: pulses down follow their own curve, and none leads beyond the range.
 
-    A step down moves the conductance by the slope of the downward curve where the device stands: in pulses of the upward
-    curve, which h counts, that is the ratio of the two slopes.
-
-    Args:
-        rule: scheme and range.
-        nu_down: non-linearity of the downward curve; None for the same as up.
+    A step down moves the conductance by the slope of the downward curve, of non-linearity `nu_down` (None: as up), where the
+    device stands: in pulses of the upward curve, which h counts, that is the ratio of the two slopes.
     """
 
     def step(name: str, update: Array, h: Array) -> Array:

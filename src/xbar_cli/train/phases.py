@@ -22,11 +22,7 @@ from xbar_cli.train.session import Counter, Ended, Phase, Progress, Session, cou
 class Standing(NamedTuple):
     """Where a run stands: all that changes while it trains, and what a checkpoint holds.
 
-    Attributes:
-        state: of (network, optimiser).
-        kept: of the network, at the epoch kept so far.
-        start: of the network, before the first epoch of the phase.
-        progress: the rest.
+    `state` is of (network, optimiser); `kept`, of the epoch kept so far, and `start`, before the phase, are of the network.
     """
 
     state: State
@@ -42,14 +38,7 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True)
 class Stretch:
-    """What stays the same during a phase.
-
-    Attributes:
-        session: the run.
-        phase: of it.
-        number: of the phase.
-        graphdef: of (network, optimiser).
-    """
+    """What stays the same during the phase of this number; `graphdef` is of (network, optimiser)."""
 
     session: Session
     phase: Phase

@@ -143,13 +143,7 @@ class Session:
 
 
 class Restricted(NamedTuple):
-    """What a restriction makes of kernels.
-
-    Attributes:
-        kernels: of every layer.
-        kept: what the method keeps, for its next restriction and its conclusion.
-        metrics: of the epoch.
-    """
+    """Restricted kernels by layer, what the method keeps for its next restriction and its conclusion, the epoch's metrics."""
 
     kernels: Mapping[str, jax.Array]
     kept: Mapping[str, Any]
@@ -157,13 +151,7 @@ class Restricted(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """States of the network at the end, and where the run stands.
-
-    Attributes:
-        final: with the weights that are kept.
-        start: what the last phase started from.
-        progress: with what the method keeps.
-    """
+    """The network's state with the weights that are kept, what the last phase started from, and where the run stands."""
 
     final: State
     start: State
@@ -171,13 +159,7 @@ class Ended(NamedTuple):
 
 
 class Conclusion(NamedTuple):
-    """What a method makes of a finished training.
-
-    Attributes:
-        net: the network as its weights are saved.
-        fixed: what the training fixed of its devices.
-        figures: what else the summary holds of it.
-    """
+    """The network as it is saved, what the training fixed of its devices, and what else the summary holds of it."""
 
     net: nnx.Module
     fixed: Fixed
@@ -216,11 +198,9 @@ class Method:
 
 
 def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
-    """Give `net` the weights of the train run `start`, which must be of the same network on the same data.
+    """Give `net` the weights of the train run `start`, or raise ConfigError.
 
-    Raises:
-        ConfigError: it is of another network or data set, was trained on images that are held out here, or has no batch
-            norm left to train on.
+    It must be of the same network on the same data, trained on no image that is held out here, with its batch norm.
     """
     started = open_trained(Path(start), use=f"{config.method.name}.start", data_dir=config.dataset.data_dir)
     theirs = started.config

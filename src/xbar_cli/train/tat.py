@@ -97,11 +97,7 @@ def on_arrays(
 
 
 def corner_of(section: TatMethod, technology: str, sigma_chip: float | None) -> float:
-    """How far off every device of the chip is, relative to its conductance.
-
-    Raises:
-        ConfigError: nothing says how chips of the technology differ, or no conductance is left.
-    """
+    """How far off every device of the chip is, relative to its conductance; ConfigError where nothing says how chips differ."""
     sigma = sigma_chip if section.sigma_chip is None else section.sigma_chip
     if sigma is None and section.corner != 0:
         raise ConfigError(f"technology {technology} says nothing of chips; give tat.sigma_chip")
@@ -114,9 +110,7 @@ def corner_of(section: TatMethod, technology: str, sigma_chip: float | None) -> 
 def dual_folds(array: AnyArrayModel, *, tile: tuple[int, int] | None) -> tuple[DualFold, DualFold]:
     """The pairs of arrays of a layer, and their closed form; they are the same where the array model is that form.
 
-    Args:
-        array: its model and resistances.
-        tile: rows and outputs of one pair; None for arrays as large as the layer.
+    `tile` is [rows outputs] of one pair; None for arrays as large as the layer.
     """
     shared = isinstance(array, NeuronSection) and array.neuron == "shared"
     cheap = partial(published_signed if shared else published_columns, wires=array.wires(), tile=tile)

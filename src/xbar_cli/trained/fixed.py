@@ -107,16 +107,7 @@ class Fixed:
 
     @classmethod
     def read(cls, summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> Self:
-        """What the training of a run fixed.
-
-        Args:
-            summary: of the run.
-            config: of the run.
-            folder: of the run.
-
-        Raises:
-            RunError: its conductances were trained and their file is not there, or its summary contradicts itself.
-        """
+        """What the training of a run in `folder` fixed; RunError where a file is missing or the summary contradicts itself."""
         names = list(summary["layers"])
 
         def by_layer(key: str) -> dict[str, float] | None:
@@ -157,13 +148,7 @@ def _biased(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, fold
     assert isinstance(config, TrainConfig)
     assert isinstance(config.method, BiasedMethod)
     asked = config.method
-    fmt = SliceFormat(
-        weight_bits=asked.weight_bits,
-        fraction_bits=asked.fraction_bits,
-        device_bits=asked.bits,
-        encoding=asked.encoding,
-    )
-    return {"scheme": "bitslice", "technology": asked.technology, "bits": fmt.device_bits, "slices": fmt}
+    return {"scheme": "bitslice", "technology": asked.technology, "bits": asked.bits, "slices": asked.slices()}
 
 
 def _tat(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:

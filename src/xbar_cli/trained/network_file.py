@@ -11,12 +11,7 @@ KEPT, KEPT_GRAPH = "network.py", "network.onnx"
 
 
 def keep_network_file(section: NetworkSection, folder: Path) -> None:
-    """Puts the network file into a run that begins, or compares its text with that of a run that goes on.
-
-    Raises:
-        NetworkFileError: the file has another text.
-        DataError: it is missing.
-    """
+    """Puts the network file into a run that begins; NetworkFileError where that of a run that goes on has another text."""
     if (graph := graph_file(section.name)) is not None:
         if not (folder / KEPT_GRAPH).exists():
             from xbar_cli.graph.file import load
@@ -38,8 +33,7 @@ def keep_network_file(section: NetworkSection, folder: Path) -> None:
 def kept_network(section: NetworkSection, folder: Path) -> NetworkSection:
     """The network of a finished run: a graph is that of the run; Python is run only where it is still what was trained.
 
-    Raises:
-        NetworkFileError: the network file is missing or has another text, or the run lacks its own.
+    NetworkFileError where the network file is missing or has another text, or the run lacks its own.
     """
     graph, own = graph_file(section.name), own_file(section.name)
     if graph is None and own is None:

@@ -87,12 +87,9 @@ class Trained:
 
 
 def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Trained:
-    """The train run at `path`, ready to compute.
+    """The train run at `path`, ready to compute; `use` is what it is wanted for, for error messages.
 
-    Args:
-        path: the run directory.
-        use: what it is wanted for, for error messages.
-        data_dir: where to look for its data set instead of where the run found it.
+    Its data set is looked for in `data_dir`, or else where the run found it.
     """
     run, summary = open_run(path, commands=("train",), use=use)
     config = stored(ImportConfig if summary["method"] == "import" else TrainConfig, run.path)

@@ -13,15 +13,9 @@ Part = tuple[np.ndarray, np.ndarray]
 
 
 def split_parts(section: DatasetSection, data: Dataset, *, seed: int) -> dict[str, Part]:
-    """Training images without the validation part, that part, and the test images.
+    """Training images without the validation part, that part, and the test images; the section's own seed goes before `seed`.
 
-    Args:
-        section: how many training images there are, and the share of them that is held out.
-        data: the data set.
-        seed: of the run; the section's own goes before.
-
-    Raises:
-        ConfigError: more training images than there are, or none left to fit.
+    ConfigError for more training images than there are, or none left to fit.
     """
     count = section.train_images or len(data.train_labels)
     if count > len(data.train_labels):

@@ -36,14 +36,7 @@ LEAKAGE = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """A table with its surrogates.
-
-    Attributes:
-        config: the configuration, the spacing of the conductances with it.
-        tables: the table and what certifies it.
-        surrogates: at every gate voltage the best that was found.
-        missed: the gate voltages at which that is not good enough.
-    """
+    """A table, at every gate voltage the best surrogate that was found, and where that is not good enough (`missed`)."""
 
     config: CharacterizeConfig
     tables: Tables
@@ -90,9 +83,7 @@ def characterised(config: CharacterizeConfig, tables: Tables, *, reporter: Repor
     """The surrogates of a table, on evenly spaced logarithms of the conductance where even spacing serves fewer gate voltages.
 
     Close to its threshold the transistor bends the current at small conductances, where even spacing has few points.
-
-    Raises:
-        ModelError: there is no gate voltage at which a surrogate is good enough.
+    ModelError where no gate voltage has a surrogate that is good enough.
     """
     found = attempt(config, tables, reporter=reporter)
     if found.missed and config.cell.table is None and config.sweep.g_spacing is None and not config.log_spaced:

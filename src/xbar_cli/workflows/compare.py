@@ -48,16 +48,10 @@ class Comparison:
 
 
 def compare(a: Sequence[float] | Vector, b: Sequence[float] | Vector, *, paired: bool, resolution: float) -> Comparison:
-    """Student's paired t test over chips, or Welch's for independent ones.
+    """Student's paired t test over chips, or Welch's for independent ones: `a`, `b` are the accuracies of each chip.
 
-    Args:
-        a: accuracy of each chip of the first.
-        b: of the second; chip i of both is the same where `paired`.
-        paired: whether they are.
-        resolution: smallest step of an accuracy: 1 / images.
-
-    Raises:
-        ValueError: `paired` with unequal counts, or fewer than two chips in either.
+    Chip i of both is the same where they are `paired`; `resolution` is the smallest step of an accuracy, 1 / images. ValueError
+    for unequal counts of pairs, or fewer than two chips in either.
 
     References:
         Student, The probable error of a mean, Biometrika 6 (1908); Welch, The generalization of Student's problem,
@@ -91,14 +85,10 @@ def compare(a: Sequence[float] | Vector, b: Sequence[float] | Vector, *, paired:
 
 @dataclass(frozen=True)
 class OnChips:
-    """Two evaluations compared.
+    """Two evaluations compared, with the accuracies of the chips that were.
 
-    Attributes:
-        found: the comparison.
-        a: accuracies of the chips of the first that were compared.
-        b: of the second.
-        apart: why chip i of one is not chip i of the other; None where it is, and chips were paired.
-        alone: chips of either that have no counterpart in the other, and were left out of the pairs.
+    `apart` says why chip i of one is not chip i of the other, None where chips were paired; `alone` counts those of either that
+    have no counterpart, and were left out of the pairs.
     """
 
     found: Comparison
@@ -109,11 +99,7 @@ class OnChips:
 
 
 def on_chips(a: Evaluation, b: Evaluation) -> OnChips:
-    """Compare two evaluations: the chips that both have in pairs where chip i of both is drawn alike, else as independent.
-
-    Raises:
-        RunError: not the same test set, or too few chips.
-    """
+    """Compare two evaluations: the chips that both have in pairs where chip i of both is drawn alike, else as independent."""
     require_same_test(a, b)
     x, y = a.samples.reshape(-1), b.samples.reshape(-1)
     apart = None if a.fixed or b.fixed else chips_apart(a, b)

@@ -11,7 +11,7 @@ from xbar_cli.config.load import flatten, read_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs import figures
-from xbar_cli.runs.directory import CONFIG, DONE, has_checkpoint, new_run, partial, reopened_run
+from xbar_cli.runs.directory import CONFIG, DONE, new_run, partial, reopened_run, resumable
 from xbar_cli.runs.opening import read_summary
 from xbar_cli.runs.seal import require_intact
 from xbar_cli.workflows import characterize, energy, evaluate, train
@@ -19,13 +19,7 @@ from xbar_cli.workflows import map as map_
 
 GATES = ("1.0", "0.9", "0.8", "0.75")
 """Gate voltages of the table [V]; the first is the baseline of the energies."""
-VARIATIONS = (
-    (0.0, "additive"),
-    (0.02, "additive"),
-    (0.05, "additive"),
-    (0.15, "additive"),
-    (0.15, "proportional"),
-)
+VARIATIONS = ((0.0, "additive"), (0.02, "additive"), (0.05, "additive"), (0.15, "additive"), (0.15, "proportional"))
 ROUNDS, RETRAIN_RATE = 10, 1e-4
 """The paper retrains 30 rounds at 1e-5 on 50 000 images; with 3600 a tenth of the steps at ten times the rate."""
 
@@ -102,11 +96,8 @@ def step(workflow: Callable[..., dict[str, Any]], config: Any, out: Path, report
         require_intact(out)
         return read_summary(out)
     reporter.note(f"{out}")
-    if has_checkpoint(partial(out)) and same(partial(out), config):
-        opened = reopened_run(out)
-    else:
-        opened = new_run(out, overwrite=True, keep_partial=True)
-    with opened as run:
+    goes_on = resumable(partial(out)) and same(partial(out), config)
+    with reopened_run(out) if goes_on else new_run(out, overwrite=True, keep_partial=True) as run:
         summary = workflow(config, run, reporter=reporter)
         run.finish(summary, overwrite=True)
     return summary

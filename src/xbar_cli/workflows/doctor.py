@@ -18,14 +18,7 @@ START_SECONDS = 120
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked for.
-
-    Attributes:
-        name: what.
-        ok: whether it is there and works; a data set that is not imported is no fault.
-        found: what was found.
-        remedy: what to do about it; None when there is nothing to do.
-    """
+    """One thing that was looked for, and what to do about it; a data set that is not imported is no fault (`ok`)."""
 
     name: str
     ok: bool

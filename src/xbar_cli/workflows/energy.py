@@ -54,9 +54,7 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     draw(run.figures, costed.every, caption=title)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
     note = opened.origin.get("dataset_note")
-    summary = summarise(
-        config, mapped, opened.path, costed, trained_note=note, device_bits=opened.device_bits
-    )  # fmt: skip
+    summary = summarise(config, mapped, opened.path, costed, trained_note=note, device_bits=opened.device_bits)
     own = own_columns(constants, network, config.model)
     summary |= {
         "images": images,

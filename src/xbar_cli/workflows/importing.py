@@ -28,12 +28,7 @@ GUESSING = 2.0
 
 
 def run(config: ImportConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
-    """Bring the tensors of `config` into `run` and measure them; returns the summary of a train run.
-
-    Raises:
-        DataError: the file is missing, damaged or no safetensors.
-        RunError: its tensors are not those of the network.
-    """
+    """Bring the tensors of `config` into `run` and measure them; returns the summary of a train run."""
     if graph_file(config.file) is not None:
         return of_graph(config, run)
     tensors = read_foreign(Path(config.file))
@@ -55,11 +50,7 @@ def run(config: ImportConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
 
 
 def of_graph(config: ImportConfig, run: Run) -> dict[str, Any]:
-    """The network of an ONNX file, with its weights.
-
-    Raises:
-        ConfigError: the configuration has what belongs to tensors, or the graph is none for the data set.
-    """
+    """The network of an ONNX file, with its weights. ConfigError for what belongs to tensors alone."""
     given = {"name", "mean", "std"} & config.network.model_fields_set
     if config.layout != "auto" or config.pairs or config.network.model_fields_set - given:
         raise ConfigError(

@@ -15,14 +15,7 @@ from xbar_cli.trained.opening import Trained, open_trained
 def run(path: Path, *, layers: str, scheme: str, tile: tuple[int, int]) -> dict[str, Any]:
     """Every product of the network of a train run: its shape, arrays, devices and reads an input, or why it is digital.
 
-    Args:
-        path: the run directory.
-        layers: which are on arrays, as `mapping.layers` has it.
-        scheme: `de`, `bc` or `acm`.
-        tile: rows and columns of one array.
-
-    Raises:
-        ConfigError: a pattern that fits no layer.
+    `layers` are on arrays, as `mapping.layers` has it; `scheme` is de, bc or acm; `tile` is [rows cols] of one array.
     """
     trained = open_trained(path, use="xbar layers")
     shapes = build.shapes_of(trained.net, trained.data)

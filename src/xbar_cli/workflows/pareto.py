@@ -42,7 +42,7 @@ class Candidate:
     run: str
     summary: dict[str, Any]
     accuracy: float
-    interval: tuple[float, float] | None
+    interval: list[float] | None
     origin: str
     converters: dict[str, Any] | None
 
@@ -52,12 +52,7 @@ class Candidate:
 
 
 def run(config: ParetoConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
-    """Compare the runs of `config`; returns the summary.
-
-    Raises:
-        RunError: a run without accuracy, an evaluation of a network that is not costed, or costs that do not compare.
-        ConfigError: costs of other hardware than the accuracy beside them is of.
-    """
+    """Compare the runs of `config`; returns the summary. ConfigError for costs of other hardware than their accuracies."""
     points = points_of([Path(name) for name in config.runs])
     fronts = {against: front([(p.cost(against), p.accuracy) for p in points]) for against in COSTS}
     write_toml(run.path / CONFIG, config)
@@ -114,12 +109,12 @@ class EvaluateRun(NamedTuple):
 
 def comparable(costs: Sequence[tuple[str, dict[str, Any]]]) -> None:
     """Raise RunError where costs or accuracies are not of one kind: the model, the data set, the worst case or data."""
-    kinds = {
-        "model": lambda summary: f"by model {summary['model']}",
-        "dataset": lambda summary: f"on {summary['dataset']}",
-        "activity": lambda summary: "in the worst case" if summary["images"] == 0 else "with the activity of data",
-    }
-    for kind in kinds.values():
+    kinds = (
+        lambda summary: f"by model {summary['model']}",
+        lambda summary: f"on {summary['dataset']}",
+        lambda summary: "in the worst case" if summary["images"] == 0 else "with the activity of data",
+    )
+    for kind in kinds:
         (first, start), *others = [(path, kind(summary)) for path, summary in costs] or [("", "")]
         for path, value in others:
             if value != start:
@@ -137,20 +132,14 @@ def point(path: str, summary: dict[str, Any], evaluations: dict[Path, EvaluateRu
         if any(vg is not None for vg in summary["vg_volt"]) and "programmed_volt" in summary["operation"]:
             costed = f"energy run {path}", summary["operation"]["programmed_volt"]
             programmed_alike(costed, (evaluated.by, evaluated.values.get("v_read_volt")))
-        interval = found["accuracy_ci95"]
-        return Candidate(
-            path, summary, found["accuracy_mean"], tuple(interval) if interval else None, evaluated.by, converters_of(evaluated)
-        )  # fmt: skip
+        known = found["accuracy_mean"], found["accuracy_ci95"], evaluated.by, converters_of(evaluated)
+        return Candidate(path, summary, *known)
     if summary["accuracy"] is None or summary["accuracy_from"] == FLOATING_POINT:
         raise RunError(
             f"{path} holds no accuracy of the arrays: give an evaluate run of {summary['run']} too, or cost it with the "
             "`activity` of one"
         )
-    interval = summary["accuracy_ci95"]
-    return Candidate(
-        path, summary, summary["accuracy"], tuple(interval) if interval else None, summary["accuracy_from"],
-        summary["accuracy_converters"],
-    )  # fmt: skip
+    return Candidate(path, summary, *(summary[f"accuracy{key}"] for key in ("", "_ci95", "_from", "_converters")))
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[bool]:
@@ -168,7 +157,7 @@ def row(point: Candidate, on_front: dict[str, bool]) -> dict[str, Any]:
         "run": point.run,
         **{key: point.summary[key] for key in kept},
         "accuracy": point.accuracy,
-        "accuracy_ci95": list(point.interval) if point.interval else None,
+        "accuracy_ci95": point.interval,
         "accuracy_from": point.origin,
         "accuracy_converters": point.converters,
         "operation": point.summary["operation"],

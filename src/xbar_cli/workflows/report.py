@@ -12,16 +12,7 @@ from xbar_cli.experiment.results import is_time, scalars, unit_of
 from xbar_cli.outside import MEGABYTE, read_text
 from xbar_cli.report.agreement import disagreements
 from xbar_cli.report.page import RunSection, render
-from xbar_cli.report.tables import (
-    Table,
-    as_csv,
-    as_markdown,
-    comparing,
-    pairs,
-    records,
-    tables_within,
-    text,
-)  # fmt: skip
+from xbar_cli.report.tables import Table, as_csv, as_markdown, comparing, pairs, records, tables_within, text
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import DONE, METRICS, partial
 from xbar_cli.runs.listing import Entry, describe, open_entry
@@ -37,11 +28,7 @@ LARGEST_LOG = 256 * MEGABYTE
 def run(
     paths: Sequence[Path], *, out: Path, csv_out: Path | None, markdown_out: Path | None, overwrite: bool
 ) -> dict[str, Any]:
-    """Write a page of the runs to `out`, and their table of figures where it is asked for.
-
-    Raises:
-        RunError: a path is no complete run, its results are of a newer version, or a file is there already.
-    """
+    """Write a page of the runs to `out`, and their table of figures where asked for. RunError where a file is there already."""
     files = [path for path in (out, csv_out, markdown_out) if path is not None]
     for path in files:
         if path.exists() and not overwrite:
@@ -74,11 +61,7 @@ def run(
 
 
 def open_run_entry(path: Path) -> Entry:
-    """The run at `path`, complete or a sweep with points to do.
-
-    Raises:
-        RunError: there is none, or it is half-written or damaged.
-    """
+    """The run at `path`, complete or a sweep with points to do; RunError where there is none, half of one, or a damaged one."""
     entry = open_entry(path) if path.is_dir() else None
     if entry is None:
         if partial(path).is_dir():
@@ -107,11 +90,7 @@ def section(entry: Entry) -> RunSection:
 
 
 def picture(path: Path) -> str:
-    """A figure of a run in base64. A link is not followed: the page would show what lies outside of the run.
-
-    Raises:
-        RunError: it is no picture.
-    """
+    """A figure of a run in base64. A link is not followed: the page would show what lies outside of the run."""
     content = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
     if not content.startswith(PNG):
         raise RunError(f"{path} is no picture; {ANEW}")

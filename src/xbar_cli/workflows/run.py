@@ -17,18 +17,9 @@ import tomli_w
 
 from xbar_cli.errors import RunError
 from xbar_cli.experiment.file import MODELS, Experiment
-from xbar_cli.experiment.grid import StageRun, with_paths
+from xbar_cli.experiment.grid import StageRun, renamed
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
-from xbar_cli.runs.directory import (
-    CONFIG,
-    DONE,
-    SUMMARY,
-    has_checkpoint,
-    new_run,
-    partial,
-    reopened_run,
-    require_no_links,
-)
+from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, new_run, partial, reopened_run, require_no_links, resumable
 from xbar_cli.runs.seal import seal
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
@@ -60,22 +51,6 @@ class SweepWatcher(Watcher, Protocol):
         ...
 
 
-class Unwatched:
-    """Listens to nothing."""
-
-    def begin(self, plan: Plan, *, workers: int | None) -> None:
-        """Ignore the plan."""
-
-    def started(self, key: str) -> None:
-        """Ignore the start."""
-
-    def ended(self, key: str, outcome: Outcome) -> None:
-        """Ignore the end."""
-
-    def tick(self) -> None:
-        """Ignore the time."""
-
-
 class LogReporter:
     """A `workflows.reporter.Reporter` for a run's log: notes, and the beginning and end of each task."""
 
@@ -97,25 +72,12 @@ def run(
     scheduler: str | None = None,
     retries: int = 2,
     timeout: float | None = None,
-    watcher: SweepWatcher | None = None,
+    watcher: SweepWatcher,
 ) -> dict[str, Any]:
-    """Compute what is missing of an experiment.
+    """Compute what is missing of an experiment in the folder `out`; returns the summary.
 
-    Args:
-        experiment: from `load_experiment`.
-        out: folder of the run directories.
-        workers: processes on this machine; as many as it has processors when None.
-        scheduler: address of an existing Dask cluster to use instead.
-        retries: how often a failed run is tried again.
-        timeout: seconds that one run may take.
-        watcher: is told how it goes.
-
-    Returns:
-        The summary: `points`, `done` (cached ones with them), `cached`, `failed`, `list`, `results`, `out`.
-
-    Raises:
-        ConfigError: a stage's configuration is not allowed.
-        RunError: no scheduler there, or another `xbar run` works in the folder.
+    It runs on so many `workers` of this machine (None: one a processor), or on the existing Dask cluster at `scheduler`. A run
+    may take `timeout` seconds; a failed one is tried `retries` times more.
     """
     plan = make_plan(experiment, out)
     with only_one(out):
@@ -125,21 +87,11 @@ def run(
         began = time.perf_counter()
         if todo:
             (out / DONE).unlink(missing_ok=True)
-            with cluster(count, scheduler) as client:
+            opened = existing_cluster(scheduler) if scheduler is not None else local_cluster(count, LOCAL_ENVIRONMENT)
+            with opened as client:
                 outcomes = compute(client, plan, retries=retries, timeout=timeout, workers=None if scheduler else count,
                                    watcher=watcher)  # fmt: skip
         return conclude(plan, outcomes, seconds=time.perf_counter() - began)
-
-
-@contextlib.contextmanager
-def cluster(workers: int, scheduler: str | None) -> "Iterator[Client]":
-    """A client of the existing cluster, or of one that lives as long as the block."""
-    if scheduler is not None:
-        opened = existing_cluster(scheduler)
-    else:
-        opened = local_cluster(workers, environment=LOCAL_ENVIRONMENT)
-    with opened as client:
-        yield client
 
 
 def processors() -> int:
@@ -149,11 +101,7 @@ def processors() -> int:
 
 @contextlib.contextmanager
 def only_one(out: Path) -> Iterator[None]:
-    """Make the folder and hold it for this process; the system frees it when the process ends.
-
-    Raises:
-        RunError: the folder cannot be made, is something else, or is in use.
-    """
+    """Make the folder and hold it for this process, or raise RunError; the system frees it when the process ends."""
     require_no_links(out / "figures", out / LOGS)
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
@@ -177,17 +125,16 @@ def compute(
     retries: int,
     timeout: float | None,
     workers: int | None,
-    watcher: SweepWatcher | None,
+    watcher: SweepWatcher,
 ) -> dict[str, Outcome]:
     """Compute the missing runs of a plan on a cluster."""
-    told = watcher or Unwatched()
     todo = missing(plan)
     names = {run.key for run in todo}
     jobs = [
         Job(key=run.key, payload=payload(run, plan.out), needs=tuple(need for need in run.needs if need in names))
         for run in todo
     ]
-    told.begin(plan, workers=workers)
+    watcher.begin(plan, workers=workers)
     return execute(
         client,
         jobs,
@@ -197,13 +144,14 @@ def compute(
         retries=retries,
         timeout=timeout,
         environment=ENVIRONMENT,
-        watcher=told,
+        watcher=watcher,
     )
 
 
 def payload(run: StageRun, out: Path) -> dict[str, Any]:
     """What a worker needs to know of a run."""
-    return {"command": run.command, "config": with_paths(run.config, out), "out": str(out / run.key)}
+    config = renamed(run.config, lambda key: str(out / key))
+    return {"command": run.command, "config": config, "out": str(out / run.key)}
 
 
 def run_stage(job: Mapping[str, Any]) -> None:
@@ -214,11 +162,8 @@ def run_stage(job: Mapping[str, Any]) -> None:
     config = MODELS[job["command"]].model_validate(job["config"])
     config.check()
     workflow: Callable[..., dict[str, Any]] = importlib.import_module(f"xbar_cli.workflows.{job['command']}").run
-    if has_checkpoint(partial(out)) and (partial(out) / CONFIG).exists():
-        opened = reopened_run(out)
-    else:
-        opened = new_run(out, overwrite=True, keep_partial=True)
-    with opened as directory:
+    goes_on = resumable(partial(out))
+    with reopened_run(out) if goes_on else new_run(out, overwrite=True, keep_partial=True) as directory:
         summary = workflow(config, directory, reporter=LogReporter())
         directory.finish(summary, overwrite=True)
 
@@ -228,7 +173,7 @@ def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> 
     from xbar_cli.experiment.results import draw, gather, write_results
     from xbar_cli.runs.results import RESULTS
 
-    summary = summarise(plan, outcomes, waiting="missing")
+    summary = summarise(plan, outcomes)
     results = gather(plan)
     if results.variables:
         write_results(plan.out / RESULTS, results)

@@ -31,11 +31,7 @@ from xbar_cli.trained.parts import split_parts
 
 
 def run(config: TrainConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
-    """Train as `config` says into `run`, continuing from its newest checkpoint if it has one.
-
-    Returns:
-        The summary, as summary.json holds it.
-    """
+    """Train as `config` says into `run`, continuing from its newest checkpoint if it has one; returns the summary."""
     start_time = time.perf_counter()
     if (unusual := environment.drawing_note(config.seed)) is not None:
         reporter.note(unusual)

@@ -20,13 +20,7 @@ from xbar_cli.verify.pack import Check, run_pack
 
 
 def run(config: VerifyConfig, run: Run | None = None, *, reporter: Reporter = SILENT) -> dict[str, Any]:
-    """Verify the pack, or the cases of a file; returns the summary, which `require_passed` judges.
-
-    Args:
-        config: what to verify.
-        run: a run directory that keeps the result; None keeps none.
-        reporter: told of progress and of what is left out.
-    """
+    """Verify the pack, or a file's cases, and keep the result in `run`; returns the summary, which `require_passed` judges."""
     with workers_kept():
         if config.cases is None:
             checks, outcomes = run_pack(config, reporter=reporter)

@@ -43,15 +43,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class _Place:
-    """A field with an option.
-
-    Attributes:
-        key: dotted.
-        info: the field.
-        option: its marker.
-        variant: tag of the variant of a union that it stands in; empty outside of unions.
-        variants: the tags of all of the union's variants.
-    """
+    """A field with an option, at a dotted key; the tags of its variant and of all of them where it stands in a union."""
 
     key: str
     info: FieldInfo
@@ -80,8 +72,7 @@ class _Place:
 def declared(root: type[Section]) -> list[Declared]:
     """The options of the command whose configuration is `root`, in the order of its sections, what is inherited last.
 
-    Raises:
-        ValueError: two keys have one spelling, and are not the same key of two variants.
+    ValueError where two keys have one spelling, and are not the same key of two variants.
     """
     found: dict[str, list[_Place]] = {}
     for place in _of_variants(root, list(_places(root, ""))):

@@ -20,18 +20,11 @@ Function = Callable[..., Any]
 def options(
     model: type[RootSection], *, argument: str | None = None, without: Sequence[str] = ()
 ) -> Callable[[Function], Function]:
-    """Give a command the options of its configuration, which it gets resolved as `config`.
+    """Give a command the options of its configuration, which it gets resolved as `config`; `argument` is a positional one.
 
     Where it has `--resume RUN`, the configuration is the one in that run, and options that are given besides must agree with
-    it. Errors and notes name options instead of keys.
-
-    Args:
-        model: the root section.
-        argument: a positional argument that sets the key of the same name.
-        without: keys, or sections, whose options the command has no use for.
-
-    Raises:
-        ValueError: `without` names what has no option.
+    it. Errors and notes name options instead of keys. `without` are keys, or sections, whose options the command has no use
+    for; ValueError where there is none.
     """
     every = declared(model)
     left_out = [[o for o in every if f"{o.key}.".startswith(f"{name}.")] for name in without]

@@ -14,8 +14,6 @@ from xbar_cli.interruption import AGAIN, held, unwinding
 from .console import print_json
 from .reporter import TerminalReporter
 
-Workflow = Callable[..., dict[str, Any]]
-Shower = Callable[[dict[str, Any]], None]
 START_AGAIN = "the same command with --overwrite starts again"
 """After Ctrl-C, where there was no time to remove what is half done."""
 
@@ -24,8 +22,8 @@ def execute(
     command: str,
     config: Any,
     *,
-    workflow: Workflow,
-    show: Shower,
+    workflow: Callable[..., dict[str, Any]],
+    show: Callable[[dict[str, Any]], None],
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -33,19 +31,10 @@ def execute(
     resume: Path | None = None,
     keep_partial: bool = False,
 ) -> None:
-    """Run `workflow(config, run, reporter=…)` in a run directory and print its summary.
+    """Run `workflow(config, run, reporter=…)` in a run directory, the default one without `out`, and print its summary.
 
-    Args:
-        command: its name, for the default run directory.
-        config: the resolved configuration.
-        workflow: computes into the run and returns the summary.
-        show: prints the summary as tables.
-        out: run directory; None for the default.
-        overwrite: replace a complete run at `out`.
-        as_json: print the summary as one JSON object instead of tables.
-        quiet: no progress, no notes.
-        resume: the interrupted run to continue instead of a new one.
-        keep_partial: leave an interrupted run that has a checkpoint, so that it can be resumed.
+    With `resume` an interrupted run goes on instead of a new one; `keep_partial` leaves one that has a checkpoint, so that it
+    can.
     """
     from xbar_cli.runs.directory import default_out, new_run, reopened_run
 
@@ -76,14 +65,10 @@ def hush() -> None:
 
 
 def way_on(command: str, final: Path, *, can_resume: bool, named: bool, finished: bool) -> str:
-    """How to go on after Ctrl-C.
+    """How to go on after Ctrl-C in a `command` whose run was to be at `final`.
 
-    Args:
-        command: that was interrupted.
-        final: where its run was to be.
-        can_resume: whether it has `--resume`.
-        named: whether the place was given, so that the same command finds it again.
-        finished: whether the run is complete.
+    `can_resume`: it has `--resume`; `named`: the place was given, and the same command finds it again; `finished`: the run is
+    complete.
     """
     from xbar_cli.runs.directory import partial, resumable
 
