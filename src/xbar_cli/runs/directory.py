@@ -124,11 +124,9 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     """Raise RunError where a new run at `out` would destroy something that was not given up.
 
     Raises:
-        ConfigError: no folder can have that name.
         RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
             run lies beside it.
     """
-    clean_path(replaced(out))
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
             raise RunError(f"{out} exists and is no xbar run; choose another folder")
@@ -183,8 +181,10 @@ def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterat
     """A fresh run directory. It vanishes when the block fails, unless `keep_partial` and it holds a checkpoint.
 
     Raises:
+        ConfigError: no folder can have that name.
         RunError: see `check_free`; or the directory cannot be made.
     """
+    clean_path(replaced(out))
     path = partial(out)
     if replaced(out).exists() and not out.exists():  # a process was killed between two renames
         replaced(out).rename(out)
