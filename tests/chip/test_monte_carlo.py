@@ -21,6 +21,7 @@ from xbar_cli.chip.sample import sample
 from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import EvaluateConfig, MappingSection
 from xbar_cli.config.network import NetworkSection
+from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT
@@ -57,7 +58,7 @@ def network(name):
     labels = np.asarray(jax.jit(lambda x: net(x))(jnp.asarray(pictures, jnp.float32) / 255).argmax(axis=1), np.int32)
     data = Dataset("random", pictures, labels, pictures, labels, 10, tuple("0123456789"), None)
     summary = {"layers": list(LAYERS[name]), "network": name, "dataset": "random", "method": "ideal"}
-    return Trained(Run(Path(), Path()), summary, {"dataset": {"name": "random"}, "network": section}, net, data)
+    return Trained(Run(Path(), Path()), summary, TrainConfig(), net, data)
 
 
 def evaluated(case, *, strategy=None, samples=5, batch=30, tree=None, **more):

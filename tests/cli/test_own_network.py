@@ -119,6 +119,8 @@ def test_a_changed_file_is_said(own, xbar, tmp_path):
     moved.write_text(NET + "\n# another\n")
     config = (copy / "config.toml").read_text().replace(str(file), str(moved))
     (copy / "config.toml").write_text(config)
+    summary = (copy / "summary.json").read_text().replace(str(file), str(moved))
+    (copy / "summary.json").write_text(summary)
     seal(copy)
     found = xbar("map", copy, "--out", tmp_path / "map")
     assert found.code == 1

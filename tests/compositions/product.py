@@ -21,6 +21,7 @@ from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.resolve import resolve_cell, resolve_mapping
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.ranges import parse_tile
+from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.errors import XbarError
 from xbar_cli.nn.layers import Conv, Dense, digital
@@ -121,8 +122,7 @@ def trained() -> Trained:
     labels = [np.asarray(net(jnp.asarray(x, jnp.float32) / 255).argmax(axis=1), np.int32) for x in (train, test)]
     data = Dataset("random", train, labels[0], test, labels[1], 4, tuple("0123"), None)
     summary = {"layers": ["conv", "fc"], "network": "tiny", "dataset": "random", "method": "ideal", "vg_volt": None}
-    config = {"dataset": {"name": "random"}, "network": {"name": "mlp"}}
-    return Trained(Run(Path(), Path()), summary, config, net, data)
+    return Trained(Run(Path(), Path()), summary, TrainConfig(), net, data)
 
 
 @cache

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from xbar_cli.config.energy import EnergyConfig
+from xbar_cli.config.hardware import EvaluateConfig, MapConfig
 from xbar_cli.energy.agreement import (
     LABELS,
     Statement,
@@ -68,7 +69,7 @@ def test_what_is_absent_is_said_in_words():
 
 def evaluated(converters=None, array=None, **summary):
     config = {"converters": converters or {}, "array": array or {}}
-    return of_evaluation(RUN, config, {"vg_volt": [None], "v_read_volt": None} | summary).values
+    return of_evaluation(RUN, EvaluateConfig(**config), {"vg_volt": [None], "v_read_volt": None} | summary).values
 
 
 def test_an_evaluation_without_converters_on_resistive_arrays_leaves_the_coding_open():
@@ -101,9 +102,9 @@ def test_arrays_that_no_energy_can_be_computed_of_are_refused(array):
 
 
 def test_a_map_run_states_what_is_not_the_default():
-    assert of_map(RUN, {}).values == {}
+    assert of_map(RUN, MapConfig()).values == {}
     read = {"input": "pwm", "dac_bits": 5, "v_read_volt": 0.2}
-    assert of_map(RUN, {"read": read}).values == read
+    assert of_map(RUN, MapConfig(read=read)).values == read
 
 
 def test_an_energy_run_of_an_earlier_version_is_told():

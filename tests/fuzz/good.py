@@ -1,6 +1,7 @@
 """Small inputs that are right, made once by the commands themselves: what the mutators start from."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from xbar_cli.cli.main import guarded
@@ -95,12 +96,12 @@ RUNS = {
 """Runs by name, in the order they are made."""
 
 
-def make(folder: Path) -> None:
-    """Every good input that is not there yet."""
+def make(folder: Path, runs: Mapping[str, list[str]] = RUNS) -> None:
+    """Every good input that is not there yet, with these runs."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in TEXTS.items():
         (folder / name).write_text(text)
-    for name, words in RUNS.items():
+    for name, words in runs.items():
         if not (folder / name).exists():
             argv = [word.replace("{good}", str(folder)) for word in words]
             code = guarded([*argv, "--out", str(folder / name), "--quiet"])

@@ -56,7 +56,9 @@ def evil_run(folder, text):
     }
     summary = {"command": "train", **dict.fromkeys(keys, there), **said, "list": [entry], "test_accuracy": 0.5}
     (folder / "summary.json").write_text(json.dumps(summary))
-    (folder / "env.json").write_text(json.dumps({"commit": text, "versions": {text: text}, text: text, "random": said}))
+    (folder / "env.json").write_text(
+        json.dumps({"commit": whole, "versions": {whole: whole}, whole: whole, "random": {whole: whole}})
+    )
     (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, text: text, "loss": 0.5}) + "\n")
     (folder / "config.toml").write_text(
         tomli_w.dumps({"seed": 1, whole: whole, "network": {"name": whole, whole: whole}})

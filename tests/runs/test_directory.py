@@ -1,14 +1,18 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from xbar_cli.errors import RunError
-from xbar_cli.runs.directory import check_free, new_run, open_run, reopened_run
+from xbar_cli.errors import ModelError, RunError
+from xbar_cli.runs.directory import check_free, new_run, reopened_run
 from xbar_cli.runs.listing import listing
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import (
     field,
+    numbers,
+    opened,
     read_dataset,
     read_tensors,
     variable,
@@ -172,3 +176,58 @@ def test_tensors_read_back(tmp_path):
     (tmp_path / "cut").write_bytes((tmp_path / "m.safetensors").read_bytes()[:20])
     with pytest.raises(RunError, match="missing or damaged"):
         read_tensors(tmp_path / "cut")
+
+
+def test_nothing_is_written_or_removed_behind_a_link(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("mine")
+    (tmp_path / "a.partial" / "checkpoints" / "1").mkdir(parents=True)
+    (tmp_path / "a.partial" / "config.toml").write_text("")
+    (tmp_path / "a.partial" / "figures").symlink_to(outside)
+    with pytest.raises(RunError, match="figures is a link"), reopened_run(tmp_path / "a"):
+        pytest.fail("a run with a link was continued")
+    with new_run(
+        tmp_path / "a", overwrite=True
+    ) as run:  # what was there is removed, the link and not what is behind it
+        (run.figures / "a.png").write_bytes(b"picture")
+        run.finish({"command": "fit"})
+    (tmp_path / "latest").symlink_to(tmp_path / "a")
+    (tmp_path / "b.partial").symlink_to(outside)
+    for out in ("latest", "b"):
+        with new_run(tmp_path / out, overwrite=True) as run:
+            run.finish({"command": "fit"}, overwrite=True)
+        assert not (tmp_path / out).is_symlink()
+    assert (tmp_path / "a" / "figures" / "a.png").exists()
+    assert [path.name for path in outside.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_run_without_a_name_is_one_line(name):
+    with pytest.raises(RunError, match="needs a name"), new_run(Path(name), overwrite=True):
+        pytest.fail("a run without a name was made")
+
+
+def test_a_figure_that_is_no_number_is_named(tmp_path):
+    with pytest.raises(ModelError, match="b: no finite number"), new_run(tmp_path / "a", overwrite=False) as run:
+        run.finish({"command": "fit", "a": [1.0], "b": {"c": [float("inf")]}})
+    assert not (tmp_path / "a").exists()
+
+
+def test_results_of_another_kind_and_what_is_wrong_in_them_is_one_line(tmp_path):
+    values = field(("x",), [1.0, np.nan], unit="1", long_name="a")
+    texts = field(("x",), np.asarray(["a", "b"], object), unit="1", long_name="b")
+    write_fields(tmp_path / "r.nc", {"a": values, "b": texts}, attributes={"xbar_kind": "accuracy"})
+    with pytest.raises(RunError, match="of kind 'accuracy', wanted is cell"), opened(tmp_path / "r.nc", kind="cell"):
+        pytest.fail("results of another kind were opened")
+    for name, dims, said in (
+        ("a", "x", "no numbers"),
+        ("a", "y", "over"),
+        ("b", "x", "wanted are numbers"),
+        ("c", "x", "'c'.* missing"),
+    ):
+        with (
+            pytest.raises(RunError, match=rf"r\.nc is damaged \(.*{said}"),
+            opened(tmp_path / "r.nc", kind="accuracy") as found,
+        ):
+            numbers(found, name, dims)

@@ -6,7 +6,8 @@ import os
 import pytest
 
 from xbar_cli.errors import RunError
-from xbar_cli.runs.directory import check_free, new_run, open_run, reopened_run
+from xbar_cli.runs.directory import check_free, new_run, reopened_run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.whole import write_whole
 
 

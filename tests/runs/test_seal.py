@@ -5,8 +5,9 @@ import json
 import pytest
 
 from xbar_cli.errors import RunError
-from xbar_cli.runs.directory import new_run, open_run
-from xbar_cli.runs.seal import require_intact, sealed_files
+from xbar_cli.runs.directory import new_run
+from xbar_cli.runs.opening import open_run
+from xbar_cli.runs.seal import RunNote, require_intact, seal, sealed_files
 
 
 @pytest.fixture
@@ -63,10 +64,16 @@ def test_a_damaged_list_is_one_line(run, text):
         require_intact(run)
 
 
+def test_a_sweep_lists_its_own_files_and_not_those_of_its_runs(run):
+    seal(run, within="*")
+    assert set(sealed_files(run)) == {"model.bin", "summary.json"}
+
+
 def test_versions_before_have_no_list_and_versions_to_come_are_refused(run):
     (run / "done").write_text("")
     (run / "model.bin").write_bytes(b"anything")
-    require_intact(run)
+    with pytest.warns(RunNote, match=r"run was written by xbar 0\.1 or before, which kept no list"):
+        require_intact(run)
     (run / "done").write_text(json.dumps({"version": 2, "files": {}}))
     with pytest.raises(RunError, match="another version of xbar"):
         require_intact(run)

@@ -8,6 +8,7 @@ import pytest
 
 from xbar_cli.config.effects import ChipCorner
 from xbar_cli.config.hardware import ArraySection
+from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import RunError
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.trained.fixed import Fixed, TrainedArrays
@@ -33,7 +34,11 @@ PERIPHERY = Fixed(
 SLICES = {"weight_bits": 8, "fraction_bits": 6, "encoding": "offset"}
 BIASED = Fixed(scheme="bitslice", technology="rram2bit", bits=2, slices=SliceFormat(device_bits=2, **SLICES))
 KNOWN = {"ideal": Fixed(), "neat": NEAT, "tat": TAT, "periphery": PERIPHERY, "biased": BIASED}
-CONFIGS = {"biased": {"biased": {"technology": "rram2bit", "bits": 2, **SLICES}}}
+CONFIGS = {
+    "biased": TrainConfig.model_validate(
+        {"method": "biased", "biased": {"start": "net", "technology": "rram2bit", "bits": 2, **SLICES}}
+    )
+}
 
 
 @pytest.mark.parametrize("method", KNOWN)
@@ -41,7 +46,7 @@ def test_what_was_fixed_is_read_as_it_was_written(method, tmp_path):
     fixed = KNOWN[method]
     fixed.save(tmp_path)
     summary = json.loads(json.dumps({"method": method, "layers": list(LAYERS), **fixed.summary()}))
-    found = Fixed.read(summary, CONFIGS.get(method, {}), tmp_path)
+    found = Fixed.read(summary, CONFIGS.get(method, TrainConfig()), tmp_path)
     for field in fields(Fixed):
         if field.name != "devices":
             assert getattr(found, field.name) == getattr(fixed, field.name), field.name
@@ -50,13 +55,20 @@ def test_what_was_fixed_is_read_as_it_was_written(method, tmp_path):
         np.testing.assert_array_equal(found.devices[name], values)
 
 
-def test_a_tat_run_of_an_earlier_version_says_what_to_do(tmp_path):
-    summary = {"method": "tat", "layers": list(LAYERS), "vg_volt": None, "array": "lumped", "technology": "taox"}
-    with pytest.raises(RunError, match="by an earlier version, which kept them otherwise: train it anew"):
-        Fixed.read(summary, {"tat": {}}, tmp_path)
+def test_what_a_run_of_an_earlier_version_or_a_damaged_one_fixed_is_refused_by_name(tmp_path):
+    summary = {"method": "tat", "layers": list(LAYERS), **TAT.summary()}
+    assert Fixed.read(summary, TrainConfig(), tmp_path).arrays == TAT.arrays
+    before = {key: value for key, value in summary.items() if key != "arrays"}
+    with pytest.raises(RunError, match="earlier version"):
+        Fixed.read(before, TrainConfig(), tmp_path)
+    for damaged in ({}, {"array": {"model": "no"}, "tile": "8x8"}, {"array": {"model": "lumped"}}):
+        with pytest.raises(RunError, match=r"arrays of summary\.json are damaged"):
+            Fixed.read(summary | {"arrays": damaged}, TrainConfig(), tmp_path)
+    with pytest.raises(RunError, match=r"w_max of summary\.json has 1 values for 2 layers"):
+        Fixed.read({"method": "neat", "layers": list(LAYERS), "w_max": [1.0]}, TrainConfig(), tmp_path)
 
 
 def test_trained_conductances_that_are_lost_are_an_error(tmp_path):
     summary = {"method": "periphery", "layers": list(LAYERS), **PERIPHERY.summary()}
     with pytest.raises(RunError, match=r"lacks devices\.safetensors"):
-        Fixed.read(summary, {}, tmp_path)
+        Fixed.read(summary, TrainConfig(), tmp_path)

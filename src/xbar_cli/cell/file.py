@@ -10,9 +10,8 @@ import xarray as xr
 
 from xbar_cli.device.cell import Cell, Sampled
 from xbar_cli.device.transistor import BitLineSeparable, Separable
-from xbar_cli.errors import RunError
-from xbar_cli.runs.directory import open_run
-from xbar_cli.runs.results import RESULTS, read_dataset
+from xbar_cli.runs.opening import open_run
+from xbar_cli.runs.results import RESULTS, opened
 
 
 def _arrays(dataset: xr.Dataset, name: str, index: int) -> dict[str, jax.Array]:
@@ -72,11 +71,8 @@ def cell_of(dataset: xr.Dataset) -> Cell:
 
 def load_cell(path: Path) -> Cell:
     """The cell in a results.nc of a characterize run (or a copy of it); RunError where it is missing, damaged, or holds none."""
-    dataset = read_dataset(path)
-    try:
+    with opened(path, kind="cell") as dataset:
         return cell_of(dataset)
-    except KeyError as error:
-        raise RunError(f"{path} holds no characterised cell ({error} is missing)") from None
 
 
 def copy_cell(run: Path, target: Path) -> None:

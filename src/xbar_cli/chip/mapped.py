@@ -16,11 +16,11 @@ from xbar_cli.cell.file import load_cell
 from xbar_cli.chip.activity import LayerActivity, from_values, to_field
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.device.cell import Cell
-from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.program import Scale
-from xbar_cli.runs.results import RESULTS, read_dataset, variable
+from xbar_cli.runs.results import RESULTS, numbers, opened, variable
 from xbar_cli.trained.opening import CELL
 
 TECHNOLOGY = "technology.toml"
@@ -213,8 +213,7 @@ def to_dataset(network: MappedNetwork) -> xr.Dataset:
 
 def load_mapped(path: Path) -> MappedNetwork:
     """The mapped network of a map run. Raises RunError where its results are missing or damaged."""
-    dataset = read_dataset(path / RESULTS)
-    try:
+    with opened(path / RESULTS, kind="mapping") as dataset:
         layers = dict(_layers(dataset))
         attributes = dataset.attrs
         return MappedNetwork(
@@ -228,24 +227,20 @@ def load_mapped(path: Path) -> MappedNetwork:
             read=ReadSection(**{key: attributes[f"read_{key}"] for key in READ if f"read_{key}" in attributes}),
             activity=_activity(dataset, layers),
         )
-    except KeyError as error:
-        raise RunError(f"{path / RESULTS} holds no mapping ({error} is missing)") from None
 
 
 def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
     for name in dataset.attrs["layers"].split():
-        array = dataset[f"{name}_conductance"]
-        if not np.isfinite(array.values).all():
-            raise RunError(f"layer {name} of the mapped run has conductances that are no numbers")
-        attributes = array.attrs
+        conductance = numbers(dataset, f"{name}_conductance", f"{name}_row", f"{name}_col")
+        attributes, digital = dataset[f"{name}_conductance"].attrs, f"{name}_digital"
         yield (
             name,
             LayerMapping(
-                conductance=array.values,
+                conductance=conductance,
                 kernel=tuple(int(n) for n in np.atleast_1d(attributes["kernel_shape"])),
                 readout=Readout(dataset.attrs["scheme"], _format(attributes), int(attributes.get("groups", 1))),
                 slope=np.asarray(attributes["slope_siemens"], np.float64),
-                digital=dataset[f"{name}_digital"].values,
+                digital=numbers(dataset, digital, *dataset[digital].dims),
                 bottom=float(attributes["bottom_siemens"]),
                 top=float(attributes["top_siemens"]),
                 scale_kept=float(attributes["scale_kept"]),

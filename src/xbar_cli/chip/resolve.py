@@ -15,7 +15,7 @@ from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.placing import Placement
 from xbar_cli.reporter import Reporter
-from xbar_cli.runs.directory import open_run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import CELL, Trained

@@ -1,11 +1,14 @@
 """The `xbar` command: subcommands loaded when called, errors in one line, exit codes 0, 1, 2 and 130."""
 
+import contextlib
 import errno
 import importlib
 import keyword
 import re
 import shlex
 import sys
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -14,7 +17,7 @@ from xbar_cli import interruption
 from xbar_cli.errors import XbarError
 from xbar_cli.outside import LONGEST_QUOTE, clean_text, printable, quoted
 
-from .shared.console import STDERR
+from .shared.console import STDERR, note
 from .shared.start import run as run
 
 COMMANDS = {
@@ -89,11 +92,13 @@ def guarded(arguments: list[str]) -> int:
     interruption.begin()
     try:
         for word in arguments:
-            clean_text(word)
+            if not clean_text(word).strip():
+                raise ValueError("an argument is empty")
     except ValueError as error:
         return _fail(str(error), 2)
     try:
-        code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
+        with noted():
+            code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2
@@ -123,6 +128,25 @@ def _failed(error: Exception) -> int:
     if line is None:
         raise error
     return _fail(line, 1)
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[None]:
+    """Notes on the runs that a command opens are printed on stderr, each once."""
+    from xbar_cli.runs.seal import RunNote
+
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, RunNote):
+                note(str(message))
+            else:
+                others(message, category, *place, **more)
+
+        warnings.simplefilter("default", RunNote)
+        warnings.showwarning = show
+        yield
 
 
 def way_on(error: XbarError) -> list[str]:

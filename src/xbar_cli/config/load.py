@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 import tomli_w
 from pydantic import ValidationError
 
-from xbar_cli.errors import ConfigError
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.outside import clean_text, parse_toml, quoted
 from xbar_cli.outside import read_toml as read_toml
+from xbar_cli.runs.directory import CONFIG, partial
+from xbar_cli.runs.seal import ANEW
 
 from .base import RootSection
 
@@ -59,14 +61,13 @@ def resume_config(
     Raises:
         ConfigError: the run has no configuration, or a given value differs from it.
     """
-    folder = run if run.name.endswith(".partial") else run.with_name(run.name + ".partial")
+    folder = run if run.name.endswith(".partial") else partial(run)
     if not folder.is_dir():
         state = "is complete; there is nothing to resume" if (run / "done").exists() else "no interrupted run to resume"
         raise ConfigError(f"{run}: {state}")
-    stored = read_toml(folder / "config.toml")
+    config = stored(model, folder)
     given = list(_given(config_file, options, option_names, settings))
-    tree, origin = collect(given, names=_names(model, given, stored))
-    config = validate(model, stored, {})
+    tree, origin = collect(given, names=_names(model, given, config.in_use()))
     asked = validate(model, overlay(config.in_use(), tree), origin)
     _same(config, asked, origin)
     return config
@@ -185,6 +186,23 @@ def validate(model: type[C], tree: Mapping[str, Any], origin: Mapping[str, str])
         raise described(error, origin, key_of=model.key_of) from None
     config.check()
     return config
+
+
+def stored(model: type[C], run: Path) -> C:
+    """The configuration that a run was made with, checked as one that is given would be.
+
+    Args:
+        model: the root section of the command that made the run.
+        run: its directory.
+
+    Raises:
+        RunError: it is missing, damaged, or of a version with other keys.
+    """
+    try:
+        return validate(model, read_toml(run / CONFIG), {})
+    except ConfigError as error:
+        said = str(error).removeprefix(f"{run / CONFIG}: ")
+        raise RunError(f"{run}: {CONFIG} is damaged, or of another version of xbar ({said}); {ANEW}") from None
 
 
 def described(

@@ -11,9 +11,9 @@ from typing import Any
 
 from xbar_cli.array.wires import Wires
 from xbar_cli.chip.mapped import seen
-from xbar_cli.config.arrays import ArraySection
-from xbar_cli.config.converters import ConvertersSection, ReadSection
+from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.energy import EnergyConfig
+from xbar_cli.config.hardware import EvaluateConfig, MapConfig
 from xbar_cli.errors import ConfigError
 
 LABELS = {
@@ -84,19 +84,18 @@ def shown(key: str, value: Any) -> str:
     return f"{LABELS[key]} {text}{' V' if key == 'v_read_volt' else ''}"
 
 
-def of_evaluation(path: Path, config: Mapping[str, Any], summary: Mapping[str, Any]) -> Statement:
+def of_evaluation(path: Path, config: EvaluateConfig, summary: Mapping[str, Any]) -> Statement:
     """What an evaluate run fixes. Raises ConfigError for arrays that no energy can be computed of.
 
     Without an ADC currents add up exactly, whichever rows are read at once; without any converter resistive arrays are the
     same for every coding, which is left open then. ADC errors that were drawn for each column are of an ADC at every column.
     """
     by = f"evaluate run {path}"
-    array = ArraySection(**config.get("array", {}))
+    array, c = config.array, config.converters
     if array.model is not None and array.model not in CIRCUITS:
         raise ConfigError(f"{by}: the {array.model} closed form is no circuit and conserves no power")
     if array.neuron == "shared":
         raise ConfigError(f"{by}: its columns share neurons, which xbar energy does not solve")
-    c = ConvertersSection(**config.get("converters", {}))
     cells = any(vg is not None for vg in summary["vg_volt"])
     values: dict[str, Any] = {"dac_bits": c.dac_bits, "adc_bits": c.adc_bits, "dac_range": c.dac_range}
     values["resistances"] = list(array.wires().floats())
@@ -112,10 +111,9 @@ def of_evaluation(path: Path, config: Mapping[str, Any], summary: Mapping[str, A
     return Statement(by, values)
 
 
-def of_map(path: Path, config: Mapping[str, Any]) -> Statement:
+def of_map(path: Path, config: MapConfig) -> Statement:
     """What a map run fixes: how its devices were programmed to be read, where that is not the default."""
-    read = ReadSection(**config.get("read", {}))
-    values = {key: getattr(read, key) for key in ("input", "v_read_volt", "dac_bits")}
+    values = {key: getattr(config.read, key) for key in ("input", "v_read_volt", "dac_bits")}
     default = ReadSection()
     return Statement(f"map run {path}", {k: v for k, v in values.items() if v != getattr(default, k)})
 

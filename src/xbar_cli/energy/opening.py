@@ -9,13 +9,14 @@ import numpy as np
 from xbar_cli.chip.activity import LayerActivity, full_drive
 from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.config.load import read_toml
+from xbar_cli.config.hardware import MapConfig
+from xbar_cli.config.load import stored
 from xbar_cli.energy.activity import Coding, measure, worst_case
 from xbar_cli.energy.agreement import Statement, of_map
 from xbar_cli.nn.shapes import layer_shapes
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.reporter import Reporter
-from xbar_cli.runs.directory import CONFIG, open_run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained, open_trained
 
@@ -30,7 +31,7 @@ class Opened:
         _, self.summary = open_run(path, commands=("map",), use=use)
         _, self.origin = open_run(path / ORIGIN, commands=("train",), use=use)
         self.path, self.data_dir = path, data_dir
-        self.config = read_toml(path / CONFIG)
+        self.config = stored(MapConfig, path)
         self.network = load_mapped(path)
 
     @cached_property
@@ -49,7 +50,7 @@ class Opened:
     def device_bits(self) -> int | None:
         """Bits of a device: those of the slices, or that the map run was asked for; None where any conductance is programmed."""
         formats = [layer.readout.fmt for layer in self.network.layers.values() if layer.readout.fmt is not None]
-        return formats[0].device_bits if formats else self.config.get("mapping", {}).get("bits")
+        return formats[0].device_bits if formats else self.config.mapping.bits
 
     @cached_property
     def digital_macs(self) -> dict[str, int]:

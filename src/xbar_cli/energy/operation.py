@@ -94,7 +94,7 @@ def operation(
         "input": reading.coding,
         "dac_bits": reading.input_bits,
         "v_read_volt": coding.volt if cells and coding.single else None,
-        "dac_range": stated.values.get("dac_range") or opened.config.get("read", {}).get("dac_range"),
+        "dac_range": stated.values.get("dac_range") or opened.config.read.dac_range,
         "adc_bits": reading.adc_bits,
         "columns_per_adc": reading.shared(network.tile[1], own=own),
         "rows_at_once": reading.rows_at_once,

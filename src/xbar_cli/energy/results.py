@@ -16,7 +16,7 @@ from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.plan import ChipPlan
 from xbar_cli.errors import RunError
 from xbar_cli.runs import figures
-from xbar_cli.runs.results import RESULTS, Field, field, read_dataset, write_fields
+from xbar_cli.runs.results import RESULTS, Field, field, numbers, opened, write_fields
 
 ARRAY = ("cells", "crossbar", "gate_lines", "lines", "wires", "sources", "neurons")
 """Parts that are the arrays themselves: what is left are the circuits around them."""
@@ -153,13 +153,13 @@ def write_results(folder: Path, layers: dict[str, Component], activity: dict[str
 
 def read_activity(path: Path, rows: dict[str, int]) -> dict[str, LayerActivity]:
     """The activity of layers of so many `rows` in an earlier energy run. Raises RunError where it holds none of them."""
-    dataset = read_dataset(path / RESULTS)
     found: dict[str, LayerActivity] = {}
-    for name, count in rows.items():
-        stored = dataset.get(f"{name}_activity")
-        if stored is None or "pulse_bits" not in stored.attrs or len(stored) != count:
-            raise RunError(f"activity = {path}: it holds no activity of layer {name}")
-        found[name] = from_values(stored.values, stored.attrs)
+    with opened(path / RESULTS, kind="energy") as dataset:
+        for name, count in rows.items():
+            stored = dataset.get(f"{name}_activity")
+            if stored is None or "pulse_bits" not in stored.attrs or len(stored) != count:
+                raise RunError(f"activity = {path}: it holds no activity of layer {name}")
+            found[name] = from_values(numbers(dataset, f"{name}_activity", *stored.dims), stored.attrs)
     return found
 
 

@@ -9,8 +9,8 @@ from xbar_cli.chip.activity import LayerActivity
 from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.energy import GIVEN, EnergyConfig
-from xbar_cli.config.hardware import CalibrationSection
-from xbar_cli.config.load import read_toml
+from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.load import stored
 from xbar_cli.energy.activity import Coding
 from xbar_cli.energy.agreement import (
     Statement,
@@ -24,7 +24,7 @@ from xbar_cli.energy.opening import Opened, scaled_alike
 from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.energy.results import read_activity
 from xbar_cli.errors import ConfigError
-from xbar_cli.runs.directory import CONFIG, open_run
+from xbar_cli.runs.opening import open_run
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ def source_of(config: EnergyConfig, opened: Opened) -> Source:
     else:
         path = Path(config.activity)
         _, summary = open_run(path, commands=("energy", "evaluate"), use="`activity`")
-        other = read_toml(path / CONFIG)
-        if Path(other.get("run", "")).resolve() != Path(config.run).resolve():
-            raise ConfigError(f"activity = {path}: it is of {other.get('run') or 'a preset'}, not of {config.run}")
+        other = stored(EnergyConfig if summary["command"] == "energy" else EvaluateConfig, path)
+        if Path(other.run).resolve() != Path(config.run).resolve():
+            raise ConfigError(f"activity = {path}: it is of {other.run or 'a preset'}, not of {config.run}")
         named = (
-            of_energy_run(path, summary, opened)
-            if summary["command"] == "energy"
-            else of_eval(path, other, summary, opened)
+            of_eval(path, other, summary, opened)
+            if isinstance(other, EvaluateConfig)
+            else of_energy_run(path, summary, opened)
         )
         found = replace(named, stated=named.stated.joined(request))
     if config.accuracy is not None:
@@ -86,16 +86,15 @@ def of_energy_run(path: Path, summary: Mapping[str, Any], opened: Opened) -> Sou
     return Source(stated, stored, scales, accuracy, interval, origin, summary["accuracy_converters"])
 
 
-def of_eval(path: Path, config: Mapping[str, Any], summary: Mapping[str, Any], opened: Opened) -> Source:
+def of_eval(path: Path, config: EvaluateConfig, summary: Mapping[str, Any], opened: Opened) -> Source:
     """Accuracy and hardware of an evaluate run, the range of its row drive with it."""
     stated = of_evaluation(path, config, summary)
     if opened.network.cell is not None:
         mapped = f"map run {opened.path}", opened.network.read_volt
         programmed_alike(mapped, (stated.by, stated.values.get("v_read_volt")))
     rule, scales = stated.values["dac_range"], {}
-    if rule is not None and rule != opened.config.get("read", {}).get("dac_range"):
-        images = CalibrationSection(**config.get("calibration", {})).images
-        ranged = with_drive_range(opened.trained, opened.network, rule, images=images)
+    if rule is not None and rule != opened.config.read.dac_range:
+        ranged = with_drive_range(opened.trained, opened.network, rule, images=config.calibration.images)
         scales = {name: layer.full_scale for name, layer in ranged.layers.items()}
     return Source(
         stated, None, scales, summary["accuracy_mean"], summary["accuracy_ci95"], stated.by, converters_of(stated)

@@ -1,5 +1,6 @@
 """What an experiment comes to in a folder: its points and runs, what of them is there, and how they stand."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import Any
 from xbar_cli.errors import RunError
 from xbar_cli.experiment.file import Experiment
 from xbar_cli.experiment.grid import Point, StageRun, expand
-from xbar_cli.runs import directory
+from xbar_cli.runs import opening
 from xbar_cli.runs.directory import DONE
 from xbar_cli.runs.listing import figures_of
-from xbar_cli.runs.seal import require_intact
+from xbar_cli.runs.seal import ANEW, RunNote, require_intact
 from xbar_cli.runs.sweep import Outcome
 
 LOGS = "logs"
@@ -49,13 +50,17 @@ def make_plan(experiment: Experiment, out: Path) -> Plan:
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The summary of a complete run; None where it is not complete or damaged."""
-    if not (folder / DONE).exists():
+    """The summary of a complete run; None where it is not complete, or damaged, of which there is a note."""
+    if not folder.exists():
         return None
     try:
+        if not (folder / DONE).exists():
+            raise RunError(f"{folder} is half-written")
         require_intact(folder)
-        return directory.read_summary(folder)
-    except RunError:
+        return opening.read_summary(folder)
+    except RunError as error:
+        said = str(error).removesuffix(f"; {ANEW}")
+        warnings.warn(RunNote(f"{said}: it is not used, and computed anew where needed"), stacklevel=2)
         return None
 
 

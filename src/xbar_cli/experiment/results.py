@@ -56,9 +56,13 @@ def scalars(summary: Mapping[str, Any]) -> dict[str, float]:
             continue
         if isinstance(value, (int, float)):
             found[name] = float(value)
-        elif name.endswith("_ci95") and isinstance(value, list) and len(value) == 2:
+        elif name.endswith("_ci95") and _is_pair(value):
             found |= {f"{name}_{end}": float(x) for end, x in zip(("low", "high"), value, strict=True)}
     return found
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(x, int | float) for x in value)
 
 
 def gather(plan: Plan) -> Results:

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from xbar_cli.errors import ConfigError
-from xbar_cli.outside import read_json
-from xbar_cli.runs.environment import drawn_otherwise
+from xbar_cli.runs import environment
 from xbar_cli.runs.listing import Entry, keys_of, source_of
 from xbar_cli.runs.results import MODEL, digest
 
@@ -51,22 +49,15 @@ def _drawn(entries: Sequence[Entry]) -> list[str]:
     first: dict[Any, tuple[Entry, Mapping[str, Any]]] = {}
     lines: list[str] = []
     for entry in entries:
-        own, seed = _random(entry), entry.config.get("seed")
+        own, seed = environment.read(entry.path / "env.json").get("random"), entry.config.get("seed")
         if own is None:
             continue
         before, usual = first.setdefault(seed, (entry, own))
-        if (why := drawn_otherwise(usual, own)) is not None:
+        if (why := environment.drawn_otherwise(usual, own)) is not None:
             lines.append(
                 f"other random numbers of seed {seed}: {why} ({before.path.name}, {entry.path.name}): not the same chips"
             )
     return lines
-
-
-def _random(entry: Entry) -> Mapping[str, Any] | None:
-    try:
-        return read_json(entry.path / "env.json").get("random")
-    except (ConfigError, AttributeError):
-        return None
 
 
 def _replaced(entry: Entry) -> str | None:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar_cli.config.load import flatten, read_toml
-from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.outside import read_json
+from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.load import flatten, stored
+from xbar_cli.errors import RunError
 from xbar_cli.runs import environment
-from xbar_cli.runs.directory import CONFIG, open_run
-from xbar_cli.runs.results import RESULTS, read_dataset
+from xbar_cli.runs.directory import SUMMARY
+from xbar_cli.runs.opening import open_run, read_summary
+from xbar_cli.runs.results import RESULTS, numbers, opened
+from xbar_cli.runs.seal import ANEW
 
 ADC_SPREAD = ("adc_gain_error", "adc_offset_error")
 """Keys of the converters that differ between chips, besides the effects on devices."""
@@ -59,39 +61,31 @@ def open_evaluation(path: Path) -> Evaluation:
         RunError: it is none, damaged, or written by a newer version.
     """
     run, summary = open_run(path, commands=("evaluate",), use="xbar compare")
-    dataset = read_dataset(run.path / RESULTS)
-    try:
-        samples = np.asarray(dataset["accuracy"].values, np.float64).squeeze()
-        config = read_toml(run.path / CONFIG)
-        before = _json(Path(config["run"]) / "summary.json")
-        origin = {key: summary.get(key, before.get(key)) for key in ORIGIN}
-        kept = {key: value for key, value in flatten(config) if key not in UNTOLD}
-        where = _json(run.path / "env.json")
-        found = Evaluation(
-            path=path,
-            samples=samples,
-            seed=int(config["seed"]),
-            images=int(summary["images"]),
-            fixed=not (summary["effects"] or any(config.get("converters", {}).get(key) for key in ADC_SPREAD)),
-            data=origin["dataset"],
-            tested=summary.get("test_images_sha256"),
-            random=where.get("random"),
-            devices=summary.get("chip_devices"),
-            facts=kept | {key: value for key, value in origin.items() if value is not None} | computing(where),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{path} lacks what a comparison needs ({error})") from None
-    if samples.ndim != 1:
+    config = stored(EvaluateConfig, run.path)
+    with opened(run.path / RESULTS, kind="accuracy") as dataset:
+        samples = np.asarray(numbers(dataset, "accuracy", *dataset["accuracy"].dims), np.float64).squeeze()
+    if samples.ndim > 1:
         raise RunError(f"{path}: its accuracies have {samples.ndim} axes; compare runs of one condition")
-    return found
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = read_json(path)
-    except ConfigError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    if samples.reshape(-1).tolist() != summary["accuracy_samples"]:
+        raise RunError(f"{path}: {RESULTS} holds other accuracies than {SUMMARY}; {ANEW}")
+    before = (
+        read_summary(Path(config.run)) if "network" not in summary and (Path(config.run) / SUMMARY).exists() else {}
+    )
+    origin = {key: summary.get(key, before.get(key)) for key in ORIGIN}
+    kept = {key: value for key, value in flatten(config.in_use()) if key not in UNTOLD}
+    where = environment.read(run.path / "env.json")
+    return Evaluation(
+        path=path,
+        samples=samples,
+        seed=config.seed,
+        images=summary["images"],
+        fixed=not (summary["effects"] or any(getattr(config.converters, key) for key in ADC_SPREAD)),
+        data=origin["dataset"],
+        tested=summary.get("test_images_sha256"),
+        random=where.get("random"),
+        devices=summary.get("chip_devices"),
+        facts=kept | {key: value for key, value in origin.items() if value is not None} | computing(where),
+    )
 
 
 def computing(where: Mapping[str, Any]) -> dict[str, Any]:

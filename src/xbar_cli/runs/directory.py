@@ -5,6 +5,7 @@ import datetime
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,20 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.errors import ModelError, RunError
 from xbar_cli.interruption import held
-from xbar_cli.outside import clean_path, read_json
-from xbar_cli.runs.schema import fault_of
-from xbar_cli.runs.seal import ANEW, require_intact, seal
+from xbar_cli.outside import clean_path
 from xbar_cli.runs.seal import DONE as DONE
+from xbar_cli.runs.seal import seal
 
 LOCK = ".lock"
 """Held by the process that writes an unfinished run; no file of a complete one."""
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
 CONFIG = "config.toml"
-FORMER_COMMANDS = {"characterize-tile": "characterize tile"}
-"""Commands as summaries of earlier versions name them."""
 
 
 class TakenPlace(RunError):
@@ -75,8 +73,19 @@ class Run:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
     def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
-        """Write summary.json, seal the run (`done`), then rename it to its final name."""
-        (self.path / SUMMARY).write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        """Write summary.json, seal the run (`done`), then rename it to its final name.
+
+        Raises:
+            ModelError: a figure is no finite number.
+        """
+        try:
+            text = json.dumps(summary, indent=1, allow_nan=False)
+        except ValueError:
+            names = [name for name, value in summary.items() if not _finite(value)]
+            raise ModelError(
+                f"{', '.join(names)}: no finite number came out; the runs that it is of are damaged"
+            ) from None
+        (self.path / SUMMARY).write_text(text + "\n", encoding="utf-8")
         (self.path / LOCK).unlink(missing_ok=True)
         seal(self.path)
         with held():
@@ -88,6 +97,13 @@ class Run:
                 _remove(old)
             else:
                 self.path.rename(self.final)
+
+
+def _finite(value: Any) -> bool:
+    """Whether all numbers in a value are finite."""
+    if isinstance(value, Mapping | list | tuple):
+        return all(map(_finite, value.values() if isinstance(value, Mapping) else value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("runs")) -> Path:
@@ -103,7 +119,13 @@ def default_out(command: str, config: Mapping[str, Any], *, root: Path = Path("r
 
 
 def partial(out: Path) -> Path:
-    """The name under which `out` is written."""
+    """The name under which `out` is written.
+
+    Raises:
+        RunError: `out` has no name, as the empty text and `..` have none.
+    """
+    if out.name in ("", ".."):
+        raise RunError(f"a run directory needs a name of its own, and {str(out)!r} is none")
     return out.with_name(out.name + ".partial")
 
 
@@ -127,15 +149,16 @@ def check_free(out: Path, *, overwrite: bool) -> None:
         RunError: `out` is a complete run (without `overwrite`), is something that xbar did not make, or an interrupted
             run lies beside it.
     """
+    unfinished = partial(out)
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
             raise RunError(f"{out} exists and is no xbar run; choose another folder")
         if (out / DONE).exists() and not overwrite:
             raise TakenPlace(out, state="complete")
-    if at_work(partial(out)):
-        raise RunError(f"another process is at work in {partial(out)}; wait for it, or choose another folder")
-    if partial(out).exists() and not overwrite:
-        raise TakenPlace(out, state="resumable" if resumable(partial(out)) else "interrupted")
+    if at_work(unfinished):
+        raise RunError(f"another process is at work in {unfinished}; wait for it, or choose another folder")
+    if unfinished.exists() and not overwrite:
+        raise TakenPlace(out, state="resumable" if resumable(unfinished) else "interrupted")
 
 
 def at_work(path: Path) -> bool:
@@ -191,7 +214,7 @@ def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterat
     check_free(out, overwrite=overwrite)
     try:
         if path.is_symlink():
-            raise RunError(f"{path} is a link; remove it, or choose another folder")
+            path.unlink()
         if out.is_dir() and not any(out.iterdir()):
             out.rmdir()
         path.mkdir(parents=True, exist_ok=overwrite)
@@ -240,6 +263,7 @@ def reopened_run(out: Path) -> Iterator[Run]:
         if (final / DONE).exists():
             raise RunError(f"{final} is complete; there is nothing to resume")
         raise RunError(f"{final}: no interrupted run to resume")
+    require_no_links(path)
     if not (path / CONFIG).exists():
         raise RunError(f"{path} was interrupted before its configuration was written; overwrite it to start again")
     if (link := next((found for found in (path, *path.rglob("*")) if found.is_symlink()), None)) is not None:
@@ -248,54 +272,16 @@ def reopened_run(out: Path) -> Iterator[Run]:
         yield run
 
 
+def require_no_links(path: Path, *, within: str = "**/*") -> None:
+    """Raise RunError where something in an unfinished run is a link: what is written or removed there lies outside."""
+    link = next((found for found in path.glob(within) if found.is_symlink()), None)
+    if link is not None:
+        raise RunError(
+            f"{link} is a link, and runs are written without following any: remove it, or start again elsewhere"
+        )
+
+
 def has_checkpoint(path: Path) -> bool:
     """Whether a checkpoint was completed in this directory."""
     folder = path / "checkpoints"
     return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
-
-
-def command_of(summary: Mapping[str, Any]) -> str:
-    """The command that a summary is of, as it is called now. Raises KeyError where it names none."""
-    return FORMER_COMMANDS.get(summary["command"]) or summary["command"]
-
-
-def open_run(path: Path, *, commands: tuple[str, ...], use: str) -> tuple[Run, dict[str, Any]]:
-    """A complete run of one of the `commands`, with its summary.
-
-    Args:
-        path: the run directory.
-        commands: kinds of run that will do.
-        use: what it is wanted for, such as `xbar energy`, for the error message.
-
-    Raises:
-        RunError: nothing there, half-written, damaged, or of another kind.
-    """
-    if not clean_path(path).is_dir():
-        if partial(path).is_dir() and not path.name.endswith(".partial"):
-            raise RunError(f"{path} is half-written (it was interrupted, or still runs); see {partial(path)}")
-        raise RunError(f"{path}: no such run directory")
-    if not (path / DONE).exists():
-        raise RunError(f"{path} is half-written (no `done` in it): not a complete run")
-    require_intact(path)
-    summary = read_summary(path, whole=True)
-    command = command_of(summary)
-    if command not in commands:
-        article = "an" if command[0] in "aeiou" else "a"
-        wanted = " or ".join(f"a `{name}` run" for name in commands)
-        raise RunError(f"{path} is {article} `{command}` run; {use} needs {wanted}")
-    return Run(path=path, final=path), summary
-
-
-def read_summary(path: Path, *, whole: bool = False) -> dict[str, Any]:
-    """The summary of a run directory, whatever run it is; `whole`: with every key that other commands compute with.
-
-    Raises:
-        RunError: it is missing or damaged.
-    """
-    try:
-        summary = read_json(path / SUMMARY)
-    except ConfigError:
-        raise RunError(f"{path}: {SUMMARY} is missing or damaged; {ANEW}") from None
-    if (fault := fault_of(summary, whole=whole)) is not None:
-        raise RunError(f"{path}: {SUMMARY} is damaged ({fault}); {ANEW}")
-    return dict(summary)

@@ -9,6 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.outside import read_json
+from xbar_cli.runs.schema import Environment
+from xbar_cli.runs.seal import ANEW
+
 PACKAGES = (
     "xbar-cli", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "tensorflow-datasets", "orbax-checkpoint", "xarray",
     "h5netcdf", "pydantic", "click", "rich",
@@ -150,6 +157,22 @@ def describe(*, seed: int, devices: list[str] | None = None, simulator: str | No
         "seed": seed,
         "random": None if devices is None else random_numbers(seed),
     }
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What an env.json holds; nothing where there is none, as in runs of earlier versions.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        found = read_json(path)
+        Environment.model_validate(found)
+        return found
+    except (ConfigError, ValidationError):
+        raise RunError(f"{path} is damaged; {ANEW}") from None
 
 
 def write(path: Path, environment: dict[str, Any]) -> None:

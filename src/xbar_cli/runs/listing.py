@@ -8,7 +8,8 @@ from typing import Any
 
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.outside import read_toml
-from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, at_work, command_of, read_summary
+from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, at_work
+from xbar_cli.runs.opening import command_of, read_summary
 from xbar_cli.runs.seal import require_intact
 
 KEYS: dict[str, tuple[str, ...]] = {

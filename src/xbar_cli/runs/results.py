@@ -3,20 +3,23 @@
 xarray is imported where a dataset is wanted: it and what it loads cost a second, and writing does without.
 """
 
+import contextlib
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5netcdf
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.outside import require_file
+from xbar_cli.outside import quoted, quoted_error, require_file
+from xbar_cli.runs.seal import ANEW
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -91,11 +94,44 @@ def read_dataset(path: Path) -> "xr.Dataset":
         Exception
     ) as error:  # HDF5 and the readers above it meet a flipped bit anywhere: a run without seal has no other check
         said = str(error).splitlines() or [type(error).__name__]
-        raise RunError(f"{path} is missing or damaged ({said[0]})") from None
+        raise RunError(f"{path} is missing or damaged ({said[0]}); {ANEW}") from None
     found = loaded.attrs.get("xbar_format", 0)
     if not isinstance(found, (int, np.integer)) or not 1 <= found <= FORMAT:
         raise RunError(f"{path} has format {found}; this version reads formats up to {FORMAT}")
     return loaded
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, kind: str) -> Iterator["xr.Dataset"]:
+    """The dataset of a results.nc of this kind; what turns out to be missing or wrong in the block is damage.
+
+    Raises:
+        RunError: missing, damaged, written by a newer version, or of another kind.
+    """
+    dataset = read_dataset(path)
+    found = dataset.attrs.get("xbar_kind")
+    if found != kind:
+        raise RunError(f"{path} is of kind {quoted(found)}, wanted is {kind}: damaged, or of another command; {ANEW}")
+    try:
+        yield dataset
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, ConfigError) as error:
+        said = f"{error} is missing" if isinstance(error, KeyError) else quoted_error(error)
+        raise RunError(f"{path} is damaged ({said}); {ANEW}") from None
+
+
+def numbers(dataset: "xr.Dataset", name: str, *dims: Hashable) -> NDArray[Any]:
+    """The values of a variable, which must be finite numbers over these dimensions.
+
+    Raises:
+        KeyError: there is no such variable.
+        ValueError: it holds something else.
+    """
+    found = dataset[name]
+    if found.dims != dims or found.dtype.kind not in "fiu":
+        raise ValueError(f"{name} is {found.dtype} over {found.dims}; wanted are numbers over {dims}")
+    if not np.isfinite(found.values).all():
+        raise ValueError(f"{name} holds values that are no numbers")
+    return found.values
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], *, metadata: Mapping[str, str] | None = None) -> None:
@@ -112,9 +148,13 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         require_file(path, most=LARGEST)
-        return load_file(path)
+        found = load_file(path)
+        for name, array in found.items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} holds values that are no numbers")
+        return found
     except (OSError, ConfigError, SafetensorError, KeyError, ValueError) as error:
-        raise RunError(f"{path} is missing or damaged ({error})") from None
+        raise RunError(f"{path} is missing or damaged ({quoted_error(error)}); {ANEW}") from None
 
 
 def digest(*parts: bytes) -> str:

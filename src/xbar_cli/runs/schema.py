@@ -48,6 +48,7 @@ class TrainSummary(Summary):
     m_max: list[float] | None = None
     technology: str | None = None
     encoding: str | None = None
+    arrays: dict[str, Any] | None = None
 
 
 class MappedLayer(Summary):
@@ -81,6 +82,7 @@ class MapSummary(Summary):
     devices: Count
     tiles: Count
     layers: Annotated[list[MappedLayer], Field(min_length=1)]
+    digital_layers: list[Name]
 
 
 class EvaluateSummary(Summary):
@@ -98,6 +100,9 @@ class EvaluateSummary(Summary):
     accuracy_std: float
     accuracy_ci95: TwoNumbers
     accuracy_samples: Annotated[list[Fraction], Field(min_length=1)]
+    effects: list[str]
+    vg_volt: list[float | None]
+    v_read_volt: float | None
     network: Name | None = None
     dataset: Name | None = None
     method: Name | None = None
@@ -106,22 +111,50 @@ class EvaluateSummary(Summary):
     chip_devices: dict[str, list[Count]] | None = None
 
 
-class EnergySummary(Summary):
-    """Of `energy`."""
+class Operation(BaseModel):
+    """How arrays are read; what a run leaves open is not there."""
+
+    model_config = Summary.model_config
+
+    input: str | None = None
+    dac_bits: Count | None = None
+    adc_bits: Count | None = None
+    v_read_volt: float | None = None
+    programmed_volt: float | None = None
+    dac_range: str | None = None
+    columns_per_adc: Count | None = None
+    rows_at_once: Count | None = None
+    adc_input: str | None = None
+    resistances: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=4, max_length=4)] | None = None
+
+
+class PresetSummary(Summary):
+    """Of `energy` of a preset."""
 
     model: Name
     energy_joule: float
     area_m2: float
     latency_seconds: float | None
     breakdown: dict[str, Any]
-    accuracy: Fraction | None = None
-    accuracy_ci95: TwoNumbers = None
-    run: str | None = None
-    network: Name | None = None
-    dataset: Name | None = None
-    scheme: str | None = None
-    operation: dict[str, Any] | None = None
-    stated: dict[str, Any] | None = None
+
+
+class EnergySummary(PresetSummary):
+    """Of `energy` of a mapped run."""
+
+    network: Name
+    dataset: Name
+    scheme: Name
+    run: Name
+    bits: Count | None
+    tile: Tile
+    vg_volt: list[float | None]
+    images: Count
+    accuracy: Fraction | None
+    accuracy_ci95: TwoNumbers
+    accuracy_from: str | None
+    accuracy_converters: dict[str, Count | None] | None
+    operation: Operation
+    stated: Operation | None = None
 
 
 class CharacterizeSummary(Summary):
@@ -141,6 +174,18 @@ KINDS: dict[str, type[Summary]] = {
 }
 
 
+class Environment(BaseModel):
+    """Of env.json: what readers compute with."""
+
+    model_config = Summary.model_config
+
+    versions: dict[str, str | None] = Field(default_factory=dict)
+    environment: dict[str, str] = Field(default_factory=dict)
+    processor: str | None = None
+    devices: list[str] | None = None
+    random: dict[str, Any] | None = None
+
+
 def fault_of(summary: Any, *, whole: bool) -> str | None:
     """What is wrong with a summary, with the key; None where nothing is.
 
@@ -150,7 +195,8 @@ def fault_of(summary: Any, *, whole: bool) -> str | None:
     """
     try:
         found = Summary.model_validate(summary)
-        KINDS.get(found.command, Summary).model_validate(summary)
+        kind = PresetSummary if "preset" in summary else KINDS.get(found.command, Summary)
+        kind.model_validate(summary)
     except ValidationError as error:
         for fault in sorted(error.errors(), key=lambda fault: fault["type"] == "missing"):
             where = ".".join(str(part) for part in fault["loc"]) or "it"

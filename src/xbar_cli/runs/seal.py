@@ -3,6 +3,7 @@
 import hashlib
 import json
 import stat
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ VERSION = 1
 BLOCK = 2**20
 ANEW = "make it anew with the command that made it"
 """What to do about a damaged run."""
+UNSEALED = "was written by xbar 0.1 or before, which kept no list of its files: damage to a value in it cannot be told"
+
+
+class RunNote(UserWarning):
+    """Something to be said of a run that is opened; the command line prints it as a note."""
 
 
 def digest(path: Path) -> str:
@@ -26,9 +32,14 @@ def digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def seal(folder: Path) -> None:
-    """Write `done`, the list of what the folder holds: the last thing that is done to a run."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / DONE)
+def seal(folder: Path, *, within: str = "**/*") -> None:
+    """Write `done`, the list of what the folder holds: the last thing that is done to a run.
+
+    Args:
+        folder: of the run.
+        within: pattern of what belongs to it, where it has runs of their own in it.
+    """
+    files = sorted(path for path in folder.glob(within) if path.is_file() and path != folder / DONE)
     listed = {str(path.relative_to(folder)): [path.stat().st_size, digest(path)] for path in files}
     (folder / DONE).write_text(json.dumps({"version": VERSION, "files": listed}, indent=1) + "\n", encoding="utf-8")
 
@@ -44,6 +55,8 @@ def require_intact(folder: Path, *, only: Iterable[str] | None = None) -> None:
         RunError: a file is missing, is not the one that was written, or leads out of the run; the list itself is damaged.
     """
     listed = sealed_files(folder)
+    if not listed:
+        warnings.warn(RunNote(f"{folder} {UNSEALED}"), stacklevel=2)
     for name in listed if only is None else [name for name in only if name in listed]:
         size, expected = listed[name]
         path = folder / name

@@ -218,14 +218,13 @@ def start_from(net: nnx.Module, start: str, config: TrainConfig) -> None:
     started = open_trained(Path(start), use=f"{config.method.name}.start", data_dir=config.dataset.data_dir)
     theirs = started.config
     asked = {**network_of(config.network), "dataset.name": config.dataset.name}
-    found = {**network_of(NetworkSection(**theirs["network"])), "dataset.name": theirs["dataset"]["name"]}
+    found = {**network_of(theirs.network), "dataset.name": theirs.dataset.name}
     require_same(asked, found, f"start = {start} is of another network or data set")
-    if "training" in theirs:  # imported weights say nothing of it
-        trained = TrainConfig.model_validate(theirs)
+    if isinstance(theirs, TrainConfig):  # imported weights say nothing of it
         require_same(
-            split_of(config), split_of(trained), f"start = {start} was trained on images that are held out here"
+            split_of(config), split_of(theirs), f"start = {start} was trained on images that are held out here"
         )
-        if trained.training.fold_norm:
+        if theirs.training.fold_norm:
             raise ConfigError(
                 f"start = {start} was trained with training.fold_norm and has no batch norm left; take one without"
             )

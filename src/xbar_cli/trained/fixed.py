@@ -9,10 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.config.arrays import ArraySection
+from xbar_cli.config.devices import ImportConfig
 from xbar_cli.config.effects import ChipCorner
-from xbar_cli.errors import RunError
+from xbar_cli.config.methods import BiasedMethod
+from xbar_cli.config.train import TrainConfig
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.mapping.bitslice import SliceFormat
+from xbar_cli.runs.directory import SUMMARY
 from xbar_cli.runs.results import read_tensors, write_tensors
+from xbar_cli.runs.seal import ANEW
 
 DEVICES = "devices.safetensors"
 """Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
@@ -101,7 +106,7 @@ class Fixed:
             write_tensors(folder / DEVICES, dict(self.devices))
 
     @classmethod
-    def read(cls, summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> Self:
+    def read(cls, summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> Self:
         """What the training of a run fixed.
 
         Args:
@@ -110,12 +115,14 @@ class Fixed:
             folder: of the run.
 
         Raises:
-            RunError: its conductances were trained, and their file is not there.
+            RunError: its conductances were trained and their file is not there, or its summary contradicts itself.
         """
         names = list(summary["layers"])
 
         def by_layer(key: str) -> dict[str, float] | None:
             found = summary.get(key)
+            if found is not None and len(found) != len(names):
+                raise RunError(f"{folder}: {key} of {SUMMARY} has {len(found)} values for {len(names)} layers; {ANEW}")
             return None if found is None else dict(zip(names, found, strict=True))
 
         own = {"tat": _tat, "biased": _biased, "periphery": _periphery}.get(summary["method"])
@@ -136,7 +143,7 @@ def _values(by_layer: Mapping[str, float] | None) -> list[float] | None:
     return None if by_layer is None else list(by_layer.values())
 
 
-def _periphery(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _periphery(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:
     """Trained conductances and what they stand behind."""
     del config
     if not (folder / DEVICES).exists():
@@ -144,25 +151,32 @@ def _periphery(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Pa
     return {"scheme": summary["scheme"], "bits": summary["bits"], "devices": read_tensors(folder / DEVICES)}
 
 
-def _biased(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _biased(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:
     """The slices of favourable states, as the run was asked for them."""
     del summary, folder
-    asked = config["biased"]
-    bits = {key: asked[key] for key in ("weight_bits", "fraction_bits")}
-    fmt = SliceFormat(device_bits=asked["bits"], encoding=asked["encoding"], **bits)
-    return {"scheme": "bitslice", "technology": asked["technology"], "bits": fmt.device_bits, "slices": fmt}
-
-
-def _tat(summary: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Devices, their levels and the arrays around them."""
-    del config
-    if (found := summary.get("arrays")) is None:
-        raise RunError(
-            f"{folder} was trained through arrays by an earlier version, which kept them otherwise: train it anew"
-        )
-    corner = found.get("corner")
-    arrays = TrainedArrays(
-        ArraySection(**found["array"]), found["tile"], None if corner is None else ChipCorner(**corner)
+    assert isinstance(config, TrainConfig)
+    assert isinstance(config.method, BiasedMethod)
+    asked = config.method
+    fmt = SliceFormat(
+        weight_bits=asked.weight_bits,
+        fraction_bits=asked.fraction_bits,
+        device_bits=asked.bits,
+        encoding=asked.encoding,
     )
-    levels = {key: found.get(key) for key in ("levels", "bits", "layers")}
+    return {"scheme": "bitslice", "technology": asked.technology, "bits": fmt.device_bits, "slices": fmt}
+
+
+def _tat(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:
+    """Devices, their levels and the arrays around them; runs of xbar 0.1 and before do not say them whole."""
+    del config
+    found = summary.get("arrays")
+    if found is None:
+        raise RunError(f"{folder} was trained by an earlier version, which did not keep its arrays; {ANEW}")
+    corner = found.get("corner")
+    try:
+        array, own = ArraySection(**found["array"]), None if corner is None else ChipCorner(**corner)
+        levels = {key: found.get(key) for key in ("levels", "bits", "layers")}
+        arrays = TrainedArrays(array, found["tile"], own)
+    except (ValueError, TypeError, KeyError, ConfigError):
+        raise RunError(f"{folder}: arrays of {SUMMARY} are damaged; {ANEW}") from None
     return {"technology": summary["technology"], "arrays": arrays, **levels}

@@ -1,6 +1,6 @@
 """Trained networks as runs hold them: weights, data, and what training fixed of their devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +13,20 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from xbar_cli.array.ideal import Contract
-from xbar_cli.config.load import read_toml
-from xbar_cli.config.network import NetworkSection
+from xbar_cli.config.devices import ImportConfig
+from xbar_cli.config.load import stored
+from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
+from xbar_cli.errors import RunError
 from xbar_cli.nn.layers import digital
 from xbar_cli.nn.score import correct, share_right
-from xbar_cli.nn.shapes import kernels, parameters, set_parameters
-from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.nn.shapes import kernels, layer_shapes, parameters, set_parameters
+from xbar_cli.outside import quoted
+from xbar_cli.runs.directory import CONFIG, SUMMARY, Run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import MODEL, read_tensors, write_tensors
+from xbar_cli.runs.seal import ANEW
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.network_file import kept_network
@@ -37,14 +42,14 @@ class Trained:
     Attributes:
         run: its directory.
         summary: its summary.json.
-        config: its config.toml.
+        config: what it was made with, by `train` or by `import`.
         net: the network with the run's weights.
         data: the data set it was trained on.
     """
 
     run: Run
     summary: dict[str, Any]
-    config: dict[str, Any]
+    config: TrainConfig | ImportConfig
     net: nnx.Module
     data: Dataset
 
@@ -89,14 +94,34 @@ def open_trained(path: Path, *, use: str, data_dir: str | None = None) -> Traine
         data_dir: where to look for its data set instead of where the run found it.
     """
     run, summary = open_run(path, commands=("train",), use=use)
-    config = read_toml(run.path / CONFIG)
-    data = build.dataset(config["dataset"]["name"], data_dir=data_dir or config["dataset"].get("data_dir"))
-    shape, network = build.image_shape(data), NetworkSection(**config["network"])
-    network = kept_network(network, run.path)
+    config = stored(ImportConfig if summary["method"] == "import" else TrainConfig, run.path)
+    require_agreement(summary, config, run.path)
+    data = build.dataset(config.dataset.name, data_dir=data_dir or config.dataset.data_dir)
+    shape = build.image_shape(data)
+    network = kept_network(config.network, run.path)
     # shapes alone: initial weights would be drawn, and compiled for, only to be replaced
     net = nnx.eval_shape(lambda: network.build(shape=shape, n_classes=data.n_classes, seed=0))
-    set_parameters(net, read_tensors(run.path / MODEL))
+    try:
+        set_parameters(net, read_tensors(run.path / MODEL))
+        names = [layer.name for layer in layer_shapes(net, shape=shape)]
+    except ValueError as error:
+        raise RunError(f"{run.path}: {MODEL} is not of its network ({error}); {ANEW}") from None
+    if names != summary["layers"]:
+        raise RunError(
+            f"{run.path}: {SUMMARY} names layers {quoted(summary['layers'])}, its network has {names}; {ANEW}"
+        )
     return Trained(run=run, summary=summary, config=config, net=net, data=data)
+
+
+def require_agreement(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, run: Path) -> None:
+    """Raise RunError where summary and configuration of a run say different things."""
+    own = {"network": config.network.name, "dataset": config.dataset.name}
+    own |= {"method": config.method.name} if isinstance(config, TrainConfig) else {}
+    for key, value in own.items():
+        if summary[key] != value:
+            raise RunError(
+                f"{run}: {key} is {quoted(summary[key])} in {SUMMARY} and {quoted(value)} in {CONFIG}; {ANEW}"
+            )
 
 
 def save_weights(path: Path, net: nnx.Module) -> None:

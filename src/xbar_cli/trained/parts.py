@@ -45,6 +45,6 @@ def held_out(trained: Trained, *, images: int | None = None) -> Part:
 
     Of a network trained elsewhere, what a run here would hold out.
     """
-    section = DatasetSection(**trained.config["dataset"])
-    pictures, labels = split_parts(section, trained.data, seed=trained.config.get("seed", 0))["validation"]
+    config = trained.config
+    pictures, labels = split_parts(config.dataset, trained.data, seed=config.seed)["validation"]
     return pictures[:images], labels[:images]

@@ -16,7 +16,8 @@ from xbar_cli.config.tile import TileConfig, TileSection
 from xbar_cli.errors import ConfigError
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
-from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, field, write_fields
 from xbar_cli.vectors import Matrix
 

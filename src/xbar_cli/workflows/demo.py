@@ -1,6 +1,5 @@
 """`xbar demo`: the whole pipeline on the bundled data set, one run directory a step, finished steps reused."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ from xbar_cli.config.load import flatten, read_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs import figures
-from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, has_checkpoint, new_run, partial, reopened_run
+from xbar_cli.runs.directory import CONFIG, DONE, has_checkpoint, new_run, partial, reopened_run
+from xbar_cli.runs.opening import read_summary
+from xbar_cli.runs.seal import require_intact
 from xbar_cli.workflows import characterize, energy, evaluate, train
 from xbar_cli.workflows import map as map_
 
@@ -98,7 +99,8 @@ def step(workflow: Callable[..., dict[str, Any]], config: Any, out: Path, report
     """The summary of the run at `out`, computed now unless it is complete with the same configuration."""
     config.check()
     if (out / DONE).exists() and same(out, config):
-        return json.loads((out / SUMMARY).read_text(encoding="utf-8"))
+        require_intact(out)
+        return read_summary(out)
     reporter.note(f"{out}")
     if has_checkpoint(partial(out)) and same(partial(out), config):
         opened = reopened_run(out)

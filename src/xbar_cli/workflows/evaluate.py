@@ -36,7 +36,7 @@ from xbar_cli.config.hardware import (
     MappingSection,
     VariationSection,
 )
-from xbar_cli.config.load import read_toml, write_toml
+from xbar_cli.config.load import stored, write_toml
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError
@@ -47,7 +47,8 @@ from xbar_cli.nn.wired import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
-from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, write_fields
 from xbar_cli.statistics import enough
 from xbar_cli.trained.opening import CELL, Trained, open_trained
@@ -136,7 +137,7 @@ def read_anew(
         f"{path} was mapped for rows that see {seen(network.read_volt)}; its cells are programmed anew for "
         f"{seen(read_voltage(network.cell, converters))}"
     )
-    mapped = MapConfig(**read_toml(path / CONFIG))
+    mapped = stored(MapConfig, path)
     found = [layer.vg for layer in network.layers.values() if layer.vg is not None]
     own = {name: layer.vg for name, layer in network.layers.items()}
     vg = {name: own.get(name) or found[0] for name in trained.layers}

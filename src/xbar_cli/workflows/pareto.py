@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from xbar_cli.config.energy import ParetoConfig
-from xbar_cli.config.load import read_toml, write_toml
+from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.load import stored, write_toml
 from xbar_cli.energy.agreement import converters_of, of_energy, of_evaluation, paired, programmed_alike
 from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.errors import RunError
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment, figures
-from xbar_cli.runs.directory import CONFIG, Run, open_run
+from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.runs.opening import open_run
 
 COSTS = {"energy": "energy_joule", "area": "area_m2", "latency": "latency_seconds"}
 LABELS = {
@@ -84,8 +86,8 @@ def points_of(paths: Sequence[Path]) -> list[Candidate]:
                 raise RunError(f"{path} is a preset: a front is of mapped networks")
             costs.append((str(path), summary))
             continue
-        config = read_toml(found.path / CONFIG)
-        mapped = Path(config["run"]).resolve()
+        config = stored(EvaluateConfig, found.path)
+        mapped = Path(config.run).resolve()
         if mapped in evaluations:
             raise RunError(f"{path} and {evaluations[mapped].path} evaluate the same mapped run: give one of them")
         evaluations[mapped] = EvaluateRun(path, config, summary)
@@ -106,7 +108,7 @@ class EvaluateRun(NamedTuple):
     """An evaluate run: where it is, its configuration, its summary."""
 
     path: Path
-    config: dict[str, Any]
+    config: EvaluateConfig
     summary: dict[str, Any]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.experiment.results import is_time, scalars, unit_of
-from xbar_cli.outside import MEGABYTE, read_json, read_text
+from xbar_cli.outside import MEGABYTE, read_text
 from xbar_cli.report.agreement import disagreements
 from xbar_cli.report.page import RunSection, render
 from xbar_cli.report.tables import (
@@ -22,12 +22,14 @@ from xbar_cli.report.tables import (
     tables_within,
     text,
 )  # fmt: skip
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import DONE, METRICS, partial
 from xbar_cli.runs.listing import Entry, describe, open_entry
 from xbar_cli.runs.results import RESULTS, read_dataset
-from xbar_cli.runs.seal import require_intact
+from xbar_cli.runs.seal import ANEW, require_intact
 from xbar_cli.runs.whole import write_whole
 
+PNG = b"\x89PNG\r\n\x1a\n"
 LARGEST_LOG = 256 * MEGABYTE
 """Of metrics.jsonl."""
 
@@ -94,19 +96,26 @@ def section(entry: Entry) -> RunSection:
     tables = [*summary_tables(entry), *results_tables(entry), *metrics_tables(entry)]
     tables.append(Table("Configuration", ["key", "value"], pairs(entry.config), folded=True))
     # a sweep's provenance is that of its runs
-    environment = next(iter([*entry.path.glob("env.json"), *sorted(entry.path.glob("*/env.json"))]), None)
-    if environment is not None:
-        tables.append(Table("Provenance", ["what", "value"], pairs(_read_json(environment)), folded=True))
-    pictures = [(p.stem.replace("_", " "), base64.b64encode(p.read_bytes()).decode())
-                for p in sorted(entry.path.glob("figures/*.png"))]  # fmt: skip
+    inside = (path for path in sorted(entry.path.glob("*/env.json")) if (path.parent / DONE).exists())
+    where = next(iter([*entry.path.glob("env.json"), *inside]), None)
+    if where is not None:
+        if where.parent != entry.path:
+            require_intact(where.parent, only=(where.name,))
+        tables.append(Table("Provenance", ["what", "value"], pairs(environment.read(where)), folded=True))
+    pictures = [(p.stem.replace("_", " "), picture(p)) for p in sorted(entry.path.glob("figures/*.png"))]
     return RunSection(entry.path.name, str(entry.path), str(entry.command), entry.state, tables, pictures)
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return read_json(path)
-    except ConfigError:
-        raise RunError(f"{path} is missing or damaged") from None
+def picture(path: Path) -> str:
+    """A figure of a run in base64. A link is not followed: the page would show what lies outside of the run.
+
+    Raises:
+        RunError: it is no picture.
+    """
+    content = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
+    if not content.startswith(PNG):
+        raise RunError(f"{path} is no picture; {ANEW}")
+    return base64.b64encode(content).decode()
 
 
 def summary_tables(entry: Entry) -> list[Table]:

@@ -19,7 +19,17 @@ from xbar_cli.errors import RunError
 from xbar_cli.experiment.file import MODELS, Experiment
 from xbar_cli.experiment.grid import StageRun, with_paths
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
-from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, has_checkpoint, new_run, partial, reopened_run
+from xbar_cli.runs.directory import (
+    CONFIG,
+    DONE,
+    SUMMARY,
+    has_checkpoint,
+    new_run,
+    partial,
+    reopened_run,
+    require_no_links,
+)
+from xbar_cli.runs.seal import seal
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
 from xbar_cli.runs.whole import write_whole
@@ -144,6 +154,7 @@ def only_one(out: Path) -> Iterator[None]:
     Raises:
         RunError: the folder cannot be made, is something else, or is in use.
     """
+    require_no_links(out, within="*")
     try:
         if out.is_dir() and not (out / LOGS).is_dir() and any(out.iterdir()):
             raise RunError(f"{out} exists and is no folder of `xbar run`; choose another folder")
@@ -224,8 +235,9 @@ def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> 
         if outcomes or not (plan.out / "figures").exists():
             draw(plan.out / "figures", results)
         summary["results"] = str(plan.out / RESULTS)
+    (plan.out / DONE).unlink(missing_ok=True)
     write_whole(plan.out / CONFIG, tomli_w.dumps(plan.experiment.tree()))
     write_whole(plan.out / SUMMARY, json.dumps(summary | {"wall_seconds": seconds}, indent=1, allow_nan=False) + "\n")
     if summary["failed"] == 0:
-        (plan.out / DONE).touch()
+        seal(plan.out, within="*")
     return summary | {"wall_seconds": seconds}

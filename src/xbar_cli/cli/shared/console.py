@@ -43,4 +43,4 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 def note(message: str) -> None:
     """Say something on stderr, so that stdout stays machine-readable."""
-    STDERR.print(message, markup=False)
+    STDERR.print(message, markup=False, soft_wrap=True)

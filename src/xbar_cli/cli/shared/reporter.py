@@ -35,7 +35,7 @@ class TerminalReporter:
     def note(self, message: str) -> None:
         """Print a line above the bars."""
         if not self._quiet:
-            self._bars.console.print(spoken(message), markup=False)
+            self._bars.console.print(spoken(message), markup=False, soft_wrap=True)
 
     def progress(self, label: str, done: float, total: float) -> None:
         """Move the bar called `label`."""

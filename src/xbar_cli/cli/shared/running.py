@@ -2,12 +2,14 @@
 
 import functools
 import shlex
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from xbar_cli.errors import RunError
 from xbar_cli.interruption import AGAIN, held, unwinding
 
 from .console import print_json
@@ -49,12 +51,13 @@ def execute(
     from xbar_cli.runs.directory import default_out, new_run, reopened_run
 
     target, finished = resume or out or default_out(command, config.in_use()), False
+    if not target.name:
+        raise RunError(f"{target} can't be a run; name a folder in it")
     final = target.with_name(target.name.removesuffix(".partial"))
-
-    if resume is not None:
-        opened = reopened_run(resume)
-    else:
-        opened = new_run(target, overwrite=overwrite, keep_partial=keep_partial)
+    if quiet:
+        hush()
+    fresh = functools.partial(new_run, target, overwrite=overwrite, keep_partial=keep_partial)
+    opened = fresh() if resume is None else reopened_run(resume)
     told = functools.partial(way_on, command, final, can_resume=keep_partial, named=out is not None)
     with unwinding(lambda: told(finished=finished)), opened as run, TerminalReporter(quiet=quiet) as reporter:
         summary = workflow(config, run, reporter=reporter)
@@ -66,6 +69,13 @@ def execute(
     else:
         show(summary)
         click.echo(f"run: {summary['out']}")
+
+
+def hush() -> None:
+    """No notes on the runs that are opened."""
+    from xbar_cli.runs.seal import RunNote
+
+    warnings.simplefilter("ignore", RunNote)
 
 
 def way_on(command: str, final: Path, *, can_resume: bool, named: bool, finished: bool) -> str:
