@@ -207,8 +207,8 @@ def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterat
         ConfigError: no folder can have that name.
         RunError: see `check_free`; or the directory cannot be made.
     """
-    clean_path(replaced(out))
     path = partial(out)
+    clean_path(replaced(out))
     if replaced(out).exists() and not out.exists():  # a process was killed between two renames
         replaced(out).rename(out)
     check_free(out, overwrite=overwrite)

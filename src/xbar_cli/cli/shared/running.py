@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from xbar_cli.errors import RunError
 from xbar_cli.interruption import AGAIN, held, unwinding
 
 from .console import print_json
@@ -48,12 +47,10 @@ def execute(
         resume: the interrupted run to continue instead of a new one.
         keep_partial: leave an interrupted run that has a checkpoint, so that it can be resumed.
     """
-    from xbar_cli.runs.directory import default_out, new_run, reopened_run
+    from xbar_cli.runs.directory import default_out, new_run, partial, reopened_run
 
     target, finished = resume or out or default_out(command, config.in_use()), False
-    if not target.name:
-        raise RunError(f"{target} can't be a run; name a folder in it")
-    final = target.with_name(target.name.removesuffix(".partial"))
+    final = partial(target).with_name(target.name.removesuffix(".partial"))
     if quiet:
         hush()
     fresh = functools.partial(new_run, target, overwrite=overwrite, keep_partial=keep_partial)
