@@ -152,7 +152,7 @@ BAD = [
     (("map", "--scheme", "acm", "--levels", "ratio", "--bits", "4"), "needs --scheme de"),
     (("map", "--levels", "ratio"), "needs --bits"),
     (("map", "--levels", "nowhere.txt"), "nowhere.txt: cannot be read"),
-    (("map", "--weight-limit", "0"), "write max, largest, auto or a number above 0"),
+    (("map", "--weight-limit", "0"), "write max, largest, auto or a number from 1e-12 to 1e12"),
     (("map", "--weight-limit", "auto"), "needs --bits or --levels"),
     (("map", "--r-on", "300k", "--r-off", "300k"), "must be below"),
     (("map", "--technology", "unobtainium"), "technology 'unobtainium' is unknown"),

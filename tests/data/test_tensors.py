@@ -144,5 +144,5 @@ def test_other_files_are_named_in_one_line(name, content, message, tmp_path):
 def test_a_folder_and_a_missing_file_are_named(tmp_path):
     with pytest.raises(DataError, match="is a directory; name the file of the weights"):
         read_foreign(tmp_path)
-    with pytest.raises(DataError, match=r"m\.safetensors cannot be read .No such file"):
+    with pytest.raises(DataError, match=r"m\.safetensors: cannot be read .No such file"):
         read_foreign(tmp_path / "m.safetensors")
