@@ -154,7 +154,7 @@ def within(low: float, high: float, unit: str = "", *, besides: tuple[float, ...
     return AfterValidator(check)
 
 
-Resistance = Annotated[PositiveQuantity, within(1e-12, 1e12, "ohm")]
+DeviceResistance = Annotated[PositiveQuantity, within(1e-12, 1e12, "ohm")]
 """Of a device: single precision holds it with squares and sums [ohm]."""
 OpenResistance = Annotated[
     float,
@@ -171,9 +171,9 @@ Length = Annotated[PositiveQuantity, within(1e-9, 1e-3, "m")]
 """Of a gate [m]."""
 Timeout = Annotated[PositiveQuantity, within(1e-3, 1e7, "s")]
 """From a millisecond to four months [s]."""
-Rate = Annotated[PositiveQuantity, within(1e-20, 1e4)]
+LearningRate = Annotated[PositiveQuantity, within(1e-20, 1e4)]
 """A learning rate."""
-Scale = Annotated[PositiveQuantity, within(1e-12, 1e12)]
+Magnitude = Annotated[PositiveQuantity, within(1e-12, 1e12)]
 """Of weights, activations, gradients, in their own units."""
 
 

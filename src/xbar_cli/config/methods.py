@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .arrays import ArrayModel, ArraySection, Neuron
-from .base import LayerChoice, Option, Quantity, Rate, Scale, Section, Text, require, text_of, within
+from .base import LayerChoice, LearningRate, Magnitude, Option, Quantity, Section, Text, require, text_of, within
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
 
@@ -39,7 +39,7 @@ class NeatMethod(Section):
     """Rounds of restricting and retraining."""
     epochs_per_round: Annotated[int, Field(ge=1, le=1000), Option()] = 2
     """Epochs of a round."""
-    learning_rate: Annotated[Rate, Option("--retrain-learning-rate", metavar="X")] = 1e-5
+    learning_rate: Annotated[LearningRate, Option("--retrain-learning-rate", metavar="X")] = 1e-5
     """Adam's rate of retraining."""
     weight_scale: Annotated[Literal["network", "layer"], Option()] = "network"
     """Whose largest weight is W_max."""
@@ -174,7 +174,7 @@ class PeripheryMethod(Section):
     """nu of the curve that pulses down follow (default as up)."""
     activation_bits: Annotated[int, Field(ge=0, le=16), Option(metavar="B")] = 8
     """Bits of every layer's inputs; 0 for floating point."""
-    weight_limit: Annotated[Scale, Option(metavar="max|auto|VALUE")] = 4.0
+    weight_limit: Annotated[Magnitude, Option(metavar="max|auto|VALUE")] = 4.0
     """Conductance range in standard deviations of the weights at the start."""
 
 

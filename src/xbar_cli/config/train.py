@@ -11,7 +11,18 @@ from pydantic_core import InitErrorDetails
 
 from xbar_cli.outside import quoted
 
-from .base import Apart, NonNegativeQuantity, Option, Quantity, Rate, RootSection, Scale, Section, require, within
+from .base import (
+    Apart,
+    LearningRate,
+    Magnitude,
+    NonNegativeQuantity,
+    Option,
+    Quantity,
+    RootSection,
+    Section,
+    require,
+    within,
+)
 from .effect_list import InjectSection, parse_injection
 from .methods import (
     METHODS,
@@ -56,8 +67,8 @@ class TrainingSection(Section):
     """Epochs of plain training."""
     batch_size: Annotated[int, Field(ge=1, le=65536), Option()] = 64
     """Images of one step."""
-    learning_rate: Annotated[Rate | None, Option(metavar="X")] = None
-    """Rate of plain training (default 2e-3 for adam, 0.05 for sgd)."""
+    learning_rate: Annotated[LearningRate | None, Option(metavar="X")] = None
+    """LearningRate of plain training (default 2e-3 for adam, 0.05 for sgd)."""
     optimizer: Annotated[Literal["adam", "sgd"] | None, Option()] = None
     """Optimiser (default adam; periphery sgd, as in the paper)."""
     momentum: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
@@ -68,7 +79,7 @@ class TrainingSection(Section):
     """Learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
     label_smoothing: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
     """Share of the target that is spread over all classes."""
-    clip_norm: Annotated[Scale | None, Option(metavar="X")] = None
+    clip_norm: Annotated[Magnitude | None, Option(metavar="X")] = None
     """Largest global norm of the gradient (default any)."""
     precision: Annotated[Literal["float32", "bfloat16"], Option()] = "float32"
     """Precision of the products; everything else is float32."""
