@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xbar_cli.mapping.placing import DeviceRange, Placement
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
-"""DeviceResistance range of arrays without a cell, unless given (neat)."""
+"""Resistance range of arrays without a cell, unless given (neat)."""
 DEVICE_BITS = 2
 """Bits of one device of bit-sliced weights, unless given (biased: 8-bit weights in 2-bit devices)."""
 

@@ -68,7 +68,7 @@ class TrainingSection(Section):
     batch_size: Annotated[int, Field(ge=1, le=65536), Option()] = 64
     """Images of one step."""
     learning_rate: Annotated[LearningRate | None, Option(metavar="X")] = None
-    """LearningRate of plain training (default 2e-3 for adam, 0.05 for sgd)."""
+    """Rate of plain training (default 2e-3 for adam, 0.05 for sgd)."""
     optimizer: Annotated[Literal["adam", "sgd"] | None, Option()] = None
     """Optimiser (default adam; periphery sgd, as in the paper)."""
     momentum: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
