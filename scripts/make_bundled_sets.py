@@ -26,7 +26,7 @@ from xbar_cli.data.own import stored
 from xbar_cli.data.own.adding import arrays_of, described
 from xbar_cli.data.own.arrays import read_text_file
 from xbar_cli.data.own.checked import Checked, checked
-from xbar_cli.data.own.raw import Asked, Raw, Rows
+from xbar_cli.data.own.raw import Ingest, Raw, Rows
 from xbar_cli.data.own.table import read_table
 
 PACKAGES = {
@@ -54,7 +54,7 @@ def fetched(name: str, folder: Path) -> Path:
     return found[0]
 
 
-def breast_cancer(packages: Path, scratch: Path) -> tuple[Checked, Asked, str]:
+def breast_cancer(packages: Path, scratch: Path) -> tuple[Checked, Ingest, str]:
     """569 tumours, 30 numbers of each: malignant or benign."""
     from_wheel = zipfile.ZipFile(fetched("scikit_learn", packages))
     text = from_wheel.read("sklearn/datasets/data/breast_cancer.csv").decode()
@@ -66,7 +66,7 @@ def breast_cancer(packages: Path, scratch: Path) -> tuple[Checked, Asked, str]:
         writer = csv.writer(file)
         writer.writerow([*names, "diagnosis"])
         writer.writerows([*row[:-1], kinds[int(row[-1])]] for row in rows[1:])
-    wanted = Asked(standardise=True, test_fraction=0.25)
+    wanted = Ingest(standardise=True, test_fraction=0.25)
     return checked(read_table(table, wanted), wanted, where=table.name), wanted, "scikit-learn 1.7.2, breast_cancer.csv"
 
 
@@ -77,13 +77,13 @@ def _columns(description: str) -> list[str]:
     return [f"{kind} {measure}" for kind in ("mean", "error of", "worst") for measure in measures]
 
 
-def japanese_vowels(packages: Path, scratch: Path) -> tuple[Checked, Asked, str]:
+def japanese_vowels(packages: Path, scratch: Path) -> tuple[Checked, Ingest, str]:
     """640 utterances of /ae/ by nine speakers: 12 cepstrum coefficients at up to 29 times, then zeros."""
     del scratch
     wheel, base = zipfile.ZipFile(fetched("sktime", packages)), "sktime/datasets/data/JapaneseVowels/JapaneseVowels"
     train, test = (_series(wheel.read(f"{base}_{part}.ts").decode()) for part in ("TRAIN", "TEST"))
     facts = {"source_shape": "[times coefficients], zeros after the utterance's end", "rounded_to": VOWEL_STEP}
-    wanted = Asked(task="classification")
+    wanted = Ingest(task="classification")
     found = checked(Raw(train, test, named=True, facts=facts), wanted, where="JapaneseVowels")
     return found, wanted, "sktime 1.2.0, JapaneseVowels_TRAIN.ts and _TEST.ts"
 
@@ -99,7 +99,7 @@ def _series(text: str, *, longest: int = 29) -> Rows:
     return Rows(x, np.asarray(y))
 
 
-def jargon(packages: Path, scratch: Path) -> tuple[Checked, Asked, str]:
+def jargon(packages: Path, scratch: Path) -> tuple[Checked, Ingest, str]:
     """400 000 characters of the lexicon in the Jargon File 4.4.7, in sequences of 64."""
     deb = fetched("jargon-text", packages).read_bytes()
     data = _member(deb, "data.tar")
@@ -112,7 +112,7 @@ def jargon(packages: Path, scratch: Path) -> tuple[Checked, Asked, str]:
     text = re.sub(r"\n{3,}", "\n\n", re.sub(r" *\n *", "\n", re.sub(r" +", " ", text)))
     file = scratch / "jargon.txt"
     file.write_text(text[:JARGON_CHARACTERS], encoding="utf-8")
-    wanted = Asked(length=64, test_fraction=0.1)
+    wanted = Ingest(length=64, test_fraction=0.1)
     return (
         checked(read_text_file(file, wanted), wanted, where=file.name),
         wanted,

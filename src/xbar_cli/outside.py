@@ -119,8 +119,8 @@ def parse_toml(text: str, *, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: not TOML ({quoted_error(error)})") from None
 
 
-def quoted_error(error: BaseException) -> str:
-    """An error of a library, cut where it quotes the input at length."""
+def quoted_error(error: BaseException | str) -> str:
+    """An error of a library, or what it says, cut where it quotes the input at length."""
     text = str(error).replace("; use sys.set_int_max_str_digits() to increase the limit", "")
     return text if len(text) <= 2 * LONGEST_QUOTE else f"{text[: 2 * LONGEST_QUOTE]}…"
 

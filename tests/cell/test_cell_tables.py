@@ -130,6 +130,7 @@ def test_a_measured_table_in_any_order(tmp_path):
         (lambda t: t.replace("G,V,I,V_g", "G,V,A"), r"line 2: the columns are G,V,A; wanted are G,V,I"),
         (lambda t: t + "\n1,2", r"line 183: 2 values, 4 columns"),
         (lambda t: t + "\n1e-5,0.1,x,0.8", r"line 183: I = 'x' is not a finite number"),
+        (lambda t: t + "\n1e-5,0.1,1e300,0.8", r"line 183: I = 1e\+300 is out of bounds: at most 1e\+09"),
         (lambda t: t + "\n1e-5,inf,1e-6,0.8", r"line 183: V = 'inf' is not a finite number"),
         (lambda t: t + "\n-1e-5,0.1,1e-6,0.8", r"line 183: G = -1e-05 S must be above 0"),
         (lambda t: t + "\n" + t.splitlines()[40], r"line 183: the same G, V and V_g as in line 41"),

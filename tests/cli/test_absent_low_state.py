@@ -32,7 +32,7 @@ def test_no_weight_is_no_device(xbar, small, absent, tmp_path):
         (("map", "RUN", "--set", "mapping.r_off_ohm=nan"), "mapping.r_off_ohm = nan: input should be greater than 0"),
         (("map", "RUN", "--r-off", "-inf"), "'-inf' is not a number; write a finite one"),
         (("map", "RUN", "--r-on", "inf"), "'inf' is not a number; write a finite one"),
-        (("map", "RUN", "--r-on", "1e-200"), "from 1e-12 to 1e12 ohm is allowed"),
+        (("map", "RUN", "--r-on", "1e-200"), "1e-200 is out of bounds: from 1e-12 to 1e12 ohm is allowed"),
         (("characterize", "--r-off", "inf"), "cell.r_off_ohm: 'inf' is not a number; write a finite one"),
         (("characterize", "tile", "--r-on", "inf"), "tile.r_on_ohm: 'inf' is not a number; write a finite one"),
     ],

@@ -47,6 +47,11 @@ BAD = [
     (("eval",), "Missing argument 'RUN'"),
     (("nosuch",), "No such command 'nosuch'"),
     (("train", "--nosuch"), "No such option"),
+    (("pareto", "a", "--against", "m" * 300), f"{'m' * 79}…' is not one of 'energy'"),
+    (("pareto", "a", "--out", "m" * 300), "is longer than 255 bytes"),
+    (("eval", "nowhere", "--r-on", "1e20"), "--r-on: mapping.r_on_ohm: 1e+20 is out of bounds: from 1e-12 to 1e12 ohm"),
+    (("characterize", "--width", "1"), "1 is out of bounds: from 1e-09 to 0.001 m is allowed"),
+    (("train", "--learning-rate", "1e9"), "from 1e-20 to 10000 is allowed"),
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from xbar_cli.config.base import BoundedOhm, LineResistance, OpenResistance
+from xbar_cli.config.base import DeviceResistance, LineResistance, OpenResistance
 from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
 from xbar_cli.config.devices import FitConfig, ImportConfig
 from xbar_cli.config.effects import EFFECTS
@@ -68,7 +68,7 @@ def test_the_numbers_of_all_commands_were_found():
 
 def test_an_excess_is_told_with_its_bounds():
     with pytest.raises(ValidationError, match=r"1e\+20 is out of bounds: from 1e-12 to 1e12 ohm is allowed"):
-        TypeAdapter(BoundedOhm).validate_python("1e20")
+        TypeAdapter(DeviceResistance).validate_python("1e20")
     with pytest.raises(ValidationError, match=r"1e-20 is out of bounds: 0 or from 1e-09 to 1e12 ohm is allowed"):
         TypeAdapter(LineResistance).validate_python(1e-20)
     assert TypeAdapter(LineResistance).validate_python(0) == 0

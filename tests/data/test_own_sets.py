@@ -10,7 +10,7 @@ from scipy.io import wavfile
 from xbar_cli.data.datasets import describe, load
 from xbar_cli.data.own import stored
 from xbar_cli.data.own.adding import add
-from xbar_cli.data.own.raw import Asked
+from xbar_cli.data.own.raw import Ingest
 from xbar_cli.errors import DataError
 
 RNG = np.random.default_rng(5)
@@ -21,7 +21,7 @@ def make(tmp_path):
     """Adds a file and loads the set."""
 
     def made(file, *, overwrite=False, **asked):
-        add("mine", file, Asked(**asked), data_dir=tmp_path / "data", overwrite=overwrite)
+        add("mine", file, Ingest(**asked), data_dir=tmp_path / "data", overwrite=overwrite)
         return load("mine", data_dir=tmp_path / "data")
 
     return made
@@ -240,7 +240,7 @@ def test_names_are_ones_own_and_a_failed_addition_leaves_what_was_there(make, ar
     data = tmp_path / "data"
     for name, said in (("mnist", "xbar knows"), ("jargon", "xbar knows"), ("../x", "no name"), ("", "no name")):
         with pytest.raises(DataError, match=said):
-            add(name, archive(x=X, y=Y), Asked(), data_dir=data, overwrite=True)
+            add(name, archive(x=X, y=Y), Ingest(), data_dir=data, overwrite=True)
     first = make(archive(x=X, y=Y), test_fraction=0.3)
     with pytest.raises(DataError, match="there already"):
         make(archive(x=X, y=Y))

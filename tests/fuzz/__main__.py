@@ -18,7 +18,7 @@ from tests.fuzz.case import Case
 from tests.fuzz.good import make
 from tests.fuzz.judge import Outcome
 from tests.fuzz.kinds import draw
-from tests.fuzz.workers import Limits, judged
+from tests.fuzz.workers import ANY, Limits, judged
 from xbar_cli.outside import printable
 
 CORPUS = Path(__file__).parent / "corpus.jsonl"
@@ -82,7 +82,7 @@ def main() -> int:
     began = time.monotonic()
     cases = ((number, case) for number, case in series(given, good) if number not in known)
     total = None if given.replay else len(corpus()) + given.count - len(known)
-    limits = LIMITED if given.limited else Limits()
+    limits = LIMITED if given.limited else ANY
     results = judged(cases, good=good, workers=given.workers, limits=limits)
     for number, case, outcome in track(
         results, total=total, console=Console(stderr=True), description="inputs", disable=not sys.stderr.isatty()

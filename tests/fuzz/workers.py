@@ -23,8 +23,8 @@ from tests.fuzz.judge import Outcome, judge
 
 CPU_SECONDS = 10.0
 """Of a processor, that an input may take, the processes that it starts counted."""
-WALL_SECONDS = 60.0
-"""By the clock: what takes longer waits for something that does not come."""
+CLOCK = 6
+"""Times as long may pass by the clock: what takes longer waits for something that does not come."""
 LOOK_SECONDS = 1.0
 """Between two looks at what processes have taken."""
 INPUTS = 1000
@@ -44,6 +44,10 @@ class Limits:
 
     memory: int = 12 * 2**30
     files: int | None = None
+
+
+ANY = Limits()
+"""What leaves the machine to others."""
 
 
 def serve(pipe: Connection, good: Path, limits: Limits) -> None:
@@ -76,9 +80,9 @@ class Worker:
         case: what it is at; None while it starts.
     """
 
-    def __init__(self, good: Path, limits: Limits) -> None:
-        """Start it."""
-        self.given = good, limits
+    def __init__(self, good: Path, limits: Limits, *, deadline: float) -> None:
+        """Start it; an input may take `deadline` seconds of a processor."""
+        self.given, self.deadline = (good, limits), deadline
         self.start()
 
     def start(self) -> None:
@@ -120,10 +124,10 @@ class Worker:
         """What it takes too much of, if it does."""
         if self.case is None:
             return None
-        if (taken := self.taken()) > CPU_SECONDS:
+        if (taken := self.taken()) > self.deadline:
             return f"more than {taken:.0f} s of a processor"
         waited = time.monotonic() - self.since
-        return f"no end after {waited:.0f} s, {taken:.1f} s of a processor" if waited > WALL_SECONDS else None
+        return f"no end after {waited:.0f} s, {taken:.1f} s of a processor" if waited > CLOCK * self.deadline else None
 
     def stop(self) -> None:
         """End the process and those that it started."""
@@ -149,13 +153,13 @@ class Worker:
         if found is None:
             return None
         taken = self.taken()
-        if taken > CPU_SECONDS and found.good:
+        if taken > self.deadline and found.good:
             return Outcome("slow", f"{taken:.0f} s of a processor: {found.text}", taken)
         return replace(found, cpu=taken)
 
 
 def judged(
-    cases: Iterable[tuple[int, Case]], *, good: Path, workers: int, limits: Limits
+    cases: Iterable[tuple[int, Case]], *, good: Path, workers: int, limits: Limits = ANY, deadline: float = CPU_SECONDS
 ) -> Iterator[tuple[int, Case, Outcome]]:
     """Every input with its outcome, as they come; a process that does not end in time is replaced by another.
 
@@ -164,9 +168,10 @@ def judged(
         good: folder of good inputs.
         workers: processes.
         limits: of each.
+        deadline: seconds of a processor that an input may take.
     """
     remaining = iter(cases)
-    busy = {worker.pipe: worker for worker in (Worker(good, limits) for _ in range(workers))}
+    busy = {worker.pipe: worker for worker in (Worker(good, limits, deadline=deadline) for _ in range(workers))}
     try:
         while busy:
             answering = wait(list(busy), timeout=LOOK_SECONDS)

@@ -13,6 +13,8 @@ from xbar_cli.spice.sweep import CellTable
 from xbar_cli.tables import check_point, header_cells, row_cells
 
 COLUMNS = ("g", "v", "i")
+LARGEST = {"g": 1e6, "v": 1e6, "i": 1e9, "v_g": 1e6}
+"""Of each column, whatever its sign and unit: what is more is no measurement, and squares of it end in single precision."""
 LEAST = 8
 """Fewest conductances, and fewest voltages that are not 0."""
 MOST, FEWEST = 10.0, 1 / 500
@@ -160,4 +162,8 @@ def _number(path: Path, line: int, name: str, cell: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise ConfigError(f"{path}, line {line}: {name.upper()} = {quoted(cell)} is not a finite number")
+    if abs(value) > LARGEST[name]:
+        raise ConfigError(
+            f"{path}, line {line}: {name.upper()} = {value:g} is out of bounds: at most {LARGEST[name]:g}"
+        )
     return value

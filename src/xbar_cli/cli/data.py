@@ -104,11 +104,11 @@ def _short(value: object) -> str:
 def add_(name: str, file: Path, data_dir: Path | None, as_json: bool, overwrite: bool, **asked: Any) -> None:
     """Add your own data set NAME from FILE: npz, csv, txt, or a folder with pictures or wav files in a folder a class."""
     from xbar_cli.data.own.adding import add
-    from xbar_cli.data.own.raw import Asked
+    from xbar_cli.data.own.raw import Ingest
 
     header, size = not asked.pop("no_header"), _size(asked.pop("size"))
     label, columns = (_columns(asked.pop(key)) for key in ("label", "columns"))
-    wanted = Asked(**asked, label=label, columns=columns, header=header, size=size)
+    wanted = Ingest(**asked, label=label, columns=columns, header=header, size=size)
     added = add(name, file, wanted, data_dir=data_dir, overwrite=overwrite)
     summary = {"name": name, "out": str(added.out), **{key: added.facts[key] for key in _TOLD}}
     if added.facts["note"]:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib
 import keyword
+import re
 import shlex
 import sys
 import warnings
@@ -14,7 +15,7 @@ import click
 
 from xbar_cli import interruption
 from xbar_cli.errors import XbarError
-from xbar_cli.outside import clean_text, printable, quoted
+from xbar_cli.outside import LONGEST_QUOTE, clean_text, printable, quoted
 
 from .shared.console import STDERR, note
 from .shared.start import run as run
@@ -104,7 +105,7 @@ def guarded(arguments: list[str]) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see {error.ctx.command_path} -h)" if error.ctx else ""
-        return _fail(error.format_message() + hint, 2)
+        return _fail(_values_cut(error.format_message()) + hint, 2)
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -185,6 +186,11 @@ def device_failure() -> str | None:
 
     line = jax_failure()
     return None if line is None else f"{line}; unset what is wrong, and see `xbar doctor`"
+
+
+def _values_cut(message: str) -> str:
+    """A message of Click with the values that it quotes cut; paths stay whole."""
+    return re.sub(rf"'[^'/]{{{LONGEST_QUOTE},}}'", lambda found: f"{found[0][:LONGEST_QUOTE]}…'", message)
 
 
 def _fail(message: str, code: int) -> int:

@@ -46,10 +46,10 @@ def gates(volts: list[float | None]) -> str | None:
 
 def converters(point: dict[str, Any]) -> str | None:
     """What is to be said where converters are costed that the accuracy does not know of; None where it does, or was given."""
-    known = point["accuracy_converters"] or {}
-    if point["accuracy_from"] == "--accuracy" or known.get("adc_bits"):
+    known, costed = point["accuracy_converters"] or {}, point["operation"].get("adc_bits")
+    if point["accuracy_from"] == "--accuracy" or known.get("adc_bits") or costed is None:
         return None
-    return f"the accuracy is without ADC, of which {point['operation']['adc_bits']} bits are costed"
+    return f"the accuracy is without ADC, of which {costed} bits are costed"
 
 
 def accuracy(point: dict[str, Any]) -> str:

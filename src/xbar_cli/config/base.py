@@ -143,7 +143,7 @@ def within(low: float, high: float, unit: str = "", *, besides: tuple[float, ...
     return AfterValidator(check)
 
 
-BoundedOhm = Annotated[PositiveQuantity, within(1e-12, 1e12, "ohm")]
+DeviceResistance = Annotated[PositiveQuantity, within(1e-12, 1e12, "ohm")]
 """Of a device: single precision holds it with squares and sums [ohm]."""
 OpenResistance = Annotated[
     float,
@@ -162,7 +162,7 @@ Timeout = Annotated[PositiveQuantity, within(1e-3, 1e7, "s")]
 """From a millisecond to four months [s]."""
 LearningRate = Annotated[PositiveQuantity, within(1e-20, 1e4)]
 """A learning rate."""
-Factor = Annotated[PositiveQuantity, within(1e-12, 1e12)]
+Magnitude = Annotated[PositiveQuantity, within(1e-12, 1e12)]
 """Of weights, activations, gradients, in their own units."""
 
 

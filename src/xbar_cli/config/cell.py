@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from xbar_cli.outside import quoted
 
 from .base import (
-    BoundedOhm,
+    DeviceResistance,
     Length,
     NonNegativeQuantity,
     Option,
@@ -72,9 +72,9 @@ class CellSection(Section):
     """Temperature of the cell."""
     topology: Annotated[Literal["drain", "source"], Option()] = "drain"
     """The terminal of the transistor that the memristor sits on."""
-    r_on_ohm: Annotated[BoundedOhm, Option()] = 30e3
+    r_on_ohm: Annotated[DeviceResistance, Option()] = 30e3
     """Low-resistance state of the memristor."""
-    r_off_ohm: Annotated[BoundedOhm, Option()] = 300e3
+    r_off_ohm: Annotated[DeviceResistance, Option()] = 300e3
     """High-resistance state of the memristor."""
 
 

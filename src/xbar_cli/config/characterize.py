@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from xbar_cli.outside import quoted
 
 from .arrays import WiresSection
-from .base import Factor, LineResistance, Option, RootSection, Section, Voltage, parse_quantity, require
+from .base import LineResistance, Magnitude, Option, RootSection, Section, Voltage, parse_quantity, require
 from .cell import CellSection, MismatchSection, RangeSection, SurrogateSection, SweepSection, voltage_list
 from .ranges import TileSize, gate_voltages, input_voltages, parse_tile
 
@@ -134,7 +134,7 @@ class PowerSection(Section):
     """Size of the array."""
     weights: Annotated[str, AfterValidator(_checked_distribution), Option(metavar="normal:MU,SIGMA")] = "normal:0,0.1"
     """Distribution of the weights."""
-    w_max: Annotated[Factor | None, Option(metavar="W")] = None
+    w_max: Annotated[Magnitude | None, Option(metavar="W")] = None
     """The |weight| at the top of the scale (default |MU| + 3 SIGMA). Larger ones saturate at G_on."""
     samples: Annotated[int, Field(ge=2, le=1_000_000), Option()] = 200
     """Arrays drawn."""

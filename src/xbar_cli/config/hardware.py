@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from .arrays import ArraySection
-from .base import BoundedOhm, LayerChoice, OpenResistance, Option, RootSection, Section, Text, require
+from .base import DeviceResistance, LayerChoice, OpenResistance, Option, RootSection, Section, Text, require
 from .converters import ConvertersSection, DecodingSection, ReadSection
 from .monte_carlo import MonteCarloSection, PartitionSection
 from .ranges import OwnSettings, TileSize, WeightLimit, parse_tile, parse_weight_limit
@@ -70,7 +70,7 @@ class MappingSection(Section):
     top: Annotated[Literal["range", "device"] | None, Option()] = None
     """With a cell, the top of the scale: the end of the linear range, or the memristor's G_on, where no weight is cut that a
     device could hold (default device; range for bitslice and for weights that neat restricted)."""
-    r_on_ohm: Annotated[BoundedOhm | None, Option()] = None
+    r_on_ohm: Annotated[DeviceResistance | None, Option()] = None
     """Low-resistance state without a cell (default 30k)."""
     r_off_ohm: Annotated[OpenResistance | None, Option()] = None
     """High-resistance state without a cell (default 300k); inf: the lowest level is an absent device, G = 0."""

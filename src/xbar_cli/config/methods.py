@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from xbar_cli.errors import ConfigError
 
 from .arrays import ArrayModel, ArraySection, Neuron
-from .base import Factor, LayerChoice, LearningRate, Option, Quantity, Section, Text, require, text_of, within
+from .base import LayerChoice, LearningRate, Magnitude, Option, Quantity, Section, Text, require, text_of, within
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
 
@@ -179,7 +179,7 @@ class PeripheryMethod(Section):
     """nu of the curve that pulses down follow (default as up)."""
     activation_bits: Annotated[int, Field(ge=0, le=16), Option(metavar="B")] = 8
     """Bits of every layer's inputs; 0 for floating point."""
-    weight_limit: Annotated[Factor, Option(metavar="max|auto|VALUE")] = 4.0
+    weight_limit: Annotated[Magnitude, Option(metavar="max|auto|VALUE")] = 4.0
     """Conductance range in standard deviations of the weights at the start."""
 
 

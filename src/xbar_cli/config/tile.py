@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from .arrays import WiresSection
-from .base import BoundedOhm, LineResistance, OpenResistance, Option, RootSection, Voltage, require
+from .base import DeviceResistance, LineResistance, OpenResistance, Option, RootSection, Voltage, require
 from .ranges import TileSize, parse_tile
 
 MOST_DEVICES = 512 * 512
@@ -18,7 +18,7 @@ class TileSection(WiresSection):
     """The layer of that run (default its first)."""
     size: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "64x64"
     """Size of a random array."""
-    r_on_ohm: Annotated[BoundedOhm, Option()] = 30e3
+    r_on_ohm: Annotated[DeviceResistance, Option()] = 30e3
     """Its lowest resistance."""
     r_off_ohm: Annotated[OpenResistance, Option()] = 300e3
     """Its highest resistance (default 300k); inf: conductances from 0 on."""

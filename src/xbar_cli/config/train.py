@@ -14,8 +14,8 @@ from xbar_cli.tasks import MetricName
 
 from .base import (
     Apart,
-    Factor,
     LearningRate,
+    Magnitude,
     NonNegativeQuantity,
     Option,
     Quantity,
@@ -69,7 +69,7 @@ class TrainingSection(Section):
     """Learning rate: constant, to 0 along a cosine, or a tenth of it after 1/2 and 3/4 of the epochs."""
     label_smoothing: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
     """Share of the target that is spread over all classes."""
-    clip_norm: Annotated[Factor | None, Option(metavar="X")] = None
+    clip_norm: Annotated[Magnitude | None, Option(metavar="X")] = None
     """Largest global norm of the gradient (default any)."""
     precision: Annotated[Literal["float32", "bfloat16"], Option()] = "float32"
     """Precision of the products; everything else is float32."""

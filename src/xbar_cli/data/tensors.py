@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from xbar_cli.errors import ConfigError, DataError
-from xbar_cli.outside import GIGABYTE, quoted, read_json, require_file
+from xbar_cli.outside import GIGABYTE, quoted, quoted_error, read_json, require_file
 
 MOST_BYTES = 16 * GIGABYTE
 """Of a file of weights."""
@@ -82,7 +82,7 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
     try:
         stored = deserialize(path.read_bytes())
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path} is missing or damaged ({error})") from None
+        raise DataError(f"{path} is missing or damaged ({quoted_error(error)})") from None
     return {name: _decoded(path, name, part) for name, part in sorted(stored, key=lambda item: item[0])}
 
 

@@ -170,6 +170,7 @@ def _held(path: Path) -> Iterator[None]:
 def new_run(out: Path, *, overwrite: bool, keep_partial: bool = False) -> Iterator[Run]:
     """A fresh run directory. It vanishes when the block fails, unless `keep_partial` and it holds a checkpoint."""
     path = partial(out)
+    clean_path(replaced(out))
     if replaced(out).exists() and not out.exists():  # a process was killed between two renames
         replaced(out).rename(out)
     check_free(out, overwrite=overwrite)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from xbar_cli.errors import SpiceError
+from xbar_cli.outside import quoted_error
 from xbar_cli.spice.cards import Card
 
 CAUSE = re.compile(
@@ -33,7 +34,7 @@ def explained(message: str, card: Card, circuit: Sequence[str]) -> str:
         return message
     place = _place(message, card, circuit)
     where = f", {place.removeprefix(card.name).strip()}" if place else f" (model {card.model})"
-    return f"ngspice refuses card {card.name}{where}: {cause.group().strip()}"
+    return f"ngspice refuses card {card.name}{where}: {quoted_error(cause.group().strip())}"
 
 
 def _place(message: str, card: Card, circuit: Sequence[str]) -> str | None:

@@ -36,10 +36,10 @@ def execute(
     With `resume` an interrupted run goes on instead of a new one; `keep_partial` leaves one that has a checkpoint, so that it
     can.
     """
-    from xbar_cli.runs.directory import default_out, new_run, reopened_run
+    from xbar_cli.runs.directory import default_out, new_run, partial, reopened_run
 
     target, finished = resume or out or default_out(command, config.in_use()), False
-    final = target.with_name(target.name.removesuffix(".partial"))
+    final = partial(target).with_name(target.name.removesuffix(".partial"))
     if quiet:
         hush()
     fresh = functools.partial(new_run, target, overwrite=overwrite, keep_partial=keep_partial)

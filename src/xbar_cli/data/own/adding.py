@@ -12,14 +12,14 @@ from xbar_cli.data.own import stored
 from xbar_cli.data.own.arrays import read_npz, read_text_file
 from xbar_cli.data.own.checked import Checked, checked
 from xbar_cli.data.own.folders import read_folder
-from xbar_cli.data.own.raw import Asked, Raw
+from xbar_cli.data.own.raw import Ingest, Raw
 from xbar_cli.data.own.table import read_table
 from xbar_cli.data.prepared import default_data_dir
 from xbar_cli.data.staging import install, staged_in
 from xbar_cli.errors import ConfigError, DataError
 from xbar_cli.outside import clean_path, quoted
 
-READERS: dict[str, Callable[[Path, Asked], Raw]] = {
+READERS: dict[str, Callable[[Path, Ingest], Raw]] = {
     ".npz": read_npz,
     ".csv": read_table,
     ".tsv": read_table,
@@ -32,7 +32,7 @@ USES = {
     ".txt": {"length", "test_fraction"},
     "": {"length", "size", "rate", "test_fraction", "seed"},
 }
-"""What of `Asked` besides the task says something of a file of each kind; of folders where there is no suffix."""
+"""What of `Ingest` besides the task says something of a file of each kind; of folders where there is no suffix."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Added:
     out: Path
 
 
-def add(name: str, file: Path, wanted: Asked, *, data_dir: Path | None, overwrite: bool) -> Added:
+def add(name: str, file: Path, wanted: Ingest, *, data_dir: Path | None, overwrite: bool) -> Added:
     """Read, check and keep a data set: train, map, evaluate and energy find it by its name from then on.
 
     Raises:
@@ -76,7 +76,7 @@ def arrays_of(found: Checked) -> dict[str, Any]:
     return dict(zip(stored.KEYS, (array for part in parts for array in (part.x, part.y)), strict=True))
 
 
-def described(name: str, file: Path, found: Checked, wanted: Asked) -> dict[str, Any]:
+def described(name: str, file: Path, found: Checked, wanted: Ingest) -> dict[str, Any]:
     """What `set.json` says."""
     note = None
     if found.identical:
@@ -118,7 +118,7 @@ def _require_name(name: str, folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def _require_used(file: Path, kind: str, wanted: Asked) -> None:
+def _require_used(file: Path, kind: str, wanted: Ingest) -> None:
     """Refuse a file of another kind, and what says nothing of this one."""
     if kind not in USES:
         known = ", ".join(READERS)
@@ -127,7 +127,7 @@ def _require_used(file: Path, kind: str, wanted: Asked) -> None:
         raise DataError(
             f"{file}: {quoted(file.suffix)} is none of {known}, nor a folder of pictures or wav files a class"
         )
-    plain = Asked()
+    plain = Ingest()
     for key in ("label", "columns", "header", "length", "size", "rate", "standardise", "seed"):
         if key not in USES[kind] and getattr(wanted, key) != getattr(plain, key):
             what = "a folder" if not kind else f"a {kind} file"

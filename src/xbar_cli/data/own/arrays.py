@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xbar_cli.data.own.raw import LARGEST_BYTES, Asked, Raw, Rows
+from xbar_cli.data.own.raw import LARGEST_BYTES, Ingest, Raw, Rows
 from xbar_cli.errors import DataError
 from xbar_cli.outside import quoted, read_text, require_file
 
@@ -16,7 +16,7 @@ MOST_CHARACTERS = 1024
 """Different characters of a text: a vocabulary of more is none of characters."""
 
 
-def read_npz(file: Path, wanted: Asked) -> Raw:
+def read_npz(file: Path, wanted: Ingest) -> Raw:
     """`x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test`. Nothing is unpickled.
 
     Raises:
@@ -58,7 +58,7 @@ def _array(file: Path, stored: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
         raise DataError(f"{file}: {name} holds pickled objects, or is damaged; save plain arrays of numbers") from None
 
 
-def read_text_file(file: Path, wanted: Asked) -> Raw:
+def read_text_file(file: Path, wanted: Ingest) -> Raw:
     """A text in UTF-8 as sequences of characters, the last of them for the test.
 
     Raises:

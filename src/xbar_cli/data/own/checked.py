@@ -6,7 +6,7 @@ from typing import Any, assert_never
 import numpy as np
 
 from xbar_cli.data.batches import validation_split
-from xbar_cli.data.own.raw import Asked, Raw, Rows
+from xbar_cli.data.own.raw import Ingest, Raw, Rows
 from xbar_cli.errors import DataError
 from xbar_cli.outside import quoted
 from xbar_cli.tasks import Task
@@ -36,7 +36,7 @@ class Checked:
     facts: dict[str, Any]
 
 
-def checked(raw: Raw, wanted: Asked, *, where: str) -> Checked:
+def checked(raw: Raw, wanted: Ingest, *, where: str) -> Checked:
     """The data set in what was read.
 
     Raises:
@@ -196,7 +196,7 @@ def _top(y: np.ndarray, *, where: str) -> int:
     return int(y.max())
 
 
-def _divided(whole: Rows, task: Task, wanted: Asked, *, where: str) -> tuple[Rows, Rows]:
+def _divided(whole: Rows, task: Task, wanted: Ingest, *, where: str) -> tuple[Rows, Rows]:
     """Training and test part: every class in proportion, drawn by the seed."""
     assert whole.y is not None
     labels = whole.y if task == "classification" else None

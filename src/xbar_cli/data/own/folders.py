@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xbar_cli.data.own.raw import LARGEST_BYTES, Asked, Raw, Rows
+from xbar_cli.data.own.raw import LARGEST_BYTES, Ingest, Raw, Rows
 from xbar_cli.errors import DataError
 from xbar_cli.outside import MEGABYTE, quoted, require_file
 
@@ -21,7 +21,7 @@ Files = list[tuple[Path, str]]
 """Files and the classes that they belong to."""
 
 
-def read_folder(folder: Path, wanted: Asked) -> Raw:
+def read_folder(folder: Path, wanted: Ingest) -> Raw:
     """The pictures (uint8 [n h w c]) or sounds (float32 [n samples channels], −1 to 1) of the folders in `folder`.
 
     Raises:
@@ -34,7 +34,7 @@ def read_folder(folder: Path, wanted: Asked) -> Raw:
     kinds = {path.suffix.lower() in SOUNDS for files in parts for path, _ in files}
     if len(kinds) > 1:
         raise DataError(f"{folder}: holds pictures and sounds; a data set is of one of them")
-    reader: Callable[[list[Path], Asked], tuple[np.ndarray, dict[str, object]]] = _sounds if kinds.pop() else _pictures
+    reader: Callable[[list[Path], Ingest], tuple[np.ndarray, dict[str, object]]] = _sounds if kinds.pop() else _pictures
     x, facts = reader([path for files in parts for path, _ in files], wanted)
     y = np.asarray([name for files in parts for _, name in files])
     n = len(parts[0])
@@ -56,7 +56,7 @@ def _files(folder: Path) -> Files:
     return found
 
 
-def _pictures(files: Sequence[Path], wanted: Asked) -> tuple[np.ndarray, dict[str, object]]:
+def _pictures(files: Sequence[Path], wanted: Ingest) -> tuple[np.ndarray, dict[str, object]]:
     from PIL import Image, UnidentifiedImageError
 
     def opened(path: Path) -> "Image.Image":
@@ -96,7 +96,7 @@ def _pictures(files: Sequence[Path], wanted: Asked) -> tuple[np.ndarray, dict[st
     return x, {"size": list(size), "channels": shape[-1]}
 
 
-def _sounds(files: Sequence[Path], wanted: Asked) -> tuple[np.ndarray, dict[str, object]]:
+def _sounds(files: Sequence[Path], wanted: Ingest) -> tuple[np.ndarray, dict[str, object]]:
     rate, sounds = wanted.rate, []
     for path in files:
         own, samples = _sound(path)

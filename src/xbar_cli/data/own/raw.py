@@ -13,7 +13,7 @@ LARGEST_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True)
-class Asked:
+class Ingest:
     """What is asked of a file; each reader uses what it can, and refuses the rest by `only`.
 
     Attributes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xbar_cli.data.own.raw import Asked, Raw, Rows
+from xbar_cli.data.own.raw import Ingest, Raw, Rows
 from xbar_cli.errors import DataError
 from xbar_cli.outside import MEGABYTE, quoted, read_text
 
@@ -15,7 +15,7 @@ MOST_BYTES = 512 * MEGABYTE
 DELIMITERS = ",;\t"
 
 
-def read_table(file: Path, wanted: Asked) -> Raw:
+def read_table(file: Path, wanted: Ingest) -> Raw:
     """The rows of a CSV file (separated by commas, semicolons or tabs).
 
     Raises:
