@@ -4,8 +4,11 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import tempfile
 
+# where a shell starts jobs that ignore Ctrl-C, the processes of tests would too
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
