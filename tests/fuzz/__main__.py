@@ -107,7 +107,7 @@ def append(path: Path, line: str) -> None:
 def report(found: list[tuple[str, Outcome]], broken: list[tuple[Case, Outcome]], *, seconds: float) -> None:
     """The table of what became of every kind, and the broken promises with their last lines."""
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    cpu: collections.Counter[str] = collections.Counter()
+    cpu: dict[str, float] = collections.defaultdict(float)
     for kind, outcome in found:
         for name in (kind, "all"):
             counts[name][outcome.verdict] += 1

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from xbar_cli.cli.main import guarded
 
 CARD = """* a card of one's own
@@ -58,6 +60,7 @@ train_images = 64
 epochs = 1
 batch_size = 32
 """
+SET = "a,b,c,kind\n" + "".join(f"{n % 7},{n % 5 - k},{k * n},{'abc'[k]}\n" for n in range(12) for k in range(3))
 EVALUATE_CONFIG = """seed = 1
 [array]
 model = "nodal"
@@ -81,6 +84,7 @@ TEXTS = {
     "cases.json": json.dumps(CASES),
     "own.toml": TECHNOLOGY,
     "experiment.toml": EXPERIMENT,
+    "set.csv": SET,
     "train.toml": TRAIN_CONFIG,
     "evaluate.toml": EVALUATE_CONFIG,
 }
@@ -108,3 +112,21 @@ def make(folder: Path, runs: Mapping[str, list[str]] = RUNS) -> None:
             assert code == 0, f"the good run {name} failed: {argv}"
     weights = folder / "net" / "model.safetensors"
     (folder / "net.safetensors").write_bytes(weights.read_bytes())
+    if not (folder / "data").exists():
+        code = guarded(["data", "add", "mine", str(folder / "set.csv"), "--data-dir", str(folder / "data"), "--json"])
+        assert code == 0, "the good data set failed"
+    _graph(folder / "net.onnx")
+
+
+def _graph(path: Path) -> None:
+    """A network of one product for the bundled pictures; nothing where `onnx` is not installed."""
+    try:
+        from onnx import TensorProto, helper, numpy_helper, save
+    except ImportError:
+        return
+    weight = np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32)
+    nodes = [helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["y"], name="fc")]
+    sizes = {"x": ["n", 1, 28, 28], "y": ["n", 10]}
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in sizes.items())
+    graph = helper.make_graph(nodes, "net", [x], [y], [numpy_helper.from_array(weight, "w")])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)

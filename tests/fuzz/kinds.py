@@ -9,6 +9,7 @@ import click
 
 from tests.fuzz.case import HERE, Case, Edit, write
 from tests.fuzz.nasty import JSON_VALUES, TEXTS, TOML_VALUES, damaged_json, damaged_lines, damaged_toml
+from tests.fuzz.sets import graph, kept_set, own_set
 from xbar_cli.cli.main import COMMANDS, cli
 
 BASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
@@ -240,7 +241,7 @@ def odd_file(rng: random.Random, good: Path) -> Case:
 
 KINDS: tuple[Callable[[random.Random, Path], Case], ...] = (
     option, option, setting, setting, toml, toml, experiment, run_file, run_file, run_key, run_key, card, csv, verify_cases,
-    technology, weights, odd_file,
+    technology, weights, odd_file, own_set, own_set, kept_set, graph,
 )  # fmt: skip
 """Every kind; some twice, as their inputs are the most."""
 

@@ -154,7 +154,7 @@ class Worker:
             return None
         taken = self.taken()
         if taken > self.deadline and found.good:
-            return Outcome("slow", f"{taken:.0f} s of a processor: {found.text}", taken)
+            return Outcome("slow", f"{taken:.0f} s of a processor: {found.text}", cpu=taken)
         return replace(found, cpu=taken)
 
 
@@ -180,7 +180,7 @@ def judged(
                 if pipe in answering:
                     outcome = worker.outcome()
                 elif (late := worker.late()) is not None:
-                    outcome = Outcome("slow", late, worker.taken())
+                    outcome = Outcome("slow", late, cpu=worker.taken())
                 else:
                     continue
                 if case is not None and outcome is not None:
