@@ -13,7 +13,9 @@ import numpy as np
 
 from xbar_cli.caches import discard
 
-DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (
+    OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError, RecursionError
+)  # fmt: skip
 """What `read_npz` raises for a file that is missing or damaged."""
 
 
@@ -22,7 +24,15 @@ def read_npz(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
     if not path.is_file():  # a pipe would be waited for
         raise FileNotFoundError(path)
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in names}
+        return {name: member(stored, name) for name in names}
+
+
+def member(stored: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
+    """An array of an open archive. Raises one of `DAMAGED` where it is not there, or is something else."""
+    found = stored[name]
+    if not isinstance(found, np.ndarray):
+        raise ValueError(f"{name} is no array")
+    return found
 
 
 def write_npz(path: Path, arrays: dict[str, Any]) -> None:

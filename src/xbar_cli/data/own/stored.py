@@ -3,7 +3,6 @@
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -11,8 +10,10 @@ from typing import Any, get_args
 import numpy as np
 
 from xbar_cli.data.catalogue import SPLITS
+from xbar_cli.data.npz import DAMAGED, member
+from xbar_cli.data.own.raw import LARGEST_BYTES
 from xbar_cli.errors import ConfigError, DataError
-from xbar_cli.outside import MEGABYTE, quoted, read_json
+from xbar_cli.outside import MEGABYTE, quoted, read_json, require_file
 from xbar_cli.tasks import Task
 
 FOLDER = "xbar"
@@ -114,9 +115,10 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """
     facts = read_facts(folder)
     try:
+        require_file(folder / ARRAYS, most=LARGEST_BYTES)
         with (folder / ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = _parted({key: stored[key] for key in stored.files if key in (*KEYS, *TOKENS)})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            arrays = _parted({key: member(stored, key) for key in stored.files if key in (*KEYS, *TOKENS)})
+    except (ConfigError, *DAMAGED) as error:
         raise DataError(f"{folder}: {ARRAYS} is missing or damaged ({quoted(str(error))}); add the set anew") from None
     label = np.float32 if facts["task"] == "regression" else np.int32
     for split in SPLITS:
