@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -29,7 +30,10 @@ def read_npz(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
 
 def member(stored: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
     """An array of an open archive. Raises one of `DAMAGED` where it is not there, or is something else."""
-    found = stored[name]
+    try:
+        found = stored[name]
+    except (tokenize.TokenError, SyntaxError, TypeError, OverflowError) as error:  # of numpy's reader of headers
+        raise ValueError(f"{name}: {error}") from None
     if not isinstance(found, np.ndarray):
         raise ValueError(f"{name} is no array")
     return found
