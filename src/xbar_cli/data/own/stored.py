@@ -1,6 +1,7 @@
 """A data set of one's own as it is kept: `set.json` says what it is, `arrays.npz` holds its arrays; the bundled ones too."""
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -41,12 +42,13 @@ def find(name: str, data_dir: Path) -> Path | None:
     if NAME.fullmatch(name) is None:
         return None
     folder = BUNDLED_FOLDER / name if name in bundled() else folder_of(name, data_dir)
-    return folder if (folder / FACTS).is_file() else None
+    return folder if os.path.lexists(folder / FACTS) else None
 
 
 def own_names(data_dir: Path) -> tuple[str, ...]:
     """The names of the sets that were added to `data_dir`."""
-    return tuple(sorted(path.parent.name for path in (data_dir / FOLDER).glob(f"*/{FACTS}")))
+    found = (path.parent.name for path in (data_dir / FOLDER).glob(f"*/{FACTS}"))
+    return tuple(sorted(name for name in found if find(name, data_dir) is not None))
 
 
 def write(folder: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
