@@ -211,6 +211,8 @@ class ChipKeywords(Configured, total=False):
     images: int
     array: Literal["ideal", "lumped", "published", "nodal", "gated"]
     neuron: Literal["separate", "shared"]
+    wired: Literal["auto", "fold", "exact"]
+    wired_error: Value
     r_wire: Value
     r_wire_word: Value
     r_wire_bit: Value
