@@ -44,15 +44,16 @@ from xbar_cli.trained.opening import Trained
 from xbar_cli.workflows import evaluate, importing
 
 NETWORKS = Path(__file__).with_name("real_networks.py")
-MAPPING = {"tile": "128x128", "pack": True}
+MAPPING = {"tile": "128x128", "pack": True, "weight_scale": "column"}
 STAGES: dict[str, dict[str, Any]] = {
     "ideal arrays": {"mapping": MAPPING},
-    "and 4 bits": {"mapping": {**MAPPING, "bits": 4}},
+    "4 bits, one scale a layer (not kept)": {"mapping": {**MAPPING, "bits": 4, "weight_scale": "layer"}},
+    "4 bits, a scale a column": {"mapping": {**MAPPING, "bits": 4}},
     "and wires of 1 Ω": {"array": {"model": "nodal", "r_wire_ohm": 1.0}},
     "and 5 % variation": {"variation": {"amount": 0.05}},
     "and 8-bit ADCs": {"converters": {"adc_bits": 8}},
 }
-"""What each stage adds to the one before."""
+"""What each stage adds to the one before, or has in the place of it."""
 CHIPS = ("and 5 % variation", "and 8-bit ADCs")
 """Stages whose chips differ."""
 ALONE = CHIPS[0]
@@ -128,7 +129,7 @@ def subjects() -> dict[str, Subject]:
     """The networks."""
     typer = str(packaged("magika", "models/standard_v3_3/model.onnx"))
     return {
-        "recogniser": Subject(f"{NETWORKS}:Recogniser", "labelling", 6625, lines, (32, 200), 20, read, 40),
+        "recogniser": Subject(f"{NETWORKS}:Recogniser", "labelling", 6625, lines, (32, 200), 20, read, 20),
         "voice": Subject(f"{NETWORKS}:Voice", "labelling", 2, sounds, (16, 60), 30, partial(shares, "frames"), 60),
         "files": Subject(typer, "classification", len(type_names()), files, (32, 300), 20, partial(shares, "files"), 60),
     }
@@ -138,8 +139,9 @@ def prepared(subject: Subject, folder: Path) -> tuple[Path, Inputs]:
     """The train run of the network in `folder`, its data set beside it, and the inputs that test it."""
     parts = [subject.inputs(n, seed=seed) for seed, n in enumerate(subject.counts)]
     npz, data = folder / "inputs.npz", folder / "data"
-    labels = [in_floating_point(subject, part.x) for part in parts]
-    np.savez(npz, x_train=parts[0].x, y_train=labels[0], x_test=parts[1].x, y_test=labels[1])
+    labels = in_floating_point(subject, np.concatenate([part.x for part in parts]))
+    known = {"y_train": labels[: subject.counts[0]], "y_test": labels[subject.counts[0] :]}
+    np.savez(npz, x_train=parts[0].x, x_test=parts[1].x, **known)
     add("inputs", npz, Ingest(task=subject.task, classes=subject.outputs), data_dir=data, overwrite=True)
     run, common = folder / "net", {"name": "inputs", "data_dir": str(data)}
     if subject.network.endswith(".onnx"):
@@ -223,7 +225,7 @@ class Chips:
 
 def stages(subject: Subject, run: Path, inputs: Inputs, *, chips: int) -> Iterator[tuple[str, list[dict[str, float]]]]:
     """The figures of every chip at each stage, floating point first."""
-    floating = in_floating_point(subject, inputs.x)
+    floating = np.load(run.parent / "inputs.npz")["y_test"]
     yield "floating point", [subject.score(floating, inputs, floating)]
     asked: dict[str, Any] = {}
     for name, more in STAGES.items():
