@@ -3,7 +3,8 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/any_network.py [--json] [--repeats 20] [--images 256]
 
 An LSTM, whose arrays are read at every step of a scan, LeNet-5 and ResNet-20, as a user writes them; and, where
-rapidocr-onnxruntime is installed, its text recogniser as `xbar import` reads it, of a sixteenth as many lines, and how long that takes.
+rapidocr-onnxruntime is installed, its text recogniser as `xbar import` reads it, of a sixteenth as many lines, and how long
+that takes.
 Passes of the two are timed in turn; weights of pairs of devices stand in the place of the kernels. Random images: what they
 show does not matter.
 """

@@ -1,6 +1,8 @@
 """Write the table of experiments/csv_to_joules.toml: rows of six classes in 95 columns, Gaussian clusters.
 
     python scripts/make_table.py table.csv [--rows 1200] [--seed 0]
+
+The columns are called x1 to x95, the last one class.
 """
 
 import argparse
@@ -25,9 +27,7 @@ def main() -> None:
     labels = np.arange(given.rows) % CLASSES
     rows = centres[labels] + rng.normal(size=(given.rows, COLUMNS))
     header = ",".join([*(f"x{k + 1}" for k in range(COLUMNS)), "class"])
-    lines = (
-        ",".join([*(f"{x:.4f}" for x in row), f"class{label}"]) for row, label in zip(rows, labels, strict=True)
-    )
+    lines = (",".join([*(f"{x:.4f}" for x in row), f"class{label}"]) for row, label in zip(rows, labels, strict=True))
     given.file.write_text("\n".join([header, *lines]) + "\n")
 
 

@@ -11,7 +11,7 @@ Prints the rows of docs/real_models.md, and writes all figures as FOLDER/NAME/fi
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,8 +21,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from real_inputs import Inputs, characters, files, lines, sounds, type_names
+from real_inputs import Inputs, files, lines, sounds, type_names
 from real_networks import packaged
+from real_scores import Score, agreement, read, shares
 
 import xbar_cli as xbar
 from xbar_cli.chip.prepare import make_sampler
@@ -59,9 +60,6 @@ CHIPS = ("and 5 % variation", "and 8-bit ADCs")
 ALONE = CHIPS[0]
 """The stage at which layers are alone on arrays: with converters every layer would be compiled anew."""
 
-Score = Callable[[np.ndarray, Inputs, np.ndarray], dict[str, float]]
-"""From answers, inputs with their truth, and answers in floating point, to figures by name."""
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -88,50 +86,15 @@ class Subject:
     few: int
 
 
-def shares(truth: str, answers: np.ndarray, inputs: Inputs, floating: np.ndarray) -> dict[str, float]:
-    """Shares of the answers that are true, called `truth`, and that are those in floating point."""
-    return {truth: float((answers == np.stack(inputs.truth)).mean()), "as in floating point": agreement(answers, floating)}
-
-
-def agreement(answers: np.ndarray, floating: np.ndarray) -> float:
-    """The share of the answers that are those in floating point."""
-    return float((answers == floating).mean())
-
-
-def read(answers: np.ndarray, inputs: Inputs, floating: np.ndarray) -> dict[str, float]:
-    """Right characters, 1 - edit distance over length, of all lines together; right lines; and places as in floating point."""
-    names = characters()
-    texts = [decoded(line, names) for line in answers]
-    wrong = sum(distance(found, true) for found, true in zip(texts, inputs.truth, strict=True))
-    return {
-        "characters": 1 - wrong / sum(map(len, inputs.truth)),
-        "lines": float(np.mean([found.strip() == true for found, true in zip(texts, inputs.truth, strict=True)])),
-        "as in floating point": agreement(answers, floating),
-    }
-
-
-def decoded(line: Sequence[int], names: Sequence[str]) -> str:
-    """The text of the classes at each place: repetitions are one character, class 0 is none (CTC, best path)."""
-    return "".join(names[k] for place, k in enumerate(line) if k and (place == 0 or line[place - 1] != k))
-
-
-def distance(a: str, b: str) -> int:
-    """Characters to insert, delete or replace on the way from one text to the other (Levenshtein 1966)."""
-    row = list(range(len(b) + 1))
-    for i, one in enumerate(a, start=1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(b, start=1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (one != other))
-    return row[-1]
-
-
 def subjects() -> dict[str, Subject]:
     """The networks."""
     typer = str(packaged("magika", "models/standard_v3_3/model.onnx"))
     return {
         "recogniser": Subject(f"{NETWORKS}:Recogniser", "labelling", 6625, lines, (32, 200), 20, read, 20),
         "voice": Subject(f"{NETWORKS}:Voice", "labelling", 2, sounds, (16, 60), 30, partial(shares, "frames"), 60),
-        "files": Subject(typer, "classification", len(type_names()), files, (32, 300), 20, partial(shares, "files"), 60),
+        "files": Subject(
+            typer, "classification", len(type_names()), files, (32, 300), 20, partial(shares, "files"), 60
+        ),
     }
 
 
@@ -256,9 +219,8 @@ def costed(run: Path, folder: Path, data: Path) -> dict[str, Any]:
     """Devices, tiles and joules of one input."""
     mapped = xbar.place(run, **MAPPING, bits=4, data_dir=data, out=folder / "map", overwrite=True)
     costs = xbar.energy(mapped, r_wire=1, adc_bits=8, images=4, data_dir=data, out=folder / "energy", overwrite=True)
-    return {
-        key: costs.summary.get(key) for key in ("energy_joule", "array_joule", "digital_joule", "latency_seconds", "devices", "tiles")
-    }  # fmt: skip
+    told = ("energy_joule", "array_joule", "digital_joule", "latency_seconds", "devices", "tiles")
+    return {key: costs.summary[key] for key in told}
 
 
 def told(name: str, found: list[dict[str, float]]) -> str:

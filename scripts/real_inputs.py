@@ -1,4 +1,4 @@
-"""Inputs of the networks of docs/real_models.md with what is true of them: rendered lines, synthetic speech, files of the machine."""
+"""Inputs of the networks of docs/real_models.md, and what is true of them: rendered lines, synthetic speech, files."""
 
 import json
 import math

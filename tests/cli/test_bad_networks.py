@@ -13,7 +13,8 @@ def model(folder, *, op="MatMul", outputs=2, weights=True):
     weight = np.ones((30, outputs), np.float32)
     tensor = numpy_helper.from_array(weight, "w")
     ports = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 30), ("y", outputs))
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
+        for name, size in (("x", 30), ("y", outputs))
     ]
     node = helper.make_node(op, ["x", "w"] if weights else ["x"], ["y"], name="last")
     graph = helper.make_graph([node], "net", ports[:1], ports[1:], [tensor] if weights else [])

@@ -17,7 +17,8 @@ from xbar_cli.workflows.run import payload, run_stage
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "experiments" / "csv_to_joules.toml"
 QUICK = (
-    "cell.sweep.g_points=16", "cell.sweep.vin_range=0.01:0.5:11", "cell.sweep.cache=false", "cell.surrogate.error=0.05", "cell.surrogate.line_error=0.02",
+    "cell.sweep.g_points=16", "cell.sweep.vin_range=0.01:0.5:11", "cell.sweep.cache=false", "cell.surrogate.error=0.05",
+    "cell.surrogate.line_error=0.02",
     "neat.training.epochs=4", "neat.neat.rounds=1", "evaluate.monte_carlo.samples=1", "evaluate.monte_carlo.images=20",
     "energy.images=20",
 )  # fmt: skip
@@ -60,7 +61,13 @@ def test_a_file_of_other_contents_is_another_run_with_all_that_is_made_of_it(tab
     before = keys()
     table.write_text(table.read_text().replace("class5", "class4", 1))
     after = keys()
-    assert {stage for stage in before if before[stage] != after[stage]} == {"table", "neat", "map", "evaluate", "energy"}
+    assert {stage for stage in before if before[stage] != after[stage]} == {
+        "table",
+        "neat",
+        "map",
+        "evaluate",
+        "energy",
+    }
 
 
 def test_a_file_that_changes_meanwhile_or_is_not_there_is_one_line(table, tmp_path):
@@ -77,7 +84,7 @@ def test_a_file_that_changes_meanwhile_or_is_not_there_is_one_line(table, tmp_pa
     ("old", "new", "said"),
     [
         ('data_dir = "@table"', 'data_dir = "table"', "the run of that stage is '@table'"),
-        ('label = "class"', "classes = 1", "table.classes|classes"),
+        ('label = "class"', "classes = 1", "classes"),
         ('file = "table.csv"', "", "file"),
     ],
 )

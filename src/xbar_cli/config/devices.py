@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from xbar_cli.tasks import Task
-
 from xbar_cli.outside import quoted
+from xbar_cli.tasks import Task
 
 from .base import Option, RootSection, Text, require
 from .network import NetworkSection

@@ -171,7 +171,9 @@ def _with_classes(
     given: list[np.ndarray] = [y for y in labels if y is not None]
     if raw.named or given[0].dtype.kind in "US":
         if classes is not None:
-            raise DataError(f"{where}: classes = {classes} goes with labels that are whole numbers, and these are texts")
+            raise DataError(
+                f"{where}: classes = {classes} goes with labels that are whole numbers, and these are texts"
+            )
         names = tuple(_in_order({str(v) for y in given for v in np.unique(y)}))
         codes = {name: code for code, name in enumerate(names)}
         given = [np.vectorize(lambda v: codes[str(v)], otypes=[np.int32])(y) for y in given]
@@ -180,7 +182,9 @@ def _with_classes(
         if classes is not None and top >= classes:
             raise DataError(f"{where}: label {top} lies outside 0 … {classes - 1} of classes = {classes}")
         names = raw.class_names or tuple(map(str, range(classes or top + 1)))
-        if classes is None and (absent := sorted(set(range(len(names))) - {int(v) for y in given for v in np.unique(y)})):
+        if classes is None and (
+            absent := sorted(set(range(len(names))) - {int(v) for y in given for v in np.unique(y)})
+        ):
             raise DataError(
                 f"{where}: no row is of class {absent[0]}, and labels go up to {top}; number them from 0 on, or give `classes`"
             )
