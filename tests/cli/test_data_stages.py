@@ -19,7 +19,7 @@ FILE = ROOT / "experiments" / "csv_to_joules.toml"
 QUICK = (
     "cell.sweep.g_points=16", "cell.sweep.vin_range=0.01:0.5:11", "cell.sweep.cache=false", "cell.surrogate.error=0.05",
     "cell.surrogate.line_error=0.02",
-    "neat.training.epochs=4", "neat.neat.rounds=1", "evaluate.monte_carlo.samples=1", "evaluate.monte_carlo.images=20",
+    "neat.training.epochs=25", "neat.neat.rounds=1", "evaluate.monte_carlo.samples=1", "evaluate.monte_carlo.images=20",
     "energy.images=20",
 )  # fmt: skip
 
