@@ -77,11 +77,11 @@ class TrainKeywords(Configured, total=False):
 
     resume: RunOf
     method: Literal["ideal", "neat", "tat", "periphery", "biased"]
+    start: Value
     cell: Value
     vg: Value
     vg_rule: Literal["previous", "covering"]
     vg_offset: Value
-    start: Value
     rounds: int
     epochs_per_round: int
     retrain_learning_rate: Value

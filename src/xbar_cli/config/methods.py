@@ -24,6 +24,8 @@ class IdealMethod(Section):
     """Plain training."""
 
     name: Literal["ideal"] = "ideal"
+    start: Annotated[str | None, Option(metavar="RUN")] = None
+    """The train run to go on from (default fresh weights, or those of an ONNX file)."""
 
 
 class NeatMethod(Section):

@@ -161,11 +161,17 @@ def run_stage(job: Mapping[str, Any]) -> None:
         return
     config = MODELS[job["command"]].model_validate(job["config"])
     config.check()
-    workflow: Callable[..., dict[str, Any]] = importlib.import_module(f"xbar_cli.workflows.{job['command']}").run
+    workflow = workflow_of(job["command"])
     goes_on = resumable(partial(out))
     with reopened_run(out) if goes_on else new_run(out, overwrite=True, keep_partial=True) as directory:
         summary = workflow(config, directory, reporter=LogReporter())
         directory.finish(summary, overwrite=True)
+
+
+def workflow_of(command: str) -> Callable[..., dict[str, Any]]:
+    """The workflow of a stage's command."""
+    module, function = ("importing", "add_data") if command == "data add" else (command, "run")
+    return getattr(importlib.import_module(f"xbar_cli.workflows.{module}"), function)
 
 
 def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> dict[str, Any]:
