@@ -33,6 +33,8 @@ class Pick(Section):
     """Of a list, the place (-1 the last), or `{vg_volt = 0.8}`: the place at which that list of the summary has that value."""
     where: dict[str, Any] = {}
     """Swept keys, or the ends of their names, and the value that each must have; a list of values allows any of them."""
+    null: float | None = None
+    """The number that stands for a null, such as the cut-off where there is none."""
     of: Reduction | None = None
     """What is taken of the points that are left of one seed; without it only one may be left."""
 
