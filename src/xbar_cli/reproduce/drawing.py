@@ -1,5 +1,6 @@
 """The plots of an item, in the paper's own axes, with the paper's points where its text gives them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +49,19 @@ def parts(line: PlotLine, points: Sequence[Point]) -> list[tuple[str, list[Point
     if line.by is None or not points:
         return [(line.label, list(points))]
     key = swept_keys(line.by, points[0].values)[0]
-    values = dict.fromkeys(label(point.values[key]) for point in points)
+    values = dict.fromkeys(label(meant(point.values[key], line.by_after)) for point in points)
     return [
-        (f"{line.label} {value}".strip(), [p for p in points if label(p.values[key]) == value])
+        (f"{line.label} {value}".strip(), [p for p in points if label(meant(p.values[key], line.by_after)) == value])
         for value in values
-    ]  # fmt: skip
+    ]
+
+
+def meant(value: Any, after: str | None) -> Any:
+    """The number behind a text in a swept value; the value itself where no text is given, or none is there."""
+    if after is None:
+        return value
+    found = re.search(rf"{re.escape(after)}(-?[0-9.]+(?:e-?[0-9]+)?)", label(value))
+    return value if found is None else float(found[1])
 
 
 def swept_line(plot: Plot, line: PlotLine, found: Found, points: Sequence[Point], name: str) -> Drawn:
@@ -60,8 +69,8 @@ def swept_line(plot: Plot, line: PlotLine, found: Found, points: Sequence[Point]
     assert plot.x is not None
     key = swept_keys(plot.x, found.points[0].values)[0]
     known: list[tuple[Any, Quantity]] = []
-    for value in {label(p.values[key]): p.values[key] for p in points}.values():
-        here = [point for point in points if label(point.values[key]) == label(value)]
+    for value in {label(at): at for at in (meant(p.values[key], plot.x_after) for p in points)}.values():
+        here = [point for point in points if label(meant(point.values[key], plot.x_after)) == label(value)]
         try:
             known.append((value, quantity(line, found, here)))
         except Absent:

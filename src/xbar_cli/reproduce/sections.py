@@ -101,6 +101,8 @@ class PlotLine(Compared):
     label: str = ""
     by: str | None = None
     """A swept key, or the end of its name."""
+    by_after: str | None = None
+    """Of values that are texts, the number behind this in each is what is meant, such as the 0.1 behind `sigma=`."""
 
 
 class Plot(Section):
@@ -108,6 +110,8 @@ class Plot(Section):
 
     title: str = ""
     x: str | None = None
+    x_after: str | None = None
+    """As `by_after`, of the values along the axis."""
     x_label: Line
     y_label: Line
     x_scale: float = 1.0
