@@ -39,6 +39,11 @@ class Pick(Section):
     """What is taken of the points that are left of one seed; without it only one may be left."""
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether two names of swept keys mean the same one: one is the end of the other."""
+    return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
+
+
 class Compared(Pick):
     """Figures, or how much they differ from others, seed by seed: `value - minus`, then `/ over`, then `* scale`.
 
@@ -54,7 +59,8 @@ class Compared(Pick):
         found = self.minus if name == "minus" else self.over
         if found is None:
             return None
-        return found.model_copy(update={"where": self.where | found.where, "of": found.of or self.of})
+        kept = {key: value for key, value in self.where.items() if not any(alike(key, own) for own in found.where)}
+        return found.model_copy(update={"where": kept | found.where, "of": found.of or self.of})
 
 
 class Expect(Compared):
