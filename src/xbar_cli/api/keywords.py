@@ -85,7 +85,7 @@ class TrainKeywords(Configured, total=False):
     rounds: int
     epochs_per_round: int
     retrain_learning_rate: Value
-    weight_scale: Literal["network", "layer"]
+    weight_scale: Literal["network", "layer", "format", "power"]
     corner: Value
     refold: int
     scheme: Literal["de", "bc", "acm"]
@@ -95,9 +95,11 @@ class TrainKeywords(Configured, total=False):
     activation_bits: Value
     weight_limit: Value
     important: Value
+    restrict_at: Literal["epoch", "step", "straight"]
     favourable: Value
     technology: Value
     encoding: Literal["offset", "twos_complement", "differential"]
+    importance: Literal["column", "tile"]
     tile: Value
     select: Literal["validation", "test"]
     network: Value

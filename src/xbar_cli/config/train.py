@@ -28,7 +28,9 @@ from .effect_list import InjectSection, parse_injection
 from .methods import METHODS, AnyMethod, IdealMethod, NeatMethod, TatArray, TatMapping, TatMethod, check_method
 from .network import NetworkSection
 
-SHORTHANDS = ("array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers")
+SHORTHANDS = (
+    "array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "weight_scale", "technology", "encoding", "layers",
+)  # fmt: skip
 """Top-level keys that stand for the key of the same name in the section of the method, or in one that the method shares."""
 
 
