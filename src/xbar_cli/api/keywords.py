@@ -184,6 +184,7 @@ class EnergyKeywords(Configured, total=False):
     baseline: Value
     accuracy: Value
     node: Value
+    line_charge: Literal["read", "column"]
     input_bits: int
     adc_bits: int
     columns_per_adc: int
