@@ -161,11 +161,16 @@ def run_stage(job: Mapping[str, Any]) -> None:
         return
     config = MODELS[job["command"]].model_validate(job["config"])
     config.check()
-    workflow: Callable[..., dict[str, Any]] = importlib.import_module(f"xbar_cli.workflows.{job['command']}").run
+    workflow: Callable[..., dict[str, Any]] = importlib.import_module(module_of(job["command"])).run
     goes_on = resumable(partial(out))
     with reopened_run(out) if goes_on else new_run(out, overwrite=True, keep_partial=True) as directory:
         summary = workflow(config, directory, reporter=LogReporter())
         directory.finish(summary, overwrite=True)
+
+
+def module_of(command: str) -> str:
+    """The module whose `run` does the work of a stage's command."""
+    return f"xbar_cli.workflows.{command.replace(' ', '_')}"
 
 
 def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> dict[str, Any]:

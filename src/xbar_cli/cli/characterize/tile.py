@@ -6,9 +6,9 @@ import click
 
 from xbar_cli.config.tile import TileConfig
 
-from .shared.console import print_table
-from .shared.options import options
-from .shared.running import execute
+from ..shared.console import print_table
+from ..shared.options import options
+from ..shared.running import execute
 
 
 @click.command(epilog="Example: xbar characterize tile --size 64x64 --r-wire 2.5")
