@@ -92,6 +92,7 @@ class TrainKeywords(Configured, total=False):
     bits: Value
     nonlinearity: Value
     nonlinearity_down: Value
+    initial: Literal["pulses", "conductance"]
     activation_bits: Value
     weight_limit: Value
     important: Value
@@ -120,6 +121,7 @@ class TrainKeywords(Configured, total=False):
     epochs: int
     batch_size: int
     learning_rate: Value
+    rates: Value
     optimizer: Literal["adam", "sgd"]
     momentum: Value
     weight_decay: Value

@@ -177,6 +177,9 @@ class PeripheryMethod(Section):
     """nu of the conductance's curve against pulses (default 0, a straight line)."""
     nonlinearity_down: Annotated[Annotated[Quantity, Field(ge=-20, le=20)] | None, Option(metavar="NU")] = None
     """nu of the curve that pulses down follow (default as up)."""
+    initial: Annotated[Literal["pulses", "conductance"], Option()] = "pulses"
+    """Devices begin about the middle of their pulses or of their conductances, which with nu are not the same (bc: of their
+    conductances, where its reference is)."""
     activation_bits: Annotated[int, Field(ge=0, le=16), Option(metavar="B")] = 8
     """Bits of every layer's inputs; 0 for floating point."""
     weight_limit: Annotated[Magnitude, Option(metavar="max|auto|VALUE")] = 4.0
