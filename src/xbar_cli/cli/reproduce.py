@@ -49,7 +49,8 @@ def reproduce(
         print_json(summary) if as_json else show_state(summary)
         return
     with unwinding(lambda: GOES_ON), SweepTable(quiet=quiet) as table:
-        summary = reproduce_items(plans, preset=preset, out=folder, workers=workers, watcher=table)
+        name = paper if only is None else f"{paper}-{only}"
+        summary = reproduce_items(plans, preset=preset, out=folder, workers=workers, watcher=table, name=name)
     print_json(summary) if as_json else show(summary)
 
 

@@ -41,9 +41,9 @@ class MappingSection(Section):
     weight_scale: Annotated[Literal["network", "layer", "column"] | None, Option()] = None
     """Whose largest |weight| is the full scale: that of the network, of the layer or of the output column (default network
     with a cell, else layer). bitslice: layer scales each by the factor that makes its largest weight the largest integer."""
-    weight_limit: Annotated[WeightLimit, Option(metavar="max|largest|auto|VALUE")] = "max"
-    """|Weight| at full scale: the largest, or what training fixed (max, the default); the largest in any case; a number; or
-    the share of the largest that costs the least accuracy (auto, tat)."""
+    weight_limit: Annotated[WeightLimit, Option(metavar="max|largest|auto|VALUE|X%")] = "max"
+    """|Weight| at full scale: the largest, or what training fixed (max, the default); the largest in any case; a number; a
+    share of the largest, such as 70%; or the share that costs the least accuracy (auto, tat)."""
     layers: Annotated[LayerChoice | None, Option(metavar="all|dense|PATTERN[,...]")] = None
     """Layers on arrays, the others digital: all, dense, or names and patterns such as `fc*,!fc3` or `!head`, the last that
     fits a layer decides (default all, or those that training had there)."""

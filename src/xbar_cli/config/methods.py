@@ -156,7 +156,8 @@ class TatMapping(MappingSection):
             self.levels == "ratio",
             f"method = tat trains on 0 and equal steps, mapping.levels = ratio or their number, not {self.levels}",
         )
-        require(self.weight_limit != "largest", "mapping.weight_limit of method = tat is max, auto or a number above 0")
+        named = self.weight_limit != "largest" and not self.weight_limit.endswith("%")
+        require(named, "mapping.weight_limit of method = tat is max, auto or a number above 0")
         columns = 2 if self.tile is None else parse_tile(self.tile)[1]
         require(
             columns % 2 == 0,

@@ -82,6 +82,16 @@ class Slices:
 
 
 @dataclass(frozen=True)
+class LimitShare:
+    """A weight limit as a share of the largest weight."""
+
+    share: float
+
+
+WeightLimitRule = float | LimitShare | Literal["max", "largest", "auto"]
+
+
+@dataclass(frozen=True)
 class Placement:
     """How the weights of a network are put on devices.
 
@@ -91,8 +101,8 @@ class Placement:
         slices: of fixed-point weights; None but for "bitslice".
         layers: on arrays, the others being digital.
         weight_scale: what the weight at full scale is the largest of; None for the network with a cell, else the layer.
-        weight_limit: that weight: its largest or what training fixed (max), the largest in any case, a number, or the share of
-            the largest that costs the least accuracy (auto).
+        weight_limit: that weight: its largest or what training fixed (max), the largest in any case, a number, a share of
+            the largest, or that which costs the least accuracy (auto).
         tile: rows and columns of one array.
         pack: whether groups of outputs that see other inputs share arrays, as many as fit, or have one each.
         own: patterns of layers, and how their weights are put on devices instead: the first that fits counts.
@@ -103,7 +113,7 @@ class Placement:
     slices: Slices | None
     layers: str
     weight_scale: Literal["network", "layer", "column"] | None
-    weight_limit: float | Literal["max", "largest", "auto"]
+    weight_limit: WeightLimitRule
     tile: tuple[int, int]
     pack: bool = False
     own: tuple[tuple[str, "Placement"], ...] = ()

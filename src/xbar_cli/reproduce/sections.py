@@ -33,6 +33,8 @@ class Pick(Section):
     """Of a list, the place (-1 the last), or `{vg_volt = 0.8}`: the place at which that list of the summary has that value."""
     where: dict[str, Any] = {}
     """Swept keys, or the ends of their names, and the value that each must have; a list of values allows any of them."""
+    null: float | None = None
+    """The number that stands for a null, such as the cut-off where there is none."""
     of: Reduction | None = None
     """What is taken of the points that are left of one seed; without it only one may be left."""
 
@@ -99,6 +101,8 @@ class PlotLine(Compared):
     label: str = ""
     by: str | None = None
     """A swept key, or the end of its name."""
+    by_after: str | None = None
+    """Of values that are texts, the number behind this in each is what is meant, such as the 0.1 behind `sigma=`."""
 
 
 class Plot(Section):
@@ -106,6 +110,8 @@ class Plot(Section):
 
     title: str = ""
     x: str | None = None
+    x_after: str | None = None
+    """As `by_after`, of the values along the axis."""
     x_label: Line
     y_label: Line
     x_scale: float = 1.0

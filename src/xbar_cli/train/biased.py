@@ -25,6 +25,7 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import SliceFormat, filling_bits
 from xbar_cli.mapping.states import (
     column_importance,
+    error_current,
     favourable_states,
     favourable_table,
     is_favourable,
@@ -234,6 +235,7 @@ def conclude(section: BiasedMethod, rules: Rules, session: Session, ended: Ended
     figures = {
         f"start_{session.metric}": started,
         "favourable_states": list(next(iter(rules.values())).favourable),
+        **state_figures(section.technology),
         "favourable_fraction_at_start": [rule.favourable_fraction(before[name]) for name, rule in rules.items()],
         "favourable_fraction": [
             rule.favourable_fraction(getattr(net, name).kernel[...]) for name, rule in rules.items()
@@ -251,6 +253,20 @@ def conclude(section: BiasedMethod, rules: Rules, session: Session, ended: Ended
         fraction_bits=own,
     )
     return Conclusion(net, fixed, figures)
+
+
+def state_figures(technology: str) -> dict[str, Any]:
+    """Error of every state, `|mean − target| + σ`, relative to the step between states, and the order of the states by it."""
+    states = load_technology(technology).states
+    if states is None:
+        return {}
+    step = np.diff(states.target).mean()
+    errors = error_current(states, v_read=1.0) / step
+    return {
+        "state_errors": errors.tolist(),
+        "state_relative_spreads": (states.sigma / states.mean).tolist(),
+        "state_order": list(state_order(states)),
+    }
 
 
 def restriction(section: BiasedMethod) -> Restriction:

@@ -169,12 +169,20 @@ def conclude(session: Session, ended: Ended) -> dict[str, Any]:
         "metric": session.metric,
         "metric_value": reached["test"],
         "epochs": ended.progress.epochs,
+        "metric_by_epoch": by_epoch(session),
         "best_epoch": ended.progress.best_epoch,
         "in_range_fraction": None,
         "metrics": METRICS,
         **concluded.fixed.summary(),
         **concluded.figures,
     }
+
+
+def by_epoch(session: Session) -> list[float]:
+    """The metric after every epoch, of all phases, on the part that chooses the epoch kept."""
+    keys = [f"{part}_{session.metric}" for part in ("validation", "test")]
+    lines = [line for line in session.run.read_metrics() if line["epoch"] > 0]
+    return [line[key] for line in lines for key in keys if key in line]
 
 
 def as_it_is(session: Session, ended: Ended) -> Conclusion:

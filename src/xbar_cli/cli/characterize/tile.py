@@ -29,4 +29,7 @@ def show(summary: dict[str, Any]) -> None:
         ("current lost, worst column", f"{summary['worst_current_loss']:.2%}"),
         ("power from the sources", f"{summary['power_watt'] * 1e6:.4g} µW"),
     ]
+    rows += [
+        (f"{name} from solved currents, NRMSD", f"{far['nrmsd']:.3g}") for name, far in summary["models"].items()
+    ]
     print_table(f"{summary['conductances']}, {summary['tile'][0]}×{summary['tile'][1]}", ["", ""], rows)
