@@ -80,6 +80,7 @@ def show_run(summary: dict[str, Any], *, per_layer: bool) -> None:
         gain = summary["gain"]
         for name, of in (("saved of all parts", gain), ("saved of the arrays", gain["arrays"])):
             by = f"{of['by_gate_voltage']:.1%} by gate voltage, {of['by_conductances']:.1%} by conductances"
+            by += f"; gate lines were {of['gate_lines_share']:.1%}"
             facts.append((name, f"{of['saved']:.1%}: {by}"))
     print_table("image and chip", ["", ""], facts)
 
