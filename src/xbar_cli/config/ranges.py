@@ -7,7 +7,17 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from xbar_cli.outside import quoted
 
-from .base import LayerChoice, PositiveQuantity, Quantity, Section, parse_quantity, split_numbers, text_of, within
+from .base import (
+    LayerChoice,
+    LearningRate,
+    PositiveQuantity,
+    Quantity,
+    Section,
+    parse_quantity,
+    split_numbers,
+    text_of,
+    within,
+)
 
 if TYPE_CHECKING:
     from xbar_cli.mapping.placing import WeightLimitRule
@@ -129,8 +139,8 @@ Bits = Annotated[int, Field(ge=1, le=16)]
 FavourableStates = Annotated[str, BeforeValidator(parse_states), AfterValidator(check_states)]
 
 
-def _pixels(value: Any) -> Any:
-    """One number, or one for each channel: `0.286`, `0.49,0.48,0.45`, or a list."""
+def _numbers(value: Any) -> Any:
+    """One number or several: `0.286`, `0.49,0.48,0.45`, or a list."""
     if isinstance(value, str):
         value = value.split(",")
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
@@ -152,8 +162,21 @@ def above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 PixelValues = Annotated[
-    tuple[Quantity, ...], BeforeValidator(_pixels), Field(min_length=1), AfterValidator(_in_unit_range)
+    tuple[Quantity, ...], BeforeValidator(_numbers), Field(min_length=1), AfterValidator(_in_unit_range)
 ]
+
+
+def _different(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values, where none is listed twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"{', '.join(f'{value:g}' for value in values)}: list each of them once")
+    return values
+
+
+Rates = Annotated[
+    tuple[LearningRate, ...], BeforeValidator(_numbers), Field(min_length=2, max_length=100), AfterValidator(_different)
+]
+"""Learning rates to choose from."""
 
 
 class OwnSettings(Section):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.levels import nearest, uniform_levels
 
-from .bitslice import LARGEST_EXPONENT, SliceFormat, cut, to_conductances, to_integers
+from .bitslice import SliceFormat, cut, filling_bits, to_conductances, to_integers
 from .encode import encode, full_scale
 from .readout import Readout
 from .window import MapTarget, Programmed, cell_window, program
@@ -52,15 +52,18 @@ class Slices:
         fraction_bits: behind the point; None for the most of each layer at which no weight is clipped.
         device_bits: of one device.
         encoding: of negative weights.
+        filled: whether a layer without `fraction_bits` has a factor of its own, at which its largest weight is the largest of
+            the format, in place of a power of two.
     """
 
     weight_bits: int
     fraction_bits: int | None
     device_bits: int
     encoding: str
+    filled: bool = False
 
-    def fitted(self, weights: NDArray[np.float32]) -> SliceFormat:
-        """The fixed-point format of a layer.
+    def fitted(self, weights: NDArray[np.float32], trained: int | float | None = None) -> SliceFormat:
+        """The fixed-point format of a layer; `trained` are the fraction bits that it was trained for, where there are any.
 
         Its fraction bits may be more than there are weight bits, or less than 0: the point is where the layer's weights need
         it. A layer of zeros has its point behind the sign.
@@ -68,11 +71,11 @@ class Slices:
         Raises:
             ValueError: slices that do not fit.
         """
-        fraction = self.fraction_bits
+        fraction: int | float | None = self.fraction_bits
+        if fraction is None and not self.filled:
+            fraction = trained
         if fraction is None:
-            largest = float(np.abs(weights).max()) or 1.0
-            fraction = int(np.floor(np.log2((2 ** (self.weight_bits - 1) - 1) / largest)))
-            fraction = min(max(fraction, -LARGEST_EXPONENT), LARGEST_EXPONENT)
+            fraction = filling_bits(weights, weight_bits=self.weight_bits, whole=not self.filled)
         return SliceFormat(
             weight_bits=self.weight_bits, fraction_bits=fraction, device_bits=self.device_bits, encoding=self.encoding
         )
