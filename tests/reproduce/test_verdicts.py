@@ -10,7 +10,7 @@ from xbar_cli.experiment.file import parse_experiment
 from xbar_cli.experiment.grid import expand
 from xbar_cli.reproduce.drawing import lines_of
 from xbar_cli.reproduce.sections import Compared, Expect, Pick, Plot
-from xbar_cli.reproduce.values import Absent, Found, compared, figure, quantity
+from xbar_cli.reproduce.values import Absent, ItemRuns, compared, figure, quantity
 from xbar_cli.reproduce.verdicts import Judged, judge, judge_all, verdict_of, why
 
 SEEDS, AMOUNTS = (0, 1, 2), (0.1, 0.2)
@@ -18,10 +18,12 @@ SEEDS, AMOUNTS = (0, 1, 2), (0.1, 0.2)
 
 def made(stages, sweep, summary_of):
     """The runs of an experiment with made-up summaries, by stage, swept values."""
-    experiment = parse_experiment({"name": "made", "stages": stages, "sweep": sweep}, __import__("pathlib").Path("made.toml"))
+    experiment = parse_experiment(
+        {"name": "made", "stages": stages, "sweep": sweep}, __import__("pathlib").Path("made.toml")
+    )
     points = tuple(expand(experiment))
     summaries = {run.key: summary_of(stage, point.values) for point in points for stage, run in point.runs.items()}
-    return Found(experiment, points, summaries)
+    return ItemRuns(experiment, points, summaries)
 
 
 @pytest.fixture
@@ -35,7 +37,12 @@ def found():
         return {
             "net": {"test_accuracy": 0.9 + 0.01 * seed, "list": [1.0, 2.0, None], "at": [0.7, 0.8, 0.9]},
             "tat": {"test_accuracy": 0.8 + 0.02 * seed},
-            "chip": {"accuracy_mean": 0.5 - amount + 0.03 * seed, "accuracy_ci95": [0.4, 0.6], "zero": 0, "part": {"x": 2.0}},
+            "chip": {
+                "accuracy_mean": 0.5 - amount + 0.03 * seed,
+                "accuracy_ci95": [0.4, 0.6],
+                "zero": 0,
+                "part": {"x": 2.0},
+            },
         }[stage]
 
     sweep = {"net.seed": list(SEEDS), "tat.seed": list(SEEDS), "chip.variation.amount": list(AMOUNTS),
@@ -158,6 +165,8 @@ def test_lines_are_drawn_over_swept_keys_and_over_lists(found):
     assert [y.mean for y in line.y] == pytest.approx([0.43, 0.33])
     (line,) = lines_of(Plot(x="net.at", line=({"value": "net.list"},), **plot), found)
     assert (line.x, [y.mean for y in line.y], line.y[0].n) == ((0.7, 0.8), [1.0, 2.0], 3)
-    lines = lines_of(Plot(x="net.seed", line=({"value": "chip.accuracy_mean", "by": "amount", "label": "at"},), **plot), found)
+    lines = lines_of(
+        Plot(x="net.seed", line=({"value": "chip.accuracy_mean", "by": "amount", "label": "at"},), **plot), found
+    )
     assert [line.label for line in lines] == ["at 0.1", "at 0.2"]
     assert lines[1].y[2].mean == pytest.approx(0.36)
