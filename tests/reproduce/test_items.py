@@ -2,11 +2,10 @@
 
 import pytest
 
-from xbar_cli.config.load import read_toml
 from xbar_cli.errors import ConfigError
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand
-from xbar_cli.reproduce.items import PAPERS, differences, experiments_folder, find_items, in_order, read_item, replaced
+from xbar_cli.reproduce.items import PAPERS, differences, experiments_folder, find_items, read_item, replaced
 from xbar_cli.reproduce.sections import PRESETS
 
 ITEM = """
@@ -156,15 +155,6 @@ def test_the_items_are_found_by_name_in_the_order_of_their_numbers(write):
     assert [item.name for item in find_items("all", "desk", folder=folder.parent, only="fig2")] == ["fig2"]
     with pytest.raises(ConfigError, match="no item 'fig3'; there are fig1, fig2, fig10, table1"):
         find_items("neat", "smoke", folder=folder.parent, only="fig3")
-
-
-def test_every_file_of_a_paper_says_its_paper_command_and_cost():
-    for paper in PAPERS:
-        for file in (experiments_folder() / paper).glob("*.toml"):
-            head = file.read_text().split("\nname")[0]
-            assert all(word in head for word in ("Paper:", "Command:", "Cost:")), file
-            if "reproduce" in read_toml(file):
-                assert in_order(file)[0]
 
 
 def test_sizes_are_three():

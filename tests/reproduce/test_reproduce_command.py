@@ -151,7 +151,10 @@ def test_items_are_run_judged_and_reported_and_again_the_same_to_the_digit(paper
 
 def test_what_there_is_to_do_is_told_without_doing_it(papers, xbar, tmp_path):  # noqa: F811
     told = xbar("reproduce", "neat", "--out", tmp_path / "a", "--dry-run", "--json").json
-    assert [(item["item"], item["points"], item["runs"]) for item in told["items"]] == [("fig1", 2, 3), ("table1", 1, 0)]
+    assert [(item["item"], item["points"], item["runs"]) for item in told["items"]] == [
+        ("fig1", 2, 3),
+        ("table1", 1, 0),
+    ]
     assert not papers
     assert not (tmp_path / "a").exists()
     assert "emnist_letters" in xbar("reproduce", "neat", "--out", tmp_path / "a", "--dry-run").out
