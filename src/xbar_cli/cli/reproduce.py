@@ -39,18 +39,28 @@ def reproduce(
 ) -> None:  # fmt: skip
     """Reproduce a paper's figures and tables: run what is missing, judge ours against theirs, write one report."""
     from xbar_cli.reproduce.items import experiments_folder, find_items
-    from xbar_cli.reproduce.running import plans_of, reproduce_items
+    from xbar_cli.reproduce.running import plans_of
 
     items = find_items(paper, preset, folder=experiments_folder(), only=only)
     folder = out or Path("runs") / f"reproduce-{preset}"
     plans = plans_of(items, folder)
     if dry_run:
-        summary = {"command": "reproduce", "dry_run": True, "items": [plan.state() for plan in plans], "out": str(folder)}
+        summary = {
+            "command": "reproduce",
+            "dry_run": True,
+            "items": [plan.state() for plan in plans],
+            "out": str(folder),
+        }
         print_json(summary) if as_json else show_state(summary)
         return
+    from xbar_cli.reproduce.report import reproduce_items
+
     with unwinding(lambda: GOES_ON), SweepTable(quiet=quiet) as table:
         name = paper if only is None else f"{paper}-{only}"
-        summary = reproduce_items(plans, preset=preset, out=folder, workers=workers, watcher=table, name=name)
+        summary = reproduce_items(
+            plans, preset=preset, out=folder, name=name, workers=workers, watcher=table,
+            command_of=lambda item: f"xbar reproduce {item.paper} --preset {preset} --only {item.name}",
+        )  # fmt: skip
     print_json(summary) if as_json else show(summary)
 
 

@@ -7,7 +7,7 @@ from xbar_cli.experiment.file import Experiment
 from xbar_cli.experiment.grid import Point
 from xbar_cli.outside import quoted
 from xbar_cli.reproduce.sections import Compared, ItemSection, Plot, Preset
-from xbar_cli.reproduce.selection import check_key, check_pick, matching, swept_keys
+from xbar_cli.reproduce.selection import check_key, check_pick, matching, require_stage, swept_keys
 
 
 def check_item(about: ItemSection, experiment: Experiment, points: Sequence[Point], *, preset: Preset) -> None:
@@ -20,8 +20,7 @@ def check_item(about: ItemSection, experiment: Experiment, points: Sequence[Poin
         check_plot(plot, experiment, points, where=f"{file}.plot.{number} ({preset})")
     for number, picture in enumerate(about.picture):
         where = f"{file}.picture.{number} ({preset})"
-        require(picture.stage in experiment.stages,
-                f"{where}: there is no stage {quoted(picture.stage)}; stages: {', '.join(experiment.stages)}")  # fmt: skip
+        require_stage(picture.stage, experiment, where=where)
         require(bool(matching(points, picture.where)), f"{where}: where: no point has all of these values")
 
 
@@ -40,8 +39,11 @@ def check_plot(plot: Plot, experiment: Experiment, points: Sequence[Point], *, w
     """The same of the lines of a plot and its axis."""
     if plot.x is not None and not swept_keys(plot.x, points[0].values):
         stage = plot.x.partition(".")[0]
-        require("." in plot.x and stage in experiment.stages,
-                f"{where}: x = {quoted(plot.x)} is neither swept nor STAGE.LIST; swept are {', '.join(points[0].values) or 'none'}")  # fmt: skip
+        swept = ", ".join(points[0].values) or "none"
+        require(
+            "." in plot.x and stage in experiment.stages,
+            f"{where}: x = {quoted(plot.x)} is neither swept nor STAGE.LIST; swept are {swept}",
+        )
     for number, line in enumerate(plot.line):
         here = f"{where}.line.{number}"
         check_compared(line, experiment, points, where=here, single=False)

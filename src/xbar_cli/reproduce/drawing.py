@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from xbar_cli.experiment.grid import Point
 from xbar_cli.experiment.results import as_array
 from xbar_cli.reproduce.sections import Plot, PlotLine
 from xbar_cli.reproduce.selection import matching, stage_of, swept_keys
-from xbar_cli.reproduce.values import Absent, Found, Quantity, figure, quantity
+from xbar_cli.reproduce.values import Absent, ItemRuns, SeedMean, figure, quantity
 from xbar_cli.runs import figures
 
 MOST_LINES = 24
@@ -25,10 +26,10 @@ class Drawn:
 
     label: str
     x: tuple[Any, ...]
-    y: tuple[Quantity, ...]
+    y: tuple[SeedMean, ...]
 
 
-def lines_of(plot: Plot, found: Found) -> list[Drawn]:
+def lines_of(plot: Plot, found: ItemRuns) -> list[Drawn]:
     """The lines of a plot; points where a figure is not there are left out."""
     drawn: list[Drawn] = []
     for line in plot.line:
@@ -64,11 +65,11 @@ def meant(value: Any, after: str | None) -> Any:
     return value if found is None else float(found[1])
 
 
-def swept_line(plot: Plot, line: PlotLine, found: Found, points: Sequence[Point], name: str) -> Drawn:
+def swept_line(plot: Plot, line: PlotLine, found: ItemRuns, points: Sequence[Point], name: str) -> Drawn:
     """A line over a swept key."""
     assert plot.x is not None
     key = swept_keys(plot.x, found.points[0].values)[0]
-    known: list[tuple[Any, Quantity]] = []
+    known: list[tuple[Any, SeedMean]] = []
     for value in {label(at): at for at in (meant(p.values[key], plot.x_after) for p in points)}.values():
         here = [point for point in points if label(meant(point.values[key], plot.x_after)) == label(value)]
         try:
@@ -80,7 +81,7 @@ def swept_line(plot: Plot, line: PlotLine, found: Found, points: Sequence[Point]
     return Drawn(name, scaled, tuple(value for _, value in known))
 
 
-def listed_line(plot: Plot, line: PlotLine, found: Found, points: Sequence[Point], name: str) -> Drawn:
+def listed_line(plot: Plot, line: PlotLine, found: ItemRuns, points: Sequence[Point], name: str) -> Drawn:
     """A line over a list of the summary: every place of the lists is a point, its seeds those of the grid."""
     if not points:
         return Drawn(name, (), ())
@@ -91,7 +92,7 @@ def listed_line(plot: Plot, line: PlotLine, found: Found, points: Sequence[Point
                                                        line.model_copy(update={"value": plot.x, "at": None}))  # fmt: skip
     except (Absent, TypeError):
         return Drawn(name, (), ())
-    known: list[tuple[Any, Quantity]] = []
+    known: list[tuple[Any, SeedMean]] = []
     for place, at in enumerate(x):
         try:
             known.append((at, quantity(placed(line, place), found, points)))
@@ -132,9 +133,12 @@ def draw(path: Path, plot: Plot, lines: Sequence[Drawn], *, caption: str) -> Pat
                 axes.bar([x + (number - (len(lines) - 1) / 2) * width for x in at(line.x)], mean, width, yerr=spread,
                          label=line.label or "ours", capsize=2)  # fmt: skip
             else:
-                axes.errorbar(at(line.x), mean, yerr=spread, marker="o", markersize=4, capsize=2, label=line.label or "ours")
-        for points in plot.paper:
-            axes.plot(at(points.x), points.y, "k*", markersize=9, label=points.label)
+                axes.errorbar(
+                    at(line.x), mean, yerr=spread, marker="o", markersize=4, capsize=2, label=line.label or "ours"
+                )
+        for marker, points in zip(cycle("*PXD"), plot.paper, strict=False):
+            style = ":" if len(points.x) > 1 else ""
+            axes.plot(at(points.x), points.y, f"k{marker}{style}", markersize=8, label=points.label)
         if places:
             figures.name_bars(axes, list(places))
         axes.set(xlabel=plot.x_label, ylabel=plot.y_label, title=plot.title)

@@ -54,7 +54,9 @@ def experiments_folder() -> Path:
 def find_items(paper: str, preset: Preset, *, folder: Path, only: str | None = None) -> list[Item]:
     """The items of a paper, or of `all`, in the order of their names; ConfigError where there is none of the name `only`."""
     papers = PAPERS if paper == "all" else (paper,)
-    files = {(name, file.stem): file for name in papers for file in sorted((folder / name).glob("*.toml"), key=in_order)}
+    files = {
+        (name, file.stem): file for name in papers for file in sorted((folder / name).glob("*.toml"), key=in_order)
+    }
     items = [key for key, file in files.items() if REPRODUCE in read_toml(file)]
     wanted = [key for key in items if only in (None, key[1])]
     if not wanted:

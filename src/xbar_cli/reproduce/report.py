@@ -1,23 +1,26 @@
 """The report on a paper's items: one summary, one page of HTML, one of Markdown."""
 
 import base64
+import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from xbar_cli.report.page import RunSection, render
 from xbar_cli.report.tables import Table, as_markdown
 from xbar_cli.reproduce.drawing import draw, lines_of
-from xbar_cli.reproduce.running import Ran
+from xbar_cli.reproduce.items import Item
+from xbar_cli.reproduce.running import ItemPlan, Ran, run_items
 from xbar_cli.reproduce.sections import Preset
 from xbar_cli.reproduce.selection import matching
 from xbar_cli.reproduce.verdicts import VERDICTS, Judged, judge_all, verdict_of, why
 from xbar_cli.runs import environment
 from xbar_cli.runs.whole import write_whole
+from xbar_cli.workflows.run import SweepWatcher
 
 SIZES: Mapping[Preset, str] = {
-    "smoke": "smoke: small networks on bundled data, to see that every item runs; its verdicts are of this size and say nothing of the papers.",
+    "smoke": "smoke: small networks on bundled data, to see that every item runs; its verdicts say nothing of the papers.",
     "desk": "desk: sizes that two processors compute in hours; where they are smaller than the paper's, each item says so.",
     "full": "full: the paper's own sizes.",
 }  # fmt: skip
@@ -25,9 +28,32 @@ OVERVIEW = ("paper", "item", "title", "verdict", "why", "wall [s]", "CPU [s]", "
 QUANTITIES = ("quantity", "paper", "expected", "ours", "95 % interval", "n", "judged")
 
 
-def summary_of(ran: Sequence[Ran], *, preset: Preset, out: Path, name: str) -> dict[str, Any]:
+def reproduce_items(
+    plans: Sequence[ItemPlan],
+    *,
+    preset: Preset,
+    out: Path,
+    name: str,
+    workers: int | None,
+    watcher: SweepWatcher,
+    command_of: Callable[[Item], str],
+) -> dict[str, Any]:
+    """Run the items, judge them, draw them, and write `name`.md, .html and .json in `out`; returns what is in the last.
+
+    `command_of` gives the command line of an item.
+    """
+    ran = run_items(plans, workers=workers, watcher=watcher)
+    summary = summary_of(ran, preset=preset, out=out, name=name, command_of=command_of)
+    write_report(ran, summary, out=out, name=name)
+    write_whole(out / f"{name}.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    return summary
+
+
+def summary_of(
+    ran: Sequence[Ran], *, preset: Preset, out: Path, name: str, command_of: Callable[[Item], str]
+) -> dict[str, Any]:
     """What the report says, as JSON holds it."""
-    items = [item_summary(one, preset=preset) for one in ran]
+    items = [item_summary(one, preset=preset, command=command_of(one.item)) for one in ran]
     verdicts = [item["verdict"] for item in items]
     return {
         "command": "reproduce",
@@ -41,7 +67,7 @@ def summary_of(ran: Sequence[Ran], *, preset: Preset, out: Path, name: str) -> d
     }
 
 
-def item_summary(ran: Ran, *, preset: Preset) -> dict[str, Any]:
+def item_summary(ran: Ran, *, preset: Preset, command: str) -> dict[str, Any]:
     """What the report says of an item."""
     item, about = ran.item, ran.item.about
     judged = judge_all(about.expect, ran.found, preset=preset)
@@ -64,7 +90,7 @@ def item_summary(ran: Ran, *, preset: Preset) -> dict[str, Any]:
         "points": len(item.points),
         "points_run": len(ran.found.points),
         **ran.cost,
-        "command": f"xbar reproduce {item.paper} --preset {preset} --only {item.name}",
+        "command": command,
         "file": f"experiments/{item.paper}/{item.file.name}",
         "runs": str(ran.out),
     }
@@ -109,7 +135,7 @@ def drawn(ran: Ran, folder: Path) -> list[tuple[str, Path]]:
         lines = lines_of(plot, ran.found)
         if lines:
             place = folder / f"{ran.item.paper}-{ran.item.name}-{number + 1}.png"
-            caption = f"{ran.item.paper}, {about.figure}: {about.title}; bars: 95 % intervals; stars: the paper's text"
+            caption = f"{ran.item.paper}, {about.figure}: {about.title}; bars: 95 % intervals; black: the paper's text"
             found.append((plot.title or about.title, draw(place, plot, lines, caption=caption)))
     return found
 
@@ -132,9 +158,9 @@ def notes(summary: Mapping[str, Any]) -> list[str]:
         f"Preset {SIZES[summary['preset']]}",
         f"Items: {counts}.",
         f"Machine: {summary['processor']}; commit {summary['commit'] or 'unknown'}.",
-        "A verdict is computed: every quantity is judged by a number with a tolerance, or an order, fixed in the item's file before "
-        "anything was run. Stages are shared: an item's time counts all of its runs, also those that others use.",
-    ]  # fmt: skip
+        "A verdict is computed: each quantity is judged by a number with a tolerance, or an order, fixed in the item's file.",
+        "Stages are shared: an item's time counts all of its runs, also those that others use.",
+    ]
 
 
 def overview(summary: Mapping[str, Any]) -> Table:

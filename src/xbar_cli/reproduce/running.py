@@ -1,6 +1,5 @@
 """Running the items of papers through the sweep engine, and what is there of each: one folder of runs a paper."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ from xbar_cli.experiment.grid import Point
 from xbar_cli.experiment.plan import LOGS, Plan, describe_point, read_summary
 from xbar_cli.outside import read_json
 from xbar_cli.reproduce.items import Item
-from xbar_cli.reproduce.sections import Preset
-from xbar_cli.reproduce.values import Found
+from xbar_cli.reproduce.values import ItemRuns
 from xbar_cli.runs.sweep import Outcome
 from xbar_cli.workflows.run import COST, SweepWatcher, compute_missing, only_one
 
@@ -60,7 +58,7 @@ class Ran:
     """
 
     item: Item
-    found: Found
+    found: ItemRuns
     cost: Mapping[str, float]
     out: Path
     notes: tuple[str, ...]
@@ -111,7 +109,7 @@ def gather(plan: ItemPlan, outcomes: Mapping[str, Outcome]) -> Ran:
     entries = [describe_point(plan.plan, point, outcomes) for point in plan.plan.points]
     failed = [f"stage {e['stage']} failed: {e['reason']}" for e in entries if e["state"] == "failed"]
     notes = (*plan.without, *dict.fromkeys(failed))
-    found = Found(plan.item.experiment, points, summaries)
+    found = ItemRuns(plan.item.experiment, points, summaries)
     return Ran(plan.item, found, cost_of(out, summaries), out, notes)
 
 
@@ -125,16 +123,3 @@ def cost_of(out: Path, keys: Mapping[str, Any]) -> dict[str, float]:
         except (ConfigError, KeyError, TypeError, ValueError):
             continue
     return total
-
-
-def reproduce_items(
-    plans: Sequence[ItemPlan], *, preset: Preset, out: Path, workers: int | None, watcher: SweepWatcher, name: str
-) -> dict[str, Any]:
-    """Run the items, judge them, draw them, and write `name`.md, .html and .json in `out`; returns what is in the last."""
-    from xbar_cli.reproduce.report import summary_of, write_report
-
-    ran = run_items(plans, workers=workers, watcher=watcher)
-    summary = summary_of(ran, preset=preset, out=out, name=name)
-    write_report(ran, summary, out=out, name=name)
-    (out / f"{name}.json").write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    return summary

@@ -12,7 +12,7 @@ Preset = Literal["smoke", "desk", "full"]
 PRESETS: tuple[Preset, ...] = ("smoke", "desk", "full")
 """Bundled data in minutes · what the file says, hours on two processors · the paper's own sizes."""
 Reduction = Literal["mean", "min", "max"]
-Line = Annotated[str, Field(min_length=1, max_length=2000)]
+OneLine = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 def _checked_name(text: str) -> str:
@@ -31,12 +31,17 @@ class Pick(Section):
     value: Figure
     at: int | dict[str, Any] | None = None
     """Of a list, the place (-1 the last), or `{vg_volt = 0.8}`: the place at which that list of the summary has that value."""
-    where: dict[str, Any] = {}
+    where: dict[str, Any] = Field(default_factory=dict)
     """Swept keys, or the ends of their names, and the value that each must have; a list of values allows any of them."""
     null: float | None = None
     """The number that stands for a null, such as the cut-off where there is none."""
     of: Reduction | None = None
     """What is taken of the points that are left of one seed; without it only one may be left."""
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names of swept keys mean the same one: one is the end of the other."""
+    return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
 
 
 class Compared(Pick):
@@ -54,13 +59,14 @@ class Compared(Pick):
         found = self.minus if name == "minus" else self.over
         if found is None:
             return None
-        return found.model_copy(update={"where": self.where | found.where, "of": found.of or self.of})
+        kept = {key: value for key, value in self.where.items() if not any(alike(key, own) for own in found.where)}
+        return found.model_copy(update={"where": kept | found.where, "of": found.of or self.of})
 
 
 class Expect(Compared):
     """What the paper says of a quantity, fixed before anything was run."""
 
-    what: Line
+    what: OneLine
     """The quantity in words, with its unit: `accuracy lost by ideal training [points]`."""
     paper: float | None = None
     """The paper's number."""
@@ -84,7 +90,7 @@ class Expect(Compared):
 class PaperPoints(Section):
     """Points of the paper's own figure, as its text gives them."""
 
-    label: Line
+    label: OneLine
     x: tuple[float | str, ...]
     y: tuple[float, ...]
 
@@ -106,14 +112,17 @@ class PlotLine(Compared):
 
 
 class Plot(Section):
-    """A plot in the paper's axes. `x` is a swept key (or the end of its name); STAGE.LIST of the lines' stage; or absent: 0, 1, …"""
+    """A plot in the paper's axes.
+
+    `x` is a swept key (or the end of its name), STAGE.LIST of the lines' stage, or absent: 0, 1, …
+    """
 
     title: str = ""
     x: str | None = None
     x_after: str | None = None
     """As `by_after`, of the values along the axis."""
-    x_label: Line
-    y_label: Line
+    x_label: OneLine
+    y_label: OneLine
     x_scale: float = 1.0
     log: tuple[Literal["x", "y"], ...] = ()
     bars: bool = False
@@ -124,31 +133,31 @@ class Plot(Section):
 class Picture(Section):
     """A figure that a run of a stage has drawn itself, FILE in its folder `figures`, at the first point of `where`."""
 
-    stage: Line
+    stage: OneLine
     file: Annotated[str, Field(pattern=r"^[\w.-]+\.png$")]
     title: str = ""
-    where: dict[str, Any] = {}
+    where: dict[str, Any] = Field(default_factory=dict)
 
 
 class ItemSection(Section):
     """The table `[reproduce]`."""
 
-    figure: Line
+    figure: OneLine
     """As the paper counts: `Fig. 8`, `Table I`."""
-    title: Line
-    claim: Line
+    title: OneLine
+    claim: OneLine
     """What the paper says, in one sentence."""
-    assumptions: tuple[Line, ...] = ()
+    assumptions: tuple[OneLine, ...] = ()
     """What the paper leaves open, and what was taken."""
-    fitted: tuple[Line, ...] = ()
+    fitted: tuple[OneLine, ...] = ()
     """Values that were chosen after results were seen, and by which result."""
     expect: Annotated[tuple[Expect, ...], Field(min_length=1)]
     plot: tuple[Plot, ...] = ()
     picture: tuple[Picture, ...] = ()
-    smoke: dict[str, Any] = {}
+    smoke: dict[str, Any] = Field(default_factory=dict)
     """Keys of stages, and lists of swept keys, that the size replaces; a plain value takes a key out of the grid."""
-    desk: dict[str, Any] = {}
-    full: dict[str, Any] = {}
+    desk: dict[str, Any] = Field(default_factory=dict)
+    full: dict[str, Any] = Field(default_factory=dict)
 
     def replaced(self, preset: Preset) -> dict[str, Any]:
         """What a size replaces."""

@@ -68,8 +68,7 @@ def by_seed(pick: Pick, experiment: Experiment, points: Sequence[Point]) -> dict
 def check_pick(pick: Pick, experiment: Experiment, points: Sequence[Point], *, where: str, single: bool = True) -> None:
     """Raise ConfigError, naming `where` it stands, for a selection that means no points, or too many where `single` ones are."""
     stage = stage_of(pick)
-    require(stage in experiment.stages,
-            f"{where}: value = {quoted(pick.value)}: there is no stage {quoted(stage)}; stages: {', '.join(experiment.stages)}")  # fmt: skip
+    require_stage(stage, experiment, where=f"{where}: value = {quoted(pick.value)}")
     for name, wanted in pick.where.items():
         check_key(name, points, where=f"{where}: where")
         listed = dict.fromkeys(label(p.values[key]) for p in points for key in swept_keys(name, p.values))
@@ -78,11 +77,21 @@ def check_pick(pick: Pick, experiment: Experiment, points: Sequence[Point], *, w
     found = by_seed(pick, experiment, points)
     require(bool(found), f"{where}: where: no point has all of these values")
     most = max(map(len, found.values()))
-    require(not single or pick.of is not None or most == 1,
-            f"{where}: {most} points of one seed are left: name more keys in where, or give of = \"mean\", \"min\" or \"max\"")  # fmt: skip
+    require(
+        not single or pick.of is not None or most == 1,
+        f"{where}: {most} points of one seed are left: name more keys in where, or give `of`: mean, min or max",
+    )
+
+
+def require_stage(stage: str, experiment: Experiment, *, where: str) -> None:
+    """Raise ConfigError for a stage that the experiment does not have."""
+    known = ", ".join(experiment.stages)
+    require(stage in experiment.stages, f"{where}: there is no stage {quoted(stage)}; stages: {known}")
 
 
 def check_key(name: str, points: Sequence[Point], *, where: str) -> None:
     """Raise ConfigError for a name that no swept key has."""
     known = points[0].values
-    require(bool(swept_keys(name, known)), f"{where}: {quoted(name)} is not swept; swept are {', '.join(known) or 'none'}")
+    require(
+        bool(swept_keys(name, known)), f"{where}: {quoted(name)} is not swept; swept are {', '.join(known) or 'none'}"
+    )

@@ -19,7 +19,7 @@ class Absent(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class ItemRuns:
     """The runs of an item: its grid, the points whose runs are complete, the summaries of these by the runs' names."""
 
     experiment: Experiment
@@ -32,7 +32,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Quantity:
+class SeedMean:
     """A quantity over seeds.
 
     Attributes:
@@ -97,7 +97,7 @@ def number(summary: Mapping[str, Any], pick: Pick) -> float:
     return float(value)
 
 
-def numbers(pick: Pick, found: Found, points: Sequence[Point] | None = None) -> dict[Seed, float]:
+def numbers(pick: Pick, found: ItemRuns, points: Sequence[Point] | None = None) -> dict[Seed, float]:
     """The number of each seed; Absent where a figure is not there, or no point has complete runs."""
     groups = by_seed(pick, found.experiment, found.points if points is None else points)
     if not groups:
@@ -109,7 +109,7 @@ def numbers(pick: Pick, found: Found, points: Sequence[Point] | None = None) -> 
     }
 
 
-def compared(pick: Compared, found: Found, points: Sequence[Point] | None = None) -> dict[Seed, float]:
+def compared(pick: Compared, found: ItemRuns, points: Sequence[Point] | None = None) -> dict[Seed, float]:
     """`value - minus`, then `/ over`, then `* scale`, seed by seed."""
     ours = numbers(pick, found, points)
     for name in ("minus", "over"):
@@ -133,17 +133,17 @@ def partner(values: Mapping[Seed, float], seed: Seed) -> float:
     return math.fsum(same) / len(same)
 
 
-def quantity(pick: Compared, found: Found, points: Sequence[Point] | None = None) -> Quantity:
+def quantity(pick: Compared, found: ItemRuns, points: Sequence[Point] | None = None) -> SeedMean:
     """Mean and interval of a quantity over its seeds."""
     values = compared(pick, found, points)
     known = estimate([values[seed] for seed in sorted(values, key=sorted)])
     ci95 = known.ci95
     if len(values) == 1 and pick.minus is None and pick.over is None:
         ci95 = own_interval(pick, found, points)
-    return Quantity(known.mean, ci95, len(values))
+    return SeedMean(known.mean, ci95, len(values))
 
 
-def own_interval(pick: Compared, found: Found, points: Sequence[Point] | None) -> Interval | None:
+def own_interval(pick: Compared, found: ItemRuns, points: Sequence[Point] | None) -> Interval | None:
     """The interval that the only run itself gives; None where it gives none, or several points are taken together."""
     (group,) = by_seed(pick, found.experiment, found.points if points is None else points).values()
     stage, _, key = pick.value.partition(".")

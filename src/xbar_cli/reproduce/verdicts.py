@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from xbar_cli.reproduce.sections import Expect, Preset
-from xbar_cli.reproduce.values import Absent, Found, Quantity, quantity
+from xbar_cli.reproduce.values import Absent, ItemRuns, SeedMean, quantity
 
 Judgement = Literal["met", "direction only", "not met", "not run"]
 """Of an expectation."""
@@ -28,7 +28,7 @@ class Judged:
     """
 
     expect: Expect
-    ours: Quantity | None
+    ours: SeedMean | None
     judgement: Judgement
     reason: str = ""
 
@@ -47,13 +47,13 @@ class Judged:
         return said
 
 
-def shown(ours: Quantity) -> str:
+def shown(ours: SeedMean) -> str:
     """A quantity as it is read: mean, interval, seeds."""
     interval = "" if ours.ci95 is None else f" [{ours.ci95[0]:.4g}, {ours.ci95[1]:.4g}]"
     return f"{ours.mean:.4g}{interval} (n = {ours.n})"
 
 
-def judge(expect: Expect, found: Found) -> Judged:
+def judge(expect: Expect, found: ItemRuns) -> Judged:
     """Judge an expectation: `met` is within the tolerance and on the claimed side; `direction only` on the side alone.
 
     The mean decides; where the interval holds the bound of a claim of order, the sentence says so.
@@ -63,15 +63,13 @@ def judge(expect: Expect, found: Found) -> Judged:
     except Absent as absent:
         return Judged(expect, None, "not run", str(absent))
     near = expect.paper is None or abs(ours.mean - expect.paper) <= (expect.tolerance or 0.0)
-    side = expect.direction is None or (
-        ours.mean > expect.than if expect.direction == ">" else ours.mean < expect.than
-    )
+    side = expect.direction is None or (ours.mean > expect.than if expect.direction == ">" else ours.mean < expect.than)
     if near and side:
         return Judged(expect, ours, "met")
     return Judged(expect, ours, "direction only" if side and expect.direction is not None else "not met")
 
 
-def judge_all(expects: Sequence[Expect], found: Found, *, preset: Preset) -> list[Judged]:
+def judge_all(expects: Sequence[Expect], found: ItemRuns, *, preset: Preset) -> list[Judged]:
     """The expectations of a size, judged."""
     return [judge(expect, found) for expect in expects if preset in expect.presets]
 

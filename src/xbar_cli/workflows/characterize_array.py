@@ -97,8 +97,10 @@ def models(cell: Cell, g: Matrix, v: Matrix, wires: Wires) -> dict[str, Matrix]:
 
 
 def distance(found: Floats, reference: Floats) -> dict[str, float]:
-    """Distances of column currents: NRMSD = root mean square difference / mean |reference|, and over the reference's range;
-    largest relative; of full scale."""
+    """Distances of column currents: NRMSD = root mean square difference / mean |reference|; largest relative; of full scale.
+
+    The NRMSD over the range of the reference, which some take, is there too.
+    """
     difference, size = np.abs(found - reference), np.abs(reference)
     return {
         "nrmsd": float(np.sqrt(np.mean(difference**2)) / size.mean()),

@@ -6,15 +6,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.options import Function, options
+from xbar_cli.cli.shared.running import execute
 from xbar_cli.config.characterize import CharacterizeConfig
 
-from ..shared.console import print_table
-from ..shared.options import Function, options
-from ..shared.running import execute
 from .array import array
 from .power import power
 from .tile import tile
-
 
 
 def alone(function: Function) -> Function:

@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
+from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.options import options
+from xbar_cli.cli.shared.running import execute
 from xbar_cli.config.characterize import PowerConfig
 
-from ..shared.console import print_table
-from ..shared.options import options
-from ..shared.running import execute
 from .ranges import OF_RANGES
 
 
