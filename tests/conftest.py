@@ -7,8 +7,6 @@ import shutil
 import signal
 import tempfile
 
-# where a shell starts jobs that ignore Ctrl-C, the processes of tests would too
-signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -36,6 +34,9 @@ install_import_hook(
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
+
+# where a shell starts jobs that ignore Ctrl-C, the processes of tests would too
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

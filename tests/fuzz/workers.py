@@ -70,6 +70,7 @@ def serve(pipe: Connection, good: Path, limits: Limits) -> None:
             pipe.send(judge(pipe.recv(), good=good))
             if number % COLLECT == 0:
                 gc.collect()
+                pipe.send(None)
 
 
 class Worker:
@@ -144,7 +145,7 @@ class Worker:
         self.start()
 
     def outcome(self) -> Outcome | None:
-        """What it sent; None where that is that it has started."""
+        """What it sent; None where that is that it is ready."""
         try:
             found: Outcome | None = self.pipe.recv()
         except (EOFError, ConnectionResetError):
@@ -188,6 +189,8 @@ def judged(
                 del busy[pipe]
                 if outcome is not None and (outcome.verdict in ("slow", "died") or worker.inputs >= INPUTS):
                     worker.again()
+                elif outcome is not None and worker.inputs % COLLECT == 0:
+                    worker.case = None  # it collects its garbage, on nobody's account
                 elif (item := next(remaining, None)) is not None:
                     worker.give(*item)
                 else:

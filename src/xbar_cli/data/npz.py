@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -13,7 +14,9 @@ import numpy as np
 
 from xbar_cli.caches import discard
 
-DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (
+    OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError, RecursionError
+)  # fmt: skip
 """What `read_npz` raises for a file that is missing or damaged."""
 
 
@@ -22,7 +25,18 @@ def read_npz(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
     if not path.is_file():  # a pipe would be waited for
         raise FileNotFoundError(path)
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in names}
+        return {name: member(stored, name) for name in names}
+
+
+def member(stored: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
+    """An array of an open archive. Raises one of `DAMAGED` where it is not there, or is something else."""
+    try:
+        found = stored[name]
+    except (tokenize.TokenError, SyntaxError, TypeError, OverflowError) as error:  # of numpy's reader of headers
+        raise ValueError(f"{name}: {error}") from None
+    if not isinstance(found, np.ndarray):
+        raise ValueError(f"{name} is no array")
+    return found
 
 
 def write_npz(path: Path, arrays: dict[str, Any]) -> None:

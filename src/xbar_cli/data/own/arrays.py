@@ -1,11 +1,11 @@
 """Arrays of a NumPy archive, and the sequences of a text."""
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from xbar_cli.data.npz import DAMAGED, member
 from xbar_cli.data.own.raw import LARGEST_BYTES, Ingest, Raw, Rows
 from xbar_cli.errors import DataError
 from xbar_cli.outside import quoted, read_text, require_file
@@ -31,7 +31,7 @@ def read_npz(file: Path, wanted: Ingest) -> Raw:
         with np.load(file, allow_pickle=False) as stored:
             names = set(stored.files)
             known = {name: _array(file, stored, name) for name in (*WHOLE, *SPLIT) if name in names}
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise DataError(f"{file}: no NumPy archive (.npz), or a damaged one ({quoted(str(error))})") from None
     labelled = wanted.task != "next_token"
     if "x_train" in names or "x_test" in names:
@@ -53,8 +53,8 @@ def _require(file: Path, names: set[str], needed: list[str]) -> None:
 
 def _array(file: Path, stored: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
     try:
-        return stored[name]
-    except ValueError:
+        return member(stored, name)
+    except (ValueError, MemoryError, RecursionError):
         raise DataError(f"{file}: {name} holds pickled objects, or is damaged; save plain arrays of numbers") from None
 
 

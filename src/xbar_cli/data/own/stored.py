@@ -1,9 +1,9 @@
 """A data set of one's own as it is kept: `set.json` says what it is, `arrays.npz` holds its arrays; the bundled ones too."""
 
 import json
+import os
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -11,8 +11,10 @@ from typing import Any, get_args
 import numpy as np
 
 from xbar_cli.data.catalogue import SPLITS
+from xbar_cli.data.npz import DAMAGED, member
+from xbar_cli.data.own.raw import LARGEST_BYTES
 from xbar_cli.errors import ConfigError, DataError
-from xbar_cli.outside import MEGABYTE, quoted, read_json
+from xbar_cli.outside import MEGABYTE, quoted, read_json, require_file
 from xbar_cli.tasks import Task
 
 FOLDER = "xbar"
@@ -40,12 +42,13 @@ def find(name: str, data_dir: Path) -> Path | None:
     if NAME.fullmatch(name) is None:
         return None
     folder = BUNDLED_FOLDER / name if name in bundled() else folder_of(name, data_dir)
-    return folder if (folder / FACTS).is_file() else None
+    return folder if os.path.lexists(folder / FACTS) else None
 
 
 def own_names(data_dir: Path) -> tuple[str, ...]:
     """The names of the sets that were added to `data_dir`."""
-    return tuple(sorted(path.parent.name for path in (data_dir / FOLDER).glob(f"*/{FACTS}")))
+    found = (path.parent.name for path in (data_dir / FOLDER).glob(f"*/{FACTS}"))
+    return tuple(sorted(name for name in found if find(name, data_dir) is not None))
 
 
 def write(folder: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -114,9 +117,10 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """
     facts = read_facts(folder)
     try:
+        require_file(folder / ARRAYS, most=LARGEST_BYTES)
         with (folder / ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = _parted({key: stored[key] for key in stored.files if key in (*KEYS, *TOKENS)})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            arrays = _parted({key: member(stored, key) for key in stored.files if key in (*KEYS, *TOKENS)})
+    except (ConfigError, *DAMAGED) as error:
         raise DataError(f"{folder}: {ARRAYS} is missing or damaged ({quoted(str(error))}); add the set anew") from None
     label = np.float32 if facts["task"] == "regression" else np.int32
     for split in SPLITS:
