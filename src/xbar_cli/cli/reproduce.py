@@ -73,6 +73,6 @@ def show_state(summary: dict[str, Any]) -> None:
 def show(summary: dict[str, Any]) -> None:
     """Print the verdicts."""
     rows = [(item["paper"], item["figure"], item["verdict"], item["why"]) for item in summary["items"]]
-    print_table(f"Reproduced, preset {summary['preset']}", ["paper", "item", "verdict", "why"], rows)
+    print_table(f"Verdicts, of the sizes of preset {summary['preset']}", ["paper", "item", "verdict", "why"], rows)
     counts = ", ".join(f"{count} {name}" for name, count in summary["verdicts"].items())
     click.echo(f"{counts}; report: {summary['report']}")

@@ -108,15 +108,12 @@ def compute_missing(
     if not todo:
         return {}
     count = min(workers or processors(), len(todo))
-    watcher.begin(
-        {key: run for plan in plans for key, run in plan.runs.items()},
-        cached=frozenset[str]().union(*(plan.cached for plan in plans)),
-        workers=None if scheduler else count,
-    )
+    here = None if scheduler else count
     opened = existing_cluster(scheduler) if scheduler is not None else local_cluster(count, LOCAL_ENVIRONMENT)
     with opened as client:
-        return compute(client, todo, plans[0].out, retries=retries, timeout=timeout, workers=None if scheduler else count,
-                       watcher=watcher)  # fmt: skip
+        runs = {key: run for plan in plans for key, run in plan.runs.items()}
+        watcher.begin(runs, cached=frozenset[str]().union(*(plan.cached for plan in plans)), workers=here)
+        return compute(client, todo, plans[0].out, retries=retries, timeout=timeout, workers=here, watcher=watcher)
 
 
 def processors() -> int:
