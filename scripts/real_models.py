@@ -1,6 +1,6 @@
 """Networks that nobody here wrote, from registry packages: outputs against onnxruntime, in floating point and on ideal arrays.
 
-    PYTHONPATH=. python scripts/real_models.py [NAME …]
+    python scripts/real_models.py [NAME …]
 
 Needs `onnx`, `onnxruntime` and, for their models, `rapidocr-onnxruntime`, `silero-vad` and `magika` (without their
 dependencies: `pip install --no-deps`). The classics of `onnx`, whose weights are one number everywhere, get drawn weights.
@@ -20,6 +20,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.graph.test_graph_packages import drawn
 from xbar_cli.graph.model import Graph, read_graph

@@ -34,7 +34,7 @@ def found(surrogate):
     )
     with jax.enable_x64(True):
         exact = surrogate.astype(jnp.float64)
-        at = jax.jit(lambda g, w, b: cell_currents(cells_of(exact, g), w, b))
+        at = jax.jit(lambda g, w, b: cell_currents(cells_of(exact, g, jnp.ones_like(g)), w, b))
         call = lambda *arrays: [np.asarray(x) for x in at(*map(jnp.asarray, arrays))]  # noqa: E731
         return exact, (g, w, b), call
 

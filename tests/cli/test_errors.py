@@ -83,6 +83,8 @@ def test_one_clear_line(xbar, tmp_path, monkeypatch, words, message):
             "; lumped or published or nodal or gated does",
         ),
         (("--array", "lumped", "--r-wire", "1"), "; nodal or gated does"),
+        (("--array", "nodal", "--wired", "fold"), "--array nodal does not use --wired; gated does"),
+        (("--array", "gated", "--wired-error", "0.01"), "--wired-error needs --r-wire, --r-source or --r-neuron"),
         (("--array", "nodal", "--r-wire", "1", "--r-wire-bit", "2"), "sets both wires"),
         (("--array", "nodal", "--r-wire", "-1"), "greater than or equal to 0"),
         (("--images", "10000000"), "more than the 1000 test images"),

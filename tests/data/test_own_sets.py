@@ -170,6 +170,24 @@ def test_a_text_becomes_sequences_of_its_characters(make, tmp_path):
     )
 
 
+def test_a_set_for_a_network_with_more_classes_than_it_has_rows_of(make, archive, tmp_path):
+    x, y = numbers(12), np.arange(12) % 2 * 3
+    data = make(archive(x=x, y=y), classes=10, test_fraction=0.5)
+    assert (data.outputs, data.class_names) == (10, tuple("0123456789"))
+    assert sorted({*data.train_labels, *data.test_labels}) == [0, 3]
+    places = make(archive(x=np.ones((6, 4, 2)), y=np.full((6, 4), 7)), classes=9, overwrite=True)
+    assert (places.task, places.outputs) == ("labelling", 9)
+    for arrays, asked, said in (
+        ({"x": x, "y": y}, {"classes": 3}, r"label 3 lies outside 0 … 2 of classes = 3"),
+        ({"x": x, "y": y.astype(str)}, {"classes": 4}, "goes with labels that are whole numbers"),
+        ({"x": x, "y": y + 0.5}, {"classes": 4}, "classes = 4 says nothing of task regression"),
+    ):
+        with pytest.raises(DataError, match=said):
+            make(archive(**arrays), overwrite=True, **asked)
+    with pytest.raises(DataError, match=r"classes says nothing of a \.csv file"):
+        make(table(tmp_path, "a,b\n1,x\n2,y\n"), classes=3, overwrite=True)
+
+
 X, Y = numbers(12), np.arange(12) % 3
 HOLED = np.where(np.arange(12)[:, None] == 4, np.nan, X)
 BAD_ARRAYS = {

@@ -20,7 +20,7 @@ from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.contracts import Convolution, MatrixProduct, dense
 from xbar_cli.nn.program import Scale, gated_layer, linear_layer
 from xbar_cli.nn.tiled import TiledLayer
-from xbar_cli.nn.wired import WiredLayer
+from xbar_cli.nn.wired.solved import WiredLayer
 
 GROUPS, ROWS, OUT = 3, 6, 4  # of each group
 KERNEL = (ROWS, GROUPS * OUT)

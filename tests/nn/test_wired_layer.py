@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,9 @@ from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.contracts import Convolution, dense
 from xbar_cli.nn.program import Scale, gated_layer
 from xbar_cli.nn.reading import beyond_drive
-from xbar_cli.nn.wired import WiredLayer
+from xbar_cli.nn.wired.certificate import certify
+from xbar_cli.nn.wired.folded import fold_wired_layers
+from xbar_cli.nn.wired.solved import WiredLayer
 
 VG = 0.9
 NONE = Wires()
@@ -70,6 +74,42 @@ def test_wires_lower_a_convolution_everywhere(bit_line):
     dropped, _ = outputs(wired, x, contract)
     assert (np.abs(dropped) < np.abs(y)).all()
     np.testing.assert_allclose(dropped, y, rtol=0.2)
+
+
+def test_products_give_the_outputs_of_newtons_method_and_their_certificate(bit_line):
+    wired, _ = layers(bit_line, (6, 2), signed=True, wires=SOME)
+    folded = fold_wired_layers({"fc": wired})["fc"]
+    x = jax.random.uniform(jax.random.key(2), (5, 6), minval=-1.0)
+    exact, _ = outputs(wired, x, dense)
+    apart = np.abs(np.asarray(folded(x, dense)) - exact).max()
+    assert 0 < apart < 1e-3 * np.abs(exact).max()
+    found = certify(wired, folded, wired.drive.share(x), name="fc")
+    assert (found.tiles, found.of, found.reads) == (2, 2, 10)
+    assert 0 < found.mean < found.largest < 1e-3
+
+
+@pytest.mark.slow
+def test_a_certificate_sees_products_of_other_devices(bit_line):
+    wired, _ = layers(bit_line, (6, 2), signed=False, wires=SOME)
+    other = fold_wired_layers({"fc": replace(wired, g=1.1 * wired.g)})["fc"]
+    found = certify(wired, other, jnp.ones((2, 6)), name="fc")
+    assert found.largest > 0.03
+
+
+@pytest.mark.slow
+def test_products_of_convolutions_and_groups_are_newtons_too(bit_line):
+    kernel, contract = (2, 2, 1, 3), Convolution(padding="VALID")
+    x = jax.random.uniform(jax.random.key(3), (2, 4, 4, 1), minval=0.2)
+    wired, _ = layers(bit_line, kernel, signed=False, wires=SOME)
+    exact, _ = outputs(wired, x, contract)
+    folded = fold_wired_layers({"conv": wired})["conv"]
+    assert np.abs(np.asarray(folded(x, contract)) - exact).max() < 1e-3 * np.abs(exact).max()
+    grouped = replace(wired, scale=replace(wired.scale, readout=Readout("de", groups=3), kernel=(2, 2, 1, 3)))
+    contract = Convolution(padding="VALID", groups=3)
+    x = jax.random.uniform(jax.random.key(4), (2, 4, 4, 3), minval=0.2)
+    exact, _ = outputs(grouped, x, contract)
+    folded = fold_wired_layers({"conv": grouped})["conv"]
+    assert np.abs(np.asarray(folded(x, contract)) - exact).max() < 1e-3 * np.abs(exact).max()
 
 
 @pytest.mark.slow

@@ -77,11 +77,11 @@ class TrainKeywords(Configured, total=False):
 
     resume: RunOf
     method: Literal["ideal", "neat", "tat", "periphery", "biased"]
+    start: Value
     cell: Value
     vg: Value
     vg_rule: Literal["previous", "covering"]
     vg_offset: Value
-    start: Value
     rounds: int
     epochs_per_round: int
     retrain_learning_rate: Value
@@ -216,6 +216,8 @@ class ChipKeywords(Configured, total=False):
     images: int
     array: Literal["ideal", "lumped", "published", "nodal", "gated"]
     neuron: Literal["separate", "shared"]
+    wired: Literal["auto", "fold", "exact"]
+    wired_error: Value
     r_wire: Value
     r_wire_word: Value
     r_wire_bit: Value

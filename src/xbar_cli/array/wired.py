@@ -57,7 +57,14 @@ class Wired(NamedTuple):
     beyond: Float[Array, "*batch"]
 
 
-def gated_wired(surrogate: BitLineSeparable, g: Conductances, v: Float[Array, "*batch _"], wires: Wires) -> Wired:
+def gated_wired(
+    surrogate: BitLineSeparable,
+    g: Conductances,
+    v: Float[Array, "*batch _"],
+    wires: Wires,
+    *,
+    there: Float[Array, "_rows _cols"] | None = None,
+) -> Wired:
     """Column currents of one array of 1T-1R cells with wires, for a batch of inputs.
 
     Solved in float64 whatever the precision of the process, and returned in the dtype of `v`. The derivative is that of
@@ -69,6 +76,7 @@ def gated_wired(surrogate: BitLineSeparable, g: Conductances, v: Float[Array, "*
         g: memristor conductances [S].
         v: source voltages [V].
         wires: resistances.
+        there: 1 where a cell is, 0 where the array ends, above or to the right: many sizes are compiled as one. None: all are.
 
     Returns:
         Currents, and what the caller must judge: see `require_solved`. Currents and residual are NaN where a traced
@@ -91,7 +99,7 @@ def gated_wired(surrogate: BitLineSeparable, g: Conductances, v: Float[Array, "*
     batch = int(np.prod(v.shape[:-1]))
     orders, rank, width = surrogate.polynomials.shape
     require_memory("g", g.shape, 8 * g.size * (40 * batch + rank + 2 * orders * (width + rank)))
-    return Wired(*in_float64(_solved, v, g, surrogate, wires))
+    return Wired(*in_float64(_solved, v, g, surrogate, wires, jnp.ones_like(g) if there is None else there))
 
 
 def _require_memristors(g: Array) -> None:
@@ -134,12 +142,12 @@ def require_solved(found: Wired, *, tile: str, surrogate: BitLineSeparable) -> N
 
 
 @jax.jit
-def _solved(v: Array, g: Array, surrogate: BitLineSeparable, wires: Wires) -> tuple[Array, ...]:
+def _solved(v: Array, g: Array, surrogate: BitLineSeparable, wires: Wires, there: Array) -> tuple[Array, ...]:
     r_word, r_bit, r_source, r_neuron = wires.arrays(g.dtype)
     word = shared(g.shape[1], segment=r_word, end=r_source)
     bit = shared(g.shape[0], segment=r_bit, end=r_neuron)[::-1, ::-1]
     usable = jnp.all(g >= 0)  # not so for NaN
-    cells = cells_of(surrogate, jnp.where(usable, g, jnp.nan))
+    cells = cells_of(surrogate, jnp.where(usable, g, jnp.nan), there)
     batch = v.shape[:-1]
     found = jax.vmap(lambda one: _one_input(one, cells, word, bit))(v.reshape(-1, v.shape[-1]))
     return tuple(part.reshape(*batch, *part.shape[1:]) for part in found)

@@ -29,12 +29,12 @@ class Cells(NamedTuple):
     lines: tuple[Array, Array]
 
 
-def cells_of(surrogate: BitLineSeparable, g: Array) -> Cells:
-    """The cells of an array with memristor conductances `g` `[rows cols]` [S]."""
+def cells_of(surrogate: BitLineSeparable, g: Array, there: Array) -> Cells:
+    """The cells of an array with memristor conductances `g` `[rows cols]` [S]; `there` is 0 where it has none, else 1."""
     terms = surrogate.terms(g)
     ratio = jnp.einsum("rck,nkm->mnrc", terms.factors, surrogate.polynomials)
     inputs, lines = (surrogate.v_min, surrogate.v_max), (surrogate.line_min, surrogate.line_max)
-    return Cells(ratio, jnp.moveaxis(terms.base, -1, 0), inputs, lines)
+    return Cells(ratio * there[None, None], jnp.moveaxis(terms.base, -1, 0) * there[None], inputs, lines)
 
 
 def _chebyshev(x: Array, orders: int) -> tuple[Array, Array]:

@@ -14,14 +14,15 @@ from jax import Array
 from xbar_cli.array.tiling import fold_layers
 from xbar_cli.array.wired import Wired, require_solved
 from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
-from xbar_cli.chip.layers import draw_adc, folded_layer, read_noise, tiled_layer, wired_layer
+from xbar_cli.chip.layers import draw_adc, folded_layer, read_noise, solved_layer, tiled_layer
 from xbar_cli.chip.mapped import surrogates
 from xbar_cli.chip.mismatch import cells_at
 from xbar_cli.device.mismatch import MismatchedCell, mismatched
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.noise import ColumnNoise
 from xbar_cli.nn.reading import Circuit, ProgrammedLayer
-from xbar_cli.nn.wired import Trust, WiredLayer
+from xbar_cli.nn.wired.folded import fold_wired_layers
+from xbar_cli.nn.wired.solved import Trust, WiredLayer
 from xbar_cli.numerics import stream
 
 Residuals = dict[str, Array]
@@ -64,13 +65,17 @@ def make_folder(hardware: Hardware) -> Folder:
         noises: dict[str, ColumnNoise] = {}
         for name, g in conductances.items():
             if name in lines:
-                layers[name] = wired_layer(hardware, network.layers[name], g, lines[name])
+                layers[name] = solved_layer(hardware, network.layers[name], g, lines[name])
             else:
                 layers[name] = build(hardware, network.layers[name], wanted[name], g, cells.get(name))
             if hardware.noises:
                 noises[name] = read_noise(
                     hardware, network.layers[name], g, targets[name], cells.get(name), linear.get(name)
                 )
+        wired = {
+            name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer) and name in hardware.folded
+        }
+        layers |= fold_wired_layers(wired)
         adcs = {name: draw_adc(hardware, name, full_scale, key) for name, full_scale in full_scales.items()}
         return Circuit(layers, adcs, noises), residuals
 

@@ -28,10 +28,11 @@ class Hardware:
         network: the mapped network; its `full_scale` activations are the range of the row drive.
         model: array model.
         fold: what a tile of a linear array acts as; None where currents are those of its devices alone, or nothing folds.
-        wires: resistances of arrays of cells, which are solved at every read.
+        wires: resistances of arrays of cells.
         converters: row drive and converters.
         noises: read noises, which are independent of each other.
         mismatch: by layer, how the access transistors differ; None where they are all alike.
+        folded: layers of arrays of cells with resistances that are products, not solved at every read.
     """
 
     network: MappedNetwork
@@ -41,6 +42,7 @@ class Hardware:
     converters: ConvertersSection = field(default_factory=ConvertersSection)
     noises: tuple[ReadSpread, ...] = ()
     mismatch: Mapping[str, GateShift] | None = None
+    folded: frozenset[str] = frozenset()
 
     @property
     def single(self) -> bool:
@@ -59,8 +61,13 @@ class Hardware:
 
     @property
     def wired(self) -> bool:
-        """Whether arrays of cells have resistances, and are solved at every read."""
+        """Whether arrays of cells have resistances."""
         return self.model == "gated" and self.wires.any
+
+    @property
+    def solved(self) -> bool:
+        """Whether some of them are solved at every read."""
+        return self.wired and not self.folded >= self.network.layers.keys()
 
     @property
     def v_read(self) -> float:

@@ -16,7 +16,7 @@ from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer
 from xbar_cli.nn.tiled import TiledLayer
-from xbar_cli.nn.wired import WiredLayer
+from xbar_cli.nn.wired.solved import WiredLayer
 from xbar_cli.numerics import stream
 
 
@@ -36,8 +36,8 @@ def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Arra
     return DrivenLayer(straight, hardware.dac(layer), leakage, hardware.serial) if driven else straight
 
 
-def wired_layer(hardware: Hardware, layer: LayerMapping, g: Array, cell: BitLineSeparable) -> WiredLayer:
-    """A layer of 1T-1R cells whose arrays have resistances; arguments as for `folded_layer`."""
+def solved_layer(hardware: Hardware, layer: LayerMapping, g: Array, cell: BitLineSeparable) -> WiredLayer:
+    """A layer of 1T-1R cells whose arrays are solved at every read; arguments as for `folded_layer`."""
     network = hardware.network
     assert network.cell is not None
     v_max = jnp.asarray(network.cell.v_max, jnp.float32)

@@ -20,7 +20,7 @@ from xbar_cli.nn.layers import Product, digital
 from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
 from xbar_cli.nn.score import ACCURACY, Measure
-from xbar_cli.nn.wired import Trust
+from xbar_cli.nn.wired.solved import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import Reporter
 

@@ -93,6 +93,11 @@ def _short(value: object) -> str:
 @click.option(
     "--rate", type=click.IntRange(1, 10**7), metavar="HZ", help="wav: rate that all must have (default the first's)."
 )
+@click.option(
+    "--classes",
+    type=click.IntRange(2, 100_000),
+    help="npz: outputs of the network that the set is for, where it has rows of some classes alone.",
+)
 @click.option("--test-fraction", type=float, default=0.2, help="Share that tests, where the file has no parts (0.2).")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Draws the test part (0).")
 @click.option(

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, assert_nev
 
 from pydantic import model_validator
 
-from .base import LineResistance, Option, Section, require
+from .base import LineResistance, Option, PositiveQuantity, Section, require, within
 
 if TYPE_CHECKING:
     from xbar_cli.array.wires import Fold, Wires
 
 ArrayModel = Literal["ideal", "lumped", "published", "nodal", "gated"]
 Neuron = Literal["separate", "shared"]
+WiredWay = Literal["auto", "fold", "exact"]
+
+
+WiredError = Annotated[PositiveQuantity, within(1e-12, 1.0)]
+"""An error over full scale."""
 
 
 class EndsSection(Section):
@@ -98,9 +103,15 @@ class NodalArray(WiresSection):
 
 
 class GatedArray(WiresSection):
-    """1T-1R cells; with resistances, solved at every read."""
+    """1T-1R cells; with resistances, folded to products or solved at every read."""
+
+    WIRED_ERROR: ClassVar[float] = 1e-3
 
     model: Literal["gated"] = "gated"
+    wired: WiredWay | None = None
+    """How arrays with resistances are computed: as products with a measured error, or solved at every read."""
+    wired_error: WiredError | None = None
+    """Largest error of a column current, over the largest of its tile."""
 
 
 AnyArrayModel = IdealArray | LumpedArray | PublishedArray | NodalArray | GatedArray
@@ -117,6 +128,11 @@ class ArraySection(WiresSection):
     neuron: Annotated[Neuron | None, Option()] = None
     """lumped, published: a neuron for every column (default), or one for the two columns of a weight, which are driven with
     opposite voltages (tat)."""
+    wired: Annotated[WiredWay | None, Option()] = None
+    """gated with resistances: matrix products (fold), Newton's method at every read (exact), or products where their measured
+    error is small enough (default auto)."""
+    wired_error: Annotated[WiredError | None, Option(metavar="X")] = None
+    """The largest error of products that auto takes, over the full scale of a tile (default 1e-3)."""
 
     @model_validator(mode="after")
     def _of_its_model(self) -> Self:

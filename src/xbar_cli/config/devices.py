@@ -1,14 +1,20 @@
-"""Configuration of `xbar fit` and `xbar import`: what comes in from outside."""
+"""Configuration of `xbar fit`, `xbar import` and the stage `data add`: what comes in from outside."""
 
-from typing import Annotated, Any, Literal
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from xbar_cli.outside import quoted
+from xbar_cli.tasks import Task
 
 from .base import Option, RootSection, Text, require
 from .network import NetworkSection
 from .train import DatasetSection
+
+if TYPE_CHECKING:
+    from xbar_cli.data.own.raw import Ingest
 
 
 class FitConfig(RootSection):
@@ -64,3 +70,65 @@ class ImportConfig(RootSection):
     ] = Field(default_factory=dict)
     """Source of one layer of ours, or of the batch norm behind it as LAYER_norm, where names and shapes do not tell;
     repeatable."""
+
+
+def parse_names(value: Any) -> Any:
+    """Names with commas between them as a list."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width of `28x28`; ValueError for what is no such text."""
+    sides = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", text.strip().lower())
+    if sides is None or not all(1 <= int(side) <= 4096 for side in sides.groups()):
+        raise ValueError(f"{quoted(text)} is no size such as 28x28, of 1 to 4096")
+    return int(sides[1]), int(sides[2])
+
+
+def _size(text: str) -> str:
+    parse_size(text)
+    return text
+
+
+class DataConfig(RootSection):
+    """A data set of one's own as a stage of an experiment: what `xbar data add` takes, kept in the run."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """Of the set: `dataset.name` of the stages that take it, whose `dataset.data_dir` names this one."""
+    file: Annotated[str, Field(min_length=1)]
+    """npz, csv, txt, or a folder of pictures or wav files a class."""
+    task: Task | None = None
+    """What is asked for (default as the labels look)."""
+    label: Annotated[tuple[str, ...], BeforeValidator(parse_names)] = ()
+    """csv: columns of the labels (default the last)."""
+    columns: Annotated[tuple[str, ...], BeforeValidator(parse_names)] = ()
+    """csv: columns of the inputs (default all others)."""
+    header: bool = True
+    """csv: whether the first row names the columns."""
+    length: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    """txt: characters of a sequence (default 64); wav: samples."""
+    size: Annotated[str, AfterValidator(_size)] | None = None
+    """Pictures: brought to this height and width."""
+    rate: Annotated[int, Field(ge=1, le=10**7)] | None = None
+    """wav: rate that all must have [Hz]."""
+    classes: Annotated[int, Field(ge=2, le=100_000)] | None = None
+    """npz: outputs of the network that the set is for, where it holds rows of some classes alone."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share that tests, where the file has no parts."""
+    standardise: bool = False
+    """Numbers to mean 0 and deviation 1 over the training part."""
+    sha256: str | None = None
+    """Of what the file holds; another content is an error (default what it holds now)."""
+
+    def in_use(self) -> dict[str, Any]:
+        """Every key with a value, the file's content among them: another content is another run."""
+        from xbar_cli.data.own.adding import digest_of
+
+        return {**super().in_use(), "sha256": self.sha256 or digest_of(Path(self.file))}
+
+    def ingest(self) -> "Ingest":
+        """What is asked of the file."""
+        from xbar_cli.data.own.raw import Ingest
+
+        given = self.model_dump(exclude={"name", "file", "sha256", "size"})
+        return Ingest(**given, size=None if self.size is None else parse_size(self.size))

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from xbar_cli.errors import ConfigError
 
-from .arrays import ArrayModel, ArraySection, Neuron
+from .arrays import ArrayModel, ArraySection, Neuron, WiredError, WiredWay
 from .base import LayerChoice, LearningRate, Magnitude, Option, Quantity, Section, Text, require, text_of, within
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
@@ -24,6 +24,8 @@ class IdealMethod(Section):
     """Plain training."""
 
     name: Literal["ideal"] = "ideal"
+    start: Annotated[str | None, Option(metavar="RUN")] = None
+    """The train run to go on from (default fresh weights, or those of an ONNX file)."""
 
 
 class NeatMethod(Section):
@@ -107,6 +109,10 @@ class TatArray(ArraySection):
     """The paper's closed form, the exact arrays, or with wires."""
     neuron: Annotated[Neuron | None, Option()] = None
     """One for the two columns of a weight (default, but in nodal arrays), or one for each column."""
+    wired: WiredWay | None = None
+    """For cells alone."""
+    wired_error: WiredError | None = None
+    """For cells alone."""
 
     @model_validator(mode="before")
     @classmethod

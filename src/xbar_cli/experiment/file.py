@@ -27,6 +27,7 @@ from typing import Any
 
 from xbar_cli.config.base import RootSection, require
 from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
+from xbar_cli.config.devices import DataConfig
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import EvaluateConfig, MapConfig
 from xbar_cli.config.load import SEED, SET, flatten, parse_setting, put, read_toml
@@ -36,6 +37,7 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted
 
 MODELS: dict[str, type[RootSection]] = {
+    "data add": DataConfig,
     "characterize": CharacterizeConfig,
     "characterize power": PowerConfig,
     "characterize array": ArrayConfig,
@@ -51,8 +53,8 @@ REPRODUCE = "reproduce"
 MAX_POINTS = 10_000
 """Most points of one grid: more is a mistake, and is refused before anything is expanded."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-_RUNS = ("run", "start", "cell")
-"""Keys that name a run."""
+_RUNS = ("run", "start", "cell", "data_dir")
+"""Keys that name a run, or the folder of a data set, which is the run of a stage `data add`."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from .layers import Product
 from .noise import ColumnNoise
 from .program import DrivenLayer
 from .tiled import TiledLayer
-from .wired import Trust, WiredLayer
+from .wired.folded import FoldedWiredLayer
+from .wired.solved import Trust, WiredLayer
 
-ProgrammedLayer = LinearLayer | GatedLayer | DrivenLayer | TiledLayer | WiredLayer
+ProgrammedLayer = LinearLayer | GatedLayer | DrivenLayer | TiledLayer | WiredLayer | FoldedWiredLayer
 
 
 @jax.tree_util.register_dataclass
@@ -121,7 +122,7 @@ def beyond_drive(layer: ProgrammedLayer, x: Array) -> Array | None:
     match layer:
         case TiledLayer() | DrivenLayer():
             return layer.dac.saturated(x) if layer.dac.limited else None
-        case GatedLayer() | WiredLayer():
+        case GatedLayer() | WiredLayer() | FoldedWiredLayer():
             return layer.drive.beyond(x)
         case LinearLayer():
             return None

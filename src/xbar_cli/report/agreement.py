@@ -50,7 +50,7 @@ def _drawn(entries: Sequence[Entry]) -> list[str]:
     lines: list[str] = []
     for entry in entries:
         own, seed = environment.read(entry.path / "env.json").get("random"), entry.config.get("seed")
-        if own is None:
+        if own is None or not isinstance(seed, int):
             continue
         before, usual = first.setdefault(seed, (entry, own))
         if (why := environment.drawn_otherwise(usual, own)) is not None:

@@ -83,7 +83,8 @@ def plan_of(item: Item, out: Path, there: set[str]) -> ItemPlan:
 
 def data_sets(point: Point) -> set[str]:
     """The data sets that the trainings of a point read."""
-    return {run.config["dataset"]["name"] for run in point.runs.values() if run.command == "train"}
+    names = {run.config["dataset"]["name"] for run in point.runs.values() if run.command == "train"}
+    return {name for name in names if not name.startswith("@")}  # which a stage makes
 
 
 def run_items(plans: Sequence[ItemPlan], *, workers: int | None, watcher: SweepWatcher) -> list[Ran]:

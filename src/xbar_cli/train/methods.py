@@ -13,7 +13,7 @@ from xbar_cli.tasks import MetricName
 from xbar_cli.train import biased, neat, periphery, tat
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.injection import injected
-from xbar_cli.train.session import Method, Phase
+from xbar_cli.train.session import Method, Phase, start_from
 from xbar_cli.trained.parts import Part
 
 
@@ -39,6 +39,8 @@ def method_of(
     plain = Phase("train", training.epochs, config.learning_rate, schedule=training.schedule, keep=training.keep)
     match method:
         case IdealMethod():
+            if method.start is not None:
+                start_from(net, method.start, config)
             return Method((plain,), make_forward(injected(inject), precision=training.precision))
         case NeatMethod():
             return neat.method(method, config, run, net, plain, injected(inject))

@@ -12,6 +12,7 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.chip import summary as evaluate_summary
+from xbar_cli.chip.certificates.wired import settle
 from xbar_cli.chip.drawing import draw
 from xbar_cli.chip.executor import Strategy
 from xbar_cli.chip.full_scales import with_drive_range
@@ -42,7 +43,7 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.nn.sites.crossbar import regroup
-from xbar_cli.nn.wired import Trust
+from xbar_cli.nn.wired.solved import Trust
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
@@ -199,6 +200,7 @@ def measure(
     tell(config, trained, network, order, reporter)
     ideal = floating_value(trained, parts, measure)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
+    hardware, wired = settle(trained, hardware, array_of(config, network), reporter=reporter)
     sampler, fitted_to = make_sampler(config, trained, hardware, steps, parts, measure, most=most, strategy=strategy)
     kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
@@ -206,7 +208,7 @@ def measure(
         most,
         enough=lambda samples: wanted.ci_width is not None and enough(samples, width=wanted.ci_width),
         alone=each_alone(sampler, kernels),
-        warm=not hardware.wired,  # wired arrays take so long that compilation is lost in it
+        warm=not hardware.solved,  # such arrays take so long that compilation is lost in it
         reporter=reporter,
     )
     found = {
@@ -216,7 +218,7 @@ def measure(
         "task": trained.data.task,
         f"ideal_{measure.metric}": ideal,
         "effects": order,
-    }
+    } | ({"wired": wired} if wired else {})
     return found | evaluate_summary.summarise(
         config, hardware, tally, measure, ideal=ideal, images=len(labels), fitted_to=fitted_to
     ), tally

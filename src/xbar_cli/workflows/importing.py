@@ -1,4 +1,4 @@
-"""`xbar import`: a network trained elsewhere becomes a train run."""
+"""What comes in from outside: `xbar import`, a network trained elsewhere becomes a train run; the stage `data add`."""
 
 from pathlib import Path
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from xbar_cli.config.devices import ImportConfig
+from xbar_cli.config.devices import DataConfig, ImportConfig
 from xbar_cli.config.load import write_toml
 from xbar_cli.config.network import NetworkSection, graph_file
 from xbar_cli.data.datasets import Dataset
+from xbar_cli.data.own.adding import add, digest_of
 from xbar_cli.data.tensors import read_foreign
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, layout_of, plain
@@ -67,6 +68,20 @@ def of_graph(config: ImportConfig, run: Run) -> dict[str, Any]:
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
     adopted = Adopted({}, {shape.name: shape.name for shape in shapes}, {}, "names", [])
     return summary(config, "onnx", adopted, shapes, net, data) | {"out": str(run.final)}
+
+
+def add_data(config: DataConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
+    """Keep a data set of one's own in `run`, which is the `dataset.data_dir` of what takes it; returns the summary."""
+    file = Path(config.file)
+    if config.sha256 not in (None, digest_of(file)):
+        raise ConfigError(f"{file} holds something else than when the experiment began")
+    write_toml(run.path / CONFIG, config)
+    added = add(config.name, file, config.ingest(), data_dir=run.path, overwrite=True)
+    if added.facts["note"]:
+        reporter.note(added.facts["note"])
+    environment.write(run.path / "env.json", environment.describe(seed=config.seed))
+    told = ("name", "task", "train", "test", "shape", "dtype", "outputs", "identical", "source_sha256")
+    return {"command": "data add", **{key: added.facts[key] for key in told}, "out": str(run.final)}
 
 
 def with_padding(network: NetworkSection, layout: Layout) -> NetworkSection:

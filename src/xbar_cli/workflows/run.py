@@ -181,7 +181,7 @@ def run_stage(job: Mapping[str, Any]) -> None:
         return
     config = MODELS[job["command"]].model_validate(job["config"])
     config.check()
-    workflow: Callable[..., dict[str, Any]] = importlib.import_module(module_of(job["command"])).run
+    workflow = workflow_of(job["command"])
     goes_on, began = resumable(partial(out)), Clock.now()
     with reopened_run(out) if goes_on else new_run(out, overwrite=True, keep_partial=True) as directory:
         summary = workflow(config, directory, reporter=LogReporter())
@@ -209,9 +209,10 @@ class Clock:
         return {"wall_seconds": now.wall - self.wall, "cpu_seconds": now.cpu - self.cpu}
 
 
-def module_of(command: str) -> str:
-    """The module whose `run` does the work of a stage's command."""
-    return f"xbar_cli.workflows.{command.replace(' ', '_')}"
+def workflow_of(command: str) -> Callable[..., dict[str, Any]]:
+    """The workflow of a stage's command."""
+    module, function = ("importing", "add_data") if command == "data add" else (command.replace(" ", "_"), "run")
+    return getattr(importlib.import_module(f"xbar_cli.workflows.{module}"), function)
 
 
 def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> dict[str, Any]:

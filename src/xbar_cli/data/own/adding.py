@@ -26,7 +26,7 @@ READERS: dict[str, Callable[[Path, Ingest], Raw]] = {
     ".txt": read_text_file,
 }
 USES = {
-    ".npz": {"test_fraction", "seed", "standardise"},
+    ".npz": {"classes", "test_fraction", "seed", "standardise"},
     ".csv": {"label", "columns", "header", "test_fraction", "seed", "standardise"},
     ".tsv": {"label", "columns", "header", "test_fraction", "seed", "standardise"},
     ".txt": {"length", "test_fraction"},
@@ -105,6 +105,19 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def digest_of(path: Path) -> str:
+    """SHA-256 of what a file holds, or of the names and contents of the files in a folder. ConfigError where there is none."""
+    path = clean_path(path).expanduser()
+    try:
+        if not path.is_dir():
+            return _sha256(path)
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = [f"{file.relative_to(path)} {_sha256(file)}" for file in files]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
 def _require_name(name: str, folder: Path, *, overwrite: bool) -> None:
     if stored.NAME.fullmatch(name) is None:
         raise DataError(
@@ -128,7 +141,7 @@ def _require_used(file: Path, kind: str, wanted: Ingest) -> None:
             f"{file}: {quoted(file.suffix)} is none of {known}, nor a folder of pictures or wav files a class"
         )
     plain = Ingest()
-    for key in ("label", "columns", "header", "length", "size", "rate", "standardise", "seed"):
+    for key in ("label", "columns", "header", "length", "size", "rate", "classes", "standardise", "seed"):
         if key not in USES[kind] and getattr(wanted, key) != getattr(plain, key):
             what = "a folder" if not kind else f"a {kind} file"
             raise DataError(f"{file}: {key} says nothing of {what}")

@@ -44,10 +44,10 @@ def checked(raw: Raw, wanted: Ingest, *, where: str) -> Checked:
     """
     task = wanted.task or task_of(raw.train)
     parts = [_with_inputs(part, task, where=where) for part in (raw.train, raw.test) if part is not None]
-    parts, names = _answered(parts, raw, task, where=where)
+    parts, names = _answered(parts, raw, task, wanted.classes, where=where)
     train, test = parts if len(parts) == 2 else _divided(parts[0], task, wanted, where=where)
     _require_alike(train, test, where=where)
-    if task == "classification":
+    if task == "classification" and wanted.classes is None:
         _require_every_class(train, test, names, where=where)
     identical, facts = _identical(train.x, test.x), dict(raw.facts)
     if wanted.standardise:
@@ -56,14 +56,18 @@ def checked(raw: Raw, wanted: Ingest, *, where: str) -> Checked:
     return Checked(task, train, test, names, identical, facts)
 
 
-def _answered(parts: list[Rows], raw: Raw, task: Task, *, where: str) -> tuple[list[Rows], tuple[str, ...]]:
+def _answered(
+    parts: list[Rows], raw: Raw, task: Task, classes: int | None, *, where: str
+) -> tuple[list[Rows], tuple[str, ...]]:
     """The parts with labels as the task has them, and the names of the outputs."""
+    if classes is not None and task not in ("classification", "labelling"):
+        raise DataError(f"{where}: classes = {classes} says nothing of task {task}")
     match task:
         case "regression":
             parts = [_with_numbers(part, where=where) for part in parts]
             return parts, _number_names(raw, parts[0], where=where)
         case "classification" | "labelling":
-            return _with_classes(parts, raw, task, where=where)
+            return _with_classes(parts, raw, task, classes, where=where)
         case "next_token":
             parts = [_with_next(part, where=where) for part in parts]
             return parts, raw.class_names or _token_names(parts)
@@ -149,7 +153,9 @@ def _token_names(parts: list[Rows]) -> tuple[str, ...]:
     return tuple(map(str, range(largest + 1)))
 
 
-def _with_classes(parts: list[Rows], raw: Raw, task: Task, *, where: str) -> tuple[list[Rows], tuple[str, ...]]:
+def _with_classes(
+    parts: list[Rows], raw: Raw, task: Task, classes: int | None, *, where: str
+) -> tuple[list[Rows], tuple[str, ...]]:
     """The parts with labels from 0 on, and the names of the classes: texts and a table's values are names, numbers count."""
     labels = [part.y for part in parts]
     for part, y in zip(parts, labels, strict=True):
@@ -164,15 +170,23 @@ def _with_classes(parts: list[Rows], raw: Raw, task: Task, *, where: str) -> tup
             )
     given: list[np.ndarray] = [y for y in labels if y is not None]
     if raw.named or given[0].dtype.kind in "US":
+        if classes is not None:
+            raise DataError(
+                f"{where}: classes = {classes} goes with labels that are whole numbers, and these are texts"
+            )
         names = tuple(_in_order({str(v) for y in given for v in np.unique(y)}))
         codes = {name: code for code, name in enumerate(names)}
         given = [np.vectorize(lambda v: codes[str(v)], otypes=[np.int32])(y) for y in given]
     else:
         top = max(_top(y, where=where) for y in given)
-        names = raw.class_names or tuple(map(str, range(top + 1)))
-        if absent := sorted(set(range(len(names))) - {int(v) for y in given for v in np.unique(y)}):
+        if classes is not None and top >= classes:
+            raise DataError(f"{where}: label {top} lies outside 0 … {classes - 1} of classes = {classes}")
+        names = raw.class_names or tuple(map(str, range(classes or top + 1)))
+        if classes is None and (
+            absent := sorted(set(range(len(names))) - {int(v) for y in given for v in np.unique(y)})
+        ):
             raise DataError(
-                f"{where}: no row is of class {absent[0]}, and labels go up to {top}; number them from 0 on"
+                f"{where}: no row is of class {absent[0]}, and labels go up to {top}; number them from 0 on, or give `classes`"
             )
     if len(names) < 2:
         raise DataError(f"{where}: all rows are of one class, {quoted(next(iter(names), None))}")

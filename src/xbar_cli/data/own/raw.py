@@ -24,6 +24,8 @@ class Ingest:
         length: places of a sequence: characters of a text, samples of a sound; None for 64, or for the longest sound.
         size: [height width] that pictures are brought to; None where all have one.
         rate: of sounds [Hz]; None for that of the first.
+        classes: outputs of a network that is there already, of which arrays hold rows of some alone; None where every class
+            must have its rows.
         test_fraction: share of the rows that test, where the file says nothing of it.
         seed: of the split.
         standardise: whether each number is brought to mean 0 and standard deviation 1 over the training part.
@@ -36,6 +38,7 @@ class Ingest:
     length: int | None = None
     size: tuple[int, int] | None = None
     rate: int | None = None
+    classes: int | None = None
     test_fraction: float = 0.2
     seed: int = 0
     standardise: bool = False

@@ -14,10 +14,9 @@ from xbar_cli.array.ideal import Contract
 from xbar_cli.array.wired import gated_wired
 from xbar_cli.array.wires import Wires
 from xbar_cli.device.transistor import BitLineSeparable
-
-from .contracts import rows_of
-from .program import Scale
-from .tiled import in_parts
+from xbar_cli.nn.contracts import rows_of
+from xbar_cli.nn.program import Scale
+from xbar_cli.nn.tiled import in_parts
 
 BUDGET_BYTES = 2**28
 """Memory that the reads solved at once may take."""

@@ -1,0 +1,1 @@
+"""What approximations of a chip cost, measured before they are used."""
