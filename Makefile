@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 # XLA calls OpenBLAS, whose threads fight with its own.
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup demo test experiments papers slow fuzz check bench lock clean help
+.PHONY: setup demo test experiments papers reproduce-smoke slow fuzz check bench lock clean help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(STAMP) ## make .venv with the locked packages and xbar; install libngspice when it is missing
 	@sh scripts/install_ngspice.sh
@@ -34,9 +34,12 @@ experiments: setup ## run every sweep of experiments/ on two workers
 	@for file in experiments/*.toml; do $(BIN)/xbar run $$file --workers 2 || exit 1; done
 
 papers: setup ## run the papers' sweeps (hours; mnist, fashion_mnist and cifar10 must be imported) into runs/papers, write docs/training.md
-	@for file in experiments/*/*.toml; do \
+	@for file in $$(grep -L '^\[reproduce\]' experiments/*/*.toml); do \
 	  $(BIN)/xbar run $$file --workers 2 --out runs/papers/$$(basename $$(dirname $$file)) || exit 1; done
 	@$(BIN)/python scripts/make_training_docs.py runs/papers
+
+reproduce-smoke: setup ## run every item of the four papers at its smallest size, on bundled data, into runs/reproduce-smoke (minutes)
+	@$(BIN)/xbar reproduce all --preset smoke --workers 2
 
 fuzz: setup ## bad inputs by the thousand, each under a deadline, and what became of them (half an hour)
 	@$(BIN)/python -m tests.fuzz --count 20000

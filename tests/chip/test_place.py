@@ -74,7 +74,7 @@ def test_other_devices_leave_what_was_trained(asked, cell):
 
 
 def test_what_is_taken_up_must_go_with_what_is_asked_for():
-    with pytest.raises(ConfigError, match=r"leave out mapping\.weight_scale"):
+    with pytest.raises(ConfigError, match="leave out other scales"):
         taken(BIASED, weight_scale="network")
     with pytest.raises(ConfigError, match=r"behind scheme acm; leave out mapping\.bits, mapping\.weight_scale"):
         taken(Fixed(scheme="acm", devices={}), bits=3, weight_scale="layer")

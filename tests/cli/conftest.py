@@ -109,6 +109,9 @@ def methods(cell, start, tiny):
         "neat": ("--method", "neat", "--cell", cell, "--vg", "auto", "--rounds", 1, "--epochs-per-round", 1),
         "tat": ("--method", "tat", "--array", "lumped", "--refold", 3, "--technology", "taox", "--r-source", 800),
         "periphery": ("--method", "periphery", "--scheme", "acm", "--bits", 4, "--nonlinearity", 2, "--nonlinearity-down", 1),
-        "biased": ("--method", "biased", "--start", start, "--favourable", "0,1,2", "--encoding", "differential"),
+        "biased": (
+            "--method", "biased", "--start", start, "--favourable", "0,1,2", "--encoding", "differential",
+            "--weight-scale", "layer", "--restrict-at", "straight",
+        ),
     }  # fmt: skip
     return {name: (*tiny, "--epochs", 3, *words) for name, words in own.items()}

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from xbar_cli.runs.results import read_dataset
+from xbar_cli.runs.results import read_dataset, read_tensors
 
 TAT = ("--method", "tat", "--technology", "taox", "--r-source", 800, "--r-neuron", 200)
 
@@ -175,9 +175,44 @@ def test_slices_are_cut_as_they_were_trained(xbar, tiny, start, tmp_path):
     np.testing.assert_array_equal(conductances(silent, *layers), conductances(whole, *layers))
     np.testing.assert_array_equal(conductances(named, *layers), conductances(whole, *layers))
     refused = xbar("map", run, "--weight-limit", "0.1", "--out", tmp_path / "no")
-    assert (refused.code, "leave out --weight-scale and --weight-limit" in words_of(refused.err)) == (1, True)
+    assert (refused.code, "leave out other scales and --weight-limit" in words_of(refused.err)) == (1, True)
     other = xbar("map", run, "--scheme", "acm", "--json", "--out", tmp_path / "acm").json
     assert other["scheme"] == "acm"
+
+
+@pytest.mark.parametrize(("scale", "at"), [("layer", "straight"), ("power", "step")])
+def test_slices_have_the_scale_that_each_layer_was_trained_at(xbar, tiny, start, tmp_path, scale, at):
+    """Devices are those of `round(w·2^f)` in offset code, cut by NumPy, f of each layer; every top slice avoids state 2."""
+    run = tmp_path / "run"
+    words = ("train", *tiny, "--epochs", 1, "--method", "biased", "--start", start, "--important", 1)
+    found = xbar(*words, "--weight-scale", scale, "--restrict-at", at, "--json", "--out", run).json
+    assert found["favourable_fraction"] == [1, 1]
+    assert found["test_accuracy"] > 0.3
+    xbar("map", run, "--out", tmp_path / "map")
+    given, weights = read_tensors(start / "model.safetensors"), read_tensors(run / "model.safetensors")
+    for name, bits in zip(("hidden", "output"), found["fraction_bits"], strict=True):
+        filled = np.log2(127 / np.abs(given[f"{name}.kernel"]).max())
+        assert bits == pytest.approx(np.floor(filled) if scale == "power" else filled, abs=1e-5)
+        integers = np.clip(np.round(weights[f"{name}.kernel"] * 2.0**bits), -128, 127).astype(int) + 128
+        levels = (integers[..., None] >> np.array([0, 2, 4, 6])) & 3
+        assert set(np.unique(levels[..., -1])) <= {0, 1, 3}
+        g = conductances(tmp_path / "map", name)
+        np.testing.assert_allclose(g, 1e-6 + levels.ravel() * (20e-6 - 1e-6) / 3, rtol=1e-5)
+    anew = ("--scheme", "bitslice", "--weight-scale", "layer", "--json")
+    assert xbar("map", run, *anew, "--out", tmp_path / "anew").json["clipped_fraction"] == 0
+    both = xbar("map", run, *anew, "--fraction-bits", 6, "--out", tmp_path / "both")
+    assert (both.code, "--weight-scale layer and --fraction-bits both scale" in words_of(both.err)) == (1, True)
+
+
+def test_a_network_that_is_restricted_nowhere_is_the_unrestricted_one(xbar, tiny, start, tmp_path):
+    """m = 0: whenever it would be restricted, and the same weights as plain training from there."""
+    words = ("train", *tiny, "--epochs", 1, "--method", "biased", "--start", start, "--important", 0)
+    for at in ("epoch", "step", "straight"):
+        xbar(*words, "--restrict-at", at, "--out", tmp_path / at)
+    found = [read_tensors(tmp_path / at / "model.safetensors") for at in ("epoch", "step", "straight")]
+    for name, value in found[0].items():
+        np.testing.assert_array_equal(found[1][name], value)
+        np.testing.assert_array_equal(found[2][name], value)
 
 
 def test_a_restriction_that_costs_much_is_told(xbar, tiny, start, tmp_path):

@@ -291,6 +291,10 @@ def test_chips_of_more_arrays(xbar, sliced, tmp_path):
         (("--preset", "acm-table1", "--model", "neurosim", "--node", "28"), "no data for a node of 28 nm"),
         (("--preset", "acm-table1", "--model", "neurosim", "--images", "4"), "has no use for --images"),
         (
+            ("--preset", "neat", "--line-charge", "column"),
+            "--line-charge column is how neurosim counts; resparc charges a line",
+        ),
+        (
             ("--preset", "acm-table1", "--model", "neurosim", "--set", "energy.adc.energy_joule=-1"),
             "energy.adc.energy_joule",
         ),

@@ -161,7 +161,7 @@ def test_one_failed_point_fails_no_other(xbar, tmp_path):
 BAD = {
     "no stages": ("", "needs at least one [stages.NAME]"),
     "unknown table": ("[stage.a]", "unknown key stage"),
-    "unknown command": ('[stages.a]\ncommand = "fly"', "stages.a: command = 'fly'; use one of characterize, train"),
+    "unknown command": ('[stages.a]\ncommand = "fly"', "stages.a: command = 'fly'; use one of data add, characterize"),
     "unknown stage": ('[stages.a]\ncommand = "map"\nrun = "@b"', "stages.a: input '@b': there is no stage 'b'; stages: a"),
     "stage without @": (
         '[stages.a]\ncommand = "train"\n[stages.b]\ncommand = "map"\nrun = "a"',
@@ -222,10 +222,9 @@ def test_bad_options_are_one_clear_line(xbar, file, tmp_path):
 
 
 def test_that_a_scheduler_has_no_tls_is_said_before_the_first_run(capsys):
-    plan = SimpleNamespace(runs={}, experiment=SimpleNamespace(stages=[]), cached=frozenset())
     for address, lines in (("tcp://h:1", 1), ("tls://h:1", 0), (None, 0)):
         for quiet in (False, True):
-            SweepTable(quiet=quiet, notice=untrusted(address)).begin(plan, workers=None)
+            SweepTable(quiet=quiet, notice=untrusted(address)).begin({}, cached=(), workers=None)
             said = " ".join(capsys.readouterr().err.split())
             assert said.startswith("tcp://h:1 is reached without TLS" if lines and not quiet else "")
             assert bool(said) == (lines == 1 and not quiet)
@@ -235,8 +234,7 @@ def test_the_table_counts_every_run_in_one_column_and_tells_how_long_the_rest_ta
     stages = {"a-1": "a", "b-1": "b", "b-2": "b", "b-3": "b", "b-4": "b"}
     runs = {key: SimpleNamespace(stage=stage) for key, stage in stages.items()}
     table = SweepTable(quiet=True)
-    experiment = SimpleNamespace(stages=["a", "b"])
-    table.begin(SimpleNamespace(runs=runs, cached={"a-1"}, experiment=experiment), workers=2)
+    table.begin(runs, cached={"a-1"}, workers=2)
     assert table.remaining_seconds() is None
     table.started("b-1")
     table.started("b-2")

@@ -83,3 +83,15 @@ def test_every_method_killed_after_its_first_checkpoint_ends_with_the_same_bits(
     assert not cut.exists()
     assert xbar("train", "--resume", cut, "--quiet").code == 0
     assert (cut / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_a_choice_of_learning_rates_killed_at_its_second_ends_with_the_same_bits(xbar, methods, tmp_path):
+    words = ["train", *map(str, methods["periphery"]), "--rates", "0.02,0.05", "--quiet"]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert xbar(*words, "--out", whole).code == 0
+    kill_at(tmp_path / "cut.partial" / "rates" / "0.05" / "checkpoints" / "1", [*words, "--out", str(cut)])
+    assert not cut.exists()
+    assert xbar("train", "--resume", cut, "--quiet").code == 0
+    assert (cut / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert epochs_of(cut) == epochs_of(whole)
+    assert not (cut / "rates").exists()

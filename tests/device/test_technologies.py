@@ -5,7 +5,15 @@ import pytest
 
 from xbar_cli.device.technologies import load_technology
 from xbar_cli.errors import ConfigError
+from xbar_cli.mapping.states import state_order
 
+STATES = {
+    "states_r2": (0.03, 0.27, 0.54, 0.40),
+    "states_r5": (0.03, 0.12, 0.60, 0.27),
+    "states_r10": (0.03, 0.06, 0.60, 0.18),
+    "states_shift": (0.03, 0.12, 0.12, 0.12),
+}
+"""Spreads of the bracketing tables, in steps between states."""
 OWN = 'source = "me"\nr_on_ohm = 1e4\nr_off_ohm = 1e5\n'
 
 
@@ -36,7 +44,7 @@ def test_tats_table(name, r_on, r_off, alpha, beta):
 
 
 def test_shipped_names_and_sources():
-    names = ("tio2", "agsi", "taox", "spintronic", "pcm", "neat", "rram2bit")
+    names = ("tio2", "agsi", "taox", "spintronic", "pcm", "neat", "rram2bit", *STATES)
     assert all(load_technology(name).source for name in names)
     with pytest.raises(ConfigError, match=f"'x' is unknown: use {', '.join(names)}, or"):
         load_technology("x")
@@ -54,6 +62,19 @@ def test_two_bit_table_is_the_published_fit():
     assert np.allclose(t.states.sigma * 1e6, 1.536e-4 * g**3 - 1.167e-2 * g**2 + 2.374e-1 * g + 1.053, atol=2e-6)
     assert np.allclose(g, np.linspace(1, 20, 4), atol=1e-6)
     assert (t.g_off, t.g_on) == pytest.approx((1e-6, 2e-5))
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_bracketing_tables_are_those_that_they_say(name):
+    published, states = load_technology("rram2bit").states, load_technology(name).states
+    assert published is not None
+    assert states is not None
+    assert np.array_equal(states.target, published.target)
+    step = np.diff(states.target).mean()
+    np.testing.assert_allclose(states.sigma / step, STATES[name], rtol=1e-5)
+    shift = (0, 0, -0.19 if name == "states_shift" else 0, 0)
+    np.testing.assert_allclose((states.mean - states.target) / step, shift, atol=1e-6)
+    assert state_order(states) == (0b00, 0b01, 0b11, 0b10)
 
 
 def test_own_file(tmp_path):

@@ -147,6 +147,7 @@ def test_what_is_saved_is_split_between_gate_voltage_and_conductances():
     assert (whole["saved"], whole["by_gate_voltage"], whole["by_conductances"]) == pytest.approx((0.4, 0.1, 0.3))
     assert (arrays["saved"], arrays["by_gate_voltage"], arrays["by_conductances"]) == pytest.approx((0.5, 1 / 8, 3 / 8))
     assert arrays["baseline_joule"] == 8
+    assert (whole["gate_lines_share"], arrays["gate_lines_share"]) == (2 / 10, 2 / 8)
 
 
 def test_parts_are_summed_over_layers_down_to_the_leaves():

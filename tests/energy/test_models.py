@@ -13,7 +13,7 @@ from xbar_cli.energy.models.gates import Gate, Node, chain, inverter, ramp_delay
 from xbar_cli.energy.models.tree import Component, as_json, group, merged, scaled
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.neat import clipped_mean, neat
-from xbar_cli.energy.presets import columns_of, figures_of, perceptron
+from xbar_cli.energy.presets import columns_of, figures_of, multiplexed, perceptron
 from xbar_cli.energy.reading import Reading
 
 
@@ -92,6 +92,43 @@ def test_acms_table_from_geometry():
     # cells by hand: 4F x 4F, the output layer's 15.2 F wide
     assert found["acm"]["crossbar_area_m2"] == pytest.approx((400 * 101 * 16 + 100 * 11 * 4 * 15.2) * (14e-9) ** 2)
     assert columns_of("de", 7) == 14
+
+
+def test_lines_charged_for_every_column_grow_as_its_square():
+    """By hand: rows and word lines of 400 x n cells at 14 nm, of one read, and columns once in either count."""
+    k = load("neurosim")
+    node = Node(k.node(14), k)
+
+    def lines(n, line_charge):
+        core = neurosim.Core(k, node, 400, n, 1e5, relaxed=False, reading=Reading("bitserial", 1, 8))
+        times = neurosim.charges(line_charge, n)
+        cost = neurosim.array_cost(core, neurosim.Read(n, 1, 200.0, 0.0, 0.5, charges=times))
+        width = node.on_resistance(1.0) / 15e3
+        wire = n * 4 * 14e-9 * 2e-10
+        rows = 200 * wire * 0.65**2 + 400 * (wire + n * node.gate_capacitance(width)) * 0.8**2
+        column = (400 * 4 * 14e-9 * 2e-10 + 400 * node.drain_capacitance(width)) * 0.15**2
+        assert part(cost, "lines").energy_joule == pytest.approx(times * rows + n * column, rel=1e-6)
+        return times * rows
+
+    assert lines(200, "read") == pytest.approx(2 * lines(100, "read"))
+    assert lines(200, "column") == pytest.approx(4 * lines(100, "column"))
+    assert lines(1, "column") == lines(1, "read")
+
+
+def test_the_releases_multiplexers():
+    assert multiplexed([100, 10], 16) == [10, 10]  # the narrow array lowers the number of all
+    assert multiplexed([200, 20], 16) == [16, 10]  # two converters of its own share 20 columns evenly
+    assert multiplexed([101, 11], 16) == [11, 11]
+    p, k = preset("acm-table1"), load("neurosim")
+    node = Node(k.node(14), k)
+    given = {"adc_bits": 8, "line_charge": "column"}
+    once, all_columns, released = (
+        {s: figures_of(perceptron(s, k, node, p, **g)) for s in ("de", "bc")}
+        for g in (given | {"line_charge": "read"}, given, given | {"as_released": True})
+    )
+    energy = lambda found: found["de"]["read_energy_joule"] / found["bc"]["read_energy_joule"]  # noqa: E731
+    assert energy(once) < 2 < 3 < energy(all_columns) < energy(released) < 4
+    assert released["bc"]["crossbar_area_m2"] == pytest.approx((400 * 100 * 16 + 100 * 10 * 4 * 15.2) * (14e-9) ** 2)
 
 
 def test_arrays_shrink_with_the_node_and_wires_grow_with_the_array():

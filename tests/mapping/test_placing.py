@@ -1,16 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from xbar_cli.device.levels import uniform_levels
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.encode import full_scale
-from xbar_cli.mapping.placing import Span, place, place_slices
+from xbar_cli.mapping.placing import Slices, Span, place, place_slices
 from xbar_cli.mapping.readout import Readout
 
 G_OFF, G_ON = 1 / 300e3, 1 / 30e3
 FORMATS = [
     SliceFormat(weight_bits=8, fraction_bits=6, device_bits=2, encoding="offset"),
     SliceFormat(weight_bits=8, fraction_bits=5, device_bits=1, encoding="twos_complement"),
+    SliceFormat(weight_bits=8, fraction_bits=6.37, device_bits=2, encoding="offset"),
     SliceFormat(weight_bits=8, fraction_bits=6, device_bits=4, encoding="twos_complement"),
     SliceFormat(weight_bits=4, fraction_bits=2, device_bits=4, encoding="differential"),
 ]
@@ -70,6 +73,20 @@ def test_slices_decode_to_the_fixed_point_weights(fmt):
     np.testing.assert_allclose(placed.decoded(), fixed, atol=1e-4 / 2**fmt.fraction_bits)
     assert placed.wanted.shape == (20, 7 * fmt.n_planes)
     assert placed.clipped_fraction == pytest.approx(np.mean(np.abs(w * 2**fmt.fraction_bits) > half - 0.5), abs=1e-6)
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_layers_own_format_is_filled_or_the_power_of_two_below(filled):
+    w = weights(scale=0.03)
+    asked = Slices(weight_bits=8, fraction_bits=None, device_bits=2, encoding="offset", filled=filled)
+    largest = np.abs(w).max() * 2.0 ** asked.fitted(w).fraction_bits
+    assert largest == pytest.approx(127, rel=1e-5) if filled else 63.5 < largest <= 127
+    placed = place_slices(asked.fitted(w), w, bottom=G_OFF, top=G_ON)
+    unit = np.abs(w).max() / 127 if filled else 2.0 ** -np.floor(np.log2(127 / np.abs(w).max()))
+    np.testing.assert_allclose(placed.decoded(), np.round(w / unit) * unit, atol=1e-5 * unit + 1e-7)
+    assert placed.clipped_fraction == 0
+    assert asked.fitted(w, 4).fraction_bits == (asked.fitted(w).fraction_bits if filled else 4)
+    assert replace(asked, fraction_bits=6, filled=False).fitted(w, 4).fraction_bits == 6
 
 
 def test_slices_of_one_output_are_neighbours():

@@ -39,6 +39,25 @@ def test_every_scheme_starts_from_weights_of_the_same_spread(scheme, bits, nu, l
     assert float(w.std()) == pytest.approx(TOP / limit, rel=0.02)
 
 
+@pytest.mark.parametrize(("initial_of", "middle"), [("pulses", True), ("conductance", False)])
+def test_devices_begin_about_the_middle_of_their_pulses_or_of_their_conductances(initial_of, middle):
+    """ν = 2, two bits: levels at 0, 0.56, 0.85, 1. About the middle pulse as many devices are below it as above."""
+    own = rule("acm", bits=2, nu=2.0, initial=initial_of)
+    h = np.asarray(initial(jax.random.key(0), own, "a", kernel=SHAPE, sigma=TOP / 4)) / TOP
+    levels = (1 - np.exp(-2 * np.round(3 * h) / 3)) / (1 - np.exp(-2))
+    share = {level: float(np.mean(np.isclose(levels, level, atol=1e-3))) for level in (0, 0.5627, 0.8519, 1)}
+    assert sum(share.values()) == pytest.approx(1)
+    if middle:
+        assert share[0.5627] + share[0] == pytest.approx(0.5, abs=0.02)
+        assert np.std(levels) == pytest.approx(1 / 4 / 2**0.5, rel=0.03)
+    else:
+        assert share[0] + share[0.5627] > 0.6
+        assert levels.mean() == pytest.approx(0.5, abs=0.02)
+    reference = rule("bc", bits=2, nu=2.0, initial=initial_of)
+    h = initial(jax.random.key(0), reference, "a", kernel=SHAPE, sigma=TOP / 4)
+    assert float(reference(Site("a"), h).mean()) == pytest.approx(0, abs=0.02 * TOP)
+
+
 @pytest.mark.parametrize("scheme", ["de", "bc", "acm"])
 def test_l2_takes_the_signed_weights_to_0(scheme):
     own = rule(scheme)

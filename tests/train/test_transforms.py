@@ -232,7 +232,7 @@ def test_injected_chips_act_on_every_slice_of_a_weight():
     given = {"steps": steps, "top": window.g_on, "bottom": window.g_off, "paired": True}
     site = Site("a", key=jax.random.key(1), step=jnp.asarray(0))
     w = 0.3 * W
-    sliced, pair = (Fabrication(**given, fmt=f)(site, w) - w for f in (fmt, None))
+    sliced, pair = (Fabrication(**given, formats=f and {"a": f})(site, w) - w for f in (fmt, None))
     levels = cut(to_integers(w, fmt)[0], fmt).levels
     key = jax.random.key(2)
     g, _ = fabricate(
@@ -245,7 +245,7 @@ def test_injected_chips_act_on_every_slice_of_a_weight():
     chip = join(Sliced(to_levels(g, fmt, g_min=window.g_off, g_max=window.g_on), None), fmt) / 64
     np.testing.assert_allclose(jnp.std(sliced), jnp.std(chip - jnp.round(w * 64) / 64), rtol=0.2)
     assert jnp.std(sliced) > 3 * jnp.std(pair)
-    np.testing.assert_array_equal(Fabrication(**given, fmt=fmt)(Site("a"), w), w)
+    np.testing.assert_array_equal(Fabrication(**given, formats={"a": fmt})(Site("a"), w), w)
 
 
 def test_absent_devices_stay_absent_on_injected_chips():

@@ -85,19 +85,22 @@ class TrainKeywords(Configured, total=False):
     rounds: int
     epochs_per_round: int
     retrain_learning_rate: Value
-    weight_scale: Literal["network", "layer"]
+    weight_scale: Literal["network", "layer", "format", "power"]
     corner: Value
     refold: int
     scheme: Literal["de", "bc", "acm"]
     bits: Value
     nonlinearity: Value
     nonlinearity_down: Value
+    initial: Literal["pulses", "conductance"]
     activation_bits: Value
     weight_limit: Value
     important: Value
+    restrict_at: Literal["epoch", "step", "straight"]
     favourable: Value
     technology: Value
     encoding: Literal["offset", "twos_complement", "differential"]
+    importance: Literal["column", "tile"]
     tile: Value
     select: Literal["validation", "test"]
     network: Value
@@ -118,6 +121,7 @@ class TrainKeywords(Configured, total=False):
     epochs: int
     batch_size: int
     learning_rate: Value
+    rates: Value
     optimizer: Literal["adam", "sgd"]
     momentum: Value
     weight_decay: Value
@@ -182,6 +186,7 @@ class EnergyKeywords(Configured, total=False):
     baseline: Value
     accuracy: Value
     node: Value
+    line_charge: Literal["read", "column"]
     input_bits: int
     adc_bits: int
     columns_per_adc: int

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from xbar_cli.device.levels import LIMIT_SHARES, weight_limit
 from xbar_cli.errors import ConfigError
-from xbar_cli.mapping.placing import Placement, place, span_of
+from xbar_cli.mapping.placing import LimitShare, Placement, place, span_of
 from xbar_cli.nn.score import Measure
 from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
@@ -49,6 +49,8 @@ def limited(trained: Trained, placement: Placement, largest: Weights) -> Weights
             return largest
         case "auto":
             share = best_share(trained, placement, largest)
+            return {name: value * share for name, value in largest.items()}
+        case LimitShare(share):
             return {name: value * share for name, value in largest.items()}
         case number:
             return {name: np.full_like(value, number) for name, value in largest.items()}

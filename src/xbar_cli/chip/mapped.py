@@ -263,8 +263,10 @@ def _format(attributes: dict[Any, Any]) -> SliceFormat | None:
     """The slice format among a layer's attributes."""
     if "slice_encoding" not in attributes:
         return None
-    bits = {key: int(attributes[f"slice_{key}"]) for key in ("weight_bits", "fraction_bits", "device_bits")}
-    return SliceFormat(**bits, encoding=attributes["slice_encoding"])
+    bits = {key: int(attributes[f"slice_{key}"]) for key in ("weight_bits", "device_bits")}
+    return SliceFormat(
+        **bits, fraction_bits=float(attributes["slice_fraction_bits"]), encoding=attributes["slice_encoding"]
+    )
 
 
 def surrogates(network: MappedNetwork, quantity: str) -> dict[str, Any]:

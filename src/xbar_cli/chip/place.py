@@ -155,7 +155,11 @@ def placed_in(
         )
     weights = kernel.reshape(-1, kernel.shape[-1])
     try:
-        fmt = None if placement.slices is None else placement.slices.fitted(weights)
+        fmt = (
+            None
+            if placement.slices is None
+            else placement.slices.fitted(weights, fixed.point_of(name, placement.slices))
+        )
     except ValueError as error:
         raise ConfigError(
             f"mapping.scheme = bitslice: {error} (mapping.weight_bits, mapping.fraction_bits, mapping.bits)"

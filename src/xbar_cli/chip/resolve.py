@@ -131,6 +131,8 @@ def mapping_of(fixed: Fixed, mapping: MappingSection, *, of: Path, cell: bool, r
     if cell or asks_for_devices(mapping):
         kept = ("layers", *(FORMAT if mapping.scheme == "bitslice" else ()))
         offered = {key: value for key, value in offered.items() if key in kept}
+    if mapping.weight_scale is not None:
+        offered.pop("fraction_bits", None)
     update = {key: value for key, value in offered.items() if getattr(mapping, key) == DEFAULTS[key] != value}
     if update:
         said = ", ".join(f"{key} {value}" for key, value in update.items())
@@ -175,7 +177,10 @@ def _offered(fixed: Fixed) -> dict[str, Any]:
     """The settings of a mapping that a training of weights leaves."""
     found: dict[str, Any] = {"scheme": fixed.scheme, "technology": fixed.technology, "levels": fixed.levels}
     if fixed.slices is not None:
-        found |= {"fraction_bits": fixed.slices.fraction_bits, "bits": fixed.slices.device_bits}
+        found["fraction_bits"] = (
+            fixed.slices.fraction_bits if fixed.fraction_bits is None else None
+        )  # else of each layer
+        found |= {"bits": fixed.slices.device_bits}
         found |= {"weight_bits": fixed.slices.weight_bits, "encoding": fixed.slices.encoding}
     found |= {"bits": fixed.bits, "layers": fixed.layers}
     return {key: value for key, value in found.items() if value is not None}

@@ -80,6 +80,7 @@ def show_run(summary: dict[str, Any], *, per_layer: bool) -> None:
         gain = summary["gain"]
         for name, of in (("saved of all parts", gain), ("saved of the arrays", gain["arrays"])):
             by = f"{of['by_gate_voltage']:.1%} by gate voltage, {of['by_conductances']:.1%} by conductances"
+            by += f"; gate lines were {of['gate_lines_share']:.1%}"
             facts.append((name, f"{of['saved']:.1%}: {by}"))
     print_table("image and chip", ["", ""], facts)
 
@@ -127,6 +128,14 @@ def parts(summary: dict[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
+READINGS = {
+    "line_charge_read": "once a read",
+    "line_charge_column": "once for each column of it",
+    "as_released": "so, with the release's multiplexers and no shared column",
+}
+"""Readings of acm's Table I."""
+
+
 def show_schemes(summary: dict[str, Any]) -> None:
     """The twelve figures of acm's Table I."""
     units = {"m2": (1e12, "µm²"), "joule": (1e6, "µJ"), "seconds": (1e3, "ms")}
@@ -143,6 +152,13 @@ def show_schemes(summary: dict[str, Any]) -> None:
         for name, value in summary["de_over_acm"].items()
     ]
     print_table("de over acm", ["", "paper", "ours"], ratios)
+    readings = [
+        (READINGS[name], *(f"{row[f'{s}_read_energy_joule'] * 1e6:.3f}" for s in ("acm", "de")),
+         f"{row['energy_de_over_acm']:.2f}", f"{row['delay_de_over_acm']:.2f}")
+        for name, row in summary["readings"].items()
+    ]  # fmt: skip
+    columns = ["word lines and rows are charged", "acm [µJ]", "de [µJ]", "energy de/acm", "delay de/acm"]
+    print_table("how NeuroSim counts", columns, readings)
 
 
 def show_unit(summary: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from xbar_cli.interruption import unwinding
 from .shared.console import STDERR, note, print_json, print_table
 
 if TYPE_CHECKING:
-    from xbar_cli.experiment.plan import Plan
+    from xbar_cli.experiment.grid import StageRun
     from xbar_cli.runs.sweep import Outcome
 
 GOES_ON = "the same command goes on with what is missing"
@@ -134,13 +135,13 @@ class SweepTable:
         if self._live is not None:
             self._live.stop()
 
-    def begin(self, plan: "Plan", *, workers: int | None) -> None:
+    def begin(self, runs: "Mapping[str, StageRun]", *, cached: Collection[str], workers: int | None) -> None:
         """Draw the table for the first time."""
         if self._notice is not None and not self._quiet:
             note(self._notice)
-        self._stages = {key: run.stage for key, run in plan.runs.items()}
-        self._states = {key: "there" if key in plan.cached else "waiting" for key in plan.runs}
-        self._seconds = {stage: [] for stage in plan.experiment.stages}
+        self._stages = {key: run.stage for key, run in runs.items()}
+        self._states = {key: "there" if key in cached else "waiting" for key in runs}
+        self._seconds = {stage: [] for stage in self._stages.values()}
         self._workers = workers or 1
         if not self._quiet and STDERR.is_terminal:
             self._live = Live(self._draw(), console=STDERR, auto_refresh=False, transient=True)

@@ -42,6 +42,8 @@ class EnergyConfig(RootSection):
     """Share of the operations that is right (default the run's own accuracy)."""
     node_nm: Annotated[Annotated[PositiveQuantity, within(1, 1000, "nm")] | None, Option()] = None
     """neurosim: technology node, 7 to 130 nm (default 14, or that of the preset)."""
+    line_charge: Annotated[Literal["read", "column"], Option()] = "read"
+    """neurosim: word lines and driven rows are charged once a read, or once for each column of it, as NeuroSim counts them."""
     input_bits: Annotated[int | None, Field(ge=1, le=32), Option()] = None
     """Bits of an input: pulses, or the resolution of voltages and pulse widths (default 8, isaac 16)."""
     adc_bits: Annotated[int | None, Field(ge=1, le=16), Option()] = None
@@ -86,6 +88,10 @@ class EnergyConfig(RootSection):
         require(
             self.model == "neurosim" or self.node_nm is None,
             f"`node_nm` is of model = neurosim; {self.model} has one technology",
+        )
+        require(
+            self.model == "neurosim" or self.line_charge == "read",
+            f"line_charge = column is how neurosim counts; {self.model} charges a line once a read",
         )
         require(
             self.images != 0 or self.activity is None,

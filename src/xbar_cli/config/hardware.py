@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xbar_cli.device.cell import Cell
-    from xbar_cli.mapping.placing import DeviceRange, Placement
+    from xbar_cli.mapping.placing import DeviceRange, Placement, Slices
 
 R_ON_OHM, R_OFF_OHM = 30e3, 300e3
 """Resistance range of arrays without a cell, unless given (neat)."""
@@ -40,10 +40,10 @@ class MappingSection(Section):
     conductances that periphery trained)."""
     weight_scale: Annotated[Literal["network", "layer", "column"] | None, Option()] = None
     """Whose largest |weight| is the full scale: that of the network, of the layer or of the output column (default network
-    with a cell, else layer)."""
-    weight_limit: Annotated[WeightLimit, Option(metavar="max|largest|auto|VALUE")] = "max"
-    """|Weight| at full scale: the largest, or what training fixed (max, the default); the largest in any case; a number; or
-    the share of the largest that costs the least accuracy (auto, tat)."""
+    with a cell, else layer). bitslice: layer scales each by the factor that makes its largest weight the largest integer."""
+    weight_limit: Annotated[WeightLimit, Option(metavar="max|largest|auto|VALUE|X%")] = "max"
+    """|Weight| at full scale: the largest, or what training fixed (max, the default); the largest in any case; a number; a
+    share of the largest, such as 70%; or the share that costs the least accuracy (auto, tat)."""
     layers: Annotated[LayerChoice | None, Option(metavar="all|dense|PATTERN[,...]")] = None
     """Layers on arrays, the others digital: all, dense, or names and patterns such as `fc*,!fc3` or `!head`, the last that
     fits a layer decides (default all, or those that training had there)."""
@@ -100,9 +100,13 @@ class MappingSection(Section):
         if self.scheme == "bitslice":
             require(self.levels == "uniform", "mapping.scheme = bitslice has uniform levels; leave out mapping.levels")
             require(
-                self.weight_scale is None and self.weight_limit == "max",
-                "mapping.scheme = bitslice scales weights by mapping.fraction_bits; leave out mapping.weight_scale and "
-                "mapping.weight_limit",
+                self.weight_scale in (None, "layer") and self.weight_limit == "max",
+                "mapping.scheme = bitslice scales weights by mapping.fraction_bits or mapping.weight_scale = layer; leave out "
+                "other scales and mapping.weight_limit",
+            )
+            require(
+                self.weight_scale is None or self.fraction_bits is None,
+                "mapping.weight_scale = layer and mapping.fraction_bits both scale the weights: give one of them",
             )
         if self.levels == "ratio":
             require(
@@ -135,7 +139,7 @@ class MappingSection(Section):
             volt: the one voltage of driven rows that cells are programmed for [V]; None where rows see all.
             restricted: whether the weights were restricted to the cell's linear range, which their scale keeps them in.
         """
-        from xbar_cli.mapping.placing import DeviceRange, Placement, Slices
+        from xbar_cli.mapping.placing import DeviceRange, Placement
 
         sliced = self.scheme == "bitslice"
         if cell is None:
@@ -150,7 +154,7 @@ class MappingSection(Section):
         return Placement(
             scheme=self.chosen,
             devices=devices,
-            slices=Slices(self.weight_bits, self.fraction_bits, device_bits, self.encoding) if sliced else None,
+            slices=self._slices(device_bits) if sliced else None,
             layers=self.layers or "all",
             weight_scale=self.weight_scale,
             weight_limit=parse_weight_limit(self.weight_limit),
@@ -161,6 +165,13 @@ class MappingSection(Section):
                 for own in self.per_layer or ()
             ),
         )
+
+    def _slices(self, device_bits: int) -> "Slices":
+        """How weights are cut into slices."""
+        from xbar_cli.mapping.placing import Slices
+
+        filled = self.weight_scale is not None
+        return Slices(self.weight_bits, self.fraction_bits, device_bits, self.encoding, filled)
 
     def check_cell(self) -> None:
         """What a cell has of its own is an error."""

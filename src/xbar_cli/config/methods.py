@@ -162,7 +162,8 @@ class TatMapping(MappingSection):
             self.levels == "ratio",
             f"method = tat trains on 0 and equal steps, mapping.levels = ratio or their number, not {self.levels}",
         )
-        require(self.weight_limit != "largest", "mapping.weight_limit of method = tat is max, auto or a number above 0")
+        named = self.weight_limit != "largest" and not self.weight_limit.endswith("%")
+        require(named, "mapping.weight_limit of method = tat is max, auto or a number above 0")
         columns = 2 if self.tile is None else parse_tile(self.tile)[1]
         require(
             columns % 2 == 0,
@@ -183,6 +184,9 @@ class PeripheryMethod(Section):
     """nu of the conductance's curve against pulses (default 0, a straight line)."""
     nonlinearity_down: Annotated[Annotated[Quantity, Field(ge=-20, le=20)] | None, Option(metavar="NU")] = None
     """nu of the curve that pulses down follow (default as up)."""
+    initial: Annotated[Literal["pulses", "conductance"], Option()] = "pulses"
+    """Devices begin about the middle of their pulses or of their conductances, which with nu are not the same (bc: of their
+    conductances, where its reference is)."""
     activation_bits: Annotated[int, Field(ge=0, le=16), Option(metavar="B")] = 8
     """Bits of every layer's inputs; 0 for floating point."""
     weight_limit: Annotated[Magnitude, Option(metavar="max|auto|VALUE")] = 4.0
@@ -196,7 +200,10 @@ class BiasedMethod(Section):
     start: Annotated[str | None, Option(metavar="RUN")] = None
     """The train run to start from."""
     important: Annotated[Quantity, Field(ge=0, le=1), Option(metavar="M")] = 0.3
-    """Share m of the columns of each layer that are restricted."""
+    """Share m of the columns of each layer that are restricted; 0 restricts nothing."""
+    restrict_at: Annotated[Literal["epoch", "step", "straight"], Option()] = "epoch"
+    """When: after an epoch; after every step too; or in every forward pass, gradients passing straight through (default
+    epoch, as in the paper)."""
     favourable: Annotated[FavourableStates, Option(metavar="STATES|best:N")] = "best:3"
     """Favourable states of a device, such as 0,1,3, or the N of least error current of the technology (default best:3;
     docs/training.md says which of them weights have)."""
@@ -204,14 +211,19 @@ class BiasedMethod(Section):
     """Whose state table orders the states."""
     encoding: Annotated[Encoding, Option()] = "offset"
     """Code of negative weights."""
+    weight_scale: Annotated[Literal["format", "layer", "power"], Option()] = "format"
+    """Weights as they are (format, the default), or each layer by the factor that makes the largest weight it starts with the
+    largest of the format (layer), or by the power of two below (power)."""
     weight_bits: Annotated[int, Field(ge=2, le=16)] = 8
     fraction_bits: Annotated[int, Field(ge=0, le=16)] = 6
     bits: Annotated[Bits, Option(metavar="B")] = 2
     """Bits of one device."""
     slice: Annotated[int, Field(ge=-16, le=15)] = -1
     """The slice that is restricted, 0 the least significant, -1 the most."""
+    importance: Annotated[Literal["column", "tile"], Option()] = "column"
+    """Over what the importance of a column is summed: all its crossbars (default, as in the paper), or each apart."""
     tile: Annotated[TileSize, Option(metavar="ROWSxCOLS")] = "128x128"
-    """Crossbar, over whose rows the importance of a column is summed."""
+    """importance = tile: the crossbar, over whose rows the importance of a column is summed."""
     absolute: bool = False
     """Sum |SI_w| instead of SI_w, which can cancel."""
     images: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
@@ -222,6 +234,14 @@ class BiasedMethod(Section):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         require(self.start is not None, "method = biased needs biased.start, a trained run")
+        require(
+            self.importance == "tile" or "tile" not in self.model_fields_set or self.tile == "128x128",
+            "biased.tile belongs to biased.importance = tile",
+        )
+        require(
+            self.weight_scale == "format" or self.fraction_bits == 6,
+            f"biased.fraction_bits belongs to biased.weight_scale = format, not to {self.weight_scale}",
+        )
         return self
 
     def slices(self) -> "SliceFormat":

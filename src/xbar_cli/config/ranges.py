@@ -1,13 +1,26 @@
 """What is written as text: ranges of voltages, tiles, weight limits, states of devices; what some layers have of their own."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from xbar_cli.outside import quoted
 
-from .base import LayerChoice, PositiveQuantity, Quantity, Section, parse_quantity, split_numbers, text_of, within
+from .base import (
+    LayerChoice,
+    LearningRate,
+    PositiveQuantity,
+    Quantity,
+    Section,
+    parse_quantity,
+    split_numbers,
+    text_of,
+    within,
+)
+
+if TYPE_CHECKING:
+    from xbar_cli.mapping.placing import WeightLimitRule
 
 LARGEST_WEIGHT = 1e12
 """Of a weight limit; the inverse is the smallest."""
@@ -79,20 +92,27 @@ TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]
 
 
 def check_weight_limit(text: str) -> str:
-    """`max`, `largest`, `auto` or a positive number, as it was written; ValueError for anything else."""
-    if (
-        text not in ("max", "largest", "auto")
-        and not 1 / LARGEST_WEIGHT <= float(parse_quantity(text)) <= LARGEST_WEIGHT
-    ):
+    """`max`, `largest`, `auto`, a share such as `70%` or a positive number, as it was written; ValueError for anything else."""
+    found = parse_weight_limit(text)
+    if isinstance(found, float) and not 1 / LARGEST_WEIGHT <= found <= LARGEST_WEIGHT:
         raise ValueError(
-            f"{quoted(text)} is not a weight limit; write max, largest, auto or a number from 1e-12 to 1e12"
+            f"{quoted(text)} is not a weight limit; write max, largest, auto, a share such as 70% or a number from 1e-12 to 1e12"
         )
     return text
 
 
-def parse_weight_limit(text: str) -> float | Literal["max", "largest", "auto"]:
-    """What a weight limit says: a number, or the name of a rule."""
-    return text if text in ("max", "largest", "auto") else float(parse_quantity(text))
+def parse_weight_limit(text: str) -> "WeightLimitRule":
+    """What a weight limit says: a number, a share of the largest weight, or the name of a rule."""
+    if text in ("max", "largest", "auto"):
+        return text
+    if not text.endswith("%"):
+        return float(parse_quantity(text))
+    from xbar_cli.mapping.placing import LimitShare
+
+    percent = float(parse_quantity(text[:-1]))
+    if not 1 <= percent <= 100:
+        raise ValueError(f"{quoted(text)} is not a share of the largest weight; write 1% to 100%")
+    return LimitShare(percent / 100)
 
 
 WeightLimit = Annotated[str, BeforeValidator(text_of), AfterValidator(check_weight_limit)]
@@ -119,8 +139,8 @@ Bits = Annotated[int, Field(ge=1, le=16)]
 FavourableStates = Annotated[str, BeforeValidator(parse_states), AfterValidator(check_states)]
 
 
-def _pixels(value: Any) -> Any:
-    """One number, or one for each channel: `0.286`, `0.49,0.48,0.45`, or a list."""
+def _numbers(value: Any) -> Any:
+    """One number or several: `0.286`, `0.49,0.48,0.45`, or a list."""
     if isinstance(value, str):
         value = value.split(",")
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
@@ -142,8 +162,21 @@ def above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 PixelValues = Annotated[
-    tuple[Quantity, ...], BeforeValidator(_pixels), Field(min_length=1), AfterValidator(_in_unit_range)
+    tuple[Quantity, ...], BeforeValidator(_numbers), Field(min_length=1), AfterValidator(_in_unit_range)
 ]
+
+
+def _different(values: tuple[float, ...]) -> tuple[float, ...]:
+    """The values, where none is listed twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"{', '.join(f'{value:g}' for value in values)}: list each of them once")
+    return values
+
+
+Rates = Annotated[
+    tuple[LearningRate, ...], BeforeValidator(_numbers), Field(min_length=2, max_length=100), AfterValidator(_different)
+]
+"""Learning rates to choose from."""
 
 
 class OwnSettings(Section):

@@ -1,12 +1,13 @@
 """Configuration of `xbar characterize tile`: one resistive array with wires, looked at node by node."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from .arrays import WiresSection
 from .base import DeviceResistance, LineResistance, OpenResistance, Option, RootSection, Voltage, require
 from .ranges import TileSize, parse_tile
 
 MOST_DEVICES = 512 * 512
+OF_RANDOM_ARRAYS = ("size", "r_on_ohm", "r_off_ohm")
 
 
 class TileSection(WiresSection):
@@ -42,9 +43,16 @@ class TileConfig(RootSection):
             tile.r_on_ohm < tile.r_off_ohm,
             f"tile.r_on_ohm = {tile.r_on_ohm:g} must be below tile.r_off_ohm = {tile.r_off_ohm:g}",
         )
-        given = sorted({"size", "r_on_ohm", "r_off_ohm"} & tile.model_fields_set)
+        given = sorted(set(OF_RANDOM_ARRAYS) & tile.model_fields_set)
         require(
             tile.run is None or not given,
             f"{', '.join(f'tile.{name}' for name in given)} belong to random arrays; a map run, tile.run, brings its own",
         )
         require(tile.layer is None or tile.run is not None, "tile.layer needs tile.run, a map run")
+
+    def in_use(self) -> dict[str, Any]:
+        """Without what a map run brings itself."""
+        found = super().in_use()
+        if self.tile.run is not None:
+            found["tile"] = {key: value for key, value in found["tile"].items() if key not in OF_RANDOM_ARRAYS}
+        return found

@@ -27,8 +27,11 @@ from .base import (
 from .effect_list import InjectSection, parse_injection
 from .methods import METHODS, AnyMethod, IdealMethod, NeatMethod, TatArray, TatMapping, TatMethod, check_method
 from .network import NetworkSection
+from .ranges import Rates
 
-SHORTHANDS = ("array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "technology", "encoding", "layers")
+SHORTHANDS = (
+    "array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "weight_scale", "technology", "encoding", "layers",
+)  # fmt: skip
 """Top-level keys that stand for the key of the same name in the section of the method, or in one that the method shares."""
 
 
@@ -59,6 +62,8 @@ class TrainingSection(Section):
     """Images of one step."""
     learning_rate: Annotated[LearningRate | None, Option(metavar="X")] = None
     """Rate of plain training (default 2e-3 for adam, 0.05 for sgd)."""
+    rates: Annotated[Rates | None, Option(metavar="X,X[,...]")] = None
+    """Instead: the best of these rates on the validation part, each trained in full; one that diverges counts as worst."""
     optimizer: Annotated[Literal["adam", "sgd"] | None, Option()] = None
     """Optimiser (default adam; periphery sgd, as in the paper)."""
     momentum: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
@@ -86,11 +91,15 @@ class TrainingSection(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        require(
+            self.rates is None or self.learning_rate is None,
+            "training.rates and training.learning_rate both say the learning rate: give one of them",
+        )
         require(self.early_stop is None or self.keep == "best", "training.early_stop needs training.keep = best")
         return self
 
 
-PLAIN_ONLY = frozenset({"epochs", "learning_rate", "schedule", "early_stop", "keep", "fold_norm"})
+PLAIN_ONLY = frozenset({"epochs", "learning_rate", "rates", "schedule", "early_stop", "keep", "fold_norm"})
 """Keys of plain training that NEAT's retraining, at a constant rate for a number of rounds, has none of."""
 
 

@@ -86,7 +86,8 @@ def cost_of(config: EnergyConfig, constants: Constants, work: LayerWork, network
             gate, area = cell_figures(constants, network)
             return resparc.layer_cost(work, constants, gate_farad=gate, cell_area_m2=area)
         case "neurosim":
-            return neurosim.layer_cost(work, constants, Node(constants.node(config.node_nm or NODE_NM), constants))
+            node = Node(constants.node(config.node_nm or NODE_NM), constants)
+            return neurosim.layer_cost(work, constants, node, line_charge=config.line_charge)
         case "isaac":
             return isaac.layer_cost(work, constants, measured=config.images != 0)
 

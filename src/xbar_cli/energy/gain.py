@@ -76,11 +76,12 @@ def comparable(config: EnergyConfig, opened: Opened, network: MappedNetwork) -> 
 def split(
     start: dict[str, float], middle: dict[str, float], end: dict[str, float], parts: tuple[str, ...] | None
 ) -> dict[str, float]:
-    """Shares of the baseline's energy that are saved, of all parts or of some."""
+    """Shares of the baseline's energy that are saved, of all parts or of some, and the share of its gate lines."""
     e = [sum(v for k, v in case.items() if parts is None or k in parts) for case in (start, middle, end)]
     return {
         "baseline_joule": e[0],
         "saved": 1 - e[2] / e[0],
         "by_gate_voltage": (e[0] - e[1]) / e[0],
         "by_conductances": (e[1] - e[2]) / e[0],
+        "gate_lines_share": start.get("gate_lines", 0.0) / e[0],
     }

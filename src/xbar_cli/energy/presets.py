@@ -1,5 +1,6 @@
 """The presets of `xbar energy`: what the papers report, from the models and cited constants. No network, no JAX."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,39 @@ def columns_of(scheme: str, outputs: int) -> int:
     return 2 * outputs if scheme == "de" else outputs + 1
 
 
+def columns_without_reference(scheme: str, outputs: int) -> int:
+    """Columns without the one that outputs share (bc, acm): NeuroSim's own perceptron has none."""
+    return 2 * outputs if scheme == "de" else outputs
+
+
+def multiplexed(columns: list[int], own: int) -> list[int]:
+    """Columns of one converter in each array, as NeuroSim V3.0 has them.
+
+    One number for all arrays, which the narrowest lowers to its own columns; arrays spread their columns evenly over the
+    converters that they need.
+    """
+    shared = min(own, *columns)
+    return [math.ceil(each / math.ceil(each / shared)) for each in columns]
+
+
 def acm_table1(config: EnergyConfig, k: Constants, p: dict[str, Any]) -> dict[str, Any]:
     """Table I of acm: area, read energy and read delay of a two-layer perceptron under three mapping schemes."""
     node_nm = config.node_nm or p["node_nm"]
     node = Node(k.node(node_nm), k)
-    trees = {s: perceptron(s, k, node, p, adc_bits=config.adc_bits or round(k["adc.bits"])) for s in p["schemes"]}
+    adc_bits = config.adc_bits or round(k["adc.bits"])
+
+    def trees_of(line_charge: neurosim.LineCharge, *, as_released: bool = False) -> dict[str, Component]:
+        given = {"adc_bits": adc_bits, "line_charge": line_charge, "as_released": as_released}
+        return {scheme: perceptron(scheme, k, node, p, **given) for scheme in p["schemes"]}
+
+    trees = trees_of(config.line_charge)
     table = {scheme: figures_of(tree) for scheme, tree in trees.items()}
     acm = trees["acm"]
+    others = {
+        "line_charge_read": trees_of("read"),
+        "line_charge_column": trees_of("column"),
+        "as_released": trees_of("column", as_released=True),
+    }
     return {
         "source": p["source"],
         "node_nm": node_nm,
@@ -61,6 +88,8 @@ def acm_table1(config: EnergyConfig, k: Constants, p: dict[str, Any]) -> dict[st
         "ratio": {s: {name: table[s][name] / value for name, value in p["paper"][s].items()} for s in table},
         "de_over_acm": {name: table["de"][name] / value for name, value in table["acm"].items()},
         "paper_de_over_acm": {name: p["paper"]["de"][name] / value for name, value in p["paper"]["acm"].items()},
+        "line_charge": config.line_charge,
+        "readings": {name: both_of(found) for name, found in others.items()},
         "energy_joule": acm.energy_joule,
         "area_m2": acm.area_m2,
         "latency_seconds": acm.latency_seconds,
@@ -69,17 +98,42 @@ def acm_table1(config: EnergyConfig, k: Constants, p: dict[str, Any]) -> dict[st
     }
 
 
-def perceptron(scheme: str, k: Constants, node: Node, p: dict[str, Any], *, adc_bits: int) -> Component:
-    """The arrays of all layers, each read once for every image."""
+def both_of(trees: dict[str, Component]) -> dict[str, float]:
+    """Read energy and delay under a reading of the table: of double elements, of adjacent connection, and their ratios."""
+    found = {s: figures_of(trees[s]) for s in ("de", "acm")}
+    figures = {f"{s}_{name}": found[s][name] for s in found for name in ("read_energy_joule", "read_delay_seconds")}
+    return figures | {
+        "energy_de_over_acm": figures["de_read_energy_joule"] / figures["acm_read_energy_joule"],
+        "delay_de_over_acm": figures["de_read_delay_seconds"] / figures["acm_read_delay_seconds"],
+    }
+
+
+def perceptron(
+    scheme: str,
+    k: Constants,
+    node: Node,
+    p: dict[str, Any],
+    *,
+    adc_bits: int,
+    line_charge: neurosim.LineCharge = "read",
+    as_released: bool = False,
+) -> Component:
+    """The arrays of all layers, each read once for every image.
+
+    `as_released`: by NeuroSim's rule of its multiplexers, and without the column that outputs of bc and acm share.
+    """
     r_on, volt = 1 / k["device.g_on_siemens"], k["read.volt"]
     mean = (r_on + 1 / k["device.g_off_siemens"]) / 2 + k["array.access_ohm"]
-    arrays = []
-    for number, ((rows, outputs), relaxed) in enumerate(zip(p["layers"], p["relaxed"], strict=True), start=1):
-        columns = columns_of(scheme, outputs)
-        reading = Reading("bitserial", p["input_bits"], adc_bits)
+    arrays, rule = [], columns_without_reference if as_released else columns_of
+    every = [rule(scheme, outputs) for _, outputs in p["layers"]]
+    shared = multiplexed(every, round(k["mux.columns"])) if as_released else [None] * len(every)
+    for number, ((rows, _), relaxed) in enumerate(zip(p["layers"], p["relaxed"], strict=True), start=1):
+        columns = every[number - 1]
+        reading = Reading("bitserial", p["input_bits"], adc_bits, shared[number - 1])
         core = neurosim.Core(k, node, rows, columns, r_on, relaxed=relaxed, reading=reading)
         driven = rows * p["active_rows"] * p["input_bits"]
-        read = neurosim.Read(columns, p["input_bits"], driven, volt**2 / mean * driven * columns, volt)
+        times = neurosim.charges(line_charge, columns)
+        read = neurosim.Read(columns, p["input_bits"], driven, volt**2 / mean * driven * columns, volt, charges=times)
         one = neurosim.array_cost(core, read)
         arrays.append(
             scaled(replace(one, name=f"layer{number}"), energy_joule=p["images"], latency_seconds=p["images"])

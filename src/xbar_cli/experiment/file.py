@@ -26,11 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.config.base import RootSection, require
-from xbar_cli.config.characterize import CharacterizeConfig
+from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
 from xbar_cli.config.devices import DataConfig
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import EvaluateConfig, MapConfig
 from xbar_cli.config.load import SEED, SET, flatten, parse_setting, put, read_toml
+from xbar_cli.config.tile import TileConfig
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted
@@ -38,12 +39,17 @@ from xbar_cli.outside import quoted
 MODELS: dict[str, type[RootSection]] = {
     "data add": DataConfig,
     "characterize": CharacterizeConfig,
+    "characterize power": PowerConfig,
+    "characterize array": ArrayConfig,
+    "characterize tile": TileConfig,
     "train": TrainConfig,
     "map": MapConfig,
     "evaluate": EvaluateConfig,
     "energy": EnergyConfig,
 }
 """The configuration of each command that a stage can be."""
+REPRODUCE = "reproduce"
+"""The table of a file that says what of a paper it reproduces."""
 MAX_POINTS = 10_000
 """Most points of one grid: more is a mistake, and is refused before anything is expanded."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -101,9 +107,17 @@ class Experiment:
 def load_experiment(file: Path, *, settings: Sequence[str] = (), seed: Any = None) -> Experiment:
     """Read and check an experiment file. ConfigError says in one line what is wrong, where, and what is allowed.
 
-    `settings` are `stage.section.key=value` texts that replace what the file says; `seed` is of every stage.
+    `settings` are `stage.section.key=value` texts that replace what the file says; `seed` is of every stage. A table
+    `[reproduce]`, which makes the file an item of `xbar reproduce`, changes nothing here.
     """
     tree = read_toml(file)
+    return parse_experiment({k: v for k, v in tree.items() if k != REPRODUCE}, file, settings=settings, seed=seed)
+
+
+def parse_experiment(
+    tree: Mapping[str, Any], file: Path, *, settings: Sequence[str] = (), seed: Any = None
+) -> Experiment:
+    """The experiment that the tables of `file` make; see `load_experiment`."""
     unknown = sorted(set(tree) - {"name", "stages", "sweep"})
     require(not unknown, f"{file}: unknown key {', '.join(unknown)}; an experiment has name, [stages.NAME] and [sweep]")
     name = tree.get("name", file.stem)

@@ -34,7 +34,8 @@ class SliceFormat:
 
     Attributes:
         weight_bits: B, with the sign, 2 to 16.
-        fraction_bits: bits behind the point: any whole number from −120 to 120, more than B or below 0 too.
+        fraction_bits: bits behind the point: any number from −120 to 120, more than B or below 0 too. Not a whole one where
+            weights have a scale of their own, `w = n·2^−fraction_bits`.
         device_bits: d, bits of one device, a divisor of B.
         encoding: "offset", "twos_complement" or "differential".
 
@@ -43,7 +44,7 @@ class SliceFormat:
     """
 
     weight_bits: int
-    fraction_bits: int
+    fraction_bits: int | float
     device_bits: int
     encoding: str
 
@@ -111,6 +112,16 @@ class Sliced(NamedTuple):
     negative: AnyArray | None
 
 
+def filling_bits(w: Float[np.ndarray, "*shape"], *, weight_bits: int, whole: bool) -> float:
+    """Bits behind the point at which the largest |weight| is the largest integer, `2^(B−1) − 1`; of zeros, 1 counts.
+
+    `whole`: the next whole number below, at which no weight is clipped.
+    """
+    largest = float(np.abs(w).max()) or 1.0
+    bits = float(np.log2((2 ** (weight_bits - 1) - 1) / largest))
+    return min(max(float(np.floor(bits)) if whole else bits, -LARGEST_EXPONENT), LARGEST_EXPONENT)
+
+
 def to_integers(w: Float[AnyArray, "*shape"], fmt: SliceFormat) -> tuple[Int[AnyArray, "*shape"], Float[AnyArray, ""]]:
     """Weights rounded to the fixed-point grid, as int32, and the share that was cut at its ends."""
     xp = namespace(w)
@@ -121,7 +132,7 @@ def to_integers(w: Float[AnyArray, "*shape"], fmt: SliceFormat) -> tuple[Int[Any
 
 
 def to_weights(integers: Int[AnyArray, "*shape"], fmt: SliceFormat, *, dtype: DTypeLike) -> Float[AnyArray, "*shape"]:
-    """The weights of integers, `w = n·2^−fraction_bits`, in a float `dtype`; exact in float32."""
+    """The weights of integers, `w = n·2^−fraction_bits`, in a float `dtype`; exact in float32 where the bits are whole."""
     return integers.astype(dtype) * 2.0**-fmt.fraction_bits
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.levels import nearest, uniform_levels
 
-from .bitslice import LARGEST_EXPONENT, SliceFormat, cut, to_conductances, to_integers
+from .bitslice import SliceFormat, cut, filling_bits, to_conductances, to_integers
 from .encode import encode, full_scale
 from .readout import Readout
 from .window import MapTarget, Programmed, cell_window, program
@@ -52,15 +52,18 @@ class Slices:
         fraction_bits: behind the point; None for the most of each layer at which no weight is clipped.
         device_bits: of one device.
         encoding: of negative weights.
+        filled: whether a layer without `fraction_bits` has a factor of its own, at which its largest weight is the largest of
+            the format, in place of a power of two.
     """
 
     weight_bits: int
     fraction_bits: int | None
     device_bits: int
     encoding: str
+    filled: bool = False
 
-    def fitted(self, weights: NDArray[np.float32]) -> SliceFormat:
-        """The fixed-point format of a layer.
+    def fitted(self, weights: NDArray[np.float32], trained: int | float | None = None) -> SliceFormat:
+        """The fixed-point format of a layer; `trained` are the fraction bits that it was trained for, where there are any.
 
         Its fraction bits may be more than there are weight bits, or less than 0: the point is where the layer's weights need
         it. A layer of zeros has its point behind the sign.
@@ -68,14 +71,24 @@ class Slices:
         Raises:
             ValueError: slices that do not fit.
         """
-        fraction = self.fraction_bits
+        fraction: int | float | None = self.fraction_bits
+        if fraction is None and not self.filled:
+            fraction = trained
         if fraction is None:
-            largest = float(np.abs(weights).max()) or 1.0
-            fraction = int(np.floor(np.log2((2 ** (self.weight_bits - 1) - 1) / largest)))
-            fraction = min(max(fraction, -LARGEST_EXPONENT), LARGEST_EXPONENT)
+            fraction = filling_bits(weights, weight_bits=self.weight_bits, whole=not self.filled)
         return SliceFormat(
             weight_bits=self.weight_bits, fraction_bits=fraction, device_bits=self.device_bits, encoding=self.encoding
         )
+
+
+@dataclass(frozen=True)
+class LimitShare:
+    """A weight limit as a share of the largest weight."""
+
+    share: float
+
+
+WeightLimitRule = float | LimitShare | Literal["max", "largest", "auto"]
 
 
 @dataclass(frozen=True)
@@ -88,8 +101,8 @@ class Placement:
         slices: of fixed-point weights; None but for "bitslice".
         layers: on arrays, the others being digital.
         weight_scale: what the weight at full scale is the largest of; None for the network with a cell, else the layer.
-        weight_limit: that weight: its largest or what training fixed (max), the largest in any case, a number, or the share of
-            the largest that costs the least accuracy (auto).
+        weight_limit: that weight: its largest or what training fixed (max), the largest in any case, a number, a share of
+            the largest, or that which costs the least accuracy (auto).
         tile: rows and columns of one array.
         pack: whether groups of outputs that see other inputs share arrays, as many as fit, or have one each.
         own: patterns of layers, and how their weights are put on devices instead: the first that fits counts.
@@ -100,7 +113,7 @@ class Placement:
     slices: Slices | None
     layers: str
     weight_scale: Literal["network", "layer", "column"] | None
-    weight_limit: float | Literal["max", "largest", "auto"]
+    weight_limit: WeightLimitRule
     tile: tuple[int, int]
     pack: bool = False
     own: tuple[tuple[str, "Placement"], ...] = ()

@@ -235,6 +235,6 @@ def require_no_links(*paths: Path) -> None:
 
 
 def has_checkpoint(path: Path) -> bool:
-    """Whether a checkpoint was completed in this directory."""
-    folder = path / "checkpoints"
-    return folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir())
+    """Whether a checkpoint was completed in this directory, or in one of its trainings at several learning rates."""
+    folders = (path / "checkpoints", *path.glob("rates/*/checkpoints"))
+    return any(folder.is_dir() and any(child.name.isdecimal() for child in folder.iterdir()) for folder in folders)

@@ -1,5 +1,6 @@
 """Noise on the weights of every training step, or another chip at every step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -68,7 +69,7 @@ class Fabrication:
         top: conductance of the largest weight [S].
         bottom: conductance of a weight of 0 [S]; 0 where its devices are absent.
         paired: whether a weight is the difference of two devices (double element); else every value is a device itself.
-        fmt: how weights are cut into slices, each a device (biased); None for one device or two.
+        formats: how the weights of each layer are cut into slices, each a device (biased); None for one device or two.
 
     The largest weight of the layer stands at the top, unless the site has a limit or there are slices. Gradients are those
     of the weights without noise.
@@ -78,7 +79,7 @@ class Fabrication:
     top: float
     bottom: float
     paired: bool
-    fmt: SliceFormat | None = None
+    formats: Mapping[str, SliceFormat] | None = None
 
     def __call__(self, site: Site, kernel: Array) -> Array:
         """The kernel as the chip of this step has it; as it is without a key."""
@@ -86,8 +87,8 @@ class Fabrication:
         if key is None:
             return kernel
         still = jax.lax.stop_gradient(kernel)
-        if self.fmt is not None:
-            return kernel + jax.lax.stop_gradient(self._in_slices(site.name, key, still, self.fmt))
+        if self.formats is not None:
+            return kernel + jax.lax.stop_gradient(self._in_slices(site.name, key, still, self.formats[site.name]))
         limit = jnp.abs(still).max() if site.limit is None else jnp.asarray(site.limit, still.dtype)
         per_weight = (self.top - self.bottom) / jnp.maximum(limit, jnp.finfo(still.dtype).tiny)
 
@@ -119,9 +120,9 @@ def injected(
     technology: str | None = None,
     absent: bool = False,
     paired: bool = True,
-    fmt: SliceFormat | None = None,
+    formats: Mapping[str, SliceFormat] | None = None,
 ) -> Transform | None:
-    """The noise on the weights of every step as asked for; None without any. Biased cuts weights into slices by `fmt`.
+    """The noise on the weights of every step as asked for; None without any. Biased cuts weights into slices by `formats`.
 
     `technology` is that of the devices where `inject` names none, None for 30 and 300 kohm; devices of a weight of 0 are
     `absent`; kernels are weights, each of a pair of devices (`paired`), or devices themselves.
@@ -140,5 +141,5 @@ def injected(
         top=devices.g_on,
         bottom=0.0 if absent else devices.g_off,
         paired=paired,
-        fmt=fmt,
+        formats=formats,
     )

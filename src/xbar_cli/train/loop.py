@@ -55,6 +55,7 @@ def make_step(
     label_smoothing: float = 0.0,
     augmentation: str = "none",
     task: Task = "classification",
+    project: Callable[[Any], None] | None = None,
 ) -> TrainingStep:
     """The jitted training step `(state, inputs [n …], labels [n …]) -> (state, loss)` of a split (network, optimiser).
 
@@ -66,6 +67,7 @@ def make_step(
         label_smoothing: share of the target spread over all classes.
         augmentation: what happens to pictures, as `augment.augment` has it.
         task: what the loss is of.
+        project: what happens to the network after every step, in place.
     """
 
     @jax.jit
@@ -82,6 +84,8 @@ def make_step(
         loss, gradients = nnx.value_and_grad(objective)(net)
         with jax.numpy_dtype_promotion("standard"):  # optax's bias correction mixes integer and floating types
             optimizer.update(net, gradients)
+        if project is not None:
+            project(net)
         return nnx.split((net, optimizer))[1], loss
 
     return step

@@ -50,7 +50,6 @@ def method_of(
         case PeripheryMethod():
             return periphery.method(method, config, net, shapes, plain, injected(inject, paired=False))
         case BiasedMethod():
-            noise = injected(inject, technology=method.technology, fmt=method.slices())
-            return biased.method(method, config, net, shapes, plain, noise)
+            return biased.method(method, config, net, shapes, plain)
         case _:
             assert_never(method)

@@ -140,7 +140,7 @@ def conclude(neat: NeatMethod, session: Session, ended: Ended) -> Conclusion:
     kept, count = ended.progress.method, counter(session)
     before, after = session.kernels(ended.start), session.kernels(ended.final)
     restricted, at_start = restrict_kernels(before, kept["w_cut"])
-    without_retraining = session.with_kernels(ended.start, restricted)
+    without_retraining = session.with_values(ended.start, restricted)
     draw(neat, session, kept, before, after)
     shares = {
         "in_range_fraction": [kept["in_range"][name] for name in session.layers],

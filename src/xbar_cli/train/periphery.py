@@ -53,6 +53,7 @@ class Periphery:
         nu: non-linearity of the conductance against pulses; 0 is linear.
         m_max: weight that a device at the top of its range stands for, by layer.
         noise: what every device's conductance goes through besides, in units of weight; None for nothing.
+        initial: what devices begin about the middle of, `pulses` or `conductance`.
     """
 
     scheme: str
@@ -60,6 +61,12 @@ class Periphery:
     nu: float
     m_max: Mapping[str, float]
     noise: Transform | None = None
+    initial: str = "pulses"
+
+    @property
+    def begins(self) -> str:
+        """What devices begin about the middle of; in a bias column, whose reference conducts half, their conductance."""
+        return "conductance" if self.scheme == "bc" else self.initial
 
     def __post_init__(self) -> None:
         check_scheme(self.scheme)
@@ -101,28 +108,29 @@ def initial(
 ) -> Float[Array, "*window trained"]:
     """Hidden pulse counts whose weights, as the devices' levels have them, have mean 0 and standard deviation `sigma`.
 
-    Conductances are drawn from a normal distribution that makes it so under every scheme (`spread`): single weights of two
-    schemes then differ in the shape of their distribution alone. `kernel` is the shape [*window in out] of the signed weights.
+    Pulses or conductances are drawn from a normal distribution that makes it so under every scheme (`spread`): single weights
+    of two schemes then differ in the shape of their distribution alone. `kernel` is the shape [*window in out] of the signed
+    weights.
     """
     top = rule.m_max[name]
     shape = (*kernel[:-1], trained_columns(rule.scheme, kernel[-1]))
     two = rule.scheme != "bc"
-    centre, width = spread(sigma / top / (2**0.5 if two else 1.0), bits=rule.bits, nu=rule.nu)
-    return top * _drawn(jax.random.normal(key, shape), centre, width, rule.nu)
+    centre, width = spread(sigma / top / (2**0.5 if two else 1.0), bits=rule.bits, nu=rule.nu, initial=rule.begins)
+    return top * _drawn(jax.random.normal(key, shape), centre, width, rule.nu, rule.begins)
 
 
-@partial(jax.jit, static_argnames=("bits", "nu"))
-def spread(target: ArrayLike, *, bits: int | None, nu: float) -> tuple[Array, Array]:
-    """Centre and width of the normal distribution whose draws, on the devices' levels, have mean 1/2 and deviation `target`.
+@partial(jax.jit, static_argnames=("bits", "nu", "initial"))
+def spread(target: ArrayLike, *, bits: int | None, nu: float, initial: str = "conductance") -> tuple[Array, Array]:
+    """Centre and width of the normal distribution whose draws, on the devices' levels, have deviation `target`.
 
-    All in units of the range. Where the levels are too far apart for `target`, the width is the least that has both
-    neighbours of the middle.
+    All in units of the range. `initial` conductances are drawn, of mean 1/2 on the levels, or pulses about the middle one.
+    Where the levels are too far apart for `target`, the width is the least that has both neighbours of the middle.
     """
     z = jax.scipy.special.ndtri((jnp.arange(float(SPREAD_POINTS)) + 0.5) / SPREAD_POINTS)
     rule = Periphery(scheme="de", bits=bits, nu=nu, m_max={})
 
     def levels(centre: Array, width: Array) -> Array:
-        return rule.curve(rule.rounded(_drawn(z, centre, width, nu), 1.0), 1.0)
+        return rule.curve(rule.rounded(_drawn(z, centre, width, nu, initial), 1.0), 1.0)
 
     def bisect(above: Callable[[Array], Array], low: float, high: float) -> Array:
         def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -133,16 +141,20 @@ def spread(target: ArrayLike, *, bits: int | None, nu: float) -> tuple[Array, Ar
         return (ends[0] + ends[1]) / 2
 
     def centred(width: Array) -> Array:
+        if initial == "pulses":
+            return jnp.asarray(1 / 2)
         return bisect(lambda centre: levels(centre, width).mean() > 1 / 2, 0.0, 1.0)
 
     width = bisect(lambda width: levels(centred(width), width).std() > target, 0.02, 2.0)
     return centred(width), width
 
 
-def _drawn(z: Array, centre: ArrayLike, width: ArrayLike, nu: float) -> Array:
-    """Hidden pulse counts of conductances `centre + width·z`, cut to the range; in units of the range."""
+def _drawn(z: Array, centre: ArrayLike, width: ArrayLike, nu: float, initial: str) -> Array:
+    """Hidden pulse counts `centre + width·z`, or those of such conductances, cut to the range; in units of the range."""
     m = jnp.clip(centre + width * z, 0.0, 1.0)
-    return jnp.clip(pulse_count(m, pulses=1.0, nu=nu, g_min=0.0, g_max=1.0), 0.0, 1.0) if nu else m
+    if not nu or initial == "pulses":
+        return m
+    return jnp.clip(pulse_count(m, pulses=1.0, nu=nu, g_min=0.0, g_max=1.0), 0.0, 1.0)
 
 
 def install(
@@ -153,7 +165,7 @@ def install(
     With `bias_rows` the last row of every kernel holds biases, which begin at 0: all devices in the middle.
     """
     key = stream(jax.random.key(seed), "periphery")
-    middle = _drawn(jnp.zeros(()), 1 / 2, 0.0, rule.nu)
+    middle = _drawn(jnp.zeros(()), 1 / 2, 0.0, rule.nu, rule.begins)
     for name, shape in kernels.items():
         h = initial(stream(key, name), rule, name, kernel=shape, sigma=he_sigma(shape))
         h = h.at[-1].set(rule.m_max[name] * middle) if bias_rows else h
@@ -224,6 +236,7 @@ def method(
         nu=section.nonlinearity,
         m_max={layer.name: section.weight_limit * he_sigma(layer.kernel) for layer in shapes},
         noise=noise,
+        initial=section.initial,
     )
     install(
         net, rule, kernels={layer.name: layer.kernel for layer in shapes}, seed=config.seed,

@@ -66,6 +66,7 @@ class Stretch:
             label_smoothing=config.training.label_smoothing,
             augmentation=config.training.augment,
             task=self.session.data.task,
+            project=method.project,
         )
         return renewing(step, self.graphdef, method.renewal, epoch_steps=steps, taken=epoch * steps)
 
@@ -79,7 +80,8 @@ class Stretch:
         session, (net, optimizer) = self.session, (here.state[0], here.state[1])
         assert session.method.restrict is not None
         found = session.method.restrict(session, net, here.progress.method, self.before + epoch)
-        state = nnx.State({0: session.with_kernels(net, found.kernels), 1: optimizer})
+        net = session.with_values(session.with_values(net, found.kernels), found.columns, "important")
+        state = nnx.State({0: net, 1: optimizer})
         return here._replace(state=state, progress=replace(here.progress, method=found.kept)), found.metrics
 
 

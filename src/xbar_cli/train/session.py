@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -114,11 +115,13 @@ class Session:
         net = self.network(state)
         return {name: getattr(net, name).kernel[...] for name in self.layers}
 
-    def with_kernels(self, state: State, kernels: Mapping[str, jax.Array]) -> State:
-        """The state with these kernels."""
+    def with_values(self, state: State, values: Mapping[str, jax.Array], variable: str = "kernel") -> State:
+        """The state with these values of a variable of some layers."""
+        if not values:
+            return state
         net = self.network(state)
-        for name, kernel in kernels.items():
-            getattr(net, name).kernel[...] = kernel
+        for name, value in values.items():
+            getattr(getattr(net, name), variable)[...] = value
         return nnx.state(net)
 
     def epoch_batches(self, epoch: int, *, images: int | None = None) -> Iterator[tuple[jax.Array, jax.Array]]:
@@ -143,11 +146,15 @@ class Session:
 
 
 class Restricted(NamedTuple):
-    """Restricted kernels by layer, what the method keeps for its next restriction and its conclusion, the epoch's metrics."""
+    """Restricted kernels by layer, what the method keeps for its next restriction and its conclusion, the epoch's metrics.
+
+    `columns` are the important ones of the steps to come, for layers that keep them as `important`.
+    """
 
     kernels: Mapping[str, jax.Array]
     kept: Mapping[str, Any]
     metrics: dict[str, Any]
+    columns: Mapping[str, jax.Array] = MappingProxyType({})
 
 
 class Ended(NamedTuple):
@@ -183,6 +190,7 @@ class Method:
         renewal: what the network keeps from step to step and computes anew every so often.
         decay: what adds `training.weight_decay` to the gradients, where kernels are not weights.
         after: what happens to a finished step of the optimiser.
+        project: what happens to the network after every step, in place.
         restrict: what happens to the weights between epochs, where a phase asks for it.
         conclude: what becomes of the finished network, and the method's part of the summary.
     """
@@ -193,6 +201,7 @@ class Method:
     renewal: Renewal | None = None
     decay: Callable[[float], optax.GradientTransformation] | None = None
     after: optax.GradientTransformation | None = None
+    project: Callable[[Any], None] | None = None
     restrict: Restrict | None = None
     conclude: Conclude | None = None
 

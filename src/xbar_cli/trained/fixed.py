@@ -15,6 +15,7 @@ from xbar_cli.config.methods import BiasedMethod
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.mapping.bitslice import SliceFormat
+from xbar_cli.mapping.placing import Slices
 from xbar_cli.runs.directory import SUMMARY
 from xbar_cli.runs.results import read_tensors, write_tensors
 from xbar_cli.runs.seal import ANEW
@@ -54,6 +55,7 @@ class Fixed:
         bits: of one device (tat, periphery, biased).
         layers: which are on arrays, where some are digital (tat): `dense`, or patterns of names.
         slices: how weights are cut into slices (biased).
+        fraction_bits: behind the point of each layer, where they are not those of `slices` (biased).
         m_max: conductance range of each layer in units of its weights (periphery).
         devices: trained conductances of each layer, 0 … 1 of their range [*window columns] (periphery).
         activation_bits: of every layer's inputs, 0 for floating point (periphery).
@@ -72,6 +74,7 @@ class Fixed:
     bits: int | None = None
     layers: str | None = None
     slices: SliceFormat | None = None
+    fraction_bits: Mapping[str, float] | None = None
     m_max: Mapping[str, float] | None = None
     devices: Mapping[str, NDArray[np.float32]] | None = None
     activation_bits: int | None = None
@@ -87,12 +90,18 @@ class Fixed:
             found |= {"scheme": self.scheme, "bits": self.bits, "activation_bits": self.activation_bits}
             found |= {"input_ranges": dict(self.input_ranges or {}), "m_max": _values(self.m_max)}
         if self.slices is not None:
-            found |= {"encoding": self.slices.encoding}
+            found |= {"encoding": self.slices.encoding, "fraction_bits": _values(self.fraction_bits)}
         if self.arrays is not None:
             limits = None if self.weight_limits is None else dict(self.weight_limits)
             found |= {"array": self.arrays.array.model, "technology": self.technology, "weight_limits": limits}
             found |= {"arrays": self._arrays(self.arrays)}
         return found
+
+    def point_of(self, name: str, slices: Slices) -> float | None:
+        """The fraction bits that a layer was trained for; None for none, or where `slices` have other bits."""
+        if self.slices is None or self.fraction_bits is None or slices.weight_bits != self.slices.weight_bits:
+            return None
+        return self.fraction_bits.get(name)
 
     def _arrays(self, arrays: TrainedArrays) -> dict[str, Any]:
         """Arrays and the levels of their devices, as `read` takes them up."""
@@ -124,6 +133,7 @@ class Fixed:
             weight_scale=summary.get("weight_scale"),
             weight_limits=summary.get("weight_limits"),
             m_max=by_layer("m_max"),
+            fraction_bits=by_layer("fraction_bits"),
             activation_bits=summary.get("activation_bits"),
             input_ranges=summary.get("input_ranges"),
             **(own(summary, config, folder) if own else {}),

@@ -23,7 +23,7 @@ from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.arraysim import simulate_array
 from xbar_cli.spice.pool import workers_kept
-from xbar_cli.vectors import Matrix
+from xbar_cli.vectors import Floats, Matrix
 from xbar_cli.workflows.characterize import characterised
 
 
@@ -96,11 +96,15 @@ def models(cell: Cell, g: Matrix, v: Matrix, wires: Wires) -> dict[str, Matrix]:
         }  # fmt: skip
 
 
-def distance(found: Matrix, reference: Matrix) -> dict[str, float]:
-    """Distances of column currents: NRMSD = root mean square difference / mean |reference|; largest relative; of full scale."""
+def distance(found: Floats, reference: Floats) -> dict[str, float]:
+    """Distances of column currents: NRMSD = root mean square difference / mean |reference|; largest relative; of full scale.
+
+    The NRMSD over the range of the reference, which some take, is there too.
+    """
     difference, size = np.abs(found - reference), np.abs(reference)
     return {
         "nrmsd": float(np.sqrt(np.mean(difference**2)) / size.mean()),
+        "nrmsd_of_range": float(np.sqrt(np.mean(difference**2)) / np.ptp(reference)),
         "max_relative_error": float((difference / size).max()),
         "max_full_scale_error": float(difference.max() / size.max()),
     }

@@ -9,7 +9,8 @@ import importlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,11 +44,15 @@ LOCAL_ENVIRONMENT = {
 """Of workers on this machine; several may share its accelerator."""
 
 
+COST = ".cost.json"
+"""End of the name, in the folder of logs, of what a run took."""
+
+
 class SweepWatcher(Watcher, Protocol):
     """Is told how the sweep stands; it counts runs, a run being one stage at one point."""
 
-    def begin(self, plan: Plan, *, workers: int | None) -> None:
-        """What is to be done, and by how many processes where that is known."""
+    def begin(self, runs: Mapping[str, StageRun], *, cached: Collection[str], workers: int | None) -> None:
+        """What there is to do, what of it is there, and by how many processes it is done where that is known."""
         ...
 
 
@@ -81,17 +86,34 @@ def run(
     """
     plan = make_plan(experiment, out)
     with only_one(out):
-        todo = missing(plan)
-        count = min(workers or processors(), len(todo))
-        outcomes: dict[str, Outcome] = {}
         began = time.perf_counter()
-        if todo:
+        if missing(plan):
             (out / DONE).unlink(missing_ok=True)
-            opened = existing_cluster(scheduler) if scheduler is not None else local_cluster(count, LOCAL_ENVIRONMENT)
-            with opened as client:
-                outcomes = compute(client, plan, retries=retries, timeout=timeout, workers=None if scheduler else count,
+        outcomes = compute_missing([plan], workers=workers, scheduler=scheduler, retries=retries, timeout=timeout,
                                    watcher=watcher)  # fmt: skip
         return conclude(plan, outcomes, seconds=time.perf_counter() - began)
+
+
+def compute_missing(
+    plans: Sequence[Plan],
+    *,
+    workers: int | None,
+    scheduler: str | None = None,
+    retries: int,
+    timeout: float | None = None,
+    watcher: SweepWatcher,
+) -> dict[str, Outcome]:
+    """Compute what is missing of plans that have one folder, on a cluster of so many workers or on the one at `scheduler`."""
+    todo = {run.key: run for plan in plans for run in missing(plan)}
+    if not todo:
+        return {}
+    count = min(workers or processors(), len(todo))
+    here = None if scheduler else count
+    opened = existing_cluster(scheduler) if scheduler is not None else local_cluster(count, LOCAL_ENVIRONMENT)
+    with opened as client:
+        runs = {key: run for plan in plans for key, run in plan.runs.items()}
+        watcher.begin(runs, cached=frozenset[str]().union(*(plan.cached for plan in plans)), workers=here)
+        return compute(client, todo, plans[0].out, retries=retries, timeout=timeout, workers=here, watcher=watcher)
 
 
 def processors() -> int:
@@ -120,26 +142,24 @@ def only_one(out: Path) -> Iterator[None]:
 
 def compute(
     client: "Client",
-    plan: Plan,
+    todo: Mapping[str, StageRun],
+    out: Path,
     *,
     retries: int,
     timeout: float | None,
     workers: int | None,
-    watcher: SweepWatcher,
+    watcher: Watcher,
 ) -> dict[str, Outcome]:
-    """Compute the missing runs of a plan on a cluster."""
-    todo = missing(plan)
-    names = {run.key for run in todo}
+    """Compute runs in the folder `out` on a cluster."""
     jobs = [
-        Job(key=run.key, payload=payload(run, plan.out), needs=tuple(need for need in run.needs if need in names))
-        for run in todo
+        Job(key=key, payload=payload(run, out), needs=tuple(need for need in run.needs if need in todo))
+        for key, run in todo.items()
     ]
-    watcher.begin(plan, workers=workers)
     return execute(
         client,
         jobs,
         run_stage,
-        logs=plan.out / LOGS,
+        logs=out / LOGS,
         width=workers,
         retries=retries,
         timeout=timeout,
@@ -162,15 +182,36 @@ def run_stage(job: Mapping[str, Any]) -> None:
     config = MODELS[job["command"]].model_validate(job["config"])
     config.check()
     workflow = workflow_of(job["command"])
-    goes_on = resumable(partial(out))
+    goes_on, began = resumable(partial(out)), Clock.now()
     with reopened_run(out) if goes_on else new_run(out, overwrite=True, keep_partial=True) as directory:
         summary = workflow(config, directory, reporter=LogReporter())
         directory.finish(summary, overwrite=True)
+    spent = began.until_now()
+    write_whole(out.parent / LOGS / f"{out.name}{COST}", json.dumps(spent, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Times of this process and of those that it has started and that have ended [s]."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> "Clock":
+        """What the clocks show."""
+        times = os.times()
+        return cls(time.monotonic(), times.user + times.system + times.children_user + times.children_system)
+
+    def until_now(self) -> dict[str, float]:
+        """What went by."""
+        now = Clock.now()
+        return {"wall_seconds": now.wall - self.wall, "cpu_seconds": now.cpu - self.cpu}
 
 
 def workflow_of(command: str) -> Callable[..., dict[str, Any]]:
     """The workflow of a stage's command."""
-    module, function = ("importing", "add_data") if command == "data add" else (command, "run")
+    module, function = ("importing", "add_data") if command == "data add" else (command.replace(" ", "_"), "run")
     return getattr(importlib.import_module(f"xbar_cli.workflows.{module}"), function)
 
 

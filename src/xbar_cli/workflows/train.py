@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ from flax import nnx
 
 from xbar_cli.config.load import write_toml
 from xbar_cli.config.train import TrainConfig
+from xbar_cli.errors import ModelError
 from xbar_cli.nn.norm import fold_norms
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.numerics import require_memory
@@ -29,26 +31,82 @@ from xbar_cli.trained.network_file import keep_network_file
 from xbar_cli.trained.opening import save_weights
 from xbar_cli.trained.parts import split_parts
 
+CHECKPOINTS = "checkpoints"
+TRIALS = "rates"
+"""Folder of the trainings at each of several learning rates, while they last."""
+
 
 def run(config: TrainConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Train as `config` says into `run`, continuing from its newest checkpoint if it has one; returns the summary."""
     start_time = time.perf_counter()
     if (unusual := environment.drawing_note(config.seed)) is not None:
         reporter.note(unusual)
-    session = open_session(config, run, reporter=reporter)
-    write_toml(run.path / CONFIG, config)
-    checkpoints = Checkpoints(run.path / "checkpoints")
-    try:
-        for said in checkpoints.drop_damaged():
-            reporter.note(f"{said}; resuming from checkpoint {checkpoints.latest()}")
-        ended = train_phases(session, checkpoints)
-    finally:
-        checkpoints.close()
-    summary = conclude(session, ended)
-    shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+    chosen: dict[str, Any] = {}
+    if config.training.rates is None:
+        session = open_session(config, run, reporter=reporter)
+        write_toml(run.path / CONFIG, config)
+        ended = trained(session)
+    else:
+        write_toml(run.path / CONFIG, config)
+        session, ended, chosen = best_of_rates(config, config.training.rates, run, reporter=reporter)
+    summary = conclude(session, ended) | chosen
+    for folder in (CHECKPOINTS, TRIALS):
+        shutil.rmtree(run.path / folder, ignore_errors=True)
     devices = [str(device) for device in jax.devices()]
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, devices=devices))
     return summary | {"wall_seconds": time.perf_counter() - start_time, "out": str(run.final)}
+
+
+def trained(session: Session) -> Ended:
+    """All phases of a training, from the newest whole checkpoint in its run on."""
+    checkpoints = Checkpoints(session.run.path / CHECKPOINTS)
+    try:
+        for said in checkpoints.drop_damaged():
+            session.reporter.note(f"{said}; resuming from checkpoint {checkpoints.latest()}")
+        return train_phases(session, checkpoints)
+    finally:
+        checkpoints.close()
+
+
+def best_of_rates(
+    config: TrainConfig, rates: Sequence[float], run: Run, *, reporter: Reporter
+) -> tuple[Session, Ended, dict[str, Any]]:
+    """The training that reaches most on the validation part, each rate having been trained in full in a folder of its own.
+
+    Returns its session in `run`, how it ended, and for the summary its learning rate with what every rate reached (None where
+    it diverged). Of equal ones the first is taken.
+
+    Raises:
+        ModelError: all diverge.
+    """
+    best: tuple[float, float, Session, Ended] | None = None
+    reached: dict[str, float | None] = {}
+    for rate in rates:
+        folder = run.path / TRIALS / f"{rate:g}"
+        folder.mkdir(parents=True, exist_ok=True)
+        one = config.training.model_copy(update={"rates": None, "learning_rate": rate})
+        session = open_session(config.model_copy(update={"training": one}), Run(folder, folder), reporter=reporter)
+        try:
+            ended = trained(session)
+        except ModelError:
+            reached[f"{rate:g}"] = None
+            continue
+        value = measured(session, counter(session), ended.final, part="validation")
+        reached[f"{rate:g}"] = value
+        score = value * session.measure("validation").sign
+        if best is None or score > best[0]:
+            best = score, rate, session, ended
+    if best is None:
+        raise ModelError(
+            f"training diverges at every learning rate of training.rates, {', '.join(reached)}: list lower ones"
+        )
+    _, rate, session, ended = best
+    for file in session.run.path.iterdir():
+        if file.is_file():
+            shutil.copyfile(file, run.path / file.name)
+    at_end = rate in (min(rates), max(rates))
+    found = {"learning_rate": rate, "learning_rates": reached, "learning_rate_at_an_end": at_end}
+    return replace(session, run=run), ended, found
 
 
 def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Session:
@@ -111,12 +169,20 @@ def conclude(session: Session, ended: Ended) -> dict[str, Any]:
         "metric": session.metric,
         "metric_value": reached["test"],
         "epochs": ended.progress.epochs,
+        "metric_by_epoch": by_epoch(session),
         "best_epoch": ended.progress.best_epoch,
         "in_range_fraction": None,
         "metrics": METRICS,
         **concluded.fixed.summary(),
         **concluded.figures,
     }
+
+
+def by_epoch(session: Session) -> list[float]:
+    """The metric after every epoch, of all phases, on the part that chooses the epoch kept."""
+    keys = [f"{part}_{session.metric}" for part in ("validation", "test")]
+    lines = [line for line in session.run.read_metrics() if line["epoch"] > 0]
+    return [line[key] for line in lines for key in keys if key in line]
 
 
 def as_it_is(session: Session, ended: Ended) -> Conclusion:

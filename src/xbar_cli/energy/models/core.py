@@ -23,6 +23,7 @@ class Read:
         cell_watt: power of the cells [W], summed over the pulses.
         volt: read voltage [V].
         groups: of rows that are read one after the other in each pulse.
+        charges: times that a word line, and a driven row, is charged in a pulse.
     """
 
     used_columns: int
@@ -31,6 +32,7 @@ class Read:
     cell_watt: float
     volt: float
     groups: int = 1
+    charges: int = 1
 
     @property
     def reads(self) -> int:

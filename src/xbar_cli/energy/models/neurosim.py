@@ -4,6 +4,8 @@ Word lines open all cells; rows are driven through the bit-line switch matrix wi
 integrated, and every `mux.columns` of them share one converter behind a multiplexer whose selections are stepped through.
 Where only so many rows are read at once, each row is opened and driven as often, but each group of rows is integrated and
 converted: a smaller current, for longer, through a multiplexer that is sized for it.
+A word line, and a row that is driven, is charged once a pulse. The release adds that energy once for every column that it
+reads, so that it grows as the columns' square: `charges` has both.
 Sizes follow from what a circuit drives: pass gates from the resistance of the row or column behind them, lines from the
 size of the array, converters from the columns.
 
@@ -14,6 +16,7 @@ References:
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from xbar_cli.energy.models.core import Core as Core
 from xbar_cli.energy.models.core import Read as Read
@@ -21,6 +24,7 @@ from xbar_cli.energy.models.gates import Gate, Node, chain, flip_flop, inverter,
 from xbar_cli.energy.models.tree import Component, group, merged, scaled
 from xbar_cli.energy.models.work import LayerWork
 
+LineCharge = Literal["read", "column"]
 CROSSBAR = ("cells", "lines")
 """Parts of the crossbar; the others are its periphery."""
 
@@ -44,10 +48,10 @@ def _lines(core: Core, read: Read) -> Component:
     """Charging rows, columns and word lines."""
     k = core.k
     column = k["read.row_volt"] - k["read.volt"]  # columns are held there, rows as far above it as cells are read with
-    energy = core.row_capacitance * (read.volt + column) ** 2 * read.driven
-    energy += core.column_capacitance * column**2 * read.used_columns * read.reads
-    energy += core.word_capacitance * core.node.vdd**2 * core.rows * read.bits
-    return Component("lines", energy_joule=energy)
+    rows = core.row_capacitance * (read.volt + column) ** 2 * read.driven
+    rows += core.word_capacitance * core.node.vdd**2 * core.rows * read.bits
+    columns = core.column_capacitance * column**2 * read.used_columns * read.reads
+    return Component("lines", energy_joule=rows * read.charges + columns)
 
 
 def _decoder(core: Core, read: Read) -> Component:
@@ -167,13 +171,19 @@ def _registers(core: Core, read: Read) -> Component:
     )
 
 
-def layer_cost(work: LayerWork, k: Mapping[str, float], node: Node) -> Component:
+def charges(line_charge: LineCharge, columns: int) -> int:
+    """Times that rows and word lines are charged in a pulse: once, or once for each of the columns, as NeuroSim counts."""
+    return columns if line_charge == "column" else 1
+
+
+def layer_cost(work: LayerWork, k: Mapping[str, float], node: Node, *, line_charge: LineCharge = "read") -> Component:
     """A layer on its arrays: energy and delay of one image, area and leakage of one copy; its reads are pulses of one bit."""
     core = Core(k, node, *work.tile, work.r_on, relaxed=False, reading=work.reading)
     trees = []
     for rows, columns, count in work.tiles_used():
         driven = work.driven_rows * rows / work.rows / work.phases
-        read = Read(columns, work.cycles, driven, 0.0, work.volt, groups=work.reading.groups(rows))
+        groups, times = work.reading.groups(rows), charges(line_charge, columns)
+        read = Read(columns, work.cycles, driven, 0.0, work.volt, groups, times)
         one = array_cost(core, read)
         many = work.positions * work.phases
         trees.append(scaled(one, energy_joule=many * count, area_m2=count, leakage_watt=count, latency_seconds=many))

@@ -4,11 +4,10 @@ from typing import Any
 
 import click
 
+from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.options import options
+from xbar_cli.cli.shared.running import execute
 from xbar_cli.config.tile import TileConfig
-
-from .shared.console import print_table
-from .shared.options import options
-from .shared.running import execute
 
 
 @click.command(epilog="Example: xbar characterize tile --size 64x64 --r-wire 2.5")
@@ -29,4 +28,5 @@ def show(summary: dict[str, Any]) -> None:
         ("current lost, worst column", f"{summary['worst_current_loss']:.2%}"),
         ("power from the sources", f"{summary['power_watt'] * 1e6:.4g} µW"),
     ]
+    rows += [(f"{name} from solved currents, NRMSD", f"{far['nrmsd']:.3g}") for name, far in summary["models"].items()]
     print_table(f"{summary['conductances']}, {summary['tile'][0]}×{summary['tile'][1]}", ["", ""], rows)

@@ -1,4 +1,4 @@
-"""`xbar characterize` and its subcommands `power`, `array` and `tile`."""
+"""`xbar characterize`, the group of `power`, `array` and `tile`."""
 
 import functools
 from typing import Any
@@ -6,15 +6,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
+from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.options import Function, options
+from xbar_cli.cli.shared.running import execute
+from xbar_cli.config.characterize import CharacterizeConfig
 
-from .characterize_tile import tile
-from .shared.console import print_table
-from .shared.options import Function, options
-from .shared.running import execute
-
-OF_RANGES = ("range.vdd", "range.leakage_limit_ampere", "range.rows", "mismatch")
-"""Sections and keys of what only a characterisation prints."""
+from .array import array
+from .power import power
+from .tile import tile
 
 
 def alone(function: Function) -> Function:
@@ -54,25 +53,8 @@ def characterize(config: CharacterizeConfig, **output: Any) -> None:
     execute("characterize", config, workflow=run, show=show, **output)
 
 
-characterize.add_command(tile)
-
-
-@characterize.command(epilog="Example: xbar characterize power --array 8x8 --weights normal:0,0.1 --samples 200")
-@options(PowerConfig, without=("sweep.vbl_volt", *OF_RANGES))
-def power(config: PowerConfig, **output: Any) -> None:
-    """Monte Carlo of the mean power per synapse, for random weights and inputs, against the gate voltage."""
-    from xbar_cli.workflows.characterize_power import run
-
-    execute("characterize-power", config, workflow=run, show=show_power, **output)
-
-
-@characterize.command(epilog="Example: xbar characterize array --size 16x16 --r-wire 2.5 --seed 1")
-@options(ArrayConfig, without=("sweep.vg_range", "sweep.vbl_volt", "cell.table", *OF_RANGES))
-def array(config: ArrayConfig, **output: Any) -> None:
-    """Simulate a whole array of 1T-1R cells with its wires in ngspice, and compare the project's models with it."""
-    from xbar_cli.workflows.characterize_array import run
-
-    execute("characterize-array", config, workflow=run, show=show_array, **output)
+for subcommand in (power, array, tile):
+    characterize.add_command(subcommand)
 
 
 def show(summary: dict[str, Any]) -> None:
@@ -141,36 +123,6 @@ def _ranks(ranks: list[int | None]) -> list[int | str]:
 
 def _errors(errors: list[float | None]) -> list[str | None]:
     return [None if error is None else f"{error:.1e}" for error in errors]
-
-
-def show_power(summary: dict[str, Any]) -> None:
-    """Print the power against gate voltage."""
-    powers = zip(summary["vg_volt"], summary["power_per_synapse_watt"], summary["power_ci95_watt"], strict=True)
-    rows = [
-        (f"{vg:g}", None, None)
-        if mean is None
-        else (f"{vg:g}", f"{mean * 1e6:.4g}", " … ".join(f"{end * 1e6:.4g}" for end in interval))
-        for vg, mean, interval in powers
-    ]
-    size = "×".join(str(n) for n in summary["array"])
-    title = f"Power per synapse, {summary['samples']} arrays {size}, weights {summary['weights']}"
-    print_table(title, ["V_g [V]", "mean [µW]", "95 % interval [µW]"], rows)
-
-
-def show_array(summary: dict[str, Any]) -> None:
-    """Print each model's distance from the simulator."""
-    rows = [
-        (name, f"{d['nrmsd']:.3g}", f"{d['max_relative_error']:.3g}", f"{d['max_full_scale_error']:.3g}")
-        for name, d in summary["models"].items()
-    ]
-    size = "×".join(str(n) for n in summary["array"])
-    wires = "" if summary["r_wire_ohm"] is None else f"{summary['r_wire_ohm']:g} Ω a wire segment, "
-    title = f"{size}, {wires}V_g {summary['vg_volt']:g} V, against ngspice"
-    print_table(title, ["model", "NRMSD", "largest relative error", "of full scale"], rows)
-    click.echo(
-        f"ngspice: {summary['oracle_seconds']:.3g} s for {summary['inputs']} inputs, "
-        f"{summary['oracle_seconds_first_input']:.3g} s for the first"
-    )
 
 
 def _siemens(value: float | None) -> str:

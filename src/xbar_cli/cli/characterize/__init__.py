@@ -1,0 +1,3 @@
+"""`xbar characterize` and its subcommands."""
+
+from .cell import characterize as characterize
