@@ -33,7 +33,7 @@ from xbar_cli.device.transistor import BitLineSeparable, series
 from xbar_cli.numerics import in_float64
 from xbar_cli.types import Array
 
-CURRENTS, SLOPES = 3, 2
+CURRENTS, SLOPES = 2, 2
 """Functions of the source voltage for currents, and for their slopes to the bit line."""
 EXAMPLES = 8
 """Tiles of a layer that its functions of the voltage are chosen by."""
