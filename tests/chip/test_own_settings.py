@@ -90,7 +90,10 @@ def test_a_file_holds_them(tmp_path):
         (own({"layers": "fc", "tile": "8x8"}), "unknown key 'mapping.per_layer.0.tile'"),
         (own({"layers": "fc", "vg_volt": 1}), r"mapping\.per_layer\.vg_volt needs cell\.run"),
         ({"levels": "some.txt", **own({"layers": "fc", "bits": 2})}, "mapping.levels = some.txt has its own levels"),
-        ({"scheme": "bitslice", **own({"layers": "fc", "weight_limit": 1})}, "leave out mapping.weight_scale"),
+        (
+            {"scheme": "bitslice", **own({"layers": "fc", "weight_limit": 1})},
+            "leave out other scales and mapping.weight_limit",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_line(asked, message):

@@ -11,7 +11,7 @@ from xbar_cli.data.datasets import load
 from xbar_cli.errors import ConfigError
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand
-from xbar_cli.experiment.plan import read_summary
+from xbar_cli.experiment.plan import LOGS, read_summary
 from xbar_cli.workflows.run import payload, run_stage
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +43,7 @@ def keys(**options):
 def test_from_a_csv_to_joules_in_one_file(table, tmp_path):
     experiment, out = load_experiment(FILE, settings=QUICK), tmp_path / "runs"
     (point,) = expand(experiment)
+    (out / LOGS).mkdir(parents=True)
     for run in point.runs.values():
         run_stage(payload(run, out))
     found = {stage: read_summary(out / run.key) for stage, run in point.runs.items()}

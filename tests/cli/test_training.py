@@ -159,7 +159,7 @@ def test_biased_training_says_what_it_selected_on(xbar, tiny, start, tmp_path, c
         (("--method", "biased"), "needs --start, a trained run"),
         (("--bits", 4), "--method ideal does not use --bits"),
         (("--method", "neat", "--bits", 4), "--method neat does not use --bits; it belongs to tat, periphery, biased"),
-        (("--method", "periphery", "--start", "x"), "does not use --start; it belongs to neat, tat, biased"),
+        (("--method", "periphery", "--start", "x"), "does not use --start; it belongs to ideal, neat, tat, biased"),
         (("--method", "neat", "--vg", "0.8", "--cell", "x", "--vg-rule", "covering"), "belong to --vg auto"),
         (("--method", "biased", "--start", "x", "--favourable", "a,b"), "names no states"),
         (("--method", "periphery", "--bits", 0), "periphery.bits"),

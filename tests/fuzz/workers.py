@@ -164,6 +164,9 @@ def judged(
 ) -> Iterator[tuple[int, Case, Outcome]]:
     """Every input with its outcome, as they come; a process that does not end in time is replaced by another.
 
+    What is slow is tried once more in another process, and is slow if it is so again: a process may settle accounts of what
+    went before.
+
     Args:
         cases: numbered inputs.
         good: folder of good inputs.
@@ -171,7 +174,8 @@ def judged(
         limits: of each.
         deadline: seconds of a processor that an input may take.
     """
-    remaining = iter(cases)
+    remaining, again = iter(cases), list[tuple[int, Case]]()
+    tried: set[int] = set()
     busy = {worker.pipe: worker for worker in (Worker(good, limits, deadline=deadline) for _ in range(workers))}
     try:
         while busy:
@@ -184,14 +188,22 @@ def judged(
                     outcome = Outcome("slow", late, cpu=worker.taken())
                 else:
                     continue
-                if case is not None and outcome is not None:
+                if (
+                    case is not None
+                    and outcome is not None
+                    and outcome.verdict == "slow"
+                    and worker.number not in tried
+                ):
+                    tried.add(worker.number)
+                    again.append((worker.number, case))
+                elif case is not None and outcome is not None:
                     yield worker.number, case, outcome
                 del busy[pipe]
                 if outcome is not None and (outcome.verdict in ("slow", "died") or worker.inputs >= INPUTS):
                     worker.again()
                 elif outcome is not None and worker.inputs % COLLECT == 0:
                     worker.case = None  # it collects its garbage, on nobody's account
-                elif (item := next(remaining, None)) is not None:
+                elif (item := again.pop() if again else next(remaining, None)) is not None:
                     worker.give(*item)
                 else:
                     worker.stop()
