@@ -1,21 +1,24 @@
 """xbar: neural networks on memristive crossbars, from training to accuracy, energy, area and latency."""
 
+import importlib
 import sys
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from .api import (
-    Result,
-    characterize,
-    compare,
-    energy,
-    evaluate,
-    open_result,
-    partition,
-    place,
-    to_crossbar,
-    train,
-)
-from .errors import XbarError
+if TYPE_CHECKING:
+    from .api import (
+        Result,
+        characterize,
+        compare,
+        energy,
+        evaluate,
+        open_result,
+        partition,
+        place,
+        to_crossbar,
+        train,
+    )
+    from .errors import XbarError
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,7 +37,16 @@ __all__ = [
 
 
 class _Package(ModuleType):
-    """This package: its functions `train` and `energy` stay theirs when the rooms of the same names are imported."""
+    """This package: functions are loaded when asked for, and `train` and `energy` stay theirs when rooms of these names are."""
+
+    def __getattr__(self, name: str) -> Any:
+        """One of the functions, at its first use: the command line needs none of them."""
+        if name not in __all__:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        room = importlib.import_module(f"{self.__name__}.{'errors' if name == 'XbarError' else 'api'}")
+        found = getattr(room, name)
+        super().__setattr__(name, found)
+        return found
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute, unless it is a room in the place of a function."""
