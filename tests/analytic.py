@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.linear_range import linear_range, tolerance_metric
-from xbar_cli.device.surrogate import Fit, Samples, choose_surrogate
+from xbar_cli.device.surrogate import Fit, Knots, Samples, choose_surrogate
 from xbar_cli.spice.sweep import CellTable
 
 G_OFF, G_ON = 1 / 300e3, 1 / 30e3
@@ -74,3 +75,12 @@ def table(gates=(0.9, 1.2), vin=V_IN, g=G) -> CellTable:
         points=out.size,
         simulator="closed form",
     )
+
+
+def on_a_bit_line(vg):
+    """The surrogate of the same cell with the voltage of its bit line as an axis, up to 60 mV."""
+    u, g, v = np.linspace(0.0, 0.06, 5), G, V_IN
+    value = np.stack([current(g[:, None], v - shift, vg - shift) for shift in u])
+    rest = np.full((u.size, g.size), LEAKAGE)
+    table = LineSamples(u=u, g=g, v=v, value=value, at_rest=rest, v_floor=0.01, knots=Knots(g))
+    return fit_line(table, rank=4, degree=8).to_jax()

@@ -9,8 +9,6 @@ from tests import analytic
 from xbar_cli.array.wired import gated_wired
 from xbar_cli.array.wired_fold import bands_of, fold_wired
 from xbar_cli.array.wires import Wires
-from xbar_cli.device.bit_line import LineSamples, fit_line
-from xbar_cli.device.surrogate import Knots
 
 VG, V_MAX, ROWS, COLS = 0.9, float(analytic.V_IN[-1]), 7, 6
 TILE = (4, 4)  # remainders in both directions
@@ -18,11 +16,7 @@ TILE = (4, 4)  # remainders in both directions
 
 @pytest.fixture(scope="module")
 def cell():
-    u, g, v = np.linspace(0.0, 0.06, 5), analytic.G, analytic.V_IN
-    value = np.stack([analytic.current(g[:, None], v - shift, VG - shift) for shift in u])
-    rest = np.full((u.size, g.size), analytic.LEAKAGE)
-    table = LineSamples(u=u, g=g, v=v, value=value, at_rest=rest, v_floor=0.01, knots=Knots(g))
-    return fit_line(table, rank=4, degree=8).to_jax()
+    return analytic.on_a_bit_line(VG)
 
 
 def conductances(rows=ROWS, cols=COLS):

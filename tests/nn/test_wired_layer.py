@@ -9,8 +9,6 @@ from tests import analytic
 from xbar_cli.array.gated import Drive
 from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.array.wires import Wires
-from xbar_cli.device.bit_line import LineSamples, fit_line
-from xbar_cli.device.surrogate import Knots
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.contracts import Convolution, dense
 from xbar_cli.nn.program import Scale, gated_layer
@@ -26,11 +24,7 @@ SOME = Wires(word=20.0, bit=20.0, source=200.0, neuron=50.0)
 
 @pytest.fixture(scope="module")
 def bit_line():
-    u, g, v = np.linspace(0.0, 0.06, 5), analytic.G, analytic.V_IN
-    value = np.stack([analytic.current(g[:, None], v - shift, VG - shift) for shift in u])
-    rest = np.full((u.size, g.size), analytic.LEAKAGE)
-    table = LineSamples(u=u, g=g, v=v, value=value, at_rest=rest, v_floor=0.01, knots=Knots(g))
-    return fit_line(table, rank=4, degree=8).to_jax()
+    return analytic.on_a_bit_line(VG)
 
 
 def layers(bit_line, kernel, *, signed, wires=NONE, tile=(4, 6)):
