@@ -15,6 +15,7 @@ from xbar_cli.device.mismatch import AnyCell, GateShift
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.program import MeanCell, mean_cell, one_voltage
+from xbar_cli.nn.wired.certificate import WiredCertificate
 
 ReadSpread = Callable[[Array, Array], Array]
 """Conductances of a chip and those aimed at [S] to the standard deviation of every device at a read [S]."""
@@ -33,6 +34,7 @@ class Hardware:
         noises: read noises, which are independent of each other.
         mismatch: by layer, how the access transistors differ; None where they are all alike.
         folded: layers of arrays of cells with resistances that are products, not solved at every read.
+        certificates: by layer, how far its products are from exact, where that was measured.
     """
 
     network: MappedNetwork
@@ -43,6 +45,7 @@ class Hardware:
     noises: tuple[ReadSpread, ...] = ()
     mismatch: Mapping[str, GateShift] | None = None
     folded: frozenset[str] = frozenset()
+    certificates: Mapping[str, WiredCertificate] = field(default_factory=dict)
 
     @property
     def single(self) -> bool:

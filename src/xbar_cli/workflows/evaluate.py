@@ -12,7 +12,7 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.chip import summary as evaluate_summary
-from xbar_cli.chip.certificates.wired import settle
+from xbar_cli.chip.certificates.wired import settle, told
 from xbar_cli.chip.drawing import draw
 from xbar_cli.chip.executor import Strategy
 from xbar_cli.chip.full_scales import with_drive_range
@@ -59,7 +59,7 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
         reporter.note(unusual)
     config, trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
-    hardware = build_hardware(config, trained, network)
+    hardware = build_hardware(config, trained, network, reporter=reporter)
     result, tally = measure(config, trained, hardware, reporter=reporter)
     result |= evaluate_summary.origin(trained, network, *test_part(trained, config.monte_carlo.images))
     if (skewed := evaluate_summary.skew_note(result)) is not None:
@@ -162,7 +162,9 @@ def check_array(array: AnyArrayModel, config: EvaluateConfig, network: MappedNet
     converters.check_pairs(network.tile, widths=widths)
 
 
-def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetwork) -> Hardware:
+def build_hardware(
+    config: EvaluateConfig, trained: Trained, network: MappedNetwork, *, reporter: Reporter = SILENT
+) -> Hardware:
     """What the network's devices are built into, the range of the row drive with it."""
     array = array_of(config, network)
     check_array(array, config, network)
@@ -179,7 +181,7 @@ def build_hardware(config: EvaluateConfig, trained: Trained, network: MappedNetw
             "effect mismatch takes 1T-1R arrays without resistances: leave out array.r_wire_ohm, array.r_source_ohm, "
             "array.r_neuron_ohm"
         )
-    return hardware
+    return settle(trained, hardware, array, reporter=reporter)
 
 
 def measure(
@@ -200,7 +202,6 @@ def measure(
     tell(config, trained, network, order, reporter)
     ideal = floating_value(trained, parts, measure)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
-    hardware, wired = settle(trained, hardware, array_of(config, network), reporter=reporter)
     sampler, fitted_to = make_sampler(config, trained, hardware, steps, parts, measure, most=most, strategy=strategy)
     kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
@@ -218,7 +219,7 @@ def measure(
         "task": trained.data.task,
         f"ideal_{measure.metric}": ideal,
         "effects": order,
-    } | ({"wired": wired} if wired else {})
+    } | ({"wired": wired} if (wired := told(hardware)) else {})
     return found | evaluate_summary.summarise(
         config, hardware, tally, measure, ideal=ideal, images=len(labels), fitted_to=fitted_to
     ), tally

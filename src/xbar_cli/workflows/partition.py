@@ -85,7 +85,7 @@ def search(
     """
     pictures, labels = held_out(trained, images=config.partition.images)
     parts = evaluate.batched(pictures, labels, size=config.monte_carlo.batch_size)
-    hardware = evaluate.build_hardware(opened, trained, network)
+    hardware = evaluate.build_hardware(opened, trained, network, reporter=reporter)
     ideal = evaluate.floating_value(trained, parts, RIGHT)
     effects = steps_of(opened.variation.on_devices(), network)
     chips = (config.monte_carlo.samples or 1) if opened.differing else 1

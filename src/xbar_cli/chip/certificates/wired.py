@@ -11,7 +11,7 @@ import numpy as np
 from xbar_cli.chip.full_scales import training_parts
 from xbar_cli.chip.hardware import Hardware, bit_lines
 from xbar_cli.chip.layers import solved_layer
-from xbar_cli.config.arrays import AnyArrayModel, GatedArray, WiredWay
+from xbar_cli.config.arrays import AnyArrayModel, GatedArray
 from xbar_cli.config.base import require
 from xbar_cli.nn.contracts import rows_of
 from xbar_cli.nn.shapes import layer_inputs
@@ -24,12 +24,8 @@ IMAGES, READS = 64, 8
 """Training images that reads are drawn from, and reads of each tile."""
 
 
-def settle(
-    trained: Trained, hardware: Hardware, array: AnyArrayModel, *, reporter: Reporter
-) -> tuple[Hardware, dict[str, dict[str, Any]]]:
-    """The hardware with the layers that may be folded, and by layer how it is computed and how far that is from exact.
-
-    The second is empty where there are no cells with resistances.
+def settle(trained: Trained, hardware: Hardware, array: AnyArrayModel, *, reporter: Reporter) -> Hardware:
+    """The hardware with the layers of wired cells that are products, and the certificates that were measured for it.
 
     Of the chip without variation, on reads of training images. With `array.wired = auto` a layer is folded whose largest error
     is at most `array.wired_error`.
@@ -39,28 +35,37 @@ def settle(
         ModelError: Newton's method does not solve one of the tiles that are compared.
     """
     if not isinstance(array, GatedArray):
-        return hardware, {}
+        return hardware
     given = [f"array.{key}" for key in ("wired", "wired_error") if getattr(array, key) is not None]
     if not hardware.wired:
         require(not given, f"{', '.join(given)} needs array.r_wire_ohm, array.r_source_ohm or array.r_neuron_ohm")
-        return hardware, {}
-    wanted: WiredWay = array.wired or "auto"
+        return hardware
+    if array.wired == "exact":
+        require(array.wired_error is None, "array.wired = exact has no array.wired_error")
+        return hardware
     limit = array.wired_error or GatedArray.WIRED_ERROR
-    names = list(hardware.network.layers)
-    if wanted == "exact":
-        return hardware, {name: {"computed": "exact"} for name in names}
     found = certificates(trained, hardware, reporter=reporter)
-    folded = frozenset(name for name in names if wanted == "fold" or found[name].largest <= limit)
-    beyond = [name for name in names if not found[name].largest <= limit]
+    beyond = [name for name, certificate in found.items() if not certificate.largest <= limit]
     if beyond:
         worst = max(found[name].largest for name in beyond)
-        what = "are folded all the same" if wanted == "fold" else "are solved at every read"
+        what = "are folded all the same" if array.wired == "fold" else "are solved at every read"
         reporter.note(
             f"arrays of {', '.join(beyond)} {what}: as products they differ by up to {worst:.1e} of full scale "
             f"(array.wired_error = {limit:g})"
         )
-    told = {name: {"computed": "fold" if name in folded else "exact", **asdict(found[name])} for name in names}
-    return replace(hardware, folded=folded), told
+    folded = frozenset(name for name in found if array.wired == "fold" or name not in beyond)
+    return replace(hardware, folded=folded, certificates=found)
+
+
+def told(hardware: Hardware) -> dict[str, dict[str, Any]]:
+    """How each layer of wired cells is computed, and its certificate where one was measured; empty without such cells."""
+    if not hardware.wired:
+        return {}
+    return {
+        name: {"computed": "fold" if name in hardware.folded else "exact"}
+        | (asdict(hardware.certificates[name]) if name in hardware.certificates else {})
+        for name in hardware.network.layers
+    }
 
 
 def certificates(trained: Trained, hardware: Hardware, *, reporter: Reporter) -> Mapping[str, WiredCertificate]:
@@ -79,7 +84,7 @@ def certificates(trained: Trained, hardware: Hardware, *, reporter: Reporter) ->
         values, contract = inputs[name]
         share = layer.drive.share(rows_of(contract, values, layer.scale.kernel))
         share = np.asarray(share).reshape(-1, share.shape[-1])
-        driven = share[np.abs(share).max(axis=1) > 0]
+        driven = share[np.abs(share).max(axis=1) > 0] if share.any() else share
         rng = np.random.default_rng(number)
         chosen = driven[rng.choice(len(driven), READS, replace=len(driven) < READS)]
         found[name] = certify(layer, folded[name], jnp.asarray(chosen), name=name)
