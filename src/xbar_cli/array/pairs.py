@@ -1,11 +1,14 @@
 """Signed weights on two columns or two arrays, and the models of one array or of two on them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from xbar_cli.array.wires import Fold, Folded
+from xbar_cli.array.lumped import lumped_dual
+from xbar_cli.array.published import published_dual
+from xbar_cli.array.wires import Fold, Folded, Wires
 from xbar_cli.types import Array, Conductances
 
 
@@ -16,6 +19,16 @@ def halves(g: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Arr
     everywhere: an absent device can come back.
     """
     return jnp.maximum(g, 0), jnp.maximum(-g, 0)
+
+
+def lumped_pairs(g: Float[Array, "rows pairs"], wires: Wires) -> Folded:
+    """`lumped_dual` on interleaved columns, as `of_pairs` has them."""
+    return of_pairs(partial(lumped_dual, wires=wires), g)
+
+
+def published_pairs(g: Float[Array, "rows pairs"], wires: Wires) -> Folded:
+    """`published_dual` on interleaved columns, as `of_pairs` has them."""
+    return of_pairs(partial(published_dual, wires=wires), g)
 
 
 def of_pairs(dual: Callable[[Conductances, Array], Folded], g: Float[Array, "rows pairs"]) -> Folded:

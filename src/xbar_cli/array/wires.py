@@ -1,8 +1,9 @@
 """The resistances of one array, and what folding an array gives: the two values that every array model shares."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -45,7 +46,7 @@ class Wires:
     def require(self) -> "Wires":
         """These, if each whose value is known is finite and not below 0 (else ValueError); a traced one is not looked at."""
         for name, value in vars(self).items():
-            if not isinstance(value, Tracer) and not (math.isfinite(value) and value >= 0):
+            if not isinstance(value, Tracer) and not (math.isfinite(value) and float(value) >= 0):
                 raise ValueError(f"wires.{name} must be finite and not below 0 ohm, got {float(value)}")
         return self
 
@@ -53,7 +54,7 @@ class Wires:
         """These, for a model that has ideal wires, sources and neurons alone; ValueError where a segment has resistance."""
         for name in ("word", "bit"):
             value = getattr(self, name)
-            if not isinstance(value, Tracer) and value != 0:
+            if not isinstance(value, Tracer) and float(value) != 0:
                 raise ValueError(f"wires.{name} must be 0 ohm in a model with ideal wires, got {float(value)}")
         return self.require()
 
@@ -104,6 +105,35 @@ class Folded(NamedTuple):
 
 Fold = Callable[[Array], Folded]
 """One array's conductances `[rows cols]` to what it acts as."""
+
+
+Model = Callable[[Array, Wires], Folded]
+"""An array model: conductances `[rows cols]` and resistances to what the array acts as."""
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["ohm"], meta_fields=["model"])
+@dataclass(frozen=True, eq=False)  # hashed as the function that it is
+class WiredFold:
+    """A fold whose resistances are arguments of what is compiled with it: only which of them are 0 compiles anew.
+
+    Attributes:
+        model: array model; a function of a module, so that two folds of it are seen to be alike.
+        ohm: the resistances that are not 0, by their name in `Wires` [ohm], float64 whatever the precision of the process.
+    """
+
+    model: Model
+    ohm: Mapping[str, Array]
+
+    def __call__(self, g: Array) -> Folded:
+        """What an array of conductances `g` [S] acts as."""
+        return self.model(g, Wires(**self.ohm))
+
+
+def wired_fold(model: Model, wires: Wires) -> WiredFold:
+    """The fold of a model with these resistances, whose values are known."""
+    with jax.enable_x64(True):
+        ohm = {name: jnp.asarray(r, jnp.float64) for name, r in vars(wires).items() if not is_zero(r)}
+    return WiredFold(model, ohm)
 
 
 def exactly(g_eff: Array) -> Folded:

@@ -13,6 +13,7 @@ from jax import Array
 
 from xbar_cli.array.tiling import fold_layers
 from xbar_cli.array.wired import Wired, require_solved
+from xbar_cli.array.wires import WiredFold
 from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
 from xbar_cli.chip.layers import draw_adc, folded_layer, read_noise, solved_layer, tiled_layer
 from xbar_cli.chip.mapped import surrogates
@@ -48,7 +49,7 @@ def make_folder(hardware: Hardware) -> Folder:
 
     @jax.jit
     def fold(
-        conductances: dict[str, Array], key: Array, full_scales: dict[str, Array],
+        conductances: dict[str, Array], key: Array, full_scales: dict[str, Array], of_tile: WiredFold | None,
         cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array],
     ) -> tuple[Circuit, Residuals]:  # fmt: skip
         if nodes:
@@ -56,9 +57,9 @@ def make_folder(hardware: Hardware) -> Folder:
             linear = {} if hardware.curved else linear_cells(hardware, cells)
         wanted = {name: linear[name](g) if name in linear else g for name, g in conductances.items()}
         residuals: Residuals = {}
-        if hardware.fold is not None:
+        if of_tile is not None:
             groups = {name: layer.groups for name, layer in network.layers.items()}
-            folded = fold_layers(wanted, hardware.fold, tile=network.tile, groups=groups)
+            folded = fold_layers(wanted, of_tile, tile=network.tile, groups=groups)
             wanted = {name: found.g_eff for name, found in folded.items()}
             residuals = {name: found.residual for name, found in folded.items()}
         layers: dict[str, ProgrammedLayer] = {}
@@ -81,7 +82,7 @@ def make_folder(hardware: Hardware) -> Folder:
 
     def folder(conductances: Mapping[str, Array], key: Array, full_scales: Mapping[str, float]) -> Any:
         scales = {name: jnp.asarray(value, jnp.float32) for name, value in full_scales.items()}
-        return fold(dict(conductances), key, scales, cells, linear, lines, nodes, targets)
+        return fold(dict(conductances), key, scales, hardware.fold, cells, linear, lines, nodes, targets)
 
     return folder
 

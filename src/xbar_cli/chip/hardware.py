@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.array.converters import Dac
-from xbar_cli.array.wires import Fold, Wires
+from xbar_cli.array.wires import WiredFold, Wires
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork, read_voltage
 from xbar_cli.config.arrays import ArrayModel
 from xbar_cli.config.converters import ConvertersSection
@@ -39,7 +39,7 @@ class Hardware:
 
     network: MappedNetwork
     model: ArrayModel = "ideal"
-    fold: Fold | None = None
+    fold: WiredFold | None = None
     wires: Wires = field(default_factory=Wires)
     converters: ConvertersSection = field(default_factory=ConvertersSection)
     noises: tuple[ReadSpread, ...] = ()

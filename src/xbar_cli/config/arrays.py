@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, assert_never, get_args
 
 from pydantic import model_validator
@@ -10,7 +9,7 @@ from pydantic import model_validator
 from .base import LineResistance, Option, PositiveQuantity, Section, require, within
 
 if TYPE_CHECKING:
-    from xbar_cli.array.wires import Fold, Wires
+    from xbar_cli.array.wires import WiredFold, Wires
 
 ArrayModel = Literal["ideal", "lumped", "published", "nodal", "gated"]
 Neuron = Literal["separate", "shared"]
@@ -170,27 +169,24 @@ def section_of(model: ArrayModel) -> type[AnyArrayModel]:
             assert_never(model)
 
 
-def tile_fold(array: AnyArrayModel) -> "Fold | None":
+def tile_fold(array: AnyArrayModel) -> "WiredFold | None":
     """How one tile folds; None where currents are those of its devices alone, or no matrix says what they are."""
-    from xbar_cli.array.lumped import lumped, lumped_dual
+    from xbar_cli.array.lumped import lumped
     from xbar_cli.array.nodal import nodal
-    from xbar_cli.array.pairs import of_pairs
-    from xbar_cli.array.published import published, published_dual
+    from xbar_cli.array.pairs import lumped_pairs, published_pairs
+    from xbar_cli.array.published import published
+    from xbar_cli.array.wires import wired_fold
 
     wires = array.wires()
     match array:
         case IdealArray() | GatedArray():
             return None
-        case LumpedArray(neuron="shared"):
-            return lambda g: of_pairs(partial(lumped_dual, wires=wires), g)
         case LumpedArray():
-            return lambda g: lumped(g, wires)
-        case PublishedArray(neuron="shared"):
-            return lambda g: of_pairs(partial(published_dual, wires=wires), g)
+            return wired_fold(lumped_pairs if array.neuron == "shared" else lumped, wires)
         case PublishedArray():
-            return lambda g: published(g, wires)
+            return wired_fold(published_pairs if array.neuron == "shared" else published, wires)
         case NodalArray():
-            return lambda g: nodal(g, wires)
+            return wired_fold(nodal, wires)
         case _:
             assert_never(array)
 
