@@ -1,5 +1,6 @@
 """Resistances are arguments of what is compiled: a sweep over them compiles once, but for those that are 0."""
 
+import itertools
 from collections import Counter
 
 import jax
@@ -49,7 +50,7 @@ def test_a_sweep_of_resistances_compiles_the_fold_once(compiled):
     assert swept(0.1)[1] == 1
     found, again = swept(0.1, 0.25, 0.3, 1.0, 2.5, 10.0)
     assert again == 0
-    assert all(np.all(more.sum(0) < less.sum(0)) for less, more in zip(found, found[1:], strict=False))
+    assert all(np.all(more.sum(0) < less.sum(0)) for less, more in itertools.pairwise(found))
     assert swept(0.0)[1] == 1
 
 
