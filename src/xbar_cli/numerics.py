@@ -56,6 +56,24 @@ def require_memory(size: float, *, of: str, less: str) -> None:
         )
 
 
+def quick_compilation() -> dict[str, Any] | None:
+    """Compiler options for a program whose time is in matrix products: half the compilation, the same time to run.
+
+    XLA's products on a CPU are library calls, and optimising what stands between them takes longer than it saves. None on
+    other backends, and where the user's XLA_FLAGS set the level.
+
+    Accuracy:
+        The fold of 128×128 devices: 6.2 s of CPU to compile for 13.6 s, 11 ms to run for 11 ms, and the same results in float32.
+    """
+    if jax.default_backend() != "cpu" or "xla_backend_optimization_level" in os.environ.get("XLA_FLAGS", ""):
+        return None
+    return {
+        "xla_backend_optimization_level": 1,
+        "xla_llvm_disable_expensive_passes": True,
+        "xla_cpu_use_fusion_emitters": False,
+    }
+
+
 def in_float64(function: Callable[..., Any], *args: Any) -> Any:
     """`function(*args)` computed in float64 whatever precision the process uses, returned in the caller's precision.
 

@@ -20,6 +20,7 @@ from jax.sharding import PartitionSpec as P
 from xbar_cli.nn.contracts import Convolution, MatrixProduct
 from xbar_cli.nn.layers import Product
 from xbar_cli.nn.loops import Stepping, entered, findings
+from xbar_cli.numerics import quick_compilation
 
 AXIS = "sample"
 Inner = Literal["map", "vmap", "patches"]
@@ -118,10 +119,10 @@ class Executor:
         """Arrays that every device needs whole."""
         return jax.device_put(tree, NamedSharding(self.mesh, P()))
 
-    def stage(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def stage(self, function: Callable[..., Any], *, quick: bool = False) -> Callable[..., Any]:
         """The compiled stage of `function(shared, *of_one_sample)`: `(shared, *of_the_samples) -> of_the_samples`.
 
-        What belongs to samples has their number as its first axis.
+        What belongs to samples has their number as its first axis; `quick` is for what does little but matrix products.
         """
 
         def block(shared: Any, *of_samples: Any) -> Any:
@@ -139,7 +140,7 @@ class Executor:
                 shared, *of_samples
             )
 
-        return jax.jit(spread)
+        return jax.jit(spread, compiler_options=quick_compilation() if quick else None)
 
 
 def make_executor(n: int, strategy: Strategy | None = None) -> Executor:

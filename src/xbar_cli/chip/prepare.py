@@ -65,6 +65,7 @@ def make_sampler(
         fabricate=make_fabricator(network, steps, negative=config.variation.negative),
         prepare=prepare,
         measure=measure,
+        folding=hardware.fold is not None,
     )
     return sampler, fitted_to
 

@@ -89,8 +89,12 @@ class Sampler:
         fabricate: Fabricator,
         prepare: Prepare,
         measure: Measure = ACCURACY,
+        folding: bool = False,
     ) -> None:
-        """The stages for a network on the images `parts`; `nominal` conductances have the shape of a chip's."""
+        """The stages for a network on the images `parts`; `nominal` conductances have the shape of a chip's.
+
+        With `folding` what `prepare` does is matrix products above all.
+        """
         self.executor, self.fabricate, self.measure = executor, fabricate, measure
         self.graphdef, state = nnx.split(net)
         self.state, self.root, self.parts = (executor.shared(tree) for tree in (state, root, list(parts)))
@@ -118,7 +122,7 @@ class Sampler:
             captured, root = shared
             return preparing.function(captured, conductances, jax.random.fold_in(root, number))
 
-        self._make, self._build = executor.stage(make), executor.stage(build)
+        self._make, self._build = executor.stage(make), executor.stage(build, quick=folding)
 
     def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
         """The conductances of chips [chips …] [S], and what fabricating them found."""

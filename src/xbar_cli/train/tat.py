@@ -30,6 +30,7 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import groups_in
 from xbar_cli.nn.score import Measure
 from xbar_cli.nn.shapes import LayerShape, chosen_layers, kernels, parameters
+from xbar_cli.numerics import quick_compilation
 from xbar_cli.tasks import MetricName
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.loop import Renewal, State, make_counter
@@ -123,7 +124,7 @@ def dual_folds(array: AnyArrayModel, *, tile: tuple[int, int] | None) -> tuple[D
 
 def make_solve(rule: OnArrays) -> Solve:
     """The jitted `(kernel [rows out] or [h w in out], groups) -> kernel` that the arrays act as; compiled once for a shape."""
-    return jax.jit(rule.solved, static_argnums=1)
+    return jax.jit(rule.solved, static_argnums=1, compiler_options=quick_compilation())
 
 
 def make_settle(graphdef: Any, layers: Sequence[str], rule: OnArrays, solve: Solve) -> Callable[[State], State]:
