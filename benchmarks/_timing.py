@@ -28,10 +28,16 @@ def statistics(seconds: list[float]) -> dict[str, float]:
     }
 
 
-def measure(function: Callable[..., Any], *args: Any, repeats: int) -> tuple[dict[str, float], Any]:
-    """Timings of a function once it is compiled, its compilation apart (`compile_seconds`), and its result."""
+def measure(
+    function: Callable[..., Any], *args: Any, repeats: int, options: dict[str, Any] | None = None
+) -> tuple[dict[str, float], Any]:
+    """Timings of a function once it is compiled, and its result; `options` are the compiler's.
+
+    With them `compile_seconds` and `temporary_bytes`, what XLA sets aside beside arguments and results.
+    """
     start = time.perf_counter()
-    compiled = jax.jit(function).lower(*args).compile()
+    compiled = jax.jit(function).lower(*args).compile(compiler_options=options)
     compile_seconds = time.perf_counter() - start
     result = jax.block_until_ready(compiled(*args))
-    return statistics(timed(lambda: compiled(*args), repeats)) | {"compile_seconds": compile_seconds}, result
+    apart = {"compile_seconds": compile_seconds, "temporary_bytes": compiled.memory_analysis().temp_size_in_bytes}
+    return statistics(timed(lambda: compiled(*args), repeats)) | apart, result

@@ -1,10 +1,12 @@
-"""Cost of the exact fold against tile size and against number of tiles: a figure, and the exponents fitted to it.
+"""Time and memory of the exact fold against tile size, and time against number of tiles: a figure, and the exponents.
 
     OPENBLAS_NUM_THREADS=1 NPROC=1 python benchmarks/nodal_scaling.py [--json] [--figure FILE.png]
         [--sizes 32 64 128 256 512] [--tiles 1 4 16 64] [--repeats 5]
 
 The exponent is the slope of a straight line through the best times on doubly logarithmic axes, over all sizes and over
-the larger half of them; its error is the standard error of that slope. float64, one thread, compile time apart.
+the larger half of them; its error is the standard error of that slope. float64, one thread, compile time apart. Memory is
+what XLA sets aside. Arrays of 1024×1024 and 2048×2048 (1.1 and 4.6 GiB): `--sizes 512 1024 2048 --tiles 1 --repeats 1`;
+`nodal.py` has SciPy beside.
 """
 
 import argparse
@@ -24,8 +26,9 @@ from matplotlib.figure import Figure
 from scipy.stats import linregress
 
 from xbar_cli.array.nodal import nodal
-from xbar_cli.array.wires import Wires
+from xbar_cli.array.wires import Wires, wired_fold
 from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.numerics import quick_compilation
 from xbar_cli.runs.figures import plain_log, save
 
 WIRES = Wires(word=1.0, bit=1.0, source=100.0, neuron=50.0)
@@ -35,28 +38,30 @@ TILE = 64
 def one(size: int, tiles: int, repeats: int, rng: np.random.Generator) -> dict[str, Any]:
     """Timings of the fold of that many tiles, one after the other in one compiled function."""
     g = jnp.asarray(rng.uniform(1e-6, 1e-4, (tiles, size, size)))
+    fold = wired_fold(nodal, WIRES)
     timing, (_, residual) = measure(
-        lambda g: jax.lax.map(lambda tile: nodal(tile, WIRES), g), g, repeats=repeats
+        lambda fold, g: jax.lax.map(fold, g), fold, g, repeats=repeats, options=quick_compilation()
     )  # fmt: skip
     return {"size": size, "tiles": tiles, "residual": float(residual.max())} | timing
 
 
-def exponent(cases: list[dict[str, Any]], over: str) -> dict[str, float]:
-    """Slope of log time over log `over`, and its standard error."""
-    x, y = (np.log([case[name] for case in cases]) for name in (over, "best_seconds"))
+def exponent(cases: list[dict[str, Any]], over: str, of: str = "best_seconds") -> dict[str, Any]:
+    """Slope of log `of` over log `over`, and its standard error."""
+    x, y = (np.log([case[name] for case in cases]) for name in (over, of))
     line = linregress(x, y)
-    return {"exponent": float(line.slope), "standard_error": float(line.stderr), "n": len(cases)}
+    return {"of": of, "exponent": float(line.slope), "standard_error": float(line.stderr), "n": len(cases)}
 
 
-def fits(sizes: list[dict[str, Any]], counts: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+def fits(sizes: list[dict[str, Any]], counts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The exponents that three points or more allow."""
     upper = sizes[len(sizes) // 2 - (len(sizes) < 5) :]
     wanted = {
-        "tile size": (sizes, "size"),
-        "tile size, larger half": (upper, "size"),
-        "number of tiles": (counts, "tiles"),
+        "tile size": (sizes, "size", "best_seconds"),
+        "tile size, larger half": (upper, "size", "best_seconds"),
+        "tile size, memory": (upper, "size", "temporary_bytes"),
+        "number of tiles": (counts, "tiles", "best_seconds"),
     }
-    return {name: exponent(cases, over) for name, (cases, over) in wanted.items() if len(cases) > 2}
+    return {name: exponent(cases, over, of) for name, (cases, over, of) in wanted.items() if len(cases) > 2}
 
 
 def draw(path: Path, summary: dict[str, Any]) -> Path:
@@ -89,15 +94,17 @@ def draw(path: Path, summary: dict[str, Any]) -> Path:
 
 def show(summary: dict[str, Any]) -> None:
     """The same numbers as a table."""
-    columns = ("tile", "tiles", "n", "best [s]", "mean [s]", "std [s]", "compile [s]")
+    columns = ("tile", "tiles", "n", "best [s]", "mean [s]", "std [s]", "compile [s]", "memory [MiB]")
     rows = [
         (f"{c['size']}×{c['size']}", c["tiles"], c["n"], *(f"{c[k]:.4g}" for k in ("best_seconds", "mean_seconds",
-         "std_seconds")), f"{c['compile_seconds']:.1f}")
+         "std_seconds")), f"{c['compile_seconds']:.1f}", f"{c['temporary_bytes'] / 2**20:.3g}")
         for c in [*summary["sizes"], *summary["counts"]]
     ]  # fmt: skip
     print_table("Exact fold, float64, one thread", columns, rows)
     for name, fit in summary["fits"].items():
-        print(f"time ~ ({name})^{fit['exponent']:.2f} ± {fit['standard_error']:.2f}, {fit['n']} points")
+        print(
+            f"{'time' if fit['of'] == 'best_seconds' else 'memory'} ~ ({name})^{fit['exponent']:.2f} ± {fit['standard_error']:.2f}, {fit['n']} points"
+        )
     print(f"figure: {summary['figure']}")
 
 
