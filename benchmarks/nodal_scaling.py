@@ -58,7 +58,7 @@ def fits(sizes: list[dict[str, Any]], counts: list[dict[str, Any]]) -> dict[str,
     wanted = {
         "tile size": (sizes, "size", "best_seconds"),
         "tile size, larger half": (upper, "size", "best_seconds"),
-        "tile size, memory": (upper, "size", "temporary_bytes"),
+        "side of the larger tiles": (upper, "size", "temporary_bytes"),
         "number of tiles": (counts, "tiles", "best_seconds"),
     }
     return {name: exponent(cases, over, of) for name, (cases, over, of) in wanted.items() if len(cases) > 2}
@@ -102,9 +102,8 @@ def show(summary: dict[str, Any]) -> None:
     ]  # fmt: skip
     print_table("Exact fold, float64, one thread", columns, rows)
     for name, fit in summary["fits"].items():
-        print(
-            f"{'time' if fit['of'] == 'best_seconds' else 'memory'} ~ ({name})^{fit['exponent']:.2f} ± {fit['standard_error']:.2f}, {fit['n']} points"
-        )
+        kind = "time" if fit["of"] == "best_seconds" else "memory"
+        print(f"{kind} ~ ({name})^{fit['exponent']:.2f} ± {fit['standard_error']:.2f}, {fit['n']} points")
     print(f"figure: {summary['figure']}")
 
 

@@ -107,7 +107,7 @@ Fold = Callable[[Array], Folded]
 """One array's conductances `[rows cols]` to what it acts as."""
 
 
-Model = Callable[[Array, Wires], Folded]
+WiredModel = Callable[[Array, Wires], Folded]
 """An array model: conductances `[rows cols]` and resistances to what the array acts as."""
 
 
@@ -121,7 +121,7 @@ class WiredFold:
         ohm: the resistances that are not 0, by their name in `Wires` [ohm], float64 whatever the precision of the process.
     """
 
-    model: Model
+    model: WiredModel
     ohm: Mapping[str, Array]
 
     def __call__(self, g: Array) -> Folded:
@@ -129,7 +129,7 @@ class WiredFold:
         return self.model(g, Wires(**self.ohm))
 
 
-def wired_fold(model: Model, wires: Wires) -> WiredFold:
+def wired_fold(model: WiredModel, wires: Wires) -> WiredFold:
     """The fold of a model with these resistances, whose values are known."""
     with jax.enable_x64(True):
         ohm = {name: jnp.asarray(r, jnp.float64) for name, r in vars(wires).items() if not is_zero(r)}

@@ -17,9 +17,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 def to_record(example: Mapping[str, Any]) -> bytes:
     """The record of one example, its features in alphabetical order: bytes and text as bytes, everything else as an integer."""
-    from tensorflow_datasets.proto import tf_example_pb2
-
-    message = tf_example_pb2.Example()
+    message = _example()()
     for name, value in example.items():
         feature = message.features.feature[name]
         value = value.item() if isinstance(value, (np.ndarray, np.generic)) else value
@@ -30,13 +28,19 @@ def to_record(example: Mapping[str, Any]) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
+def _example() -> Any:
+    """TensorFlow's message, as TFDS has it without TensorFlow; imported where it is used, as all of TFDS."""
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    return tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def from_record(record: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, int]:
     """Pixels uint8 of `shape` and label of one record; ValueError for what is no such record, IndexError without them."""
     from google.protobuf.message import DecodeError
-    from tensorflow_datasets.proto import tf_example_pb2
 
     try:
-        feature = tf_example_pb2.Example.FromString(record).features.feature
+        feature = _example().FromString(record).features.feature
     except DecodeError as error:
         raise ValueError(f"a record is no Example: {error}") from error
     return pixels_of(feature["image"].bytes_list.value[0], shape), feature["label"].int64_list.value[0]
