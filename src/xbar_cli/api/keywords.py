@@ -216,7 +216,7 @@ class ChipKeywords(Configured, total=False):
     images: int
     array: Literal["ideal", "lumped", "published", "nodal", "gated"]
     neuron: Literal["separate", "shared"]
-    wired: Literal["auto", "fold", "exact"]
+    wired: Literal["auto", "fold", "sweep", "exact"]
     wired_error: Value
     r_wire: Value
     r_wire_word: Value

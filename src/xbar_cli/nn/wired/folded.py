@@ -1,4 +1,4 @@
-"""Layers on 1T-1R arrays with wires as a few matrix products: see `xbar_cli.array.wired_fold`."""
+"""Layers on 1T-1R arrays with wires as a few matrix products: see `xbar_cli.array.wired.fold`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from xbar_cli.array.gated import Drive
 from xbar_cli.array.ideal import Contract
-from xbar_cli.array.wired_fold import Band, Basis, bands_of, fold_wired
+from xbar_cli.array.wired.fold import Band, Basis, bands_of, fold_wired
 from xbar_cli.nn.contracts import rows_of
 from xbar_cli.nn.program import Scale
 from xbar_cli.nn.tiled import in_parts
