@@ -62,7 +62,7 @@ class Sweepable(NamedTuple):
 def sweepable(
     surrogate: BitLineSeparable, g: Conductances, wires: Wires, *, there: Float[Array, "_rows _cols"]
 ) -> Sweepable:
-    """What reads of one array share, computed in float64 and returned in the dtype of `g`; arguments as for `newton.gated_wired`."""
+    """What reads of one array share, computed in float64, in the dtype of `g`; arguments as for `newton.gated_wired`."""
     wires.require()
     return in_float64(_sweepable, g, surrogate, wires, there)
 
