@@ -86,8 +86,8 @@ class TrainKeywords(Configured, total=False):
     epochs_per_round: int
     retrain_learning_rate: Value
     weight_scale: Literal["network", "layer", "format", "power"]
-    corner: Value
     refold: int
+    corner: Value
     scheme: Literal["de", "bc", "acm"]
     bits: Value
     nonlinearity: Value
@@ -134,7 +134,7 @@ class TrainKeywords(Configured, total=False):
     early_stop: int
     keep: Literal["best", "last"]
     fold_norm: bool
-    array: Literal["published", "lumped", "nodal"]
+    array: Literal["published", "lumped", "nodal", "gated"]
     neuron: Literal["separate", "shared"]
     r_wire: Value
     r_wire_word: Value
