@@ -81,7 +81,7 @@ def _sweepable(g: Array, surrogate: BitLineSeparable, wires: Wires, there: Array
     return Sweepable(powers_of(cells), word, bit, Answers(u, t, along_word, along_bit))
 
 
-class _State(NamedTuple):
+class _Sweeps(NamedTuple):
     """Where the sweeps are: currents [A], what is missing in their equations [A], the nodes they were taken at [V], sweeps."""
 
     i: Array
@@ -102,24 +102,24 @@ def swept(array: Sweepable, v: Float[Array, "reads rows"]) -> Wired:
     """
     source = v.T[:, None, :]
 
-    def sweep(state: _State) -> _State:
+    def sweep(state: _Sweeps) -> _Sweeps:
         i = corrected(state)
         w = source - jnp.einsum("ck,rkn->rcn", array.word, i)
         b = jnp.einsum("rs,scn->rcn", array.bit, i)
-        return _State(i, power_currents(array.cells, w, b) - i, w, b, state.sweeps + 1)
+        return _Sweeps(i, power_currents(array.cells, w, b) - i, w, b, state.sweeps + 1)
 
-    def residual(state: _State) -> Array:
+    def residual(state: _Sweeps) -> Array:
         return jnp.max(jnp.abs(state.missing), axis=(0, 1)) / scale_of(jnp.max(jnp.abs(state.i), axis=(0, 1)))
 
-    def going_on(state: _State) -> Array:
+    def going_on(state: _Sweeps) -> Array:
         return jnp.any(residual(state) > TOLERANCE) & (state.sweeps < MOST_SWEEPS)
 
-    def corrected(state: _State) -> Array:
+    def corrected(state: _Sweeps) -> Array:
         return state.i + _answer(array.answers, state.missing)
 
     none = jnp.zeros((*array.answers.along_word.shape, v.shape[0]), v.dtype)
     open_lines = source + none
-    first = _State(none, power_currents(array.cells, open_lines, none), open_lines, none, jnp.zeros((), v.dtype))
+    first = _Sweeps(none, power_currents(array.cells, open_lines, none), open_lines, none, jnp.zeros((), v.dtype))
     state = jax.lax.while_loop(going_on, sweep, first)
     beyond = beyond_table(array.cells, state.w, state.b, axis=(0, 1))
     current = jnp.sum(corrected(state), axis=0).T

@@ -34,7 +34,7 @@ class Trust(NamedTuple):
         return Trust(*(jnp.maximum(a, b) for a, b in zip(self, other, strict=True)))
 
 
-Read = Callable[[Array], tuple[Array, Trust]]
+TileReads = Callable[[Array], tuple[Array, Trust]]
 """Row voltages [reads rows] [V] to column currents [reads columns] [A], and the trust in each tile [tiles reads]."""
 
 
@@ -68,7 +68,7 @@ class WiredLayer:
         cells = min(self.tile[0], self.g.shape[0]) * min(self.tile[1], self.g.shape[1] // self.scale.readout.groups)
         return self.outputs(x, contract, self._read, size=max(1, BUDGET_BYTES // (2 * 320 * cells)))
 
-    def outputs(self, x: Array, contract: Contract, read: Read, *, size: int) -> tuple[Array, Trust]:
+    def outputs(self, x: Array, contract: Contract, read: TileReads, *, size: int) -> tuple[Array, Trust]:
         """The same from a way to read one phase of at most `size` reads."""
         share = self.drive.share(rows_of(contract, x, self.scale.kernel))
         reads = share.reshape(-1, share.shape[-1])
