@@ -62,6 +62,7 @@ def resnet_file(tmp_path_factory):
     return path, values
 
 
+@pytest.mark.slow
 def test_a_torch_resnet_is_padded_as_torch_does_and_stays_so(xbar, resnet_file, tmp_path):
     path, values = resnet_file
     words = ("import", path, "--network", "resnet20", "--width", 0.1)

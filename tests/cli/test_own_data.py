@@ -93,6 +93,9 @@ def test_the_next_token_is_measured_by_its_perplexity(xbar, folder):
     assert chips["metric_loss"] > 0
     right = xbar("eval", folder / "run", "--samples", 2, "--metric", "accuracy", "--out", folder / "a", "--json").json
     assert right["accuracy_mean"] > 0.9
+    converted = xbar("eval", folder / "run", "--adc-bits", 8, "--samples", 1, "--out", folder / "c", "--json")
+    assert converted.code == 0, converted.err  # tokens are whole numbers, what its arrays see is not
+    assert abs(converted.json["perplexity_mean"] - chips["ideal_perplexity"]) < 0.1
     cost = xbar("map", folder / "run", "--out", folder / "m", "--json")
     assert cost.code == 0, cost.err
     joules = xbar("energy", folder / "m", "--images", 8, "--out", folder / "j", "--json")

@@ -5,6 +5,7 @@ rows after the other, and codes are added. Written for reading, not for speed.
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import xarray as xr
@@ -25,6 +26,7 @@ class Cell:
     vin: np.ndarray
 
     @classmethod
+    @cache  # one file for all cases
     def read(cls, path, vg):
         data = xr.load_dataset(path, engine="h5netcdf")
         k = int(np.argmin(np.abs(data["vg"].values - vg)))

@@ -102,8 +102,18 @@ NAMES = [
 ]
 
 
+QUICK = {1, 3, 4, 5, 7, 9, 11, 15, 18}
+"""Every scheme, model, coding and setting of converters among them."""
+
+
 @pytest.mark.spice
-@pytest.mark.parametrize(("scheme", "model", "case"), CASES, ids=NAMES)
+@pytest.mark.parametrize(
+    ("scheme", "model", "case"),
+    [
+        pytest.param(*case, id=name, marks=() if n in QUICK else pytest.mark.slow)
+        for n, (case, name) in enumerate(zip(CASES, NAMES, strict=True))
+    ],
+)
 def test_energy_by_hand(mapped, tmp_path, scheme, model, case):
     read = {"--input": case["input"], "--dac-bits": case["dac_bits"], "--v-read": case.get("v_read_volt")}
     taken = [word for option, value in read.items() if value is not None for word in (option, value)]

@@ -81,6 +81,8 @@ OWN = {
 SHAPE = (6, 4)
 X = jax.random.normal(jax.random.key(0), (5, *SHAPE))
 every_network = pytest.mark.parametrize("name", OWN)
+call = nnx.jit(lambda net, x: net(x))
+"""A pass as one program: compiled sooner than its operations one by one."""
 
 
 def taken(name, seed=0):
@@ -92,8 +94,9 @@ def taken(name, seed=0):
 @every_network
 def test_the_same_outputs_and_every_kernel_on_arrays(name):
     own, net = taken(name)
-    np.testing.assert_allclose(net(X), own(X), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(net(X[:1]), own(X[:1]), rtol=1e-5, atol=1e-6)
+    wanted = call(own, X)
+    np.testing.assert_allclose(call(net, X), wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(call(net, X[:1]), call(own, X[:1]), rtol=1e-5, atol=1e-6)
     flat = nnx.to_flat_state(nnx.state(own, nnx.Param))
     weights = sum(v.size for path, v in flat if path[-1] == "kernel")
     assert sum(np.prod(s.kernel) for s in layer_shapes(net, shape=SHAPE)) == weights
@@ -105,20 +108,23 @@ def test_products_go_where_they_are_sent(name):
     """The last layer doubled, wherever it is: outputs change; all kernels at zero leave what biases alone give."""
     own, net = taken(name)
     first = layer_shapes(net, shape=SHAPE)[0].name
-    doubled = net(X, lambda n, x, k, contract: contract(x, k * (1 + (n == first))))
-    assert float(jnp.abs(doubled - own(X)).max()) > 1e-3
+
+    @nnx.jit
+    def scaled(net, one, all):
+        return net(X, lambda n, x, k, contract: contract(x, k * (one if n == first else all)))
+
+    assert float(jnp.abs(scaled(net, 2.0, 1.0) - scaled(net, 1.0, 1.0)).max()) > 1e-3
     for path, variable in nnx.to_flat_state(nnx.state(own, nnx.Param)):
         if path[-1] == "kernel":
             variable[...] = jnp.zeros_like(variable[...])
-    nothing = net(X, lambda n, x, k, contract: contract(x, 0 * k))
-    np.testing.assert_allclose(nothing, own(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scaled(net, 0.0, 0.0), call(own, X), rtol=1e-5, atol=1e-6)
 
 
 @every_network
 def test_gradients_reach_every_kernel_and_are_those_of_the_network(name):
     own, net = taken(name)
-    found = nnx.grad(lambda net: (net(X) ** 2).sum())(net)
-    wanted = nnx.grad(lambda net: (net(X) ** 2).sum())(own)
+    slopes = nnx.jit(nnx.grad(lambda net: (net(X) ** 2).sum()))
+    found, wanted = slopes(net), slopes(own)
     norms = [sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(tree)) for tree in (found, wanted)]
     assert norms[0] == pytest.approx(norms[1], rel=1e-4)
 

@@ -72,3 +72,8 @@ def test_trained_conductances_that_are_lost_are_an_error(tmp_path):
     summary = {"method": "periphery", "layers": list(LAYERS), **PERIPHERY.summary()}
     with pytest.raises(RunError, match=r"lacks devices\.safetensors"):
         Fixed.read(summary, TrainConfig(), tmp_path)
+    (tmp_path / "devices.safetensors").touch()
+    for key in ("scheme", "bits"):
+        lost = {name: value for name, value in summary.items() if name != key}
+        with pytest.raises(RunError, match=rf"summary\.json is damaged \({key} is missing\)"):
+            Fixed.read(lost, TrainConfig(), tmp_path)

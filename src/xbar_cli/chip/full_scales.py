@@ -144,7 +144,7 @@ def observed_ranges(
         def step(carry: Array, values: Array) -> Array:
             return jnp.maximum(carry, (values * like_images(weight, values)).max())
 
-        zero = jnp.zeros((), x.dtype)
+        zero = jnp.zeros((), jnp.float32)  # of what layers see: images may be whole numbers
         inputs = layer_inputs(nnx.merge(graphdef, state), x)
         return {name: reduce(layers, name, *inputs[name], zero, step) for name in layers or inputs}
 

@@ -149,6 +149,8 @@ def _periphery(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, f
     del config
     if not (folder / DEVICES).exists():
         raise RunError(f"{folder} lacks {DEVICES}, the conductances that it trained: train or map it anew")
+    if missing := [key for key in ("scheme", "bits") if key not in summary]:
+        raise RunError(f"{folder}: summary.json is damaged ({missing[0]} is missing); train it anew")
     return {"scheme": summary["scheme"], "bits": summary["bits"], "devices": read_tensors(folder / DEVICES)}
 
 
