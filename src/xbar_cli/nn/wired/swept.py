@@ -15,8 +15,9 @@ from xbar_cli.array.tiling import cut
 from xbar_cli.array.wired.sweep import Sweepable, sweepable, swept
 from xbar_cli.nn.wired.solved import Trust, WiredLayer
 
-READS = 32
-"""Reads that are swept at once: their currents in one tile stay in the cache, and each coefficient of a cell serves all."""
+READS, CURRENTS = 32, 2**17
+"""Reads that are swept at once, at least: each coefficient of a cell serves all of them. In small tiles more are, as long as their
+currents are no more than so many and stay in the cache."""
 
 
 @jax.tree_util.register_dataclass
@@ -32,8 +33,9 @@ class SweptWiredLayer:
 
     def __call__(self, x: Array, contract: Contract) -> tuple[Array, Trust]:
         """The layer's outputs before any bias, and how far the sweeps can be trusted."""
-        read = partial(self._read, self._arrays(self.layer.g))
-        return self.layer.outputs(x, contract, read, size=READS)
+        arrays = self._arrays(self.layer.g)
+        cells = arrays.answers.along_word[0, 0].size
+        return self.layer.outputs(x, contract, partial(self._read, arrays), size=max(READS, CURRENTS // cells))
 
     @property
     def drive(self) -> Drive:
