@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from xbar_cli.chip.floating import make_counter
 from xbar_cli.chip.fold import judge, make_folder
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
@@ -32,7 +33,6 @@ from xbar_cli.data.batches import eval_batches
 from xbar_cli.runs.directory import new_run
 from xbar_cli.trained.opening import Trained, open_trained
 from xbar_cli.workflows import train
-from xbar_cli.workflows.evaluate import make_counter
 
 BATCH, WIRE_OHM, TILE = 1000, 1.0, "128x128"
 

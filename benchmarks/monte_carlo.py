@@ -27,6 +27,7 @@ from flax import nnx
 
 from xbar_cli.chip.executor import Strategy, make_executor, strategy_here
 from xbar_cli.chip.fabricate import make_fabricator
+from xbar_cli.chip.floating import make_counter
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.sample import Batch, Sampler, sample
@@ -41,7 +42,7 @@ from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import Run
 from xbar_cli.trained.opening import Trained
-from xbar_cli.workflows.evaluate import build_hardware, make_counter
+from xbar_cli.workflows.evaluate import build_hardware
 
 CASES = {"lenet5": ((28, 28, 1), 10_000), "resnet20": ((32, 32, 3), 1000)}
 VARIATION = 0.15

@@ -75,5 +75,7 @@ def test_trained_conductances_that_are_lost_are_an_error(tmp_path):
     (tmp_path / "devices.safetensors").touch()
     for key in ("scheme", "bits"):
         lost = {name: value for name, value in summary.items() if name != key}
-        with pytest.raises(RunError, match=rf"summary\.json is damaged \({key} is missing\)"):
+        with pytest.raises(RunError, match=rf"summary\.json is damaged \('{key}' is missing\)"):
             Fixed.read(lost, TrainConfig(), tmp_path)
+    with pytest.raises(RunError, match=r"summary\.json is damaged"):
+        Fixed.read(summary | {"w_max": 3}, TrainConfig(), tmp_path)

@@ -211,6 +211,8 @@ class ChipKeywords(Configured, total=False):
     variation_model: Literal["additive", "proportional"]
     effect: Sequence[Any]
     negative: Literal["clamp", "reflect", "allow"]
+    at: Value
+    recalibrate: Value
     metric: Literal["accuracy", "top5", "mse", "r2", "cross_entropy", "perplexity"]
     samples: int
     images: int

@@ -94,7 +94,8 @@ def adc_full_scales(
         return {name: level_range(hardware, layer) for name, layer in layers.items()}
     tiled = {name: layer for name, layer in nominal().layers.items() if isinstance(layer, TiledLayer)}
     products = products_of(trained)
-    batch = min([BATCH, *(layer.part_size(*products[name]) for name, layer in tiled.items())])
+    # of one image some networks are another program
+    batch = max(2, min([BATCH, *(layer.part_size(*products[name]) for name, layer in tiled.items())]))
     observed = observed_ranges(trained, tiled, _signals, percentile=value or 100.0, images=images, batch=batch)
     most = {name: share_of_most(1.0, hardware, layer) for name, layer in layers.items()}
     return most | usable(observed, rule=f"converters.adc_range = {rule}")

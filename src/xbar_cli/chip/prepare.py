@@ -41,6 +41,7 @@ def make_sampler(
     *,
     most: int,
     strategy: Strategy | None = None,
+    preparer: tuple[Prepare, int] | None = None,
 ) -> tuple[Sampler, int]:
     """The stages of the chips of an evaluation, on the images `parts`, and the images that each is calibrated to.
 
@@ -53,8 +54,11 @@ def make_sampler(
         measure: of the answers.
         most: chips that will be asked for.
         strategy: how those of one device are computed; as measured for it when absent.
+        preparer: makes circuits of them, and the images that each is fitted to; `make_preparer`'s when absent.
     """
-    prepare, fitted_to = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
+    if preparer is None:
+        preparer = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
+    prepare, fitted_to = preparer
     network = hardware.network
     sampler = Sampler(
         make_executor(most, strategy),

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from xbar_cli.config.base import TIMES
 from xbar_cli.config.hardware import EvaluateConfig
 
 from .shared.console import print_table
@@ -45,6 +46,8 @@ def show(summary: dict[str, Any]) -> None:
     print_table(title, ["", ""], rows)
     if "per_layer" in summary:
         show_layers(summary)
+    if "ages" in summary:
+        show_ages(summary)
 
 
 def interval(ci: list[float] | None) -> str:
@@ -117,3 +120,26 @@ def converters(summary: dict[str, Any]) -> str:
     shared, rows = summary["columns_per_adc"] or 1, summary["rows_at_once"]
     of = f"one a {signal}" if shared <= (2 if signal == "pair" else 1) else f"one for {shared} columns"
     return of if rows is None else f"{of}, {rows} rows at once"
+
+
+def show_ages(summary: dict[str, Any]) -> None:
+    """Print what the chips are at each time, and what was done to them until then."""
+    ages, metric = summary["ages"], summary["metric"]
+    extra = [key for key in ("programmings", "corrections") if ages[-1][key] > (key == "programmings")]
+    rows = [
+        (
+            duration(age["t_seconds"]),
+            f"{age['metric_value']:.4f}",
+            interval(age["metric_ci95"]),
+            f"{age[f'{metric}_std']:.4f}",
+            *(str(age[key]) for key in extra),
+        )
+        for age in ages
+    ]
+    print_table("The same chips over time", ["time", metric, "95 % interval", "std", *extra], rows)
+
+
+def duration(seconds: float) -> str:
+    """A time in the largest unit of which it is one or more."""
+    unit = next((unit for unit in reversed(TIMES) if seconds >= TIMES[unit] * (1 - 1e-9)), None)
+    return f"{seconds:g} s" if unit is None else f"{seconds / TIMES[unit]:.4g} {unit}"

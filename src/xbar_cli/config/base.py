@@ -106,6 +106,19 @@ def parse_quantity(value: Any) -> Any:
     return float(f"{mantissa}e{int(exponent or 0) + SUFFIXES[match[2]]}")
 
 
+_TIME = re.compile(r"(.*?)\s*(min|s|h|d|y)", re.ASCII | re.DOTALL)
+TIMES = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "y": 365.25 * 86400.0}
+"""Units of time [s]."""
+
+
+def parse_time(value: Any) -> Any:
+    """Seconds from a text that may end in a unit: `90ns`, `20s`, `5min`, `1h`, `30d`, `1y`; else as `parse_quantity`."""
+    match = _TIME.fullmatch(value) if isinstance(value, str) and len(value) <= LONGEST_NUMBER else None
+    if match is None:
+        return parse_quantity(value)
+    return parse_quantity(match[1]) * TIMES[match[2]]
+
+
 def parse_resistance(value: Any) -> Any:
     """A number as `parse_quantity` reads it, or `inf`: a device that is not there."""
     if isinstance(value, str) and value.strip().lower() in ("inf", "infinity"):

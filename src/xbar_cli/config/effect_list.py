@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from xbar_cli.outside import quoted
 
 from .base import Quantity, Section, parse_quantity, require
-from .effects import EFFECTS, AnyEffect, Drift, OnDevices, PcmDrift, PcmRead, Smooth, States, step_of
+from .effects import EFFECTS, Ageing, AnyEffect, OnDevices, Smooth, States, step_of
 
 if TYPE_CHECKING:
     from xbar_cli.device.chip import Step
@@ -47,9 +47,9 @@ def agree(chosen: Sequence[AnyEffect]) -> Sequence[AnyEffect]:
         others = [other.model for other in chosen[:number] if effect.once is not None and other.once == effect.once]
         if others:
             raise ValueError(f"{others[0]} and {effect.model} cannot act together: {effect.once}")
-    ages = {effect.model: effect.t for effect in chosen if isinstance(effect, Drift | PcmDrift | PcmRead)}
+    ages = {effect.model: effect.t for effect in chosen if isinstance(effect, Ageing)}
     if len(set(ages.values())) > 1:
-        told = " and ".join(f"{model}:t={t:g}" for model, t in ages.items())
+        told = " and ".join(model if t is None else f"{model}:t={t:g}" for model, t in ages.items())
         raise ValueError(f"{told} contradict each other: a chip has one age [s]")
     return chosen
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, assert_never, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from .base import Quantity, Section
+from .base import Quantity, Section, parse_time, require
 
 if TYPE_CHECKING:
     from xbar_cli.device.chip import Step
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 Share = Annotated[Quantity, Field(ge=0, le=1)]
 Relative = Annotated[Quantity, Field(ge=0, le=10)]
-Time = Annotated[Quantity, Field(ge=1e-9, le=1e12)]
-"""From a nanosecond to 30 000 years [s]."""
+Time = Annotated[float, BeforeValidator(parse_time), Field(ge=1e-9, le=1e12)]
+"""From a nanosecond to 30 000 years [s], as 3600 or 1h."""
 
 
 Stage = Literal["programming", "device", "chip", "drift", "faults", "transistor", "read"]
@@ -150,7 +150,7 @@ class Drift(Effect):
     model: Literal["drift"]
     stage: ClassVar = "drift"
     once: ClassVar = "each says how devices age"
-    t: Time
+    t: Time | None = None
     t0: Time | None = None
     nu: Annotated[Quantity, Field(ge=-1, le=1)] | None = None
     nu_sigma: Annotated[Quantity, Field(ge=0, le=1)] | None = None
@@ -162,7 +162,7 @@ class PcmDrift(Effect):
     model: Literal["pcm_drift"]
     stage: ClassVar = "drift"
     once: ClassVar = "each says how devices age"
-    t: Time
+    t: Time | None = None
     t0: Time = 20.0
 
 
@@ -199,17 +199,19 @@ class PcmRead(Effect):
     model: Literal["pcm_read"]
     stage: ClassVar = "read"
     once: ClassVar = "a device has one 1/f noise"
-    t: Time
+    t: Time | None = None
     t_read: Time = 250e-9
     """Width of the read pulse [s]."""
 
     @model_validator(mode="after")
     def _later(self) -> Self:
-        if self.t < self.t_read:
+        if self.t is not None and self.t < self.t_read:
             raise ValueError(f"pcm_read: t = {self.t:g} s must be at least t_read = {self.t_read:g} s")
         return self
 
 
+Ageing = Drift | PcmDrift | PcmRead
+"""Effects that know how old a chip is."""
 OnDevices = (
     WriteVerify | PcmProgramming | Additive | Proportional | Lognormal | States | Smooth | ChipCorner | ChipToChip | Drift
     | PcmDrift | Stuck
@@ -221,6 +223,13 @@ AnyEffect = OnDevices | Mismatch | AnyReadNoise
 EFFECTS: dict[str, type[AnyEffect]] = {
     get_args(kind.model_fields["model"].annotation)[0]: kind for kind in get_args(AnyEffect)
 }
+
+
+def age_of(effect: Ageing) -> float:
+    """The age that an effect is told [s]; ConfigError where it is not."""
+    require(effect.t is not None, f"effect {effect.model} needs t=, the age of the chip, such as {effect.model}:t=1h")
+    assert effect.t is not None
+    return effect.t
 
 
 def step_of(effect: OnDevices, devices: "Devices") -> "Step":
@@ -262,10 +271,10 @@ def _model(effect: OnDevices, devices: "Devices") -> "tuple[Callable[..., Array]
             rates = {"rate_on": effect.on, "rate_off": effect.off, "rate_open": effect.open}
             return faults.stuck_at, {**rates, "g_on": devices.g_on, "g_off": devices.g_off}
         case Drift():
-            given = {"t": effect.t, "t0": effect.t0, "nu": effect.nu, "nu_sigma": effect.nu_sigma}
+            given = {"t": age_of(effect), "t0": effect.t0, "nu": effect.nu, "nu_sigma": effect.nu_sigma}
             return drift.drift, figures.drift_of(devices, **given)
         case PcmDrift():
-            times = {"t_seconds": figures.after(effect.t, effect.t0), "t0_seconds": effect.t0}
+            times = {"t_seconds": figures.after(age_of(effect), effect.t0), "t0_seconds": effect.t0}
             return pcm.pcm_drift, {**times, "g_max": devices.g_on}
         case _:
             assert_never(effect)
@@ -284,7 +293,7 @@ def read_spread_of(effect: AnyReadNoise, devices: "Devices") -> "Callable[[Array
             sigma = effect.sigma * (devices.g_on - devices.g_off)
             return lambda g, _: read_sigma(g, sigma_siemens=sigma, sigma_relative=effect.relative)
         case PcmRead():
-            times = {"t_seconds": effect.t, "t_read_seconds": effect.t_read}
+            times = {"t_seconds": age_of(effect), "t_read_seconds": effect.t_read}
             return lambda g, target: pcm_read_sigma(g, target=target, g_max=devices.g_on, **times)
         case _:
             assert_never(effect)

@@ -10,7 +10,7 @@ from .base import DeviceResistance, LayerChoice, OpenResistance, Option, RootSec
 from .converters import ConvertersSection, DecodingSection, ReadSection
 from .monte_carlo import MonteCarloSection, PartitionSection
 from .ranges import OwnSettings, TileSize, WeightLimit, parse_tile, parse_weight_limit
-from .variation import VariationSection
+from .variation import AgeingSection, VariationSection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -234,7 +234,6 @@ class CalibrationSection(Section):
     """The training images whose activations set each layer's full-scale row voltage."""
 
     images: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
-    """Training images seen, in their order."""
 
 
 class MapConfig(RootSection):
@@ -254,6 +253,7 @@ class EvaluateConfig(RootSection):
 
     run: str = ""
     variation: VariationSection = VariationSection()
+    ageing: AgeingSection = AgeingSection()
     monte_carlo: MonteCarloSection = MonteCarloSection()
     array: ArraySection = ArraySection()
     converters: ConvertersSection = ConvertersSection()
@@ -264,6 +264,12 @@ class EvaluateConfig(RootSection):
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
 
+    @model_validator(mode="after")
+    def ages(self) -> Self:
+        """Rules that join times with what else is asked for."""
+        self.ageing.agree(self.variation, ci_width=self.monte_carlo.ci_width, calibrate=self.decoding.calibrate)
+        return self
+
     @property
     def differing(self) -> bool:
         """Whether chips differ: else one is enough."""
@@ -272,11 +278,12 @@ class EvaluateConfig(RootSection):
     @property
     def observes(self) -> bool:
         """Whether evaluating looks at training images, however the network was mapped."""
-        return bool(self.converters.dac_range or self.converters.adc_bits or self.decoding.calibrate)
+        fitted = self.decoding.calibrate or self.ageing.recalibrate
+        return bool(self.converters.dac_range or self.converters.adc_bits or fitted)
 
 
 class PartitionConfig(EvaluateConfig):
-    """Everything that determines a partition: an evaluation, and what it may lose."""
+    """A partition: an evaluation, and what it may lose."""
 
     partition: PartitionSection = PartitionSection()
 
@@ -286,6 +293,7 @@ class PartitionConfig(EvaluateConfig):
             name = key.removeprefix("monte_carlo.")
             default = MonteCarloSection.model_fields[name].default
             require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
+        require(self.ageing.at is None, "ageing.at belongs to xbar evaluate: leave it out")
 
 
 PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")

@@ -17,6 +17,7 @@ from xbar_cli.caches import discard
 from xbar_cli.errors import ModelError, RunError
 from xbar_cli.interruption import held
 from xbar_cli.outside import clean_path
+from xbar_cli.runs import metrics
 from xbar_cli.runs.seal import DONE as DONE
 from xbar_cli.runs.seal import seal
 
@@ -53,15 +54,11 @@ class Run:
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add one flushed line to metrics.jsonl."""
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        metrics.append(self.path / METRICS, record)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; none where it is not there."""
-        path = self.path / METRICS
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+        """What the lines of metrics.jsonl say, those that are not damaged; none where it is not there."""
+        return [record for _, record in metrics.lines_of(self.path / METRICS)]
 
     def finish(self, summary: Mapping[str, Any], *, overwrite: bool = False) -> None:
         """Write summary.json, seal the run (`done`), then rename it to its final name. ModelError where a figure is no number."""

@@ -78,12 +78,19 @@ def write_fields(path: Path, fields: Mapping[str, Field], *, attributes: Mapping
     path.write_bytes(made.getvalue())
 
 
+def look_through(path: Path) -> None:
+    """Read every header of an HDF5 file: damage is met here, where the readers above HDF5 leave nothing half open."""
+    with h5py.File(path) as file:
+        file.visititems(lambda _, item: list(item.attrs) and None)
+
+
 def read_dataset(path: Path) -> "xr.Dataset":
     """Read results.nc into memory; RunError where it is missing, damaged, or written by a newer version."""
     import xarray as xr
 
     try:
         require_file(path, most=LARGEST)
+        look_through(path)
         with xr.open_dataset(path, engine="h5netcdf") as dataset:
             loaded = dataset.load()
     except (

@@ -1,10 +1,11 @@
 """The phases of a training run, each a stretch of epochs under one optimiser, from the newest checkpoint on."""
 
-import json
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -12,8 +13,9 @@ import optax
 from flax import nnx
 
 from xbar_cli.runs.checkpoint import Checkpoints
-from xbar_cli.runs.directory import METRICS, Run
-from xbar_cli.runs.whole import write_whole
+from xbar_cli.runs.directory import METRICS
+from xbar_cli.runs.metrics import keep
+from xbar_cli.runs.seal import RunNote
 from xbar_cli.train.loop import State, TrainingStep, make_optimizer, make_step, renewing, run_epoch
 from xbar_cli.train.optimizers import chain, learning_rate
 from xbar_cli.train.session import Counter, Ended, Phase, Progress, Session, counter, measured
@@ -112,8 +114,17 @@ def begin(
         return stretch, fresh
     if record["phase"] > number:
         return None
-    keep_metrics(session.run, lambda line: line["step"] <= latest)
+    require_lines(session.run.path / METRICS, latest)
     return stretch, Standing(**checkpoints.restore(latest, fresh.arrays), progress=Progress(**as_now(record)))
+
+
+def require_lines(path: Path, latest: int) -> None:
+    """Keep the lines of the epochs up to a checkpoint, and say where some are lost: they are not computed again."""
+    kept = keep(path, lambda line: line["step"] <= latest)
+    lost = latest - len({line["step"] for line in kept if line["epoch"] > 0})
+    if lost > 0:
+        told = f"{path}: {lost} of {latest} epochs are lost or damaged; what is told by epoch lacks them"
+        warnings.warn(RunNote(told), stacklevel=2)
 
 
 def as_now(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +182,7 @@ def restrict_first(stretch: Stretch, here: Standing) -> Standing:
     session, phase = stretch.session, stretch.phase
     here, metrics = stretch.restrict(here, 0)
     metrics |= stretch.reached(here.state[0])
-    keep_metrics(session.run, lambda line: (line["phase"], line["epoch"]) != (phase.name, 0))
+    keep(session.run.path / METRICS, lambda line: (line["phase"], line["epoch"]) != (phase.name, 0))
     session.run.append_metrics({"step": stretch.before, "phase": phase.name, "epoch": 0, **metrics})
     return here._replace(kept=here.state[0])
 
@@ -201,18 +212,3 @@ def judged(here: Standing, reached: float, *, sign: int, keep: str) -> Standing:
         return here._replace(progress=progress)
     progress = replace(progress, best_value=reached, best_epoch=progress.epoch)
     return here._replace(kept=here.state[0], progress=progress)
-
-
-def keep_metrics(run: Run, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
-    """Forget the other lines of a run that goes on: they will be computed again."""
-    path = run.path / METRICS
-    if not path.exists():
-        return
-    kept: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if wanted(json.loads(line)):
-                kept.append(line + "\n")
-        except (ValueError, KeyError):
-            break
-    write_whole(path, "".join(kept))

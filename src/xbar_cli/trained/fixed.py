@@ -16,6 +16,7 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.placing import Slices
+from xbar_cli.outside import quoted_error
 from xbar_cli.runs.directory import SUMMARY
 from xbar_cli.runs.results import read_tensors, write_tensors
 from xbar_cli.runs.seal import ANEW
@@ -117,6 +118,14 @@ class Fixed:
     @classmethod
     def read(cls, summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> Self:
         """What the training of a run in `folder` fixed; RunError where a file is missing or the summary contradicts itself."""
+        try:
+            return cls._read(summary, config, folder)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            said = f"{error} is missing" if isinstance(error, KeyError) else quoted_error(error)
+            raise RunError(f"{folder}: {SUMMARY} is damaged ({said}); {ANEW}") from None
+
+    @classmethod
+    def _read(cls, summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> Self:
         names = list(summary["layers"])
 
         def by_layer(key: str) -> dict[str, float] | None:
@@ -149,8 +158,6 @@ def _periphery(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, f
     del config
     if not (folder / DEVICES).exists():
         raise RunError(f"{folder} lacks {DEVICES}, the conductances that it trained: train or map it anew")
-    if missing := [key for key in ("scheme", "bits") if key not in summary]:
-        raise RunError(f"{folder}: summary.json is damaged ({missing[0]} is missing); train it anew")
     return {"scheme": summary["scheme"], "bits": summary["bits"], "devices": read_tensors(folder / DEVICES)}
 
 

@@ -1,28 +1,28 @@
 """`xbar evaluate`: Monte-Carlo accuracy of a network on non-ideal arrays."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
-from jax import Array
 
-from xbar_cli.chip import summary as evaluate_summary
 from xbar_cli.chip.certificates.wired import settle, told
-from xbar_cli.chip.drawing import draw
 from xbar_cli.chip.executor import Strategy
+from xbar_cli.chip.floating import floating_value
 from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.life.aged import Aged, at_ages, life
 from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltage, seen
 from xbar_cli.chip.mismatch import gate_shifts
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
-from xbar_cli.chip.sample import Batch, Tally, count_batch, sample
+from xbar_cli.chip.result import ages
+from xbar_cli.chip.result import summary as evaluate_summary
+from xbar_cli.chip.result.drawing import draw
+from xbar_cli.chip.sample import Batch, Tally, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.config.arrays import AnyArrayModel, check_neurons, tile_fold
 from xbar_cli.config.converters import ConvertersSection
@@ -40,10 +40,7 @@ from xbar_cli.config.load import stored, write_toml
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError
-from xbar_cli.nn.reading import Circuit
-from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.nn.sites.crossbar import regroup
-from xbar_cli.nn.wired.solved import Trust
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
@@ -59,8 +56,7 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
         reporter.note(unusual)
     config, trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
-    hardware = build_hardware(config, trained, network, reporter=reporter)
-    result, tally = measure(config, trained, hardware, reporter=reporter)
+    hardware, result, tally = measured(config, trained, network, reporter=reporter)
     result |= evaluate_summary.origin(trained, network, *test_part(trained, config.monte_carlo.images))
     if (skewed := evaluate_summary.skew_note(result)) is not None:
         reporter.note(skewed)
@@ -70,15 +66,38 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
         )
     metric = result["metric"]
     fields = evaluate_summary.results(result[f"{metric}_samples"], tally, metric=metric)
+    if "ages" in result:
+        fields |= ages.age_fields(result["ages"], metric=metric)
     write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": metric})
     caption = (
         f"{trained.network} on {trained.dataset}, {hardware.model} array, "
         f"{config.variation.amount * 100:g} % {config.variation.model} variation"
     )
     draw(run.figures, result, caption=caption)
+    if "ages" in result:
+        ages.draw_ages(run.figures / "ages.png", result, caption=caption)
     devices = [str(device) for device in jax.devices()]
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, devices=devices))
     return result | {"out": str(run.final)}
+
+
+def measured(
+    config: EvaluateConfig, trained: Trained, network: MappedNetwork, *, reporter: Reporter
+) -> tuple[Hardware, dict[str, Any], Tally]:
+    """The chips as `measure` finds them; where times are given those of the last, and `ages` with what they are at each."""
+    if config.ageing.at is None:
+        hardware = build_hardware(config, trained, network, reporter=reporter)
+        return hardware, *measure(config, trained, hardware, reporter=reporter)
+    chips = life(config, network)
+    first = build_hardware(chips[0].configured(config), trained, network, reporter=reporter)
+    found = []
+    for number, aged in enumerate(chips):
+        now, hardware = aged.configured(config), aged.reading(first, age=aged.moment.age)
+        said = SILENT if number else reporter
+        found.append(measure(now, trained, hardware, reporter=said, aged=aged))
+        reporter.progress("times", number + 1, len(chips))
+    result, tally = found[-1]
+    return first, result | {"ages": at_ages([result for result, _ in found], chips)}, tally
 
 
 def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[EvaluateConfig, Trained, MappedNetwork]:
@@ -191,18 +210,22 @@ def measure(
     *,
     reporter: Reporter,
     strategy: Strategy | None = None,
+    aged: Aged | None = None,
 ) -> tuple[dict[str, Any], Tally]:
-    """The metric of every sampled chip and of the network in floating point, and what else the chips were."""
+    """The metric of every sampled chip (at a moment of its life) and in floating point, and what else the chips were."""
     wanted, network = config.monte_carlo, hardware.network
     images, labels = test_part(trained, wanted.images)
     measure = evaluate_summary.measure_of(config, trained, labels)
     parts = batched(images, labels, size=wanted.batch_size)
-    steps = steps_of(config.variation.on_devices(), network)
+    steps = steps_of(config.variation.on_devices(), network) if aged is None else aged.steps(network)
     order = effects_in_order(config.variation, steps)
     tell(config, trained, network, order, reporter)
     ideal = floating_value(trained, parts, measure)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
-    sampler, fitted_to = make_sampler(config, trained, hardware, steps, parts, measure, most=most, strategy=strategy)
+    preparer = None if aged is None else aged.preparer(config, trained, hardware)
+    sampler, fitted_to = make_sampler(
+        config, trained, hardware, steps, parts, measure, most=most, strategy=strategy, preparer=preparer
+    )
     kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
         sampler,
@@ -256,29 +279,6 @@ def batched(images: np.ndarray, labels: np.ndarray, *, size: int) -> list[Batch]
     """Images and labels in batches of one size, `size` at most."""
     parts = eval_batches(images, labels, batch_size=min(size, len(labels)))
     return [jax.tree.map(jnp.asarray, part) for part in parts]
-
-
-def floating_value(trained: Trained, parts: Sequence[Batch], measure: Measure) -> float:
-    """The metric of the network in floating point."""
-    count = make_counter(trained, measure=measure)
-    root, first = jax.random.key(0), jnp.asarray(0)
-    found = [count(None, root, first, *part)[0][0] for part in parts]
-    images = sum(float(weight.sum()) for _, _, weight in parts)
-    return measure.value(float(np.sum(np.asarray(found, np.float64))), images, of="the network in floating point")
-
-
-def make_counter(trained: Trained, *, measure: Measure = ACCURACY) -> Callable[..., tuple[Array, dict[str, Trust]]]:
-    """The function from a circuit (None for floating point), key, number of the first image and a batch to `count_batch`."""
-    graphdef, state = nnx.split(trained.net)
-
-    @jax.jit
-    def count(
-        state: Any, circuit: Circuit | None, key: Array, first: Array, *part: Array
-    ) -> tuple[Array, dict[str, Trust]]:
-        x, y, weight = part
-        return count_batch(nnx.merge(graphdef, state), circuit, key, first, (x, y, weight), measure)
-
-    return partial(count, state)
 
 
 def test_part(trained: Trained, images: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from xbar_cli.chip.floating import floating_value
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.partition import MadeDigital, greedy, make_accuracies, pattern_of
 from xbar_cli.chip.prepare import make_sampler
@@ -86,7 +87,7 @@ def search(
     pictures, labels = held_out(trained, images=config.partition.images)
     parts = evaluate.batched(pictures, labels, size=config.monte_carlo.batch_size)
     hardware = evaluate.build_hardware(opened, trained, network, reporter=reporter)
-    ideal = evaluate.floating_value(trained, parts, RIGHT)
+    ideal = floating_value(trained, parts, RIGHT)
     effects = steps_of(opened.variation.on_devices(), network)
     chips = (config.monte_carlo.samples or 1) if opened.differing else 1
     sampler, _ = make_sampler(opened, trained, hardware, effects, parts, most=chips)

@@ -16,6 +16,7 @@ from xbar_cli.report.tables import Table, as_csv, as_markdown, comparing, pairs,
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import DONE, METRICS, partial
 from xbar_cli.runs.listing import Entry, describe, open_entry
+from xbar_cli.runs.metrics import CHECKSUM
 from xbar_cli.runs.results import RESULTS, read_dataset
 from xbar_cli.runs.seal import ANEW, require_intact
 from xbar_cli.runs.whole import write_whole
@@ -167,7 +168,7 @@ def metrics_tables(entry: Entry) -> list[Table]:
             raise ValueError
     except (ConfigError, ValueError, RecursionError):
         raise RunError(f"{path} is damaged, or too long") from None
-    shown = [{key: value for key, value in line.items() if not is_time(key)} for line in lines]
+    shown = [{key: value for key, value in line.items() if not is_time(key) and key != CHECKSUM} for line in lines]
     table = records("Metrics", shown)
     return [Table(table.title, table.head, table.rows, folded=True, note=table.note)] if lines else []
 

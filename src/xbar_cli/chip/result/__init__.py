@@ -1,0 +1,1 @@
+"""What an evaluation says of its chips: summary, figures, and their ages."""

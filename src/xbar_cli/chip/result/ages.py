@@ -1,0 +1,47 @@
+"""What becomes of chips over time: a figure, and the fields of results.nc."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from xbar_cli.nn.score import Measure
+from xbar_cli.runs import figures
+from xbar_cli.runs.results import Field, field
+
+
+def draw_ages(path: Path, result: Mapping[str, Any], *, caption: str) -> Path:
+    """The metric against time, every chip a thin line, the mean with its interval above them."""
+    measure, ages = Measure(result["metric"]), result["ages"]
+    name, scale = measure.metric, 100 if measure.is_share else 1
+    times = np.array([age["t_seconds"] for age in ages])
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        samples = scale * np.array([age[f"{name}_samples"] for age in ages])
+        axes.plot(times, samples, color="0.75", linewidth=0.8)
+        mean = scale * np.array([age["metric_value"] for age in ages])
+        intervals = [age["metric_ci95"] or [age["metric_value"]] * 2 for age in ages]
+        low, high = scale * np.array(intervals).T
+        axes.errorbar(
+            times, mean, yerr=[mean - low, high - mean], fmt="o-", markersize=4, capsize=3, label="mean of the chips"
+        )
+        axes.axhline(scale * result[f"ideal_{name}"], color="0.4", linestyle=":", label="floating point")
+        unit = " [%]" if measure.is_share else ""
+        axes.set(xscale="log", xlabel="time since programming [s]", ylabel=name + unit)
+        axes.set_title(f"{name.capitalize()} of the same chips over time")
+        axes.legend()
+
+    return figures.save(path, draw, caption=caption)
+
+
+def age_fields(ages: Sequence[Mapping[str, Any]], *, metric: str) -> dict[str, Field]:
+    """The metric of every chip at every time."""
+    values = np.array([age[f"{metric}_samples"] for age in ages])
+    times = [age["t_seconds"] for age in ages]
+    return {
+        "time": field(("time",), times, unit="s", long_name="time since programming"),
+        f"{metric}_at": field(("time", "sample"), values, unit="1", long_name=f"{metric} on the test images"),
+    }
