@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from _timing import measure, statistics
 
-from xbar_cli.array.wired import gated_wired, require_solved
+from xbar_cli.array.wired.newton import gated_wired, require_solved
 from xbar_cli.array.wires import Wires
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.verify import VerifyConfig

@@ -10,9 +10,9 @@ from jax.test_util import check_grads
 from scipy.optimize import brentq, fsolve
 
 from tests import analytic
-from xbar_cli.array import wired
 from xbar_cli.array.gated import currents
-from xbar_cli.array.wired import gated_wired, require_solved
+from xbar_cli.array.wired import newton
+from xbar_cli.array.wired.newton import gated_wired, require_solved
 from xbar_cli.array.wires import Wires
 from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.surrogate import Knots
@@ -189,7 +189,7 @@ def test_heavy_resistances_converge_and_a_node_beyond_the_table_is_an_error(surr
 
 def test_what_does_not_converge_names_the_tile(surrogate, monkeypatch):
     g, v = array((4, 3), 1)
-    monkeypatch.setattr(wired, "MOST_STEPS", 1)
+    monkeypatch.setattr(newton, "MOST_STEPS", 1)
     with jax.enable_x64(True):
         traced = jax.jit(lambda g: gated_wired(surrogate, g, jnp.asarray(v), WIRES))
         short = traced(jnp.asarray(g))
@@ -211,7 +211,7 @@ def test_steps_that_go_too_far_are_halved(surrogate, monkeypatch):
         slope = limit / knee / jnp.cosh(x) ** 2
         return limit * jnp.tanh(x), slope, -slope
 
-    monkeypatch.setattr(wired, "cell_currents", steep)
+    monkeypatch.setattr(newton, "cell_currents", steep)
     with jax.enable_x64(True):
         found = gated_wired(surrogate, jnp.full((1, 1), 1e-5), jnp.full((1, 1), 0.3), Wires(source=ohm))
     expected = brentq(lambda i: i - limit * np.tanh((0.3 - ohm * i) / knee), 0, limit, xtol=1e-20, rtol=1e-14)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests import analytic
-from xbar_cli.array.wired_cells import cell_currents, cells_of
+from xbar_cli.array.wired.cells import cell_currents, cells_of
 from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.surrogate import Knots
 

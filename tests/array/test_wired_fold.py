@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests import analytic
-from xbar_cli.array.wired import gated_wired
-from xbar_cli.array.wired_fold import bands_of, fold_wired
+from xbar_cli.array.wired.fold import bands_of, fold_wired
+from xbar_cli.array.wired.newton import gated_wired
 from xbar_cli.array.wires import Wires
 
 VG, V_MAX, ROWS, COLS = 0.9, float(analytic.V_IN[-1]), 7, 6

@@ -66,11 +66,18 @@ def test_products_are_taken_where_their_error_is_small_enough_and_a_line_says_wh
     worst = max(found.largest for found in usual.certificates.values())
     assert 0 < worst < 1e-3
     strict = hardware_of(trained, **WIRES, wired_error=worst / 2, reporter=heard)
-    assert strict.solved
+    assert strict.swept
+    assert (strict.folded | strict.swept, strict.solved) == (usual.folded, False)
+    assert "are swept: as products they differ" in heard.notes[-1]
+    assert all(strict.certificates[name].largest < 1e-5 for name in strict.swept)
+    stricter = hardware_of(trained, **WIRES, wired_error=1e-10, reporter=heard)
+    assert (stricter.folded, stricter.swept, stricter.solved) == (frozenset(), frozenset(), True)
     assert "are solved at every read" in heard.notes[-1]
     anyway = hardware_of(trained, **WIRES, wired="fold", wired_error=worst / 2, reporter=heard)
     assert anyway.folded == usual.folded
     assert "are folded all the same" in heard.notes[-1]
+    swept = hardware_of(trained, **WIRES, wired="sweep", reporter=heard)
+    assert (swept.folded, swept.swept) == (frozenset(), usual.folded)
     exact = hardware_of(trained, **WIRES, wired="exact")
     assert (exact.folded, exact.certificates) == (frozenset(), {})
 
@@ -99,10 +106,11 @@ def scores(trained, **array):
 
 @pytest.mark.slow
 def test_networks_of_products_say_what_those_of_solved_arrays_say(trained):
-    (fold, how), (exact, solved), (free, nothing) = (
-        scores(trained, **array) for array in ({"wired": "fold", **WIRES}, {"wired": "exact", **WIRES}, {})
+    (fold, how), (swept, sweep), (exact, solved), (free, nothing) = (
+        scores(trained, **array) for array in (*({"wired": way, **WIRES} for way in ("fold", "sweep", "exact")), {})
     )
-    assert (how, solved, nothing) == ({"fold"}, {"exact"}, set())
+    assert (how, sweep, solved, nothing) == ({"fold"}, {"sweep"}, {"exact"}, set())
     moved, apart = np.abs(free - exact).max(), np.abs(fold - exact).max()
     assert moved > 0.02 * np.abs(free).max(), "the resistances matter"
     assert 0 < apart < 0.01 * moved
+    assert 0 < np.abs(swept - exact).max() < 1e-4 * moved

@@ -73,7 +73,7 @@ def test_the_method_may_come_from_any_source(toml):
     assert load({"method": "periphery"}, file=file).method.bits == 5
     assert load(settings=["method=periphery", "periphery.bits=4"], file=file).method.bits == 4
     assert refused(file=file) == "method = ideal does not use `bits`; it belongs to tat, periphery, biased"
-    assert "method = neat does not use `array`" in refused({"method": "neat", "array": "lumped"})
+    assert "method = biased does not use `array`" in refused({"method": "biased", "array": "lumped"})
 
 
 def test_a_bad_shorthand_is_named_as_it_was_given(toml):
@@ -177,6 +177,31 @@ def test_what_is_written_of_every_method_reads_back_the_same(options, tmp_path):
     assert load(file=tmp_path / "c.toml").method == config.method
 
 
+NEAT = {"method": "neat", "neat.cell": "x", "neat.vg": "0.8"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"array": "lumped", "start": "y"}, "method = neat trains through array.model = gated, not lumped"),
+        ({"array.r_wire_ohm": "1", "start": "y"}, "array.* keys, mapping.tile and neat.refold need array.model = gated"),
+        ({"refold": "8", "start": "y"}, "array.* keys, mapping.tile and neat.refold need array.model = gated"),
+        ({"array": "gated", "array.r_wire_ohm": "1"}, "array.model = gated of method = neat needs neat.start"),
+        ({"array": "gated", "start": "y", "array.wired": "exact"}, "training takes products and does not use array.wired"),
+        ({"array": "gated", "start": "y", "bits": "4"}, "method = neat does not use `bits`"),
+    ],
+)  # fmt: skip
+def test_arrays_that_neat_cannot_train_through(given, said):
+    given = {("neat.refold" if key == "refold" else key): value for key, value in given.items()}
+    assert said in refused({**NEAT, **given})
+
+
+def test_arrays_that_neat_trains_through():
+    config = load({**NEAT, "start": "y", "array": "gated", "tile": "64x64", "array.r_wire_ohm": "2.5"})
+    assert config.array.in_use() == {"model": "gated", "r_wire_ohm": 2.5}
+    assert config.mapping.array_size == (64, 64)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -185,11 +210,12 @@ def test_what_is_written_of_every_method_reads_back_the_same(options, tmp_path):
         ({"levels": "uniform"}, "method = tat trains on 0 and equal steps"),
         ({"tile": "64x31"}, "mapping.tile = 64x31 parts the two columns of a weight"),
         ({"weight_limit": "auto"}, "it needs tat.start"),
-        ({"array": "ideal"}, "array.model = 'ideal': input should be 'published', 'lumped' or 'nodal'"),
+        ({"array": "ideal"}, "array.model = 'ideal': input should be 'published', 'lumped', 'nodal' or 'gated'"),
+        ({"array": "gated"}, "method = tat needs array.model = published, lumped or nodal"),
         ({"array.r_wire_ohm": "2"}, "array.model = lumped does not use array.r_wire_ohm"),
-        ({"array.model": "published", "array.r_wire_ohm": "2"}, "does not use array.r_wire_ohm; nodal does"),
+        ({"array.model": "published", "array.r_wire_ohm": "2"}, "does not use array.r_wire_ohm; nodal or gated does"),
         ({"mapping.top": "range"}, "method = tat does not use mapping.top"),
-        ({"method": "ideal"}, "method = ideal does not use `array`; it belongs to tat"),
+        ({"method": "ideal"}, "method = ideal does not use `array`; it belongs to neat, tat"),
         ({"periphery.nonlinearity": "2"}, "method = tat does not use periphery.nonlinearity"),
     ],
 )

@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.linalg import spsolve
 
 from tests import analytic
-from xbar_cli.array.wired import gated_wired
+from xbar_cli.array.wired.newton import gated_wired
 from xbar_cli.array.wires import Wires
 from xbar_cli.device.bit_line import LineSamples, fit_line
 from xbar_cli.device.surrogate import Knots

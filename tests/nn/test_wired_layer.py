@@ -16,6 +16,7 @@ from xbar_cli.nn.reading import beyond_drive
 from xbar_cli.nn.wired.certificate import certify
 from xbar_cli.nn.wired.folded import fold_wired_layers
 from xbar_cli.nn.wired.solved import WiredLayer
+from xbar_cli.nn.wired.swept import SweptWiredLayer
 
 VG = 0.9
 NONE = Wires()
@@ -82,6 +83,29 @@ def test_products_give_the_outputs_of_newtons_method_and_their_certificate(bit_l
     assert 0 < found.mean < found.largest < 1e-3
 
 
+@pytest.mark.parametrize("signed", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_sweeps_give_the_outputs_of_newtons_method_tile_by_tile(bit_line, signed):
+    wired, _ = layers(bit_line, (10, 4), signed=signed, wires=SOME)  # 3 × 2 tiles, remainders in both directions
+    x = jax.random.uniform(jax.random.key(2), (40, 10), minval=-1.0 if signed else 0.0)  # two parts
+    few, sweeps = x[:3], SweptWiredLayer(wired)
+    exact, solved = outputs(wired, few, dense)
+    y, trust = jax.jit(lambda layer, x: layer(x, dense))(sweeps, x)
+    assert np.abs(np.asarray(y)[:3] - exact).max() < 3e-6 * np.abs(exact).max()
+    assert trust.residual.shape == trust.beyond.shape == solved.residual.shape == (6,)
+    assert 0 < float(trust.residual.max()) < 3e-6
+    found = certify(wired, sweeps, wired.drive.share(few), name="fc")
+    assert 0 < found.largest < 3e-6
+    assert found.tiles == 4
+
+
+def test_the_trust_in_a_swept_tile_is_that_of_its_name(bit_line):
+    wired, _ = layers(bit_line, (10, 4), signed=False, wires=SOME)
+    bad = SweptWiredLayer(replace(wired, g=wired.g.at[5, 7].set(-1e-6)))
+    _, trust = jax.jit(lambda layer, x: layer(x, dense))(bad, jnp.ones((1, 10)))
+    (wrong,) = np.flatnonzero(~(np.asarray(trust.residual) <= 3e-6))
+    assert wired.tile_name(int(wrong)) == "tile of rows 4… and columns 6…"
+
+
 @pytest.mark.slow
 def test_a_certificate_sees_products_of_other_devices(bit_line):
     wired, _ = layers(bit_line, (6, 2), signed=False, wires=SOME)
@@ -104,6 +128,8 @@ def test_products_of_convolutions_and_groups_are_newtons_too(bit_line):
     exact, _ = outputs(grouped, x, contract)
     folded = fold_wired_layers({"conv": grouped})["conv"]
     assert np.abs(np.asarray(folded(x, contract)) - exact).max() < 1e-3 * np.abs(exact).max()
+    swept, _ = jax.jit(lambda layer, x: layer(x, contract))(SweptWiredLayer(grouped), x)
+    assert np.abs(np.asarray(swept) - exact).max() < 3e-6 * np.abs(exact).max()
 
 
 @pytest.mark.slow

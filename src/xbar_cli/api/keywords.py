@@ -86,8 +86,8 @@ class TrainKeywords(Configured, total=False):
     epochs_per_round: int
     retrain_learning_rate: Value
     weight_scale: Literal["network", "layer", "format", "power"]
-    corner: Value
     refold: int
+    corner: Value
     scheme: Literal["de", "bc", "acm"]
     bits: Value
     nonlinearity: Value
@@ -134,7 +134,7 @@ class TrainKeywords(Configured, total=False):
     early_stop: int
     keep: Literal["best", "last"]
     fold_norm: bool
-    array: Literal["published", "lumped", "nodal"]
+    array: Literal["published", "lumped", "nodal", "gated"]
     neuron: Literal["separate", "shared"]
     r_wire: Value
     r_wire_word: Value
@@ -218,7 +218,7 @@ class ChipKeywords(Configured, total=False):
     images: int
     array: Literal["ideal", "lumped", "published", "nodal", "gated"]
     neuron: Literal["separate", "shared"]
-    wired: Literal["auto", "fold", "exact"]
+    wired: Literal["auto", "fold", "sweep", "exact"]
     wired_error: Value
     r_wire: Value
     r_wire_word: Value

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.array.tiling import fold_layers
-from xbar_cli.array.wired import Wired, require_solved
+from xbar_cli.array.wired.newton import Wired, require_solved
+from xbar_cli.array.wired.sweep import require_swept
 from xbar_cli.array.wires import WiredFold
 from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
 from xbar_cli.chip.layers import draw_adc, folded_layer, read_noise, solved_layer, tiled_layer
@@ -24,6 +25,7 @@ from xbar_cli.nn.noise import ColumnNoise
 from xbar_cli.nn.reading import Circuit, ProgrammedLayer
 from xbar_cli.nn.wired.folded import fold_wired_layers
 from xbar_cli.nn.wired.solved import Trust, WiredLayer
+from xbar_cli.nn.wired.swept import SweptWiredLayer
 from xbar_cli.numerics import stream
 
 Residuals = dict[str, Array]
@@ -73,10 +75,9 @@ def make_folder(hardware: Hardware) -> Folder:
                 noises[name] = read_noise(
                     hardware, network.layers[name], g, targets[name], cells.get(name), linear.get(name)
                 )
-        wired = {
-            name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer) and name in hardware.folded
-        }
-        layers |= fold_wired_layers(wired)
+        wired = {name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer)}
+        layers |= fold_wired_layers({name: layer for name, layer in wired.items() if name in hardware.folded})
+        layers |= {name: SweptWiredLayer(layer) for name, layer in wired.items() if name in hardware.swept}
         adcs = {name: draw_adc(hardware, name, full_scale, key) for name, full_scale in full_scales.items()}
         return Circuit(layers, adcs, noises), residuals
 
@@ -110,10 +111,11 @@ def judge(residuals: Residuals, *, chip: int | None = None) -> None:
 def require_trust(circuit: Circuit, trusts: Mapping[str, Trust], *, chip: int | None = None) -> None:
     """Raise ModelError where the wired arrays of a layer were not solved, with the tile's name."""
     for name, trust in trusts.items():
-        layer = circuit.layers[name]
-        assert isinstance(layer, WiredLayer)
+        read = circuit.layers[name]
+        assert isinstance(read, WiredLayer | SweptWiredLayer)
+        layer, require = (read, require_solved) if isinstance(read, WiredLayer) else (read.layer, require_swept)
         zero = jnp.zeros(())
         for number in range(trust.residual.shape[0]):
             where = f"layer {name}, {layer.tile_name(number)}" + ("" if chip is None else f", chip {chip}")
             found = Wired(zero, trust.residual[number], zero, trust.beyond[number])
-            require_solved(found, tile=where, surrogate=layer.surrogate)
+            require(found, tile=where, surrogate=layer.surrogate)

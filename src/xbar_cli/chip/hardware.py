@@ -34,7 +34,8 @@ class Hardware:
         noises: read noises, which are independent of each other.
         mismatch: by layer, how the access transistors differ; None where they are all alike.
         folded: layers of arrays of cells with resistances that are products, not solved at every read.
-        certificates: by layer, how far its products are from exact, where that was measured.
+        swept: those whose reads are sweeps.
+        certificates: by layer, how far its products, or sweeps, are from exact, where that was measured.
     """
 
     network: MappedNetwork
@@ -45,6 +46,7 @@ class Hardware:
     noises: tuple[ReadSpread, ...] = ()
     mismatch: Mapping[str, GateShift] | None = None
     folded: frozenset[str] = frozenset()
+    swept: frozenset[str] = frozenset()
     certificates: Mapping[str, WiredCertificate] = field(default_factory=dict)
 
     @property
@@ -69,8 +71,8 @@ class Hardware:
 
     @property
     def solved(self) -> bool:
-        """Whether some of them are solved at every read."""
-        return self.wired and not self.folded >= self.network.layers.keys()
+        """Whether some of them are solved by Newton's method at every read."""
+        return self.wired and not self.folded | self.swept >= self.network.layers.keys()
 
     @property
     def v_read(self) -> float:

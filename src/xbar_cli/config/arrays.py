@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ArrayModel = Literal["ideal", "lumped", "published", "nodal", "gated"]
 Neuron = Literal["separate", "shared"]
-WiredWay = Literal["auto", "fold", "exact"]
+WiredWay = Literal["auto", "fold", "sweep", "exact"]
 
 
 WiredError = Annotated[PositiveQuantity, within(1e-12, 1.0)]
@@ -108,7 +108,7 @@ class GatedArray(WiresSection):
 
     model: Literal["gated"] = "gated"
     wired: WiredWay | None = None
-    """How arrays with resistances are computed: as products with a measured error, or solved at every read."""
+    """How arrays with resistances are computed: as products with a measured error, by sweeps, or by Newton's method."""
     wired_error: WiredError | None = None
     """Largest error of a column current, over the largest of its tile."""
 
@@ -128,10 +128,10 @@ class ArraySection(WiresSection):
     """lumped, published: a neuron for every column (default), or one for the two columns of a weight, which are driven with
     opposite voltages (tat)."""
     wired: Annotated[WiredWay | None, Option()] = None
-    """gated with resistances: matrix products (fold), Newton's method at every read (exact), or products where their measured
-    error is small enough (default auto)."""
+    """gated with resistances: matrix products (fold); at every read a few sweeps (sweep) or Newton's method (exact); or the
+    first of them whose measured error is small enough (default auto)."""
     wired_error: Annotated[WiredError | None, Option(metavar="X")] = None
-    """The largest error of products that auto takes, over the full scale of a tile (default 1e-3)."""
+    """The largest error of products and sweeps that auto takes, over the full scale of a tile (default 1e-3)."""
 
     @model_validator(mode="after")
     def _of_its_model(self) -> Self:

@@ -29,7 +29,12 @@ class IdealMethod(Section):
 
 
 class NeatMethod(Section):
-    """NEAT: restrict to ±W_cut, retrain, repeat (Algorithm 2, eq. 3)."""
+    """NEAT: restrict to ±W_cut, retrain, repeat (Algorithm 2, eq. 3).
+
+    With `array.model = gated` the rounds go through the arrays of 1T-1R cells with wires, as `xbar evaluate` has them.
+    """
+
+    shares: ClassVar[tuple[str, ...]] = (*(f"array.{key}" for key in ArraySection.model_fields), "mapping.tile")
 
     name: Literal["neat"] = "neat"
     cell: Annotated[str | None, Option(metavar="RUN")] = None
@@ -50,6 +55,8 @@ class NeatMethod(Section):
     """Adam's rate of retraining."""
     weight_scale: Annotated[Literal["network", "layer"], Option()] = "network"
     """Whose largest weight is W_max."""
+    refold: Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, Option()] = None
+    """gated with resistances: steps between two folds (default 256, or an epoch's); with 1, gradients pass through."""
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -101,18 +108,18 @@ class TatMethod(Section):
 
 
 class TatArray(ArraySection):
-    """The arrays that tat trains through."""
+    """The arrays that tat, or neat (gated), trains through."""
 
-    models: ClassVar[tuple[ArrayModel, ...]] = ("published", "lumped", "nodal")
+    models: ClassVar[tuple[ArrayModel, ...]] = ("published", "lumped", "nodal", "gated")
 
-    model: Annotated[Literal["published", "lumped", "nodal"] | None, Option("--array")] = None  # pyright: ignore[reportIncompatibleVariableOverride]
-    """The paper's closed form, the exact arrays, or with wires."""
+    model: Annotated[Literal["published", "lumped", "nodal", "gated"] | None, Option("--array")] = None  # pyright: ignore[reportIncompatibleVariableOverride]
+    """tat: the paper's closed form, the exact arrays, or with wires; neat: 1T-1R cells with resistances (gated)."""
     neuron: Annotated[Neuron | None, Option()] = None
     """One for the two columns of a weight (default, but in nodal arrays), or one for each column."""
     wired: WiredWay | None = None
-    """For cells alone."""
+    """Training takes products."""
     wired_error: WiredError | None = None
-    """For cells alone."""
+    """Training takes products."""
 
     @model_validator(mode="before")
     @classmethod

@@ -214,6 +214,15 @@ class TrainConfig(RootSection):
         return self
 
     def _neat_agrees(self, neat: NeatMethod) -> None:
+        model, array = self.array.model, sorted({*self.array.model_dump(exclude_none=True)} - {"model"})
+        require(model in (None, "gated"), f"method = neat trains through array.model = gated, not {model}")
+        require(
+            model is not None or not (array or self.mapping.tile or neat.refold),
+            "method = neat trains through no arrays: array.* keys, mapping.tile and neat.refold need array.model = gated",
+        )
+        require(model is None or neat.start is not None, "array.model = gated of method = neat needs neat.start")
+        given = [f"array.{key}" for key in ("wired", "wired_error") if key in array]
+        require(not given, f"training takes products and does not use {', '.join(given)}")
         require(
             self.optimizer == "adam" or "learning_rate" in neat.model_fields_set,
             "training.optimizer = sgd needs neat.learning_rate: the default 1e-5 is Adam's",
@@ -227,7 +236,7 @@ class TrainConfig(RootSection):
 
     def _tat_agrees(self, tat: TatMethod) -> None:
         model, mapping = self.array.model, self.mapping
-        require(model is not None, "method = tat needs array.model = published, lumped or nodal")
+        require(model not in (None, "gated"), "method = tat needs array.model = published, lumped or nodal")
         require(mapping.technology is not None, "method = tat needs mapping.technology: R_on and the ratio of levels")
         require(tat.refold is None or model != "published", "tat.refold belongs to array.model = lumped or nodal")
         require(

@@ -56,7 +56,7 @@ def series(x: Float[Array, "*shape"], coefficients: Float[Array, "orders n"]) ->
 
 
 @cache
-def _halves(degree: int) -> np.ndarray:
+def parity_powers(degree: int) -> np.ndarray:
     """T_0 … T_degree as `T_n(x) = even(z) + x odd(z)`, z = 2x² − 1: [2 powers n], the highest power of z first.
 
     `T_2m(x) = T_m(z)` and `T_2m+1(x) = x W_m(z)`; both follow `P_m+1 = 2z P_m − P_m−1`, from 1 and z, and from 1 and 2z − 1.
@@ -81,7 +81,7 @@ def polynomials_at(x: Float[Array, "*shape"], coefficients: Float[Array, "n orde
         powers of z magnify rounding by up to (1 + √2)^(degree/2) on the highest coefficients, which are small for smooth
         functions: the current of real cells is within 1e-6 of itself in float32, at any degree to 28.
     """
-    table = jnp.asarray(_halves(coefficients.shape[1] - 1), coefficients.dtype)
+    table = jnp.asarray(parity_powers(coefficients.shape[1] - 1), coefficients.dtype)
     halves = jnp.einsum("hpn,kn->khp", table, coefficients, precision=jax.lax.Precision.HIGHEST)
     z = 2 * x * x - 1
     return [_horner(z, even) + x * _horner(z, odd) for even, odd in halves]

@@ -19,8 +19,9 @@ from .program import DrivenLayer
 from .tiled import TiledLayer
 from .wired.folded import FoldedWiredLayer
 from .wired.solved import Trust, WiredLayer
+from .wired.swept import SweptWiredLayer
 
-ProgrammedLayer = LinearLayer | GatedLayer | DrivenLayer | TiledLayer | WiredLayer | FoldedWiredLayer
+ProgrammedLayer = LinearLayer | GatedLayer | DrivenLayer | TiledLayer | WiredLayer | SweptWiredLayer | FoldedWiredLayer
 
 
 @jax.tree_util.register_dataclass
@@ -95,7 +96,7 @@ def layer_outputs(
             if counts is not None:
                 positions = y[0].size // y.shape[-1]
                 _add(counts, f"adc {name}", Counts(saturated, layer.conversions(positions)))
-        case WiredLayer():
+        case WiredLayer() | SweptWiredLayer():
             y, trust = layer(x, contract)
             if trusts is not None:
                 trusts[name] = trust if name not in trusts else trusts[name].worst(trust)
@@ -122,7 +123,7 @@ def beyond_drive(layer: ProgrammedLayer, x: Array) -> Array | None:
     match layer:
         case TiledLayer() | DrivenLayer():
             return layer.dac.saturated(x) if layer.dac.limited else None
-        case GatedLayer() | WiredLayer() | FoldedWiredLayer():
+        case GatedLayer() | WiredLayer() | SweptWiredLayer() | FoldedWiredLayer():
             return layer.drive.beyond(x)
         case LinearLayer():
             return None

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.array.pairs import halves
+from xbar_cli.config.base import require
 from xbar_cli.config.effect_list import InjectSection, steps_of
 from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM
 from xbar_cli.config.variation import VariationSection
@@ -143,3 +144,16 @@ def injected(
         paired=paired,
         formats=formats,
     )
+
+
+def on_cells(inject: InjectSection, *, g_off: float, g_on: float) -> Transform | None:
+    """The same noise on the memristors of 1T-1R cells, `[rows cols]` [S] at sites whose limit is 1; None without any.
+
+    Raises:
+        ConfigError: a technology is named: cells have their own devices.
+    """
+    if not inject.effects:
+        return Injection(model=inject.model, sigma=inject.sigma, floor=0.0) if inject.sigma > 0 else None
+    require(inject.technology is None, "inject.technology names resistive devices; cells have memristors of their own")
+    steps = steps_of(VariationSection(effects=inject.effects).on_devices(), DeviceRange(g_off, g_on))
+    return Fabrication(steps=tuple(steps), top=1.0, bottom=0.0, paired=False)

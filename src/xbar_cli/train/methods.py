@@ -43,7 +43,7 @@ def method_of(
                 start_from(net, method.start, config)
             return Method((plain,), make_forward(injected(inject), precision=training.precision))
         case NeatMethod():
-            return neat.method(method, config, run, net, plain, injected(inject))
+            return neat.method(method, config, run, net, shapes, plain, parts)
         case TatMethod():
             noise = injected(inject, technology=config.mapping.technology, absent=True)
             return tat.method(method, config, net, shapes, plain, noise, parts, metric)

@@ -1,6 +1,7 @@
 """NEAT: weights restricted to the linear range of their layer's gate voltage (neat, Section III)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from xbar_cli.cell.file import copy_cell, load_cell
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.methods import NeatMethod
 from xbar_cli.config.train import TrainConfig
+from xbar_cli.data.batches import network_inputs
 from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.window import cell_window, require_range
+from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs import figures
 from xbar_cli.runs.directory import METRICS, Run
 from xbar_cli.train.forward import make_forward
+from xbar_cli.train.injection import injected, on_cells
 from xbar_cli.train.loop import State
 from xbar_cli.train.session import (
     Conclusion,
@@ -32,16 +36,25 @@ from xbar_cli.train.session import (
     measured,
     start_from,
 )
-from xbar_cli.train.transforms import Transform
-from xbar_cli.trained.fixed import Fixed
+from xbar_cli.train.wired import clear, make_renewal, make_room, make_settle, wired_cells
+from xbar_cli.trained.fixed import Fixed, TrainedArrays
 from xbar_cli.trained.opening import CELL, weight_maxima
+from xbar_cli.trained.parts import Part
 
+CALIBRATION = 1000
+"""Training images by which the full drive of every layer is chosen."""
 ROUNDING = 1e-9
 """Relative error of a W_cut: that of the scale's top, in exact numbers W_max, still covers a weight of W_max."""
 
 
 def method(
-    neat: NeatMethod, config: TrainConfig, run: Run, net: nnx.Module, plain: Phase, noise: Transform | None
+    neat: NeatMethod,
+    config: TrainConfig,
+    run: Run,
+    net: nnx.Module,
+    shapes: Sequence[LayerShape],
+    plain: Phase,
+    parts: Mapping[str, Part],
 ) -> Method:
     """Algorithm 2 (restrict, retrain, repeat), after plain training or from the weights of another run."""
     if not (run.path / CELL).exists():  # a run that goes on keeps its own
@@ -57,11 +70,40 @@ def method(
         "retrain", neat.rounds * neat.epochs_per_round, neat.learning_rate,
         restrict_every=neat.epochs_per_round, restrict_first=True, keep="last",
     )  # fmt: skip
-    return Method(
+    usual = Method(
         phases=(retrain,) if neat.start is not None else (plain, retrain),
-        forward=make_forward(noise, precision=config.training.precision),
+        forward=make_forward(injected(config.inject), precision=config.training.precision),
         restrict=partial(restrict_session, neat),
         conclude=partial(conclude, neat),
+    )
+    return usual if config.array.model is None else through_wires(usual, neat, config, cell, net, shapes, parts)
+
+
+def through_wires(
+    usual: Method,
+    neat: NeatMethod,
+    config: TrainConfig,
+    cell: Cell,
+    net: nnx.Module,
+    shapes: Sequence[LayerShape],
+    parts: Mapping[str, Part],
+) -> Method:
+    """The same rounds on the arrays of 1T-1R cells with wires; injected noise is on the cells."""
+    start = {shape.name: getattr(net, shape.name).kernel[...] for shape in shapes}
+    cuts = cut_offs(neat, cell, start)
+    arrays = wired_cells(
+        net, cell, shapes, vg=cuts["vg"], w_max=cuts["w_max"], arrays=config.array, tile=config.mapping.array_size,
+        images=jnp.asarray(network_inputs(parts["train"][0][:CALIBRATION])),
+        noise=on_cells(config.inject, g_off=cell.g_off, g_on=cell.g_on), refold=neat.refold,
+    )  # fmt: skip
+    make_room(net, arrays)
+    renewal = make_renewal(arrays, every=neat.refold)
+    return replace(
+        usual,
+        forward=arrays.forward,
+        settle=make_settle(nnx.split(net)[0], renewal),
+        settled=arrays.forward,
+        renewal=renewal,
     )
 
 
@@ -149,8 +191,12 @@ def conclude(neat: NeatMethod, session: Session, ended: Ended) -> Conclusion:
         f"restricted_{session.metric}": measured(session, count, without_retraining, part="test"),
     }
     vg, w_max, w_cut = ({name: kept[key][name] for name in session.layers} for key in ("vg", "w_max", "w_cut"))
-    fixed = Fixed(vg=vg, w_max=w_max, w_cut=w_cut, weight_scale=neat.weight_scale)
-    return Conclusion(session.network(ended.final), fixed, shares)
+    config, net = session.config, session.network(ended.final)
+    clear(net, session.layers)
+    height, width = config.mapping.array_size
+    arrays = None if config.array.model is None else TrainedArrays(config.array, f"{height}x{width}")
+    fixed = Fixed(vg=vg, w_max=w_max, w_cut=w_cut, weight_scale=neat.weight_scale, arrays=arrays)
+    return Conclusion(net, fixed, shares)
 
 
 def draw(

@@ -187,6 +187,7 @@ class Method:
         forward: what the products go through in training.
         settle: the network's state with its kernels as its products see them, for a forward whose kernels cost more than
             its products: measuring then settles once, and plain products do the rest.
+        settled: what products go through in such a state, where they are not plain.
         renewal: what the network keeps from step to step and computes anew every so often.
         decay: what adds `training.weight_decay` to the gradients, where kernels are not weights.
         after: what happens to a finished step of the optimiser.
@@ -198,6 +199,7 @@ class Method:
     phases: tuple[Phase, ...]
     forward: Forward = PLAIN
     settle: Callable[[State], State] | None = None
+    settled: Forward | None = None
     renewal: Renewal | None = None
     decay: Callable[[float], optax.GradientTransformation] | None = None
     after: optax.GradientTransformation | None = None
@@ -269,7 +271,9 @@ class Counter:
 def counter(session: Session) -> Counter:
     """The jitted sum of the metric of the network as the method computes it."""
     method = session.method
-    forward = method.forward if method.settle is None else make_forward(precision=session.config.training.precision)
+    forward = method.settled or make_forward(precision=session.config.training.precision)
+    if method.settle is None:
+        forward = method.forward
     count = make_counter(session.graphdef, forward=forward, measure=Measure(session.metric))
     return Counter(count, method.settle)
 

@@ -27,7 +27,7 @@ DEVICES = "devices.safetensors"
 
 @dataclass(frozen=True)
 class TrainedArrays:
-    """The arrays that every forward pass of a training went through (tat).
+    """The arrays that every forward pass of a training went through (tat, neat).
 
     Attributes:
         array: their model and resistances.
@@ -61,7 +61,7 @@ class Fixed:
         devices: trained conductances of each layer, 0 … 1 of their range [*window columns] (periphery).
         activation_bits: of every layer's inputs, 0 for floating point (periphery).
         input_ranges: inputs at the ends of these levels; 0 where none was seen.
-        arrays: those that the weights were trained on (tat).
+        arrays: those that the weights were trained on (tat, neat).
     """
 
     vg: Mapping[str, float] | None = None
@@ -134,7 +134,7 @@ class Fixed:
                 raise RunError(f"{folder}: {key} of {SUMMARY} has {len(found)} values for {len(names)} layers; {ANEW}")
             return None if found is None else dict(zip(names, found, strict=True))
 
-        own = {"tat": _tat, "biased": _biased, "periphery": _periphery}.get(summary["method"])
+        own = {"neat": _neat, "tat": _tat, "biased": _biased, "periphery": _periphery}.get(summary["method"])
         return cls(
             vg=by_layer("vg_volt"),
             w_max=by_layer("w_max"),
@@ -170,17 +170,29 @@ def _biased(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, fold
     return {"scheme": "bitslice", "technology": asked.technology, "bits": asked.bits, "slices": asked.slices()}
 
 
+def _neat(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:
+    """The arrays that the rounds went through, where they did."""
+    del config
+    found = summary.get("arrays")
+    return {} if found is None else {"arrays": _arrays(found, folder)}
+
+
+def _arrays(found: Mapping[str, Any], folder: Path) -> TrainedArrays:
+    """Arrays as a summary has them; RunError where they are damaged."""
+    corner = found.get("corner")
+    try:
+        return TrainedArrays(
+            ArraySection(**found["array"]), found["tile"], None if corner is None else ChipCorner(**corner)
+        )
+    except (ValueError, TypeError, KeyError, ConfigError):
+        raise RunError(f"{folder}: arrays of {SUMMARY} are damaged; {ANEW}") from None
+
+
 def _tat(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:
     """Devices, their levels and the arrays around them; runs of xbar 0.1 and before do not say them whole."""
     del config
     found = summary.get("arrays")
     if found is None:
         raise RunError(f"{folder} was trained by an earlier version, which did not keep its arrays; {ANEW}")
-    corner = found.get("corner")
-    try:
-        array, own = ArraySection(**found["array"]), None if corner is None else ChipCorner(**corner)
-        levels = {key: found.get(key) for key in ("levels", "bits", "layers")}
-        arrays = TrainedArrays(array, found["tile"], own)
-    except (ValueError, TypeError, KeyError, ConfigError):
-        raise RunError(f"{folder}: arrays of {SUMMARY} are damaged; {ANEW}") from None
-    return {"technology": summary["technology"], "arrays": arrays, **levels}
+    levels = {key: found.get(key) for key in ("levels", "bits", "layers")}
+    return {"technology": summary["technology"], "arrays": _arrays(found, folder), **levels}

@@ -10,7 +10,7 @@ import numpy as np
 
 from xbar_cli.array.kirchhoff import kirchhoff_residual
 from xbar_cli.array.nodal import nodal, solve
-from xbar_cli.array.wired import gated_wired, require_solved
+from xbar_cli.array.wired.newton import gated_wired, require_solved
 from xbar_cli.array.wires import Wires, shared
 from xbar_cli.cell.surrogates import line_samples, surrogate_knots
 from xbar_cli.cell.tables import ABOVE_ON, BELOW_OFF, cell_tables

@@ -1,6 +1,6 @@
-"""Which layers of wired 1T-1R arrays are folded to products: those whose measured error is small enough."""
+"""Which layers of wired 1T-1R arrays are products, which are swept: the first whose measured error is small enough."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,19 +16,23 @@ from xbar_cli.config.base import require
 from xbar_cli.nn.contracts import rows_of
 from xbar_cli.nn.shapes import layer_inputs
 from xbar_cli.nn.wired.certificate import WiredCertificate, certify
-from xbar_cli.nn.wired.folded import fold_wired_layers
+from xbar_cli.nn.wired.folded import FoldedWiredLayer, fold_wired_layers
+from xbar_cli.nn.wired.solved import WiredLayer
+from xbar_cli.nn.wired.swept import SweptWiredLayer
 from xbar_cli.reporter import Reporter
 from xbar_cli.trained.opening import Trained
 
 IMAGES, READS = 64, 8
 """Training images that reads are drawn from, and reads of each tile."""
+Quick = Callable[[Mapping[str, WiredLayer]], Mapping[str, FoldedWiredLayer | SweptWiredLayer]]
+"""Layers that are solved at every read to a quick way to read them."""
 
 
 def settle(trained: Trained, hardware: Hardware, array: AnyArrayModel, *, reporter: Reporter) -> Hardware:
-    """The hardware with the layers of wired cells that are products, and the certificates that were measured for it.
+    """The hardware with the layers of wired cells that are products, those that are swept, and the certificates measured for it.
 
-    Of the chip without variation, on reads of training images. With `array.wired = auto` a layer is folded whose largest error
-    is at most `array.wired_error`.
+    Of the chip without variation, on reads of training images. With `array.wired = auto` a layer is folded, or else swept,
+    where its largest error is at most `array.wired_error`.
 
     Raises:
         ConfigError: arrays without resistances are to be computed in one of these ways.
@@ -43,18 +47,51 @@ def settle(trained: Trained, hardware: Hardware, array: AnyArrayModel, *, report
     if array.wired == "exact":
         require(array.wired_error is None, "array.wired = exact has no array.wired_error")
         return hardware
-    limit = array.wired_error or GatedArray.WIRED_ERROR
-    found = certificates(trained, hardware, reporter=reporter)
-    beyond = [name for name, certificate in found.items() if not certificate.largest <= limit]
-    if beyond:
-        worst = max(found[name].largest for name in beyond)
-        what = "are folded all the same" if array.wired == "fold" else "are solved at every read"
+    layers, limit = list(hardware.network.layers), array.wired_error or GatedArray.WIRED_ERROR
+    found: dict[str, WiredCertificate] = {}
+    if array.wired != "sweep":
+        found = certificates(trained, hardware, layers, fold_wired_layers, reporter=reporter)
+    folded = [name for name in found if array.wired == "fold" or found[name].largest <= limit]
+    others = [name for name in layers if name not in folded]
+    sweeps = certificates(trained, hardware, others, swept_layers, reporter=reporter)
+    swept = [name for name in others if array.wired == "sweep" or sweeps[name].largest <= limit]
+    tell(found, sweeps, folded=folded, swept=swept, limit=limit, reporter=reporter)
+    return replace(hardware, folded=frozenset(folded), swept=frozenset(swept), certificates=found | sweeps)
+
+
+def swept_layers(layers: Mapping[str, WiredLayer]) -> Mapping[str, SweptWiredLayer]:
+    """The layers, read by sweeps."""
+    return {name: SweptWiredLayer(layer) for name, layer in layers.items()}
+
+
+def tell(
+    products: Mapping[str, WiredCertificate],
+    sweeps: Mapping[str, WiredCertificate],
+    *,
+    folded: list[str],
+    swept: list[str],
+    limit: float,
+    reporter: Reporter,
+) -> None:
+    """Say which layers are above the limit as products, or by sweeps, and what becomes of them."""
+    beyond = [name for name, certificate in products.items() if not certificate.largest <= limit]
+    for what, names in (
+        ("are folded all the same", [name for name in beyond if name in folded]),
+        ("are swept", [name for name in beyond if name in swept]),
+        ("are solved at every read", [name for name in beyond if name not in folded and name not in swept]),
+    ):
+        if names:
+            worst = max(products[name].largest for name in names)
+            reporter.note(
+                f"arrays of {', '.join(names)} {what}: as products they differ by up to {worst:.1e} of full scale "
+                f"(array.wired_error = {limit:g})"
+            )
+    if far := [name for name in swept if not sweeps[name].largest <= limit]:
+        worst = max(sweeps[name].largest for name in far)
         reporter.note(
-            f"arrays of {', '.join(beyond)} {what}: as products they differ by up to {worst:.1e} of full scale "
+            f"arrays of {', '.join(far)} are swept all the same: they differ by up to {worst:.1e} of full scale "
             f"(array.wired_error = {limit:g})"
         )
-    folded = frozenset(name for name in found if array.wired == "fold" or name not in beyond)
-    return replace(hardware, folded=folded, certificates=found)
 
 
 def told(hardware: Hardware) -> dict[str, dict[str, Any]]:
@@ -62,31 +99,38 @@ def told(hardware: Hardware) -> dict[str, dict[str, Any]]:
     if not hardware.wired:
         return {}
     return {
-        name: {"computed": "fold" if name in hardware.folded else "exact"}
+        name: {"computed": "fold" if name in hardware.folded else "sweep" if name in hardware.swept else "exact"}
         | (asdict(hardware.certificates[name]) if name in hardware.certificates else {})
         for name in hardware.network.layers
     }
 
 
-def certificates(trained: Trained, hardware: Hardware, *, reporter: Reporter) -> Mapping[str, WiredCertificate]:
-    """The error of every layer as products."""
+def certificates(
+    trained: Trained, hardware: Hardware, names: list[str], quick: Quick, *, reporter: Reporter
+) -> dict[str, WiredCertificate]:
+    """The error of these layers, read in a quick way."""
+    if not names:
+        return {}
     lines, layers = bit_lines(hardware), hardware.network.layers
     part, _ = next(training_parts(trained, images=IMAGES, batch=IMAGES))
     inputs = layer_inputs(trained.net, part)
     exact = {
-        name: solved_layer(hardware, layer, jnp.asarray(layer.conductance, jnp.float32), lines[name])
-        for name, layer in layers.items()
+        name: solved_layer(hardware, layers[name], jnp.asarray(layers[name].conductance, jnp.float32), lines[name])
+        for name in names
     }
-    folded = jax.jit(fold_wired_layers)(exact)
+    ready = jax.jit(quick)(exact)
     found: dict[str, WiredCertificate] = {}
-    for number, (name, layer) in enumerate(exact.items()):
-        reporter.progress("wires as products", number, len(layers))
+    for number, name in enumerate(layers):
+        if name not in exact:
+            continue
+        layer = exact[name]
+        reporter.progress("certificates of wires", len(found), len(names))
         values, contract = inputs[name]
         share = layer.drive.share(rows_of(contract, values, layer.scale.kernel))
         share = np.asarray(share).reshape(-1, share.shape[-1])
         driven = share[np.abs(share).max(axis=1) > 0] if share.any() else share
         rng = np.random.default_rng(number)
         chosen = driven[rng.choice(len(driven), READS, replace=len(driven) < READS)]
-        found[name] = certify(layer, folded[name], jnp.asarray(chosen), name=name)
-    reporter.progress("wires as products", len(layers), len(layers))
+        found[name] = certify(layer, ready[name], jnp.asarray(chosen), name=name)
+    reporter.progress("certificates of wires", len(names), len(names))
     return found

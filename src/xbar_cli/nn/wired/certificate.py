@@ -1,4 +1,4 @@
-"""How far a folded layer of wired 1T-1R arrays is from Newton's method, on reads of its own inputs."""
+"""How far a folded or swept layer of wired 1T-1R arrays is from Newton's method, on reads of its own inputs."""
 
 import itertools
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from xbar_cli.array.wired import gated_wired, require_solved
+from xbar_cli.array.wired.newton import gated_wired, require_solved
 from xbar_cli.nn.wired.folded import FoldedWiredLayer
 from xbar_cli.nn.wired.solved import WiredLayer
+from xbar_cli.nn.wired.swept import SweptWiredLayer
 from xbar_cli.types import Array
 
 TILES = 4
@@ -36,9 +37,11 @@ class WiredCertificate:
 
 
 def certify(
-    layer: WiredLayer, folded: FoldedWiredLayer, share: Float[Array, "reads rows"], *, name: str
+    layer: WiredLayer, quick: FoldedWiredLayer | SweptWiredLayer, share: Float[Array, "reads rows"], *, name: str
 ) -> WiredCertificate:
-    """Compare on the row drive `share` of v_max (two phases count as reads of their own) on some of the layer's tiles.
+    """Compare a quick way to read a layer, on some of its tiles.
+
+    The reads are the row drive `share` of v_max; two phases count as reads of their own.
 
     Raises:
         ModelError: Newton's method does not solve a tile.
@@ -58,7 +61,7 @@ def certify(
         cells, driven = np.asarray(g[part, group, cols]), np.asarray(v[:, group, part])
         where = f"layer {name}, group {group}, rows {part.start}… and columns {cols.start}…"
         exact = _solved(layer, cells, driven, where=where)
-        ours = np.asarray(folded.band(group, band, jnp.asarray(driven)))[:, cols]
+        ours = np.asarray(quick.band(group, band, jnp.asarray(driven)))[:, cols]
         apart = np.abs(ours - exact) / max(float(np.abs(exact).max()), np.finfo(np.float32).tiny)
         errors.append((float(apart.max()), float(apart.mean())))
     largest, mean = np.asarray(errors).T

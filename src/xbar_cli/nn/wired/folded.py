@@ -1,4 +1,4 @@
-"""Layers on 1T-1R arrays with wires as a few matrix products: see `xbar_cli.array.wired_fold`."""
+"""Layers on 1T-1R arrays with wires as a few matrix products: see `xbar_cli.array.wired.fold`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from xbar_cli.array.gated import Drive
 from xbar_cli.array.ideal import Contract
-from xbar_cli.array.wired_fold import Band, Basis, bands_of, fold_wired
+from xbar_cli.array.wired.fold import Band, Basis, Products, bands_of, fold_wired
 from xbar_cli.nn.contracts import rows_of
 from xbar_cli.nn.program import Scale
 from xbar_cli.nn.tiled import in_parts
@@ -87,30 +87,31 @@ class FoldedWiredLayer:
 
 def fold_wired_layers(layers: Mapping[str, WiredLayer]) -> dict[str, FoldedWiredLayer]:
     """Layers of one network, on the same tiles and wires, as products."""
+    folds = wired_products(layers)
+    return {name: of_products(layer, *folds[name]) for name, layer in layers.items()}
+
+
+def wired_products(layers: Mapping[str, WiredLayer]) -> dict[str, tuple[Basis, Products]]:
+    """By layer, the functions of its row voltages and the products of its groups: an axis of groups before their own."""
     alike: dict[Any, list[str]] = {}
     for name, layer in layers.items():  # gate voltages may have surrogates of another rank
         leaves, structure = jax.tree.flatten(layer.surrogate)
         alike.setdefault((structure, *map(jnp.shape, leaves)), []).append(name)
-    found: dict[str, FoldedWiredLayer] = {}
+    found: dict[str, tuple[Basis, Products]] = {}
     for names in alike.values():
-        found |= _fold_alike({name: layers[name] for name in names})
+        own = {name: layers[name] for name in names}
+        apart = {
+            name: jnp.moveaxis(layer.g.reshape(layer.g.shape[0], layer.scale.readout.groups, -1), 1, 0)
+            for name, layer in own.items()
+        }
+        first = own[names[0]]
+        surrogates = {name: layer.surrogate for name, layer in own.items()}
+        found |= fold_wired(surrogates, apart, first.wires, first.v_max, tile=first.tile)
     return {name: found[name] for name in layers}
 
 
-def _fold_alike(layers: Mapping[str, WiredLayer]) -> dict[str, FoldedWiredLayer]:
-    first = next(iter(layers.values()))
-    apart = {
-        name: jnp.moveaxis(layer.g.reshape(layer.g.shape[0], layer.scale.readout.groups, -1), 1, 0)
-        for name, layer in layers.items()
-    }
-    surrogates = {name: layer.surrogate for name, layer in layers.items()}
-    folded = fold_wired(surrogates, apart, first.wires, first.v_max, tile=first.tile)
-    found = {}
-    for name, layer in layers.items():
-        basis, products = folded[name]
-        height = min(layer.tile[0], layer.g.shape[0])
-        bands = jax.vmap(partial(bands_of, height=height))(products)
-        found[name] = FoldedWiredLayer(
-            bands, basis, layer.scale, layer.drive, layer.v_max, signed=layer.signed, height=height
-        )
-    return found
+def of_products(layer: WiredLayer, basis: Basis, products: Products) -> FoldedWiredLayer:
+    """A layer that computes by these products of its groups."""
+    height = min(layer.tile[0], layer.g.shape[0])
+    bands = jax.vmap(partial(bands_of, height=height))(products)
+    return FoldedWiredLayer(bands, basis, layer.scale, layer.drive, layer.v_max, signed=layer.signed, height=height)

@@ -1,6 +1,7 @@
 """Layers on 1T-1R arrays with wires: nothing folds, every read of every tile is a Newton solve."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from jaxtyping import Float
 
 from xbar_cli.array.gated import Drive
 from xbar_cli.array.ideal import Contract
-from xbar_cli.array.wired import gated_wired
+from xbar_cli.array.wired.newton import gated_wired
 from xbar_cli.array.wires import Wires
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.nn.contracts import rows_of
@@ -31,6 +32,10 @@ class Trust(NamedTuple):
     def worst(self, other: "Trust") -> "Trust":
         """The worse of each tile."""
         return Trust(*(jnp.maximum(a, b) for a, b in zip(self, other, strict=True)))
+
+
+TileReads = Callable[[Array], tuple[Array, Trust]]
+"""Row voltages [reads rows] [V] to column currents [reads columns] [A], and the trust in each tile [tiles reads]."""
 
 
 @jax.tree_util.register_dataclass
@@ -60,16 +65,18 @@ class WiredLayer:
 
     def __call__(self, x: Array, contract: Contract) -> tuple[Array, Trust]:
         """The layer's outputs before any bias, and how far the solutions can be trusted."""
+        cells = min(self.tile[0], self.g.shape[0]) * min(self.tile[1], self.g.shape[1] // self.scale.readout.groups)
+        return self.outputs(x, contract, self._read, size=max(1, BUDGET_BYTES // (2 * 320 * cells)))
+
+    def outputs(self, x: Array, contract: Contract, read: TileReads, *, size: int) -> tuple[Array, Trust]:
+        """The same from a way to read one phase of at most `size` reads."""
         share = self.drive.share(rows_of(contract, x, self.scale.kernel))
-        groups = self.scale.readout.groups
         reads = share.reshape(-1, share.shape[-1])
-        cells = min(self.tile[0], self.g.shape[0]) * min(self.tile[1], self.g.shape[1] // groups)
-        size = max(1, BUDGET_BYTES // (2 * 320 * cells))
 
         def part(share: Array, _: Array) -> tuple[Array, Array, Array]:
-            current, trust = self._read(self.v_max * jnp.maximum(share, 0))
+            current, trust = read(self.v_max * jnp.maximum(share, 0))
             if self.signed:
-                backward, other = self._read(self.v_max * jnp.maximum(-share, 0))
+                backward, other = read(self.v_max * jnp.maximum(-share, 0))
                 current = current - backward
                 trust = trust.worst(other)
             return current, trust.residual.T, trust.beyond.T

@@ -22,7 +22,7 @@ from jax.scipy.sparse.linalg import bicgstab
 from jaxtyping import Float
 
 from xbar_cli.array.checks import require_memory, require_tile
-from xbar_cli.array.wired_cells import Cells, cell_currents, cells_of
+from xbar_cli.array.wired.cells import Cells, PowerCells, cell_currents, cells_of
 from xbar_cli.array.wires import Wires, shared
 from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.errors import ModelError
@@ -114,23 +114,27 @@ def _require_memristors(g: Array) -> None:
         )
 
 
-def require_solved(found: Wired, *, tile: str, surrogate: BitLineSeparable) -> None:
+def require_solved(
+    found: Wired, *, tile: str, surrogate: BitLineSeparable, accepted: float = ACCEPTED, steps: str = "Newton steps"
+) -> None:
     """Raise unless currents may be used.
 
     Args:
-        found: what `gated_wired` returned, outside `jit`.
+        found: what `gated_wired` or `sweep.swept` returned, outside `jit`.
         tile: which array it is, for the message.
         surrogate: the cell that was used.
+        accepted: the largest residual of a result that may be used.
+        steps: what the method takes, for the message.
 
     Raises:
-        ModelError: Newton's method did not converge, or a node left the voltages of the cell's table by more than a
+        ModelError: the method did not converge, or a node left the voltages of the cell's table by more than a
             thousandth of their range.
     """
-    residual, steps, beyond = (np.max(np.asarray(part)) for part in (found.residual, found.steps, found.beyond))
-    if not residual <= ACCEPTED:
+    residual, taken, beyond = (np.max(np.asarray(part)) for part in (found.residual, found.steps, found.beyond))
+    if not residual <= accepted:
         raise ModelError(
-            f"{tile}: the 1T-1R array with wires did not converge (residual {residual:.1e} after {steps:.0f} Newton steps, at "
-            f"most {ACCEPTED:.0e} is allowed): are conductances and inputs finite and conductances not below 0?"
+            f"{tile}: the 1T-1R array with wires did not converge (residual {residual:.1e} after {taken:.0f} {steps}, at "
+            f"most {accepted:.0e} is allowed): are conductances and inputs finite and conductances not below 0?"
         )
     low, high = float(surrogate.line_min), float(surrogate.line_max)
     if not beyond <= 1e-3 * (high - low):
@@ -157,13 +161,15 @@ def _one_input(v: Array, cells: Cells, word: Array, bit: Array) -> tuple[Array, 
     """Column currents, residual, steps and distance from the table for one input."""
     state = _settled(v, cells, word, bit)
     fixed = jax.lax.stop_gradient((state.i, v, word, bit))
-    return jnp.sum(state.i, 0), state.size / _scale(fixed[0]), state.steps, _beyond(cells, *_nodes(*fixed))
+    return jnp.sum(state.i, 0), state.size / _scale(fixed[0]), state.steps, beyond_table(cells, *_nodes(*fixed))
 
 
-def _beyond(cells: Cells, w: Array, b: Array) -> Array:
-    """How far a node lies outside the voltages of the table [V]."""
+def beyond_table(
+    cells: Cells | PowerCells, w: Array, b: Array, *, axis: tuple[int, ...] | None = None
+) -> Float[Array, "*reads"]:
+    """How far a node lies outside the voltages of the table [V], the largest along the axes of the cells."""
     outside = [cells.inputs[0] - w, w - cells.inputs[1], cells.lines[0] - b, b - cells.lines[1]]
-    return jnp.maximum(jnp.max(jnp.stack([jnp.max(part) for part in outside])), 0)
+    return jnp.maximum(jnp.max(jnp.stack([jnp.max(part, axis=axis) for part in outside]), axis=0), 0)
 
 
 def _nodes(i: Array, v: Array, word: Array, bit: Array) -> tuple[Array, Array]:
@@ -193,9 +199,13 @@ class _State(NamedTuple):
     steps: Array
 
 
-def _scale(i: Array) -> Array:
-    largest = jnp.max(jnp.abs(i))
+def scale_of(largest: Array) -> Array:
+    """What residuals are relative to, where the largest current is this [A]."""
     return jnp.where(largest == 0, 1, largest)
+
+
+def _scale(i: Array) -> Array:
+    return scale_of(jnp.max(jnp.abs(i)))
 
 
 def _linear(state: _State, right: Array, word: Array, bit: Array, *, tolerance: float) -> Array:

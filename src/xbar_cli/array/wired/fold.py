@@ -1,6 +1,6 @@
 """The 1T-1R array with wires as a few matrix products: its word lines exactly, its bit lines by their leading mode.
 
-The circuit is that of `wired`. Three observations make products of it.
+The circuit is that of `newton`. Three observations make products of it.
 
 * With bit lines held at known voltages the rows do not know of each other: the current of a cell is a function of its row's
   source voltage alone, word line and source resistance included, and few functions of the voltage serve all cells of a layer
@@ -27,7 +27,7 @@ from jaxtyping import Float
 
 from xbar_cli.array.nodal import nodal
 from xbar_cli.array.tiling import cut, join
-from xbar_cli.array.wired_rows import NODES, SWEEPS, Response, drive_nodes, leading_mode, respond
+from xbar_cli.array.wired.rows import NODES, SWEEPS, Response, bit_mode, drive_nodes, respond
 from xbar_cli.array.wires import Wires, shared
 from xbar_cli.device.transistor import BitLineSeparable, series
 from xbar_cli.numerics import in_float64
@@ -211,7 +211,7 @@ def _tile(
     surrogate: BitLineSeparable, g: Array, there: Array, wires: Wires, v_max: Array, basis: Basis
 ) -> tuple[Array, Array, Array, Array]:
     """Currents and slopes of one array over the functions of the basis, shape and strength of its mode."""
-    found, (shape, strength) = respond(surrogate, g, there, wires, v_max), leading_mode(there[:, 0], wires)
+    found, (shape, strength) = respond(surrogate, g, there, wires, v_max), bit_mode(there[:, 0], wires)
     nodes = drive_nodes(v_max)
     phi, psi = basis.at(nodes)
     along = jnp.where(found.mean > 0, found.mean, 0) * there

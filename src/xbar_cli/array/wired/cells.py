@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from numpy.polynomial import chebyshev
 
-from xbar_cli.device.transistor import BitLineSeparable
+from xbar_cli.device.transistor import BitLineSeparable, parity_powers
 from xbar_cli.types import Array
 
 
@@ -66,3 +69,58 @@ def cell_currents(cells: Cells, w: Array, b: Array) -> tuple[Array, Array, Array
     to_word = ratio + drop * per_w * by_x
     to_bit = per_b * (rest_by_y + drop * by_y) - ratio
     return rest + drop * ratio + to_word * (w - inside_w) + to_bit * (b - inside_b), to_word, to_bit
+
+
+class PowerCells(NamedTuple):
+    """All cells of an array as power series, each coefficient beside an axis for reads.
+
+    Attributes:
+        ratio: of the current over w − b: powers of z = 2x² − 1 from the highest, the even part in x and the odd one, powers of y
+            from the highest; x and y are w and b on [−1, 1]. `[powers 2 bit-line orders rows cols 1]` [S].
+        rest: of the current at w = b, `[bit-line orders rows cols 1]` [A].
+        inputs: smallest and largest input voltage [V].
+        lines: smallest and largest bit-line voltage [V].
+    """
+
+    ratio: Array
+    rest: Array
+    inputs: tuple[Array, Array]
+    lines: tuple[Array, Array]
+
+
+def powers_of(cells: Cells) -> PowerCells:
+    """The same cells as power series; exact in float64 to some 1e-12 of the largest coefficient."""
+    orders, line_orders = cells.ratio.shape[:2]
+    halves = jnp.asarray(parity_powers(orders - 1), cells.rest.dtype)
+    lines = np.zeros((line_orders, line_orders))
+    for n in range(line_orders):
+        lines[: n + 1, n] = chebyshev.cheb2poly(np.eye(line_orders)[n])[: n + 1]
+    lines = jnp.asarray(lines[::-1].copy(), cells.rest.dtype)
+    ratio = jnp.einsum("hpm,qn,mnrc->phqrc", halves, lines, cells.ratio)
+    rest = jnp.einsum("qn,nrc->qrc", lines, cells.rest)
+    return PowerCells(ratio[..., None], rest[..., None], cells.inputs, cells.lines)
+
+
+def power_currents(cells: PowerCells, w: Float[Array, "rows cols reads"], b: Float[Array, "rows cols reads"]) -> Array:
+    """The currents of `cell_currents` alone [A]; beyond the voltages of the table the series go on.
+
+    A coefficient is one number for all reads of its cell: with the reads innermost a batch of some tens costs as much as the
+    arithmetic alone, where coefficients that vary along the innermost axis are loaded for each read.
+    """
+    x = (2 * w - cells.inputs[0] - cells.inputs[1]) / (cells.inputs[1] - cells.inputs[0])
+    y = (2 * b - cells.lines[0] - cells.lines[1]) / (cells.lines[1] - cells.lines[0])
+    z = 2 * x * x - 1
+
+    def horner(coefficients: Array) -> Array:
+        total = coefficients[0] + jnp.zeros_like(y)
+        for coefficient in coefficients[1:]:
+            total = total * y + coefficient
+        return total
+
+    def add(halves: tuple[Array, Array], coefficients: Array) -> tuple[tuple[Array, Array], None]:
+        even, odd = halves
+        return (even * z + horner(coefficients[0]), odd * z + horner(coefficients[1])), None
+
+    none = jnp.zeros_like(x)
+    even, odd = jax.lax.scan(add, (none, none), cells.ratio)[0]
+    return horner(cells.rest) + (w - b) * (even + x * odd)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from xbar_cli.array.wired_cells import Cells, cells_of
+from xbar_cli.array.wired.cells import Cells, cells_of
 from xbar_cli.array.wires import Wires, shared
 from xbar_cli.device.transistor import BitLineSeparable, series
 from xbar_cli.types import Array
@@ -39,11 +39,16 @@ class Response(NamedTuple):
     mean: Array
 
 
-def leading_mode(there: Float[Array, " rows"], wires: Wires) -> tuple[Array, Array]:
+def bit_mode(there: Float[Array, " rows"], wires: Wires) -> tuple[Array, Array]:
     """Shape and strength [ohm] of the leading mode of the resistance that the currents of a bit line share."""
     _, r_bit, _, r_neuron = wires.arrays(there.dtype)
     places = jnp.asarray(shared(there.shape[0], segment=1.0, end=0.0)[::-1, ::-1], there.dtype)
-    resistance = there[:, None] * (r_neuron + r_bit * places) * there[None]
+    return leading_mode(r_neuron + r_bit * places, there)
+
+
+def leading_mode(resistance: Float[Array, "n n"], there: Float[Array, " n"]) -> tuple[Array, Array]:
+    """Shape and strength [ohm] of the leading mode of a line's shared resistance; 1 in `there` where a device is, else 0."""
+    resistance = there[:, None] * resistance * there[None]
 
     def step(_: object, shape: Array) -> Array:
         shape = resistance @ shape
@@ -61,7 +66,7 @@ def drive_nodes(v_max: Array) -> Array:
 def respond(surrogate: BitLineSeparable, g: Array, there: Array, wires: Wires, v_max: Array) -> Response:
     """Solve all rows of an array at the nodes of the drive; `there` is 1 where a cell is, 0 where the array ends."""
     cells = cells_of(surrogate, g, there)
-    nodes, (shape, strength) = drive_nodes(v_max), leading_mode(there[:, 0], wires)
+    nodes, (shape, strength) = drive_nodes(v_max), bit_mode(there[:, 0], wires)
     r_word, _, r_source, _ = wires.arrays(g.dtype)
     word = shared(g.shape[1], segment=r_word, end=r_source)
     down = _held(cells, jnp.zeros_like(shape))
