@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from xbar_cli.array.ideal import LinearLayer
-from xbar_cli.chip import sensitivity, summary
+from xbar_cli.chip import sensitivity
+from xbar_cli.chip.result import summary
 from xbar_cli.chip.sample import Tally
 from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.load import validate

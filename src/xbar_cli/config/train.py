@@ -31,6 +31,7 @@ from .ranges import Rates
 
 SHORTHANDS = (
     "array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "weight_scale", "technology", "encoding", "layers",
+    "refold",
 )  # fmt: skip
 """Top-level keys that stand for the key of the same name in the section of the method, or in one that the method shares."""
 
