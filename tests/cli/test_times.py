@@ -48,6 +48,31 @@ def test_the_table_and_the_configuration_of_the_run_say_it(small, xbar, tmp_path
     assert again["ages"][1]["age_seconds"] == pytest.approx(15 * DAY)
 
 
+def test_energy_and_compare_take_chips_over_time(small, xbar, tmp_path):
+    """Joules do not age; two evaluations that differ in their times or policies are told apart."""
+    assert xbar("map", small, "--out", tmp_path / "m").code == 0
+    for name, words in (("a", ("--at", "1h,1y")), ("b", ("--at", "1h,1y", "--recalibrate", "gain@30d"))):
+        assert xbar("eval", tmp_path / "m", *FEW, "--effect", "pcm_drift", *words, "--out", tmp_path / name).code == 0
+    cost = [
+        xbar(
+            "energy",
+            tmp_path / "m",
+            "--activity",
+            tmp_path / name,
+            "--images",
+            8,
+            "--json",
+            "--out",
+            tmp_path / f"e{name}",
+        )
+        for name in ("a", "b")
+    ]
+    assert cost[0].json["energy_joule"] == cost[1].json["energy_joule"] > 0
+    found = xbar("compare", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "c")
+    assert found.code == 0, found.err
+    assert "ageing.recalibrate" in found.out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

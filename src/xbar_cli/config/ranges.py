@@ -67,7 +67,9 @@ def _require_volts(text: str, *volts: float) -> None:
         raise ValueError(f"{quoted(text)}: voltages from -{HIGHEST_VOLT:g} to {HIGHEST_VOLT:g} V are allowed")
 
 
-def _checked(parse: Any) -> AfterValidator:
+def checked(parse: Any) -> AfterValidator:
+    """That `parse` takes a text, which stays as it is; `parse` raises ValueError for one that it does not."""
+
     def check(text: str) -> str:
         parse(text)
         return text
@@ -75,8 +77,8 @@ def _checked(parse: Any) -> AfterValidator:
     return AfterValidator(check)
 
 
-GateRange = Annotated[str, BeforeValidator(text_of), _checked(gate_voltages)]
-InputRange = Annotated[str, BeforeValidator(text_of), _checked(input_voltages)]
+GateRange = Annotated[str, BeforeValidator(text_of), checked(gate_voltages)]
+InputRange = Annotated[str, BeforeValidator(text_of), checked(input_voltages)]
 
 
 def parse_tile(text: str) -> tuple[int, int]:
@@ -88,7 +90,7 @@ def parse_tile(text: str) -> tuple[int, int]:
     return rows, cols
 
 
-TileSize = Annotated[str, BeforeValidator(text_of), _checked(parse_tile)]
+TileSize = Annotated[str, BeforeValidator(text_of), checked(parse_tile)]
 
 
 def check_weight_limit(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from xbar_cli.outside import quoted
 
@@ -23,6 +23,7 @@ from .effects import (
     ReadNoise,
     Time,
 )
+from .ranges import checked
 
 VariationModel = Literal["additive", "proportional"]
 _BESIDES = ", ".join(name for name in EFFECTS if name not in get_args(VariationModel))
@@ -118,22 +119,14 @@ def _joined(value: Any) -> Any:
     return ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
-def _checked(parse: Any) -> AfterValidator:
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return AfterValidator(check)
-
-
 class AgeingSection(Section):
     """Times at which the same chips are read, and what is done to them on the way."""
 
-    at: Annotated[str, BeforeValidator(_joined), _checked(times_of), Option(metavar="TIME[,...]")] | None = None
+    at: Annotated[str, BeforeValidator(_joined), checked(times_of), Option(metavar="TIME[,...]")] | None = None
     """Evaluate the same chips at these times after programming, such as 1h,1d,30d,1y; effects that age (drift, pcm_drift,
     pcm_read) take their t from here."""
     recalibrate: (
-        Annotated[str, BeforeValidator(_joined), _checked(policies_of), Option(metavar="POLICY@TIME[,...]")] | None
+        Annotated[str, BeforeValidator(_joined), checked(policies_of), Option(metavar="POLICY@TIME[,...]")] | None
     ) = None
     """What is done every so often, such as gain@30d,reprogram@1y: gain and affine fit outputs to the floating-point network
     anew, global scales each layer by what the summed current of its devices has lost, reprogram writes all devices again."""
