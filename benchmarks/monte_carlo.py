@@ -32,8 +32,9 @@ from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.sample import Batch, Sampler, sample
 from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.hardware import EvaluateConfig, MappingSection
+from xbar_cli.config.hardware import MappingSection
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset

@@ -25,7 +25,7 @@ import numpy as np
 
 from xbar_cli.chip.fold import make_folder, require_trust
 from xbar_cli.cli.shared.console import print_json, print_table
-from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.nn.reading import on_arrays
 from xbar_cli.workflows.evaluate import build_hardware, open_network
 

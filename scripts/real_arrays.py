@@ -1,6 +1,6 @@
 """Networks that nobody here wrote, on real arrays: what each imperfection costs them, which layer the most, joules an inference.
 
-    python scripts/real_arrays.py [recogniser|voice|files …] [--chips 10] [--out FOLDER]
+    python scripts/real_arrays.py [recogniser|voice|files …] [--chips 10] [--out FOLDER] [--go-on]
 
 Needs `onnx`, `rapidocr-onnxruntime`, `silero-vad`, `magika` (`pip install --no-deps`). Makes a data set of each network's inputs,
 whose labels are what the network says in floating point; brings the network in as a train run; maps it (4 bits, 128x128 tiles,
@@ -29,9 +29,9 @@ import xbar_cli as xbar
 from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.chip.sample import Sampler
 from xbar_cli.chip.sensitivity import only
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.devices import ImportConfig
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.data.batches import network_inputs
 from xbar_cli.data.own.adding import add
 from xbar_cli.data.own.raw import Ingest
@@ -186,21 +186,36 @@ class Chips:
         return np.concatenate([np.asarray(part) for part in found])
 
 
-def stages(subject: Subject, run: Path, inputs: Inputs, *, chips: int) -> Iterator[tuple[str, list[dict[str, float]]]]:
-    """The figures of every chip at each stage, floating point first."""
+def stages(
+    subject: Subject, run: Path, inputs: Inputs, kept: dict[str, Any], *, chips: int
+) -> Iterator[dict[str, list[dict[str, float]]]]:
+    """The figures of every chip at each stage, floating point first: all that there is, after every chip.
+
+    Args:
+        subject: the network.
+        run: its train run.
+        inputs: that test it.
+        kept: figures that an interrupted run left; they are not computed again.
+        chips: of the stages that vary.
+    """
     floating = np.load(run.parent / "inputs.npz")["y_test"]
-    yield "floating point", [subject.score(floating, inputs, floating)]
+    kept["floating point"] = [subject.score(floating, inputs, floating)]
     asked: dict[str, Any] = {}
     for name, more in STAGES.items():
         asked |= more
+        found, wanted = kept.setdefault(name, []), chips if name in CHIPS else 1
+        if len(found) >= wanted and (name != ALONE or "alone" in kept):
+            continue
         made = Chips.of(run, asked, subject.batch)
-        found = []
-        for chip, circuit in made.circuits(chips if name in CHIPS else 1):
+        for chip, circuit in made.circuits(wanted):
+            if chip < len(found):
+                continue
             found.append(subject.score(made.answers(chip, circuit, inputs.x, subject.batch), inputs, floating))
             print(f"  {name}, chip {chip}: {found[-1]}", flush=True)
-        yield name, found
+            yield kept
         if name == ALONE:
-            yield "alone", list(alone(subject, made, inputs, floating))
+            kept["alone"] = list(alone(subject, made, inputs, floating))
+            yield kept
 
 
 def alone(subject: Subject, made: Chips, inputs: Inputs, floating: np.ndarray) -> Iterator[dict[str, float]]:
@@ -239,18 +254,21 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--chips", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path("runs/real_arrays"))
+    parser.add_argument("--go-on", action="store_true", help="keep the figures that FOLDER/NAME/figures.json has")
     given = parser.parse_args()
     every = subjects()
     for name in given.names or every:
         start, folder, subject = time.perf_counter(), given.out / name, every[name]
         folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "figures.json"
+        figures: dict[str, Any] = json.loads(file.read_text()) if given.go_on else {"stages": {}, "seconds": 0.0}
         run, inputs = prepared(subject, folder)
-        figures: dict[str, Any] = {"cost": costed(run, folder, folder / "data"), "stages": {}}
+        figures["cost"] = figures.get("cost") or costed(run, folder, folder / "data")
         print(f"{name}: {figures['cost']}", flush=True)
-        for stage, found in stages(subject, run, inputs, chips=given.chips):
-            figures["stages"][stage] = found
-            figures["seconds"] = time.perf_counter() - start
-            (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+        before = figures["seconds"]
+        for kept in stages(subject, run, inputs, figures["stages"], chips=given.chips):
+            figures |= {"stages": kept, "seconds": before + time.perf_counter() - start}
+            file.write_text(json.dumps(figures, indent=1) + "\n")
         rows = {stage: found for stage, found in figures["stages"].items() if stage != "alone"}
         print(f"\n| {name} | {' | '.join(rows['floating point'][0])} | chips |")
         print("\n".join(told(stage, found) for stage, found in rows.items()))

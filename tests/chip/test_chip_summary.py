@@ -9,7 +9,7 @@ from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.chip import sensitivity
 from xbar_cli.chip.result import summary
 from xbar_cli.chip.sample import Tally
-from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.load import validate
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.statistics import MIN_SAMPLES, Estimate, fewest

@@ -12,9 +12,9 @@ from tests import analytic
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
 from xbar_cli.chip.mismatch import cells_at, gate_shifts
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import remarks, steps_of
 from xbar_cli.config.effects import EFFECTS, read_spread_of
-from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.load import validate
 from xbar_cli.config.variation import VariationSection
 from xbar_cli.device.cell import Sampled

@@ -14,9 +14,9 @@ from jax.test_util import check_grads
 
 from tests import analytic
 from xbar_cli.chip.mismatch import gate_shift
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.effects import EFFECTS, AnyEffect, Effect, read_spread_of
-from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.load import validate
 from xbar_cli.device.chip import fabricate
 from xbar_cli.device.mismatch import mismatched

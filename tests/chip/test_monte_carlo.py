@@ -18,8 +18,9 @@ from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.sample import sample
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.hardware import EvaluateConfig, MappingSection
+from xbar_cli.config.hardware import MappingSection
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.datasets import Dataset

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from xbar_cli.chip.partition import greedy, make_accuracies, pattern_of
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_sampler
+from xbar_cli.config.chips.evaluate import EvaluateConfig, PartitionConfig
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.hardware import EvaluateConfig, PartitionConfig
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.datasets import Dataset

@@ -9,9 +9,10 @@ from tests.compositions.product import CALIBRATION, trained
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.resolve import mapping_of, on_trained_arrays, resolve_cell, resolve_mapping
 from xbar_cli.config.arrays import ArraySection
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.effects import ChipCorner
-from xbar_cli.config.hardware import CellReference, EvaluateConfig, MappingSection
+from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.reporter import SILENT

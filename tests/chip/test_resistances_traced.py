@@ -18,7 +18,7 @@ from xbar_cli.array.wires import Wires, wired_fold
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.config.arrays import NodalArray, tile_fold
-from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.workflows.evaluate import build_hardware
 
 COMPILED = "/jax/core/compile/backend_compile_duration"

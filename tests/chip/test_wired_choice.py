@@ -14,7 +14,7 @@ from xbar_cli.chip.certificates.wired import told
 from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.resolve import Gates
-from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.reading import on_arrays
 from xbar_cli.reporter import SILENT

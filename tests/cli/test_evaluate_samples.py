@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.errors import ConfigError
 from xbar_cli.runs.results import read_dataset
 from xbar_cli.statistics import bounded, estimate, fewest

@@ -19,7 +19,7 @@ from xbar_cli.chip.mapped import MappedNetwork, load_mapped, to_dataset
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
 from xbar_cli.chip.resolve import resolve_cell, resolve_mapping
-from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.datasets import Dataset

@@ -10,10 +10,11 @@ from pydantic.fields import FieldInfo
 
 from xbar_cli.config.base import DeviceResistance, LineResistance, OpenResistance
 from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.devices import FitConfig, ImportConfig
 from xbar_cli.config.effects import EFFECTS
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.config.hardware import EvaluateConfig, MapConfig
+from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.methods import METHODS
 from xbar_cli.config.ranges import gate_voltages, input_voltages
 from xbar_cli.config.tile import TileConfig

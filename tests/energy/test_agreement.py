@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.config.hardware import EvaluateConfig, MapConfig
+from xbar_cli.config.hardware import MapConfig
 from xbar_cli.energy.agreement import (
     LABELS,
     Statement,

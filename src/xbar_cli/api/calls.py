@@ -13,8 +13,9 @@ from xbar_cli.cli.shared.declared import Declared, declared
 from xbar_cli.cli.shared.reporter import TerminalReporter
 from xbar_cli.config.base import RootSection
 from xbar_cli.config.characterize import CharacterizeConfig
+from xbar_cli.config.chips.evaluate import PARTITION_WITHOUT, EvaluateConfig, PartitionConfig
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.config.hardware import PARTITION_WITHOUT, EvaluateConfig, MapConfig, PartitionConfig
+from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import resolve, resume_config
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError

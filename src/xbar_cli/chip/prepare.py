@@ -19,8 +19,8 @@ from xbar_cli.chip.fold import Folder, Residuals, judge, make_folder
 from xbar_cli.chip.full_scales import adc_full_scales
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.sample import Batch, Prepare, Sampler
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import DecodingSection
-from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.data.batches import network_inputs
 from xbar_cli.device.chip import Step
 from xbar_cli.nn.loops import one_by_one

@@ -8,9 +8,10 @@ from xbar_cli.cell.file import load_cell
 from xbar_cli.chip.mapped import read_voltage
 from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.base import parse_quantity
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.effects import ChipCorner, ChipToChip
-from xbar_cli.config.hardware import CellReference, EvaluateConfig, MappingSection
+from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import OwnSettings
 from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ConfigError

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from xbar_cli.config.base import TIMES
-from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 
 from .shared.console import print_table
 from .shared.options import options

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from xbar_cli.config.hardware import PARTITION_WITHOUT, PartitionConfig
+from xbar_cli.config.chips.evaluate import PARTITION_WITHOUT, PartitionConfig
 
 from .shared.console import print_json, print_table
 from .shared.options import options

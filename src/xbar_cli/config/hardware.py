@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .arrays import ArraySection
 from .base import DeviceResistance, LayerChoice, OpenResistance, Option, RootSection, Section, Text, require
-from .converters import ConvertersSection, DecodingSection, ReadSection
-from .monte_carlo import MonteCarloSection, PartitionSection
+from .converters import ReadSection
 from .ranges import OwnSettings, TileSize, WeightLimit, parse_tile, parse_weight_limit
-from .variation import AgeingSection, VariationSection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -246,55 +243,3 @@ class MapConfig(RootSection):
     calibration: CalibrationSection = CalibrationSection()
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
-
-
-class EvaluateConfig(RootSection):
-    """Everything that determines an evaluation."""
-
-    run: str = ""
-    variation: VariationSection = VariationSection()
-    ageing: AgeingSection = AgeingSection()
-    monte_carlo: MonteCarloSection = MonteCarloSection()
-    array: ArraySection = ArraySection()
-    converters: ConvertersSection = ConvertersSection()
-    decoding: DecodingSection = DecodingSection()
-    mapping: MappingSection = MappingSection()
-    cell: CellReference = CellReference()
-    calibration: CalibrationSection = CalibrationSection()
-    data_dir: Annotated[str | None, Option(metavar="DIR")] = None
-    """Where imported data sets are."""
-
-    @model_validator(mode="after")
-    def ages(self) -> Self:
-        """Rules that join times with what else is asked for."""
-        self.ageing.agree(self.variation, ci_width=self.monte_carlo.ci_width, calibrate=self.decoding.calibrate)
-        return self
-
-    @property
-    def differing(self) -> bool:
-        """Whether chips differ: else one is enough."""
-        return bool(self.variation.all_effects()) or self.converters.differing
-
-    @property
-    def observes(self) -> bool:
-        """Whether evaluating looks at training images, however the network was mapped."""
-        fitted = self.decoding.calibrate or self.ageing.recalibrate
-        return bool(self.converters.dac_range or self.converters.adc_bits or fitted)
-
-
-class PartitionConfig(EvaluateConfig):
-    """A partition: an evaluation, and what it may lose."""
-
-    partition: PartitionSection = PartitionSection()
-
-    def check(self) -> None:
-        """What says nothing here is an error."""
-        for key in PARTITION_WITHOUT:
-            name = key.removeprefix("monte_carlo.")
-            default = MonteCarloSection.model_fields[name].default
-            require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
-        require(self.ageing.at is None, "ageing.at belongs to xbar evaluate: leave it out")
-
-
-PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
-"""Keys of an evaluation for which a partition has no use."""

@@ -11,9 +11,10 @@ from typing import Any
 
 from xbar_cli.array.wires import Wires
 from xbar_cli.chip.mapped import seen
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.config.hardware import EvaluateConfig, MapConfig
+from xbar_cli.config.hardware import MapConfig
 from xbar_cli.errors import ConfigError
 
 LABELS = {

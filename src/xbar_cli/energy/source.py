@@ -8,8 +8,8 @@ from typing import Any
 from xbar_cli.chip.activity import LayerActivity
 from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.mapped import MappedNetwork
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.energy import GIVEN, EnergyConfig
-from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.load import stored
 from xbar_cli.energy.activity import Coding
 from xbar_cli.energy.agreement import (

@@ -27,9 +27,10 @@ from typing import Any
 
 from xbar_cli.config.base import RootSection, require
 from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.devices import DataConfig
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.config.hardware import EvaluateConfig, MapConfig
+from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import SEED, SET, flatten, parse_setting, put, read_toml
 from xbar_cli.config.tile import TileConfig
 from xbar_cli.config.train import TrainConfig

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.config.characterize import CharacterizeConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.energy import EnergyConfig
-from xbar_cli.config.hardware import EvaluateConfig, MapConfig
+from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import flatten, read_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.reporter import Reporter

@@ -25,18 +25,13 @@ from xbar_cli.chip.result.drawing import draw
 from xbar_cli.chip.sample import Batch, Tally, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.config.arrays import AnyArrayModel, check_neurons, tile_fold
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import ConvertersSection
 from xbar_cli.config.effect_list import described, remarks, steps_of
 from xbar_cli.config.effects import read_spread_of
-from xbar_cli.config.hardware import (
-    CalibrationSection,
-    CellReference,
-    EvaluateConfig,
-    MapConfig,
-    MappingSection,
-    VariationSection,
-)
+from xbar_cli.config.hardware import CalibrationSection, CellReference, MapConfig, MappingSection
 from xbar_cli.config.load import stored, write_toml
+from xbar_cli.config.variation import VariationSection
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.energy import ParetoConfig
-from xbar_cli.config.hardware import EvaluateConfig
 from xbar_cli.config.load import stored, write_toml
 from xbar_cli.energy.agreement import converters_of, of_energy, of_evaluation, paired, programmed_alike
 from xbar_cli.energy.presets import FLOATING_POINT

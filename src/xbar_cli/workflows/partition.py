@@ -11,8 +11,8 @@ from xbar_cli.chip.floating import floating_value
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.partition import MadeDigital, greedy, make_accuracies, pattern_of
 from xbar_cli.chip.prepare import make_sampler
+from xbar_cli.config.chips.evaluate import EvaluateConfig, PartitionConfig
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.hardware import EvaluateConfig, PartitionConfig
 from xbar_cli.config.load import write_toml
 from xbar_cli.nn.score import ACCURACY as RIGHT
 from xbar_cli.reporter import SILENT, Reporter

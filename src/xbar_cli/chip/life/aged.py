@@ -14,11 +14,12 @@ from xbar_cli.chip.life.history import Moment, Policy, moments
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.prepare import make_calibrator, make_preparer, nominal_full_scales
 from xbar_cli.chip.sample import Prepare
+from xbar_cli.config.chips.ageing import AgeingSection
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import DecodingSection
 from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.effects import PcmRead, read_spread_of
-from xbar_cli.config.hardware import EvaluateConfig
-from xbar_cli.config.variation import AgeingSection, VariationSection
+from xbar_cli.config.variation import VariationSection
 from xbar_cli.device.chip import Step
 from xbar_cli.nn.reading import Circuit, Correction
 from xbar_cli.trained.opening import Trained

@@ -9,7 +9,7 @@ from xbar_cli.chip import sensitivity
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.sample import Tally
-from xbar_cli.config.hardware import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.score import ACCURACY as RIGHT
 from xbar_cli.nn.score import Measure

@@ -1,0 +1,66 @@
+"""Configuration of `xbar evaluate` and `xbar partition`."""
+
+from typing import Annotated, Self
+
+from pydantic import model_validator
+
+from xbar_cli.config.arrays import ArraySection
+from xbar_cli.config.base import Option, RootSection, require
+from xbar_cli.config.converters import ConvertersSection, DecodingSection
+from xbar_cli.config.hardware import CalibrationSection, CellReference, MappingSection
+from xbar_cli.config.monte_carlo import MonteCarloSection, PartitionSection
+from xbar_cli.config.variation import VariationSection
+
+from .ageing import AgeingSection
+
+
+class EvaluateConfig(RootSection):
+    """Everything that determines an evaluation."""
+
+    run: str = ""
+    variation: VariationSection = VariationSection()
+    ageing: AgeingSection = AgeingSection()
+    monte_carlo: MonteCarloSection = MonteCarloSection()
+    array: ArraySection = ArraySection()
+    converters: ConvertersSection = ConvertersSection()
+    decoding: DecodingSection = DecodingSection()
+    mapping: MappingSection = MappingSection()
+    cell: CellReference = CellReference()
+    calibration: CalibrationSection = CalibrationSection()
+    data_dir: Annotated[str | None, Option(metavar="DIR")] = None
+    """Where imported data sets are."""
+
+    @model_validator(mode="after")
+    def ages(self) -> Self:
+        """Rules that join times with what else is asked for."""
+        self.ageing.agree(self.variation, ci_width=self.monte_carlo.ci_width, calibrate=self.decoding.calibrate)
+        return self
+
+    @property
+    def differing(self) -> bool:
+        """Whether chips differ: else one is enough."""
+        return bool(self.variation.all_effects()) or self.converters.differing
+
+    @property
+    def observes(self) -> bool:
+        """Whether evaluating looks at training images, however the network was mapped."""
+        fitted = self.decoding.calibrate or self.ageing.recalibrate
+        return bool(self.converters.dac_range or self.converters.adc_bits or fitted)
+
+
+class PartitionConfig(EvaluateConfig):
+    """A partition: an evaluation, and what it may lose."""
+
+    partition: PartitionSection = PartitionSection()
+
+    def check(self) -> None:
+        """What says nothing here is an error."""
+        for key in PARTITION_WITHOUT:
+            name = key.removeprefix("monte_carlo.")
+            default = MonteCarloSection.model_fields[name].default
+            require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
+        require(self.ageing.at is None, "ageing.at belongs to xbar evaluate: leave it out")
+
+
+PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
+"""Keys of an evaluation for which a partition has no use."""
