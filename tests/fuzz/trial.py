@@ -184,9 +184,9 @@ def another_type(value: Any) -> Any:
             return [1, "x"]
 
 
-def cases(good: Path, wanted: Iterable[Reading], *, bits: int, share: float = 1.0) -> Iterator[Case]:
-    """These commands with every damage, sealed and not; `share` of them, drawn."""
-    rng = random.Random(0)
+def cases(good: Path, wanted: Iterable[Reading], *, bits: int, part: tuple[int, int] = (1, 1)) -> Iterator[Case]:
+    """These commands with every damage, sealed and not: the `part` (k, n), the k-th of n drawn ones of about one size."""
+    rng, (chosen, parts) = random.Random(0), part
     for reading in wanted:
         folder = good / reading.damaged
         unsealed = [
@@ -194,7 +194,7 @@ def cases(good: Path, wanted: Iterable[Reading], *, bits: int, share: float = 1.
         ]
         for kind, edit in damages(folder, reading.damaged, bits=bits):
             for seal, others in (("sealed", []), ("unsealed", [e for e in unsealed if e.path != edit.path])):
-                if (others or seal == "sealed") and rng.random() < share:
+                if (others or seal == "sealed") and int(rng.random() * parts) == chosen - 1:
                     yield reading.case([edit, *others], kind=f"{kind}, {seal}")
 
 
@@ -231,7 +231,7 @@ def main() -> int:
     """Run the trial."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.trial", description=__doc__)
     parser.add_argument("--bits", type=int, default=200, help="bits flipped in each file")
-    parser.add_argument("--share", type=float, default=1.0, help="of the cases, drawn")
+    parser.add_argument("--part", default="1/1", help="of the cases, such as 3/10: the third of ten that are drawn")
     parser.add_argument("--only", default="", help="commands and runs with this text in them, as `map net`")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--good", type=Path, help="folder of good inputs, made where they are not there")
@@ -243,7 +243,8 @@ def main() -> int:
     began = time.monotonic()
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     chosen = [reading for reading in readings(good) if given.only in f"{reading.command} {reading.damaged}"]
-    wanted = list(cases(good, chosen, bits=given.bits, share=given.share))
+    k, n = map(int, given.part.split("/"))
+    wanted = list(cases(good, chosen, bits=given.bits, part=(k, n)))
     results = tried(wanted, good=good, workers=given.workers)
     with contextlib.suppress(KeyboardInterrupt):  # the table of what was tried till then
         for case, became, outcome in track(
