@@ -1,0 +1,78 @@
+"""Repair as it is asked for: what goes with which layers and arrays, and the fabricator that does it."""
+
+import math
+
+from xbar_cli.chip.fabricate import Fabricator
+from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
+from xbar_cli.chip.repair.curve import curve_of
+from xbar_cli.chip.repair.fabricator import LayerRepair, RepairedFabricator
+from xbar_cli.chip.repair.grid import Grid
+from xbar_cli.chip.repair.lines import Resistances
+from xbar_cli.chip.repair.units import Units, units_of
+from xbar_cli.config.chips.repair import Remedies
+from xbar_cli.errors import ConfigError
+
+
+def repairing(plain: Fabricator, hardware: Hardware, remedies: Remedies) -> Fabricator | RepairedFabricator:
+    """The fabricator of repaired chips; `plain` itself where nothing is done."""
+    if not remedies.any:
+        return plain
+    wires = hardware.wires.floats() if hardware.fold is not None else (0.0, 0.0)
+    return RepairedFabricator(
+        plain=plain,
+        layers={
+            name: layer_repair(hardware.network, layer, remedies) for name, layer in hardware.network.layers.items()
+        },
+        remedies=remedies,
+        wires=Resistances(*wires[:2]),
+    )
+
+
+def layer_repair(network: MappedNetwork, layer: LayerMapping, remedies: Remedies) -> LayerRepair:
+    """What repairing a layer needs to know of it."""
+    grid = Grid(*layer.conductance.shape, layer.groups, network.tile, *spare_lines(network, remedies))
+    return LayerRepair(grid, layer_units(network, layer, remedies), curve_of(network, layer), unused=network.g_off)
+
+
+def layer_units(network: MappedNetwork, layer: LayerMapping, remedies: Remedies) -> Units:
+    """The devices of a row of a layer that belong together."""
+    across = min(network.tile[1], layer.conductance.shape[1] // layer.groups)
+    return units_of(
+        layer.readout, low=layer.bottom, high=layer.top, tile_columns=across, compensates=remedies.differential
+    )
+
+
+def spare_lines(network: MappedNetwork, remedies: Remedies) -> tuple[int, int]:
+    """Spare rows and spare columns of a tile: columns for as many outputs as rows, where columns can change places at all."""
+    if not remedies.spares:
+        return 0, 0
+    units = [layer_units(network, layer, remedies) for layer in network.layers.values()]
+    sizes = [found.size for found in units if found.movable]
+    return remedies.spares, remedies.spares * math.lcm(*sizes) if sizes else 0
+
+
+def check_repair(remedies: Remedies, hardware: Hardware) -> None:
+    """Raise ConfigError where a remedy does not go with the layers, their arrays or their devices."""
+    network = hardware.network
+    paired = [name for name in ("sign_flip", "differential") if getattr(remedies, name)]
+    if paired and network.scheme != "de":
+        raise ConfigError(
+            f"repair.remedies = {paired[0].replace('_', '-')} takes pairs of devices: mapping.scheme = de, not {network.scheme}"
+        )
+    if paired and network.tile[1] % 2:
+        raise ConfigError(
+            f"repair.remedies = {paired[0].replace('_', '-')}: tiles of {network.tile[1]} columns cut through pairs"
+        )
+    lines = min(network.tile)
+    if remedies.spares > lines:
+        raise ConfigError(f"repair.remedies = spares={remedies.spares}: a tile has {lines} lines; at most as many")
+    if remedies.moving and hardware.wired:
+        raise ConfigError(
+            f"repair.remedies = {', '.join(remedies.knowing)} on array.model = gated with resistances: devices cannot be moved "
+            "there; use differential or ensemble"
+        )
+    if remedies.moving and hardware.mismatch:
+        raise ConfigError(
+            f"repair.remedies = {', '.join(remedies.knowing)} and effect mismatch: transistors do not move with their devices"
+        )
