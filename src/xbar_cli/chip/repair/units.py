@@ -45,8 +45,8 @@ class Units:
     def error(self, target: Array, stuck: Array, held: Array) -> Array:
         """Square of what faults leave of each unit's weight to be wanted [… units] [S²]; absent devices have none."""
         stuck = stuck & (target != 0)
-        away = (self.achieved(target, stuck, held) - target) * jnp.asarray(self.signs, target.dtype)
-        return jnp.square(away.sum(axis=-1))
+        away = self.achieved(target, stuck, held) - target
+        return jnp.square(away @ jnp.asarray(self.signs, away.dtype))
 
 
 def compensated(target: Array, stuck: Array, held: Array, *, low: ArrayLike, high: ArrayLike) -> Array:
