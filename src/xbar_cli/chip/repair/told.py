@@ -30,6 +30,7 @@ def repair_told(section: RepairSection, network: MappedNetwork, tally: Tally) ->
             "fault_map": section.fault_map,
             **found,
             **rms,
+            "ensemble": remedies.ensemble,
             "devices": built,
             "added_devices": built - mapped,
             "devices_factor": built / mapped,
