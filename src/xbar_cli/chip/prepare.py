@@ -66,7 +66,7 @@ def make_sampler(
         trained.net,
         parts,
         root=stream(jax.random.key(config.seed), "chip"),
-        fabricate=repairing(fabricate, hardware, config.repair.wanted),
+        fabricate=repairing(fabricate, hardware, config.repair.wanted, trained),
         prepare=prepare,
         measure=measure,
         folding=hardware.fold is not None,

@@ -9,15 +9,23 @@ from xbar_cli.chip.repair.curve import curve_of
 from xbar_cli.chip.repair.fabricator import LayerRepair, RepairedFabricator
 from xbar_cli.chip.repair.grid import Grid
 from xbar_cli.chip.repair.lines import Resistances
+from xbar_cli.chip.repair.retrain import retraining
 from xbar_cli.chip.repair.units import Units, units_of
 from xbar_cli.config.chips.repair import Remedies
 from xbar_cli.errors import ConfigError
+from xbar_cli.trained.opening import Trained
 
 
-def repairing(plain: Fabricator, hardware: Hardware, remedies: Remedies) -> Fabricator | RepairedFabricator:
-    """The fabricator of repaired chips; `plain` itself where nothing is done."""
+def repairing(
+    plain: Fabricator, hardware: Hardware, remedies: Remedies, trained: Trained | None = None
+) -> Fabricator | RepairedFabricator:
+    """The fabricator of repaired chips; `plain` itself where nothing is done. Retraining needs the `trained` network."""
     if not remedies.any:
         return plain
+    retrain = None
+    if remedies.retrain and trained is not None:
+        scales = {name: layer.scale for name, layer in hardware.network.layers.items()}
+        retrain = retraining(trained, scales, epochs=remedies.retrain)
     wires = hardware.wires.floats() if hardware.fold is not None else (0.0, 0.0)
     return RepairedFabricator(
         plain=plain,
@@ -26,6 +34,7 @@ def repairing(plain: Fabricator, hardware: Hardware, remedies: Remedies) -> Fabr
         },
         remedies=remedies,
         wires=Resistances(*wires[:2]),
+        retrain=retrain,
     )
 
 
@@ -55,7 +64,7 @@ def spare_lines(network: MappedNetwork, remedies: Remedies) -> tuple[int, int]:
 def check_repair(remedies: Remedies, hardware: Hardware) -> None:
     """Raise ConfigError where a remedy does not go with the layers, their arrays or their devices."""
     network = hardware.network
-    paired = [name for name in ("sign_flip", "differential") if getattr(remedies, name)]
+    paired = [name for name in ("sign_flip", "differential", "retrain") if getattr(remedies, name)]
     if paired and network.scheme != "de":
         raise ConfigError(
             f"repair.remedies = {paired[0].replace('_', '-')} takes pairs of devices: mapping.scheme = de, not {network.scheme}"
@@ -63,6 +72,10 @@ def check_repair(remedies: Remedies, hardware: Hardware) -> None:
     if paired and network.tile[1] % 2:
         raise ConfigError(
             f"repair.remedies = {paired[0].replace('_', '-')}: tiles of {network.tile[1]} columns cut through pairs"
+        )
+    if remedies.retrain and any(layer.bottom == 0 for layer in network.layers.values()):
+        raise ConfigError(
+            "repair.remedies = retrain: the lowest level is an absent device, which no weight can come to"
         )
     lines = min(network.tile)
     if remedies.spares > lines:

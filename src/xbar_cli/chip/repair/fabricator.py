@@ -11,6 +11,7 @@ from xbar_cli.chip.fabricate import Chip, Fabricator
 from xbar_cli.chip.repair.curve import Curve
 from xbar_cli.chip.repair.grid import Grid, at_places
 from xbar_cli.chip.repair.lines import Resistances, Sited, moved
+from xbar_cli.chip.repair.retrain import Placed, Retraining
 from xbar_cli.chip.repair.signs import flipped
 from xbar_cli.chip.repair.units import Units
 from xbar_cli.config.chips.repair import Remedies
@@ -78,12 +79,14 @@ class RepairedFabricator:
         layers: by name.
         remedies: what is done.
         wires: resistances of lines.
+        retrain: the training with the faults known; None without.
     """
 
     plain: Fabricator
     layers: Mapping[str, LayerRepair]
     remedies: Remedies
     wires: Resistances
+    retrain: Retraining | None = None
 
     def __call__(self, key: Array) -> Chip:
         """The devices of the chip of `key`: of every copy of every layer, as `Built`."""
@@ -105,9 +108,22 @@ class RepairedFabricator:
         sited = [self.sited(key, *name) for name in names]
         homes = [jnp.asarray(layer.grid.places) for layer in sited]
         places = self.placed(sited) if self.remedies.permute or self.remedies.spares else homes
+        did: list[dict[str, Array]] = [
+            {} if now is home else {"moved_fraction": (now != home).mean(dtype=jnp.float32)}
+            for now, home in zip(places, homes, strict=True)
+        ]
+        if self.remedies.sign_flip:
+            flips = [flipped(*layer[:2], now, *layer[2:]) for layer, now in zip(sited, places, strict=True)]
+            places = [now for now, _ in flips]
+            did = [of | {"flipped_fraction": share} for of, (_, share) in zip(did, flips, strict=True)]
+        stand = [standing(name, layer, now) for (_, name), layer, now in zip(names, sited, places, strict=True)]
+        wanted = [layer.target for layer in sited] if self.retrain is None else self.retrain(key, stand)
+        found = zip(names, nominal, sited, stand, wanted, strict=True)
+        aims = [self.aimed(*of_layer, curve=self.layers[name].curve) for (_, name), *of_layer in found]
+        counts = [self.counts(*each) for each in zip(sited, homes, stand, wanted, strict=True)]
         return [
-            self.aimed(*of_layer, curve=self.layers[name].curve)
-            for (_, name), *of_layer in zip(names, nominal, sited, homes, places, strict=True)
+            Repaired(aim, now if self.remedies.moving else None, of | more)
+            for aim, now, of, more in zip(aims, places, did, counts, strict=True)
         ]
 
     def sited(self, key: Array, copy: int, name: str) -> Sited:
@@ -126,22 +142,26 @@ class RepairedFabricator:
             found |= dict(zip(alike, moved([sited[n] for n in alike], **ways), strict=True))
         return [found[n] for n in range(len(sited))]
 
-    def aimed(self, nominal: Array, sited: Sited, home: Array, places: Array, *, curve: Curve) -> Repaired:
-        """What a layer's devices in their `places` are aimed at, and what is to be counted."""
-        target, faults, grid, units = sited
-        did = {"moved_fraction": (places != home).mean(dtype=target.dtype)} if places is not home else {}
-        if self.remedies.sign_flip:
-            places, did["flipped_fraction"] = flipped(target, faults, places, grid, units)
-        before = error_of(target, faults, home, replace(units, compensates=False))
-        did |= {"mean_square_before": before, "mean_square_after": error_of(target, faults, places, units)}
-        did["stuck_fraction"] = (at_places(faults.stuck, home) & (target != 0)).mean(dtype=target.dtype)
-        aimed = nominal
-        if self.remedies.differential:
-            stuck = at_places(faults.stuck, places) & (target != 0)
-            parts = (units.split(part) for part in (target, stuck, at_places(faults.held, places)))
-            better = units.achieved(*parts).reshape(target.shape)
-            aimed = jnp.where(stuck | (better == target), nominal, curve.memristor(better))
-        return Repaired(aimed, places if self.remedies.moving else None, did)
+    def aimed(self, nominal: Array, sited: Sited, stand: Placed, wanted: Array, *, curve: Curve) -> Array:
+        """Conductances that a layer's devices are aimed at where they stand [rows columns] [S]: `wanted` in effect.
+
+        What is neither made up for nor retrained stays as it was mapped, to the bit.
+        """
+        if not self.remedies.differential and self.retrain is None:
+            return nominal
+        units = stand.units
+        parts = (units.split(part) for part in (wanted, stand.stuck, stand.held))
+        better = jnp.where(stand.stuck, wanted, units.achieved(*parts).reshape(wanted.shape))
+        return jnp.where(better == sited.target, nominal, curve.memristor(better))
+
+    def counts(self, sited: Sited, home: Array, stand: Placed, wanted: Array) -> dict[str, Array]:
+        """What there was of faults and of errors by them, and what is left."""
+        plain, at_home = replace(sited.units, compensates=False), standing(stand.name, sited, home)
+        return {
+            "stuck_fraction": at_home.stuck.mean(dtype=wanted.dtype),
+            "mean_square_before": error_of(at_home._replace(units=plain), at_home.target),
+            "mean_square_after": error_of(stand, wanted),
+        }
 
     def known(self, key: Array, name: str, layer: LayerRepair, nominal: Array) -> Faults:
         """The faults of the built array: those that fabricating its parts will meet."""
@@ -214,10 +234,18 @@ class RepairedFabricator:
         self.plain.require_finite(broken, chip=chip)
 
 
-def error_of(target: Array, faults: Faults, places: Array, units: Units) -> Array:
-    """Mean square of the errors that faults leave of weights [rows columns], in squares of the range."""
-    parts = (units.split(part) for part in (target, at_places(faults.stuck, places), at_places(faults.held, places)))
-    return units.error(*parts).mean() / (units.high - units.low) ** 2
+def standing(name: str, sited: Sited, places: Array) -> Placed:
+    """A layer's devices in their places; those that are absent are not stuck."""
+    stuck = at_places(sited.faults.stuck, places) & (sited.target != 0)
+    return Placed(name, sited.target, stuck, at_places(sited.faults.held, places), sited.units)
+
+
+def error_of(stand: Placed, wanted: Array) -> Array:
+    """Mean square of what weights are off the mapped ones where `wanted` is aimed at, in squares of the range."""
+    units = stand.units
+    parts = (units.split(part) for part in (wanted, stand.stuck, stand.held))
+    away = units.achieved(*parts) - units.split(stand.target)
+    return jnp.square(away @ jnp.asarray(units.signs, away.dtype)).mean() / (units.high - units.low) ** 2
 
 
 def _stream(copy: int, name: str) -> str:

@@ -10,7 +10,7 @@ from xbar_cli.config.ranges import checked
 from xbar_cli.config.variation import VariationSection
 from xbar_cli.outside import quoted
 
-COUNTED = {"spares": (1, 4096), "ensemble": (2, 64)}
+COUNTED = {"spares": (1, 4096), "ensemble": (2, 64), "retrain": (1, 1000)}
 """Remedies that come in a number, with the least and the most of it."""
 NAMES = ("sign-flip", "differential", "permute", *COUNTED)
 BLIND = ("ensemble",)
@@ -26,6 +26,7 @@ class Remedies(NamedTuple):
         permute: rows, and columns, of a tile may change places among themselves.
         spares: lines of each kind that a tile has besides.
         ensemble: copies of every array whose outputs are averaged.
+        retrain: epochs that the weights of each chip are trained for, with its faults known.
     """
 
     sign_flip: bool = False
@@ -33,6 +34,7 @@ class Remedies(NamedTuple):
     permute: bool = False
     spares: int = 0
     ensemble: int = 1
+    retrain: int = 0
 
     @property
     def moving(self) -> bool:
