@@ -122,7 +122,7 @@ def wrong(conductances):
 
 
 def test_every_remedy_is_in_the_battery():
-    assert set(NAMES) == set(CASES) - {"copies", "all"}
+    assert set(NAMES) - {"retrain"} == set(CASES) - {"copies", "all"}  # retraining owes it to test_repair_retrain.py
 
 
 @ALL
