@@ -193,7 +193,7 @@ def build_hardware(
         mismatch=gate_shifts(config.variation.mismatch(), network),
         spare=spare_lines(network, config.repair.wanted),
     )  # fmt: skip
-    check_repair(config.repair.wanted, hardware)
+    check_repair(config.repair.wanted, hardware, config.variation, reporter=reporter)
     if hardware.wired and hardware.mismatch:
         raise ConfigError(
             "effect mismatch takes 1T-1R arrays without resistances: leave out array.r_wire_ohm, array.r_source_ohm, "

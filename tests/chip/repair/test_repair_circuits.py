@@ -1,5 +1,6 @@
 """Repaired chips as circuits, and in Monte Carlo: folded on the arrays as built, decoded where weights were mapped, averaged."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import jax
@@ -103,10 +104,19 @@ def test_an_ensemble_of_n_has_the_nth_part_of_the_variance():
         ("sign-flip", network("acm"), "mapping.scheme = de, not acm"),
         ("differential", network("acm"), "mapping.scheme = de, not acm"),
         ("differential", network(tile=(4, 5)), "tiles of 5 columns cut through pairs"),
+        ("retrain=1", network(tile=(4, 5)), "tiles of 5 columns cut through pairs"),
         ("spares=5", network(), "spares=5: a tile has 4 lines"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(text, found, message):
     with pytest.raises(ConfigError, match=message) as raised:
-        check_repair(remedies_of(text), hardware_of(text, found))
+        check_repair(remedies_of(text), hardware_of(text, found), VariationSection())
     assert "\n" not in str(raised.value)
+
+
+def test_cut_off_lines_of_grouped_layers_are_refused():
+    found = network()
+    layer = replace(found.layers["a"], readout=Readout("de", groups=5))
+    found = replace(found, layers={"a": layer})
+    with pytest.raises(ConfigError, match="'a' has 5 groups"):
+        check_repair(remedies_of("permute"), Hardware(found), VariationSection(effects=("stuck:row=0.1",)))

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from xbar_cli.chip.fabricate import Fabricator
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
@@ -12,7 +14,11 @@ from xbar_cli.chip.repair.lines import Resistances
 from xbar_cli.chip.repair.retrain import retraining
 from xbar_cli.chip.repair.units import Units, units_of
 from xbar_cli.config.chips.repair import Remedies
+from xbar_cli.config.chips.stuck import Stuck
+from xbar_cli.config.variation import VariationSection
 from xbar_cli.errors import ConfigError
+from xbar_cli.outside import quoted
+from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.trained.opening import Trained
 
 
@@ -61,9 +67,27 @@ def spare_lines(network: MappedNetwork, remedies: Remedies) -> tuple[int, int]:
     return remedies.spares, remedies.spares * math.lcm(*sizes) if sizes else 0
 
 
-def check_repair(remedies: Remedies, hardware: Hardware) -> None:
-    """Raise ConfigError where a remedy does not go with the layers, their arrays or their devices."""
+FEW = 256
+"""So many conductances in a layer, or fewer, are levels."""
+
+
+def check_repair(
+    remedies: Remedies, hardware: Hardware, variation: VariationSection, *, reporter: Reporter = SILENT
+) -> None:
+    """Raise ConfigError where faults or a remedy do not go with the layers, their arrays or their devices; note what matters."""
     network = hardware.network
+    lines_of_tiles = any(isinstance(effect, Stuck) and effect.lines for effect in variation.effects)
+    grouped = [name for name, layer in network.layers.items() if layer.groups > 1]
+    if lines_of_tiles and grouped:
+        raise ConfigError(
+            f"effect stuck: row and column take layers whose outputs see the same inputs; {quoted(grouped[0])} has "
+            f"{network.layers[grouped[0]].groups} groups"
+        )
+    leveled = any(
+        len(np.unique(layer.conductance)) <= FEW for layer in network.layers.values() if layer.conductance.size > FEW
+    )
+    if leveled and (remedies.differential or remedies.retrain):
+        reporter.note("repair programs devices to any conductance between the lowest and the highest, not to levels")
     paired = [name for name in ("sign_flip", "differential", "retrain") if getattr(remedies, name)]
     if paired and network.scheme != "de":
         raise ConfigError(
