@@ -69,8 +69,7 @@ def make_folder(hardware: Hardware) -> Folder:
             folded = fold_layers(wanted, of_tile, tile=tile, groups=groups)
             wanted = {name: found.g_eff for name, found in folded.items()}
             residuals = {name: found.residual for name, found in folded.items()}
-        wanted |= {name: at_places(wanted[name], found) for name, found in places.items()}
-        conductances = conductances | {name: at_places(conductances[name], found) for name, found in places.items()}
+        wanted, conductances = _at_home(wanted, places), _at_home(conductances, places)
         layers: dict[str, ProgrammedLayer] = {}
         noises: dict[str, ColumnNoise] = {}
         for name, g in conductances.items():
@@ -91,6 +90,12 @@ def make_folder(hardware: Hardware) -> Folder:
     def one(g: dict[str, Array], key: Array, scales: dict[str, Array], aimed: Any, places: dict[str, Array]) -> Any:
         return fold(g, key, scales, hardware.fold, cells, linear, lines, nodes, aimed, places)
 
+    return _of_chips(one, targets)
+
+
+def _of_chips(one: Callable[..., Any], targets: Mapping[str, Array]) -> Folder:
+    """The folder of chips, whatever they are, from that of one copy of the layers and its places."""
+
     def folder(conductances: Any, key: Array, full_scales: Mapping[str, float]) -> tuple[Circuit, Residuals]:
         scales = {name: jnp.asarray(value, jnp.float32) for name, value in full_scales.items()}
         if isinstance(conductances, Mapping):
@@ -102,6 +107,11 @@ def make_folder(hardware: Hardware) -> Folder:
         return _averaging(made)
 
     return folder
+
+
+def _at_home(values: dict[str, Array], places: Mapping[str, Array]) -> dict[str, Array]:
+    """What stands at the places of layers' devices, of those that have moved."""
+    return values | {name: at_places(values[name], found) for name, found in places.items()}
 
 
 def _parts_of(

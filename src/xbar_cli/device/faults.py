@@ -45,8 +45,8 @@ def fault_map(
 ) -> Faults:
     """The faults of devices: three exclusive kinds with their rates, and open lines of arrays.
 
-    One uniform number per device (or per cluster) decides, so that the three exclude each other; with one key, a chip with a
-    higher `rate_on` (or `rate_off`) has every stuck-on (stuck-off) device of the chip with a lower one, and likewise for lines.
+    One uniform number per device (cluster, line) decides: with one key, a chip with a higher `rate_on` (`rate_off`, `rate_row`
+    …) has every stuck-on device of the chip with a lower one.
 
     Args:
         key: random key of the chip.
@@ -54,28 +54,23 @@ def fault_map(
         rate_on: share of devices stuck at `g_on`.
         rate_off: share of devices stuck at `g_off`.
         rate_open: share of devices without connection.
-        g_on: conductance of a stuck-on device [S].
-        g_off: conductance of a stuck-off device [S].
-        rate_row: share of the rows of arrays that are cut off: all their devices are open.
-        rate_column: share of the columns of arrays that are.
+        g_on: conductance of a stuck-on device [S], and g_off of a stuck-off one.
+        rate_row: share of the rows of arrays that are cut off, all their devices open; rate_column of their columns.
         cluster: side of the squares of devices that share their fate; they start anywhere, another place on every chip.
-        tile_rows: rows of one array; those of the layer when None.
-        tile_columns: columns of one array; those of the layer when None.
+        tile_rows: rows of one array, and tile_columns its columns; those of the layer when None.
 
     Raises:
-        ValueError: where rates are plain numbers, one is negative, or those of the kinds add up to more than 1.
+        ValueError: a rate that is a plain number is negative, or those of the kinds add up to more than 1.
 
     References:
         Chen et al., RRAM defect modeling and failure analysis, IEEE Trans. Computers 64, 180 (2015): stuck-at faults of
         a 4-Mb HfO2 chip, single cells and whole word and bit lines.
     """
     _require_rates(rate_on, rate_off, rate_open)
-    _require_rates(rate_row)
-    _require_rates(rate_column)
-    on, off, opened = (jnp.asarray(rate, g.dtype) for rate in (rate_on, rate_off, rate_open))
+    _require_rates(rate_row), _require_rates(rate_column)
+    on, off, opened = jnp.asarray(rate_on, g.dtype), jnp.asarray(rate_off, g.dtype), jnp.asarray(rate_open, g.dtype)
     u = draws.uniform(key, g) if cluster == 1 else _in_squares(key, g, side=cluster)
-    # On from below, open above it, off from above.
-    held = jnp.where(u < on, jnp.asarray(g_on, g.dtype), 0)
+    held = jnp.where(u < on, jnp.asarray(g_on, g.dtype), 0)  # on from below, open above it, off from above
     held = jnp.where(u >= 1 - off, jnp.asarray(g_off, g.dtype), held)
     stuck = (u < on + opened) | (u >= 1 - off)
     for rate, name, axis, length in ((rate_row, "row", -1, tile_columns), (rate_column, "column", -2, tile_rows)):

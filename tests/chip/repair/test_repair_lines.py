@@ -9,7 +9,7 @@ import pytest
 
 from xbar_cli.array.nodal import nodal
 from xbar_cli.array.wires import Wires
-from xbar_cli.chip.repair.grid import Grid, at_places
+from xbar_cli.chip.repair.grid import TileGrid, at_places
 from xbar_cli.chip.repair.lines import Resistances, Sited, best_places, moved
 from xbar_cli.chip.repair.signs import flipped
 from xbar_cli.chip.repair.units import Units
@@ -47,7 +47,7 @@ def test_assignments_are_the_best_of_all(shape):
 
 
 def test_rows_of_layers_whose_columns_stay_are_the_best_of_all_orders():
-    grid = Grid(5, 3, 1, (8, 8), 1, 0)
+    grid = TileGrid(5, 3, 1, (8, 8), 1, 0)
     for _ in range(3):
         sited = layer((5, 3), grid, ALONE)
         (found,) = moved([sited], permute=True, flips=False, wires=NO_WIRES)
@@ -57,7 +57,7 @@ def test_rows_of_layers_whose_columns_stay_are_the_best_of_all_orders():
 
 def test_spare_lines_alone_take_the_lines_that_cost_most():
     """A row that is not on a spare one is where it was; against all choices of rows for two spare ones."""
-    grid = Grid(6, 4, 1, (6, 4), 2, 0)
+    grid = TileGrid(6, 4, 1, (6, 4), 2, 0)
     sited = layer((6, 4), grid, ALONE, rate=0.25)
     (found,) = moved([sited], permute=False, flips=False, wires=NO_WIRES)
     best = np.inf
@@ -73,7 +73,7 @@ def test_spare_lines_alone_take_the_lines_that_cost_most():
 
 
 def test_a_dead_row_and_a_dead_column_go_to_spare_ones():
-    grid = Grid(4, 4, 1, (4, 4), 1, 2)
+    grid = TileGrid(4, 4, 1, (4, 4), 1, 2)
     target = jnp.asarray(RNG.uniform(2, 9, (4, 4)), jnp.float32)
     stuck = np.zeros(grid.built, bool)
     stuck[2], stuck[:, 0] = True, True
@@ -86,7 +86,7 @@ def test_a_dead_row_and_a_dead_column_go_to_spare_ones():
 
 
 def test_several_tiles_and_layers_at_once_are_each_alone():
-    grids = Grid(7, 6, 1, (4, 4), 1, 2), Grid(3, 8, 2, (4, 4), 1, 2)
+    grids = TileGrid(7, 6, 1, (4, 4), 1, 2), TileGrid(3, 8, 2, (4, 4), 1, 2)
     layers = [layer(shape, grid, PAIRS) for shape, grid in zip(((7, 6), (3, 8)), grids, strict=True)]
     together = moved(layers, permute=True, flips=False, wires=NO_WIRES)
     for sited, both in zip(layers, together, strict=True):
@@ -98,7 +98,7 @@ def test_several_tiles_and_layers_at_once_are_each_alone():
 def test_heavy_lines_go_near_drivers_and_sinks_where_lines_have_resistance():
     """The effective conductances of an exact array are then nearer to the devices' own; without resistance nothing moves."""
     g = 1e-5 * np.outer(np.linspace(10, 1, 12), np.linspace(1, 10, 12)) / 10
-    grid, units = Grid(12, 12, 1, (12, 12)), Units((1.0, -1.0), True, False, low=1e-6, high=1e-5)
+    grid, units = TileGrid(12, 12, 1, (12, 12)), Units((1.0, -1.0), True, False, low=1e-6, high=1e-5)
     free = Faults(jnp.zeros(grid.built, bool), jnp.zeros(grid.built))
     sited = Sited(jnp.asarray(g, jnp.float32), free, grid, units)
     (still,) = moved([sited], permute=True, flips=False, wires=NO_WIRES)
@@ -118,7 +118,7 @@ def test_heavy_lines_go_near_drivers_and_sinks_where_lines_have_resistance():
 
 def test_pairs_are_flipped_where_the_other_way_round_is_better():
     """For every pair of every tile by a loop, errors of devices that are stuck included."""
-    grid = Grid(7, 8, 1, (4, 8))
+    grid = TileGrid(7, 8, 1, (4, 8))
     sited = layer((7, 8), grid, PAIRS)
     home = jnp.asarray(grid.places)
     found, share = flipped(sited.target, sited.faults, home, grid, PAIRS)
@@ -137,7 +137,7 @@ def test_pairs_are_flipped_where_the_other_way_round_is_better():
 
 @pytest.mark.parametrize("spares", [(0, 0), (2, 0), (0, 4), (1, 2)])
 def test_parts_of_a_built_array_are_put_together_again(spares):
-    grid = Grid(7, 12, 2, (3, 4), *spares)
+    grid = TileGrid(7, 12, 2, (3, 4), *spares)
     assert grid.built == (7 + 3 * spares[0], 12 + 4 * spares[1])
     built = jax.random.normal(jax.random.key(0), grid.built)
     core, *others = grid.parted(built)

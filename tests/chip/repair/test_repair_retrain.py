@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 from scipy.optimize import lsq_linear
 
-from xbar_cli.chip.repair.retrain import Placed, Retraining
+from xbar_cli.chip.repair.retrain import Retraining, StandingPairs
 from xbar_cli.chip.repair.units import Units
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.layers import Dense
@@ -42,7 +42,7 @@ def placed(rate, *, compensates, copy=0):
     units = Units((1.0, -1.0), True, compensates, LOW, HIGH)
     target = LOW + SLOPE * both
     as_array = (jnp.asarray(values) for values in (target.astype(np.float32), stuck, held.astype(np.float32)))
-    return Placed("fc", *as_array, units)
+    return StandingPairs("fc", *as_array, units)
 
 
 def retraining(epochs):

@@ -9,7 +9,7 @@ from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
 from xbar_cli.chip.repair.curve import curve_of
 from xbar_cli.chip.repair.fabricator import LayerRepair, RepairedFabricator
-from xbar_cli.chip.repair.grid import Grid
+from xbar_cli.chip.repair.grid import TileGrid
 from xbar_cli.chip.repair.lines import Resistances
 from xbar_cli.chip.repair.retrain import retraining
 from xbar_cli.chip.repair.units import Units, units_of
@@ -46,7 +46,7 @@ def repairing(
 
 def layer_repair(network: MappedNetwork, layer: LayerMapping, remedies: Remedies) -> LayerRepair:
     """What repairing a layer needs to know of it."""
-    grid = Grid(*layer.conductance.shape, layer.groups, network.tile, *spare_lines(network, remedies))
+    grid = TileGrid(*layer.conductance.shape, layer.groups, network.tile, *spare_lines(network, remedies))
     return LayerRepair(grid, layer_units(network, layer, remedies), curve_of(network, layer), unused=network.g_off)
 
 

@@ -9,9 +9,9 @@ from jax import Array
 
 from xbar_cli.chip.fabricate import Chip, Fabricator
 from xbar_cli.chip.repair.curve import Curve
-from xbar_cli.chip.repair.grid import Grid, at_places
+from xbar_cli.chip.repair.grid import TileGrid, at_places
 from xbar_cli.chip.repair.lines import Resistances, Sited, moved
-from xbar_cli.chip.repair.retrain import Placed, Retraining
+from xbar_cli.chip.repair.retrain import Retraining, StandingPairs
 from xbar_cli.chip.repair.signs import flipped
 from xbar_cli.chip.repair.units import Units
 from xbar_cli.config.chips.repair import Remedies
@@ -64,7 +64,7 @@ class LayerRepair:
         unused: what spare devices that hold nothing are programmed to [S].
     """
 
-    grid: Grid
+    grid: TileGrid
     units: Units
     curve: Curve
     unused: float
@@ -142,7 +142,7 @@ class RepairedFabricator:
             found |= dict(zip(alike, moved([sited[n] for n in alike], **ways), strict=True))
         return [found[n] for n in range(len(sited))]
 
-    def aimed(self, nominal: Array, sited: Sited, stand: Placed, wanted: Array, *, curve: Curve) -> Array:
+    def aimed(self, nominal: Array, sited: Sited, stand: StandingPairs, wanted: Array, *, curve: Curve) -> Array:
         """Conductances that a layer's devices are aimed at where they stand [rows columns] [S]: `wanted` in effect.
 
         What is neither made up for nor retrained stays as it was mapped, to the bit.
@@ -154,7 +154,7 @@ class RepairedFabricator:
         better = jnp.where(stand.stuck, wanted, units.achieved(*parts).reshape(wanted.shape))
         return jnp.where(better == sited.target, nominal, curve.memristor(better))
 
-    def counts(self, sited: Sited, home: Array, stand: Placed, wanted: Array) -> dict[str, Array]:
+    def counts(self, sited: Sited, home: Array, stand: StandingPairs, wanted: Array) -> dict[str, Array]:
         """What there was of faults and of errors by them, and what is left."""
         plain, at_home = replace(sited.units, compensates=False), standing(stand.name, sited, home)
         return {
@@ -234,13 +234,13 @@ class RepairedFabricator:
         self.plain.require_finite(broken, chip=chip)
 
 
-def standing(name: str, sited: Sited, places: Array) -> Placed:
+def standing(name: str, sited: Sited, places: Array) -> StandingPairs:
     """A layer's devices in their places; those that are absent are not stuck."""
     stuck = at_places(sited.faults.stuck, places) & (sited.target != 0)
-    return Placed(name, sited.target, stuck, at_places(sited.faults.held, places), sited.units)
+    return StandingPairs(name, sited.target, stuck, at_places(sited.faults.held, places), sited.units)
 
 
-def error_of(stand: Placed, wanted: Array) -> Array:
+def error_of(stand: StandingPairs, wanted: Array) -> Array:
     """Mean square of what weights are off the mapped ones where `wanted` is aimed at, in squares of the range."""
     units = stand.units
     parts = (units.split(part) for part in (wanted, stand.stuck, stand.held))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Grid:
+class TileGrid:
     """The tiles of a layer, as mapped and as built with spare lines behind the others of each tile.
 
     Attributes:

@@ -15,7 +15,7 @@ from jax import Array
 from numpy.typing import NDArray
 from optax.assignment import hungarian_algorithm
 
-from xbar_cli.chip.repair.grid import Grid
+from xbar_cli.chip.repair.grid import TileGrid
 from xbar_cli.chip.repair.units import Units
 from xbar_cli.device.faults import Faults
 
@@ -47,7 +47,7 @@ class Sited(NamedTuple):
 
     target: Array
     faults: Faults
-    grid: Grid
+    grid: TileGrid
     units: Units
 
 

@@ -29,7 +29,7 @@ LEARNING_RATE = 2e-3
 BATCH = 64
 
 
-class Placed(NamedTuple):
+class StandingPairs(NamedTuple):
     """A layer's pairs where they stand.
 
     Attributes:
@@ -80,7 +80,7 @@ class Retraining:
     images: Array
     scales: Mapping[str, Scale]
 
-    def __call__(self, key: Array, layers: Sequence[Placed]) -> list[Array]:
+    def __call__(self, key: Array, layers: Sequence[StandingPairs]) -> list[Array]:
         """New effective conductances to aim at [S], of each layer of each copy."""
         batch = min(BATCH, len(self.images))
         steps = self.epochs * (len(self.images) // batch)
@@ -101,7 +101,7 @@ class Retraining:
         (weights, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), order.reshape(-1, batch))
         return [layer.pairs(weight) for layer, weight in zip(layers, weights, strict=True)]
 
-    def _distance(self, weights: list[Array], layers: Sequence[Placed], images: Array) -> Array:
+    def _distance(self, weights: list[Array], layers: Sequence[StandingPairs], images: Array) -> Array:
         """Mean squared distance of the outputs to those in floating point, over the mean square of these."""
         net, inputs = nnx.merge(*self.net), as_inputs(images)
         found: dict[str, list[Array]] = {}

@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xbar_cli.chip.repair.grid import Grid, at_places
+from xbar_cli.chip.repair.grid import TileGrid, at_places
 from xbar_cli.chip.repair.units import Units
 from xbar_cli.device.faults import Faults
 
 
-def flipped(target: Array, faults: Faults, places: Array, grid: Grid, units: Units) -> tuple[Array, Array]:
+def flipped(target: Array, faults: Faults, places: Array, grid: TileGrid, units: Units) -> tuple[Array, Array]:
     """The places of devices where pairs that are better the other way round hold their weights negated.
 
     What such a pair of one tile puts out is negated digitally: a sign for each output of each tile.

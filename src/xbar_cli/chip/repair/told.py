@@ -7,7 +7,7 @@ import numpy as np
 
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.repair.asked import spare_lines
-from xbar_cli.chip.repair.grid import Grid
+from xbar_cli.chip.repair.grid import TileGrid
 from xbar_cli.chip.sample import Tally
 from xbar_cli.config.chips.repair import Remedies, RepairSection
 
@@ -48,10 +48,10 @@ def devices_of(network: MappedNetwork, remedies: Remedies) -> int:
     return remedies.ensemble * sum(math.prod(grid.built) for grid in grids)
 
 
-def grid_of(network: MappedNetwork, name: str, remedies: Remedies) -> Grid:
+def grid_of(network: MappedNetwork, name: str, remedies: Remedies) -> TileGrid:
     """The tiles of a layer."""
     layer = network.layers[name]
-    return Grid(*layer.conductance.shape, layer.groups, network.tile, *spare_lines(network, remedies))
+    return TileGrid(*layer.conductance.shape, layer.groups, network.tile, *spare_lines(network, remedies))
 
 
 def signs_of(network: MappedNetwork) -> int:
