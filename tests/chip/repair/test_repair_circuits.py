@@ -105,6 +105,8 @@ def test_an_ensemble_of_n_has_the_nth_part_of_the_variance():
         ("differential", network("acm"), "mapping.scheme = de, not acm"),
         ("differential", network(tile=(4, 5)), "tiles of 5 columns cut through pairs"),
         ("retrain=1", network(tile=(4, 5)), "tiles of 5 columns cut through pairs"),
+        ("code", network("acm"), "mapping.scheme = de, not acm"),
+        ("code", network(), "a tile of layer 'a' has one output"),
         ("spares=5", network(), "spares=5: a tile has 4 lines"),
     ],
 )

@@ -88,7 +88,7 @@ def check_repair(
     )
     if leveled and (remedies.differential or remedies.retrain):
         reporter.note("repair programs devices to any conductance between the lowest and the highest, not to levels")
-    paired = [name for name in ("sign_flip", "differential", "retrain") if getattr(remedies, name)]
+    paired = [name for name in ("sign_flip", "differential", "code", "retrain") if getattr(remedies, name)]
     if paired and network.scheme != "de":
         raise ConfigError(
             f"repair.remedies = {paired[0].replace('_', '-')} takes pairs of devices: mapping.scheme = de, not {network.scheme}"
@@ -101,6 +101,8 @@ def check_repair(
         raise ConfigError(
             "repair.remedies = retrain: the lowest level is an absent device, which no weight can come to"
         )
+    if remedies.code:
+        check_code(hardware)
     lines = min(network.tile)
     if remedies.spares > lines:
         raise ConfigError(f"repair.remedies = spares={remedies.spares}: a tile has {lines} lines; at most as many")
@@ -113,3 +115,20 @@ def check_repair(
         raise ConfigError(
             f"repair.remedies = {', '.join(remedies.knowing)} and effect mismatch: transistors do not move with their devices"
         )
+
+
+def check_code(hardware: Hardware) -> None:
+    """Raise ConfigError where outputs cannot be computed from a checksum as this does it."""
+    network = hardware.network
+    if hardware.fold is not None or network.cell is not None or hardware.noises or hardware.converters.path == "tiled":
+        raise ConfigError(
+            "repair.remedies = code takes ideal resistive arrays: leave out resistances, cells, read noise and "
+            "converters.adc_bits"
+        )
+    for name, layer in network.layers.items():
+        grid = TileGrid(*layer.conductance.shape, layer.groups, network.tile)
+        if min(len(own) for own, _ in grid.strips) < 4:
+            raise ConfigError(
+                f"repair.remedies = code: a tile of layer {quoted(name)} has one output, whose checksum is a copy of it: use "
+                "ensemble"
+            )

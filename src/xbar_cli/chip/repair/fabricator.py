@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.chip.fabricate import Chip, Fabricator
+from xbar_cli.chip.repair.code import Checksum, corrected, difference, flagged, replaced_outputs, sums_of
 from xbar_cli.chip.repair.curve import Curve
 from xbar_cli.chip.repair.grid import TileGrid, at_places
 from xbar_cli.chip.repair.lines import Resistances, Sited, moved
@@ -24,7 +25,8 @@ class Built(NamedTuple):
     """A layer's arrays on a chip.
 
     Attributes:
-        g: conductances of all their devices, spare ones too [built rows, built columns] [S].
+        g: conductances of all their devices, spare ones too [built rows, built columns] [S]; with checksums, those that ideal
+            arrays of the layer act as.
         target: what the devices of the layer were aimed at [rows columns] [S].
         places: where these stand among all, row after row; None: each where it was mapped.
     """
@@ -46,11 +48,13 @@ class Repaired(NamedTuple):
         target: conductances that its devices are aimed at [rows columns] [S].
         places: of the devices in the built array; None: nothing moved.
         did: what there is to count: shares, and mean squares in units of the range's.
+        sums: conductances that checksum columns are aimed at [S], the outputs that they replace, and their factor; None without.
     """
 
     target: Array
     places: Array | None
     did: dict[str, Array]
+    sums: Checksum | None = None
 
 
 @dataclass(frozen=True)
@@ -96,9 +100,16 @@ class RepairedFabricator:
             self.fabricated(key, _stream(*name), self.layers[name[1]], d) for name, d in zip(names, done, strict=True)
         ]
         copies: list[dict[str, Built]] = [{} for _ in range(self.remedies.ensemble)]
-        for (copy, name), did, (g, _) in zip(names, done, made, strict=True):
-            copies[copy][name] = Built(g, did.target, did.places)
-        return self._chip(copies, names, done, [parts for _, parts in made])
+        found = [parts for _, parts in made]
+        for n, ((copy, name), (g, _)) in enumerate(zip(names, made, strict=True)):
+            built, sums, layer = Built(g, done[n].target, done[n].places), done[n].sums, self.layers[name]
+            if sums is not None:
+                columns = self._part(key, _checksums(copy, name), sums.g)
+                own, at_home = sums._replace(g=columns[0]), built.at_home
+                built, found[n] = Built(corrected(at_home, own, layer.grid), built.target, None), [*found[n], columns]
+                done[n].did["flagged_fraction"] = flagged(at_home, own, layer.grid, layer.units)
+            copies[copy][name] = built
+        return self._chip(copies, names, done, found)
 
     def repaired(self, key: Array, names: Sequence[tuple[int, str]]) -> list[Repaired]:
         """What the remedies make of targets and places, from the faults of the chip of `key`, by copies and layers."""
@@ -121,10 +132,30 @@ class RepairedFabricator:
         found = zip(names, nominal, sited, stand, wanted, strict=True)
         aims = [self.aimed(*of_layer, curve=self.layers[name].curve) for (_, name), *of_layer in found]
         counts = [self.counts(*each) for each in zip(sited, homes, stand, wanted, strict=True)]
+        sums: list[Checksum | None] = [None] * len(names)
+        if self.remedies.code:
+            sums = [
+                self.checksum(key, *name, pairs, now) for name, pairs, now in zip(names, stand, wanted, strict=True)
+            ]
         return [
-            Repaired(aim, now if self.remedies.moving else None, of | more)
-            for aim, now, of, more in zip(aims, places, did, counts, strict=True)
+            Repaired(aim, now if self.remedies.moving else None, of | more, check)
+            for aim, now, of, more, check in zip(aims, places, did, counts, sums, strict=True)
         ]
+
+    def checksum(self, key: Array, copy: int, name: str, stand: StandingPairs, wanted: Array) -> Checksum:
+        """What the checksum columns of a layer are aimed at, and the outputs that are better computed from them."""
+        grid, units = self.layers[name].grid, stand.units
+        sums, errors = sums_of(wanted, grid, units), []
+        faults = fault_map(
+            stream_of(key, self.stuck, layer=_checksums(copy, name)), sums.target, **self.stuck.parameters
+        )
+        own, aims = StandingPairs(name, sums.target, *faults, units), []
+        for pairs, target in ((stand, wanted), (own, sums.target)):
+            parts = (units.split(part) for part in (target, pairs.stuck, pairs.held))
+            achieved = units.achieved(*parts).reshape(target.shape)
+            aims.append(jnp.where(pairs.stuck, target, achieved))
+            errors.append(difference(achieved) - difference(target))
+        return Checksum(aims[1], replaced_outputs(*errors, sums.factor, grid), sums.factor)
 
     def sited(self, key: Array, copy: int, name: str) -> Sited:
         """A layer's devices in the conductances that its array computes with, and their faults on the chip of `key`."""
@@ -193,17 +224,17 @@ class RepairedFabricator:
             aimed = jnp.full(grid.built[0] * grid.built[1], layer.unused, done.target.dtype)
             aimed = aimed.at[done.places.reshape(-1)].set(done.target.reshape(-1)).reshape(grid.built)
             parts = grid.parted(aimed)
-        found = [
-            chip.fabricate(key, part, layer=own, steps=self.plain.steps, negative=self.plain.negative)
-            for own, part in zip(_part_names(name), parts, strict=False)
-            if part.size
-        ]
+        found = [self._part(key, own, part) for own, part in zip(_part_names(name), parts, strict=False) if part.size]
         sizes = [g for g, _ in found]
         if done.places is None or len(found) == 1:
             return sizes[0], found
         spares = iter(sizes[1:])
         rows, columns = (next(spares) if part.size else part for part in parts[1:])
         return grid.spread(sizes[0], rows, columns), found
+
+    def _part(self, key: Array, name: str, target: Array) -> tuple[Array, Found]:
+        """Devices aimed at `target` [S] that draw under a name."""
+        return chip.fabricate(key, target, layer=name, steps=self.plain.steps, negative=self.plain.negative)
 
     def _chip(
         self,
@@ -251,6 +282,11 @@ def error_of(stand: StandingPairs, wanted: Array) -> Array:
 def _stream(copy: int, name: str) -> str:
     """The name under which a copy of a layer draws: the first copy is the layer of the unrepaired chip."""
     return name if copy == 0 else f"{name} copy {copy}"
+
+
+def _checksums(copy: int, name: str) -> str:
+    """The name under which the checksum columns of a layer's copy draw."""
+    return f"{_stream(copy, name)} checksum"
 
 
 def _part_names(name: str) -> tuple[str, str, str]:

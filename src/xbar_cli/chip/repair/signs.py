@@ -2,9 +2,9 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
+from xbar_cli.chip.repair.code import band_of_rows
 from xbar_cli.chip.repair.grid import TileGrid, at_places
 from xbar_cli.chip.repair.units import Units
 from xbar_cli.device.faults import Faults
@@ -32,7 +32,7 @@ def flipped(target: Array, faults: Faults, places: Array, grid: TileGrid, units:
     wanted, stuck, held = (
         units.split(values) for values in (target, at_places(faults.stuck, places), at_places(faults.held, places))
     )
-    band = np.repeat(np.arange(len(grid.bands)), [len(own) for own, _ in grid.bands])
+    band = band_of_rows(grid)
 
     def cost(stuck: Array, held: Array) -> Array:
         return jax.ops.segment_sum(units.error(wanted, stuck, held), band, num_segments=len(grid.bands))

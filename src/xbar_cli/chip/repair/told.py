@@ -45,7 +45,8 @@ def repair_told(section: RepairSection, network: MappedNetwork, tally: Tally) ->
 def devices_of(network: MappedNetwork, remedies: Remedies) -> int:
     """Devices of a chip, spare ones and copies with them."""
     grids = [grid_of(network, name, remedies) for name in network.layers]
-    return remedies.ensemble * sum(math.prod(grid.built) for grid in grids)
+    checks = sum(2 * grid.rows * len(grid.strips) for grid in grids) if remedies.code else 0
+    return remedies.ensemble * (checks + sum(math.prod(grid.built) for grid in grids))
 
 
 def grid_of(network: MappedNetwork, name: str, remedies: Remedies) -> TileGrid:

@@ -12,7 +12,7 @@ from xbar_cli.outside import quoted
 
 COUNTED = {"spares": (1, 4096), "ensemble": (2, 64), "retrain": (1, 1000)}
 """Remedies that come in a number, with the least and the most of it."""
-NAMES = ("sign-flip", "differential", "permute", *COUNTED)
+NAMES = ("sign-flip", "differential", "permute", "code", *COUNTED)
 BLIND = ("ensemble",)
 """Remedies that need not know where the faults are."""
 
@@ -24,6 +24,7 @@ class Remedies(NamedTuple):
         sign_flip: a pair of columns of a tile may hold its weights with the other sign.
         differential: the healthy device of a pair makes up for the stuck one.
         permute: rows, and columns, of a tile may change places among themselves.
+        code: a checksum of the outputs of a tile, from which one of them is computed.
         spares: lines of each kind that a tile has besides.
         ensemble: copies of every array whose outputs are averaged.
         retrain: epochs that the weights of each chip are trained for, with its faults known.
@@ -32,6 +33,7 @@ class Remedies(NamedTuple):
     sign_flip: bool = False
     differential: bool = False
     permute: bool = False
+    code: bool = False
     spares: int = 0
     ensemble: int = 1
     retrain: int = 0
