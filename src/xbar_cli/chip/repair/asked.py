@@ -46,8 +46,15 @@ def repairing(
 
 def layer_repair(network: MappedNetwork, layer: LayerMapping, remedies: Remedies) -> LayerRepair:
     """What repairing a layer needs to know of it."""
-    grid = TileGrid(*layer.conductance.shape, layer.groups, network.tile, *spare_lines(network, remedies))
-    return LayerRepair(grid, layer_units(network, layer, remedies), curve_of(network, layer), unused=network.g_off)
+    grid, units = grid_of(network, layer, remedies), layer_units(network, layer, remedies)
+    return LayerRepair(grid, units, curve_of(network, layer), unused=network.g_off)
+
+
+def grid_of(network: MappedNetwork, layer: LayerMapping, remedies: Remedies) -> TileGrid:
+    """The tiles of a layer."""
+    rows, columns = layer.conductance.shape
+    spare_rows, spare_columns = spare_lines(network, remedies)
+    return TileGrid(rows, columns, layer.groups, network.tile, spare_rows, spare_columns)
 
 
 def layer_units(network: MappedNetwork, layer: LayerMapping, remedies: Remedies) -> Units:
@@ -126,7 +133,7 @@ def check_code(hardware: Hardware) -> None:
             "converters.adc_bits"
         )
     for name, layer in network.layers.items():
-        grid = TileGrid(*layer.conductance.shape, layer.groups, network.tile)
+        grid = grid_of(network, layer, Remedies())
         if min(len(own) for own, _ in grid.strips) < 4:
             raise ConfigError(
                 f"repair.remedies = code: a tile of layer {quoted(name)} has one output, whose checksum is a copy of it: use "

@@ -129,8 +129,10 @@ class RepairedFabricator:
             did = [of | {"flipped_fraction": share} for of, (_, share) in zip(did, flips, strict=True)]
         stand = [standing(name, layer, now) for (_, name), layer, now in zip(names, sited, places, strict=True)]
         wanted = [layer.target for layer in sited] if self.retrain is None else self.retrain(key, stand)
-        found = zip(names, nominal, sited, stand, wanted, strict=True)
-        aims = [self.aimed(*of_layer, curve=self.layers[name].curve) for (_, name), *of_layer in found]
+        aims = [
+            self.aimed(nominal[n], sited[n], stand[n], wanted[n], curve=self.layers[name].curve)
+            for n, (_, name) in enumerate(names)
+        ]
         counts = [self.counts(*each) for each in zip(sited, homes, stand, wanted, strict=True)]
         sums: list[Checksum | None] = [None] * len(names)
         if self.remedies.code:
@@ -248,7 +250,8 @@ class RepairedFabricator:
         devices = sum(g.size for g, _ in parts)
         negative = sum(part.negative * (g.size / devices) for g, part in parts)
         mean_shift = sum(part.mean_shift * (g.size / devices) for g, part in parts)
-        off_table = sum(jnp.sum((g > self.plain.top).astype(jnp.float32)) for g, _ in parts) / devices
+        above = [jnp.sum((g > self.plain.top).astype(jnp.float32)) for g, _ in parts]
+        off_table = jnp.stack(above).sum() / devices
         broken = {
             _stream(*name): jnp.stack([part.broken for _, part in of_layer]).min()
             for name, of_layer in zip(names, found, strict=True)

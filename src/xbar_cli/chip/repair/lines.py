@@ -149,7 +149,7 @@ def _assigned(tile: Tiles, units: Units, *, permute: bool, flips: bool, wires: R
     column_rules = column_rules + _burden_of_columns(wanted, len(tile.built_columns), size, word)
 
     def turn(_: int, chosen: tuple[Array, Array]) -> tuple[Array, Array]:
-        _, column = chosen
+        column = chosen[1]
         row = best_places(_row_costs(wanted, _taken(faults, column, axis=1), units) + row_rules)
         if not units.movable:
             return row, column

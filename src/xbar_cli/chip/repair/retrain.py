@@ -95,7 +95,7 @@ class Retraining:
             loss, slopes = jax.value_and_grad(self._distance)(weights, layers, self.images[index])
             with jax.numpy_dtype_promotion("standard"):
                 moves, state = optimizer.update(slopes, state, weights)
-            moved = [jnp.clip(w + move, -1, 1) for w, move in zip(weights, moves, strict=True)]
+            moved = jax.tree.map(lambda weight, move: jnp.clip(weight + move, -1, 1), weights, moves)
             return (moved, state), loss
 
         (weights, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), order.reshape(-1, batch))

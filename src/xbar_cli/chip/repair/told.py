@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from xbar_cli.chip.mapped import MappedNetwork
-from xbar_cli.chip.repair.asked import spare_lines
-from xbar_cli.chip.repair.grid import TileGrid
+from xbar_cli.chip.repair.asked import grid_of
 from xbar_cli.chip.sample import Tally
 from xbar_cli.config.chips.repair import Remedies, RepairSection
 
@@ -44,18 +43,12 @@ def repair_told(section: RepairSection, network: MappedNetwork, tally: Tally) ->
 
 def devices_of(network: MappedNetwork, remedies: Remedies) -> int:
     """Devices of a chip, spare ones and copies with them."""
-    grids = [grid_of(network, name, remedies) for name in network.layers]
+    grids = [grid_of(network, layer, remedies) for layer in network.layers.values()]
     checks = sum(2 * grid.rows * len(grid.strips) for grid in grids) if remedies.code else 0
     return remedies.ensemble * (checks + sum(math.prod(grid.built) for grid in grids))
 
 
-def grid_of(network: MappedNetwork, name: str, remedies: Remedies) -> TileGrid:
-    """The tiles of a layer."""
-    layer = network.layers[name]
-    return TileGrid(*layer.conductance.shape, layer.groups, network.tile, *spare_lines(network, remedies))
-
-
 def signs_of(network: MappedNetwork) -> int:
     """Signs that flips take: one for every output of every tile."""
-    bands = {name: len(grid_of(network, name, Remedies()).bands) for name in network.layers}
-    return sum(bands[name] * layer.conductance.shape[1] // 2 for name, layer in network.layers.items())
+    grids = [grid_of(network, layer, Remedies()) for layer in network.layers.values()]
+    return sum(len(grid.bands) * grid.columns // 2 for grid in grids)
