@@ -66,8 +66,7 @@ def fault_map(
         Chen et al., RRAM defect modeling and failure analysis, IEEE Trans. Computers 64, 180 (2015): stuck-at faults of
         a 4-Mb HfO2 chip, single cells and whole word and bit lines.
     """
-    _require_rates(rate_on, rate_off, rate_open)
-    _require_rates(rate_row), _require_rates(rate_column)
+    _require_rates((rate_on, rate_off, rate_open), (rate_row,), (rate_column,))
     on, off, opened = jnp.asarray(rate_on, g.dtype), jnp.asarray(rate_off, g.dtype), jnp.asarray(rate_open, g.dtype)
     u = draws.uniform(key, g) if cluster == 1 else _in_squares(key, g, side=cluster)
     held = jnp.where(u < on, jnp.asarray(g_on, g.dtype), 0)  # on from below, open above it, off from above
@@ -85,10 +84,11 @@ def stuck_at(key: Array, g: Float[Array, "*shape"], **of_map: ArrayLike) -> Floa
     return fault_map(key, g, **of_map).applied(g)  # pyright: ignore[reportArgumentType]
 
 
-def _require_rates(*rates: ArrayLike) -> None:
-    if all(isinstance(rate, (int, float)) for rate in rates):
+def _require_rates(*apart: tuple[ArrayLike, ...]) -> None:
+    """Raise ValueError unless the rates of what excludes each other are shares together, where they are plain numbers."""
+    for rates in apart:
         plain = [float(rate) for rate in rates if isinstance(rate, (int, float))]
-        if min(plain) < 0 or sum(plain) > 1:
+        if len(plain) == len(rates) and (min(plain) < 0 or sum(plain) > 1):
             raise ValueError(
                 f"rate_on, rate_off and rate_open, and those of lines, must be >= 0 and add up to at most 1, got {plain}"
             )

@@ -151,7 +151,7 @@ class RepairedFabricator:
         faults = fault_map(
             stream_of(key, self.stuck, layer=_checksums(copy, name)), sums.target, **self.stuck.parameters
         )
-        own, aims = StandingPairs(name, sums.target, *faults, units), []
+        own, aims = StandingPairs(name, sums.target, faults.stuck, faults.held, units), []
         for pairs, target in ((stand, wanted), (own, sums.target)):
             parts = (units.split(part) for part in (target, pairs.stuck, pairs.held))
             achieved = units.achieved(*parts).reshape(target.shape)
