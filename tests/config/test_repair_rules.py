@@ -2,6 +2,7 @@
 
 import pytest
 
+from xbar_cli.config.chips.advise import AdviseConfig
 from xbar_cli.config.chips.evaluate import EvaluateConfig, PartitionConfig
 from xbar_cli.config.chips.repair import Remedies, remedies_of
 from xbar_cli.config.load import validate
@@ -53,6 +54,7 @@ def test_texts_that_are_no_remedies(text, message):
         ({"remedies": None, "fault_map": "given"}, "no remedy asks where faults are; leave it out"),
         ({"remedies": "permute", "fault_map": "given", "variation": {}}, "nothing is stuck; add effect stuck"),
         ({"remedies": "permute", "fault_map": "given", "kind": PartitionConfig}, "belongs to xbar evaluate"),
+        ({"remedies": "permute", "fault_map": "given", "kind": AdviseConfig}, "belongs to xbar evaluate"),
         (
             {
                 "remedies": "permute",
