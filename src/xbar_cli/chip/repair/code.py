@@ -13,7 +13,9 @@ from jax import Array
 from numpy.typing import NDArray
 
 from xbar_cli.chip.repair.grid import TileGrid
+from xbar_cli.chip.repair.retrain import StandingPairs
 from xbar_cli.chip.repair.units import Units
+from xbar_cli.device.faults import Faults
 
 
 class Checksum(NamedTuple):
@@ -54,6 +56,33 @@ def sums_of(target: Array, grid: TileGrid, units: Units) -> Sums:
     factor = jnp.maximum(jnp.abs(sums).max() / span, 1.0)
     both = jnp.stack([jnp.maximum(sums, 0), jnp.maximum(-sums, 0)], axis=-1) / factor
     return Sums((units.low + jnp.minimum(both, span)).reshape(len(target), -1), factor)
+
+
+def checksum_of(stand: StandingPairs, wanted: Array, faults: Faults, grid: TileGrid) -> tuple[Checksum, Array]:
+    """The checksum columns of a layer where `wanted` is aimed at, and the mean square that is left of the weights' errors.
+
+    Args:
+        stand: the layer's pairs where they stand, and what they were mapped to.
+        wanted: conductances that they are aimed at [rows columns] [S].
+        faults: of the checksum columns [rows, 2 strips].
+        grid: the tiles.
+
+    Returns:
+        The columns with the conductances that they are aimed at, and the mean square in squares of the range.
+    """
+    units, sums = stand.units, sums_of(wanted, grid, stand.units)
+    own = StandingPairs(stand.name, sums.target, faults.stuck & (sums.target != 0), faults.held, units)
+    achieved = [
+        units.achieved(*(units.split(part) for part in (target, pairs.stuck, pairs.held))).reshape(target.shape)
+        for pairs, target in ((stand, wanted), (own, sums.target))
+    ]
+    errors = difference(achieved[0]) - difference(wanted)
+    of_sums = difference(achieved[1]) - difference(sums.target)
+    replaced = replaced_outputs(errors, of_sums, sums.factor, grid)
+    left = jnp.where(replaced[band_of_rows(grid)], _others(errors, of_sums, sums.factor, grid), errors)
+    left = left + difference(wanted) - difference(stand.target)
+    aimed = jnp.where(own.stuck, sums.target, achieved[1])
+    return Checksum(aimed, replaced, sums.factor), jnp.square(left).mean() / (units.high - units.low) ** 2
 
 
 def replaced_outputs(errors: Array, of_sums: Array, factor: Array, grid: TileGrid) -> Array:

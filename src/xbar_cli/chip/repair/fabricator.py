@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.chip.fabricate import Chip, Fabricator
-from xbar_cli.chip.repair.code import Checksum, corrected, difference, flagged, replaced_outputs, sums_of
+from xbar_cli.chip.repair.code import Checksum, checksum_of, corrected, flagged
 from xbar_cli.chip.repair.curve import Curve
 from xbar_cli.chip.repair.grid import TileGrid, at_places
 from xbar_cli.chip.repair.lines import Resistances, Sited, moved
@@ -136,28 +136,22 @@ class RepairedFabricator:
         counts = [self.counts(*each) for each in zip(sited, homes, stand, wanted, strict=True)]
         sums: list[Checksum | None] = [None] * len(names)
         if self.remedies.code:
-            sums = [
+            found = [
                 self.checksum(key, *name, pairs, now) for name, pairs, now in zip(names, stand, wanted, strict=True)
             ]
+            sums = [check for check, _ in found]
+            counts = [of | {"mean_square_after": left} for of, (_, left) in zip(counts, found, strict=True)]
         return [
             Repaired(aim, now if self.remedies.moving else None, of | more, check)
             for aim, now, of, more, check in zip(aims, places, did, counts, sums, strict=True)
         ]
 
-    def checksum(self, key: Array, copy: int, name: str, stand: StandingPairs, wanted: Array) -> Checksum:
-        """What the checksum columns of a layer are aimed at, and the outputs that are better computed from them."""
-        grid, units = self.layers[name].grid, stand.units
-        sums, errors = sums_of(wanted, grid, units), []
-        faults = fault_map(
-            stream_of(key, self.stuck, layer=_checksums(copy, name)), sums.target, **self.stuck.parameters
-        )
-        own, aims = StandingPairs(name, sums.target, faults.stuck, faults.held, units), []
-        for pairs, target in ((stand, wanted), (own, sums.target)):
-            parts = (units.split(part) for part in (target, pairs.stuck, pairs.held))
-            achieved = units.achieved(*parts).reshape(target.shape)
-            aims.append(jnp.where(pairs.stuck, target, achieved))
-            errors.append(difference(achieved) - difference(target))
-        return Checksum(aims[1], replaced_outputs(*errors, sums.factor, grid), sums.factor)
+    def checksum(self, key: Array, copy: int, name: str, stand: StandingPairs, wanted: Array) -> tuple[Checksum, Array]:
+        """What the checksum columns of a layer are aimed at, the outputs that they replace, and what is left of errors."""
+        grid = self.layers[name].grid
+        columns = jnp.zeros((grid.rows, 2 * len(grid.strips)), wanted.dtype)
+        faults = fault_map(stream_of(key, self.stuck, layer=_checksums(copy, name)), columns, **self.stuck.parameters)
+        return checksum_of(stand, wanted, faults, grid)
 
     def sited(self, key: Array, copy: int, name: str) -> Sited:
         """A layer's devices in the conductances that its array computes with, and their faults on the chip of `key`."""
