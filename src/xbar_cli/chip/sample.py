@@ -27,6 +27,8 @@ from xbar_cli.reporter import Reporter
 Batch = tuple[Array, Array, Array]
 """Images, labels, and what each image counts."""
 Prepare = Callable[[dict[str, Array], Array], tuple[Circuit, Residuals]]
+Findings = tuple[tuple[Array, Array, Array], dict[str, Array]]
+"""Share of devices below 0, mean shift [S], share off the table; what programming took and left."""
 Leaves = list[Array]
 """Of a circuit: a stack of the circuits of many chips is no circuit, and stages pass on its parts."""
 
@@ -60,6 +62,7 @@ class Tally:
         beyond: ADC conversions beyond the range and all of them, and the same of the DAC.
         devices: share of devices below 0, mean shift [S] and share off the table, of each.
         corrections: gain and offset by layer that each was calibrated to.
+        costs: what programming each took and left.
         computed: chips, those with them that filled up the last call.
         seconds: of the passes, sampling with them.
         fold_seconds: of folding and calibrating.
@@ -70,6 +73,7 @@ class Tally:
     beyond: np.ndarray = field(default_factory=lambda: np.zeros(4))
     devices: list[tuple[float, ...]] = field(default_factory=list)
     corrections: list[dict[str, tuple[np.ndarray, np.ndarray]]] = field(default_factory=list)
+    costs: list[dict[str, float]] = field(default_factory=list)
     computed: int = 0
     seconds: float = 0.0
     fold_seconds: float = 0.0
@@ -102,9 +106,9 @@ class Sampler:
         self._counters: dict[Any, Callable[..., Any]] = {}
         shapes = {name: jax.ShapeDtypeStruct(g.shape, jnp.float32) for name, g in nominal.items()}
 
-        def devices(key: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
+        def devices(key: Array) -> tuple[dict[str, Array], Findings]:
             chip = fabricate(key)
-            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table)
+            return chip.conductances, ((chip.negative, chip.mean_shift, chip.off_table), chip.costs)
 
         def circuit(conductances: dict[str, Array], key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
             made, residuals = prepare(conductances, key)
@@ -124,8 +128,8 @@ class Sampler:
 
         self._make, self._build = executor.stage(make), executor.stage(build, quick=folding)
 
-    def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
-        """The conductances of chips [chips …] [S], and what fabricating them found."""
+    def make(self, numbers: Array) -> tuple[dict[str, Array], Findings]:
+        """The conductances of chips [chips …] [S], and what fabricating them found, with the costs of programming."""
         return self._make((self._captured[0], self.root), numbers)
 
     def build(self, numbers: Array, conductances: dict[str, Array]) -> tuple[Leaves, Residuals, dict[str, Any]]:
@@ -243,7 +247,7 @@ def sample(
             _, leaves, _ = _prepare(sampler, numbers, Tally())
             sampler.count(numbers, leaves, parts=1)
         reporter.progress("chips", chips.start, n)
-        found, leaves, corrections = _prepare(sampler, numbers, tally, first=chips)
+        (found, costs), leaves, corrections = _prepare(sampler, numbers, tally, first=chips)
         began = time.perf_counter()
         counts, trusts = sampler.count(numbers, leaves)
         tally.seconds += time.perf_counter() - began
@@ -258,6 +262,7 @@ def sample(
             tally.values.append(sampler.value(counts[k, 0]))
             tally.beyond += counts[k, 1:]
             tally.devices.append(tuple(float(value[k]) for value in found))
+            tally.costs.append({name: float(value[k]) for name, value in costs.items()})
             tally.corrections.append({name: (gain[k], offset[k]) for name, (gain, offset) in corrections.items()})
             for name, alone_counts in layers.items():
                 require_scores(sampler, alone_counts[k, 0], made[name], k, chip=chip, layer=name)
@@ -271,7 +276,7 @@ def sample(
 
 def _prepare(
     sampler: Sampler, numbers: Array, tally: Tally, *, first: range = range(0)
-) -> tuple[tuple[np.ndarray, ...], Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
+) -> tuple[Any, Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Make and fold the chips of one call, on the clocks of `tally`; those of `first` are judged."""
     began = time.perf_counter()
     conductances, found = jax.block_until_ready(sampler.make(numbers))
@@ -283,4 +288,4 @@ def _prepare(
     residuals = jax.tree.map(np.asarray, residuals)
     for k, chip in enumerate(first):
         judge({name: residual[k] for name, residual in residuals.items()}, chip=chip)
-    return tuple(map(np.asarray, found)), leaves, jax.tree.map(np.asarray, corrections)
+    return jax.tree.map(np.asarray, found), leaves, jax.tree.map(np.asarray, corrections)

@@ -18,6 +18,7 @@ from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltag
 from xbar_cli.chip.mismatch import gate_shifts
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_sampler
+from xbar_cli.chip.programming.writer import writer_of
 from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
 from xbar_cli.chip.result import ages
 from xbar_cli.chip.result import summary as evaluate_summary
@@ -213,13 +214,14 @@ def measure(
     measure = evaluate_summary.measure_of(config, trained, labels)
     parts = batched(images, labels, size=wanted.batch_size)
     steps = steps_of(config.variation.on_devices(), network) if aged is None else aged.steps(network)
-    order = effects_in_order(config.variation, steps)
+    order = programmed_first(config, effects_in_order(config.variation, steps))
     tell(config, trained, network, order, reporter)
     ideal = floating_value(trained, parts, measure)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
     preparer = None if aged is None else aged.preparer(config, trained, hardware)
+    writer = writer_of(config.programming, hardware) if aged is None else aged.writer(config, hardware)
     sampler, fitted_to = make_sampler(
-        config, trained, hardware, steps, parts, measure, most=most, strategy=strategy, preparer=preparer
+        config, trained, hardware, steps, parts, measure, most=most, strategy=strategy, preparer=preparer, writer=writer
     )
     kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
@@ -248,6 +250,12 @@ def effects_in_order(variation: VariationSection, steps: Sequence[Step]) -> list
     lines = describe(steps, negative=variation.negative).splitlines() if steps else []
     later = [effect for effect in (variation.mismatch(), *variation.read_noises()) if effect is not None]
     return lines + [f"{number}. {described(effect)}" for number, effect in enumerate(later, start=len(lines) + 1)]
+
+
+def programmed_first(config: EvaluateConfig, order: Sequence[str]) -> list[str]:
+    """The effects in their order, with programming by pulses before them."""
+    wanted = config.programming
+    return list(order) if wanted.method is None else [f"0. programming: {wanted.method} ({wanted.device})", *order]
 
 
 def tell(

@@ -13,6 +13,7 @@ from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.life.history import Moment, Policy, moments
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.prepare import make_calibrator, make_preparer, nominal_full_scales
+from xbar_cli.chip.programming.writer import Writer, writer_of
 from xbar_cli.chip.sample import Prepare
 from xbar_cli.config.chips.ageing import AgeingSection
 from xbar_cli.config.chips.evaluate import EvaluateConfig
@@ -59,6 +60,14 @@ class Aged:
             for step in steps
         ]
 
+    def writer(self, config: EvaluateConfig, hardware: Hardware) -> Writer | None:
+        """What programmed the chips last, its reads as noisy as the first that are modelled."""
+        if config.programming.method is None:
+            return None
+        ages = bool(self.variation.ageing())
+        reading = self.reading(hardware, age=first_read(self.variation, hardware.network)[0]) if ages else hardware
+        return writer_of(config.programming, reading, writes=self.moment.programmings)
+
     def reading(self, hardware: Hardware, *, age: float) -> Hardware:
         """The hardware whose reads are as noisy as at an age [s]."""
         noises = self.variation.at_age(age).read_noises()
@@ -72,10 +81,13 @@ class Aged:
         fold, network = make_folder(hardware), hardware.network
         full_scales = nominal_full_scales(trained, hardware, fold, images=config.calibration.images)
         negative = config.variation.negative
-        then = make_fabricator(network, self.steps(network, age=self.moment.fitted_at), negative=negative)
+        writer = self.writer(config, hardware)
+        then = make_fabricator(
+            network, self.steps(network, age=self.moment.fitted_at), negative=negative, writer=writer
+        )
         if self.correct.kind == "global":
             earliest = first_read(config.variation, network)[0]
-            new = make_fabricator(network, self.steps(network, age=earliest), negative=negative)
+            new = make_fabricator(network, self.steps(network, age=earliest), negative=negative, writer=writer)
 
             def correct(key: Array) -> Mapping[str, Correction]:
                 return compensation(new(key).conductances, then(key).conductances)

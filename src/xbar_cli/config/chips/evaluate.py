@@ -12,6 +12,7 @@ from xbar_cli.config.monte_carlo import MonteCarloSection, PartitionSection
 from xbar_cli.config.variation import VariationSection
 
 from .ageing import AgeingSection
+from .programming import ProgrammingSection
 
 
 class EvaluateConfig(RootSection):
@@ -19,6 +20,7 @@ class EvaluateConfig(RootSection):
 
     run: str = ""
     variation: VariationSection = VariationSection()
+    programming: ProgrammingSection = ProgrammingSection()
     ageing: AgeingSection = AgeingSection()
     monte_carlo: MonteCarloSection = MonteCarloSection()
     array: ArraySection = ArraySection()
@@ -32,14 +34,15 @@ class EvaluateConfig(RootSection):
 
     @model_validator(mode="after")
     def ages(self) -> Self:
-        """Rules that join times with what else is asked for."""
+        """Rules that join times and programming with what else is asked for."""
+        self.programming.agree(self.variation)
         self.ageing.agree(self.variation, ci_width=self.monte_carlo.ci_width, calibrate=self.decoding.calibrate)
         return self
 
     @property
     def differing(self) -> bool:
         """Whether chips differ: else one is enough."""
-        return bool(self.variation.all_effects()) or self.converters.differing
+        return bool(self.variation.all_effects()) or self.converters.differing or self.programming.method is not None
 
     @property
     def observes(self) -> bool:
@@ -60,6 +63,7 @@ class PartitionConfig(EvaluateConfig):
             default = MonteCarloSection.model_fields[name].default
             require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
         require(self.ageing.at is None, "ageing.at belongs to xbar evaluate: leave it out")
+        require(self.programming.method is None, "programming.method belongs to xbar evaluate: leave it out")
 
 
 PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
