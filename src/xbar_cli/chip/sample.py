@@ -126,7 +126,9 @@ class Sampler:
             captured, root = shared
             return preparing.function(captured, conductances, jax.random.fold_in(root, number))
 
-        self._make, self._build = executor.stage(make), executor.stage(build, quick=folding)
+        programmed = fabricate.writer is not None
+        self._make = executor.stage(make, quick=folding and programmed)
+        self._build = executor.stage(build, quick=folding)
 
     def make(self, numbers: Array) -> tuple[dict[str, Array], Findings]:
         """The conductances of chips [chips …] [S], and what fabricating them found, with the costs of programming."""

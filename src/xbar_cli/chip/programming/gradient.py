@@ -1,8 +1,9 @@
 """Programming whole arrays by the gradient of their measured outputs, so that they compensate what their wires do.
 
-All rows are driven at once, with patterns of signs that are orthogonal to each other (two reads each, one a sign). The gradient of
-the squared error of the outputs with respect to the conductances, taken as if wires were ideal, is the outer product of inputs and
-errors; over all patterns it is the error of every effective conductance. It is turned into pulses, and the arrays are measured anew.
+All rows are driven at once, with patterns of signs that are orthogonal to each other (two reads each, one a sign). The gradient
+of the squared error of the outputs with respect to the conductances, taken as if wires were ideal, is the outer product of inputs
+and errors; over all patterns it is the error of every effective conductance. It is turned into pulses, and the arrays are
+measured anew.
 """
 
 from collections.abc import Callable, Mapping

@@ -25,7 +25,8 @@ class ProgrammingRule:
         model: how the devices switch.
         g_min: lower end of their nominal window [S].
         g_max: upper end [S].
-        tolerance: accepted distance from the target over the window.
+        window: width of the window that weights are mapped to [S].
+        accepted: distance from the target that is accepted [S].
         most: pulses that a device gets at most.
         rounds: of reading and pulsing, at most.
         adc_bits: of what reads; None reads exactly.
@@ -36,21 +37,12 @@ class ProgrammingRule:
     model: Switching
     g_min: float
     g_max: float
-    tolerance: float
+    window: float
+    accepted: float
     most: int
     rounds: int
     adc_bits: int | None
     rate: float
-
-    @property
-    def window(self) -> float:
-        """Width of the nominal window [S]."""
-        return self.g_max - self.g_min
-
-    @property
-    def accepted(self) -> float:
-        """Distance from the target that is accepted [S]."""
-        return self.tolerance * self.window
 
 
 GRADIENT_ROUNDS = 30
@@ -62,12 +54,14 @@ def rule_of(section: ProgrammingSection, devices: Devices) -> ProgrammingRule | 
     if section.method is None:
         return None
     assert section.device is not None
+    window = devices.g_on - devices.g_off
     return ProgrammingRule(
         method=section.method,
         model=load_switching(section.device),
-        g_min=devices.g_off,
-        g_max=devices.g_on,
-        tolerance=section.tolerance,
+        g_min=max(devices.g_off - section.margin * window, 0.0),
+        g_max=devices.g_on + section.margin * window,
+        window=window,
+        accepted=section.tolerance * window,
         most=section.pulses,
         rounds=section.rounds or (section.pulses if section.method == "verify" else GRADIENT_ROUNDS),
         adc_bits=section.adc_bits,

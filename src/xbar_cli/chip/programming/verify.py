@@ -54,7 +54,7 @@ def verify(
     def step(now: _Loop) -> _Loop:
         of_read, of_pulses = jax.random.split(jax.random.fold_in(key, now.round))
         seen = read(of_read, now.g)
-        reads = now.reads + ~now.done
+        reads = now.reads + jnp.where(now.done, 0, 1)
         joules = now.joules + jnp.where(now.done, 0, now.g * rule.model.read_joules_per_siemens)
         done = now.done | (jnp.abs(target - seen) <= rule.accepted)
         left = rule.most - now.up - now.down
@@ -74,6 +74,6 @@ def verify(
     ended = jax.lax.while_loop(going_on, step, began)
     last = read(jax.random.fold_in(key, ended.round), ended.g)
     missed = (jnp.abs(target - last) > rule.accepted) & ~ended.done
-    reads = ended.reads + ~ended.done
+    reads = ended.reads + jnp.where(ended.done, 0, 1)
     joules = ended.joules + jnp.where(ended.done, 0, ended.g * rule.model.read_joules_per_siemens)
     return ProgrammedDevices(ended.g, ended.up, ended.down, reads, joules, missed.astype(target.dtype))

@@ -161,12 +161,12 @@ def missed_and_left(
     *,
     window: float,
 ) -> dict[str, Array]:
-    """Errors that are left in devices, and in products through the arrays that act as `effective` [S].
+    """Errors that are left in devices (absent ones have none), and in products through the arrays that act as `effective` [S].
 
     For inputs of random signs an output's mean square error is the sum of those of its weights.
     """
-    there = sum((target != 0).sum() for target in targets.values())
-    square = sum((jnp.square(found[name].g - target) * (target != 0)).sum() for name, target in targets.items())
+    there = sum((target != 0).astype(target.dtype).sum() for target in targets.values())
+    square = sum(jnp.square(found[name].g - target).sum() for name, target in targets.items())
     wrong = wanted = jnp.zeros(())
     for name, target in targets.items():
         layer = network.layers[name]

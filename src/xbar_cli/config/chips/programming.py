@@ -34,6 +34,10 @@ class ProgrammingSection(Section):
     """Rounds of reading and pulsing (default verify: one a pulse at most; gradient: 30)."""
     adc_bits: Annotated[int | None, Field(ge=1, le=16), Option("--program-adc-bits")] = None
     """Resolution of verify reads: of 0 to G_on (verify), or of the outputs that random signs give (gradient) (default exact)."""
+    margin: Annotated[
+        Quantity, BeforeValidator(parse_share), Field(ge=0, le=1), Option("--program-margin", metavar="SHARE")
+    ] = 0.0
+    """How far the devices' window reaches beyond G_off and G_on, over G_on - G_off, at 0 S at most (default 0)."""
     rate: Annotated[Quantity, Field(gt=0, le=1)] = 1.0
     """gradient: share of the measured error that a round takes away."""
 

@@ -43,7 +43,8 @@ def load_switching(name_or_path: str | Path) -> Switching:
     path = Path(text)
     if not text.endswith(".toml") and not (path / SWITCHING).is_file():
         raise ConfigError(
-            f"switching model {quoted(text)} is unknown: use {', '.join(shipped)}, a file that ends in .toml, or an `xbar fit` run"
+            f"switching model {quoted(text)} is unknown: use {', '.join(shipped)}, a file that ends in .toml, or an `xbar fit` "
+            "run"
         )
     file = path if text.endswith(".toml") else path / SWITCHING
     return _model(file.stem, read_toml(file), where=str(file))
