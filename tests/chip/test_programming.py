@@ -188,7 +188,7 @@ def test_what_contradicts_itself_is_one_line(given, effects, message):
 def test_devices_and_arrays_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match="switching model 'abc' is unknown"):
         writer_of(configured(method="verify", device="abc").programming, hardware())
-    with pytest.raises(ConfigError, match="gradient takes linear arrays"):
+    with pytest.raises(ConfigError, match=r"gradient takes linear arrays"):
         writer_of(configured(method="gradient").programming, replace(hardware(), model="gated"))
-    with pytest.raises(ConfigError, match="programming.method belongs to xbar evaluate"):
+    with pytest.raises(ConfigError, match=r"programming\.method belongs to xbar evaluate"):
         validate(PartitionConfig, {"run": "r", "programming": {"method": "verify", "device": "agsi"}}, {})

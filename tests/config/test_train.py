@@ -167,8 +167,9 @@ def test_keys_of_an_earlier_version_are_refused_by_name(toml):
         {**TAT, "tile": "64x64", "array.r_source_ohm": "1k", "levels": "7"},
         {"method": "periphery", "bits": "4", "scheme": "bc"},
         {"method": "biased", "start": "y", "bits": "4"},
+        {"method": "insitu", "insitu.algorithm": "tiki-taka", "insitu.transfer_rate": "0.5"},
     ],
-    ids=["ideal", "neat", "tat", "periphery", "biased"],
+    ids=["ideal", "neat", "tat", "periphery", "biased", "insitu"],
 )
 def test_what_is_written_of_every_method_reads_back_the_same(options, tmp_path):
     config = load(options)

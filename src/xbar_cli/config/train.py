@@ -66,7 +66,7 @@ class TrainingSection(Section):
     rates: Annotated[Rates | None, Option(metavar="X,X[,...]")] = None
     """Instead: the best of these rates on the validation part, each trained in full; one that diverges counts as worst."""
     optimizer: Annotated[Literal["adam", "sgd"] | None, Option()] = None
-    """Optimiser (default adam; periphery sgd, as in the paper)."""
+    """Optimiser (default adam; periphery sgd, as in the paper; insitu sgd)."""
     momentum: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
     """sgd: momentum."""
     weight_decay: Annotated[NonNegativeQuantity, within(0, 1e4), Option(metavar="X")] = 0.0
@@ -173,8 +173,8 @@ class TrainConfig(RootSection):
 
     @property
     def optimizer(self) -> str:
-        """The optimiser: adam, or sgd for periphery, unless given."""
-        return self.training.optimizer or ("sgd" if self.method.name == "periphery" else "adam")
+        """The optimiser: adam, or sgd for periphery and insitu, unless given."""
+        return self.training.optimizer or ("sgd" if self.method.name in ("periphery", "insitu") else "adam")
 
     @property
     def learning_rate(self) -> float:
@@ -207,6 +207,8 @@ class TrainConfig(RootSection):
                 self._neat_agrees(method)
             case "tat":
                 self._tat_agrees(method)
+            case "insitu":
+                self._insitu_agrees()
             case "biased":
                 require(
                     method.select == "validation" or training.keep == "best",
@@ -234,6 +236,14 @@ class TrainConfig(RootSection):
             f"method = neat with neat.start trains nothing before its rounds and does not use "
             f"{', '.join(f'training.{name}' for name in plain)}; set neat.rounds, neat.epochs_per_round, neat.learning_rate",
         )
+
+    def _insitu_agrees(self) -> None:
+        training, plain = self.training, TrainingSection()
+        require(self.optimizer == "sgd", f"method = insitu pulses devices by plain sgd, not {self.optimizer}")
+        unused = ("momentum", "weight_decay", "clip_norm", "precision", "schedule")
+        given = [f"training.{key}" for key in unused if getattr(training, key) != getattr(plain, key)]
+        given += ["inject"] if self.inject != InjectSection() else []
+        require(not given, f"method = insitu does not use {', '.join(given)}")
 
     def _tat_agrees(self, tat: TatMethod) -> None:
         model, mapping = self.array.model, self.mapping

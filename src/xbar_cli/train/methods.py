@@ -5,12 +5,12 @@ from typing import assert_never
 
 from flax import nnx
 
-from xbar_cli.config.methods import BiasedMethod, IdealMethod, NeatMethod, PeripheryMethod, TatMethod
+from xbar_cli.config.methods import BiasedMethod, IdealMethod, InsituMethod, NeatMethod, PeripheryMethod, TatMethod
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.directory import Run
 from xbar_cli.tasks import MetricName
-from xbar_cli.train import biased, neat, periphery, tat
+from xbar_cli.train import biased, insitu, neat, periphery, tat
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.injection import injected
 from xbar_cli.train.session import Method, Phase, start_from
@@ -51,5 +51,7 @@ def method_of(
             return periphery.method(method, config, net, shapes, plain, injected(inject, paired=False))
         case BiasedMethod():
             return biased.method(method, config, net, shapes, plain)
+        case InsituMethod():
+            return insitu.method(method, config, net, shapes, plain)
         case _:
             assert_never(method)

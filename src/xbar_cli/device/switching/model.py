@@ -10,13 +10,14 @@ References:
     Gokmen and Vlasov, Front. Neurosci. 10 (2016) 333: spreads between devices and between pulses.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Float
 
 from xbar_cli.device import draws
@@ -104,7 +105,13 @@ class SwitchingDevices:
 
 
 def draw_devices(
-    key: Array, like: Float[Array, "*shape"], *, model: Switching, g_min: ArrayLike, g_max: ArrayLike
+    key: Array,
+    like: Float[Array, "*shape"],
+    *,
+    model: Switching,
+    g_min: ArrayLike,
+    g_max: ArrayLike,
+    floor: float = 0.0,
 ) -> SwitchingDevices:
     """The devices of a chip, in the shape and dtype of `like`.
 
@@ -114,11 +121,12 @@ def draw_devices(
         model: how they switch.
         g_min: lower end of the nominal window [S].
         g_max: upper end of the nominal window [S].
+        floor: what no window goes below [S]; minus infinity where conductances are counted from a reference.
     """
     bottom, top = jnp.asarray(g_min, like.dtype), jnp.asarray(g_max, like.dtype)
     width = top - bottom
     drawn = {name: draws.normal(stream(key, name), like) for name in ("low", "high", "step", "asymmetry")}
-    low = jnp.maximum(bottom + model.sigma_window * width * drawn["low"], 0)
+    low = jnp.maximum(bottom + model.sigma_window * width * drawn["low"], floor)
     high = jnp.maximum(top + model.sigma_window * width * drawn["high"], low + NARROWEST * width)
     step, skew = jnp.abs(1 + model.sigma_step * drawn["step"]), model.sigma_asymmetry * drawn["asymmetry"]
     return SwitchingDevices(low, high, step * jnp.maximum(1 + skew, 0), step * jnp.maximum(1 - skew, 0))
@@ -136,6 +144,34 @@ def _train(s: Array, n: Array, branch: PulseBranch, factor: Array) -> tuple[Arra
     last = one * jnp.exp(-rate * jnp.maximum(n - 1, 0))
     gathered = jnp.sqrt(n * expm1_over(-2 * rate * n) / expm1_over(-2 * rate))
     return left * gone, last, gathered
+
+
+def _first_step(branch: PulseBranch, factor: ArrayLike, dtype: DTypeLike) -> Array:
+    """Mean step of a pulse at the end where pulses begin, over the window."""
+    nu, each = branch.nonlinearity, jnp.asarray(factor, dtype) / branch.pulses
+    return each * expm1_over(-nu * each) / expm1_over(jnp.asarray(-nu, dtype))
+
+
+def mean_step(model: Switching) -> float:
+    """Step of a pulse in the middle of a nominal window, mean of up and down, over the window."""
+
+    def step(pulses: float, nu: float) -> float:
+        first = math.expm1(-nu / pulses) / math.expm1(-nu) if nu else 1 / pulses
+        return first * (1 + math.expm1(-nu) / 2)
+
+    return sum(step(branch.pulses, branch.nonlinearity) for branch in (model.up, model.down)) / 2
+
+
+def symmetry_point(devices: SwitchingDevices, model: Switching) -> Float[Array, "*shape"]:
+    """Conductances at which a pulse up and one down cancel on average [S]; the middle where steps are constant."""
+    up, down = (
+        _first_step(branch, factor, devices.low.dtype)
+        for branch, factor in ((model.up, devices.up), (model.down, devices.down))
+    )
+    fade_up, fade_down = (-math.expm1(-branch.nonlinearity) for branch in (model.up, model.down))
+    slope = up * fade_up + down * fade_down
+    s = jnp.where(slope > 0, (up - down + down * fade_down) / jnp.where(slope > 0, slope, 1), 0.5)
+    return devices.low + jnp.clip(s, 0, 1) * (devices.high - devices.low)
 
 
 def pulsed(
