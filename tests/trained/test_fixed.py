@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.effects import ChipCorner
-from xbar_cli.config.hardware import ArraySection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import RunError
 from xbar_cli.mapping.bitslice import SliceFormat

@@ -11,6 +11,7 @@ from xbar_cli.errors import ConfigError
 
 from .arrays import ArrayModel, ArraySection, Neuron, WiredError, WiredWay
 from .base import LayerChoice, LearningRate, Magnitude, Option, Quantity, Section, Text, require, text_of, within
+from .chips.insitu import InsituMethod
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
 
@@ -260,30 +261,6 @@ class BiasedMethod(Section):
             return SliceFormat(**sizes, encoding=self.encoding)
         except ValueError as error:
             raise ConfigError(f"method = biased: {error}") from None
-
-
-class InsituMethod(Section):
-    """Training the devices themselves by stochastic pulses: outer products of bit streams (Gokmen and Vlasov 2016)."""
-
-    name: Literal["insitu"] = "insitu"
-    switching: Annotated[str, Option(metavar="NAME|FILE")] = "gokmen_vlasov"
-    """How devices switch: agsi, alox_hfo2, pcmo, gokmen_vlasov (default), reram_sb, one's own TOML, or a run of `xbar fit`."""
-    algorithm: Annotated[Literal["sgd", "tiki-taka"], Option()] = "sgd"
-    """Pulses go to the weights (sgd), or to fast devices that are read into them through a digital buffer (tiki-taka v2)."""
-    bit_length: Annotated[int, Field(ge=1, le=1000), Option()] = 10
-    """Bits of a stream: pulses that an image gives a device at most."""
-    weight_range: Annotated[Magnitude, Option(metavar="X")] = 1.0
-    """Weights at the ends of a nominal device's window, -X and X."""
-    transfer_rate: Annotated[Annotated[Quantity, Field(gt=0, le=1000)] | None, Option(metavar="X")] = None
-    """tiki-taka: pulses of a weight for each pulse that its fast device stands away from its symmetry point (default 0.1)."""
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        require(
-            self.transfer_rate is None or self.algorithm == "tiki-taka",
-            "insitu.transfer_rate belongs to insitu.algorithm = tiki-taka",
-        )
-        return self
 
 
 AnyMethod = IdealMethod | NeatMethod | TatMethod | PeripheryMethod | BiasedMethod | InsituMethod
