@@ -10,9 +10,10 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.directory import Run
 from xbar_cli.tasks import MetricName
-from xbar_cli.train import biased, insitu, neat, periphery, tat
+from xbar_cli.train import biased, neat, periphery, tat
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.injection import injected
+from xbar_cli.train.insitu import training as insitu
 from xbar_cli.train.session import Method, Phase, start_from
 from xbar_cli.trained.parts import Part
 

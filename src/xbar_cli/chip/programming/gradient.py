@@ -7,7 +7,7 @@ measured anew.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -26,15 +26,14 @@ DEVIATIONS = 4.0
 """Full scale of the converters: so many standard deviations of the output that the largest conductances give on random signs."""
 
 
-class _State(NamedTuple):
-    """A layer: conductances, pulses so far, joules, seconds, and devices whose error is beyond what is accepted."""
+class _Underway(NamedTuple):
+    """A layer: conductances, and pulses, joules and seconds so far."""
 
     g: Array
     up: Array
     down: Array
     joules: Array
     seconds: Array
-    missed: Array
 
 
 def patterns(height: int) -> Float[np.ndarray, "patterns height"]:
@@ -81,16 +80,39 @@ def measured_error(
     return error.reshape(-1, cols)[:rows]
 
 
+@dataclass(frozen=True)
+class Arrays:
+    """What the gradient is measured on.
+
+    Attributes:
+        targets: conductances that the layers should act as [S].
+        devices: what differs between the devices of each layer.
+        effective: from conductances to those that arrays act as [S], all layers at once.
+        noise: standard deviation of devices at a read [S], from conductances and targets; None for none.
+        height: rows of an array.
+        row_seconds: how long trains of pulses, one for each device of a layer, take [s].
+    """
+
+    targets: Mapping[str, Array]
+    devices: Mapping[str, SwitchingDevices]
+    effective: Callable[[Mapping[str, Array]], Mapping[str, Array]]
+    noise: Callable[[Array, Array], Array] | None
+    height: int
+    row_seconds: Callable[[str, Array], Array]
+
+    def errors(self, key: Array, g: Mapping[str, Array], *, rule: ProgrammingRule) -> dict[str, Array]:
+        """The measured error of every effective conductance [S], by layer."""
+        acting = self.effective(g)
+        found: dict[str, Array] = {}
+        for name, target in self.targets.items():
+            noise = None if self.noise is None else self.noise(g[name], target)
+            tall = min(self.height, target.shape[0])
+            found[name] = measured_error(stream(key, name), target, acting[name], noise, height=tall, rule=rule)
+        return found
+
+
 def descend(
-    key: Array,
-    targets: Mapping[str, Array],
-    *,
-    rule: ProgrammingRule,
-    devices: Mapping[str, SwitchingDevices],
-    effective: Callable[[Mapping[str, Array]], Mapping[str, Array]],
-    noise: Callable[[Array, Array], Array] | None,
-    height: int,
-    row_seconds: Callable[[str, Array], Array],
+    key: Array, arrays: Arrays, *, rule: ProgrammingRule
 ) -> tuple[dict[str, ProgrammedDevices], dict[str, Array]]:
     """Program all layers by their measured outputs, from the lower ends of their devices' windows.
 
@@ -98,76 +120,47 @@ def descend(
 
     Args:
         key: random key of the chip.
-        targets: conductances that the layers should act as [S].
+        arrays: that are programmed.
         rule: how.
-        devices: what differs between the devices of each layer.
-        effective: from conductances to those that arrays act as [S], all layers at once.
-        noise: standard deviation of devices at a read [S], from conductances and targets; None for none.
-        height: rows of an array.
-        row_seconds: how long trains of pulses, one for each device of a layer, take [s].
 
     Returns:
         What it left by layer (its reads are those of all columns of the arrays, 0 a device), and how long pulses took [s].
     """
-    measure = partial(measured_error, rule=rule)
-    tall = {name: min(height, g.shape[0]) for name, g in targets.items()}
+    targets, devices = arrays.targets, arrays.devices
 
-    def error_of(round_key: Array, g: Mapping[str, Array]) -> dict[str, Array]:
-        acting = effective(g)
-        return {
-            name: measure(
-                stream(round_key, name), targets[name], acting[name],
-                None if noise is None else noise(g[name], targets[name]), height=tall[name],
-            )
-            for name in targets
-        }  # fmt: skip
-
-    def step(number: Array, states: dict[str, _State]) -> dict[str, _State]:
+    def step(number: Array, states: dict[str, _Underway]) -> dict[str, _Underway]:
         of_round = jax.random.fold_in(key, number)
-        errors = error_of(stream(of_round, "measure"), {name: state.g for name, state in states.items()})
+        g = {name: state.g for name, state in states.items()}
+        errors = arrays.errors(stream(of_round, "measure"), g, rule=rule)
         return {
-            name: _pulse(
-                stream(of_round, name), states[name], error, targets[name], rule, devices[name], row_seconds, name
-            )
+            name: _pulse(stream(of_round, name), states[name], error, name, arrays=arrays, rule=rule)
             for name, error in errors.items()
         }
 
-    began = {name: _begin(targets[name], devices[name]) for name in targets}
+    began = {name: _begin(target, devices[name]) for name, target in targets.items()}
     ended = jax.lax.fori_loop(0, rule.rounds, step, began)
-    last = error_of(stream(key, "last"), {name: state.g for name, state in ended.items()})
-    found = {
-        name: ProgrammedDevices(
-            s.g, s.up, s.down, jnp.zeros_like(s.g), s.joules,
-            ((jnp.abs(last[name]) > rule.accepted) & (targets[name] != 0)).astype(s.g.dtype),
-        )
-        for name, s in ended.items()
-    }  # fmt: skip
+    last = arrays.errors(stream(key, "last"), {name: state.g for name, state in ended.items()}, rule=rule)
+    found: dict[str, ProgrammedDevices] = {}
+    for name, s in ended.items():
+        missed = ((jnp.abs(last[name]) > rule.accepted) & (targets[name] != 0)).astype(s.g.dtype)
+        found[name] = ProgrammedDevices(s.g, s.up, s.down, jnp.zeros_like(s.g), s.joules, missed)
     return found, {name: state.seconds for name, state in ended.items()}
 
 
-def _begin(target: Array, devices: SwitchingDevices) -> _State:
+def _begin(target: Array, devices: SwitchingDevices) -> _Underway:
     none = jnp.zeros_like(target)
-    return _State(jnp.where(target != 0, devices.low, 0), none, none, none, jnp.zeros((), target.dtype), none)
+    return _Underway(jnp.where(target != 0, devices.low, 0), none, none, none, jnp.zeros((), target.dtype))
 
 
-def _pulse(
-    key: Array,
-    now: _State,
-    error: Array,
-    target: Array,
-    rule: ProgrammingRule,
-    devices: SwitchingDevices,
-    row_seconds: Callable[[str, Array], Array],
-    name: str,
-) -> _State:
+def _pulse(key: Array, now: _Underway, error: Array, name: str, *, arrays: Arrays, rule: ProgrammingRule) -> _Underway:
     """One update of a layer: the gradient as pulses of the nominal curve."""
-    model, left = rule.model, rule.most - now.up - now.down
+    model, target, left = rule.model, arrays.targets[name], rule.most - now.up - now.down
     beyond = (jnp.abs(error) > rule.accepted) & (target != 0)
     seen = target - error
     wanted = planned(seen, seen + rule.rate * error, model=model, g_min=rule.g_min, g_max=rule.g_max)
     size = jnp.minimum(jnp.maximum(jnp.round(jnp.abs(wanted)), 1), left)
     n = jnp.where(beyond, jnp.sign(error) * size, 0)
-    g = pulsed(key, now.g, n, model=model, devices=devices)
+    g = pulsed(key, now.g, n, model=model, devices=arrays.devices[name])
     joules = now.joules + train_joules(now.g, g, n, model=model)
     up, down = now.up + jnp.maximum(n, 0), now.down + jnp.maximum(-n, 0)
-    return _State(g, up, down, joules, now.seconds + row_seconds(name, n), beyond.astype(g.dtype))
+    return _Underway(g, up, down, joules, now.seconds + arrays.row_seconds(name, n))

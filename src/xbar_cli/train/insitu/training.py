@@ -23,7 +23,7 @@ import optax
 from flax import nnx
 from jax import Array
 
-from xbar_cli.config.methods import InsituMethod
+from xbar_cli.config.chips.insitu import InsituMethod
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.switching.model import Switching, SwitchingDevices, draw_devices, mean_step, pulsed, symmetry_point
 from xbar_cli.device.switching.presets import load_switching
@@ -33,7 +33,7 @@ from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.numerics import stream
 from xbar_cli.train.forward import Forward
-from xbar_cli.train.pulses import PulsedProduct
+from xbar_cli.train.insitu.pulses import PulsedProduct
 from xbar_cli.train.session import Conclusion, Ended, Method, Phase, Session
 from xbar_cli.trained.fixed import Fixed
 

@@ -1,8 +1,8 @@
 """Outer products as coincidences of stochastic bit streams: what crossbars do with inputs and errors to update their devices.
 
-A row that sees x sends pulses with probability `|x| c_x`, a column of error δ with `|δ| c_δ`, at every bit of a stream; a device is
-pulsed where both meet. With `c_x c_δ = rate/(bits · step)` the mean of an update is `−rate · x δ`, as long as no probability is
-beyond 1. Both probabilities of a product are brought to the same size first (update management).
+A row that sees x sends pulses with probability `|x| c_x`, a column of error δ with `|δ| c_δ`, at every bit of a stream; a device
+is pulsed where both meet. With `c_x c_δ = rate/(bits · step)` an update is `−rate · x δ` on average, as long as no probability
+is beyond 1. Both probabilities of a product are brought to the same size first (update management).
 
 References:
     Gokmen and Vlasov, Front. Neurosci. 10 (2016) 333: the stochastic update.
