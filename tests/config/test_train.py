@@ -98,7 +98,7 @@ def test_both_spellings_in_one_source_are_refused(toml, tmp_path):
 def test_an_unknown_method_is_what_is_wrong_first(method):
     line = refused({"array": "lumped"}, [f"method={method}"])
     assert line.startswith("--set: method = ")
-    assert "'ideal', 'neat', 'tat', 'periphery' or 'biased'" in line
+    assert "'ideal', 'neat', 'tat', 'periphery', 'biased' or 'insitu'" in line
 
 
 def test_a_section_that_is_a_value(toml):

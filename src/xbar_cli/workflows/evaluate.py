@@ -13,7 +13,7 @@ from xbar_cli.chip.executor import Strategy
 from xbar_cli.chip.floating import floating_value
 from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.hardware import Hardware
-from xbar_cli.chip.life.aged import Aged, at_ages, life
+from xbar_cli.chip.life.aged import Aged, at_ages, life, when_new
 from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltage, seen
 from xbar_cli.chip.mismatch import gate_shifts
 from xbar_cli.chip.place import map_network
@@ -219,7 +219,8 @@ def measure(
     ideal = floating_value(trained, parts, measure)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
     preparer = None if aged is None else aged.preparer(config, trained, hardware)
-    writer = writer_of(config.programming, hardware) if aged is None else aged.writer(config, hardware)
+    new = when_new(config.variation, hardware)
+    writer = writer_of(config.programming, new) if aged is None else aged.writer(config, hardware)
     sampler, fitted_to = make_sampler(
         config, trained, hardware, steps, parts, measure, most=most, strategy=strategy, preparer=preparer, writer=writer
     )

@@ -61,17 +61,12 @@ class Aged:
         ]
 
     def writer(self, config: EvaluateConfig, hardware: Hardware) -> Writer | None:
-        """What programmed the chips last, its reads as noisy as the first that are modelled."""
-        if config.programming.method is None:
-            return None
-        ages = bool(self.variation.ageing())
-        reading = self.reading(hardware, age=first_read(self.variation, hardware.network)[0]) if ages else hardware
-        return writer_of(config.programming, reading, writes=self.moment.programmings)
+        """What programmed the chips last."""
+        return writer_of(config.programming, when_new(self.variation, hardware), writes=self.moment.programmings)
 
     def reading(self, hardware: Hardware, *, age: float) -> Hardware:
         """The hardware whose reads are as noisy as at an age [s]."""
-        noises = self.variation.at_age(age).read_noises()
-        return replace(hardware, noises=tuple(read_spread_of(noise, hardware.network) for noise in noises))
+        return read_at(self.variation, hardware, age=age)
 
     def preparer(self, config: EvaluateConfig, trained: Trained, hardware: Hardware) -> tuple[Prepare, int]:
         """As `prepare.make_preparer`, with corrections that were fitted to the chip when the policy acted last."""
@@ -102,6 +97,19 @@ class Aged:
             return calibrate(circuit, key)
 
         return _preparer(fold, full_scales, fit), len(pictures)
+
+
+def read_at(variation: VariationSection, hardware: Hardware, *, age: float) -> Hardware:
+    """The hardware whose reads are as noisy as at an age [s]."""
+    noises = variation.at_age(age).read_noises()
+    return replace(hardware, noises=tuple(read_spread_of(noise, hardware.network) for noise in noises))
+
+
+def when_new(variation: VariationSection, hardware: Hardware) -> Hardware:
+    """The hardware whose reads are as noisy as the first that are modelled: while it is programmed, however old it is read."""
+    if not variation.ageing():
+        return hardware
+    return read_at(variation, hardware, age=first_read(variation, hardware.network)[0])
 
 
 def _fit(policy: Policy) -> Any:
