@@ -13,7 +13,7 @@ class InsituMethod(Section):
 
     name: Literal["insitu"] = "insitu"
     switching: Annotated[str, Option(metavar="NAME|FILE")] = "gokmen_vlasov"
-    """How devices switch: agsi, alox_hfo2, pcmo, gokmen_vlasov (default), reram_sb, one's own TOML, or a run of `xbar fit`."""
+    """How devices switch: agsi, alox_hfo2, pcmo, gokmen_vlasov (default), reram_sb, or one's own TOML."""
     algorithm: Annotated[Literal["sgd", "tiki-taka"], Option()] = "sgd"
     """Pulses go to the weights (sgd), or to fast devices that are read into them through a digital buffer (tiki-taka v2)."""
     bit_length: Annotated[int, Field(ge=1, le=1000), Option()] = 10

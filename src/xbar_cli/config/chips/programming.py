@@ -23,7 +23,7 @@ class ProgrammingSection(Section):
     """Program every chip by pulses and reads: cell by cell until each is within the tolerance (verify), or whole arrays by the
     gradient of their measured outputs (gradient)."""
     device: Annotated[str | None, Option("--program-device", metavar="NAME|FILE")] = None
-    """How devices switch: agsi, alox_hfo2, pcmo, gokmen_vlasov, reram_sb, one's own TOML, or a run of `xbar fit`."""
+    """How devices switch: agsi, alox_hfo2, pcmo, gokmen_vlasov, reram_sb, or one's own TOML (docs/programming.md)."""
     tolerance: Annotated[
         Quantity, BeforeValidator(parse_share), Field(gt=0, le=1), Option("--program-tolerance", metavar="SHARE")
     ] = 0.02

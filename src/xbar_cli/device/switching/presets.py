@@ -11,8 +11,6 @@ from xbar_cli.device.switching.model import PulseBranch, Switching
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted, read_toml
 
-SWITCHING = "switching.toml"
-"""File of a fit run that holds a switching model."""
 _BOUNDS = {
     **{f"pulses_{way}": (1.0, 1e9) for way in ("up", "down")},
     **{f"nonlinearity_{way}": (-20.0, 20.0) for way in ("up", "down")},
@@ -30,7 +28,7 @@ def presets() -> dict[str, Any]:
 
 
 def load_switching(name_or_path: str | Path) -> Switching:
-    """A shipped model by its name, one's own from a TOML file, or that of a fit run's directory.
+    """A shipped model by its name, or one's own from a TOML file (anything that ends in `.toml`).
 
     Raises:
         ConfigError: with file and key, for an unknown name, a file that is no TOML, a missing or unknown key, or a value that is
@@ -40,14 +38,11 @@ def load_switching(name_or_path: str | Path) -> Switching:
     shipped = presets()
     if text in shipped:
         return _model(text, shipped[text], where=f"presets.toml, [{text}]")
-    path = Path(text)
-    if not text.endswith(".toml") and not (path / SWITCHING).is_file():
+    if not text.endswith(".toml"):
         raise ConfigError(
-            f"switching model {quoted(text)} is unknown: use {', '.join(shipped)}, a file that ends in .toml, or an `xbar fit` "
-            "run"
+            f"switching model {quoted(text)} is unknown: use {', '.join(shipped)}, or a file that ends in .toml"
         )
-    file = path if text.endswith(".toml") else path / SWITCHING
-    return _model(file.stem, read_toml(file), where=str(file))
+    return _model(Path(text).stem, read_toml(Path(text)), where=text)
 
 
 def _model(name: str, table: Mapping[str, Any], *, where: str) -> Switching:
