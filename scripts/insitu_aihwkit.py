@@ -84,7 +84,7 @@ def train(given: argparse.Namespace) -> None:
             loss = torch.nn.functional.cross_entropy(net(x[part]), y[part])
             loss.backward()
             optimizer.step()
-            losses.append(float(loss))
+            losses.append(float(loss.detach()))
     tested, labels = torch.tensor(np.moveaxis(found["test_x"], -1, 1)), torch.tensor(found["test_y"].astype(np.int64))
     with torch.no_grad():
         answers = torch.cat([net(part).argmax(1) for part in tested.split(1000)])
