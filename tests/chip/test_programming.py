@@ -1,5 +1,6 @@
 """Programming by pulses: within its tolerance, through wires, with what it costs counted another way."""
 
+import tomllib
 from dataclasses import replace
 
 import jax
@@ -18,7 +19,7 @@ from xbar_cli.chip.programming.rule import path_ohm, tile_maximum
 from xbar_cli.chip.programming.writer import COSTS, writer_of
 from xbar_cli.config.chips.evaluate import EvaluateConfig, PartitionConfig
 from xbar_cli.config.effect_list import steps_of
-from xbar_cli.config.load import validate
+from xbar_cli.config.load import validate, write_toml
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.readout import Readout
 
@@ -183,6 +184,14 @@ def test_what_contradicts_itself_is_one_line(given, effects, message):
         configured(effects, **given)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("given", [{}, {"method": "verify"}, {"method": "gradient", "rate": 0.5, "adc_bits": 8}])
+def test_the_configuration_of_a_run_reads_back_the_same(given, tmp_path):
+    config = configured(**given) if given else validate(EvaluateConfig, {"run": "r"}, {})
+    write_toml(tmp_path / "c.toml", config)
+    tree = tomllib.loads((tmp_path / "c.toml").read_text())
+    assert validate(EvaluateConfig, tree, {}).programming == config.programming
 
 
 def test_devices_and_arrays_that_do_not_fit_are_refused():

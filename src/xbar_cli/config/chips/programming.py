@@ -52,7 +52,7 @@ class ProgrammingSection(Section):
             f"programming.method = {self.method} needs programming.device: how devices switch, such as gokmen_vlasov",
         )
         require(
-            self.method == "gradient" or "rate" not in self.model_fields_set,
+            self.method == "gradient" or self.rate == type(self).model_fields["rate"].default,
             "programming.rate belongs to programming.method = gradient",
         )
         shortcuts = [effect.model for effect in variation.on_devices() if effect.stage == "programming"]
