@@ -113,5 +113,6 @@ def methods(cell, start, tiny):
             "--method", "biased", "--start", start, "--favourable", "0,1,2", "--encoding", "differential",
             "--weight-scale", "layer", "--restrict-at", "straight",
         ),
+        "insitu": ("--method", "insitu", "--algorithm", "tiki-taka", "--switching", "reram_sb", "--bit-length", 4),
     }  # fmt: skip
     return {name: (*tiny, "--epochs", 3, *words) for name, words in own.items()}

@@ -74,7 +74,7 @@ def test_training_killed_three_times_ends_with_the_same_bits(cell, tmp_path):
     assert not partial.exists()
 
 
-@pytest.mark.parametrize("name", ["ideal", "neat", "tat", "periphery", "biased"])
+@pytest.mark.parametrize("name", ["ideal", "neat", "tat", "periphery", "biased", "insitu"])
 def test_every_method_killed_after_its_first_checkpoint_ends_with_the_same_bits(xbar, methods, tmp_path, name):
     words = ["train", *map(str, methods[name]), "--quiet"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"

@@ -98,7 +98,7 @@ def test_both_spellings_in_one_source_are_refused(toml, tmp_path):
 def test_an_unknown_method_is_what_is_wrong_first(method):
     line = refused({"array": "lumped"}, [f"method={method}"])
     assert line.startswith("--set: method = ")
-    assert "'ideal', 'neat', 'tat', 'periphery' or 'biased'" in line
+    assert "'ideal', 'neat', 'tat', 'periphery', 'biased' or 'insitu'" in line
 
 
 def test_a_section_that_is_a_value(toml):
@@ -167,8 +167,9 @@ def test_keys_of_an_earlier_version_are_refused_by_name(toml):
         {**TAT, "tile": "64x64", "array.r_source_ohm": "1k", "levels": "7"},
         {"method": "periphery", "bits": "4", "scheme": "bc"},
         {"method": "biased", "start": "y", "bits": "4"},
+        {"method": "insitu", "insitu.algorithm": "tiki-taka", "insitu.transfer_rate": "0.5"},
     ],
-    ids=["ideal", "neat", "tat", "periphery", "biased"],
+    ids=["ideal", "neat", "tat", "periphery", "biased", "insitu"],
 )
 def test_what_is_written_of_every_method_reads_back_the_same(options, tmp_path):
     config = load(options)

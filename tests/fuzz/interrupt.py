@@ -51,6 +51,7 @@ def commands(good: Path) -> dict[str, list[str]]:
         "neat": ["--cell", cell, "--vg", "0.8", "--rounds", "1", "--epochs-per-round", "1"],
         "tat": ["--array", "published", "--technology", "taox", "--r-source", "100"],
         "periphery": [],
+        "insitu": [],
         "biased": ["--start", str(good / "net")],
     }
     found = {

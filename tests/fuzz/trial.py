@@ -38,6 +38,7 @@ METHODS = {
     "neat": ["--method", "neat", "--cell", "{good}/cell", "--vg", "0.8", "--rounds", "1", "--epochs-per-round", "1"],
     "tat": ["--method", "tat", "--array", "published", "--technology", "taox", "--r-source", "100"],
     "periphery": ["--method", "periphery"],
+    "insitu": ["--method", "insitu"],
     "biased": ["--method", "biased", "--start", "{good}/net"],
 }
 EVALUATE = ["--variation", "0.1", "--samples", "2", "--images", "20"]

@@ -1,13 +1,13 @@
 """What a training fixed: written into a summary and read again, and read from runs of the previous version."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.effects import ChipCorner
-from xbar_cli.config.hardware import ArraySection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import RunError
 from xbar_cli.mapping.bitslice import SliceFormat
@@ -33,7 +33,10 @@ PERIPHERY = Fixed(
 )  # fmt: skip
 SLICES = {"weight_bits": 8, "fraction_bits": 6, "encoding": "offset"}
 BIASED = Fixed(scheme="bitslice", technology="rram2bit", bits=2, slices=SliceFormat(device_bits=2, **SLICES))
-KNOWN = {"ideal": Fixed(), "neat": NEAT, "tat": TAT, "periphery": PERIPHERY, "biased": BIASED}
+KNOWN = {
+    "ideal": Fixed(), "neat": NEAT, "tat": TAT, "periphery": PERIPHERY, "biased": BIASED,
+    "insitu": replace(PERIPHERY, scheme="bc", bits=None, activation_bits=0, input_ranges={}),
+}  # fmt: skip
 CONFIGS = {
     "biased": TrainConfig.model_validate(
         {"method": "biased", "biased": {"start": "net", "technology": "rram2bit", "bits": 2, **SLICES}}

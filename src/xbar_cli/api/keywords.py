@@ -76,7 +76,7 @@ class TrainKeywords(Configured, total=False):
     """Of `train`."""
 
     resume: RunOf
-    method: Literal["ideal", "neat", "tat", "periphery", "biased"]
+    method: Literal["ideal", "neat", "tat", "periphery", "biased", "insitu"]
     start: Value
     cell: Value
     vg: Value
@@ -103,6 +103,11 @@ class TrainKeywords(Configured, total=False):
     importance: Literal["column", "tile"]
     tile: Value
     select: Literal["validation", "test"]
+    switching: Value
+    algorithm: Literal["sgd", "tiki-taka"]
+    bit_length: int
+    weight_range: Value
+    transfer_rate: Value
     network: Value
     network_arg: Sequence[Any]
     width: Value
@@ -214,6 +219,13 @@ class ChipKeywords(Configured, total=False):
     variation_model: Literal["additive", "proportional"]
     effect: Sequence[Any]
     negative: Literal["clamp", "reflect", "allow"]
+    program: Literal["verify", "gradient"]
+    program_device: Value
+    program_tolerance: Value
+    program_pulses: int
+    program_rounds: int
+    program_adc_bits: int
+    program_margin: Value
     at: Value
     recalibrate: Value
     repair: Value

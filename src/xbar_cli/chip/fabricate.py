@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from xbar_cli.chip.mapped import MappedNetwork
+from xbar_cli.chip.programming.writer import Writer
 from xbar_cli.device import chip
 from xbar_cli.device.chip import Step
 from xbar_cli.errors import ModelError
@@ -26,6 +27,7 @@ class Chip:
         off_table: share of the devices above the conductances that the cell's table covers.
         broken: by layer, number of the first effect after which a conductance is not finite; that of all where none is.
         repaired: what repair did, to count.
+        costs: what programming took and left, as `programming.writer.COSTS`; empty where devices are at their targets.
     """
 
     conductances: Any
@@ -33,11 +35,12 @@ class Chip:
     mean_shift: Array
     off_table: Array
     broken: dict[str, Array]
+    costs: dict[str, Array] = field(default_factory=dict)
     repaired: dict[str, Array] = field(default_factory=dict)
 
 
 jax.tree_util.register_dataclass(
-    Chip, ["conductances", "negative", "mean_shift", "off_table", "broken", "repaired"], []
+    Chip, ["conductances", "negative", "mean_shift", "off_table", "broken", "costs", "repaired"], []
 )
 
 
@@ -50,12 +53,14 @@ class Fabricator:
         steps: the effects.
         negative: what becomes of conductances below 0.
         top: the largest conductance of the cell's table [S].
+        writer: what programs the devices; None where they are at their targets.
     """
 
     nominal: Mapping[str, Array]
     steps: Sequence[Step]
     negative: str
     top: float
+    writer: Writer | None = None
 
     def __call__(self, key: Array) -> Chip:
         """The devices of the chip of `key`."""
@@ -63,13 +68,16 @@ class Fabricator:
         broken: dict[str, Array] = {}
         devices = sum(g.size for g in self.nominal.values())
         negative = mean_shift = off_table = jnp.zeros((), jnp.float32)
+        written, costs = ({}, {}) if self.writer is None else self.writer(key)
         for name, g in self.nominal.items():
-            varied[name], found = chip.fabricate(key, g, layer=name, steps=self.steps, negative=self.negative)
+            varied[name], found = chip.fabricate(
+                key, g, layer=name, steps=self.steps, negative=self.negative, written=written.get(name)
+            )
             negative = negative + found.negative * (g.size / devices)
             mean_shift = mean_shift + found.mean_shift * (g.size / devices)
             off_table = off_table + jnp.sum((varied[name] > self.top).astype(jnp.float32)) / devices
             broken[name] = found.broken
-        return Chip(varied, negative, mean_shift, off_table, broken)
+        return Chip(varied, negative, mean_shift, off_table, broken, dict(costs))
 
     def require_finite(self, broken: Mapping[str, Any], *, chip: int) -> None:
         """Raise ModelError where an effect left a conductance of the chip that is no finite number."""
@@ -81,8 +89,10 @@ class Fabricator:
                 )
 
 
-def make_fabricator(network: MappedNetwork, steps: Sequence[Step], *, negative: str) -> Fabricator:
-    """The function from a chip's key to its devices."""
+def make_fabricator(
+    network: MappedNetwork, steps: Sequence[Step], *, negative: str, writer: Writer | None = None
+) -> Fabricator:
+    """The function from a chip's key to its devices; `writer` programs them, without one they are at their targets."""
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}
     top = float(network.cell.g[-1]) if network.cell is not None else np.inf
-    return Fabricator(nominal, steps, negative, top)
+    return Fabricator(nominal, steps, negative, top, writer)

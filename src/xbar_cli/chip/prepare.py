@@ -18,6 +18,7 @@ from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import Folder, Residuals, judge, make_folder
 from xbar_cli.chip.full_scales import adc_full_scales
 from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.programming.writer import Writer
 from xbar_cli.chip.repair.asked import repairing
 from xbar_cli.chip.sample import Batch, Prepare, Sampler
 from xbar_cli.config.chips.evaluate import EvaluateConfig
@@ -43,6 +44,7 @@ def make_sampler(
     most: int,
     strategy: Strategy | None = None,
     preparer: tuple[Prepare, int] | None = None,
+    writer: Writer | None = None,
 ) -> tuple[Sampler, int]:
     """The stages of the chips of an evaluation, on the images `parts`, and the images that each is calibrated to.
 
@@ -56,11 +58,12 @@ def make_sampler(
         most: chips that will be asked for.
         strategy: how those of one device are computed; as measured for it when absent.
         preparer: makes circuits of them, and the images that each is fitted to; `make_preparer`'s when absent.
+        writer: programs the chips; without one they are at their targets.
     """
     if preparer is None:
         preparer = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
     prepare, fitted_to = preparer
-    fabricate = make_fabricator(hardware.network, steps, negative=config.variation.negative)
+    fabricate = make_fabricator(hardware.network, steps, negative=config.variation.negative, writer=writer)
     sampler = Sampler(
         make_executor(most, strategy),
         trained.net,

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +15,7 @@ from xbar_cli.chip.executor import Executor, by_patches, hoist
 from xbar_cli.chip.fabricate import Fabricator
 from xbar_cli.chip.fold import Residuals, judge, require_trust
 from xbar_cli.chip.repair.fabricator import RepairedFabricator
+from xbar_cli.chip.result.tally import Findings, Tally
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Product, digital
 from xbar_cli.nn.loops import one_by_one
@@ -51,33 +51,6 @@ def count_batch(
     return jnp.stack([total, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)]), trusts
 
 
-@dataclass
-class Tally:
-    """What the chips add up to.
-
-    Attributes:
-        values: the metric of each.
-        alone: of each, by layer, with that layer alone on arrays.
-        beyond: ADC conversions beyond the range and all of them, and the same of the DAC.
-        devices: share of devices below 0, mean shift [S] and share off the table, of each.
-        corrections: gain and offset by layer that each was calibrated to.
-        repaired: what repair did to each.
-        computed: chips, those with them that filled up the last call.
-        seconds: of the passes, sampling with them.
-        fold_seconds: of folding and calibrating.
-    """
-
-    values: list[float] = field(default_factory=list)
-    alone: dict[str, list[float]] = field(default_factory=dict)
-    beyond: np.ndarray = field(default_factory=lambda: np.zeros(4))
-    devices: list[tuple[float, ...]] = field(default_factory=list)
-    corrections: list[dict[str, tuple[np.ndarray, np.ndarray]]] = field(default_factory=list)
-    repaired: list[dict[str, float]] = field(default_factory=list)
-    computed: int = 0
-    seconds: float = 0.0
-    fold_seconds: float = 0.0
-
-
 class Sampler:
     """The compiled stages: number → devices → circuit → counts. Everything drawn comes of the seed's key and the number."""
 
@@ -104,9 +77,11 @@ class Sampler:
         self._counters: dict[Any, Callable[..., Any]] = {}
         shapes = jax.eval_shape(fabricate, root).conductances
 
-        def devices(key: Array) -> tuple[Any, tuple[Any, ...]]:
+        def devices(key: Array) -> tuple[Any, Findings]:
             chip = fabricate(key)
-            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table, chip.repaired)
+            return chip.conductances, Findings(
+                (chip.negative, chip.mean_shift, chip.off_table), chip.costs, chip.repaired
+            )
 
         def circuit(conductances: Any, key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
             made, residuals = prepare(conductances, key)
@@ -124,10 +99,12 @@ class Sampler:
             captured, root = shared
             return preparing.function(captured, conductances, jax.random.fold_in(root, number))
 
-        self._make, self._build = executor.stage(make), executor.stage(build, quick=folding)
+        programmed = fabricate.writer is not None
+        self._make = executor.stage(make, quick=folding and programmed)
+        self._build = executor.stage(build, quick=folding)
 
-    def make(self, numbers: Array) -> tuple[Any, tuple[Any, ...]]:
-        """The conductances of chips [chips …] [S], what fabricating them found, and what repair did."""
+    def make(self, numbers: Array) -> tuple[Any, Findings]:
+        """The conductances of chips [chips …] [S], and what making them found."""
         return self._make((self._captured[0], self.root), numbers)
 
     def build(self, numbers: Array, conductances: Any) -> tuple[Leaves, Residuals, dict[str, Any]]:
@@ -259,9 +236,9 @@ def sample(
             require_scores(sampler, counts[k, 0], leaves, k, chip=chip)
             tally.values.append(sampler.value(counts[k, 0]))
             tally.beyond += counts[k, 1:]
-            *shares, repaired = found
-            tally.devices.append(tuple(float(value[k]) for value in shares))
-            tally.repaired.append({key: float(value[k]) for key, value in repaired.items()})
+            tally.devices.append(tuple(float(value[k]) for value in found.devices))
+            tally.costs.append({name: float(value[k]) for name, value in found.costs.items()})
+            tally.repaired.append({name: float(value[k]) for name, value in found.repaired.items()})
             tally.corrections.append({name: (gain[k], offset[k]) for name, (gain, offset) in corrections.items()})
             for name, alone_counts in layers.items():
                 require_scores(sampler, alone_counts[k, 0], made[name], k, chip=chip, layer=name)
@@ -275,7 +252,7 @@ def sample(
 
 def _prepare(
     sampler: Sampler, numbers: Array, tally: Tally, *, first: range = range(0)
-) -> tuple[tuple[Any, ...], Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
+) -> tuple[Findings, Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Make and fold the chips of one call, on the clocks of `tally`; those of `first` are judged."""
     began = time.perf_counter()
     conductances, found = jax.block_until_ready(sampler.make(numbers))

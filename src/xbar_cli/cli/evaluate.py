@@ -25,7 +25,7 @@ def evaluate(config: EvaluateConfig, **output: Any) -> None:
 def show(summary: dict[str, Any]) -> None:
     """Print the summary as a table, and one of the layers where they were evaluated alone."""
     metric = summary["metric"]
-    rows = [
+    rows: list[tuple[str, str]] = [
         ("floating point", f"{summary[f'ideal_{metric}']:.4f}"),
         (f"mean of {summary['samples']} chips", f"{summary[f'{metric}_mean']:.4f}"),
         *chip_intervals(summary),
@@ -37,6 +37,7 @@ def show(summary: dict[str, Any]) -> None:
         ("devices beyond the cell's table", f"{summary['off_table_fraction']:.2%}"),
         *converter_rows(summary),
         *repair_rows(summary),
+        *programming_rows(summary),
         ("seconds per chip", f"{summary['seconds_per_sample']:.3f}"),
         ("seconds to fold a chip", f"{summary['fold_seconds']:.3f}"),
     ]
@@ -129,6 +130,20 @@ def repair_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if repair["test_reads"]:
         rows.append(("reads, and writes, of the test of a chip", f"{repair['test_reads']}, {repair['test_writes']}"))
     return rows
+
+
+def programming_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What programming a chip took and left, means over chips."""
+    found = summary.get("programming")
+    if found is None:
+        return []
+    took = f"{found['pulses_mean']:.4g} pulses, {found['reads_mean']:.4g} reads"
+    return [
+        (f"programmed by {found['method']} ({found['device']})", took),
+        ("time and energy of it", f"{found['seconds_mean']:.3g} s, {found['joules_mean']:.3g} J"),
+        ("devices left beyond the tolerance", f"{found['missed_fraction_mean']:.2%}"),
+        ("rms error of products", f"{found['product_error_mean']:.2%}"),
+    ]
 
 
 def converters(summary: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ def train(config: TrainConfig, resume: Path | None, **output: Any) -> None:
     """Train a network: plainly, or by the method of a paper.
 
     neat: inside the linear range of a 1T-1R cell; tat: through non-ideal arrays; periphery: conductances behind a fixed
-    matrix (acm); biased: important columns in favourable states.
+    matrix (acm); biased: important columns in favourable states; insitu: the devices themselves by stochastic pulses.
     """
     from xbar_cli.workflows.train import run
 

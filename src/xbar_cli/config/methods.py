@@ -11,6 +11,7 @@ from xbar_cli.errors import ConfigError
 
 from .arrays import ArrayModel, ArraySection, Neuron, WiredError, WiredWay
 from .base import LayerChoice, LearningRate, Magnitude, Option, Quantity, Section, Text, require, text_of, within
+from .chips.insitu import InsituMethod
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
 
@@ -262,7 +263,7 @@ class BiasedMethod(Section):
             raise ConfigError(f"method = biased: {error}") from None
 
 
-AnyMethod = IdealMethod | NeatMethod | TatMethod | PeripheryMethod | BiasedMethod
+AnyMethod = IdealMethod | NeatMethod | TatMethod | PeripheryMethod | BiasedMethod | InsituMethod
 METHODS: Mapping[str, type[Section]] = {kind.model_fields["name"].default: kind for kind in get_args(AnyMethod)}
 """The section of each method by its name."""
 

@@ -67,7 +67,7 @@ class TrainingSection(Section):
     rates: Annotated[Rates | None, Option(metavar="X,X[,...]")] = None
     """Instead: the best of these rates on the validation part, each trained in full; one that diverges counts as worst."""
     optimizer: Annotated[Literal["adam", "sgd"] | None, Option()] = None
-    """Optimiser (default adam; periphery sgd, as in the paper)."""
+    """Optimiser (default adam; periphery sgd, as in the paper; insitu sgd)."""
     momentum: Annotated[Quantity, Field(ge=0, lt=1), Option(metavar="X")] = 0.0
     """sgd: momentum."""
     weight_decay: Annotated[NonNegativeQuantity, within(0, 1e4), Option(metavar="X")] = 0.0
@@ -182,8 +182,8 @@ class TrainConfig(RootSection):
 
     @property
     def optimizer(self) -> str:
-        """The optimiser: adam, or sgd for periphery, unless given."""
-        return self.training.optimizer or ("sgd" if self.method.name == "periphery" else "adam")
+        """The optimiser: adam, or sgd for periphery and insitu, unless given."""
+        return self.training.optimizer or ("sgd" if self.method.name in ("periphery", "insitu") else "adam")
 
     @property
     def learning_rate(self) -> float:
@@ -220,6 +220,9 @@ class TrainConfig(RootSection):
                 self._neat_agrees(method)
             case "tat":
                 self._tat_agrees(method)
+            case "insitu":
+                plain, injected = TrainingSection().model_dump(), self.inject != InjectSection()
+                method.agree(training.model_dump(), plain, optimizer=self.optimizer, injected=injected)
             case "biased":
                 require(
                     method.select == "validation" or training.keep == "best",

@@ -111,7 +111,13 @@ def stream_of(key: Array, step: Step, *, layer: str) -> Array:
 
 
 def fabricate(
-    key: Array, g: Float[Array, "*shape"], *, layer: str, steps: Sequence[Step], negative: str
+    key: Array,
+    g: Float[Array, "*shape"],
+    *,
+    layer: str,
+    steps: Sequence[Step],
+    negative: str,
+    written: Float[Array, "*shape"] | None = None,
 ) -> tuple[Float[Array, "*shape"], Found]:
     """The conductances of one layer of one chip.
 
@@ -124,6 +130,7 @@ def fabricate(
         steps: the effects, in physical order. Under `jit` close over them: what is refused (a time before t0, rates
             above 1) is then refused when tracing.
         negative: what becomes of conductances below 0 after the last step: "clamp", "reflect" or "allow".
+        written: what programming left of the targets [S], where the effects begin; None: the targets.
 
     Returns:
         The conductances [S], and what was found.
@@ -132,7 +139,7 @@ def fabricate(
         ValueError: from `check_order`, a model, or for another `negative`.
     """
     check_order(steps)
-    target = g
+    target, g = g, g if written is None else written
     broken = jnp.asarray(len(steps))
     for number, step in enumerate(steps):
         aimed = {"target": target} if step.takes_target else {}

@@ -19,7 +19,7 @@ _SERIES = 0.05
 """Below this |z| the series hold to 1e-9 where the closed forms cancel."""
 
 
-def _expm1_over(z: Array) -> Array:
+def expm1_over(z: Array) -> Array:
     """`(exp(z) − 1)/z`, smooth through 0."""
     small = jnp.abs(z) < _SERIES
     safe = jnp.where(small, 1, z)
@@ -49,7 +49,7 @@ def conductance(
     """
     n, v, low, high = (jnp.asarray(value, p.dtype) for value in (pulses, nu, g_min, g_max))
     x = p / n
-    return low + (high - low) * x * _expm1_over(-v * x) / _expm1_over(-v)
+    return low + (high - low) * x * expm1_over(-v * x) / expm1_over(-v)
 
 
 def slope(
@@ -57,7 +57,7 @@ def slope(
 ) -> Float[Array, "*shape"]:
     """Conductance per pulse, g′(p) [S], at `p`. Arguments as `conductance`."""
     n, v, low, high = (jnp.asarray(value, p.dtype) for value in (pulses, nu, g_min, g_max))
-    return (high - low) / n * jnp.exp(-v * p / n) / _expm1_over(-v)
+    return (high - low) / n * jnp.exp(-v * p / n) / expm1_over(-v)
 
 
 def pulse_count(
@@ -69,5 +69,5 @@ def pulse_count(
         The curve is flat near g_max where ν is large: p is then as uncertain as `rounding of g / g′(p)`.
     """
     n, v, low, high = (jnp.asarray(value, g.dtype) for value in (pulses, nu, g_min, g_max))
-    share = (g - low) / (high - low) * _expm1_over(-v)
+    share = (g - low) / (high - low) * expm1_over(-v)
     return n * share * _log1m_over(v * share)

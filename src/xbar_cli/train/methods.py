@@ -5,7 +5,7 @@ from typing import assert_never
 
 from flax import nnx
 
-from xbar_cli.config.methods import BiasedMethod, IdealMethod, NeatMethod, PeripheryMethod, TatMethod
+from xbar_cli.config.methods import BiasedMethod, IdealMethod, InsituMethod, NeatMethod, PeripheryMethod, TatMethod
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.directory import Run
@@ -13,6 +13,7 @@ from xbar_cli.tasks import MetricName
 from xbar_cli.train import biased, neat, periphery, tat
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.injection import injected
+from xbar_cli.train.insitu import training as insitu
 from xbar_cli.train.session import Method, Phase, start_from
 from xbar_cli.trained.parts import Part
 
@@ -52,6 +53,8 @@ def method_of(
             return periphery.method(method, config, net, shapes, plain, injected(inject, paired=False, ramp=ramp))
         case BiasedMethod():
             return biased.method(method, config, net, shapes, plain, ramp)
+        case InsituMethod():
+            return insitu.method(method, config, net, shapes, plain)
         case _:
             assert_never(method)
 

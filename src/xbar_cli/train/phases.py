@@ -140,6 +140,8 @@ def as_now(record: Mapping[str, Any]) -> dict[str, Any]:
 def optimiser(session: Session, phase: Phase) -> optax.GradientTransformation:
     """The optimiser of one phase."""
     training = session.config.training
+    if session.method.optimizer is not None:
+        return session.method.optimizer
     return chain(
         session.config.optimizer,
         rate=learning_rate(phase.schedule, rate=phase.learning_rate, steps=phase.epochs * session.steps_per_epoch),

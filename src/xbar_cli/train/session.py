@@ -191,6 +191,7 @@ class Method:
         renewal: what the network keeps from step to step and computes anew every so often.
         decay: what adds `training.weight_decay` to the gradients, where kernels are not weights.
         after: what happens to a finished step of the optimiser.
+        optimizer: what takes the place of the configured one.
         project: what happens to the network after every step, in place.
         restrict: what happens to the weights between epochs, where a phase asks for it.
         conclude: what becomes of the finished network, and the method's part of the summary.
@@ -203,6 +204,7 @@ class Method:
     renewal: Renewal | None = None
     decay: Callable[[float], optax.GradientTransformation] | None = None
     after: optax.GradientTransformation | None = None
+    optimizer: optax.GradientTransformation | None = None
     project: Callable[[Any], None] | None = None
     restrict: Restrict | None = None
     conclude: Conclude | None = None

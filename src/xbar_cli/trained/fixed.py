@@ -57,8 +57,8 @@ class Fixed:
         layers: which are on arrays, where some are digital (tat): `dense`, or patterns of names.
         slices: how weights are cut into slices (biased).
         fraction_bits: behind the point of each layer, where they are not those of `slices` (biased).
-        m_max: conductance range of each layer in units of its weights (periphery).
-        devices: trained conductances of each layer, 0 … 1 of their range [*window columns] (periphery).
+        m_max: conductance range of each layer in units of its weights (periphery, insitu).
+        devices: trained conductances of each layer, 0 … 1 of their range [*window columns] (periphery, insitu).
         activation_bits: of every layer's inputs, 0 for floating point (periphery).
         input_ranges: inputs at the ends of these levels; 0 where none was seen.
         arrays: those that the weights were trained on (tat, neat).
@@ -134,7 +134,9 @@ class Fixed:
                 raise RunError(f"{folder}: {key} of {SUMMARY} has {len(found)} values for {len(names)} layers; {ANEW}")
             return None if found is None else dict(zip(names, found, strict=True))
 
-        own = {"neat": _neat, "tat": _tat, "biased": _biased, "periphery": _periphery}.get(summary["method"])
+        own = {"neat": _neat, "tat": _tat, "biased": _biased, "periphery": _periphery, "insitu": _periphery}.get(
+            summary["method"]
+        )
         return cls(
             vg=by_layer("vg_volt"),
             w_max=by_layer("w_max"),

@@ -1,6 +1,5 @@
 """`xbar evaluate`: Monte-Carlo accuracy of a network on non-ideal arrays."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,29 @@ from xbar_cli.chip.executor import Strategy
 from xbar_cli.chip.floating import floating_value
 from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.hardware import Hardware
-from xbar_cli.chip.life.aged import Aged, at_ages, life
+from xbar_cli.chip.life.aged import Aged, at_ages, life, when_new
 from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltage, seen
 from xbar_cli.chip.mismatch import gate_shifts
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_sampler
+from xbar_cli.chip.programming.writer import writer_of
 from xbar_cli.chip.repair.asked import check_repair, spare_lines
 from xbar_cli.chip.repair.told import repair_told
 from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
 from xbar_cli.chip.result import ages
 from xbar_cli.chip.result import summary as evaluate_summary
 from xbar_cli.chip.result.drawing import draw
+from xbar_cli.chip.result.notes import effects_in_order, programmed_first, tell
 from xbar_cli.chip.sample import Batch, Tally, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.config.arrays import AnyArrayModel, check_neurons, tile_fold
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import ConvertersSection
-from xbar_cli.config.effect_list import described, remarks, steps_of
+from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.effects import read_spread_of
 from xbar_cli.config.hardware import CalibrationSection, CellReference, MapConfig, MappingSection
 from xbar_cli.config.load import stored, write_toml
-from xbar_cli.config.variation import VariationSection
 from xbar_cli.data.batches import eval_batches
-from xbar_cli.device.chip import Step, describe
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.reporter import SILENT, Reporter
@@ -217,13 +216,15 @@ def measure(
     measure = evaluate_summary.measure_of(config, trained, labels)
     parts = batched(images, labels, size=wanted.batch_size)
     steps = steps_of(config.variation.on_devices(), network) if aged is None else aged.steps(network)
-    order = effects_in_order(config.variation, steps)
+    order = programmed_first(config, effects_in_order(config.variation, steps))
     tell(config, trained, network, order, reporter)
     ideal = floating_value(trained, parts, measure)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
     preparer = None if aged is None else aged.preparer(config, trained, hardware)
+    new = when_new(config.variation, hardware)
+    writer = writer_of(config.programming, new) if aged is None else aged.writer(config, hardware)
     sampler, fitted_to = make_sampler(
-        config, trained, hardware, steps, parts, measure, most=most, strategy=strategy, preparer=preparer
+        config, trained, hardware, steps, parts, measure, most=most, strategy=strategy, preparer=preparer, writer=writer
     )
     kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
@@ -249,33 +250,6 @@ def measure(
     return found | evaluate_summary.summarise(
         config, hardware, tally, measure, ideal=ideal, images=len(labels), fitted_to=fitted_to
     ), tally
-
-
-def effects_in_order(variation: VariationSection, steps: Sequence[Step]) -> list[str]:
-    """The effects in the order in which they act, one line each; empty without any."""
-    lines = describe(steps, negative=variation.negative).splitlines() if steps else []
-    later = [effect for effect in (variation.mismatch(), *variation.read_noises()) if effect is not None]
-    return lines + [f"{number}. {described(effect)}" for number, effect in enumerate(later, start=len(lines) + 1)]
-
-
-def tell(
-    config: EvaluateConfig, trained: Trained, network: MappedNetwork, order: Sequence[str], reporter: Reporter
-) -> None:
-    """Say what the figures will not show: inputs unlike those of training, converters alike, effects and their figures."""
-    converters, bits = config.converters, trained.fixed.activation_bits
-    if bits and converters.dac_bits is None:
-        reporter.note(f"trained with {bits}-bit inputs: converters.dac_bits = {bits} converts them here too")
-    if converters.columns_per_adc and not converters.differing:
-        reporter.note(
-            "converters.columns_per_adc: converters without converters.adc_gain_error or converters.adc_offset_error are "
-            "alike; only costs change"
-        )
-    if len(order) > 2:
-        reporter.note("effects in order: " + "; ".join(order))
-    for remark in remarks(config.variation.effects, network):
-        reporter.note(remark)
-    if config.differing and (line := evaluate_summary.out_of_reach(config)) is not None:
-        reporter.note(line)
 
 
 def batched(images: np.ndarray, labels: np.ndarray, *, size: int) -> list[Batch]:

@@ -13,6 +13,7 @@ from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.life.history import Moment, Policy, moments
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.prepare import make_calibrator, make_preparer, nominal_full_scales
+from xbar_cli.chip.programming.writer import Writer, writer_of
 from xbar_cli.chip.sample import Prepare
 from xbar_cli.config.chips.ageing import AgeingSection
 from xbar_cli.config.chips.evaluate import EvaluateConfig
@@ -59,10 +60,13 @@ class Aged:
             for step in steps
         ]
 
+    def writer(self, config: EvaluateConfig, hardware: Hardware) -> Writer | None:
+        """What programmed the chips last."""
+        return writer_of(config.programming, when_new(self.variation, hardware), writes=self.moment.programmings)
+
     def reading(self, hardware: Hardware, *, age: float) -> Hardware:
         """The hardware whose reads are as noisy as at an age [s]."""
-        noises = self.variation.at_age(age).read_noises()
-        return replace(hardware, noises=tuple(read_spread_of(noise, hardware.network) for noise in noises))
+        return read_at(self.variation, hardware, age=age)
 
     def preparer(self, config: EvaluateConfig, trained: Trained, hardware: Hardware) -> tuple[Prepare, int]:
         """As `prepare.make_preparer`, with corrections that were fitted to the chip when the policy acted last."""
@@ -72,10 +76,13 @@ class Aged:
         fold, network = make_folder(hardware), hardware.network
         full_scales = nominal_full_scales(trained, hardware, fold, images=config.calibration.images)
         negative = config.variation.negative
-        then = make_fabricator(network, self.steps(network, age=self.moment.fitted_at), negative=negative)
+        writer = self.writer(config, hardware)
+        then = make_fabricator(
+            network, self.steps(network, age=self.moment.fitted_at), negative=negative, writer=writer
+        )
         if self.correct.kind == "global":
             earliest = first_read(config.variation, network)[0]
-            new = make_fabricator(network, self.steps(network, age=earliest), negative=negative)
+            new = make_fabricator(network, self.steps(network, age=earliest), negative=negative, writer=writer)
 
             def correct(key: Array) -> Mapping[str, Correction]:
                 return compensation(new(key).conductances, then(key).conductances)
@@ -90,6 +97,19 @@ class Aged:
             return calibrate(circuit, key)
 
         return _preparer(fold, full_scales, fit), len(pictures)
+
+
+def read_at(variation: VariationSection, hardware: Hardware, *, age: float) -> Hardware:
+    """The hardware whose reads are as noisy as at an age [s]."""
+    noises = variation.at_age(age).read_noises()
+    return replace(hardware, noises=tuple(read_spread_of(noise, hardware.network) for noise in noises))
+
+
+def when_new(variation: VariationSection, hardware: Hardware) -> Hardware:
+    """The hardware whose reads are as noisy as the first that are modelled: while it is programmed, however old it is read."""
+    if not variation.ageing():
+        return hardware
+    return read_at(variation, hardware, age=first_read(variation, hardware.network)[0])
 
 
 def _fit(policy: Policy) -> Any:

@@ -84,6 +84,7 @@ class RepairedFabricator:
         remedies: what is done.
         wires: resistances of lines.
         retrain: the training with the faults known; None without.
+        writer: repaired devices are at their targets.
     """
 
     plain: Fabricator
@@ -91,6 +92,7 @@ class RepairedFabricator:
     remedies: Remedies
     wires: Resistances
     retrain: Retraining | None = None
+    writer: None = None
 
     def __call__(self, key: Array) -> Chip:
         """The devices of the chip of `key`: of every copy of every layer, as `Built`."""
@@ -255,7 +257,7 @@ class RepairedFabricator:
             key: sum((layer.did[key] * (layer.target.size / whole) for layer in done), start=jnp.zeros(()))
             for key in done[0].did
         }
-        return Chip(copies, jnp.asarray(negative), jnp.asarray(mean_shift), off_table, broken, counted)
+        return Chip(copies, jnp.asarray(negative), jnp.asarray(mean_shift), off_table, broken, repaired=counted)
 
     def require_finite(self, broken: Mapping[str, Any], *, chip: int) -> None:
         """As `Fabricator.require_finite`."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from xbar_cli.chip import sensitivity
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import MappedNetwork
+from xbar_cli.chip.programming.writer import COSTS
 from xbar_cli.chip.sample import Tally
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.errors import ConfigError
@@ -83,6 +84,7 @@ def summarise(
         "adc_input": converters.adc_input,
         **saturated(tally),
         "calibration": calibration(config, tally, images=fitted_to),
+        **programming(config, tally),
         **per_layer(config, tally, ideal=ideal, measure=measure),
         "seconds_per_sample": tally.seconds / tally.computed,
         "fold_seconds": tally.fold_seconds / tally.computed,
@@ -96,6 +98,21 @@ def saturated(tally: Tally) -> dict[str, float | None]:
         "dac_saturated_fraction": dac_beyond / dac_all if dac_all else None,
         "adc_saturated_fraction": adc_beyond / adc_all if adc_all else None,
     }
+
+
+def programming(config: EvaluateConfig, tally: Tally) -> dict[str, Any]:
+    """What programming took and left, means and deviations over chips; nothing where devices are at their targets."""
+    wanted = config.programming
+    if wanted.method is None:
+        return {}
+    found: dict[str, Any] = {"method": wanted.method, "device": wanted.device, "tolerance": wanted.tolerance}
+    for name in COSTS:
+        each = [chip[name] for chip in tally.costs]
+        found |= {
+            f"{name}_mean": float(np.mean(each)),
+            f"{name}_std": float(np.std(each, ddof=1)) if each[1:] else None,
+        }
+    return {"programming": found}
 
 
 def copies(config: EvaluateConfig, tally: Tally) -> int:
@@ -231,6 +248,10 @@ def results(samples: list[float], tally: Tally, *, metric: MetricName = "accurac
     for name, alone in tally.alone.items():
         long_name = f"{metric} on the test images with {name} alone on arrays"
         fields[f"{name}_alone_{metric}"] = field(("chip",), alone, unit="1", long_name=long_name)
+    for name in tally.costs[0]:
+        unit, meaning = COSTS[name]
+        values = [chip[name] for chip in tally.costs]
+        fields[f"programming_{name}"] = field(("chip",), values, unit=unit, long_name=f"programming: {meaning}")
     for name in tally.corrections[0]:
         for which, what in enumerate(("gain", "offset")):
             values = np.stack([chip[name][which] for chip in tally.corrections])

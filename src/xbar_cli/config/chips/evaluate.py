@@ -12,6 +12,7 @@ from xbar_cli.config.monte_carlo import MonteCarloSection, PartitionSection
 from xbar_cli.config.variation import VariationSection
 
 from .ageing import AgeingSection
+from .programming import ProgrammingSection
 from .repair import RepairSection
 
 
@@ -20,6 +21,7 @@ class EvaluateConfig(RootSection):
 
     run: str = ""
     variation: VariationSection = VariationSection()
+    programming: ProgrammingSection = ProgrammingSection()
     ageing: AgeingSection = AgeingSection()
     repair: RepairSection = RepairSection()
     monte_carlo: MonteCarloSection = MonteCarloSection()
@@ -34,15 +36,20 @@ class EvaluateConfig(RootSection):
 
     @model_validator(mode="after")
     def ages(self) -> Self:
-        """Rules that join times with what else is asked for."""
+        """Rules that join times and programming with what else is asked for."""
+        self.programming.agree(self.variation)
         self.ageing.agree(self.variation, ci_width=self.monte_carlo.ci_width, calibrate=self.decoding.calibrate)
         self.repair.agree(self.variation, aged=self.ageing.at is not None)
+        require(
+            self.repair.remedies is None or self.programming.method is None,
+            "repair.remedies and programming.method both say what devices are aimed at: give one of them",
+        )
         return self
 
     @property
     def differing(self) -> bool:
         """Whether chips differ: else one is enough."""
-        return bool(self.variation.all_effects()) or self.converters.differing
+        return bool(self.variation.all_effects()) or self.converters.differing or self.programming.method is not None
 
     @property
     def observes(self) -> bool:
@@ -64,6 +71,7 @@ class PartitionConfig(EvaluateConfig):
             require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
         require(self.ageing.at is None, "ageing.at belongs to xbar evaluate: leave it out")
         require(self.repair.remedies is None, "repair.remedies belongs to xbar evaluate: leave it out")
+        require(self.programming.method is None, "programming.method belongs to xbar evaluate: leave it out")
 
 
 PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
