@@ -15,8 +15,9 @@ from xbar_cli.array.tiling import fold_layers
 from xbar_cli.array.wired.newton import Wired, require_solved
 from xbar_cli.array.wired.sweep import require_swept
 from xbar_cli.array.wires import WiredFold
+from xbar_cli.chip.conversion.drawn import Range, draw_adc
 from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
-from xbar_cli.chip.layers import draw_adc, folded_layer, read_noise, solved_layer, tiled_layer
+from xbar_cli.chip.layers import folded_layer, read_noise, solved_layer, tiled_layer
 from xbar_cli.chip.mapped import surrogates
 from xbar_cli.chip.mismatch import cells_at
 from xbar_cli.device.mismatch import MismatchedCell, mismatched
@@ -31,7 +32,7 @@ from xbar_cli.numerics import stream
 Residuals = dict[str, Array]
 """Of each layer's arrays."""
 Folder = Callable[..., tuple[Circuit, Residuals]]
-"""`(conductances by layer [S], key of the chip, full scale of the ADCs by layer [S]) -> circuit, residuals`, jitted."""
+"""`(conductances by layer [S], key of the chip, what the ADCs take by layer) -> circuit, residuals`, jitted."""
 
 LARGEST_RESIDUAL = 1e-6
 """Of Kirchhoff's law in a folded array; float64 leaves about 1e-14."""
@@ -51,7 +52,7 @@ def make_folder(hardware: Hardware) -> Folder:
 
     @jax.jit
     def fold(
-        conductances: dict[str, Array], key: Array, full_scales: dict[str, Array], of_tile: WiredFold | None,
+        conductances: dict[str, Array], key: Array, ranges: dict[str, Range], of_tile: WiredFold | None,
         cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array],
     ) -> tuple[Circuit, Residuals]:  # fmt: skip
         if nodes:
@@ -78,12 +79,13 @@ def make_folder(hardware: Hardware) -> Folder:
         wired = {name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer)}
         layers |= fold_wired_layers({name: layer for name, layer in wired.items() if name in hardware.folded})
         layers |= {name: SweptWiredLayer(layer) for name, layer in wired.items() if name in hardware.swept}
-        adcs = {name: draw_adc(hardware, name, full_scale, key) for name, full_scale in full_scales.items()}
+        adcs = {name: draw_adc(hardware, name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
 
-    def folder(conductances: Mapping[str, Array], key: Array, full_scales: Mapping[str, float]) -> Any:
-        scales = {name: jnp.asarray(value, jnp.float32) for name, value in full_scales.items()}
-        return fold(dict(conductances), key, scales, hardware.fold, cells, linear, lines, nodes, targets)
+    def folder(conductances: Mapping[str, Array], key: Array, ranges: Mapping[str, Range | float]) -> Any:
+        taken = {name: found if isinstance(found, Range) else Range(found) for name, found in ranges.items()}
+        singles = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), taken)
+        return fold(dict(conductances), key, singles, hardware.fold, cells, linear, lines, nodes, targets)
 
     return folder
 

@@ -20,7 +20,7 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import sufficient_adc_bits
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.shapes import layer_inputs
-from xbar_cli.nn.tiled import TiledLayer
+from xbar_cli.nn.tiled import Signals, TiledLayer
 from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
 
@@ -213,8 +213,7 @@ def _activations(layers: Any, name: str, x: Array, contract: Contract, start: An
 def _signals(layers: Any, name: str, x: Array, contract: Contract, start: Any, step: Callable[..., Any]) -> Any:
     pairs = layers[name].pairs
 
-    def signals(carry: Any, i: Array, drive: Array, band: Array, weight: Array) -> Any:
-        del drive, band, weight
-        return step(carry, jnp.abs(i) if pairs else i)
+    def signals(carry: Any, read: Signals) -> Any:
+        return step(carry, jnp.abs(read.i) if pairs else read.i)
 
     return layers[name].reduce(x, contract, start=lambda shape: start, step=signals)

@@ -46,6 +46,13 @@ def _adc_range(text: str) -> str:
     return text
 
 
+_OF_ADCS = (
+    "adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input", "adc_kind",
+    "adc_mismatch", "adc_noise", "accumulate",
+)  # fmt: skip
+"""Keys that say nothing without an ADC."""
+
+
 class ReadSection(Section):
     """How rows are read: what decides the conductances that cells are programmed to, and the range of the row drive."""
 
@@ -111,11 +118,22 @@ class ConvertersSection(ReadSection):
     """Rows of a tile driven in one read; codes of reads are added (default all)."""
     adc_input: Annotated[Literal["column", "pair"] | None, Option()] = None
     """What is converted: each column (default), or the difference of the two of a weight, with signed codes (de)."""
+    adc_kind: Annotated[Literal["ideal", "sar", "ramp", "flash"] | None, Option()] = None
+    """How converters are built: ideal (default), successive approximation, a ramp that those of a tile share, or a comparator
+    for each code."""
+    adc_mismatch: Annotated[Relative | None, Option(metavar="SIGMA")] = None
+    """Relative standard deviation of their units: a unit capacitor (sar), a step of the ramp (ramp), or the offset of a
+    comparator in steps (flash)."""
+    adc_noise: Annotated[Relative | None, Option(metavar="SIGMA")] = None
+    """Thermal noise of a conversion at the converter's input, root mean square in steps (LSB)."""
+    accumulate: Annotated[Literal["digital", "analog"] | None, Option()] = None
+    """How what tiles below each other and groups of rows give is added: as codes (default), or as charge that is converted
+    once."""
 
     @model_validator(mode="after")
     def rules(self) -> Self:
         """Rules that join several keys."""
-        for key in ("adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input"):
+        for key in _OF_ADCS:
             require(
                 getattr(self, key) is None or self.adc_bits is not None,
                 f"converters.{key} needs converters.adc_bits: there is no ADC",
@@ -129,6 +147,16 @@ class ConvertersSection(ReadSection):
             self.adc_input != "pair" or shared == 1 or shared % 2 == 0,
             f"converters.columns_per_adc = {shared}: with converters.adc_input = pair a converter serves whole pairs, an even "
             "number of columns",
+        )
+        kind = self.adc_kind or "ideal"
+        require(
+            kind != "ideal" or self.adc_mismatch is None,
+            "converters.adc_mismatch is of the parts of a converter: give converters.adc_kind = sar, ramp or flash",
+        )
+        most = {"ramp": 12, "flash": 8}.get(kind, 16)
+        require(
+            (self.adc_bits or 0) <= most,
+            f"converters.adc_kind = {kind} has a threshold for each code: at most {most} converters.adc_bits, not {self.adc_bits}",
         )
         return self
 
@@ -175,7 +203,17 @@ class ConvertersSection(ReadSection):
     @property
     def differing(self) -> bool:
         """Whether converters of one kind are not all alike."""
-        return bool(self.adc_gain_error or self.adc_offset_error)
+        return bool(self.adc_gain_error or self.adc_offset_error or self.adc_mismatch)
+
+    @property
+    def random(self) -> bool:
+        """Whether chips of the same devices differ by their converters: how these are built, or the noise of a conversion."""
+        return self.differing or bool(self.adc_noise)
+
+    @property
+    def analog(self) -> bool:
+        """Whether charges are added in front of the converters."""
+        return self.accumulate == "analog"
 
     @property
     def path(self) -> Literal["folded", "tiled"]:

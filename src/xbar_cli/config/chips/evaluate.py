@@ -39,7 +39,7 @@ class EvaluateConfig(RootSection):
     @property
     def differing(self) -> bool:
         """Whether chips differ: else one is enough."""
-        return bool(self.variation.all_effects()) or self.converters.differing
+        return bool(self.variation.all_effects()) or self.converters.random
 
     @property
     def observes(self) -> bool:
