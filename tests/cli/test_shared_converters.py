@@ -58,7 +58,8 @@ def by_numpy(run, **given):
     def on_arrays(name, x):
         bands = -(-layers[name].g.shape[0] // tile[0])
         errors = np.zeros((2, bands, layers[name].g.shape[1] // (2 if reading.pair else 1)))
-        return reference.outputs(layers[name], x, None, reading, scale=scales[name], errors=errors, near=near)
+        adc = reference.Converters(*errors)
+        return reference.outputs(layers[name], x, None, reading, scale=scales[name], adc=adc, near=near)
 
     forward(data.train_images[:1000], exact)
     answers = forward(data.test_images[:IMAGES], on_arrays).argmax(axis=1)

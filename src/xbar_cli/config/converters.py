@@ -16,9 +16,9 @@ LARGEST_RANGE = 1e12
 
 
 def parse_range(text: str) -> tuple[str, float]:
-    """(`max`, 0), (`levels`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range; else ValueError."""
+    """(`max`, `levels` or `lloyd`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range; else ValueError."""
     form = "write max, percentile:P or a number from 1e-12 to 1e12"
-    if text in ("max", "levels"):
+    if text in ("max", "levels", "lloyd"):
         return text, 0.0
     rule, colon, number = text.rpartition(":")
     try:
@@ -36,8 +36,8 @@ def parse_range(text: str) -> tuple[str, float]:
 
 def _dac_range(text: str) -> str:
     rule, _ = parse_range(text)
-    if rule == "levels":
-        raise ValueError("'levels' is a range of the ADC; write max, percentile:P or a number above 0")
+    if rule in ("levels", "lloyd"):
+        raise ValueError(f"{rule!r} is a range of the ADC; write max, percentile:P or a number above 0")
     return text
 
 
@@ -101,10 +101,11 @@ class ConvertersSection(ReadSection):
     adc_bits: Annotated[Bits | None, Option()] = None
     """Bits of the converters of every tile (default none: currents add up exactly)."""
     adc_range: Annotated[
-        Annotated[Text, AfterValidator(_adc_range)] | None, Option(metavar="max|percentile:P|VALUE|levels")
+        Annotated[Text, AfterValidator(_adc_range)] | None, Option(metavar="max|percentile:P|VALUE|levels|lloyd")
     ] = None
     """Full scale of each layer's converters: what reads of the calibration images give (default max), a share of the most
-    that a read gives, or with bitslice a code for each level of a device (levels).
+    that a read gives, with bitslice a code for each level of a device (levels), or uneven thresholds that err least on those
+    reads (lloyd).
 
     Reads are those of the nominal chip; codes of levels start at the current of devices at the lowest level."""
     adc_gain_error: Annotated[Relative | None, Option(metavar="SIGMA")] = None
@@ -152,6 +153,11 @@ class ConvertersSection(ReadSection):
         require(
             kind != "ideal" or self.adc_mismatch is None,
             "converters.adc_mismatch is of the parts of a converter: give converters.adc_kind = sar, ramp or flash",
+        )
+        require(
+            self.adc_range != "lloyd" or (kind != "sar" and (self.adc_bits or 0) <= 12),
+            "converters.adc_range = lloyd takes thresholds of their own: converters.adc_kind = ideal, ramp or flash, and at most "
+            "12 converters.adc_bits",
         )
         most = {"ramp": 12, "flash": 8}.get(kind, 16)
         require(

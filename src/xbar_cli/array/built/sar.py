@@ -52,9 +52,8 @@ def draw_sar(key: Array, *, bands: int, converters: int, bits: int, mismatch: fl
         Saberi et al., IEEE TCAS-I 58 (2011) 1736 (binary weighted array; the closed form follows from independent units);
         Spear et al., IEEE JXCDC 9 (2023): its part in the accuracy of analog networks.
     """
-    places = jnp.arange(bits + 1)
-    units = 2.0 ** jnp.maximum(places - 1, 0)  # of the capacitor that no bit switches, and of each bit's
+    units = jnp.asarray([1, *(2**k for k in range(bits))], jnp.float32)  # the capacitor that no bit switches, and each bit's
     drawn = jax.random.normal(key, (bands, bits + 1, converters))
-    size, spread = units[None, :, None], jnp.sqrt(units)[None, :, None]
-    capacitors = size + mismatch * spread * drawn
+    size = units[None, :, None]
+    capacitors = size + mismatch * jnp.sqrt(size) * drawn
     return (capacitors * (2.0**bits / capacitors.sum(axis=1, keepdims=True)))[:, 1:]

@@ -66,11 +66,11 @@ def draw_ramp(
         Kuboki et al., Nonlinearity analysis of resistor string A/D converters, IEEE TCAS 29 (1982) 383.
     """
     ends = jnp.concatenate([nominal + 0.5, jnp.full(1, nominal.shape[0] + 1.0, nominal.dtype)])
-    span = jnp.diff(ends, prepend=0.0)
-    drawn = jax.random.normal(key, (bands, ramps, span.shape[0]))
+    span = jnp.diff(ends, prepend=0.0)[None, None]
+    drawn = jax.random.normal(key, (bands, ramps, span.shape[-1]))
     built = jnp.maximum(span + mismatch * jnp.sqrt(jnp.maximum(span, 0)) * drawn, 0)
     climbed = jnp.cumsum(built, axis=-1)
-    return climbed[..., :-1] * (span.shape[0] / climbed[..., -1:]) - 0.5
+    return climbed[..., :-1] * (span.shape[-1] / climbed[..., -1:]) - 0.5
 
 
 def draw_flash(

@@ -7,12 +7,13 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
+from xbar_cli.chip.conversion.drawn import Range
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import Residuals, make_folder
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.life.history import Moment, Policy, moments
 from xbar_cli.chip.mapped import MappedNetwork
-from xbar_cli.chip.prepare import make_calibrator, make_preparer, nominal_full_scales
+from xbar_cli.chip.prepare import make_calibrator, make_preparer, nominal_ranges
 from xbar_cli.chip.sample import Prepare
 from xbar_cli.config.chips.ageing import AgeingSection
 from xbar_cli.config.chips.evaluate import EvaluateConfig
@@ -70,7 +71,7 @@ class Aged:
             return make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
         assert self.moment.fitted_at is not None
         fold, network = make_folder(hardware), hardware.network
-        full_scales = nominal_full_scales(trained, hardware, fold, images=config.calibration.images)
+        ranges = nominal_ranges(trained, hardware, fold, images=config.calibration.images)
         negative = config.variation.negative
         then = make_fabricator(network, self.steps(network, age=self.moment.fitted_at), negative=negative)
         if self.correct.kind == "global":
@@ -80,16 +81,16 @@ class Aged:
             def correct(key: Array) -> Mapping[str, Correction]:
                 return compensation(new(key).conductances, then(key).conductances)
 
-            return _preparer(fold, full_scales, correct), 0
+            return _preparer(fold, ranges, correct), 0
         pictures, _ = held_out(trained, images=config.calibration.images)
         calibrate = make_calibrator(trained, DecodingSection(calibrate=_fit(self.correct)), pictures=pictures)
         fold_then = make_folder(self.reading(hardware, age=self.moment.fitted_at))
 
         def fit(key: Array) -> Mapping[str, Correction]:
-            circuit, _ = fold_then(then(key).conductances, key, full_scales)
+            circuit, _ = fold_then(then(key).conductances, key, ranges)
             return calibrate(circuit, key)
 
-        return _preparer(fold, full_scales, fit), len(pictures)
+        return _preparer(fold, ranges, fit), len(pictures)
 
 
 def _fit(policy: Policy) -> Any:
@@ -100,13 +101,13 @@ def _fit(policy: Policy) -> Any:
 
 def _preparer(
     fold: Callable[..., tuple[Circuit, Residuals]],
-    full_scales: Mapping[str, float],
+    ranges: Mapping[str, Range],
     correct: Callable[[Array], Mapping[str, Correction]],
 ) -> Prepare:
     """The function from a chip's devices and key to its circuit with corrections that the key alone gives."""
 
     def prepare(conductances: dict[str, Array], key: Array) -> tuple[Circuit, Residuals]:
-        circuit, residuals = fold(conductances, key, full_scales)
+        circuit, residuals = fold(conductances, key, ranges)
         return replace(circuit, corrections=dict(correct(key))), residuals
 
     return prepare
