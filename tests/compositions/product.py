@@ -263,9 +263,7 @@ class Compositions:
 
         def on_circuits(name, x):
             adc = None if name not in adcs else reference.Converters.of(adcs[name])
-            return reference.outputs(
-                layers[name], x, cells[name], reading, scale=scales.get(name), adc=adc, near=near
-            )
+            return reference.outputs(layers[name], x, cells[name], reading, scale=scales.get(name), adc=adc, near=near)
 
         data = trained().data
         forward(data.train_images, exact)

@@ -145,9 +145,7 @@ class Adc:
         """The lowest code."""
         return -self.top if self.signed else 0
 
-    def convert(
-        self, i: Float[Array, "*batch signals"], *, band: Array | int, noise: Array | None = None
-    ) -> Converted:
+    def convert(self, i: Float[Array, "*batch signals"], *, band: Array | int, noise: Array | None = None) -> Converted:
         """Codes of the signals over the full voltage [S], in the tiles of row band `band`; `noise` in steps is added to them."""
         gain, offset = along_last(self.gain[band], i), along_last(self.offset[band], i)
         value = (i * (1 + gain) + offset * self.full_scale) / self.step

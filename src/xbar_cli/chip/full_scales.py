@@ -197,7 +197,13 @@ def observed_ranges(
 
 
 def counted_values(
-    trained: Trained, layers: dict[str, TiledLayer], reduce: Reducer, *, tops: Mapping[str, float], images: int, batch: int
+    trained: Trained,
+    layers: dict[str, TiledLayer],
+    reduce: Reducer,
+    *,
+    tops: Mapping[str, float],
+    images: int,
+    batch: int,
 ) -> dict[str, np.ndarray]:
     """How many of the values that `reduce` goes over in each layer lie in each of `BINS` equal bins from 0 to `tops`."""
     graphdef, state = nnx.split(trained.net)

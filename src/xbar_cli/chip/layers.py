@@ -16,7 +16,6 @@ from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer
 from xbar_cli.nn.tiled import TiledLayer
 from xbar_cli.nn.wired.solved import WiredLayer
-from xbar_cli.numerics import stream
 
 
 def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> Any:

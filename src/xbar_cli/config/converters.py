@@ -162,7 +162,7 @@ class ConvertersSection(ReadSection):
         most = {"ramp": 12, "flash": 8}.get(kind, 16)
         require(
             (self.adc_bits or 0) <= most,
-            f"converters.adc_kind = {kind} has a threshold for each code: at most {most} converters.adc_bits, not {self.adc_bits}",
+            f"converters.adc_kind = {kind} compares with each code: converters.adc_bits = {self.adc_bits} is more than {most}",
         )
         return self
 

@@ -37,7 +37,7 @@ def lloyd_max(values: Values, weights: Values, *, count: int, rounds: int = 5000
 
 
 def means(values: Values, mass: Values, moment: Values, thresholds: Values) -> Values:
-    """Mean of the values between thresholds, from the running sums of their weights and moments; the middle where there are none."""
+    """Mean of the values between thresholds, from running sums of weights and moments; the middle where there are none."""
     ends = np.concatenate([[0], np.searchsorted(values, thresholds), [len(values)]])
     within, moments = np.diff(mass[ends]), np.diff(moment[ends])
     edges = np.concatenate([values[:1], thresholds, values[-1:]])

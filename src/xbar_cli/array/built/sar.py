@@ -52,7 +52,9 @@ def draw_sar(key: Array, *, bands: int, converters: int, bits: int, mismatch: fl
         Saberi et al., IEEE TCAS-I 58 (2011) 1736 (binary weighted array; the closed form follows from independent units);
         Spear et al., IEEE JXCDC 9 (2023): its part in the accuracy of analog networks.
     """
-    units = jnp.asarray([1, *(2**k for k in range(bits))], jnp.float32)  # the capacitor that no bit switches, and each bit's
+    units = jnp.asarray(
+        [1, *(2**k for k in range(bits))], jnp.float32
+    )  # the capacitor that no bit switches, and each bit's
     drawn = jax.random.normal(key, (bands, bits + 1, converters))
     size = units[None, :, None]
     capacitors = size + mismatch * jnp.sqrt(size) * drawn
