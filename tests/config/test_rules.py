@@ -124,7 +124,7 @@ def test_pairs_are_of_two_columns_each_and_have_two_signs():
     ("given", "told"),
     [
         ({"adc_mismatch": 0.1}, "adc_mismatch is of the parts of a converter"),
-        ({"adc_kind": "flash", "adc_bits": 9}, "adc_kind = flash .* adc_bits = 9 is more than 8"),
+        ({"adc_kind": "flash", "adc_bits": 9}, "adc_kind = flash .*adc_bits = 9 is more than 8"),
         ({"adc_kind": "ramp", "adc_bits": 13}, "adc_kind = ramp .* 13 is more than 12"),
         ({"adc_kind": "sar", "adc_range": "lloyd"}, "adc_range = lloyd takes thresholds of their own"),
     ],

@@ -34,6 +34,7 @@ from xbar_cli.config.load import stored, write_toml
 from xbar_cli.config.variation import VariationSection
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.device.chip import Step, describe
+from xbar_cli.energy.policies import with_costs
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.reporter import SILENT, Reporter
@@ -92,7 +93,11 @@ def measured(
         found.append(measure(now, trained, hardware, reporter=said, aged=aged))
         reporter.progress("times", number + 1, len(chips))
     result, tally = found[-1]
-    return first, result | {"ages": at_ages([result for result, _ in found], chips)}, tally
+    known = at_ages([result for result, _ in found], chips)
+    if config.ageing.recalibrate is not None:
+        lives = [aged.moment for aged in chips]
+        known = with_costs(known, config, trained, network, result, lives, reporter=reporter)
+    return first, result | {"ages": known}, tally
 
 
 def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[EvaluateConfig, Trained, MappedNetwork]:
