@@ -3,35 +3,16 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, assert_never, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from .base import Quantity, Section, parse_time, require
+from .base import Quantity
+from .chips.ageing_effects import ReadDisturb, Relaxing, Retention, Temperature, age_of, model_of
+from .chips.effect import Effect, Relative, Share, Time
 
 if TYPE_CHECKING:
     from xbar_cli.device.chip import Step
     from xbar_cli.device.figures import Devices
     from xbar_cli.types import Array
-
-Share = Annotated[Quantity, Field(ge=0, le=1)]
-Relative = Annotated[Quantity, Field(ge=0, le=10)]
-Time = Annotated[float, BeforeValidator(parse_time), Field(ge=1e-9, le=1e12)]
-"""From a nanosecond to 30 000 years [s], as 3600 or 1h."""
-
-
-Stage = Literal["programming", "device", "chip", "drift", "faults", "transistor", "read"]
-"""When an effect acts; transistor and read are no part of the memristors."""
-
-
-class Effect(Section):
-    """What every effect says.
-
-    Attributes:
-        stage: when it acts.
-        once: why a chip has one effect that says so at most; None where it may have several.
-    """
-
-    stage: ClassVar[Stage]
-    once: ClassVar[str | None] = None
 
 
 class WriteVerify(Effect):
@@ -210,11 +191,11 @@ class PcmRead(Effect):
         return self
 
 
-Ageing = Drift | PcmDrift | PcmRead
+Ageing = Drift | PcmDrift | Relaxing | PcmRead
 """Effects that know how old a chip is."""
 OnDevices = (
     WriteVerify | PcmProgramming | Additive | Proportional | Lognormal | States | Smooth | ChipCorner | ChipToChip | Drift
-    | PcmDrift | Stuck
+    | PcmDrift | Retention | ReadDisturb | Temperature | Stuck
 )  # fmt: skip
 """Effects that make a chip's memristors what they are."""
 AnyReadNoise = ReadNoise | PcmRead
@@ -223,13 +204,6 @@ AnyEffect = OnDevices | Mismatch | AnyReadNoise
 EFFECTS: dict[str, type[AnyEffect]] = {
     get_args(kind.model_fields["model"].annotation)[0]: kind for kind in get_args(AnyEffect)
 }
-
-
-def age_of(effect: Ageing) -> float:
-    """The age that an effect is told [s]; ConfigError where it is not."""
-    require(effect.t is not None, f"effect {effect.model} needs t=, the age of the chip, such as {effect.model}:t=1h")
-    assert effect.t is not None
-    return effect.t
 
 
 def step_of(effect: OnDevices, devices: "Devices") -> "Step":
@@ -276,6 +250,8 @@ def _model(effect: OnDevices, devices: "Devices") -> "tuple[Callable[..., Array]
         case PcmDrift():
             times = {"t_seconds": figures.after(age_of(effect), effect.t0), "t0_seconds": effect.t0}
             return pcm.pcm_drift, {**times, "g_max": devices.g_on}
+        case Retention() | ReadDisturb() | Temperature():
+            return model_of(effect, devices)
         case _:
             assert_never(effect)
 

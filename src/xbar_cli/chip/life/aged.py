@@ -26,6 +26,8 @@ from xbar_cli.nn.reading import Circuit, Correction
 from xbar_cli.trained.opening import Trained
 from xbar_cli.trained.parts import held_out
 
+SHORTEST = 1e-9
+"""An age that any effect takes [s]."""
 OLD = 1e12
 """An age at which every effect acts [s]."""
 
@@ -133,7 +135,8 @@ def compensation(new: Mapping[str, Array], then: Mapping[str, Array]) -> dict[st
 def first_read(variation: VariationSection, network: MappedNetwork) -> tuple[float, str]:
     """The earliest time at which the devices are modelled [s], and its name."""
     steps = steps_of(variation.at_age(OLD).on_devices(), network)
-    known = [(float(s.parameters["t0_seconds"]), f"t0 of {s.name}") for s in steps if "t0_seconds" in s.parameters]
+    known = [(SHORTEST, "the shortest time")]
+    known += [(float(s.parameters["t0_seconds"]), f"t0 of {s.name}") for s in steps if "t0_seconds" in s.parameters]
     known += [
         (effect.t_read, "t_read of pcm_read") for effect in variation.read_noises() if isinstance(effect, PcmRead)
     ]

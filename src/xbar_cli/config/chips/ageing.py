@@ -60,7 +60,7 @@ class AgeingSection(Section):
 
     at: Annotated[str, BeforeValidator(_joined), checked(times_of), Option(metavar="TIME[,...]")] | None = None
     """Evaluate the same chips at these times after programming, such as 1h,1d,30d,1y; effects that age (drift, pcm_drift,
-    pcm_read) take their t from here."""
+    pcm_read, retention, read_disturb) take their t from here."""
     recalibrate: (
         Annotated[str, BeforeValidator(_joined), checked(policies_of), Option(metavar="POLICY@TIME[,...]")] | None
     ) = None
@@ -96,7 +96,10 @@ class AgeingSection(Section):
             return
         told = [effect for effect in variation.ageing() if effect.t is not None]
         require(not told, f"ageing.at says how old the chips are: leave out t of {', '.join(e.model for e in told)}")
-        require(bool(variation.ageing()), "ageing.at: nothing ages; add effect drift, pcm_drift or pcm_read")
+        require(
+            bool(variation.ageing()),
+            "ageing.at: nothing ages; add effect drift, pcm_drift, pcm_read, retention or read_disturb",
+        )
         several = [kind for kind in self.policies if kind != "reprogram"]
         require(
             len(several) < 2, f"ageing.recalibrate: {' and '.join(several)} both correct the outputs; give one of them"
