@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+Sorted = NDArray[np.float64]
 
 
-def lloyd_max(values: Values, weights: Values, *, count: int, rounds: int = 5000) -> tuple[Values, Values]:
+def lloyd_max(values: Sorted, weights: Sorted, *, count: int, rounds: int = 5000) -> tuple[Sorted, Sorted]:
     """The `count` levels of least mean squared error, and the thresholds midway between them.
 
     Levels are the means of what lies between their thresholds, over and over. The first thresholds are those of the density
@@ -36,7 +36,7 @@ def lloyd_max(values: Values, weights: Values, *, count: int, rounds: int = 5000
         thresholds = moved
 
 
-def means(values: Values, mass: Values, moment: Values, thresholds: Values) -> Values:
+def means(values: Sorted, mass: Sorted, moment: Sorted, thresholds: Sorted) -> Sorted:
     """Mean of the values between thresholds, from running sums of weights and moments; the middle where there are none."""
     ends = np.concatenate([[0], np.searchsorted(values, thresholds), [len(values)]])
     within, moments = np.diff(mass[ends]), np.diff(moment[ends])
@@ -45,7 +45,7 @@ def means(values: Values, mass: Values, moment: Values, thresholds: Values) -> V
     return np.where(within > 0, moments / np.where(within > 0, within, 1), middle)
 
 
-def companded(values: Values, weights: Values, *, count: int) -> Values:
+def companded(values: Sorted, weights: Sorted, *, count: int) -> Sorted:
     """Thresholds that part the density to the power 1/3 into `count` equal shares."""
     parts = min(len(values), 16 * count)
     counts, edges = np.histogram(values, bins=parts, weights=weights)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Kelvin = Annotated[Quantity, Field(ge=4, le=1000)]
 Coefficient = Annotated[Quantity, Field(ge=-0.1, le=0.1)]
-Spread = Annotated[Quantity, Field(ge=0, le=3)]
+LogSpread = Annotated[Quantity, Field(ge=0, le=3)]
 
 
 class Retention(Effect):
@@ -28,7 +28,7 @@ class Retention(Effect):
     """Median time constant at 300 K [s]."""
     to: Literal["off", "on"] = "off"
     """The state that it ends in."""
-    tau_sigma: Spread = 0.0
+    tau_sigma: LogSpread = 0.0
     """Standard deviation between devices of the natural logarithm of the time constant."""
     ea: Annotated[Quantity, Field(ge=0, le=5)] = 0.0
     """Activation energy [eV]."""
@@ -55,7 +55,7 @@ class ReadDisturb(Effect):
     """Reads a second."""
     to: Literal["off", "on"] = "on"
     """The state that reads move it to."""
-    share_sigma: Spread = 0.0
+    share_sigma: LogSpread = 0.0
     """Standard deviation between devices of the share's natural logarithm."""
     t: Time | None = None
 
