@@ -71,7 +71,7 @@ def make_folder(hardware: Hardware) -> Folder:
             if name in lines:
                 layers[name] = solved_layer(hardware, network.layers[name], g, lines[name])
             else:
-                layers[name] = build(hardware, network.layers[name], wanted[name], g, cells.get(name))
+                layers[name] = build(hardware.of(name), network.layers[name], wanted[name], g, cells.get(name))
             if hardware.noises:
                 noises[name] = read_noise(
                     hardware, network.layers[name], g, targets[name], cells.get(name), linear.get(name)
@@ -79,7 +79,7 @@ def make_folder(hardware: Hardware) -> Folder:
         wired = {name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer)}
         layers |= fold_wired_layers({name: layer for name, layer in wired.items() if name in hardware.folded})
         layers |= {name: SweptWiredLayer(layer) for name, layer in wired.items() if name in hardware.swept}
-        adcs = {name: draw_adc(hardware, name, found, key) for name, found in ranges.items()}
+        adcs = {name: draw_adc(hardware.of(name), name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
 
     def folder(conductances: Mapping[str, Array], key: Array, ranges: Mapping[str, Range | float]) -> Any:

@@ -87,27 +87,45 @@ def adc_ranges(
     Currents that are 0 in every image need no range: the converters of such a layer take all that its columns can carry.
     `nominal` gives the circuit of the chip without variation, whose column currents the range is taken from.
     """
-    rule = hardware.converters.adc_range or "max"
-    kind, value = parse_range(rule)
-    layers = hardware.network.layers
-    if kind == "value":
-        return {name: Range(share_of_most(value, hardware, layer)) for name, layer in layers.items()}
-    if kind == "levels":
-        return {name: Range(level_range(hardware, layer)) for name, layer in layers.items()}
+    wanted = {name: hardware.of(name) for name in hardware.network.layers}
+    rules = {name: own.converters.adc_range or "max" for name, own in wanted.items()}
+    seen = [name for name, rule in rules.items() if parse_range(rule)[0] in ("max", "percentile", "lloyd")]
+    found = {name: stated_range(wanted[name], name) for name in rules if name not in seen}
+    if not seen:
+        return found
     tiled = {name: layer for name, layer in nominal().layers.items() if isinstance(layer, TiledLayer)}
     products = products_of(trained)
     # of one image some networks are another program
     batch = max(2, min([BATCH, *(layer.part_size(*products[name]) for name, layer in tiled.items())]))
-    observed = observed_ranges(trained, tiled, _signals, percentile=value or 100.0, images=images, batch=batch)
-    most = {name: share_of_most(1.0, hardware, layer) for name, layer in layers.items()}
-    tops = most | usable(observed, rule=f"converters.adc_range = {rule}")
-    if kind == "lloyd":
-        return fitted_ranges(trained, tiled, tops, bits=hardware.converters.adc_bits or 0, images=images, batch=batch)
-    return {name: Range(top) for name, top in tops.items()}
+    for rule in dict.fromkeys(rules[name] for name in seen):
+        some = {name: layer for name, layer in tiled.items() if rules[name] == rule}
+        observed = observed_ranges(
+            trained, some, _signals, percentile=parse_range(rule)[1] or 100.0, images=images, batch=batch
+        )
+        tops = {name: share_of_most(1.0, wanted[name], hardware.network.layers[name]) for name in some}
+        tops |= usable(observed, rule=f"converters.adc_range = {rule}")
+        found |= {name: Range(top) for name, top in tops.items()}
+        if rule == "lloyd":
+            bits = {name: wanted[name].converters.adc_bits or 0 for name in some}
+            found |= fitted_ranges(trained, some, tops, bits=bits, images=images, batch=batch)
+    return {name: found[name] for name in rules}
+
+
+def stated_range(hardware: Hardware, name: str) -> Range:
+    """What the converters of a layer take whose range needs no images: a share of the most, or codes for levels."""
+    layer = hardware.network.layers[name]
+    kind, value = parse_range(hardware.converters.adc_range or "max")
+    return Range(level_range(hardware, layer) if kind == "levels" else share_of_most(value, hardware, layer))
 
 
 def fitted_ranges(
-    trained: Trained, tiled: dict[str, TiledLayer], tops: Mapping[str, float], *, bits: int, images: int, batch: int
+    trained: Trained,
+    tiled: dict[str, TiledLayer],
+    tops: Mapping[str, float],
+    *,
+    bits: Mapping[str, int],
+    images: int,
+    batch: int,
 ) -> dict[str, Range]:
     """Thresholds and levels that err least on what each layer's converters see, up to `tops` [S]."""
 
@@ -123,7 +141,7 @@ def fitted_ranges(
     found = {}
     for name, top in tops.items():
         signed = tiled[name].pairs
-        codes = 2**bits - (1 if signed else 0)
+        codes = 2 ** bits[name] - (1 if signed else 0)
         highest = (codes - 1) // 2 if signed else codes - 1
         low = -float(highest) if signed else 0.0
         centres = low + (np.arange(BINS) + 0.5) * (highest - low) / BINS

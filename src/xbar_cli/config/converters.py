@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from xbar_cli.outside import quoted
 
-from .base import Option, Section, Text, Voltage, parse_quantity, require
+from .base import LayerChoice, Option, Section, Text, Voltage, parse_quantity, require
 from .effects import Relative
 from .ranges import Bits
 
@@ -48,7 +48,7 @@ def _adc_range(text: str) -> str:
 
 _OF_ADCS = (
     "adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input", "adc_kind",
-    "adc_mismatch", "adc_noise", "accumulate",
+    "adc_mismatch", "adc_noise", "accumulate", "per_layer",
 )  # fmt: skip
 """Keys that say nothing without an ADC."""
 
@@ -94,15 +94,27 @@ class ReadSection(Section):
         )
 
 
+AdcRange = Annotated[Text, AfterValidator(_adc_range)]
+
+
+class OwnConverters(Section):
+    """What the converters of the layers that a pattern fits have of their own."""
+
+    layers: LayerChoice
+    """Names or patterns, as `mapping.layers` has them."""
+    adc_bits: Bits | None = None
+    """Their bits."""
+    adc_range: AdcRange | None = None
+    """Their full scale, or thresholds."""
+
+
 class ConvertersSection(ReadSection):
     """Row drive, and converters before and behind the arrays; how a mapped run is read is the default of an evaluation."""
 
     table: ClassVar[str] = "converters"
     adc_bits: Annotated[Bits | None, Option()] = None
     """Bits of the converters of every tile (default none: currents add up exactly)."""
-    adc_range: Annotated[
-        Annotated[Text, AfterValidator(_adc_range)] | None, Option(metavar="max|percentile:P|VALUE|levels|lloyd")
-    ] = None
+    adc_range: Annotated[AdcRange | None, Option(metavar="max|percentile:P|VALUE|levels|lloyd")] = None
     """Full scale of each layer's converters: what reads of the calibration images give (default max), a share of the most
     that a read gives, with bitslice a code for each level of a device (levels), or uneven thresholds that err least on those
     reads (lloyd).
@@ -131,9 +143,14 @@ class ConvertersSection(ReadSection):
     """How what tiles below each other and groups of rows give is added: as codes (default), or as charge that is converted
     once."""
 
+    per_layer: Annotated[tuple[OwnConverters, ...], Field(min_length=1, max_length=1000)] | None = None
+    """Bits and ranges of some layers alone; of the patterns that fit a layer the first counts."""
+
     @model_validator(mode="after")
     def rules(self) -> Self:
         """Rules that join several keys."""
+        for each in self.per_layer or ():
+            self.of(each).rules()
         for key in _OF_ADCS:
             require(
                 getattr(self, key) is None or self.adc_bits is not None,
@@ -183,8 +200,15 @@ class ConvertersSection(ReadSection):
             taken.discard("dac_range")
         return self.model_copy(update={key: getattr(read, key) for key in taken})
 
+    def of(self, own: OwnConverters | None) -> Self:
+        """The converters of layers that have some of their `own`."""
+        given = {} if own is None else own.model_dump(exclude_none=True, exclude={"layers"})
+        return self.model_copy(update={**given, "per_layer": None})
+
     def check(self, *, model: str, scheme: str, cell: bool) -> None:
         """What the array model, the mapping scheme or resistive devices have no use for is an error."""
+        for each in self.per_layer or ():
+            self.of(each).check(model=model, scheme=scheme, cell=cell)
         self.complete(cell=cell, drive_ends=model == "gated")
         levels, pairs = self.adc_range == "levels", self.adc_input == "pair"
         require(not levels or self.dac_bits is not None, "converters.adc_range = levels needs converters.dac_bits")

@@ -98,6 +98,8 @@ def of_evaluation(path: Path, config: EvaluateConfig, summary: Mapping[str, Any]
         raise ConfigError(f"{by}: the {array.model} closed form is no circuit and conserves no power")
     if array.neuron == "shared":
         raise ConfigError(f"{by}: its columns share neurons, which xbar energy does not solve")
+    if c.per_layer:
+        raise ConfigError(f"{by}: layers have converters of their own (converters.per_layer), and one kind is costed")
     if c.adc_range == "lloyd":
         raise ConfigError(
             f"{by}: its codes are looked up in tables (converters.adc_range = lloyd), which no cost model has"

@@ -18,7 +18,7 @@ from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltag
 from xbar_cli.chip.mismatch import gate_shifts
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_sampler
-from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
+from xbar_cli.chip.resolve import Gates, on_trained_arrays, own_converters, resolve_cell, resolve_mapping
 from xbar_cli.chip.result import ages
 from xbar_cli.chip.result import summary as evaluate_summary
 from xbar_cli.chip.result.drawing import draw
@@ -192,6 +192,7 @@ def build_hardware(
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
     hardware = Hardware(
         network, model=array.model, fold=tile_fold(array), wires=array.wires(), converters=config.converters,
+        own=own_converters(trained, network, config.converters),
         noises=tuple(read_spread_of(noise, network) for noise in config.variation.read_noises()),
         mismatch=gate_shifts(config.variation.mismatch(), network),
     )  # fmt: skip
