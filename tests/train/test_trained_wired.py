@@ -108,7 +108,7 @@ def test_noise_is_on_the_cells_of_a_step_and_on_none_that_is_measured(ready, cel
     net, arrays, _ = ready
     noise = on_cells(InjectSection(model="proportional", sigma=0.1), g_off=cell.g_off, g_on=cell.g_on)
     noisy = replace(arrays, noise=noise)
-    g = arrays.layers["fc"].memristors(net.fc.kernel[...])
+    g = arrays.layers["fc"].curve.memristors(net.fc.kernel[...])
     one, other = (np.asarray(noisy.chip_layer("fc", net, jax.random.key(n), jnp.asarray(0)).g) for n in (0, 1))
     assert np.abs(one - other).max() > 0.05 * float(g.max())
     assert 0.05 < np.std(one / np.asarray(g)) < 0.15

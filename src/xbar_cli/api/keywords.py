@@ -128,6 +128,8 @@ class TrainKeywords(Configured, total=False):
     schedule: Literal["constant", "cosine", "step"]
     label_smoothing: Value
     clip_norm: Value
+    clip_weights: Value
+    inject_schedule: Literal["constant", "ramp"]
     precision: Literal["float32", "bfloat16"]
     augment: Literal["none", "flip", "crop", "crop+flip"]
     metric: Literal["accuracy", "top5", "mse", "r2", "cross_entropy", "perplexity"]
@@ -143,6 +145,7 @@ class TrainKeywords(Configured, total=False):
     r_neuron: Value
     levels: int
     layers: Value
+    robust: bool
     inject: Value
     seed: int
 

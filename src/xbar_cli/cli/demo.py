@@ -20,7 +20,7 @@ from xbar_cli.interruption import unwinding
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no notes.")
 def demo(seed: int, out: Path, as_json: bool, quiet: bool) -> None:
-    """Characterise a cell, train with NEAT at four gate voltages, map, evaluate, cost: on the bundled data.
+    """Characterise a cell, train with NEAT at four gate voltages, and against variation, map, evaluate, cost: bundled data.
 
     Steps that are complete in --out are not computed again; an interrupted training goes on.
     """
@@ -50,13 +50,16 @@ def show(summary: dict[str, Any]) -> None:
         if first["variation"]:
             name = f"1T-1R, {first['variation'] * 100:g} % {first['variation_model'][:4]}. [%]"
         lines.append((name, *(_interval(r["hardware"][index]) for r in rows)))
+    amount = next(row["robust"] for row in rows if row["robust"])["variation"]
+    shown = ("–" if row["robust"] is None else _interval(row["robust"]) for row in rows)
+    lines.append((f"--robust, {amount * 100:g} % addi. [%]", *shown))
     lines.append(("arrays, per image [nJ]", *(f"{r['energy_joule'] * 1e9:.2f}" for r in rows)))
     lines.append((f"against {rows[0]['vg_volt']:g} V [%]", *(f"{(r['energy_ratio'] - 1) * 100:+.1f}" for r in rows)))
     print_table("NEAT: LeNet-5, fashion_mnist_mini", ["gate voltage", *(f"{r['vg_volt']:g} V" for r in rows)], lines)
     click.echo(
         f"Test accuracy before any restriction: {rows[0]['start_accuracy']:.1%}. In range: share of the weights, at first\n"
         "and before the last restriction. 1T-1R: mean of 25 chips ± half of its 95 % interval; variation:\n"
-        "addi(tive) σ = x (G_on − G_off), prop(ortional) σ = x G."
+        "addi(tive) σ = x (G_on − G_off), prop(ortional) σ = x G. --robust: trained against it."
     )
     click.echo("figures:\n" + "\n".join(f"  {path}" for path in summary["figures"]))
 

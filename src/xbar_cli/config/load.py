@@ -1,5 +1,7 @@
 """Resolving a configuration: defaults < --config < options < --set, with errors that name the origin."""
 
+import warnings
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -8,15 +10,17 @@ import tomli_w
 from pydantic import ValidationError
 
 from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.outside import clean_text, parse_toml, quoted
+from xbar_cli.outside import clean_text, parse_toml, quoted, read_text
 from xbar_cli.outside import read_toml as read_toml
 from xbar_cli.runs.directory import CONFIG, partial
-from xbar_cli.runs.seal import ANEW
+from xbar_cli.runs.seal import ANEW, RunNote
 from xbar_cli.runs.whole import write_whole
 
 from .base import RootSection
 
 C = TypeVar("C", bound=RootSection)
+CHECKED = "# as written; crc32 of the above: "
+"""Before the checksum that ends the configuration of a run."""
 
 
 class OriginError(ConfigError):
@@ -49,6 +53,7 @@ def resume_config(model: type[C], run: Path, **asked: Unpack[Asked]) -> C:
         state = "is complete; there is nothing to resume" if (run / "done").exists() else "no interrupted run to resume"
         raise ConfigError(f"{run}: {state}")
     config = stored(model, folder)
+    tell_changed(folder)
     given = list(_given(asked))
     tree, origin = collect(given, names=_names(model, given, config.in_use()))
     _same(config, validate(model, overlay(config.in_use(), tree), origin), origin)
@@ -181,7 +186,22 @@ def described(
 
 def write_toml(path: Path, config: RootSection) -> None:
     """Write the resolved configuration, whole or not at all: what is in use and has a value (TOML has no null)."""
-    write_whole(path, tomli_w.dumps(config.in_use()))
+    text = tomli_w.dumps(config.in_use())
+    write_whole(path, f"{text}\n{CHECKED}{_checksum(text)}\n")
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def tell_changed(folder: Path) -> None:
+    """Warn where the configuration of an interrupted run, which no list of files vouches for yet, is not as it was written."""
+    text, mark, checksum = read_text(folder / CONFIG).rpartition(f"\n{CHECKED}")
+    if not mark or checksum.strip() != _checksum(text):
+        warnings.warn(
+            RunNote(f"{folder}: {CONFIG} is not as the run wrote it (changed, or cut): going on with what it says now"),
+            stacklevel=2,
+        )
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -24,6 +24,7 @@ from .base import (
     require,
     within,
 )
+from .chips.robust import made_robust
 from .effect_list import InjectSection, parse_injection
 from .methods import METHODS, AnyMethod, IdealMethod, NeatMethod, TatArray, TatMapping, TatMethod, check_method
 from .network import NetworkSection
@@ -77,6 +78,10 @@ class TrainingSection(Section):
     """Share of the target that is spread over all classes."""
     clip_norm: Annotated[Magnitude | None, Option(metavar="X")] = None
     """Largest global norm of the gradient (default any)."""
+    clip_weights: Annotated[Annotated[Quantity, Field(ge=0.5, le=100)] | None, Option(metavar="K")] = None
+    """Cut the weights of every layer at K of their standard deviations after every step (default never)."""
+    inject_schedule: Annotated[Literal["constant", "ramp"], Option()] = "constant"
+    """Injected noise: constant, or growing from none over the first half of the epochs."""
     precision: Annotated[Literal["float32", "bfloat16"], Option()] = "float32"
     """Precision of the products; everything else is float32."""
     augment: Annotated[Literal["none", "flip", "crop", "crop+flip"], Option()] = "none"
@@ -116,6 +121,8 @@ class TrainConfig(RootSection):
     training: TrainingSection = TrainingSection()
     array: TatArray = TatArray()
     mapping: TatMapping = TatMapping()
+    robust: Annotated[bool, Option()] = False
+    """Against 15 % additive variation of the devices: what this stands for is said, and any of it given otherwise is kept."""
     inject: Annotated[InjectSection, BeforeValidator(parse_injection), Option(metavar="MODEL:X")] = InjectSection()
     """Noise on the weights of every step: normal:0.1, proportional, lognormal, chip_to_chip, stuck; or an effect of
     xbar evaluate on the devices, a new chip at every step: states:scale=0.5,technology=rram2bit."""
@@ -130,6 +137,8 @@ class TrainConfig(RootSection):
         if not isinstance(method, str) or method not in METHODS:
             return tree  # a section, or for pydantic to say so
         tree = _written_out(tree, method, cls.stands_for(tree))
+        if tree.get("robust") in (True, "true"):
+            tree = made_robust(tree, method)
         for name in [name for name in METHODS if name != method and name in tree]:
             given = tree.pop(name)
             keys = ", ".join(f"{name}.{key}" for key in sorted(given)) if isinstance(given, dict) else name
@@ -202,6 +211,10 @@ class TrainConfig(RootSection):
         require(
             not training.fold_norm or self.network.normed, f"training.fold_norm: {self.network.name} has no batch norm"
         )
+        require(
+            method.name not in ("periphery", "biased") or training.clip_weights is None,
+            f"training.clip_weights cuts weights; those of method = {method.name} have a range of their own",
+        )
         match method.name:
             case "neat":
                 self._neat_agrees(method)
@@ -222,6 +235,11 @@ class TrainConfig(RootSection):
             "method = neat trains through no arrays: array.* keys, mapping.tile and neat.refold need array.model = gated",
         )
         require(model is None or neat.start is not None, "array.model = gated of method = neat needs neat.start")
+        require(
+            not self.inject.effects or neat.start is not None,
+            "inject: effects act on the cells of method = neat, whose scale the weights of neat.start set: give it, or "
+            "inject = normal:X",
+        )
         given = [f"array.{key}" for key in ("wired", "wired_error") if key in array]
         require(not given, f"training takes products and does not use {', '.join(given)}")
         require(

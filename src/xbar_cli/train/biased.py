@@ -170,14 +170,19 @@ def project(rules: Rules, net: Any) -> None:
 
 
 def method(
-    section: BiasedMethod, config: TrainConfig, net: nnx.Module, shapes: Sequence[LayerShape], plain: Phase
+    section: BiasedMethod,
+    config: TrainConfig,
+    net: nnx.Module,
+    shapes: Sequence[LayerShape],
+    plain: Phase,
+    ramp: int | None,
 ) -> Method:
     """An epoch of training, importance, restriction; the best weights after a restriction are kept."""
     common = restriction(section)
     start_from(net, str(section.start), config)
     formats = formats_of(section, net, shapes)
     rules = {name: replace(common, fmt=fmt) for name, fmt in formats.items()}
-    noise = injected(config.inject, technology=section.technology, formats=formats)
+    noise = injected(config.inject, technology=section.technology, formats=formats, ramp=ramp)
     straight, kept = section.restrict_at == "straight", section.restrict_at != "epoch"
     for layer in shapes if kept else ():
         getattr(net, layer.name).important = nnx.BatchStat(jnp.zeros(layer.kernel, bool))

@@ -115,6 +115,31 @@ class Fabrication:
         return jnp.asarray((noisy - integers.astype(noisy.dtype)) * 2.0**-fmt.fraction_bits)
 
 
+@dataclass(frozen=True)
+class Ramped:
+    """Noise that grows from none over the first steps of a phase: a `Transform`.
+
+    Attributes:
+        noise: that there is at the end.
+        steps: until then.
+    """
+
+    noise: Transform
+    steps: int
+
+    def __call__(self, site: Site, kernel: Array) -> Array:
+        """The kernel with as much of the noise as this step has."""
+        if site.step is None:
+            return kernel
+        share = jnp.minimum(site.step / self.steps, 1).astype(kernel.dtype)
+        return kernel + share * (self.noise(site, kernel) - kernel)
+
+
+def ramped(noise: Transform | None, steps: int | None) -> Transform | None:
+    """Noise that grows over so many steps; None: there from the first."""
+    return noise if noise is None or steps is None else Ramped(noise, max(1, steps))
+
+
 def injected(
     inject: InjectSection,
     *,
@@ -122,38 +147,45 @@ def injected(
     absent: bool = False,
     paired: bool = True,
     formats: Mapping[str, SliceFormat] | None = None,
+    ramp: int | None = None,
 ) -> Transform | None:
     """The noise on the weights of every step as asked for; None without any. Biased cuts weights into slices by `formats`.
 
     `technology` is that of the devices where `inject` names none, None for 30 and 300 kohm; devices of a weight of 0 are
-    `absent`; kernels are weights, each of a pair of devices (`paired`), or devices themselves.
+    `absent`; kernels are weights, each of a pair of devices (`paired`), or devices themselves. Over the first `ramp` steps
+    it grows.
     """
     if not inject.effects:
-        floor = None if paired else 0.0
-        return Injection(model=inject.model, sigma=inject.sigma, floor=floor) if inject.sigma > 0 else None
+        return ramped(_on_weights(inject, floor=None if paired else 0.0), ramp)
     name = inject.technology or technology
     if name is None:
         devices = DeviceRange(1 / R_OFF_OHM, 1 / R_ON_OHM)
     else:
         found = load_technology(name)
         devices = DeviceRange(found.g_off, found.g_on, technology=name)
-    return Fabrication(
+    noise = Fabrication(
         steps=tuple(steps_of(VariationSection(effects=inject.effects).on_devices(), devices)),
         top=devices.g_on,
         bottom=0.0 if absent else devices.g_off,
         paired=paired,
         formats=formats,
     )
+    return ramped(noise, ramp)
 
 
-def on_cells(inject: InjectSection, *, g_off: float, g_on: float) -> Transform | None:
+def _on_weights(inject: InjectSection, *, floor: float | None) -> Injection | None:
+    """The noise that needs no devices; None without any."""
+    return Injection(model=inject.model, sigma=inject.sigma, floor=floor) if inject.sigma > 0 else None
+
+
+def on_cells(inject: InjectSection, *, g_off: float, g_on: float, ramp: int | None = None) -> Transform | None:
     """The same noise on the memristors of 1T-1R cells, `[rows cols]` [S] at sites whose limit is 1; None without any.
 
     Raises:
         ConfigError: a technology is named: cells have their own devices.
     """
     if not inject.effects:
-        return Injection(model=inject.model, sigma=inject.sigma, floor=0.0) if inject.sigma > 0 else None
+        return ramped(_on_weights(inject, floor=0.0), ramp)
     require(inject.technology is None, "inject.technology names resistive devices; cells have memristors of their own")
     steps = steps_of(VariationSection(effects=inject.effects).on_devices(), DeviceRange(g_off, g_on))
-    return Fabrication(steps=tuple(steps), top=1.0, bottom=0.0, paired=False)
+    return ramped(Fabrication(steps=tuple(steps), top=1.0, bottom=0.0, paired=False), ramp)

@@ -36,20 +36,31 @@ def method_of(
         metric: that is to be good.
     """
     training, inject, method = config.training, config.inject, config.method
+    ramp = ramp_steps(config, images=len(parts["train"][1]))
     plain = Phase("train", training.epochs, config.learning_rate, schedule=training.schedule, keep=training.keep)
     match method:
         case IdealMethod():
             if method.start is not None:
                 start_from(net, method.start, config)
-            return Method((plain,), make_forward(injected(inject), precision=training.precision))
+            return Method((plain,), make_forward(injected(inject, ramp=ramp), precision=training.precision))
         case NeatMethod():
-            return neat.method(method, config, run, net, shapes, plain, parts)
+            return neat.method(method, config, run, net, shapes, plain, parts, ramp)
         case TatMethod():
-            noise = injected(inject, technology=config.mapping.technology, absent=True)
+            noise = injected(inject, technology=config.mapping.technology, absent=True, ramp=ramp)
             return tat.method(method, config, net, shapes, plain, noise, parts, metric)
         case PeripheryMethod():
-            return periphery.method(method, config, net, shapes, plain, injected(inject, paired=False))
+            return periphery.method(method, config, net, shapes, plain, injected(inject, paired=False, ramp=ramp))
         case BiasedMethod():
-            return biased.method(method, config, net, shapes, plain)
+            return biased.method(method, config, net, shapes, plain, ramp)
         case _:
             assert_never(method)
+
+
+def ramp_steps(config: TrainConfig, *, images: int) -> int | None:
+    """The steps over which injected noise grows, half of those that the training has; None where it is constant."""
+    if config.training.inject_schedule == "constant":
+        return None
+    method, epochs = config.method, config.training.epochs
+    if isinstance(method, NeatMethod):
+        epochs = method.rounds * method.epochs_per_round
+    return epochs * (images // min(config.training.batch_size, images)) // 2

@@ -22,6 +22,7 @@ from xbar_cli.mapping.window import cell_window, require_range
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs import figures
 from xbar_cli.runs.directory import METRICS, Run
+from xbar_cli.train.cells import CellCurve, OnCells
 from xbar_cli.train.forward import make_forward
 from xbar_cli.train.injection import injected, on_cells
 from xbar_cli.train.loop import State
@@ -36,6 +37,7 @@ from xbar_cli.train.session import (
     measured,
     start_from,
 )
+from xbar_cli.train.transforms import Transform
 from xbar_cli.train.wired import clear, make_renewal, make_room, make_settle, wired_cells
 from xbar_cli.trained.fixed import Fixed, TrainedArrays
 from xbar_cli.trained.opening import CELL, weight_maxima
@@ -55,6 +57,7 @@ def method(
     shapes: Sequence[LayerShape],
     plain: Phase,
     parts: Mapping[str, Part],
+    ramp: int | None,
 ) -> Method:
     """Algorithm 2 (restrict, retrain, repeat), after plain training or from the weights of another run."""
     if not (run.path / CELL).exists():  # a run that goes on keeps its own
@@ -70,13 +73,25 @@ def method(
         "retrain", neat.rounds * neat.epochs_per_round, neat.learning_rate,
         restrict_every=neat.epochs_per_round, restrict_first=True, keep="last",
     )  # fmt: skip
+    noise = on_cells(config.inject, g_off=cell.g_off, g_on=cell.g_on, ramp=ramp)
+    transform = injected(config.inject, ramp=ramp)
+    if config.inject.effects and noise is not None:
+        transform = OnCells(curves_of(neat, cell, net, shapes), noise)
     usual = Method(
         phases=(retrain,) if neat.start is not None else (plain, retrain),
-        forward=make_forward(injected(config.inject), precision=config.training.precision),
+        forward=make_forward(transform, precision=config.training.precision),
         restrict=partial(restrict_session, neat),
         conclude=partial(conclude, neat),
     )
-    return usual if config.array.model is None else through_wires(usual, neat, config, cell, net, shapes, parts)
+    return usual if config.array.model is None else through_wires(usual, neat, config, cell, net, shapes, parts, noise)
+
+
+def curves_of(neat: NeatMethod, cell: Cell, net: nnx.Module, shapes: Sequence[LayerShape]) -> dict[str, CellCurve]:
+    """How the weights of every layer are cells, for the weights at full scale that `net` has at the start."""
+    cuts = cut_offs(neat, cell, {shape.name: getattr(net, shape.name).kernel[...] for shape in shapes})
+    return {
+        shape.name: CellCurve.of(cell, vg=cuts["vg"][shape.name], w_max=cuts["w_max"][shape.name]) for shape in shapes
+    }
 
 
 def through_wires(
@@ -87,6 +102,7 @@ def through_wires(
     net: nnx.Module,
     shapes: Sequence[LayerShape],
     parts: Mapping[str, Part],
+    noise: Transform | None,
 ) -> Method:
     """The same rounds on the arrays of 1T-1R cells with wires; injected noise is on the cells."""
     start = {shape.name: getattr(net, shape.name).kernel[...] for shape in shapes}
@@ -94,7 +110,7 @@ def through_wires(
     arrays = wired_cells(
         net, cell, shapes, vg=cuts["vg"], w_max=cuts["w_max"], arrays=config.array, tile=config.mapping.array_size,
         images=jnp.asarray(network_inputs(parts["train"][0][:CALIBRATION])),
-        noise=on_cells(config.inject, g_off=cell.g_off, g_on=cell.g_on), refold=neat.refold,
+        noise=noise, refold=neat.refold,
     )  # fmt: skip
     make_room(net, arrays)
     renewal = make_renewal(arrays, every=neat.refold)

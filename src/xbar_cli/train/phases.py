@@ -16,6 +16,7 @@ from xbar_cli.runs.checkpoint import Checkpoints
 from xbar_cli.runs.directory import METRICS
 from xbar_cli.runs.metrics import keep
 from xbar_cli.runs.seal import RunNote
+from xbar_cli.train.clipping import clipping
 from xbar_cli.train.loop import State, TrainingStep, make_optimizer, make_step, renewing, run_epoch
 from xbar_cli.train.optimizers import chain, learning_rate
 from xbar_cli.train.session import Counter, Ended, Phase, Progress, Session, counter, measured
@@ -68,7 +69,7 @@ class Stretch:
             label_smoothing=config.training.label_smoothing,
             augmentation=config.training.augment,
             task=self.session.data.task,
-            project=method.project,
+            project=clipping(self.session.layers, config.training.clip_weights, method.project),
         )
         return renewing(step, self.graphdef, method.renewal, epoch_steps=steps, taken=epoch * steps)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jax import Array
 from jaxtyping import Float
@@ -23,19 +22,13 @@ from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.base import require
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.transistor import BitLineSeparable
-from xbar_cli.mapping.encode import encode
-from xbar_cli.mapping.placing import DeviceRange, span_of
-from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.layers import Product
-from xbar_cli.nn.program import Scale
 from xbar_cli.nn.shapes import LayerShape, layer_inputs
 from xbar_cli.nn.wired.folded import FoldedWiredLayer, fold_wired_layers, of_products, wired_products
 from xbar_cli.nn.wired.solved import WiredLayer
+from xbar_cli.train.cells import CellCurve
 from xbar_cli.train.loop import Renewal, State
 from xbar_cli.train.transforms import Site, Transform
-
-CURVE = 2049
-"""Points of the curve from memristor to mean conductance."""
 
 
 class KeptFold(nnx.Module):
@@ -70,41 +63,19 @@ class KeptFold(nnx.Module):
 
 @dataclass(frozen=True)
 class CellLayer:
-    """How the weights of one layer are cells.
+    """One layer on cells.
 
     Attributes:
         kernel: shape of its kernel.
+        curve: how its weights are cells.
         surrogate: the cell at the gate voltage of the layer, with the bit line's voltage as an axis.
-        memristor: conductances of the curve [S], ascending.
-        mean: mean conductance that the cell shows at each [S].
-        bottom: mean conductance of a weight of 0 [S].
-        top: the highest there is [S].
-        slope: mean conductance per unit of weight [S].
         signed: whether activations have both signs.
     """
 
     kernel: tuple[int, ...]
+    curve: CellCurve
     surrogate: BitLineSeparable
-    memristor: Float[Array, " points"]
-    mean: Float[Array, " points"]
-    bottom: float
-    top: float
-    slope: float
     signed: bool
-
-    def memristors(self, kernel: Array) -> Float[Array, "rows cols"]:
-        """The memristors of the weights, in pairs of columns [S]."""
-        w = kernel.reshape(-1, kernel.shape[-1])
-        wanted = encode("de", w, g_min=self.bottom, g_max=self.top, scale=jnp.asarray(self.slope, w.dtype)).g
-        return jnp.interp(jnp.asarray(wanted), self.mean, self.memristor)
-
-    def mean_of(self, g: Float[Array, "rows cols"]) -> Float[Array, "rows cols"]:
-        """The mean conductance that memristors show [S]."""
-        return jnp.interp(g, self.memristor, self.mean)
-
-    def scale(self) -> Scale:
-        """How columns are decoded."""
-        return Scale(Readout("de"), self.kernel, jnp.asarray(self.slope, jnp.float32))
 
 
 @dataclass(frozen=True)
@@ -145,7 +116,7 @@ class WiredCells:
     def chip_layer(self, name: str, net: Any, key: Array | None, step: Array | None) -> WiredLayer:
         """A layer of the network on cells, those of this step's chip where there is noise."""
         layer = getattr(net, name)
-        g = self.layers[name].memristors(layer.kernel[...])
+        g = self.layers[name].curve.memristors(layer.kernel[...])
         if self.noise is not None:
             g = self.noise(Site(name, key=key, step=step, limit=1.0), g)
         return self.array(name, g, layer.fold.full_scale[...])
@@ -155,21 +126,21 @@ class WiredCells:
         layer = self.layers[name]
         drive = Drive(full_scale=full_scale, signed=jnp.asarray(float(layer.signed), jnp.float32))
         return WiredLayer(
-            g, layer.surrogate, layer.scale(), drive, jnp.asarray(self.v_max, jnp.float32), signed=layer.signed,
+            g, layer.surrogate, layer.curve.scale(layer.kernel), drive, jnp.asarray(self.v_max, jnp.float32), signed=layer.signed,
             tile=self.tile, wires=self.wires,
         )  # fmt: skip
 
     def by_last_fold(self, name: str, layer: WiredLayer, fold: KeptFold) -> FoldedWiredLayer:
         """The layer by what is kept of its last fold."""
-        return of_products(layer, *fold.at(self.layers[name].mean_of(layer.g), layer.v_max))
+        return of_products(layer, *fold.at(self.layers[name].curve.mean_of(layer.g), layer.v_max))
 
     def fold(self, kernels: Mapping[str, Array], full_scales: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
         """What layers keep of the fold of their weights without noise."""
-        g = {name: layer.memristors(kernels[name]) for name, layer in self.layers.items()}
+        g = {name: layer.curve.memristors(kernels[name]) for name, layer in self.layers.items()}
         folds = wired_products({name: self.array(name, g[name], full_scales[name]) for name in self.layers})
         found: dict[str, dict[str, Array]] = {}
         for name, (basis, grouped) in folds.items():
-            products, mean = jax.tree.map(lambda leaf: leaf[0], grouped), self.layers[name].mean_of(g[name])
+            products, mean = jax.tree.map(lambda leaf: leaf[0], grouped), self.layers[name].curve.mean_of(g[name])
             found[name] = {
                 "currents": products.currents / mean[None], "slopes": products.slopes / mean[None],
                 "mode": products.mode, "strength": products.strength, "phi": basis.currents, "psi": basis.slopes,
@@ -226,17 +197,10 @@ def make_settle(graphdef: Any, renewal: Renewal) -> Callable[[State], State]:
 
 
 def cell_layer(cell: Cell, shape: LayerShape, *, vg: float, w_max: float, signed: bool) -> CellLayer:
-    """A layer on cells at gate voltage `vg` [V], `w_max` at the top of the scale, as `xbar map` puts it there."""
+    """A layer on cells at gate voltage `vg` [V], `w_max` at the top of the scale."""
     assert cell.bit_line is not None
-    index = cell.index(vg)
-    span = span_of(DeviceRange(cell.g_off, cell.g_on, cell=cell), "de", vg=vg, w_max=w_max)
-    memristor = np.linspace(cell.g_off, cell.g_on, CURVE)
-    mean = cell.effective(index, memristor, volt=None)
-    single = (jnp.asarray(values, jnp.float32) for values in (memristor, mean))
-    return CellLayer(
-        shape.kernel, cell.bit_line[index].astype(jnp.float32), *single, bottom=span.bottom, top=span.top,
-        slope=float(span.slope), signed=signed,
-    )  # fmt: skip
+    surrogate = cell.bit_line[cell.index(vg)].astype(jnp.float32)
+    return CellLayer(shape.kernel, CellCurve.of(cell, vg=vg, w_max=w_max), surrogate, signed)
 
 
 def wired_cells(

@@ -10,7 +10,8 @@ import jax
 import numpy as np
 from flax import nnx
 
-from xbar_cli.config.load import write_toml
+from xbar_cli.config.chips.robust import said_of
+from xbar_cli.config.load import flatten, write_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.norm import fold_norms
@@ -41,6 +42,8 @@ def run(config: TrainConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     start_time = time.perf_counter()
     if (unusual := environment.drawing_note(config.seed)) is not None:
         reporter.note(unusual)
+    if config.robust:
+        reporter.note(said_of(config.method.name, dict(flatten(config.in_use()))))
     chosen: dict[str, Any] = {}
     if config.training.rates is None:
         session = open_session(config, run, reporter=reporter)
