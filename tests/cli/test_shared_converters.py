@@ -72,6 +72,7 @@ def by_numpy(run, **given):
         (("--adc-bits", 4), {"adc_bits": 4}, 8 * 24 + 20),
         (("--adc-bits", 3, "--rows-at-once", 40), {"adc_bits": 3, "at_once": 40}, (7 * 3 + 3) * 24 + 20),
         (("--adc-bits", 4, "--adc-input", "pair", "--dac-bits", 3), {"adc_bits": 4, "pair": True, "dac_bits": 3}, 8 * 12 + 10),
+        (("--adc-bits", 5, "--accumulate", "analog"), {"adc_bits": 5, "analog": True}, 24 + 20),
     ],
 )  # fmt: skip
 def test_the_answers_of_the_commands_are_those_of_numpy(evaluate, placed, words, given, conversions):
@@ -171,3 +172,14 @@ def test_a_layer_whose_inputs_are_always_zero_needs_no_range(evaluate, dead, wor
     summary, _ = evaluate(dead, *words)
     assert summary["accuracy_mean"] == summary["ideal_accuracy"]
     assert summary["dac_saturated_fraction"] in (None, 0)
+
+
+def test_how_converters_are_built_makes_the_chips_differ(evaluate, placed):
+    built = ("--adc-bits", 4, "--adc-kind", "sar", "--adc-mismatch", 0.2, "--samples", 3)
+    summary, table = evaluate(placed, *built)
+    assert len(set(summary["accuracy_samples"])) > 1
+    assert "sar, one a column" in table
+    noisy, _ = evaluate(placed, "--adc-bits", 4, "--adc-noise", 3, "--samples", 3)
+    quiet, _ = evaluate(placed, "--adc-bits", 4)
+    assert noisy["samples"] == 3
+    assert noisy["accuracy_mean"] < quiet["accuracy_mean"]
