@@ -215,7 +215,7 @@ def test_every_option_of_every_command_says_what_it_does(name, command):
 
 
 def test_no_command_has_a_choice_that_its_configuration_refuses():
-    module = importlib.import_module("xbar_cli.config.hardware")
+    module = importlib.import_module("xbar_cli.config.chips.evaluate")
     found = {option.name: option for option in declared(module.EvaluateConfig)}
     for text in found["--scheme"].choices:
         assert module.EvaluateConfig.model_validate({"mapping": {"scheme": text}}).mapping.scheme == text

@@ -148,9 +148,13 @@ class ConvertersSection(ReadSection):
 
     @model_validator(mode="after")
     def rules(self) -> Self:
-        """Rules that join several keys."""
+        """Rules that join several keys, of the layers too that have converters of their own."""
+        self._agree()
         for each in self.per_layer or ():
-            self.of(each).rules()
+            self.of(each)._agree()
+        return self
+
+    def _agree(self) -> None:
         for key in _OF_ADCS:
             require(
                 getattr(self, key) is None or self.adc_bits is not None,
@@ -181,7 +185,6 @@ class ConvertersSection(ReadSection):
             (self.adc_bits or 0) <= most,
             f"converters.adc_kind = {kind} compares with each code: converters.adc_bits = {self.adc_bits} is more than {most}",
         )
-        return self
 
     @property
     def read(self) -> ReadSection:
