@@ -78,7 +78,6 @@ def make_sampler(trained: Trained, parts: list[Batch], *, samples: int, strategy
         trained.net,
         parts,
         root=stream(jax.random.key(0), "chip"),
-        nominal={name: layer.conductance for name, layer in network.layers.items()},
         fabricate=make_fabricator(
             network, steps_of(config.variation.on_devices(), network), negative=config.variation.negative
         ),

@@ -44,10 +44,17 @@ CASES = {
         "decoding": {"calibrate": "gain"},
         "calibration": {"images": 30},
     },
+    "repaired mlp": {
+        "variation": {"amount": 0.05, "effects": ["stuck:on=0.1,off=0.1", "read_noise:sigma=0.05"]},
+        "repair": {"remedies": "differential,sign-flip,permute,spares=2,ensemble=2", "fault_map": "given"},
+    },
     "lenet5": {"variation": {"amount": 0.2, "effects": ["read_noise:sigma=0.05"]}},
 }
 PLAIN = {"variation": {"amount": 0.2}}
-MARKS = [pytest.param("mlp"), *(pytest.param(name, marks=pytest.mark.slow) for name in ("tiled mlp", "lenet5"))]
+MARKS = [
+    pytest.param("mlp"),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("tiled mlp", "repaired mlp", "lenet5")),
+]
 
 
 def network(name):
@@ -156,7 +163,7 @@ class Dice:
         self.executor = make_executor(1, Strategy("map", width))
 
     def make(self, numbers):
-        return {}, (np.zeros(len(numbers)),) * 3
+        return {}, (*(np.zeros(len(numbers)),) * 3, {})
 
     def build(self, numbers, conductances):
         return [], {}, {}

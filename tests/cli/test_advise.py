@@ -66,6 +66,8 @@ def test_what_can_be_changed_depends_on_what_there_is():
     assert less["6-bit converters"].converters.adc_bits is None
     assert less["resistances of the arrays"].array.r_wire_ohm == 0
     more = {change.name: changed(full, change.keys) for change in remedies(full, costliest="fc2")}
+    assert more["three copies averaged"].repair.wanted.ensemble == 3
+    assert "repair stuck devices" not in more
     assert more["tiles of half the size"].mapping.tile == "32x16"
     assert more["fc2 digital"].mapping.layers == "fc*,!fc2"
     assert more["two bits more a converter"].converters.adc_bits == 8
@@ -83,6 +85,17 @@ def test_only_what_surely_wins_is_put_together():
     }  # fmt: skip
     assert all_that_win(wins, [row | {"won_ci95": [-0.01, 0.1]} for row in rows]) is None
     assert all_that_win(wins, [row | {"won_ci95": None} for row in rows]) is None
+
+
+def test_repairs_are_put_together_as_one():
+    stuck = EvaluateConfig.model_validate({"run": "x", "variation": {"effects": ["stuck:on=0.1"]}})
+    wins = [change for change in remedies(stuck, costliest=None) if "repair.remedies" in change.keys]
+    found = all_that_win(wins, [{"name": change.name, "won_ci95": [0.01, 0.1]} for change in wins])
+    assert found is not None
+    repaired = changed(stuck, found.keys).repair
+    assert repaired.wanted.ensemble == 3
+    assert repaired.wanted.sign_flip
+    assert repaired.fault_map == "march"
 
 
 def test_a_loss_that_falls_is_won():

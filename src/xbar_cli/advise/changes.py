@@ -78,6 +78,7 @@ def remedies(config: EvaluateConfig, *, costliest: str | None) -> Iterator[Chang
     if mapping.bits is not None and mapping.levels == "uniform":
         yield Change("two bits more a device", {"mapping.bits": mapping.bits + 2})
     yield from smaller_tiles(config)
+    yield from repairs(config)
     if converters.adc_bits is not None:
         yield Change(
             "two bits more a converter",
@@ -88,6 +89,17 @@ def remedies(config: EvaluateConfig, *, costliest: str | None) -> Iterator[Chang
         kept = mapping.layers or "all"
         pattern = f"!{costliest}" if kept in ("all", "dense") else f"{kept},!{costliest}"
         yield Change(f"{costliest} digital", {"mapping.layers": pattern}, "its products in digital")
+
+
+def repairs(config: EvaluateConfig) -> Iterator[Change]:
+    """What is done about stuck devices whose places are known, and copies, which ask for nothing."""
+    stuck = any(effect.model == "stuck" for effect in config.variation.effects)
+    if stuck and config.mapping.chosen == "de":
+        keys = {"repair.remedies": "sign-flip,differential,permute", "repair.fault_map": "march"}
+        cost = "a march test of every chip, a sign an output of a tile, addresses"
+        yield Change("repair stuck devices", keys, cost)
+    if config.differing:
+        yield Change("three copies averaged", {"repair.remedies": "ensemble=3"}, "three times the devices and joules")
 
 
 def smaller_tiles(config: EvaluateConfig) -> Iterator[Change]:

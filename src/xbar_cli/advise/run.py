@@ -25,6 +25,7 @@ from xbar_cli.workflows import evaluate, train
 
 from .changes import Change, changed, remedies, without_one
 
+REMEDIES = "repair.remedies"
 ROBUST = "robust"
 """Folder of the training against variation, in the run."""
 
@@ -142,6 +143,8 @@ def all_that_win(wins: Sequence[Change], rows: Sequence[Mapping[str, Any]]) -> C
     if len(chosen) < 2:
         return None
     keys = {key: value for change in chosen for key, value in change.keys.items()}
+    if repaired := [change.keys[REMEDIES] for change in chosen if REMEDIES in change.keys]:
+        keys[REMEDIES] = ",".join(repaired)
     return Change("; ".join(change.name for change in chosen), keys, "; ".join(c.cost for c in chosen if c.cost))
 
 

@@ -217,6 +217,8 @@ class ChipKeywords(Configured, total=False):
     negative: Literal["clamp", "reflect", "allow"]
     at: Value
     recalibrate: Value
+    repair: Value
+    fault_map: Literal["march", "given"]
     metric: Literal["accuracy", "top5", "mse", "r2", "cross_entropy", "perplexity"]
     samples: int
     images: int

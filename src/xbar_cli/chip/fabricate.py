@@ -1,7 +1,7 @@
 """Chips: what fabrication, faults and age make of the programmed conductances of a network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -20,21 +20,25 @@ class Chip:
     """One sample of the devices.
 
     Attributes:
-        conductances: of every layer [S].
+        conductances: of every layer [S]; of a repaired chip, of every copy the layers' `Built` arrays.
         negative: share of the devices that variation pushed below 0.
         mean_shift: what resolving them added to the mean conductance [S].
         off_table: share of the devices above the conductances that the cell's table covers.
         broken: by layer, number of the first effect after which a conductance is not finite; that of all where none is.
+        repaired: what repair did, to count.
     """
 
-    conductances: dict[str, Array]
+    conductances: Any
     negative: Array
     mean_shift: Array
     off_table: Array
     broken: dict[str, Array]
+    repaired: dict[str, Array] = field(default_factory=dict)
 
 
-jax.tree_util.register_dataclass(Chip, ["conductances", "negative", "mean_shift", "off_table", "broken"], [])
+jax.tree_util.register_dataclass(
+    Chip, ["conductances", "negative", "mean_shift", "off_table", "broken", "repaired"], []
+)
 
 
 @dataclass(frozen=True)

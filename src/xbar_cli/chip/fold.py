@@ -5,6 +5,7 @@ Two paths. *Folded*: currents of tiles add up exactly, so that an array becomes 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -20,6 +21,8 @@ from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
 from xbar_cli.chip.layers import folded_layer, read_noise, solved_layer, tiled_layer
 from xbar_cli.chip.mapped import surrogates
 from xbar_cli.chip.mismatch import cells_at
+from xbar_cli.chip.repair.fabricator import Built
+from xbar_cli.chip.repair.grid import at_places
 from xbar_cli.device.mismatch import MismatchedCell, mismatched
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.noise import ColumnNoise
@@ -32,7 +35,8 @@ from xbar_cli.numerics import stream
 Residuals = dict[str, Array]
 """Of each layer's arrays."""
 Folder = Callable[..., tuple[Circuit, Residuals]]
-"""`(conductances by layer [S], key of the chip, what the ADCs take by layer) -> circuit, residuals`, jitted."""
+"""`(conductances by layer [S], key of the chip, what the ADCs take by layer) -> circuit, residuals`, jitted; of a
+repaired chip the copies of its layers' `Built` arrays."""
 
 LARGEST_RESIDUAL = 1e-6
 """Of Kirchhoff's law in a folded array; float64 leaves about 1e-14."""
@@ -53,7 +57,7 @@ def make_folder(hardware: Hardware) -> Folder:
     @jax.jit
     def fold(
         conductances: dict[str, Array], key: Array, ranges: dict[str, Range], of_tile: WiredFold | None,
-        cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array],
+        cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array], places: dict[str, Array],
     ) -> tuple[Circuit, Residuals]:  # fmt: skip
         if nodes:
             cells = differing(hardware, nodes, conductances, key)
@@ -62,9 +66,11 @@ def make_folder(hardware: Hardware) -> Folder:
         residuals: Residuals = {}
         if of_tile is not None:
             groups = {name: layer.groups for name, layer in network.layers.items()}
-            folded = fold_layers(wanted, of_tile, tile=network.tile, groups=groups)
+            tile = hardware.built_tile if places else network.tile
+            folded = fold_layers(wanted, of_tile, tile=tile, groups=groups)
             wanted = {name: found.g_eff for name, found in folded.items()}
             residuals = {name: found.residual for name, found in folded.items()}
+        wanted, conductances = _at_home(wanted, places), _at_home(conductances, places)
         layers: dict[str, ProgrammedLayer] = {}
         noises: dict[str, ColumnNoise] = {}
         for name, g in conductances.items():
@@ -82,12 +88,48 @@ def make_folder(hardware: Hardware) -> Folder:
         adcs = {name: draw_adc(hardware.of(name), name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
 
-    def folder(conductances: Mapping[str, Array], key: Array, ranges: Mapping[str, Range | float]) -> Any:
+    def one(g: dict[str, Array], key: Array, ranges: dict[str, Range], aimed: Any, places: dict[str, Array]) -> Any:
+        return fold(g, key, ranges, hardware.fold, cells, linear, lines, nodes, aimed, places)
+
+    return _of_chips(one, targets)
+
+
+def _of_chips(one: Callable[..., Any], targets: Mapping[str, Array]) -> Folder:
+    """The folder of chips, whatever they are, from that of one copy of the layers and its places."""
+
+    def folder(conductances: Any, key: Array, ranges: Mapping[str, Range | float]) -> tuple[Circuit, Residuals]:
         taken = {name: found if isinstance(found, Range) else Range(found) for name, found in ranges.items()}
         singles = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), taken)
-        return fold(dict(conductances), key, singles, hardware.fold, cells, linear, lines, nodes, targets)
+        if isinstance(conductances, Mapping):
+            return one(dict(conductances), key, singles, targets, {})
+        made = []
+        for number, copy in enumerate(conductances):
+            own = key if number == 0 else stream(key, f"copy {number}")
+            made.append(one(*_parts_of(copy, own, singles, targets)))
+        return _averaging(made)
 
     return folder
+
+
+def _at_home(values: dict[str, Array], places: Mapping[str, Array]) -> dict[str, Array]:
+    """What stands at the places of layers' devices, of those that have moved."""
+    return values | {name: at_places(values[name], found) for name, found in places.items()}
+
+
+def _parts_of(
+    copy: Mapping[str, Built], key: Array, ranges: dict[str, Range], targets: Mapping[str, Array]
+) -> tuple[dict[str, Array], Array, dict[str, Range], dict[str, Array], dict[str, Array]]:
+    """What folding takes of one copy of the layers; `targets` are empty where nothing depends on them."""
+    g = {name: built.g for name, built in copy.items()}
+    places = {name: built.places for name, built in copy.items() if built.places is not None}
+    return g, key, ranges, {name: copy[name].target for name in targets}, places
+
+
+def _averaging(made: list[tuple[Circuit, Residuals]]) -> tuple[Circuit, Residuals]:
+    """The circuit whose layers' outputs are the means of those of copies, and the largest residuals."""
+    circuits, residuals = zip(*made, strict=True)
+    largest = jax.tree.map(lambda *of_copies: jnp.stack(of_copies).max(), *residuals)
+    return replace(circuits[0], copies=circuits[1:]), largest
 
 
 def differing(

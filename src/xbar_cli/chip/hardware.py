@@ -36,6 +36,7 @@ class Hardware:
         mismatch: by layer, how the access transistors differ; None where they are all alike.
         folded: layers of arrays of cells with resistances that are products, not solved at every read.
         swept: those whose reads are sweeps.
+        spare: rows and columns that a tile of a repaired chip has besides.
         certificates: by layer, how far its products, or sweeps, are from exact, where that was measured.
     """
 
@@ -49,11 +50,18 @@ class Hardware:
     mismatch: Mapping[str, GateShift] | None = None
     folded: frozenset[str] = frozenset()
     swept: frozenset[str] = frozenset()
+    spare: tuple[int, int] = (0, 0)
     certificates: Mapping[str, WiredCertificate] = field(default_factory=dict)
 
     def of(self, name: str) -> "Hardware":
         """The hardware of one layer."""
         return replace(self, converters=self.own[name], own={}) if name in self.own else self
+
+    @property
+    def built_tile(self) -> tuple[int, int]:
+        """Rows and columns of an array with the spare ones."""
+        (rows, columns), (more_rows, more_columns) = self.network.tile, self.spare
+        return rows + more_rows, columns + more_columns
 
     @property
     def single(self) -> bool:

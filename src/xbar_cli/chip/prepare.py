@@ -19,6 +19,7 @@ from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import Folder, Residuals, judge, make_folder
 from xbar_cli.chip.full_scales import adc_ranges
 from xbar_cli.chip.hardware import Hardware
+from xbar_cli.chip.repair.asked import repairing
 from xbar_cli.chip.sample import Batch, Prepare, Sampler
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import DecodingSection
@@ -60,14 +61,13 @@ def make_sampler(
     if preparer is None:
         preparer = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
     prepare, fitted_to = preparer
-    network = hardware.network
+    fabricate = make_fabricator(hardware.network, steps, negative=config.variation.negative)
     sampler = Sampler(
         make_executor(most, strategy),
         trained.net,
         parts,
         root=stream(jax.random.key(config.seed), "chip"),
-        nominal={name: layer.conductance for name, layer in network.layers.items()},
-        fabricate=make_fabricator(network, steps, negative=config.variation.negative),
+        fabricate=repairing(fabricate, hardware, config.repair.wanted, trained),
         prepare=prepare,
         measure=measure,
         folding=hardware.fold is not None,
@@ -111,7 +111,7 @@ def _prepare(
     fold: Folder,
     calibrate: Callable[[Circuit, Array], dict[str, Correction]] | None,
     ranges: dict[str, Range],
-    conductances: dict[str, Array],
+    conductances: Any,
     key: Array,
 ) -> tuple[Circuit, Residuals]:
     circuit, residuals = fold(conductances, key, ranges)

@@ -15,6 +15,7 @@ from jax import Array
 from xbar_cli.chip.executor import Executor, by_patches, hoist
 from xbar_cli.chip.fabricate import Fabricator
 from xbar_cli.chip.fold import Residuals, judge, require_trust
+from xbar_cli.chip.repair.fabricator import RepairedFabricator
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.layers import Product, digital
 from xbar_cli.nn.loops import one_by_one
@@ -26,7 +27,7 @@ from xbar_cli.reporter import Reporter
 
 Batch = tuple[Array, Array, Array]
 """Images, labels, and what each image counts."""
-Prepare = Callable[[dict[str, Array], Array], tuple[Circuit, Residuals]]
+Prepare = Callable[[Any, Array], tuple[Circuit, Residuals]]
 Leaves = list[Array]
 """Of a circuit: a stack of the circuits of many chips is no circuit, and stages pass on its parts."""
 
@@ -60,6 +61,7 @@ class Tally:
         beyond: ADC conversions beyond the range and all of them, and the same of the DAC.
         devices: share of devices below 0, mean shift [S] and share off the table, of each.
         corrections: gain and offset by layer that each was calibrated to.
+        repaired: what repair did to each.
         computed: chips, those with them that filled up the last call.
         seconds: of the passes, sampling with them.
         fold_seconds: of folding and calibrating.
@@ -70,6 +72,7 @@ class Tally:
     beyond: np.ndarray = field(default_factory=lambda: np.zeros(4))
     devices: list[tuple[float, ...]] = field(default_factory=list)
     corrections: list[dict[str, tuple[np.ndarray, np.ndarray]]] = field(default_factory=list)
+    repaired: list[dict[str, float]] = field(default_factory=list)
     computed: int = 0
     seconds: float = 0.0
     fold_seconds: float = 0.0
@@ -85,13 +88,12 @@ class Sampler:
         parts: Sequence[Batch],
         *,
         root: Array,
-        nominal: Mapping[str, Any],
-        fabricate: Fabricator,
+        fabricate: Fabricator | RepairedFabricator,
         prepare: Prepare,
         measure: Measure = ACCURACY,
         folding: bool = False,
     ) -> None:
-        """The stages for a network on the images `parts`; `nominal` conductances have the shape of a chip's.
+        """The stages for a network on the images `parts`.
 
         With `folding` what `prepare` does is matrix products above all.
         """
@@ -100,13 +102,13 @@ class Sampler:
         self.state, self.root, self.parts = (executor.shared(tree) for tree in (state, root, list(parts)))
         self.trees: dict[str | None, Any] = {}
         self._counters: dict[Any, Callable[..., Any]] = {}
-        shapes = {name: jax.ShapeDtypeStruct(g.shape, jnp.float32) for name, g in nominal.items()}
+        shapes = jax.eval_shape(fabricate, root).conductances
 
-        def devices(key: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
+        def devices(key: Array) -> tuple[Any, tuple[Any, ...]]:
             chip = fabricate(key)
-            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table)
+            return chip.conductances, (chip.negative, chip.mean_shift, chip.off_table, chip.repaired)
 
-        def circuit(conductances: dict[str, Array], key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
+        def circuit(conductances: Any, key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
             made, residuals = prepare(conductances, key)
             leaves, self.trees[None] = jax.tree.flatten(made)
             return leaves, residuals, {name: (c.gain, c.offset) for name, c in made.corrections.items()}
@@ -118,17 +120,17 @@ class Sampler:
             captured, root = shared
             return making.function(captured, jax.random.fold_in(root, number))
 
-        def build(shared: Any, number: Array, conductances: dict[str, Array]) -> Any:
+        def build(shared: Any, number: Array, conductances: Any) -> Any:
             captured, root = shared
             return preparing.function(captured, conductances, jax.random.fold_in(root, number))
 
         self._make, self._build = executor.stage(make), executor.stage(build, quick=folding)
 
-    def make(self, numbers: Array) -> tuple[dict[str, Array], tuple[Array, Array, Array]]:
-        """The conductances of chips [chips …] [S], and what fabricating them found."""
+    def make(self, numbers: Array) -> tuple[Any, tuple[Any, ...]]:
+        """The conductances of chips [chips …] [S], what fabricating them found, and what repair did."""
         return self._make((self._captured[0], self.root), numbers)
 
-    def build(self, numbers: Array, conductances: dict[str, Array]) -> tuple[Leaves, Residuals, dict[str, Any]]:
+    def build(self, numbers: Array, conductances: Any) -> tuple[Leaves, Residuals, dict[str, Any]]:
         """The circuits of chips as stacked leaves, their residuals and corrections."""
         return self._build((self._captured[1], self.root), numbers, conductances)
 
@@ -176,9 +178,9 @@ class Sampler:
         return self.measure.value(float(total), self.images, of="a chip")
 
 
-def require_sound(sampler: Sampler, conductances: Mapping[str, Array], chips: range) -> None:
+def require_sound(sampler: Sampler, conductances: Any, chips: range) -> None:
     """Raise ModelError where a chip of a call has conductances that are not finite, with the effect that left them."""
-    sound = [jnp.isfinite(g).all(axis=tuple(range(1, g.ndim))) for g in conductances.values()]
+    sound = [jnp.isfinite(g).all(axis=tuple(range(1, g.ndim))) for g in jax.tree.leaves(conductances)]
     for k, chip in enumerate(chips):
         if not all(bool(layer[k]) for layer in sound):
             sampler.fabricate.require_finite(
@@ -257,7 +259,9 @@ def sample(
             require_scores(sampler, counts[k, 0], leaves, k, chip=chip)
             tally.values.append(sampler.value(counts[k, 0]))
             tally.beyond += counts[k, 1:]
-            tally.devices.append(tuple(float(value[k]) for value in found))
+            *shares, repaired = found
+            tally.devices.append(tuple(float(value[k]) for value in shares))
+            tally.repaired.append({key: float(value[k]) for key, value in repaired.items()})
             tally.corrections.append({name: (gain[k], offset[k]) for name, (gain, offset) in corrections.items()})
             for name, alone_counts in layers.items():
                 require_scores(sampler, alone_counts[k, 0], made[name], k, chip=chip, layer=name)
@@ -271,7 +275,7 @@ def sample(
 
 def _prepare(
     sampler: Sampler, numbers: Array, tally: Tally, *, first: range = range(0)
-) -> tuple[tuple[np.ndarray, ...], Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
+) -> tuple[tuple[Any, ...], Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Make and fold the chips of one call, on the clocks of `tally`; those of `first` are judged."""
     began = time.perf_counter()
     conductances, found = jax.block_until_ready(sampler.make(numbers))
@@ -283,4 +287,4 @@ def _prepare(
     residuals = jax.tree.map(np.asarray, residuals)
     for k, chip in enumerate(first):
         judge({name: residual[k] for name, residual in residuals.items()}, chip=chip)
-    return tuple(map(np.asarray, found)), leaves, jax.tree.map(np.asarray, corrections)
+    return jax.tree.map(np.asarray, found), leaves, jax.tree.map(np.asarray, corrections)

@@ -25,6 +25,7 @@ def only(circuit: Circuit, layer: str, kernels: Mapping[str, Array]) -> Circuit:
         adcs={name: adc for name, adc in circuit.adcs.items() if name == layer},
         noises={name: noise for name, noise in circuit.noises.items() if name == layer},
         corrections={name: c for name, c in circuit.corrections.items() if name == layer},
+        copies=tuple(only(copy, layer, kernels) for copy in circuit.copies),
     )
 
 

@@ -36,6 +36,7 @@ def show(summary: dict[str, Any]) -> None:
         ("devices clamped at 0", f"{summary['clamped_fraction']:.2%}"),
         ("devices beyond the cell's table", f"{summary['off_table_fraction']:.2%}"),
         *converter_rows(summary),
+        *repair_rows(summary),
         ("seconds per chip", f"{summary['seconds_per_sample']:.3f}"),
         ("seconds to fold a chip", f"{summary['fold_seconds']:.3f}"),
     ]
@@ -111,6 +112,22 @@ def converter_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary["calibration"] is not None:
         gains = ", ".join(f"{gain:.4f}" for gain in summary["calibration"]["gain"])
         rows.append((f"gain a {summary['calibration']['per']}", gains))
+    return rows
+
+
+def repair_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What repair did, left and took: nothing without."""
+    if (repair := summary.get("repair")) is None:
+        return []
+    rows = [
+        ("repair", repair["remedies"]),
+        ("devices of a chip", f"{repair['devices']} ({repair['devices_factor']:.3g} times)"),
+    ]
+    if "rms_error_before" in repair:
+        left = f"{repair['rms_error_before']:.4f}, {repair['rms_error_after']:.4f} after"
+        rows.append(("rms error of weights by faults, of full scale", left))
+    if repair["test_reads"]:
+        rows.append(("reads, and writes, of the test of a chip", f"{repair['test_reads']}, {repair['test_writes']}"))
     return rows
 
 

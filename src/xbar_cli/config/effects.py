@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 
 from .base import Quantity
 from .chips.ageing_effects import ReadDisturb, Relaxing, Retention, Temperature, age_of, model_of
-from .chips.effect import Effect, Relative, Share, Time
+from .chips.effect import Effect, Relative, Time
+from .chips.stuck import Stuck
 
 if TYPE_CHECKING:
     from xbar_cli.device.chip import Step
@@ -104,25 +105,6 @@ class ChipToChip(Effect):
     once: ClassVar = "each says how far off the chip is"
     sigma: Relative | None = None
     """Relative standard deviation between chips; the technology's when absent."""
-
-
-class Stuck(Effect):
-    """Devices stuck at G_on, at G_off, or open; they stay there, whatever else acts. Absent devices (G = 0) cannot be stuck."""
-
-    model: Literal["stuck"]
-    stage: ClassVar = "faults"
-    once: ClassVar = "one entry takes all its rates"
-    on: Share = 0.0
-    off: Share = 0.0
-    open: Share = 0.0
-
-    @model_validator(mode="after")
-    def _rates(self) -> Self:
-        if not self.model_fields_set & {"on", "off", "open"}:
-            raise ValueError("stuck needs at least one of on=, off=, open=")
-        if self.on + self.off + self.open > 1:
-            raise ValueError("stuck: the rates on, off and open add up to more than 1")
-        return self
 
 
 class Drift(Effect):
@@ -242,8 +224,7 @@ def _model(effect: OnDevices, devices: "Devices") -> "tuple[Callable[..., Array]
             sigma = figures.between_chips(devices, effect.model, sigma=effect.sigma)
             return variation.chip_to_chip, {"sigma_relative": sigma}
         case Stuck():
-            rates = {"rate_on": effect.on, "rate_off": effect.off, "rate_open": effect.open}
-            return faults.stuck_at, {**rates, "g_on": devices.g_on, "g_off": devices.g_off}
+            return faults.stuck_at, effect.parameters(devices)
         case Drift():
             given = {"t": age_of(effect), "t0": effect.t0, "nu": effect.nu, "nu_sigma": effect.nu_sigma}
             return drift.drift, figures.drift_of(devices, **given)

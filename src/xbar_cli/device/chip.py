@@ -105,6 +105,11 @@ def _values(parameters: Mapping[str, Any]) -> str:
     return ", ".join(shown)
 
 
+def stream_of(key: Array, step: Step, *, layer: str) -> Array:
+    """The random key of a step on a layer of the chip of `key`."""
+    return stream(key if step.stage == "chip" else stream(key, f"layer {layer}"), step.name)
+
+
 def fabricate(
     key: Array, g: Float[Array, "*shape"], *, layer: str, steps: Sequence[Step], negative: str
 ) -> tuple[Float[Array, "*shape"], Found]:
@@ -130,9 +135,8 @@ def fabricate(
     target = g
     broken = jnp.asarray(len(steps))
     for number, step in enumerate(steps):
-        base = key if step.stage == "chip" else stream(key, f"layer {layer}")
         aimed = {"target": target} if step.takes_target else {}
-        changed = step.model(stream(base, step.name), g, **aimed, **step.parameters)
+        changed = step.model(stream_of(key, step, layer=layer), g, **aimed, **step.parameters)
         g = jnp.where(target == 0, 0, changed)
         broken = jnp.minimum(broken, jnp.where(jnp.isfinite(g).all(), len(steps), number))
     g, share, mean_shift = resolve_negative(g, policy=negative)

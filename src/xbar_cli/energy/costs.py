@@ -1,6 +1,7 @@
 """From a mapped network and its activity to the costs of its layers, under each of the models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from xbar_cli.energy.constants import Constants
 from xbar_cli.energy.digital import with_sums
 from xbar_cli.energy.models import isaac, neurosim, resparc
 from xbar_cli.energy.models.gates import Node
-from xbar_cli.energy.models.tree import Component
+from xbar_cli.energy.models.tree import Component, scaled
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.plan import ChipPlan, plan
 from xbar_cli.energy.power import layer_watt
@@ -108,9 +109,21 @@ def cell_figures(constants: Constants, network: MappedNetwork) -> tuple[float, f
     return resparc.cell_figures(constants, width_m=cell.width_m, length_m=cell.length_m)
 
 
-def chip_of(config: EnergyConfig, works: list[LayerWork], layers: LayerCosts) -> ChipPlan:
-    """Copies of layers on the arrays that there are. Raises ConfigError where the weights do not fit."""
-    tiles = [work.tiles for work in works]
+def repaired_costs(layers: LayerCosts, repair: Mapping[str, Any] | None) -> LayerCosts:
+    """The costs of layers of repaired chips: every copy of an ensemble is read, at once; spare lines take area and leak.
+
+    Flips, averages and the test of the chip are not in it.
+    """
+    if repair is None:
+        return layers
+    ensemble, devices = repair["ensemble"], repair["devices_factor"]
+    factors = {"energy_joule": ensemble, "area_m2": devices, "leakage_watt": devices}
+    return {name: scaled(layer, **factors) for name, layer in layers.items()}
+
+
+def chip_of(config: EnergyConfig, works: list[LayerWork], layers: LayerCosts, *, ensemble: int = 1) -> ChipPlan:
+    """Copies of layers on the arrays that there are, `ensemble` of each. Raises ConfigError where the weights do not fit."""
+    tiles = [ensemble * work.tiles for work in works]
     if config.tiles is not None and config.tiles < sum(tiles):
         size = "x".join(map(str, works[0].tile))
         raise ConfigError(f"tiles = {config.tiles}: the weights take {sum(tiles)} arrays of {size}")

@@ -35,6 +35,8 @@ def gain(
     """
     assert config.baseline is not None
     path = Path(config.baseline)
+    if source.repair is not None:
+        raise ConfigError(f"`baseline` compares chips without repair, and activity = {config.activity} has some")
     opened = Opened(path, use="`baseline`", data_dir=config.data_dir)
     base, stated = driven(opened.network, source.scales), source.stated
     if network.cell is None or base.cell is None or wires_of(stated).any:

@@ -39,6 +39,7 @@ class Source:
         interval: its 95 % confidence interval over chips; None for a single figure.
         origin: what says so.
         converters: that the accuracy was evaluated with; None without any.
+        repair: what the summary of an evaluation of repaired chips says of them; None without.
     """
 
     stated: Statement
@@ -48,6 +49,7 @@ class Source:
     interval: list[float] | None
     origin: str | None
     converters: dict[str, Any] | None
+    repair: Mapping[str, Any] | None = None
 
 
 def source_of(config: EnergyConfig, opened: Opened) -> Source:
@@ -83,7 +85,9 @@ def of_energy_run(path: Path, summary: Mapping[str, Any], opened: Opened) -> Sou
     stored = read_activity(path, {name: len(layer.stacked) for name, layer in opened.network.layers.items()})
     scales = {name: seen.full_scale for name, seen in stored.items() if seen.full_scale is not None}
     accuracy, interval, origin = summary["accuracy"], summary["accuracy_ci95"], summary["accuracy_from"]
-    return Source(stated, stored, scales, accuracy, interval, origin, summary["accuracy_converters"])
+    return Source(
+        stated, stored, scales, accuracy, interval, origin, summary["accuracy_converters"], summary.get("repair")
+    )
 
 
 def of_eval(path: Path, config: EvaluateConfig, summary: Mapping[str, Any], opened: Opened) -> Source:
@@ -104,6 +108,7 @@ def of_eval(path: Path, config: EvaluateConfig, summary: Mapping[str, Any], open
         summary.get("accuracy_ci95"),
         stated.by,
         converters_of(stated),
+        summary.get("repair"),
     )
 
 

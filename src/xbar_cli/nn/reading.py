@@ -48,12 +48,14 @@ class Circuit:
         adcs: the converters of tiled layers.
         noises: read noise of the layers that have some.
         corrections: of the layers that were calibrated.
+        copies: circuits of the same layers whose outputs are averaged with these, before they are corrected.
     """
 
     layers: dict[str, ProgrammedLayer]
     adcs: dict[str, Adc] = field(default_factory=dict)
     noises: dict[str, ColumnNoise] = field(default_factory=dict)
     corrections: dict[str, Correction] = field(default_factory=dict)
+    copies: tuple["Circuit", ...] = ()
 
 
 @jax.tree_util.register_dataclass
@@ -82,10 +84,33 @@ def layer_outputs(
     trusts: dict[str, Trust] | None = None,
     use: int = 0,
 ) -> Array:
-    """The decoded and corrected outputs of one layer for the inputs `x` [images …].
+    """The decoded and corrected outputs of one layer for the inputs `x` [images …]: those of its copies are averaged.
 
     Arguments as for `on_arrays`, and `use`: how often the layer was read before in this pass; every use is a read of its own.
     """
+    y = _outputs(circuit, name, x, contract, key=key, first=first, counts=counts, trusts=trusts, use=use)
+    for number, copy in enumerate(circuit.copies, start=1):
+        own = stream(key, f"copy {number}")
+        y = y + _outputs(copy, name, x, contract, key=own, first=first, counts=counts, trusts=trusts, use=use)
+    if circuit.copies:
+        y = y / (1 + len(circuit.copies))
+    correction = circuit.corrections.get(name)
+    return y if correction is None else correction(y)
+
+
+def _outputs(
+    circuit: Circuit,
+    name: str,
+    x: Array,
+    contract: Contract,
+    *,
+    key: Array,
+    first: Array,
+    counts: dict[str, Counts] | None,
+    trusts: dict[str, Trust] | None,
+    use: int,
+) -> Array:
+    """The decoded outputs of one layer, neither averaged nor corrected."""
     layer, noise = circuit.layers[name], circuit.noises.get(name)
     noise_key = stream(key, name)
     if use:
@@ -108,8 +133,7 @@ def layer_outputs(
     beyond = beyond_drive(layer, x)
     if counts is not None and beyond is not None:
         _add(counts, f"dac {name}", Counts(beyond.reshape(x.shape[0], -1).sum(axis=1), x[0].size))
-    correction = circuit.corrections.get(name)
-    return y if correction is None else correction(y)
+    return y
 
 
 def _add(counts: dict[str, Counts], name: str, more: Counts) -> None:

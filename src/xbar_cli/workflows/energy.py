@@ -1,5 +1,6 @@
 """`xbar energy`: energy, area and latency of a mapped network from its activity, or of a preset."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from xbar_cli.energy import digital
 from xbar_cli.energy import presets as energy_presets
 from xbar_cli.energy.agreement import wires_of
 from xbar_cli.energy.constants import Constants, load
-from xbar_cli.energy.costs import chip_of, costs, works_of
+from xbar_cli.energy.costs import chip_of, costs, repaired_costs, works_of
 from xbar_cli.energy.gain import gain
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.opening import CALIBRATION, WORST, Opened, activity_of
@@ -47,7 +48,7 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     works, gap = works_of(
         config, constants, lambda: opened.trained, network, coding, reading, activity, wires, reporter=reporter
     )
-    costed = costed_of(config, constants, opened, works, network)
+    costed = costed_of(config, constants, opened, works, network, source.repair)
     write_toml(run.path / CONFIG, config)
     (run.path / CONSTANTS).write_text(tomli_w.dumps(constants.as_toml()), encoding="utf-8")
     write_results(run.path, costed.every, activity)
@@ -66,6 +67,8 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
         "resistances_ohm": {f"r_{name}": ohm for name, ohm in vars(wires).items()} if wires.any else None,
         "conservation_gap": gap,
     }
+    if source.repair is not None:
+        summary |= {"repair": dict(source.repair), "devices": source.repair["devices"]}
     summary |= correct(summary, source)
     if config.baseline is not None:
         summary["gain"] = gain(config, constants, costed, network, source, reporter=reporter)
@@ -73,10 +76,11 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
 
 
 def costed_of(
-    config: EnergyConfig, constants: Constants, opened: Opened, works: list[LayerWork], network: MappedNetwork
-) -> Costed:
+    config: EnergyConfig, constants: Constants, opened: Opened, works: list[LayerWork], network: MappedNetwork,
+    repair: Mapping[str, Any] | None,
+) -> Costed:  # fmt: skip
     """The layers on arrays, the digital ones, and the chip."""
-    layers, macs = costs(config, constants, works, network), opened.digital_macs
+    layers, macs = repaired_costs(costs(config, constants, works, network), repair), opened.digital_macs
     sums = any(part.name == digital.PART for layer in layers.values() for part in layer.children)
     return Costed(
         works=works,
@@ -84,7 +88,7 @@ def costed_of(
         digital={name: digital.layer_cost(name, count, constants) for name, count in macs.items()},
         unit=digital.unit(constants) if macs or sums else None,
         macs=macs,
-        chip=chip_of(config, works, layers),
+        chip=chip_of(config, works, layers, ensemble=1 if repair is None else repair["ensemble"]),
         pipelined=config.pipeline,
     )
 

@@ -18,6 +18,8 @@ from xbar_cli.chip.mapped import ORIGIN, MappedNetwork, load_mapped, read_voltag
 from xbar_cli.chip.mismatch import gate_shifts
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_sampler
+from xbar_cli.chip.repair.asked import check_repair, spare_lines
+from xbar_cli.chip.repair.told import repair_told
 from xbar_cli.chip.resolve import Gates, on_trained_arrays, own_converters, resolve_cell, resolve_mapping
 from xbar_cli.chip.result import ages
 from xbar_cli.chip.result import summary as evaluate_summary
@@ -195,7 +197,9 @@ def build_hardware(
         own=own_converters(trained, network, config.converters),
         noises=tuple(read_spread_of(noise, network) for noise in config.variation.read_noises()),
         mismatch=gate_shifts(config.variation.mismatch(), network),
+        spare=spare_lines(network, config.repair.wanted),
     )  # fmt: skip
+    check_repair(config.repair.wanted, hardware, config.variation, reporter=reporter)
     if hardware.wired and hardware.mismatch:
         raise ConfigError(
             "effect mismatch takes 1T-1R arrays without resistances: leave out array.r_wire_ohm, array.r_source_ohm, "
@@ -236,14 +240,18 @@ def measure(
         warm=not hardware.solved,  # such arrays take so long that compilation is lost in it
         reporter=reporter,
     )
-    found = {
-        "command": "evaluate",
-        "images": len(labels),
-        "dataset_note": trained.data.note,
-        "task": trained.data.task,
-        f"ideal_{measure.metric}": ideal,
-        "effects": order,
-    } | ({"wired": wired} if (wired := told(hardware)) else {})
+    found = (
+        {
+            "command": "evaluate",
+            "images": len(labels),
+            "dataset_note": trained.data.note,
+            "task": trained.data.task,
+            f"ideal_{measure.metric}": ideal,
+            "effects": order,
+        }
+        | ({"wired": wired} if (wired := told(hardware)) else {})
+        | repair_told(config.repair, network, tally)
+    )
     return found | evaluate_summary.summarise(
         config, hardware, tally, measure, ideal=ideal, images=len(labels), fitted_to=fitted_to
     ), tally

@@ -34,6 +34,7 @@ class AdviseConfig(EvaluateConfig):
             fields = MonteCarloSection.model_fields if section == "monte_carlo" else type(self.ageing).model_fields
             given = getattr(getattr(self, section), name)
             require(given == fields[name].default, f"{key} belongs to xbar evaluate: leave it out")
+        require(self.repair.remedies is None, "repair.remedies belongs to xbar evaluate: leave it out")
 
     def evaluation(self) -> EvaluateConfig:
         """The evaluation that is to become better."""

@@ -12,6 +12,7 @@ from xbar_cli.config.monte_carlo import MonteCarloSection, PartitionSection
 from xbar_cli.config.variation import VariationSection
 
 from .ageing import AgeingSection
+from .repair import RepairSection
 
 
 class EvaluateConfig(RootSection):
@@ -20,6 +21,7 @@ class EvaluateConfig(RootSection):
     run: str = ""
     variation: VariationSection = VariationSection()
     ageing: AgeingSection = AgeingSection()
+    repair: RepairSection = RepairSection()
     monte_carlo: MonteCarloSection = MonteCarloSection()
     array: ArraySection = ArraySection()
     converters: ConvertersSection = ConvertersSection()
@@ -34,6 +36,7 @@ class EvaluateConfig(RootSection):
     def ages(self) -> Self:
         """Rules that join times with what else is asked for."""
         self.ageing.agree(self.variation, ci_width=self.monte_carlo.ci_width, calibrate=self.decoding.calibrate)
+        self.repair.agree(self.variation, aged=self.ageing.at is not None)
         return self
 
     @property
@@ -60,6 +63,7 @@ class PartitionConfig(EvaluateConfig):
             default = MonteCarloSection.model_fields[name].default
             require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
         require(self.ageing.at is None, "ageing.at belongs to xbar evaluate: leave it out")
+        require(self.repair.remedies is None, "repair.remedies belongs to xbar evaluate: leave it out")
 
 
 PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
