@@ -131,17 +131,19 @@ def cell_watt(mapped, name, rows, kind, bits, volt, *, phases):
     return exact / len(flat), table_sum / len(flat)
 
 
-def conversions(shape, tile, *, at_once, pair):
+def conversions(shape, tile, *, at_once, pair, analog=False):
     """Conversions of one pulse of one product, and row drives, over all tiles and groups of rows."""
-    converted = drives = 0
+    converted = held = drives = 0
     for top in range(0, shape[0], tile[0]):
         rows = min(tile[0], shape[0] - top)
         for left in range(0, shape[1], tile[1]):
             columns = min(tile[1], shape[1] - left)
             drives += rows
-            for _ in range(0, rows, at_once or rows):
-                converted += (columns + 1) // 2 if pair else columns
-    return converted, drives
+            for row in range(0, rows, at_once or rows):  # the first row of a group
+                held += (columns + 1) // 2 if pair else columns
+                if not analog or top + row == 0:
+                    converted += (columns + 1) // 2 if pair else columns
+    return converted, held, drives
 
 
 def neurosim_seconds(k, node, mapped, *, adc_bits, at_once, shared):
@@ -212,7 +214,8 @@ def expected(mapped, k, model, case, pictures):
             watt, from_table = cell_watt(mapped, name, rows, kind, used, volt, phases=phases)
             slack = 0.0
             assert abs(watt - from_table) <= 1e-2 * watt  # of the SPICE table itself, to the surrogate's error
-        converted, row_drives = conversions(g.shape, tile, at_once=at_once, pair=pair)
+        analog = case.get("accumulate") == "analog"
+        converted, held, row_drives = conversions(g.shape, tile, at_once=at_once, pair=pair, analog=analog)
         drives = positions * phases * cycles
         turns = math.ceil(min(g.shape[0], tile[0]) / min(tile[0], at_once or tile[0]))
         scale = 2.0 ** (adc_bits - 8)
@@ -222,6 +225,7 @@ def expected(mapped, k, model, case, pictures):
         each = min(max(each, 2 if pair else 1), tile[1])
         steps = math.ceil(each / 2) if pair else each
         adcs = math.ceil(tile[1] / each)
+        converting = math.ceil(g.shape[1] / tile[1]) if analog else tiles
         match model:
             case "resparc":
                 seconds = k["read.seconds"]
@@ -240,17 +244,19 @@ def expected(mapped, k, model, case, pictures):
                     gate = k["gate.oxide_farad_per_m2"] * w * length + k["gate.overlap_farad_per_m"] * w
                     gate += k["wire.farad_per_m"] * pitch
                 parts["gate_lines"] = drives * g.size * gate * mapped.vg[name] ** 2
-                latency += drives * turns * max(seconds, steps / k["adc.samples_per_second"])
-                area += tiles * adcs * k["adc.area_m2"] * scale
+                conversion = steps / k["adc.samples_per_second"]
+                latency += drives * (max(turns * seconds, conversion) if analog else turns * max(seconds, conversion))
+                area += converting * adcs * k["adc.area_m2"] * scale
             case "isaac":
                 seconds, whole = k["cycle.seconds"], k["unit.rows"]
                 parts["adc"] = drives * converted * k["adc.energy_joule"] * scale
                 for part in ("dac", "input_register"):
                     parts[part] = drives * row_drives * k[f"{part}.power_watt"] * seconds / k["unit.arrays"] / whole
-                for part in ("sample_hold", "shift_add", "output_register"):
-                    parts[part] = drives * converted * k[f"{part}.power_watt"] * seconds / k["unit.arrays"] / whole
-                latency += drives * turns * max(seconds, steps / k["adc.samples_per_second"])
-                area += tiles * adcs * k["adc.area_m2"] / k["adc.count"] * scale
+                for part, moved in (("sample_hold", held), ("shift_add", converted), ("output_register", converted)):
+                    parts[part] = drives * moved * k[f"{part}.power_watt"] * seconds / k["unit.arrays"] / whole
+                conversion = steps / k["adc.samples_per_second"]
+                latency += drives * (max(turns * seconds, conversion) if analog else turns * max(seconds, conversion))
+                area += converting * adcs * k["adc.area_m2"] / k["adc.count"] * scale
             case _:
                 seconds = neurosim_seconds(k, 14, mapped, adc_bits=adc_bits, at_once=at_once, shared=shared)
                 parts["adc"] = drives * converted * k["adc.energy_joule"] * scale

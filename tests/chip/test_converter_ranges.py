@@ -10,7 +10,7 @@ from flax import nnx
 
 from tests.compositions.product import CALIBRATION, trained
 from xbar_cli.chip.fold import make_folder
-from xbar_cli.chip.full_scales import Observed, adc_full_scales, drive_ranges, usable
+from xbar_cli.chip.full_scales import Observed, adc_ranges, drive_ranges, usable
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
 from xbar_cli.config.converters import ConvertersSection
@@ -28,7 +28,8 @@ def hardware(scheme="de", **converters):
 
 
 def scales(built):
-    return adc_full_scales(trained(), built, lambda: pytest.fail("nothing is observed"), images=CALIBRATION)
+    found = adc_ranges(trained(), built, lambda: pytest.fail("nothing is observed"), images=CALIBRATION)
+    return {name: each.full_scale for name, each in found.items()}
 
 
 @pytest.mark.parametrize(("at_once", "rows"), [(None, 8), (3, 3), (100, 8)])
@@ -59,7 +60,8 @@ def test_fewer_rows_give_a_smaller_range_and_pairs_a_smaller_one_still():
         built = hardware(adc_bits=8, **converters)
         nominal = {name: jnp.asarray(layer.conductance) for name, layer in built.network.layers.items()}
         circuit, _ = make_folder(built)(nominal, jax.random.key(0), dict.fromkeys(nominal, 1.0))
-        found[key] = adc_full_scales(trained(), built, lambda circuit=circuit: circuit, images=CALIBRATION)
+        ranges = adc_ranges(trained(), built, lambda circuit=circuit: circuit, images=CALIBRATION)
+        found[key] = {name: each.full_scale for name, each in ranges.items()}
     for name in ROWS:
         assert found["3"][name] < 0.7 * found["all"][name]
         assert found["pair"][name] < 0.9 * found["all"][name]

@@ -17,6 +17,7 @@ from xbar_cli.chip.executor import Strategy, hoist, make_executor
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.place import map_network
+from xbar_cli.chip.result.tally import Findings
 from xbar_cli.chip.sample import sample
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import steps_of
@@ -163,7 +164,7 @@ class Dice:
         self.executor = make_executor(1, Strategy("map", width))
 
     def make(self, numbers):
-        return {}, (*(np.zeros(len(numbers)),) * 3, {})
+        return {}, Findings((np.zeros(len(numbers)),) * 3, {}, {})
 
     def build(self, numbers, conductances):
         return [], {}, {}

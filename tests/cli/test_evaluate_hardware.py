@@ -9,7 +9,7 @@ import pytest
 
 from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.chip.fold import make_folder
-from xbar_cli.chip.full_scales import adc_full_scales, percentile_of
+from xbar_cli.chip.full_scales import adc_ranges, percentile_of
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import least_squares, make_calibrator
@@ -175,7 +175,7 @@ def test_convolutions_behind_wires_with_and_without_converters(xbar, tmp_path):
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()}
     fold, key = make_folder(hardware), jax.random.key(0)
     weights, _ = make_folder(Hardware(network, "nodal", wires))(nominal, key, {})
-    scales = adc_full_scales(trained, hardware, lambda: fold(nominal, key, dict.fromkeys(nominal, 1.0))[0], images=100)
+    scales = adc_ranges(trained, hardware, lambda: fold(nominal, key, dict.fromkeys(nominal, 1.0))[0], images=100)
     circuit, residuals = fold(nominal, key, scales)
     assert max(float(residual) for residual in residuals.values()) < 1e-9
     x = jnp.asarray(trained.data.train_images[:20], jnp.float32) / 255

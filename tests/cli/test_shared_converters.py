@@ -58,7 +58,8 @@ def by_numpy(run, **given):
     def on_arrays(name, x):
         bands = -(-layers[name].g.shape[0] // tile[0])
         errors = np.zeros((2, bands, layers[name].g.shape[1] // (2 if reading.pair else 1)))
-        return reference.outputs(layers[name], x, None, reading, scale=scales[name], errors=errors, near=near)
+        adc = reference.Converters(*errors)
+        return reference.outputs(layers[name], x, None, reading, scale=scales[name], adc=adc, near=near)
 
     forward(data.train_images[:1000], exact)
     answers = forward(data.test_images[:IMAGES], on_arrays).argmax(axis=1)
@@ -71,13 +72,14 @@ def by_numpy(run, **given):
         (("--adc-bits", 4), {"adc_bits": 4}, 8 * 24 + 20),
         (("--adc-bits", 3, "--rows-at-once", 40), {"adc_bits": 3, "at_once": 40}, (7 * 3 + 3) * 24 + 20),
         (("--adc-bits", 4, "--adc-input", "pair", "--dac-bits", 3), {"adc_bits": 4, "pair": True, "dac_bits": 3}, 8 * 12 + 10),
+        (("--adc-bits", 5, "--accumulate", "analog"), {"adc_bits": 5, "analog": True}, 24 + 20),
     ],
 )  # fmt: skip
 def test_the_answers_of_the_commands_are_those_of_numpy(evaluate, placed, words, given, conversions):
     summary, _ = evaluate(placed, *words)
     right, tossed, cut = by_numpy(placed, **given)
     assert tossed < 20
-    assert abs(summary["accuracy_mean"] * IMAGES - right) <= tossed
+    assert abs(summary["accuracy_mean"] * IMAGES - right) <= tossed + 1e-6
     assert summary["adc_saturated_fraction"] == pytest.approx(
         cut / conversions, abs=(tossed + 0.5) / conversions / IMAGES
     )
@@ -170,3 +172,14 @@ def test_a_layer_whose_inputs_are_always_zero_needs_no_range(evaluate, dead, wor
     summary, _ = evaluate(dead, *words)
     assert summary["accuracy_mean"] == summary["ideal_accuracy"]
     assert summary["dac_saturated_fraction"] in (None, 0)
+
+
+def test_how_converters_are_built_makes_the_chips_differ(evaluate, placed):
+    built = ("--adc-bits", 4, "--adc-kind", "sar", "--adc-mismatch", 0.2, "--samples", 3)
+    summary, table = evaluate(placed, *built)
+    assert len(set(summary["accuracy_samples"])) > 1
+    assert "sar, one a column" in table
+    noisy, _ = evaluate(placed, "--adc-bits", 4, "--adc-noise", 3, "--samples", 3)
+    quiet, _ = evaluate(placed, "--adc-bits", 4)
+    assert noisy["samples"] == 3
+    assert noisy["accuracy_mean"] < quiet["accuracy_mean"]

@@ -1,5 +1,7 @@
 """`xbar eval --at`: the same chips at several times."""
 
+import tomllib
+
 import h5py
 import pytest
 
@@ -99,3 +101,56 @@ def test_what_contradicts_itself_is_one_line(small, xbar, tmp_path, words, said)
     assert found.code in (1, 2)
     assert (found.err.count("\n"), said in found.err) == (1, True), found.err
     assert not (tmp_path / "x").exists()
+
+
+def test_what_policies_spend_is_that_of_the_reads_and_pulses_they_take(small, xbar, tmp_path):
+    """A fit costs its pictures as `xbar energy` has them; writing its pulses and verify reads, from the written conductances."""
+    assert xbar("map", small, "--technology", "pcm", "--out", tmp_path / "m").code == 0
+    words = ("--effect", "pcm_drift", "--at", "1h,1y,3y")
+    policy = ("--recalibrate", "gain@1y,reprogram@1y")
+    few = ("--set", "calibration.images=70")
+    found = xbar("eval", tmp_path / "m", *FEW, *few, *words, *policy, "--json", "--out", tmp_path / "a").json["ages"]
+    image = xbar("energy", tmp_path / "m", "--images", 64, "--json", "--out", tmp_path / "e").json
+    with h5py.File(tmp_path / "m" / "results.nc") as file:
+        g = [file[key][:].astype(float) for key in file if key.endswith("_conductance")]
+    devices = sum((layer > 0).sum() for layer in g)
+    constants = tomllib.loads((tmp_path / "e" / "constants.toml").read_text())
+    conversion = constants["adc"]["energy_joule"]["value"]  # of 8 bits
+    for age, fits, writes in zip(found, (1, 2, 4), (0, 1, 3), strict=True):
+        spent = age["spent"]
+        assert age["corrections"] == fits
+        joule = image["energy_joule"] - image["digital_joule"]
+        assert spent["correction_joule"] == pytest.approx(fits * 70 * joule, rel=1e-6)
+        assert spent["pulses"] == writes * 20 * devices
+        verified = 20 * sum(layer.sum() for layer in g) * 0.2**2 * 250e-9
+        assert spent["programming_joule"] == pytest.approx(
+            writes * (20 * devices * (10e-12 + conversion) + verified), rel=1e-6
+        )
+        assert spent["joule"] == pytest.approx(spent["correction_joule"] + spent["programming_joule"])
+    read = spent_of(xbar, tmp_path, words, "global@1y")
+    columns = sum(-(-layer.shape[0] // 128) * layer.shape[1] for layer in g)
+    assert read[0]["conversions"] == columns  # every column of every tile, once
+    assert read[0]["reads"] == len(g)
+    cells = (
+        sum(layer.sum() for layer in g)
+        * constants["read"]["volt"]["value"] ** 2
+        * constants["read"]["seconds"]["value"]
+    )
+    assert read[0]["joule"] > cells + columns * conversion
+    assert read[2]["joule"] == pytest.approx(4 * read[0]["joule"])
+
+
+def spent_of(xbar, folder, words, policy):
+    """What a policy spends until each time."""
+    out = folder / policy
+    found = xbar("eval", folder / "m", *FEW, *words, "--recalibrate", policy, "--json", "--out", out).json
+    return [age["spent"] for age in found["ages"]]
+
+
+def test_writing_of_devices_that_nothing_is_known_of_costs_what_is_said(small, xbar, tmp_path):
+    words = ("--effect", "drift:t0=1,nu=0.05,nu_sigma=0", "--at", "1h,45d", "--recalibrate", "reprogram@30d")
+    found = xbar("eval", small, *FEW, *words, "--json", "--out", tmp_path / "a").json["ages"]
+    assert [age["spent"]["joule"] for age in found] == [0, None]
+    told = ("--set", "ageing.pulse_joule=1e-12", "--set", "ageing.pulses=5")
+    found = xbar("eval", small, *FEW, *words, *told, "--json", "--out", tmp_path / "b").json["ages"]
+    assert found[1]["spent"]["joule"] > found[1]["spent"]["pulses"] * 1e-12 > 0

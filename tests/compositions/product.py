@@ -58,6 +58,13 @@ CONVERTERS: dict[str, dict[str, Any]] = {
     },
     "levels": {"adc_bits": 8, "adc_range": "levels"},
     "levels, 3 rows": {"adc_bits": 8, "adc_range": "levels", "rows_at_once": 3},
+    "sar": {"adc_bits": 5, "adc_kind": "sar", "adc_mismatch": 0.05, "columns_per_adc": 3},
+    "ramp, a pair, charge": {
+        "adc_bits": 6, "adc_kind": "ramp", "adc_mismatch": 0.2, "adc_input": "pair", "accumulate": "analog",
+    },
+    "flash, lloyd, charge, 3 rows": {
+        "adc_bits": 4, "adc_kind": "flash", "adc_mismatch": 0.2, "adc_range": "lloyd", "accumulate": "analog", "rows_at_once": 3,
+    },
 }  # fmt: skip
 ARRAYS: dict[str, dict[str, Any]] = {
     "ideal": {"model": "ideal"},
@@ -235,7 +242,7 @@ class Compositions:
         reading = reference.Reading(
             model=case.array, resistances={name: array[key] for name, key in wires.items() if key in array},
             input=c.input, dac_bits=c.dac_bits, adc_bits=c.adc_bits, adc_range=c.adc_range, pair=c.adc_input == "pair",
-            at_once=c.rows_at_once, tile=tile,
+            at_once=c.rows_at_once, tile=tile, analog=c.accumulate == "analog",
         )  # fmt: skip
         near = reference.Near(FLOAT32[case.device], np.zeros(TEST, bool), np.zeros(TEST), np.zeros(TEST))
         scales: dict[str, float] = {}
@@ -255,12 +262,8 @@ class Compositions:
             return reference.windows(x, layers[name]) @ kernel.reshape(-1, kernel.shape[-1])
 
         def on_circuits(name, x):
-            errors = (
-                None if name not in adcs else tuple(np.asarray(e, float) for e in (adcs[name].gain, adcs[name].offset))
-            )
-            return reference.outputs(
-                layers[name], x, cells[name], reading, scale=scales.get(name), errors=errors, near=near
-            )
+            adc = None if name not in adcs else reference.Converters.of(adcs[name])
+            return reference.outputs(layers[name], x, cells[name], reading, scale=scales.get(name), adc=adc, near=near)
 
         data = trained().data
         forward(data.train_images, exact)

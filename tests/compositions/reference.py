@@ -168,6 +168,7 @@ class Reading:
     pair: bool = False
     at_once: int | None = None
     tile: tuple[int, int] = (128, 128)
+    analog: bool = False
 
     @property
     def limited(self):
@@ -201,7 +202,11 @@ class Near:
 
     def mark(self, values, error):
         """Values [images …] in codes, before rounding."""
-        off = np.abs(values - np.floor(values) - 0.5) < error
+        self.edges(values - np.floor(values), np.array([0.5]), error)
+
+    def edges(self, values, edges, error):
+        """Values [images …] by these edges."""
+        off = np.abs(values[..., None] - edges).min(axis=-1) < error
         self.images |= off.reshape(len(off), -1).any(axis=1)
 
 
@@ -284,9 +289,13 @@ def reads(layer, x, cell, reading, near=None):
         for cycle in range(reading.cycles):
             drive = (codes >> cycle) & 1 if reading.input == "bitserial" else magnitude
             weight = sign * 2**cycle / (reading.steps if reading.input == "bitserial" else 1)
+            parts = []
             for band, mask in groups(rows.shape[-1], reading):
                 driven = np.where(mask, drive, 0).astype(float)
-                yield weight, band, driven.sum(axis=-1), signals(layer, (driven, mask), cell, reading)
+                parts.append((weight, band, driven.sum(axis=-1), signals(layer, (driven, mask), cell, reading)))
+            if reading.analog:  # one large converter of the sum
+                parts = [(weight, 0, sum(part[2] for part in parts), sum(part[3] for part in parts))]
+            yield from parts
 
 
 def beyond_drive(layer, x, reading):
@@ -315,8 +324,8 @@ def baseline(layer, reading):
 def full_scale(layer, x, cell, reading):
     """Of a layer's converters [S], from the activations `x` of the calibration images in floating point."""
     height = min(reading.tile[0], layer.g.shape[0])
-    rows = min(reading.at_once or height, height)
-    if reading.adc_range not in (None, "levels"):
+    rows = layer.g.shape[0] if reading.analog else min(reading.at_once or height, height)
+    if reading.adc_range not in (None, "levels", "lloyd"):
         return float(reading.adc_range) * rows * (layer.top - layer.bottom if reading.pair else layer.top)
     if reading.adc_range == "levels":
         level, bits = 2 ** layer.slices["device_bits"] - 1, 1 if reading.input == "bitserial" else reading.dac_bits
@@ -328,7 +337,64 @@ def full_scale(layer, x, cell, reading):
     return max(float(np.abs(layer.combine(i) if reading.pair else i).max()) for i in seen)
 
 
-def outputs(layer, x, cell, reading, *, scale=None, errors=None, near):
+@dataclass
+class Converters:
+    """What was drawn for the converters of a layer, or fitted: data of the comparison, as the package holds it.
+
+    Attributes:
+        gain: relative error behind each signal [bands signals].
+        offset: in units of the full scale, likewise.
+        weights: of the bits of successive approximation [bands bits signals]; None of others.
+        edges: thresholds in steps above the lowest code [bands lists codes]; None where they are even.
+        own: list of each signal.
+        levels: what codes stand for; None where for themselves.
+    """
+
+    gain: np.ndarray
+    offset: np.ndarray
+    weights: np.ndarray | None = None
+    edges: np.ndarray | None = None
+    own: np.ndarray | None = None
+    levels: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, adc):
+        found = cls(np.asarray(adc.gain, float), np.asarray(adc.offset, float))
+        if hasattr(adc.built, "weights"):
+            found.weights = np.asarray(adc.built.weights, float)
+        elif adc.built is not None:
+            found.edges, found.own = np.asarray(adc.built.steps, float), np.asarray(adc.built.own)
+        found.levels = None if adc.levels is None else np.asarray(adc.levels, float)
+        return found
+
+    def codes(self, value, band, top, *, signed, near, error):
+        """Codes of values in steps [images … signals]."""
+        low = -top if signed else 0
+        if self.weights is None and self.edges is None:
+            near.mark(value, error)
+            return np.clip(np.round(value), low, top)
+        near.edges(value, np.array([low - 0.5, top + 0.5]), error)
+        if self.weights is not None:
+            low = -(2 ** (len(self.weights[band]) - 1)) if signed else 0
+            kept, found = np.zeros_like(value), np.zeros_like(value)
+            for k, weight in reversed(list(enumerate(self.weights[band]))):
+                above = value - low + 0.5 - kept - weight
+                near.edges(above, np.zeros(1), error)
+                kept, found = kept + (above >= 0) * weight, found + (above >= 0) * 2**k
+        else:
+            found = np.zeros_like(value)
+            for n, own in enumerate(self.own):
+                edges = self.edges[band if len(self.edges) > 1 else 0, own]
+                near.edges(value[..., n] - low, edges, error)
+                found[..., n] = np.searchsorted(edges, value[..., n] - low, side="right")
+        return np.clip(found + low, -top if signed else 0, top)
+
+    def values(self, codes, top, *, signed):
+        """What codes stand for, in steps."""
+        return codes if self.levels is None else self.levels[(codes + (top if signed else 0)).astype(int)]
+
+
+def outputs(layer, x, cell, reading, *, scale=None, adc=None, near):
     """The decoded outputs of a layer.
 
     Args:
@@ -337,7 +403,7 @@ def outputs(layer, x, cell, reading, *, scale=None, errors=None, near):
         cell: of its arrays; None for resistive ones.
         reading: how it is read.
         scale: full scale of its converters [S].
-        errors: gain and offset of the converter behind each signal [bands signals].
+        adc: its converters.
         near: what is marked where float32 may round the other way.
     """
     total = 0.0
@@ -348,12 +414,12 @@ def outputs(layer, x, cell, reading, *, scale=None, errors=None, near):
             i = i - baseline(layer, reading) * driven[..., None]
             i = layer.combine(i) if reading.pair else i
             top = 2 ** (reading.adc_bits - 1) - 1 if reading.pair else 2**reading.adc_bits - 1
-            step, (gain, offset) = scale / top, errors
-            value = (i * (1 + gain[band]) + offset[band] * scale) / step
-            near.mark(value, near.relative * largest / step)
-            codes = np.clip(np.round(value), -top if reading.pair else 0, top)
-            near.saturated += (codes != np.round(value)).reshape(len(codes), -1).sum(axis=1)
-            i = codes * step
+            step = scale / top
+            value = (i * (1 + adc.gain[band]) + adc.offset[band] * scale) / step
+            codes = adc.codes(value, band, top, signed=reading.pair, near=near, error=near.relative * largest / step)
+            ends = np.clip(np.round(value), -top if reading.pair else 0, top)
+            near.saturated += (ends != np.round(value)).reshape(len(codes), -1).sum(axis=1)
+            i = adc.values(codes, top, signed=reading.pair) * step
         total = total + weight * i
     y = (total if reading.pair else layer.combine(total)) / layer.slope * layer.full_scale
     taken = baseline(layer, reading) * layer.combine(np.ones(layer.g.shape[1])) / layer.slope

@@ -102,7 +102,7 @@ def test_a_reading_that_is_complete_passes():
 
 NEEDS_ADC = {
     "adc_range": "max", "adc_gain_error": 0.1, "adc_offset_error": 0.1, "columns_per_adc": 4, "rows_at_once": 8,
-    "adc_input": "pair",
+    "adc_input": "pair", "adc_kind": "sar", "adc_noise": 0.5, "accumulate": "analog",
 }  # fmt: skip
 
 
@@ -118,6 +118,28 @@ def test_pairs_are_of_two_columns_each_and_have_two_signs():
     for given in ({"adc_bits": 1}, {"adc_bits": 6, "columns_per_adc": 3}):
         with pytest.raises(ConfigError):
             ConvertersSection(adc_input="pair", **given).rules()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"adc_mismatch": 0.1}, "adc_mismatch is of the parts of a converter"),
+        ({"adc_kind": "flash", "adc_bits": 9}, "adc_kind = flash .*adc_bits = 9 is more than 8"),
+        ({"adc_kind": "ramp", "adc_bits": 13}, "adc_kind = ramp .* 13 is more than 12"),
+        ({"adc_kind": "sar", "adc_range": "lloyd"}, "adc_range = lloyd takes thresholds of their own"),
+    ],
+)
+def test_how_converters_are_built_has_its_ends(given, told):
+    with pytest.raises(ConfigError, match=told):
+        ConvertersSection.model_validate({"adc_bits": 6} | given)
+    ConvertersSection(adc_bits=12, adc_kind="sar", adc_mismatch=0.01, adc_noise=0.4, accumulate="analog").rules()
+
+
+def test_unequal_parts_make_chips_differ_and_so_does_noise():
+    assert ConvertersSection(adc_bits=6, adc_kind="sar", adc_mismatch=0.01).differing
+    noisy = ConvertersSection(adc_bits=6, adc_noise=0.5)
+    assert (noisy.differing, noisy.random) == (False, True)
+    assert not ConvertersSection(adc_bits=6, adc_kind="sar").random
 
 
 def test_what_is_not_said_is_taken_over_from_the_mapping_and_what_is_said_is_kept():

@@ -95,6 +95,8 @@ CASES = [
     ("cell", "resparc", hardware(input="pwm", dac_bits=6, v_read_volt=0.3, adc_bits=6, rows_at_once=30)),
     ("cell", "isaac", hardware(input="bitserial", dac_bits=4, adc_bits=6)),
     ("cell", "neurosim", hardware(input="bitserial", dac_bits=4, v_read_volt=0.2, adc_bits=6)),
+    ("de", "isaac", hardware(input="bitserial", dac_bits=4, adc_bits=6, rows_at_once=16, accumulate="analog")),
+    ("de", "resparc", hardware(input="pwm", dac_bits=5, adc_bits=6, columns_per_adc=5, accumulate="analog")),
 ]
 NAMES = [
     "-".join([scheme, model, case["input"], *(f"{k}={v}" for k, v in case.items() if v is not None and k != "input")])
@@ -102,7 +104,7 @@ NAMES = [
 ]
 
 
-QUICK = {1, 3, 4, 5, 7, 9, 11, 15, 18}
+QUICK = {1, 3, 4, 5, 7, 9, 11, 15, 18, 19, 20}
 """Every scheme, model, coding and setting of converters among them."""
 
 

@@ -7,7 +7,7 @@ from tests import mapped
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.agreement import Statement
 from xbar_cli.energy.constants import MODELS, load
-from xbar_cli.energy.operation import NATIVE, check_pairs, coding_of, own_adc_bits, own_columns, reading_of
+from xbar_cli.energy.operation import NATIVE, check_pairs, coding_of, own_adc_bits, own_columns, reading_of, summed
 from xbar_cli.energy.reading import Reading
 from xbar_cli.errors import ConfigError
 
@@ -56,11 +56,18 @@ def test_models_of_one_bit_a_cycle_know_no_other_coding():
 def test_isaacs_converters_tell_the_rows_that_are_read_at_once_apart():
     k, network = CONSTANTS["isaac"], mapped.network(tile=(64, 32))
     for rows, bits, wanted in ((None, 2, 7), (16, 2, 5), (1000, 2, 7), (16, 4, 7)):
-        assert own_adc_bits("isaac", k, network, rows=rows, device_bits=bits) == wanted
-    assert (
-        own_adc_bits("resparc", CONSTANTS["resparc"], network, rows=16, device_bits=2)
-        == CONSTANTS["resparc"]["adc.bits"]
-    )
+        assert own_adc_bits("isaac", k, rows=summed(network, rows, analog=False), device_bits=bits) == wanted
+    assert own_adc_bits("resparc", CONSTANTS["resparc"], rows=16, device_bits=2) == CONSTANTS["resparc"]["adc.bits"]
+
+
+def test_charges_are_those_of_all_rows_and_neurosim_adds_none():
+    network = mapped.network(tile=(8, 32))
+    rows = max(len(layer.conductance) for layer in network.layers.values())
+    assert summed(network, 4, analog=True) == rows > 8
+    stated = {"input": "bitserial", "accumulate": "analog"}
+    assert read("isaac", network, stated).analog
+    with pytest.raises(ConfigError, match="eval has partial sums added as analog, and model = neurosim"):
+        read("neurosim", network, stated)
 
 
 def test_only_pairs_that_no_tile_parts_are_converted_together():

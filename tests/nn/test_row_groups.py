@@ -118,8 +118,8 @@ def test_pairs_need_fewer_bits_than_columns():
     for pairs in (False, True):
         layer = tiles_of(g, scale, dac(), height=7, pairs=pairs)
 
-        def largest(carry, i, *_):
-            return jnp.maximum(carry, jnp.abs(i).max())
+        def largest(carry, read):
+            return jnp.maximum(carry, jnp.abs(read.i).max())
 
         top = layer.reduce(x, dense, start=lambda shape: jnp.zeros(()), step=largest)
         y = layer(x, dense, adc=adc(layer, 6, float(top))).y

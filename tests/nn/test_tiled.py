@@ -51,9 +51,7 @@ def unconverted(layer, x, contract):
     """What the layer computes when nothing converts its currents."""
 
     def compute(layer, x):
-        total = layer.reduce(
-            x, contract, start=jnp.zeros, step=lambda carry, i, drive, band, weight: carry + weight * i
-        )  # fmt: skip
+        total = layer.reduce(x, contract, start=jnp.zeros, step=lambda carry, read: carry + read.weight * read.i)
         return layer.scale.weights(total) * (layer.dac.full_scale / (layer.dac.top if layer.serial else 1))
 
     return jax.jit(compute)(layer, x)

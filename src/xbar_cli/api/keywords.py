@@ -200,6 +200,7 @@ class EnergyKeywords(Configured, total=False):
     columns_per_adc: int
     rows_at_once: int
     adc_input: Literal["column", "pair"]
+    accumulate: Literal["digital", "analog"]
     tiles: int
     pipeline: bool
     r_wire: Value
@@ -249,6 +250,10 @@ class ChipKeywords(Configured, total=False):
     columns_per_adc: int
     rows_at_once: int
     adc_input: Literal["column", "pair"]
+    adc_kind: Literal["ideal", "sar", "ramp", "flash"]
+    adc_mismatch: Value
+    adc_noise: Value
+    accumulate: Literal["digital", "analog"]
     input: Literal["amplitude", "bitserial", "pwm"]
     v_read: Value
     dac_bits: int

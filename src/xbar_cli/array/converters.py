@@ -14,6 +14,8 @@ from jax import Array
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from xbar_cli.array.built.sar import Sar
+from xbar_cli.array.built.thresholds import Thresholds
 from xbar_cli.device.levels import check_bits
 from xbar_cli.numerics import along_last
 
@@ -88,7 +90,7 @@ def serial_power(codes: Float[Array, "*shape"], *, bits: int) -> Float[Array, "*
 
 
 class Converted(NamedTuple):
-    """Codes, whole numbers in floats, and 1 where a current was beyond the converter's range."""
+    """Codes, whole numbers in floats unless levels say what they stand for; 1 where a current was beyond the range, else 0."""
 
     codes: Array
     saturated: Array
@@ -100,7 +102,7 @@ class Adc:
     """The converters of a layer: `round((I (1 + gain) + offset FS) / step)`, cut at both ends.
 
     Each signal of each tile (a column's current, or the difference of a pair of columns) has the errors of the converter
-    that serves it; `draw_errors` says which signals share one.
+    that serves it; `draw_errors` says which signals share one. Parts that are unequal move the edges between codes.
 
     Attributes:
         full_scale: FS, the current of the highest code, over the full voltage [S].
@@ -109,6 +111,9 @@ class Adc:
         baseline: conductance [S] whose share of the current a column of such devices takes off before converting.
         bits: of the converter.
         signed: whether codes go from −(2^(bits−1) − 1) to 2^(bits−1) − 1, for differences; else from 0 to 2^bits − 1.
+        noise: thermal noise of one conversion at the input, root mean square in steps.
+        built: the edges between codes, as the converters were built; None where all are half a step from their codes.
+        levels: what each code stands for, in steps, the lowest code first; None where a code stands for itself.
     """
 
     full_scale: Float[Array, ""]
@@ -117,6 +122,9 @@ class Adc:
     baseline: Float[Array, ""]
     bits: int = field(metadata={"static": True})
     signed: bool = field(default=False, metadata={"static": True})
+    noise: float = field(default=0.0, metadata={"static": True})
+    built: Sar | Thresholds | None = None
+    levels: Float[Array, " codes"] | None = None
 
     def __post_init__(self) -> None:
         if check_bits(self.bits) == 1 and self.signed:
@@ -132,12 +140,27 @@ class Adc:
         """Current over voltage of one code [S]."""
         return self.full_scale / self.top
 
-    def convert(self, i: Float[Array, "*batch signals"], *, band: Array | int) -> Converted:
-        """Codes of the signals over the full voltage [S], in the tiles of row band `band`."""
+    @property
+    def lowest(self) -> int:
+        """The lowest code."""
+        return -self.top if self.signed else 0
+
+    def convert(self, i: Float[Array, "*batch signals"], *, band: Array | int, noise: Array | None = None) -> Converted:
+        """Codes of the signals over the full voltage [S], in the tiles of row band `band`; `noise` in steps is added to them."""
         gain, offset = along_last(self.gain[band], i), along_last(self.offset[band], i)
-        rounded = jnp.round((i * (1 + gain) + offset * self.full_scale) / self.step)
-        codes = jnp.clip(rounded, -self.top if self.signed else 0, self.top)
-        return Converted(codes, (rounded != codes).astype(i.dtype))
+        value = (i * (1 + gain) + offset * self.full_scale) / self.step
+        value = value if noise is None else value + noise
+        rounded = jnp.round(value)
+        codes = jnp.clip(rounded, self.lowest, self.top)
+        saturated = (rounded != codes).astype(i.dtype)
+        if self.built is not None:
+            # binary weights have a code below the lowest of both signs, which then stands for that one
+            below = 1 if self.signed and isinstance(self.built, Sar) else 0
+            found = self.built.codes(value - (self.lowest - below), band=band) + (self.lowest - below)
+            codes = jnp.clip(found, self.lowest, self.top)
+        if self.levels is not None:
+            codes = self.levels[(codes - self.lowest).astype(jnp.int32)]
+        return Converted(codes, saturated)
 
 
 def converters_of(signals: int, *, across: int, shared: int) -> NDArray[np.intp]:
@@ -147,6 +170,12 @@ def converters_of(signals: int, *, across: int, shared: int) -> NDArray[np.intp]
     """
     tile, place = np.divmod(np.arange(signals), across)
     return tile * -(-across // shared) + place // shared
+
+
+def servers(signals: int, *, across: int, shared: int, groups: int = 1) -> NDArray[np.intp]:
+    """The same of signals in equal `groups`, whose tiles are their own; the numbers of all converters follow each other."""
+    own = converters_of(signals // groups, across=across, shared=shared)
+    return np.concatenate([own + group * (own[-1] + 1) for group in range(groups)])
 
 
 def draw_errors(
@@ -172,7 +201,6 @@ def draw_errors(
         shared: neighbouring signals of a tile that one converter serves.
         groups: equal parts of the signals on tiles of their own.
     """
-    own = converters_of(signals // groups, across=across or signals // groups, shared=shared)
-    served = np.concatenate([own + group * (own[-1] + 1) for group in range(groups)])
+    served = servers(signals, across=across or signals // groups, shared=shared, groups=groups)
     drawn = jax.random.normal(key, (2, bands, int(served[-1]) + 1))[..., served]
     return gain_error * drawn[0], offset_error * drawn[1]

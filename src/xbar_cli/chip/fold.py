@@ -16,8 +16,9 @@ from xbar_cli.array.tiling import fold_layers
 from xbar_cli.array.wired.newton import Wired, require_solved
 from xbar_cli.array.wired.sweep import require_swept
 from xbar_cli.array.wires import WiredFold
+from xbar_cli.chip.conversion.drawn import Range, draw_adc
 from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
-from xbar_cli.chip.layers import draw_adc, folded_layer, read_noise, solved_layer, tiled_layer
+from xbar_cli.chip.layers import folded_layer, read_noise, solved_layer, tiled_layer
 from xbar_cli.chip.mapped import surrogates
 from xbar_cli.chip.mismatch import cells_at
 from xbar_cli.chip.repair.fabricator import Built
@@ -34,7 +35,7 @@ from xbar_cli.numerics import stream
 Residuals = dict[str, Array]
 """Of each layer's arrays."""
 Folder = Callable[..., tuple[Circuit, Residuals]]
-"""`(conductances by layer [S], key of the chip, full scale of the ADCs by layer [S]) -> circuit, residuals`, jitted; of a
+"""`(conductances by layer [S], key of the chip, what the ADCs take by layer) -> circuit, residuals`, jitted; of a
 repaired chip the copies of its layers' `Built` arrays."""
 
 LARGEST_RESIDUAL = 1e-6
@@ -55,7 +56,7 @@ def make_folder(hardware: Hardware) -> Folder:
 
     @jax.jit
     def fold(
-        conductances: dict[str, Array], key: Array, full_scales: dict[str, Array], of_tile: WiredFold | None,
+        conductances: dict[str, Array], key: Array, ranges: dict[str, Range], of_tile: WiredFold | None,
         cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array], places: dict[str, Array],
     ) -> tuple[Circuit, Residuals]:  # fmt: skip
         if nodes:
@@ -76,7 +77,7 @@ def make_folder(hardware: Hardware) -> Folder:
             if name in lines:
                 layers[name] = solved_layer(hardware, network.layers[name], g, lines[name])
             else:
-                layers[name] = build(hardware, network.layers[name], wanted[name], g, cells.get(name))
+                layers[name] = build(hardware.of(name), network.layers[name], wanted[name], g, cells.get(name))
             if hardware.noises:
                 noises[name] = read_noise(
                     hardware, network.layers[name], g, targets[name], cells.get(name), linear.get(name)
@@ -84,11 +85,11 @@ def make_folder(hardware: Hardware) -> Folder:
         wired = {name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer)}
         layers |= fold_wired_layers({name: layer for name, layer in wired.items() if name in hardware.folded})
         layers |= {name: SweptWiredLayer(layer) for name, layer in wired.items() if name in hardware.swept}
-        adcs = {name: draw_adc(hardware, name, full_scale, key) for name, full_scale in full_scales.items()}
+        adcs = {name: draw_adc(hardware.of(name), name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
 
-    def one(g: dict[str, Array], key: Array, scales: dict[str, Array], aimed: Any, places: dict[str, Array]) -> Any:
-        return fold(g, key, scales, hardware.fold, cells, linear, lines, nodes, aimed, places)
+    def one(g: dict[str, Array], key: Array, ranges: dict[str, Range], aimed: Any, places: dict[str, Array]) -> Any:
+        return fold(g, key, ranges, hardware.fold, cells, linear, lines, nodes, aimed, places)
 
     return _of_chips(one, targets)
 
@@ -96,14 +97,15 @@ def make_folder(hardware: Hardware) -> Folder:
 def _of_chips(one: Callable[..., Any], targets: Mapping[str, Array]) -> Folder:
     """The folder of chips, whatever they are, from that of one copy of the layers and its places."""
 
-    def folder(conductances: Any, key: Array, full_scales: Mapping[str, float]) -> tuple[Circuit, Residuals]:
-        scales = {name: jnp.asarray(value, jnp.float32) for name, value in full_scales.items()}
+    def folder(conductances: Any, key: Array, ranges: Mapping[str, Range | float]) -> tuple[Circuit, Residuals]:
+        taken = {name: found if isinstance(found, Range) else Range(found) for name, found in ranges.items()}
+        singles = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), taken)
         if isinstance(conductances, Mapping):
-            return one(dict(conductances), key, scales, targets, {})
+            return one(dict(conductances), key, singles, targets, {})
         made = []
         for number, copy in enumerate(conductances):
             own = key if number == 0 else stream(key, f"copy {number}")
-            made.append(one(*_parts_of(copy, own, scales, targets)))
+            made.append(one(*_parts_of(copy, own, singles, targets)))
         return _averaging(made)
 
     return folder
@@ -115,12 +117,12 @@ def _at_home(values: dict[str, Array], places: Mapping[str, Array]) -> dict[str,
 
 
 def _parts_of(
-    copy: Mapping[str, Built], key: Array, scales: dict[str, Array], targets: Mapping[str, Array]
-) -> tuple[dict[str, Array], Array, dict[str, Array], dict[str, Array], dict[str, Array]]:
+    copy: Mapping[str, Built], key: Array, ranges: dict[str, Range], targets: Mapping[str, Array]
+) -> tuple[dict[str, Array], Array, dict[str, Range], dict[str, Array], dict[str, Array]]:
     """What folding takes of one copy of the layers; `targets` are empty where nothing depends on them."""
     g = {name: built.g for name, built in copy.items()}
     places = {name: built.places for name, built in copy.items() if built.places is not None}
-    return g, key, scales, {name: copy[name].target for name in targets}, places
+    return g, key, ranges, {name: copy[name].target for name in targets}, places
 
 
 def _averaging(made: list[tuple[Circuit, Residuals]]) -> tuple[Circuit, Residuals]:

@@ -10,7 +10,9 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from xbar_cli.array.built.lloyd import lloyd_max
 from xbar_cli.array.ideal import Contract
+from xbar_cli.chip.conversion.drawn import Range
 from xbar_cli.chip.fold import Hardware
 from xbar_cli.chip.layers import groups_of
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
@@ -20,7 +22,7 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import sufficient_adc_bits
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.shapes import layer_inputs
-from xbar_cli.nn.tiled import TiledLayer
+from xbar_cli.nn.tiled import Signals, TiledLayer
 from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
 
@@ -77,28 +79,75 @@ def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, im
     return usable({name: found[name] for name in names}, rule=f"dac_range = {rule}")
 
 
-def adc_full_scales(
+def adc_ranges(
     trained: Trained, hardware: Hardware, nominal: Callable[[], Circuit], *, images: int
-) -> dict[str, float]:
-    """Full scale of each layer's converters [S], as `adc_range` says, for rows that floating-point activations drive.
+) -> dict[str, Range]:
+    """What each layer's converters take, as `adc_range` says, for rows that floating-point activations drive.
 
     Currents that are 0 in every image need no range: the converters of such a layer take all that its columns can carry.
     `nominal` gives the circuit of the chip without variation, whose column currents the range is taken from.
     """
-    rule = hardware.converters.adc_range or "max"
-    kind, value = parse_range(rule)
-    layers = hardware.network.layers
-    if kind == "value":
-        return {name: share_of_most(value, hardware, layer) for name, layer in layers.items()}
-    if kind == "levels":
-        return {name: level_range(hardware, layer) for name, layer in layers.items()}
+    wanted = {name: hardware.of(name) for name in hardware.network.layers}
+    rules = {name: own.converters.adc_range or "max" for name, own in wanted.items()}
+    seen = [name for name, rule in rules.items() if parse_range(rule)[0] in ("max", "percentile", "lloyd")]
+    found = {name: stated_range(wanted[name], name) for name in rules if name not in seen}
+    if not seen:
+        return found
     tiled = {name: layer for name, layer in nominal().layers.items() if isinstance(layer, TiledLayer)}
     products = products_of(trained)
     # of one image some networks are another program
     batch = max(2, min([BATCH, *(layer.part_size(*products[name]) for name, layer in tiled.items())]))
-    observed = observed_ranges(trained, tiled, _signals, percentile=value or 100.0, images=images, batch=batch)
-    most = {name: share_of_most(1.0, hardware, layer) for name, layer in layers.items()}
-    return most | usable(observed, rule=f"converters.adc_range = {rule}")
+    for rule in dict.fromkeys(rules[name] for name in seen):
+        some = {name: layer for name, layer in tiled.items() if rules[name] == rule}
+        observed = observed_ranges(
+            trained, some, _signals, percentile=parse_range(rule)[1] or 100.0, images=images, batch=batch
+        )
+        tops = {name: share_of_most(1.0, wanted[name], hardware.network.layers[name]) for name in some}
+        tops |= usable(observed, rule=f"converters.adc_range = {rule}")
+        found |= {name: Range(top) for name, top in tops.items()}
+        if rule == "lloyd":
+            bits = {name: wanted[name].converters.adc_bits or 0 for name in some}
+            found |= fitted_ranges(trained, some, tops, bits=bits, images=images, batch=batch)
+    return {name: found[name] for name in rules}
+
+
+def stated_range(hardware: Hardware, name: str) -> Range:
+    """What the converters of a layer take whose range needs no images: a share of the most, or codes for levels."""
+    layer = hardware.network.layers[name]
+    kind, value = parse_range(hardware.converters.adc_range or "max")
+    return Range(level_range(hardware, layer) if kind == "levels" else share_of_most(value, hardware, layer))
+
+
+def fitted_ranges(
+    trained: Trained,
+    tiled: dict[str, TiledLayer],
+    tops: Mapping[str, float],
+    *,
+    bits: Mapping[str, int],
+    images: int,
+    batch: int,
+) -> dict[str, Range]:
+    """Thresholds and levels that err least on what each layer's converters see, up to `tops` [S]."""
+
+    def shifted(layers: Any, name: str, x: Array, contract: Contract, start: Any, step: Callable[..., Any]) -> Any:
+        """From 0 to the top, what lies from one end to the other."""
+
+        def signals(carry: Any, read: Signals) -> Any:
+            return step(carry, (read.i + tops[name]) / 2 if layers[name].pairs else read.i)
+
+        return layers[name].reduce(x, contract, start=lambda shape: start, step=signals)
+
+    counts = counted_values(trained, tiled, shifted, tops=tops, images=images, batch=batch)
+    found = {}
+    for name, top in tops.items():
+        signed = tiled[name].pairs
+        codes = 2 ** bits[name] - (1 if signed else 0)
+        highest = (codes - 1) // 2 if signed else codes - 1
+        low = -float(highest) if signed else 0.0
+        centres = low + (np.arange(BINS) + 0.5) * (highest - low) / BINS
+        thresholds, levels = lloyd_max(centres, counts[name].astype(np.float64), count=codes)
+        found[name] = Range(top, jnp.asarray(thresholds - low, jnp.float32), jnp.asarray(levels, jnp.float32))
+    return found
 
 
 def usable(observed: Mapping[str, Observed], *, rule: str) -> dict[str, float]:
@@ -114,7 +163,13 @@ def usable(observed: Mapping[str, Observed], *, rule: str) -> dict[str, float]:
 def share_of_most(share: float, hardware: Hardware, layer: LayerMapping) -> float:
     """A share of the most that a read sends to a converter, of a column or as the difference of two, over full voltage [S]."""
     span = layer.top - (layer.bottom if hardware.converters.adc_input == "pair" else 0.0)
-    return share * groups_of(hardware, layer).each * span
+    return share * rows_at_once(hardware, layer) * span
+
+
+def rows_at_once(hardware: Hardware, layer: LayerMapping) -> int:
+    """Rows whose currents one conversion sees: of a group, or all where charges of the groups are added."""
+    rows = groups_of(hardware, layer)
+    return rows.rows if hardware.converters.analog else rows.each
 
 
 def level_range(hardware: Hardware, layer: LayerMapping) -> float:
@@ -124,7 +179,7 @@ def level_range(hardware: Hardware, layer: LayerMapping) -> float:
     assert converters.adc_bits is not None
     assert converters.dac_bits is not None
     bits = 1 if hardware.serial else converters.dac_bits
-    enough = sufficient_adc_bits(fmt, rows=groups_of(hardware, layer).each, dac_bits=bits)
+    enough = sufficient_adc_bits(fmt, rows=rows_at_once(hardware, layer), dac_bits=bits)
     unit = (layer.top - layer.bottom) / fmt.top_level / (2**bits - 1)
     return unit * 2.0 ** max(0, enough - converters.adc_bits) * (2**converters.adc_bits - 1)
 
@@ -149,6 +204,28 @@ def observed_ranges(
         inputs = layer_inputs(nnx.merge(graphdef, state), x)
         return {name: reduce(layers, name, *inputs[name], zero, step) for name in layers or inputs}
 
+    tops: dict[str, float] = {}
+    for part in training_parts(trained, images=images, batch=batch):
+        for name, found in largest(state, layers, *part).items():
+            tops[name] = float(np.maximum(tops.get(name, 0.0), found))  # which is NaN where one of them is
+    if percentile == 100:
+        return {name: Observed(top, top) for name, top in tops.items()}
+    totals = counted_values(trained, layers, reduce, tops=tops, images=images, batch=batch)
+    return {name: Observed(top * percentile_of(totals[name], percentile), top) for name, top in tops.items()}
+
+
+def counted_values(
+    trained: Trained,
+    layers: dict[str, TiledLayer],
+    reduce: Reducer,
+    *,
+    tops: Mapping[str, float],
+    images: int,
+    batch: int,
+) -> dict[str, np.ndarray]:
+    """How many of the values that `reduce` goes over in each layer lie in each of `BINS` equal bins from 0 to `tops`."""
+    graphdef, state = nnx.split(trained.net)
+
     @jax.jit
     def counted(state: Any, layers: Any, tops: dict[str, Array], x: Array, weight: Array) -> dict[str, Array]:
         def count(name: str, v: Array, contract: Contract) -> Array:
@@ -162,18 +239,12 @@ def observed_ranges(
         inputs = layer_inputs(nnx.merge(graphdef, state), x)
         return {name: count(name, *inputs[name]) for name in layers or inputs}
 
-    tops: dict[str, float] = {}
-    for part in training_parts(trained, images=images, batch=batch):
-        for name, found in largest(state, layers, *part).items():
-            tops[name] = float(np.maximum(tops.get(name, 0.0), found))  # which is NaN where one of them is
-    if percentile == 100:
-        return {name: Observed(top, top) for name, top in tops.items()}
     scaled = {name: jnp.asarray(top or 1.0, jnp.float32) for name, top in tops.items()}
     totals = {name: np.zeros(BINS, np.int64) for name in tops}
     for part in training_parts(trained, images=images, batch=batch):
         for name, counts in counted(state, layers, scaled, *part).items():
             totals[name] += np.asarray(counts)
-    return {name: Observed(top * percentile_of(totals[name], percentile), top) for name, top in tops.items()}
+    return totals
 
 
 def percentile_of(counts: np.ndarray, percentile: float) -> float:
@@ -213,8 +284,7 @@ def _activations(layers: Any, name: str, x: Array, contract: Contract, start: An
 def _signals(layers: Any, name: str, x: Array, contract: Contract, start: Any, step: Callable[..., Any]) -> Any:
     pairs = layers[name].pairs
 
-    def signals(carry: Any, i: Array, drive: Array, band: Array, weight: Array) -> Any:
-        del drive, band, weight
-        return step(carry, jnp.abs(i) if pairs else i)
+    def signals(carry: Any, read: Signals) -> Any:
+        return step(carry, jnp.abs(read.i) if pairs else read.i)
 
     return layers[name].reduce(x, contract, start=lambda shape: start, step=signals)

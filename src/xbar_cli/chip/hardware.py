@@ -1,7 +1,7 @@
 """What the devices of a network are built into: array model, resistances, row drive, converters, read noise."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax.numpy as jnp
 from jax import Array
@@ -31,6 +31,7 @@ class Hardware:
         fold: what a tile of a linear array acts as; None where currents are those of its devices alone, or nothing folds.
         wires: resistances of arrays of cells.
         converters: row drive and converters.
+        own: converters of the layers that have some of their own.
         noises: read noises, which are independent of each other.
         mismatch: by layer, how the access transistors differ; None where they are all alike.
         folded: layers of arrays of cells with resistances that are products, not solved at every read.
@@ -44,12 +45,17 @@ class Hardware:
     fold: WiredFold | None = None
     wires: Wires = field(default_factory=Wires)
     converters: ConvertersSection = field(default_factory=ConvertersSection)
+    own: Mapping[str, ConvertersSection] = field(default_factory=dict)
     noises: tuple[ReadSpread, ...] = ()
     mismatch: Mapping[str, GateShift] | None = None
     folded: frozenset[str] = frozenset()
     swept: frozenset[str] = frozenset()
     spare: tuple[int, int] = (0, 0)
     certificates: Mapping[str, WiredCertificate] = field(default_factory=dict)
+
+    def of(self, name: str) -> "Hardware":
+        """The hardware of one layer."""
+        return replace(self, converters=self.own[name], own={}) if name in self.own else self
 
     @property
     def built_tile(self) -> tuple[int, int]:

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xbar_cli.array.converters import Adc, draw_errors
 from xbar_cli.array.tiling import RowGroups, row_groups
 from xbar_cli.chip.hardware import Hardware, baseline, full_voltage
 from xbar_cli.chip.mapped import LayerMapping, drive_of
@@ -17,7 +16,6 @@ from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer
 from xbar_cli.nn.tiled import TiledLayer
 from xbar_cli.nn.wired.solved import WiredLayer
-from xbar_cli.numerics import stream
 
 
 def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> Any:
@@ -63,6 +61,7 @@ def tiled_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array
         surrogate=cell if hardware.curved else None,
         serial=hardware.serial,
         pairs=hardware.converters.adc_input == "pair",
+        analog=hardware.converters.analog,
     )
 
 
@@ -80,26 +79,6 @@ def converted_scale(hardware: Hardware, layer: LayerMapping) -> Scale:
     columns = np.full((1, layer.conductance.shape[1]), base)
     digital = layer.digital + np.asarray(layer.readout.combine(columns)) / layer.slope
     return Scale(layer.readout, layer.kernel, jnp.asarray(layer.slope, jnp.float32), jnp.asarray(digital, jnp.float32))
-
-
-def draw_adc(hardware: Hardware, name: str, full_scale: Array, key: Array) -> Adc:
-    """The converters of a layer of one chip."""
-    layer, converters = hardware.network.layers[name], hardware.converters
-    assert converters.adc_bits is not None
-    pairs = converters.adc_input == "pair"
-    each = 2 if pairs else 1  # columns of a signal
-    gain, offset = draw_errors(
-        stream(stream(key, "adc"), name),
-        bands=groups_of(hardware, layer).bands,
-        signals=layer.conductance.shape[1] // each,
-        across=max(hardware.network.tile[1] // each, 1),
-        shared=max((converters.columns_per_adc or each) // each, 1),
-        groups=layer.groups,
-        gain_error=converters.adc_gain_error or 0.0,
-        offset_error=converters.adc_offset_error or 0.0,
-    )
-    base = jnp.asarray(baseline(hardware, layer), jnp.float32)
-    return Adc(full_scale=full_scale, gain=gain, offset=offset, baseline=base, bits=converters.adc_bits, signed=pairs)
 
 
 def read_noise(

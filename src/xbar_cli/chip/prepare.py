@@ -13,10 +13,11 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.array.ideal import Contract
+from xbar_cli.chip.conversion.drawn import Range
 from xbar_cli.chip.executor import Strategy, make_executor
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import Folder, Residuals, judge, make_folder
-from xbar_cli.chip.full_scales import adc_full_scales
+from xbar_cli.chip.full_scales import adc_ranges
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.programming.writer import Writer
 from xbar_cli.chip.repair.asked import repairing
@@ -85,16 +86,16 @@ def make_preparer(
     The first `images` training images serve the ranges of converters and the fit.
     """
     fold = make_folder(hardware)
-    full_scales = nominal_full_scales(trained, hardware, fold, images=images)
+    ranges = nominal_ranges(trained, hardware, fold, images=images)
     if decoding.calibrate is None:
-        return partial(_prepare, fold, None, full_scales), 0
+        return partial(_prepare, fold, None, ranges), 0
     pictures, _ = held_out(trained, images=images)
     calibrate = make_calibrator(trained, decoding, pictures=pictures)
-    return partial(_prepare, fold, calibrate, full_scales), len(pictures)
+    return partial(_prepare, fold, calibrate, ranges), len(pictures)
 
 
-def nominal_full_scales(trained: Trained, hardware: Hardware, fold: Folder, *, images: int) -> dict[str, float]:
-    """Full scale of each layer's converters [S] from the chip without variation; empty without converters."""
+def nominal_ranges(trained: Trained, hardware: Hardware, fold: Folder, *, images: int) -> dict[str, Range]:
+    """What each layer's converters take, from the chip without variation; empty without converters."""
     if hardware.converters.path == "folded":
         return {}
     alike = make_folder(replace(hardware, mismatch=None)) if hardware.mismatch else fold
@@ -106,17 +107,17 @@ def nominal_full_scales(trained: Trained, hardware: Hardware, fold: Folder, *, i
         judge(residuals)
         return circuit
 
-    return adc_full_scales(trained, hardware, unvaried, images=images)
+    return adc_ranges(trained, hardware, unvaried, images=images)
 
 
 def _prepare(
     fold: Folder,
     calibrate: Callable[[Circuit, Array], dict[str, Correction]] | None,
-    full_scales: dict[str, float],
+    ranges: dict[str, Range],
     conductances: Any,
     key: Array,
 ) -> tuple[Circuit, Residuals]:
-    circuit, residuals = fold(conductances, key, full_scales)
+    circuit, residuals = fold(conductances, key, ranges)
     return circuit if calibrate is None else replace(circuit, corrections=calibrate(circuit, key)), residuals
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xbar_cli.cell.file import load_cell
-from xbar_cli.chip.mapped import read_voltage
+from xbar_cli.chip.mapped import MappedNetwork, read_voltage
 from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.chips.evaluate import EvaluateConfig
-from xbar_cli.config.converters import ReadSection
+from xbar_cli.config.converters import ConvertersSection, ReadSection
 from xbar_cli.config.effects import ChipCorner, ChipToChip
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import OwnSettings
@@ -74,6 +74,18 @@ def fitting(trained: Trained, choice: str, *, key: str) -> list[str]:
         return chosen_layers(layers, choice)
     except ValueError as error:
         raise ConfigError(f"{key} = {quoted(choice)}: {error}") from None
+
+
+def own_converters(
+    trained: Trained, network: MappedNetwork, converters: ConvertersSection
+) -> dict[str, ConvertersSection]:
+    """The converters of the layers that have some of their own; of the patterns that fit a layer the first counts."""
+    found: dict[str, ConvertersSection] = {}
+    for own in converters.per_layer or ():
+        for name in fitting(trained, own.layers, key="converters.per_layer"):
+            if name in network.layers:
+                found.setdefault(name, converters.of(own))
+    return found
 
 
 def one_cell(trained: Trained, reference: CellReference) -> Gates | None:

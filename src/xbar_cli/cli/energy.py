@@ -93,6 +93,7 @@ def reading(operation: dict[str, Any]) -> str:
         *([f"{operation['v_read_volt']:g} V"] if operation["v_read_volt"] else []),
         f"ADC of {operation['adc_bits']} bits for {shared} column{'s' if shared > 1 else ''}",
         *(["pairs converted"] if operation["adc_input"] == "pair" else []),
+        *(["charges added"] if operation["accumulate"] == "analog" else []),
         *([f"{operation['rows_at_once']} rows at once"] if operation["rows_at_once"] else []),
     ]
     return ", ".join(words)

@@ -151,13 +151,17 @@ def converters(summary: dict[str, Any]) -> str:
     signal = "pair" if summary["adc_input"] == "pair" else "column"
     shared, rows = summary["columns_per_adc"] or 1, summary["rows_at_once"]
     of = f"one a {signal}" if shared <= (2 if signal == "pair" else 1) else f"one for {shared} columns"
-    return of if rows is None else f"{of}, {rows} rows at once"
+    of = of if rows is None else f"{of}, {rows} rows at once"
+    built = [kind for kind in (summary["adc_kind"],) if kind not in (None, "ideal")]
+    charge = ["charge of all tiles added"] if summary["accumulate"] == "analog" else []
+    return ", ".join([*built, of, *charge])
 
 
 def show_ages(summary: dict[str, Any]) -> None:
     """Print what the chips are at each time, and what was done to them until then."""
     ages, metric = summary["ages"], summary["metric"]
     extra = [key for key in ("programmings", "corrections") if ages[-1][key] > (key == "programmings")]
+    spent = ["spent [J]"] if all((age.get("spent") or {}).get("joule") is not None for age in ages) else []
     rows = [
         (
             duration(age["t_seconds"]),
@@ -165,10 +169,11 @@ def show_ages(summary: dict[str, Any]) -> None:
             interval(age["metric_ci95"]),
             f"{age[f'{metric}_std']:.4f}",
             *(str(age[key]) for key in extra),
+            *(f"{age['spent']['joule']:.3g}" for _ in spent),
         )
         for age in ages
     ]
-    print_table("The same chips over time", ["time", metric, "95 % interval", "std", *extra], rows)
+    print_table("The same chips over time", ["time", metric, "95 % interval", "std", *extra, *spent], rows)
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from xbar_cli.outside import quoted
 
-from .base import Option, Section, Text, Voltage, parse_quantity, require
+from .base import LayerChoice, Option, Section, Text, Voltage, parse_quantity, require
 from .effects import Relative
 from .ranges import Bits
 
@@ -16,9 +16,9 @@ LARGEST_RANGE = 1e12
 
 
 def parse_range(text: str) -> tuple[str, float]:
-    """(`max`, 0), (`levels`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range; else ValueError."""
+    """(`max`, `levels` or `lloyd`, 0), (`percentile`, P) or (`value`, X) of the rule for a converter's range; else ValueError."""
     form = "write max, percentile:P or a number from 1e-12 to 1e12"
-    if text in ("max", "levels"):
+    if text in ("max", "levels", "lloyd"):
         return text, 0.0
     rule, colon, number = text.rpartition(":")
     try:
@@ -36,14 +36,21 @@ def parse_range(text: str) -> tuple[str, float]:
 
 def _dac_range(text: str) -> str:
     rule, _ = parse_range(text)
-    if rule == "levels":
-        raise ValueError("'levels' is a range of the ADC; write max, percentile:P or a number above 0")
+    if rule in ("levels", "lloyd"):
+        raise ValueError(f"{rule!r} is a range of the ADC; write max, percentile:P or a number above 0")
     return text
 
 
 def _adc_range(text: str) -> str:
     parse_range(text)
     return text
+
+
+_OF_ADCS = (
+    "adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input", "adc_kind",
+    "adc_mismatch", "adc_noise", "accumulate", "per_layer",
+)  # fmt: skip
+"""Keys that say nothing without an ADC."""
 
 
 class ReadSection(Section):
@@ -87,17 +94,30 @@ class ReadSection(Section):
         )
 
 
+AdcRange = Annotated[Text, AfterValidator(_adc_range)]
+
+
+class OwnConverters(Section):
+    """What the converters of the layers that a pattern fits have of their own."""
+
+    layers: LayerChoice
+    """Names or patterns, as `mapping.layers` has them."""
+    adc_bits: Bits | None = None
+    """Their bits."""
+    adc_range: AdcRange | None = None
+    """Their full scale, or thresholds."""
+
+
 class ConvertersSection(ReadSection):
     """Row drive, and converters before and behind the arrays; how a mapped run is read is the default of an evaluation."""
 
     table: ClassVar[str] = "converters"
     adc_bits: Annotated[Bits | None, Option()] = None
     """Bits of the converters of every tile (default none: currents add up exactly)."""
-    adc_range: Annotated[
-        Annotated[Text, AfterValidator(_adc_range)] | None, Option(metavar="max|percentile:P|VALUE|levels")
-    ] = None
+    adc_range: Annotated[AdcRange | None, Option(metavar="max|percentile:P|VALUE|levels|lloyd")] = None
     """Full scale of each layer's converters: what reads of the calibration images give (default max), a share of the most
-    that a read gives, or with bitslice a code for each level of a device (levels).
+    that a read gives, with bitslice a code for each level of a device (levels), or uneven thresholds that err least on those
+    reads (lloyd).
 
     Reads are those of the nominal chip; codes of levels start at the current of devices at the lowest level."""
     adc_gain_error: Annotated[Relative | None, Option(metavar="SIGMA")] = None
@@ -111,11 +131,31 @@ class ConvertersSection(ReadSection):
     """Rows of a tile driven in one read; codes of reads are added (default all)."""
     adc_input: Annotated[Literal["column", "pair"] | None, Option()] = None
     """What is converted: each column (default), or the difference of the two of a weight, with signed codes (de)."""
+    adc_kind: Annotated[Literal["ideal", "sar", "ramp", "flash"] | None, Option()] = None
+    """How converters are built: ideal (default), successive approximation, a ramp that those of a tile share, or a comparator
+    for each code."""
+    adc_mismatch: Annotated[Relative | None, Option(metavar="SIGMA")] = None
+    """Relative standard deviation of their units: a unit capacitor (sar), a step of the ramp (ramp), or the offset of a
+    comparator in steps (flash)."""
+    adc_noise: Annotated[Relative | None, Option(metavar="SIGMA")] = None
+    """Thermal noise of a conversion at the converter's input, root mean square in steps (LSB)."""
+    accumulate: Annotated[Literal["digital", "analog"] | None, Option()] = None
+    """How what tiles below each other and groups of rows give is added: as codes (default), or as charge that is converted
+    once."""
+
+    per_layer: Annotated[tuple[OwnConverters, ...], Field(min_length=1, max_length=1000)] | None = None
+    """Bits and ranges of some layers alone; of the patterns that fit a layer the first counts."""
 
     @model_validator(mode="after")
     def rules(self) -> Self:
-        """Rules that join several keys."""
-        for key in ("adc_range", "adc_gain_error", "adc_offset_error", "columns_per_adc", "rows_at_once", "adc_input"):
+        """Rules that join several keys, of the layers too that have converters of their own."""
+        self._agree()
+        for each in self.per_layer or ():
+            self.of(each)._agree()
+        return self
+
+    def _agree(self) -> None:
+        for key in _OF_ADCS:
             require(
                 getattr(self, key) is None or self.adc_bits is not None,
                 f"converters.{key} needs converters.adc_bits: there is no ADC",
@@ -130,7 +170,21 @@ class ConvertersSection(ReadSection):
             f"converters.columns_per_adc = {shared}: with converters.adc_input = pair a converter serves whole pairs, an even "
             "number of columns",
         )
-        return self
+        kind = self.adc_kind or "ideal"
+        require(
+            kind != "ideal" or self.adc_mismatch is None,
+            "converters.adc_mismatch is of the parts of a converter: give converters.adc_kind = sar, ramp or flash",
+        )
+        require(
+            self.adc_range != "lloyd" or (kind != "sar" and (self.adc_bits or 0) <= 12),
+            "converters.adc_range = lloyd takes thresholds of their own: converters.adc_kind = ideal, ramp or flash, and at most "
+            "12 converters.adc_bits",
+        )
+        most = {"ramp": 12, "flash": 8}.get(kind, 16)
+        require(
+            (self.adc_bits or 0) <= most,
+            f"converters.adc_kind = {kind} compares with each code: converters.adc_bits = {self.adc_bits} is more than {most}",
+        )
 
     @property
     def read(self) -> ReadSection:
@@ -149,8 +203,15 @@ class ConvertersSection(ReadSection):
             taken.discard("dac_range")
         return self.model_copy(update={key: getattr(read, key) for key in taken})
 
+    def of(self, own: OwnConverters | None) -> Self:
+        """The converters of layers that have some of their `own`."""
+        given = {} if own is None else own.model_dump(exclude_none=True, exclude={"layers"})
+        return self.model_copy(update={**given, "per_layer": None})
+
     def check(self, *, model: str, scheme: str, cell: bool) -> None:
         """What the array model, the mapping scheme or resistive devices have no use for is an error."""
+        for each in self.per_layer or ():
+            self.of(each).check(model=model, scheme=scheme, cell=cell)
         self.complete(cell=cell, drive_ends=model == "gated")
         levels, pairs = self.adc_range == "levels", self.adc_input == "pair"
         require(not levels or self.dac_bits is not None, "converters.adc_range = levels needs converters.dac_bits")
@@ -175,7 +236,17 @@ class ConvertersSection(ReadSection):
     @property
     def differing(self) -> bool:
         """Whether converters of one kind are not all alike."""
-        return bool(self.adc_gain_error or self.adc_offset_error)
+        return bool(self.adc_gain_error or self.adc_offset_error or self.adc_mismatch)
+
+    @property
+    def random(self) -> bool:
+        """Whether chips of the same devices differ by their converters: how these are built, or the noise of a conversion."""
+        return self.differing or bool(self.adc_noise)
+
+    @property
+    def analog(self) -> bool:
+        """Whether charges are added in front of the converters."""
+        return self.accumulate == "analog"
 
     @property
     def path(self) -> Literal["folded", "tiled"]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, asser
 
 from pydantic import Field, model_validator
 
-from .base import Quantity, require
+from .base import Quantity
+from .chips.ageing_effects import ReadDisturb, Relaxing, Retention, Temperature, age_of, model_of
 from .chips.effect import Effect, Relative, Time
 from .chips.stuck import Stuck
 
@@ -172,11 +173,11 @@ class PcmRead(Effect):
         return self
 
 
-Ageing = Drift | PcmDrift | PcmRead
+Ageing = Drift | PcmDrift | Relaxing | PcmRead
 """Effects that know how old a chip is."""
 OnDevices = (
     WriteVerify | PcmProgramming | Additive | Proportional | Lognormal | States | Smooth | ChipCorner | ChipToChip | Drift
-    | PcmDrift | Stuck
+    | PcmDrift | Retention | ReadDisturb | Temperature | Stuck
 )  # fmt: skip
 """Effects that make a chip's memristors what they are."""
 AnyReadNoise = ReadNoise | PcmRead
@@ -185,13 +186,6 @@ AnyEffect = OnDevices | Mismatch | AnyReadNoise
 EFFECTS: dict[str, type[AnyEffect]] = {
     get_args(kind.model_fields["model"].annotation)[0]: kind for kind in get_args(AnyEffect)
 }
-
-
-def age_of(effect: Ageing) -> float:
-    """The age that an effect is told [s]; ConfigError where it is not."""
-    require(effect.t is not None, f"effect {effect.model} needs t=, the age of the chip, such as {effect.model}:t=1h")
-    assert effect.t is not None
-    return effect.t
 
 
 def step_of(effect: OnDevices, devices: "Devices") -> "Step":
@@ -237,6 +231,8 @@ def _model(effect: OnDevices, devices: "Devices") -> "tuple[Callable[..., Array]
         case PcmDrift():
             times = {"t_seconds": figures.after(age_of(effect), effect.t0), "t0_seconds": effect.t0}
             return pcm.pcm_drift, {**times, "g_max": devices.g_on}
+        case Retention() | ReadDisturb() | Temperature():
+            return model_of(effect, devices)
         case _:
             assert_never(effect)
 

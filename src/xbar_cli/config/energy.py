@@ -54,6 +54,9 @@ class EnergyConfig(RootSection):
     """Rows of a tile driven in one read (default all)."""
     adc_input: Annotated[Literal["column", "pair"] | None, Option()] = None
     """What is converted: each column (default), or the difference of the two of a weight (de)."""
+    accumulate: Annotated[Literal["digital", "analog"] | None, Option()] = None
+    """isaac, resparc: what tiles below each other and groups of rows give is added as codes (default), or as charge that is
+    converted once."""
     tiles: Annotated[int | None, Field(ge=1, le=10_000_000), Option()] = None
     """Arrays of the chip: spare ones take copies of slow layers (default as needed)."""
     pipeline: Annotated[bool, Option()] = False
@@ -76,7 +79,7 @@ class EnergyConfig(RootSection):
             model = PRESETS[self.preset]
             require(self.model == model, f"preset = {self.preset} belongs to model = {model}, not to {self.model}")
             idle = ["data_dir", "images", "activity", "baseline", "tiles", "pipeline", "input_bits", "array"]
-            idle += ["columns_per_adc", "rows_at_once", "adc_input"]
+            idle += ["columns_per_adc", "rows_at_once", "adc_input", "accumulate"]
             idle += [] if self.preset == "biased-table1" else ["accuracy"]
             idle += [] if self.preset == "acm-table1" else ["adc_bits"]
             fields = type(self).model_fields

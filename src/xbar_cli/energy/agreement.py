@@ -26,6 +26,7 @@ LABELS = {
     "columns_per_adc": "columns per ADC",
     "rows_at_once": "rows at once",
     "adc_input": "ADC input",
+    "accumulate": "partial sums added as",
     "resistances": "resistances",
 }
 """What is stated, in the words of messages."""
@@ -97,6 +98,12 @@ def of_evaluation(path: Path, config: EvaluateConfig, summary: Mapping[str, Any]
         raise ConfigError(f"{by}: the {array.model} closed form is no circuit and conserves no power")
     if array.neuron == "shared":
         raise ConfigError(f"{by}: its columns share neurons, which xbar energy does not solve")
+    if c.per_layer:
+        raise ConfigError(f"{by}: layers have converters of their own (converters.per_layer), and one kind is costed")
+    if c.adc_range == "lloyd":
+        raise ConfigError(
+            f"{by}: its codes are looked up in tables (converters.adc_range = lloyd), which no cost model has"
+        )
     cells = any(vg is not None for vg in summary["vg_volt"])
     values: dict[str, Any] = {"dac_bits": c.dac_bits, "adc_bits": c.adc_bits, "dac_range": c.dac_range}
     values["resistances"] = list(array.wires().floats())
@@ -105,9 +112,12 @@ def of_evaluation(path: Path, config: EvaluateConfig, summary: Mapping[str, Any]
     if cells and c.input != "amplitude":
         values["v_read_volt"] = summary["v_read_volt"]
     if c.adc_bits is not None:
-        values |= {"rows_at_once": c.rows_at_once, "adc_input": c.adc_input or "column"}
-        errors = c.adc_gain_error or c.adc_offset_error
-        if c.columns_per_adc is not None or errors:
+        values |= {
+            "rows_at_once": c.rows_at_once,
+            "adc_input": c.adc_input or "column",
+            "accumulate": c.accumulate or "digital",
+        }
+        if c.columns_per_adc is not None or c.differing:
             values["columns_per_adc"] = c.columns_per_adc or (2 if c.adc_input == "pair" else 1)
     return Statement(by, values)
 
@@ -134,6 +144,7 @@ def of_request(config: EnergyConfig) -> Statement:
         "columns_per_adc": config.columns_per_adc,
         "rows_at_once": config.rows_at_once,
         "adc_input": config.adc_input,
+        "accumulate": config.accumulate,
         "resistances": list(config.array.wires().floats()) if config.array.wires().any else None,
     }
     values = {key: value for key, value in asked.items() if value is not None}

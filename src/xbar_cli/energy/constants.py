@@ -121,6 +121,12 @@ def load(model: str, *, file: Path | None = None, overrides: Mapping[str, float]
     return Constants(table, found.where)
 
 
+def figures(name: str) -> Constants:
+    """The figures of a shipped file that is of no model."""
+    where = f"{name}.toml"
+    return _read(where, (resources.files("xbar_cli.energy") / "data" / where).read_text(encoding="utf-8"))
+
+
 def preset(name: str) -> dict[str, Any]:
     """The tables of a shipped preset, as they stand in its file."""
     path = resources.files("xbar_cli.energy") / "data" / "presets" / f"{name}.toml"

@@ -1,6 +1,6 @@
 """From a mapped network and its activity to the costs of its layers, under each of the models."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from xbar_cli.energy.models import isaac, neurosim, resparc
 from xbar_cli.energy.models.gates import Node
 from xbar_cli.energy.models.tree import Component, scaled
 from xbar_cli.energy.models.work import LayerWork
-from xbar_cli.energy.opening import Opened
 from xbar_cli.energy.plan import ChipPlan, plan
 from xbar_cli.energy.power import layer_watt
 from xbar_cli.energy.presets import NODE_NM
@@ -25,6 +24,7 @@ from xbar_cli.energy.reading import Reading
 from xbar_cli.energy.wires import wire_shares
 from xbar_cli.errors import ConfigError
 from xbar_cli.reporter import Reporter
+from xbar_cli.trained.opening import Trained
 
 LayerCosts = dict[str, Component]
 
@@ -32,7 +32,7 @@ LayerCosts = dict[str, Component]
 def works_of(
     config: EnergyConfig,
     constants: Constants,
-    opened: Opened,
+    trained: Callable[[], Trained],
     network: MappedNetwork,
     coding: Coding,
     reading: Reading,
@@ -47,7 +47,7 @@ def works_of(
     shares = {name: {"cells": 1.0} for name in network.layers}
     if wires.any:
         reads = config.array.reads
-        volts = sampled_reads(opened.trained, network, coding, reading, reads=reads, seed=config.seed)
+        volts = sampled_reads(trained(), network, coding, reading, reads=reads, seed=config.seed)
         shares, gap = wire_shares(network, cells, volts, wires, reporter=reporter)
     works = []
     for name, layer in network.layers.items():

@@ -54,7 +54,9 @@ def gain(
     activity, _ = activity_of(config, opened, base, most, reporter=reporter)
     totals = []
     for case, coding in zip((base, lowered), codings, strict=True):
-        case_works, _ = works_of(config, constants, opened, case, coding, reading, activity, Wires(), reporter=reporter)
+        case_works, _ = works_of(
+            config, constants, lambda: opened.trained, case, coding, reading, activity, Wires(), reporter=reporter
+        )
         totals.append(parts_of([*costs(config, constants, case_works, case).values(), *costed.digital.values()]))
     start, middle, end = (*totals, parts_of(costed.every.values()))
     arrays = split(start, middle, end, ("cells", "gate_lines"))

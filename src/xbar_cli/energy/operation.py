@@ -29,9 +29,16 @@ def reading_of(
             "evaluate with converters.input = bitserial and converters.dac_bits, or cost by model = resparc"
         )
     pair, shared, rows = values.get("adc_input") == "pair", values.get("columns_per_adc"), values.get("rows_at_once")
+    analog = values.get("accumulate") == "analog"
+    if analog and config.model == "neurosim":
+        raise ConfigError(
+            f"{stated.by} has {shown('accumulate', 'analog')}, and model = neurosim converts what each array gives: "
+            "cost by model = isaac or resparc"
+        )
     if pair:
         check_pairs(network, shared)
-    bits = values.get("adc_bits") or own_adc_bits(config.model, constants, network, rows=rows, device_bits=device_bits)
+    sums = summed(network, rows, analog=analog)
+    bits = values.get("adc_bits") or own_adc_bits(config.model, constants, rows=sums, device_bits=device_bits)
     return Reading(
         coding=coding,
         input_bits=values.get("dac_bits") or round(constants["input.bits"]),
@@ -39,18 +46,24 @@ def reading_of(
         columns_per_adc=shared,
         rows_at_once=rows,
         pair=pair,
+        analog=analog,
     )
 
 
-def own_adc_bits(
-    model: str, constants: Constants, network: MappedNetwork, *, rows: int | None, device_bits: int | None
-) -> int:
-    """Bits of the model's own converters: a constant, or for isaac as many as tell the sums of the rows read at once apart."""
+def summed(network: MappedNetwork, rows: int | None, *, analog: bool) -> int:
+    """Rows whose currents one conversion sees, of so many read at once; where charges are added all of the largest layer."""
+    if analog:
+        return max(layer.conductance.shape[0] for layer in network.layers.values())
+    height = network.tile[0]
+    return height if rows is None else min(rows, height)
+
+
+def own_adc_bits(model: str, constants: Constants, *, rows: int, device_bits: int | None) -> int:
+    """Bits of the model's own converters: a constant, or for isaac as many as tell the sums of so many rows apart."""
     if model != "isaac":
         return round(constants["adc.bits"])
-    height = network.tile[0]
     return isaac.adc_bits(
-        rows=height if rows is None else min(rows, height),
+        rows=rows,
         device_bits=device_bits or round(constants["crossbar.device_bits"]),
     )
 
@@ -99,6 +112,7 @@ def operation(
         "columns_per_adc": reading.shared(network.tile[1], own=own),
         "rows_at_once": reading.rows_at_once,
         "adc_input": "pair" if reading.pair else "column",
+        "accumulate": "analog" if reading.analog else "digital",
         "resistances": list(wires_of(stated).floats()),
         "programmed_volt": network.read_volt,
     }

@@ -18,6 +18,7 @@ class Reading:
         columns_per_adc: columns of a tile that share a converter; the model's own number when None.
         rows_at_once: rows of a tile that are driven in one read; all of them when None.
         pair: whether the difference of the two columns of a weight is converted, in place of each of them.
+        analog: whether what tiles below each other and groups of rows give is added as charge, and converted once.
     """
 
     coding: InputCoding
@@ -26,6 +27,7 @@ class Reading:
     columns_per_adc: int | None = None
     rows_at_once: int | None = None
     pair: bool = False
+    analog: bool = False
 
     @property
     def cycles(self) -> int:

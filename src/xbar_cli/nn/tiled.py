@@ -2,7 +2,8 @@
 
 Every product is split: reads (x⁺ and x⁻), cycles of bit-serial inputs, bands of tiles below each other, and of each band the
 groups of rows that are driven at once. Each of these gives one current per column, which is converted, alone or as the
-difference of a pair; codes are shifted, added, and combined digitally.
+difference of a pair; codes are shifted, added, and combined digitally. Or currents of all groups of rows are held as charge,
+added, and converted once.
 """
 
 import functools
@@ -20,7 +21,7 @@ from xbar_cli.array.converters import Adc, Dac, bit
 from xbar_cli.array.ideal import Contract
 from xbar_cli.array.tiling import RowGroups
 from xbar_cli.device.mismatch import AnyCell
-from xbar_cli.numerics import along_last
+from xbar_cli.numerics import along_last, stream
 
 from .contracts import MatrixProduct, rows_of
 from .noise import ColumnNoise, drawn_noise
@@ -35,6 +36,24 @@ class Outputs(NamedTuple):
 
     y: Array
     saturated: Float[Array, " images"]
+
+
+class Signals(NamedTuple):
+    """What is converted at once.
+
+    Attributes:
+        i: signals over the full voltage [S].
+        driven: sum of the row drive behind them.
+        band: of the tiles whose converters convert them.
+        weight: of their codes.
+        key: of what is drawn; None where nothing is.
+    """
+
+    i: Float[Array, "images *place signals"]
+    driven: Array
+    band: Array | int
+    weight: Array
+    key: Array | None
 
 
 @jax.tree_util.register_dataclass
@@ -57,6 +76,7 @@ class TiledLayer:
         surrogate: cells whose current is no straight line, driven by amplitude; None where one product does.
         serial: whether rows are driven bit by bit.
         pairs: whether neighbouring columns are subtracted before they are converted.
+        analog: whether what the groups of rows give is added before it is converted, once.
     """
 
     factors: Float[Array, "groups products rows columns"]
@@ -67,6 +87,7 @@ class TiledLayer:
     surrogate: AnyCell | None = None
     serial: bool = field(default=False, metadata={"static": True})
     pairs: bool = field(default=False, metadata={"static": True})
+    analog: bool = field(default=False, metadata={"static": True})
 
     def __call__(
         self,
@@ -85,20 +106,20 @@ class TiledLayer:
             contract: the layer's product.
             adc: the converters.
             noise: of the devices at every read, in front of the converters; None without.
-            key: of the noise.
+            key: of the noise, that of the converters with it.
             first: number of the first image; image n draws its noise from a stream of its own, `first` + n.
         """
 
         def start(shape: tuple[int, ...]) -> tuple[Array, Array]:
             return jnp.zeros(shape, x.dtype), jnp.zeros(shape[:1], x.dtype)
 
-        def step(carry: tuple[Array, Array], i: Array, drive: Array, band: Array, weight: Array) -> tuple[Array, Array]:
-            total, beyond = carry
-            driven = self._of_signals(drive.sum(axis=-1), i.shape[-1])
-            codes, saturated = adc.convert(i - adc.baseline * driven, band=band)
-            return total + weight * codes, beyond + saturated.reshape(i.shape[0], -1).sum(axis=1)
-
         def part(x: Array, numbers: Array) -> tuple[Array, Array]:
+            def step(carry: tuple[Array, Array], read: Signals) -> tuple[Array, Array]:
+                total, beyond = carry
+                i = read.i - adc.baseline * self._of_signals(read.driven, read.i.shape[-1])
+                codes, saturated = adc.convert(i, band=read.band, noise=converter_noise(adc, i, read.key, numbers))
+                return total + read.weight * codes, beyond + saturated.reshape(i.shape[0], -1).sum(axis=1)
+
             total, beyond = self.reduce(x, contract, start=start, step=step, noise=noise, key=key, numbers=numbers)
             unit = adc.step * self.dac.full_scale / (self.dac.top if self.serial else 1)
             y = self.scale.decoded(total) if self.pairs else self.scale.weights(total)
@@ -111,7 +132,7 @@ class TiledLayer:
     def conversions(self, positions: int) -> int:
         """Conversions for one image with so many output positions."""
         reads = (2 if self.dac.signed else 1) * (self._cycles() if self.serial else 1)
-        return positions * self.rows.count * self.signals * reads
+        return positions * (1 if self.analog else self.rows.count) * self.signals * reads
 
     @property
     def signals(self) -> int:
@@ -143,7 +164,7 @@ class TiledLayer:
             x: activations.
             contract: the layer's product.
             start: from the shape of one group's signals [images … signals] to the first carry.
-            step: `(carry, signals over the full voltage [S], row drive, band, weight of the codes) -> carry`.
+            step: `(carry, what is converted at once) -> carry`.
             noise: of the devices at every read; None without.
             key: of the noise.
             numbers: of the images, for the noise.
@@ -159,17 +180,20 @@ class TiledLayer:
             def read(carry: Any, place: Array, sign: int = sign, magnitude: Array = magnitude) -> tuple[Any, None]:
                 weight = jnp.asarray(sign, x.dtype) * (1 << place).astype(x.dtype)
                 share = bit(magnitude, place) if self.serial else magnitude / self.dac.top
+                own = None if key is None else jax.random.fold_in(key, place * 2 + int(sign < 0))
 
-                def one(carry: Any, group: Array) -> tuple[Any, None]:
+                def signals(group: Array) -> Signals:
                     drive = jax.lax.dynamic_slice_in_dim(share, group * self.rows.each, self.rows.each, axis=-1)
-                    i = self._currents(drive, group)
-                    if noise is not None and variances is not None and key is not None and numbers is not None:
-                        stream = jax.random.fold_in(jax.random.fold_in(key, place * 2 + int(sign < 0)), group)
-                        i = i + self._noise(drive, noise, variances[group], stream, numbers)
+                    i, drawn = self._currents(drive, group), None if own is None else jax.random.fold_in(own, group)
+                    if noise is not None and variances is not None and drawn is not None and numbers is not None:
+                        i = i + self._noise(drive, noise, variances[group], drawn, numbers)
                     i = jnp.asarray(self.scale.readout.combine(i)) if self.pairs else i
-                    return step(carry, i, drive, group // self.rows.a_band, weight), None
+                    return Signals(i, drive.sum(axis=-1), group // self.rows.a_band, weight, drawn)
 
-                return jax.lax.scan(one, carry, jnp.arange(self.rows.count))
+                groups = jnp.arange(self.rows.count)
+                if self.analog:
+                    return step(carry, held(signals, groups)), None
+                return jax.lax.scan(lambda carry, group: (step(carry, signals(group)), None), carry, groups)
 
             carry, _ = jax.lax.scan(read, carry, jnp.arange(self._cycles() if self.serial else 1))
         return carry
@@ -212,6 +236,27 @@ class TiledLayer:
         """Noise of one read of one group of rows [S]; every image draws from its own stream."""
         variance = self._summed(noise.features(drive * self.dac.full_scale), variances)
         return drawn_noise(key, variance, numbers) / self.dac.full_scale
+
+
+def held(signals: Callable[[Array], Signals], groups: Array) -> Signals:
+    """The signals of all groups of rows, added as charge, in front of one row of converters."""
+
+    def add(total: tuple[Array, Array], group: Array) -> tuple[tuple[Array, Array], None]:
+        more = signals(group)
+        return (total[0] + more.i, total[1] + more.driven), None
+
+    first = signals(groups[0])
+    (i, driven), _ = jax.lax.scan(add, (first.i, first.driven), groups[1:])
+    return first._replace(i=i, driven=driven, band=0)
+
+
+def converter_noise(adc: Adc, i: Array, key: Array | None, numbers: Array) -> Array | None:
+    """Thermal noise of the conversions of `i` in steps, every image's from its own stream; None of converters without any."""
+    if not adc.noise:
+        return None
+    if key is None:
+        raise ValueError("key must be given: the converters are noisy")
+    return drawn_noise(stream(key, "adc"), jnp.full_like(i, adc.noise**2), numbers)
 
 
 def in_parts(function: Callable[[Array, Array], Any], x: Array, numbers: Array, *, size: int) -> Any:

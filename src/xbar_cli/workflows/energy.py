@@ -45,7 +45,9 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     else:
         activity, kind = activity_of(config, opened, network, coding, reporter=reporter)
     images = next(iter(activity.values())).images
-    works, gap = works_of(config, constants, opened, network, coding, reading, activity, wires, reporter=reporter)
+    works, gap = works_of(
+        config, constants, lambda: opened.trained, network, coding, reading, activity, wires, reporter=reporter
+    )
     costed = costed_of(config, constants, opened, works, network, source.repair)
     write_toml(run.path / CONFIG, config)
     (run.path / CONSTANTS).write_text(tomli_w.dumps(constants.as_toml()), encoding="utf-8")

@@ -20,7 +20,7 @@ from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.chip.programming.writer import writer_of
 from xbar_cli.chip.repair.asked import check_repair, spare_lines
 from xbar_cli.chip.repair.told import repair_told
-from xbar_cli.chip.resolve import Gates, on_trained_arrays, resolve_cell, resolve_mapping
+from xbar_cli.chip.resolve import Gates, on_trained_arrays, own_converters, resolve_cell, resolve_mapping
 from xbar_cli.chip.result import ages
 from xbar_cli.chip.result import summary as evaluate_summary
 from xbar_cli.chip.result.drawing import draw
@@ -35,6 +35,7 @@ from xbar_cli.config.effects import read_spread_of
 from xbar_cli.config.hardware import CalibrationSection, CellReference, MapConfig, MappingSection
 from xbar_cli.config.load import stored, write_toml
 from xbar_cli.data.batches import eval_batches
+from xbar_cli.energy.policies import with_costs
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.reporter import SILENT, Reporter
@@ -93,7 +94,11 @@ def measured(
         found.append(measure(now, trained, hardware, reporter=said, aged=aged))
         reporter.progress("times", number + 1, len(chips))
     result, tally = found[-1]
-    return first, result | {"ages": at_ages([result for result, _ in found], chips)}, tally
+    known = at_ages([result for result, _ in found], chips)
+    if config.ageing.recalibrate is not None:
+        lives = [aged.moment for aged in chips]
+        known = with_costs(known, config, trained, network, result, lives, reporter=reporter)
+    return first, result | {"ages": known}, tally
 
 
 def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[EvaluateConfig, Trained, MappedNetwork]:
@@ -188,6 +193,7 @@ def build_hardware(
         network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
     hardware = Hardware(
         network, model=array.model, fold=tile_fold(array), wires=array.wires(), converters=config.converters,
+        own=own_converters(trained, network, config.converters),
         noises=tuple(read_spread_of(noise, network) for noise in config.variation.read_noises()),
         mismatch=gate_shifts(config.variation.mismatch(), network),
         spare=spare_lines(network, config.repair.wanted),

@@ -7,12 +7,13 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
+from xbar_cli.chip.conversion.drawn import Range
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import Residuals, make_folder
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.life.history import Moment, Policy, moments
 from xbar_cli.chip.mapped import MappedNetwork
-from xbar_cli.chip.prepare import make_calibrator, make_preparer, nominal_full_scales
+from xbar_cli.chip.prepare import make_calibrator, make_preparer, nominal_ranges
 from xbar_cli.chip.programming.writer import Writer, writer_of
 from xbar_cli.chip.sample import Prepare
 from xbar_cli.config.chips.ageing import AgeingSection
@@ -26,6 +27,8 @@ from xbar_cli.nn.reading import Circuit, Correction
 from xbar_cli.trained.opening import Trained
 from xbar_cli.trained.parts import held_out
 
+SHORTEST = 1e-9
+"""An age that any effect takes [s]."""
 OLD = 1e12
 """An age at which every effect acts [s]."""
 
@@ -74,7 +77,7 @@ class Aged:
             return make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
         assert self.moment.fitted_at is not None
         fold, network = make_folder(hardware), hardware.network
-        full_scales = nominal_full_scales(trained, hardware, fold, images=config.calibration.images)
+        ranges = nominal_ranges(trained, hardware, fold, images=config.calibration.images)
         negative = config.variation.negative
         writer = self.writer(config, hardware)
         then = make_fabricator(
@@ -87,16 +90,16 @@ class Aged:
             def correct(key: Array) -> Mapping[str, Correction]:
                 return compensation(new(key).conductances, then(key).conductances)
 
-            return _preparer(fold, full_scales, correct), 0
+            return _preparer(fold, ranges, correct), 0
         pictures, _ = held_out(trained, images=config.calibration.images)
         calibrate = make_calibrator(trained, DecodingSection(calibrate=_fit(self.correct)), pictures=pictures)
         fold_then = make_folder(self.reading(hardware, age=self.moment.fitted_at))
 
         def fit(key: Array) -> Mapping[str, Correction]:
-            circuit, _ = fold_then(then(key).conductances, key, full_scales)
+            circuit, _ = fold_then(then(key).conductances, key, ranges)
             return calibrate(circuit, key)
 
-        return _preparer(fold, full_scales, fit), len(pictures)
+        return _preparer(fold, ranges, fit), len(pictures)
 
 
 def read_at(variation: VariationSection, hardware: Hardware, *, age: float) -> Hardware:
@@ -120,13 +123,13 @@ def _fit(policy: Policy) -> Any:
 
 def _preparer(
     fold: Callable[..., tuple[Circuit, Residuals]],
-    full_scales: Mapping[str, float],
+    ranges: Mapping[str, Range],
     correct: Callable[[Array], Mapping[str, Correction]],
 ) -> Prepare:
     """The function from a chip's devices and key to its circuit with corrections that the key alone gives."""
 
     def prepare(conductances: dict[str, Array], key: Array) -> tuple[Circuit, Residuals]:
-        circuit, residuals = fold(conductances, key, full_scales)
+        circuit, residuals = fold(conductances, key, ranges)
         return replace(circuit, corrections=dict(correct(key))), residuals
 
     return prepare
@@ -152,7 +155,8 @@ def compensation(new: Mapping[str, Array], then: Mapping[str, Array]) -> dict[st
 def first_read(variation: VariationSection, network: MappedNetwork) -> tuple[float, str]:
     """The earliest time at which the devices are modelled [s], and its name."""
     steps = steps_of(variation.at_age(OLD).on_devices(), network)
-    known = [(float(s.parameters["t0_seconds"]), f"t0 of {s.name}") for s in steps if "t0_seconds" in s.parameters]
+    known = [(SHORTEST, "the shortest time")]
+    known += [(float(s.parameters["t0_seconds"]), f"t0 of {s.name}") for s in steps if "t0_seconds" in s.parameters]
     known += [
         (effect.t_read, "t_read of pcm_read") for effect in variation.read_noises() if isinstance(effect, PcmRead)
     ]

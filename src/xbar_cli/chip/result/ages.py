@@ -19,7 +19,14 @@ def draw_ages(path: Path, result: Mapping[str, Any], *, caption: str) -> Path:
     times = np.array([age["t_seconds"] for age in ages])
 
     def draw(figure: Figure) -> None:
+        spent = [age.get("spent") for age in ages]
+        costed = all(cost is not None and cost["joule"] is not None for cost in spent)
         axes = figure.subplots()
+        if costed:
+            below = axes.twinx()
+            below.step(times, [cost["joule"] for cost in spent], where="post", color="tab:red", linewidth=1)
+            below.set_ylabel("spent on policies [J]", color="tab:red")
+            below.grid(visible=False)
         samples = scale * np.array([age[f"{name}_samples"] for age in ages])
         axes.plot(times, samples, color="0.75", linewidth=0.8)
         mean = scale * np.array([age["metric_value"] for age in ages])

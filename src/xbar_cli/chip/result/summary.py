@@ -82,6 +82,8 @@ def summarise(
         "columns_per_adc": converters.columns_per_adc,
         "rows_at_once": converters.rows_at_once,
         "adc_input": converters.adc_input,
+        "adc_kind": converters.adc_kind,
+        "accumulate": converters.accumulate,
         **saturated(tally),
         "calibration": calibration(config, tally, images=fitted_to),
         **programming(config, tally),

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
-from xbar_cli.config.base import Option, Section, require
+from xbar_cli.config.base import Option, Quantity, Section, require
 from xbar_cli.config.effects import Time
 from xbar_cli.config.ranges import checked
 from xbar_cli.config.variation import VariationSection
@@ -60,12 +60,18 @@ class AgeingSection(Section):
 
     at: Annotated[str, BeforeValidator(_joined), checked(times_of), Option(metavar="TIME[,...]")] | None = None
     """Evaluate the same chips at these times after programming, such as 1h,1d,30d,1y; effects that age (drift, pcm_drift,
-    pcm_read) take their t from here."""
+    pcm_read, retention, read_disturb) take their t from here."""
     recalibrate: (
         Annotated[str, BeforeValidator(_joined), checked(policies_of), Option(metavar="POLICY@TIME[,...]")] | None
     ) = None
     """What is done every so often, such as gain@30d,reprogram@1y: gain and affine fit outputs to the floating-point network
     anew, global scales each layer by what the summed current of its devices has lost, reprogram writes all devices again."""
+
+    pulse_joule: Annotated[Quantity, Field(ge=0, le=1)] | None = None
+    """Energy of a pulse that writes [J], for what reprogramming costs (default that of phase change; of other devices nothing
+    is known)."""
+    pulses: Annotated[Quantity, Field(gt=0, le=1e6)] | None = None
+    """Pulses that writing a device takes, each verified by a read (default likewise)."""
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -81,10 +87,19 @@ class AgeingSection(Section):
         """Rules that join it with the effects and with what else is asked of the chips."""
         if self.at is None:
             require(self.recalibrate is None, "ageing.recalibrate acts at times: give ageing.at")
+        for key in ("pulse_joule", "pulses"):
+            require(
+                getattr(self, key) is None or "reprogram" in self.policies,
+                f"ageing.{key} is of writing: give ageing.recalibrate = reprogram@TIME",
+            )
+        if self.at is None:
             return
         told = [effect for effect in variation.ageing() if effect.t is not None]
         require(not told, f"ageing.at says how old the chips are: leave out t of {', '.join(e.model for e in told)}")
-        require(bool(variation.ageing()), "ageing.at: nothing ages; add effect drift, pcm_drift or pcm_read")
+        require(
+            bool(variation.ageing()),
+            "ageing.at: nothing ages; add effect drift, pcm_drift, pcm_read, retention or read_disturb",
+        )
         several = [kind for kind in self.policies if kind != "reprogram"]
         require(
             len(several) < 2, f"ageing.recalibrate: {' and '.join(several)} both correct the outputs; give one of them"

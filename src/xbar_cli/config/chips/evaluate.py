@@ -49,7 +49,7 @@ class EvaluateConfig(RootSection):
     @property
     def differing(self) -> bool:
         """Whether chips differ: else one is enough."""
-        return bool(self.variation.all_effects()) or self.converters.differing or self.programming.method is not None
+        return bool(self.variation.all_effects()) or self.converters.random or self.programming.method is not None
 
     @property
     def observes(self) -> bool:

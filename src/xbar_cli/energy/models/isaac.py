@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from xbar_cli.energy.models.tree import Component, group
 from xbar_cli.energy.models.work import LayerWork
 
-ROWS, COLUMNS, CELLS = "rows", "columns", "cells"
+ROWS, COLUMNS, CELLS, HELD = "rows", "columns", "cells", "held"
 SERVES = {
     "crossbar": CELLS,
     "dac": ROWS,
-    "sample_hold": COLUMNS,
+    "sample_hold": HELD,
     "adc": COLUMNS,
     "shift_add": COLUMNS,
     "input_register": ROWS,
@@ -63,18 +63,20 @@ def layer_cost(work: LayerWork, k: Mapping[str, float], *, measured: bool = True
     """
     reading, seconds = work.reading, k["cycle.seconds"]
     scale = 2.0 ** ((reading.adc_bits - k["adc.energy_bits"]) * k["adc.doubling_bits"])
-    whole = {ROWS: k["unit.rows"], COLUMNS: k["unit.columns"], CELLS: k["unit.rows"] * k["unit.columns"]}
-    used = {ROWS: work.rows * work.bands[1], COLUMNS: work.sensed, CELLS: work.devices}
-    built = {ROWS: work.tile[0], COLUMNS: work.tile[1], CELLS: work.tile[0] * work.tile[1]}
+    columns = k["unit.columns"]
+    whole = {ROWS: k["unit.rows"], COLUMNS: columns, CELLS: k["unit.rows"] * columns, HELD: columns}
+    used = {ROWS: work.rows * work.bands[1], COLUMNS: work.sensed, CELLS: work.devices, HELD: work.held}
+    built = {ROWS: work.tile[0], COLUMNS: work.tile[1], CELLS: work.tile[0] * work.tile[1], HELD: work.tile[1]}
     shared, converters = adcs(work, k)
     parts = []
     for name, serves in SERVES.items():
         if name == "adc":
             energy = k["adc.energy_joule"] * scale * used[serves] * work.drives
-            area = k["adc.area_m2"] / k["adc.count"] * scale * converters * work.tiles
+            area = k["adc.area_m2"] / k["adc.count"] * scale * converters * work.converting
         else:
             energy = k[f"{name}.power_watt"] * seconds / k["unit.arrays"] * used[serves] / whole[serves] * work.drives
-            area = k[f"{name}.area_m2"] / k["unit.arrays"] * work.tiles * built[serves] / whole[serves]
+            arrays = work.converting if serves == COLUMNS else work.tiles
+            area = k[f"{name}.area_m2"] / k["unit.arrays"] * arrays * built[serves] / whole[serves]
         if name == "crossbar" and measured:
             energy = work.watt["cells"] * seconds * work.positions
         parts.append(Component(name, energy, area))
@@ -82,7 +84,7 @@ def layer_cost(work: LayerWork, k: Mapping[str, float], *, measured: bool = True
         lost = (item for item in work.watt.items() if item[0] != "cells")
         parts += [Component(name, watt * seconds * work.positions) for name, watt in lost]
     conversion = shared / k["adc.samples_per_second"]
-    return group(work.name, parts, latency_seconds=work.reads * max(seconds, conversion))
+    return group(work.name, parts, latency_seconds=work.seconds(seconds, conversion))
 
 
 def adcs(work: LayerWork, k: Mapping[str, float]) -> tuple[float, float]:

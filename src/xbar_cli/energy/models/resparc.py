@@ -57,7 +57,7 @@ def layer_cost(work: LayerWork, k: Mapping[str, float], *, gate_farad: float, ce
     drive, drive_area = driver_cost(reading, k)
     inputs = work.positions * work.phases * rows * reading.input_bits
     bits = inputs + work.drives * conversions * reading.adc_bits
-    tile_bits = tile_rows * reading.input_bits + tile_columns * reading.adc_bits
+    stored = work.tiles * tile_rows * reading.input_bits + work.converting * tile_columns * reading.adc_bits
     converters = reading.converters(tile_columns, own=tile_columns)
     steps = reading.steps(tile_columns, own=tile_columns)
     parts = [
@@ -66,12 +66,12 @@ def layer_cost(work: LayerWork, k: Mapping[str, float], *, gate_farad: float, ce
         Component("drivers", work.drives * rows * drive, work.tiles * tile_rows * drive_area),
         Component(
             "converters", work.drives * conversions * k["adc.energy_joule"] * scale,
-            work.tiles * converters * k["adc.area_m2"] * scale,
+            work.converting * converters * k["adc.area_m2"] * scale,
         ),
         Component(
-            "buffers", bits * k["buffer.energy_joule_per_bit"], work.tiles * tile_bits * k["buffer.area_m2_per_bit"]
+            "buffers", bits * k["buffer.energy_joule_per_bit"], stored * k["buffer.area_m2_per_bit"]
         ),
     ]  # fmt: skip
     lost = (item for item in work.watt.items() if item[0] != "cells")
     parts += [Component(name, watt * seconds * work.positions) for name, watt in lost]
-    return group(work.name, parts, latency_seconds=work.reads * max(seconds, steps / k["adc.samples_per_second"]))
+    return group(work.name, parts, latency_seconds=work.seconds(seconds, steps / k["adc.samples_per_second"]))

@@ -66,7 +66,17 @@ class LayerWork:
 
     @property
     def sensed(self) -> int:
-        """Currents that are converted for each pulse of one product: each group of rows of each array gives some."""
+        """Currents converted for each pulse of one product: each group of rows of each array gives some, or all together."""
+        if not self.reading.analog:
+            return self.held
+        return sum(
+            self.groups * self.reading.converted(columns) * count
+            for columns, count in _parts(self.columns, self.tile[1])
+        )
+
+    @property
+    def held(self) -> int:
+        """Currents that are sampled for each pulse of one product: of each group of rows of each array."""
         return sum(
             self.reading.groups(rows) * self.reading.converted(columns) * count
             for rows, columns, count in self.tiles_used()
@@ -86,6 +96,17 @@ class LayerWork:
     def tiles(self) -> int:
         """Arrays; those that are used in part count whole."""
         return self.groups * self.bands[0] * self.bands[1]
+
+    @property
+    def converting(self) -> int:
+        """Arrays that have converters: all, or those at the lower end where charges are added in front of them."""
+        return self.tiles // self.bands[0] if self.reading.analog else self.tiles
+
+    def seconds(self, read: float, conversion: float) -> float:
+        """Time of one image [s], of so long a read of a group of rows and conversion of its currents, which overlap."""
+        if self.reading.analog:
+            return self.drives * max(self.turns * read, conversion)
+        return self.reads * max(read, conversion)
 
     @property
     def devices(self) -> int:

@@ -1,0 +1,1 @@
+"""What age, reads and temperature do to a device, besides drift."""
