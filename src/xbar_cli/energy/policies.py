@@ -56,7 +56,7 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Arrays:
+class CostedArrays:
     """The arrays of an evaluation, as reads of them are costed."""
 
     trained: Trained
@@ -69,7 +69,7 @@ class Arrays:
     @classmethod
     def of(
         cls, config: EvaluateConfig, trained: Trained, network: MappedNetwork, result: Mapping[str, Any]
-    ) -> "Arrays":
+    ) -> "CostedArrays":
         """Those that are evaluated. Raises ConfigError where no energy can be computed of them."""
         constants, stated = load(MODEL), of_evaluation(Path(config.run), config, result)
         asked = EnergyConfig(run=config.run, model=MODEL)
@@ -159,8 +159,8 @@ def with_costs(
 def spent_until(
     config: EvaluateConfig, trained: Trained, network: MappedNetwork, result: Mapping[str, Any], lives: Sequence[Moment]
 ) -> list[dict[str, Any]]:
-    """What policies have spent at every moment since the chip was programmed first. ConfigError as `Arrays.of`."""
-    arrays, kinds = Arrays.of(config, trained, network, result), config.ageing.policies
+    """What policies have spent at every moment since the chip was programmed first. ConfigError as `CostedArrays.of`."""
+    arrays, kinds = CostedArrays.of(config, trained, network, result), config.ageing.policies
     fit = Spent()
     if "global" in kinds:
         fit = arrays.summed_current()

@@ -81,7 +81,7 @@ def measured_error(
 
 
 @dataclass(frozen=True)
-class Arrays:
+class MeasuredArrays:
     """What the gradient is measured on.
 
     Attributes:
@@ -112,7 +112,7 @@ class Arrays:
 
 
 def descend(
-    key: Array, arrays: Arrays, *, rule: ProgrammingRule
+    key: Array, arrays: MeasuredArrays, *, rule: ProgrammingRule
 ) -> tuple[dict[str, ProgrammedDevices], dict[str, Array]]:
     """Program all layers by their measured outputs, from the lower ends of their devices' windows.
 
@@ -152,7 +152,9 @@ def _begin(target: Array, devices: SwitchingDevices) -> _Underway:
     return _Underway(jnp.where(target != 0, devices.low, 0), none, none, none, jnp.zeros((), target.dtype))
 
 
-def _pulse(key: Array, now: _Underway, error: Array, name: str, *, arrays: Arrays, rule: ProgrammingRule) -> _Underway:
+def _pulse(
+    key: Array, now: _Underway, error: Array, name: str, *, arrays: MeasuredArrays, rule: ProgrammingRule
+) -> _Underway:
     """One update of a layer: the gradient as pulses of the nominal curve."""
     model, target, left = rule.model, arrays.targets[name], rule.most - now.up - now.down
     beyond = (jnp.abs(error) > rule.accepted) & (target != 0)

@@ -10,7 +10,7 @@ from jax import Array
 from xbar_cli.array.tiling import fold_layers
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.mapped import MappedNetwork
-from xbar_cli.chip.programming.gradient import Arrays, descend, patterns
+from xbar_cli.chip.programming.gradient import MeasuredArrays, descend, patterns
 from xbar_cli.chip.programming.rule import (
     Costs,
     ProgrammedDevices,
@@ -122,7 +122,7 @@ class Writer:
             each = train_seconds(pulses, model=rule.model)
             return tile_maximum(each, tile=tile, groups=layers[name].groups, rows_at_once=True)
 
-        arrays = Arrays(targets, devices, self._effective, self._spread(), tile[0], row_seconds)
+        arrays = MeasuredArrays(targets, devices, self._effective, self._spread(), tile[0], row_seconds)
         found, seconds = descend(key, arrays, rule=rule)
         reads, joules, longest = 0.0, jnp.zeros(()), jnp.zeros(())
         for name, done in found.items():
