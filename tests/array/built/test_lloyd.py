@@ -12,7 +12,7 @@ NORMAL = {2: (0.3634, [0.7980]), 4: (0.1175, [0.4528, 1.510]), 8: (0.03454, [0.2
 @pytest.mark.parametrize("count", NORMAL)
 def test_levels_of_a_normal_density_are_those_of_max(count):
     error, above = NORMAL[count]
-    x = np.linspace(-6, 6, 60001)
+    x = np.linspace(-6, 6, 1_000_000)
     weights = np.exp(-(x**2) / 2)
     thresholds, levels = lloyd_max(x, weights, count=count)
     np.testing.assert_allclose(levels[count // 2 :], above, rtol=5e-4)

@@ -250,7 +250,7 @@ def results(samples: list[float], tally: Tally, *, metric: MetricName = "accurac
     for name, alone in tally.alone.items():
         long_name = f"{metric} on the test images with {name} alone on arrays"
         fields[f"{name}_alone_{metric}"] = field(("chip",), alone, unit="1", long_name=long_name)
-    for name in tally.costs[0]:
+    for name in tally.costs[0] if tally.costs else ():
         unit, meaning = COSTS[name]
         values = [chip[name] for chip in tally.costs]
         fields[f"programming_{name}"] = field(("chip",), values, unit=unit, long_name=f"programming: {meaning}")
