@@ -29,6 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.fuzz.good import make
+from xbar_cli.config.load import CHECKED
+from xbar_cli.runs.metrics import CHECKSUM
 
 UNTOLD = ("done", ".xbar.json", ".lock")
 """Files that hold digests of others, with their times."""
@@ -108,6 +110,8 @@ def content(out: Path) -> dict[str, str]:
             data = json.dumps(timeless(json.loads(data)), sort_keys=True).encode()
         if path.suffix == ".jsonl":
             data = json.dumps([timeless(json.loads(line)) for line in data.splitlines()]).encode()
+        if path.suffix == ".toml":  # whose checksum is of the places in it too
+            data = data.partition(CHECKED.encode())[0]
         if path.suffix == ".npz":  # besides the arrays, when the files were written that they were read from
             with np.load(path) as stored:
                 data = b"".join(name.encode() + stored[name].tobytes() for name in stored if name != "fingerprint")
@@ -116,9 +120,9 @@ def content(out: Path) -> dict[str, str]:
 
 
 def timeless(value):
-    """A summary without times and places, and without what a sweep did this time and what before."""
+    """A summary without times and places, checksums of them, and without what a sweep did this time and what before."""
     if isinstance(value, dict):
-        return {k: timeless(v) for k, v in value.items() if "second" not in k and k not in HISTORY}
+        return {k: timeless(v) for k, v in value.items() if "second" not in k and k not in (*HISTORY, CHECKSUM)}
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
