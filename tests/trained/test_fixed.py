@@ -64,7 +64,9 @@ def test_what_a_run_of_an_earlier_version_or_a_damaged_one_fixed_is_refused_by_n
     before = {key: value for key, value in summary.items() if key != "arrays"}
     with pytest.raises(RunError, match="earlier version"):
         Fixed.read(before, TrainConfig(), tmp_path)
-    for damaged in ({}, {"array": {"model": "no"}, "tile": "8x8"}, {"array": {"model": "lumped"}}):
+    whole = summary["arrays"]
+    wrong = (whole | {"bits": "x"}, whole | {"bits": 99}, whole | {"levels": 3}, whole | {"layers": [1]})
+    for damaged in ({}, {"array": {"model": "no"}, "tile": "8x8"}, {"array": {"model": "lumped"}}, *wrong):
         with pytest.raises(RunError, match=r"arrays of summary\.json are damaged"):
             Fixed.read(summary | {"arrays": damaged}, TrainConfig(), tmp_path)
     with pytest.raises(RunError, match=r"w_max of summary\.json has 1 values for 2 layers"):

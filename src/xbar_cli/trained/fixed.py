@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.devices import ImportConfig
 from xbar_cli.config.effects import ChipCorner
+from xbar_cli.config.hardware import MappingSection
 from xbar_cli.config.methods import BiasedMethod
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError, RunError
@@ -197,4 +198,8 @@ def _tat(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder:
     if found is None:
         raise RunError(f"{folder} was trained by an earlier version, which did not keep its arrays; {ANEW}")
     levels = {key: found.get(key) for key in ("levels", "bits", "layers")}
+    try:
+        MappingSection(**{key: value for key, value in levels.items() if value is not None})
+    except (ValueError, ConfigError):
+        raise RunError(f"{folder}: arrays of {SUMMARY} are damaged; {ANEW}") from None
     return {"technology": summary["technology"], "arrays": _arrays(found, folder), **levels}
