@@ -98,12 +98,13 @@ def test_noise_grows_to_all_of_it():
     ("given", "steps"),
     [
         ({}, None),
-        ({"training": {"inject_schedule": "ramp", "epochs": 6}}, 6 * 15 // 2),
+        ({"training": {"inject_schedule": "ramp", "epochs": 6}, "inject": "normal:0.1"}, 6 * 15 // 2),
         (
             {
                 "method": "neat",
                 "neat": {"cell": "c", "vg": "1.0", "rounds": 5, "epochs_per_round": 2, "start": "x"},
                 "training": {"inject_schedule": "ramp"},
+                "inject": "additive:sigma=0.1",
             },
             10 * 15 // 2,
         ),
@@ -111,6 +112,15 @@ def test_noise_grows_to_all_of_it():
 )
 def test_noise_is_whole_after_half_of_the_steps(given, steps):
     assert ramp_steps(TrainConfig.model_validate(given), images=1000) == steps
+
+
+def test_noise_that_cannot_grow_is_refused():
+    ramp = {"training": {"inject_schedule": "ramp"}}
+    with pytest.raises(ConfigError, match="nothing is injected"):
+        ramp_steps(TrainConfig.model_validate(ramp), images=100)
+    neat = {"method": "neat", "neat": {"cell": "c", "vg": "1.0"}, "inject": "normal:0.1"}
+    with pytest.raises(ConfigError, match=r"needs neat\.start"):
+        ramp_steps(TrainConfig.model_validate(ramp | neat), images=100)
 
 
 def test_weights_are_cut_at_so_many_deviations_and_the_method_comes_after():

@@ -8,6 +8,7 @@ import click
 
 from xbar_cli.config.chips.advise import ADVISE_WITHOUT, AdviseConfig
 from xbar_cli.config.chips.evaluate import EvaluateConfig
+from xbar_cli.config.effect_list import effect_text
 
 from .shared.console import print_table
 from .shared.declared import declared
@@ -82,12 +83,6 @@ def spelled(settings: Mapping[str, Any]) -> Iterator[str]:
         elif option.flag is not None:
             yield option.name
         elif option.repeatable:
-            yield from (word for one in value for word in (option.name, text_of(one)))
+            yield from (word for one in value for word in (option.name, effect_text(one)))
         else:
             yield from (option.name, f"{value:g}" if isinstance(value, float) else str(value))
-
-
-def text_of(effect: Mapping[str, Any]) -> str:
-    """An effect as `--effect` takes it."""
-    rest = ",".join(f"{key}={value}" for key, value in effect.items() if key != "model")
-    return f"{effect['model']}:{rest}"

@@ -1,6 +1,6 @@
 """The effects on a chip, together: as text, which of them go with each other, what they are of some devices, in training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -31,6 +31,12 @@ def parse_effect(value: Any) -> Any:
     if unknown := [key for key in table if key != "model" and key not in _keys(model).split(", ")]:
         raise ValueError(f"{quoted(value)}: {model} has no {quoted(unknown[0])}; its keys are {_keys(model)}")
     return table
+
+
+def effect_text(effect: Mapping[str, Any]) -> str:
+    """An effect's table as `parse_effect` reads it."""
+    rest = ",".join(f"{key}={value}" for key, value in effect.items() if key != "model")
+    return f"{effect['model']}:{rest}"
 
 
 def _keys(model: str) -> str:

@@ -1,6 +1,7 @@
 """What is written as text: ranges of voltages, tiles, weight limits, states of devices; what some layers have of their own."""
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -65,6 +66,11 @@ def input_voltages(text: str) -> tuple[float, float, int]:
 def _require_volts(text: str, *volts: float) -> None:
     if any(abs(volt) > HIGHEST_VOLT for volt in volts):
         raise ValueError(f"{quoted(text)}: voltages from -{HIGHEST_VOLT:g} to {HIGHEST_VOLT:g} V are allowed")
+
+
+def joined(value: Any) -> Any:
+    """A list of a file as the text of an option; anything else as it is."""
+    return ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def checked(parse: Any) -> AfterValidator:

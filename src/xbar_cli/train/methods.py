@@ -5,6 +5,7 @@ from typing import assert_never
 
 from flax import nnx
 
+from xbar_cli.config.base import require
 from xbar_cli.config.methods import BiasedMethod, IdealMethod, InsituMethod, NeatMethod, PeripheryMethod, TatMethod
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.shapes import LayerShape
@@ -60,10 +61,20 @@ def method_of(
 
 
 def ramp_steps(config: TrainConfig, *, images: int) -> int | None:
-    """The steps over which injected noise grows, half of those that the training has; None where it is constant."""
+    """The steps over which injected noise grows, half of those that the training has; None where it is constant.
+
+    ConfigError where nothing is injected, or neat trains in two phases.
+    """
     if config.training.inject_schedule == "constant":
         return None
-    method, epochs = config.method, config.training.epochs
+    method, epochs, inject = config.method, config.training.epochs, config.inject
+    require(
+        bool(inject.effects) or inject.sigma > 0, "training.inject_schedule = ramp: nothing is injected; give inject"
+    )
     if isinstance(method, NeatMethod):
+        require(
+            method.start is not None,
+            "training.inject_schedule = ramp of method = neat needs neat.start: before its rounds there is another training",
+        )
         epochs = method.rounds * method.epochs_per_round
     return epochs * (images // min(config.training.batch_size, images)) // 2

@@ -1,14 +1,13 @@
 """Times at which chips are read, and what is done to them on the way."""
 
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from xbar_cli.config.base import Option, Quantity, Section, require
 from xbar_cli.config.effects import Time
-from xbar_cli.config.ranges import checked
+from xbar_cli.config.ranges import checked, joined
 from xbar_cli.config.variation import VariationSection
 from xbar_cli.outside import quoted
 
@@ -50,19 +49,14 @@ def policies_of(text: str) -> dict[str, float]:
     return found
 
 
-def _joined(value: Any) -> Any:
-    """A list of a file as the text of an option; anything else as it is."""
-    return ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
-
-
 class AgeingSection(Section):
     """Times at which the same chips are read, and what is done to them on the way."""
 
-    at: Annotated[str, BeforeValidator(_joined), checked(times_of), Option(metavar="TIME[,...]")] | None = None
+    at: Annotated[str, BeforeValidator(joined), checked(times_of), Option(metavar="TIME[,...]")] | None = None
     """Evaluate the same chips at these times after programming, such as 1h,1d,30d,1y; effects that age (drift, pcm_drift,
     pcm_read, retention, read_disturb) take their t from here."""
     recalibrate: (
-        Annotated[str, BeforeValidator(_joined), checked(policies_of), Option(metavar="POLICY@TIME[,...]")] | None
+        Annotated[str, BeforeValidator(joined), checked(policies_of), Option(metavar="POLICY@TIME[,...]")] | None
     ) = None
     """What is done every so often, such as gain@30d,reprogram@1y: gain and affine fit outputs to the floating-point network
     anew, global scales each layer by what the summed current of its devices has lost, reprogram writes all devices again."""

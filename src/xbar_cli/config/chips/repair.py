@@ -1,12 +1,11 @@
 """What is done about the faults of a chip, and how they become known."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator
 
 from xbar_cli.config.base import Option, Section, require
-from xbar_cli.config.ranges import checked
+from xbar_cli.config.ranges import checked, joined
 from xbar_cli.config.variation import VariationSection
 from xbar_cli.outside import quoted
 
@@ -81,16 +80,11 @@ def _count(name: str, text: str) -> int:
     return int(text)
 
 
-def _joined(value: Any) -> Any:
-    """A list of a file as the text of an option; anything else as it is."""
-    return ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
-
-
 class RepairSection(Section):
     """What is done about the faults of every chip, before it is programmed."""
 
     remedies: (
-        Annotated[str, BeforeValidator(_joined), checked(remedies_of), Option("--repair", metavar="REMEDY[=N][,...]")]
+        Annotated[str, BeforeValidator(joined), checked(remedies_of), Option("--repair", metavar="REMEDY[=N][,...]")]
         | None
     ) = None
     """What is done about stuck devices, such as sign-flip,differential,permute,spares=4,ensemble=3 (docs/repair.md)."""

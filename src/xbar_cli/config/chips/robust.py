@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from xbar_cli.config.effect_list import effect_text
+
 EFFECT = "additive:sigma=0.15"
 """Another chip at every step, its devices 15 % of their range off."""
 CLIP = 1.5
@@ -41,11 +43,5 @@ def made_robust(tree: Mapping[str, Any], method: str) -> dict[str, Any]:
 def said_of(method: str, values: Mapping[str, Any]) -> str:
     """What robust came to, of the settings in `values` by their dotted keys."""
     keys = [f"{section}.{key}" for section, choices in CHOICES[method].items() for key in choices]
-    noise = [f"inject = {_text(effect)}" for effect in values.get("inject.effects") or ()]
+    noise = [f"inject = {effect_text(effect)}" for effect in values.get("inject.effects") or ()]
     return "robust: " + ", ".join(noise + [f"{key} = {values[key]}" for key in keys if key in values])
-
-
-def _text(effect: Mapping[str, Any]) -> str:
-    """An effect as it is written."""
-    rest = ",".join(f"{key}={value}" for key, value in effect.items() if key != "model")
-    return f"{effect['model']}:{rest}"
