@@ -21,8 +21,8 @@ from typing import Any
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["NPROC"] = "1"
 
-from xbar_cli.cli.run import SweepTable
 from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.cli.sweeps.run import SweepTable
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.plan import Plan, make_plan
 from xbar_cli.runs.sweep_cluster import local_cluster

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from xbar_cli.cli.run import SweepTable, untrusted
+from xbar_cli.cli.sweeps.run import SweepTable, untrusted
 from xbar_cli.runs.sweep import Outcome
 
 CELLS = """

@@ -32,7 +32,7 @@ COMMANDS = {
     "energy": ("energy", "Energy, area and latency of a mapped network."),
     "pareto": ("pareto", "Accuracy against energy and area over runs."),
     "verify": ("verify", "Check the array models against oracles from outside."),
-    "run": ("run", "Run a pipeline or a sweep from a file, on Dask."),
+    "run": ("sweeps.run", "Run a pipeline or a sweep from a file, on Dask."),
     "reproduce": ("reproduce", "The papers' figures and tables: ours beside theirs."),
     "compare": ("compare", "Compare two evaluations chip by chip."),
     "ls": ("ls", "List runs with their keys and figures."),

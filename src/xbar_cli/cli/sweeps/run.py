@@ -13,9 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
 from xbar_cli.interruption import unwinding
-
-from .shared.console import STDERR, note, print_json, print_table
 
 if TYPE_CHECKING:
     from xbar_cli.experiment.grid import StageRun

@@ -1,0 +1,1 @@
+"""Commands on many runs: pipelines, grids, searches, and pictures of them."""
