@@ -7,8 +7,8 @@ import click
 
 from xbar_cli.interruption import unwinding
 
-from .run import GOES_ON, SweepTable
 from .shared.console import print_json, print_table
+from .sweeps.run import GOES_ON, SweepTable
 
 if TYPE_CHECKING:
     from xbar_cli.reproduce.sections import Preset
