@@ -84,3 +84,20 @@ def test_trained_conductances_that_are_lost_are_an_error(tmp_path):
             Fixed.read(lost, TrainConfig(), tmp_path)
     with pytest.raises(RunError, match=r"summary\.json is damaged"):
         Fixed.read(summary | {"w_max": 3}, TrainConfig(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "wrong"),
+    [
+        ("periphery", {"scheme": "bb"}), ("periphery", {"bits": 99}), ("periphery", {"m_max": ["x", 1.0]}),
+        ("periphery", {"activation_bits": 8.5}), ("periphery", {"input_ranges": {"hidden": None}}),
+        ("insitu", {"scheme": 3}), ("insitu", {"m_max": [True, 1.0]}),
+        ("neat", {"vg_volt": [0.8, None]}), ("neat", {"weight_scale": "networK"}), ("neat", {"w_cut": [0.1, float("inf")]}),
+        ("tat", {"weight_limits": [1.0, 2.0]}), ("tat", {"weight_limits": {"hidden": "1"}}),
+    ],
+)  # fmt: skip
+def test_values_of_a_wrong_kind_are_one_line(method, wrong, tmp_path):
+    KNOWN[method].save(tmp_path)
+    summary = {"method": method, "layers": list(LAYERS), **KNOWN[method].summary()}
+    with pytest.raises(RunError, match=r"summary\.json (is|are) damaged"):
+        Fixed.read(summary | wrong, TrainConfig(), tmp_path)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
 
 from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.devices import ImportConfig
@@ -24,6 +25,10 @@ from xbar_cli.runs.seal import ANEW
 
 DEVICES = "devices.safetensors"
 """Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
+
+NUMBERS = TypeAdapter(dict[str, FiniteFloat], config=ConfigDict(strict=True))
+BITS = TypeAdapter(Annotated[int, Field(strict=True, ge=0, le=32)] | None)
+WEIGHT_SCALES = TypeAdapter(Literal["network", "layer"] | None)
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,10 @@ class Fixed:
             found = summary.get(key)
             if found is not None and len(found) != len(names):
                 raise RunError(f"{folder}: {key} of {SUMMARY} has {len(found)} values for {len(names)} layers; {ANEW}")
-            return None if found is None else dict(zip(names, found, strict=True))
+            return None if found is None else NUMBERS.validate_python(dict(zip(names, found, strict=True)))
+
+        def named(key: str) -> dict[str, float] | None:
+            return None if summary.get(key) is None else NUMBERS.validate_python(summary[key])
 
         own = {"neat": _neat, "tat": _tat, "biased": _biased, "periphery": _periphery, "insitu": _periphery}.get(
             summary["method"]
@@ -142,12 +150,12 @@ class Fixed:
             vg=by_layer("vg_volt"),
             w_max=by_layer("w_max"),
             w_cut=by_layer("w_cut"),
-            weight_scale=summary.get("weight_scale"),
-            weight_limits=summary.get("weight_limits"),
+            weight_scale=WEIGHT_SCALES.validate_python(summary.get("weight_scale")),
+            weight_limits=named("weight_limits"),
             m_max=by_layer("m_max"),
             fraction_bits=by_layer("fraction_bits"),
-            activation_bits=summary.get("activation_bits"),
-            input_ranges=summary.get("input_ranges"),
+            activation_bits=BITS.validate_python(summary.get("activation_bits")),
+            input_ranges=named("input_ranges"),
             **(own(summary, config, folder) if own else {}),
         )
 
@@ -161,7 +169,9 @@ def _periphery(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, f
     del config
     if not (folder / DEVICES).exists():
         raise RunError(f"{folder} lacks {DEVICES}, the conductances that it trained: train or map it anew")
-    return {"scheme": summary["scheme"], "bits": summary["bits"], "devices": read_tensors(folder / DEVICES)}
+    asked = {key: summary[key] for key in ("scheme", "bits")}
+    _require_mapping(asked, f"{folder}: scheme or bits of {SUMMARY} are damaged")
+    return asked | {"devices": read_tensors(folder / DEVICES)}
 
 
 def _biased(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:
@@ -198,8 +208,13 @@ def _tat(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder:
     if found is None:
         raise RunError(f"{folder} was trained by an earlier version, which did not keep its arrays; {ANEW}")
     levels = {key: found.get(key) for key in ("levels", "bits", "layers")}
-    try:
-        MappingSection(**{key: value for key, value in levels.items() if value is not None})
-    except (ValueError, ConfigError):
-        raise RunError(f"{folder}: arrays of {SUMMARY} are damaged; {ANEW}") from None
+    _require_mapping(levels, f"{folder}: arrays of {SUMMARY} are damaged")
     return {"technology": summary["technology"], "arrays": _arrays(found, folder), **levels}
+
+
+def _require_mapping(keys: Mapping[str, Any], otherwise: str) -> None:
+    """RunError, beginning with `otherwise`, where keys of a mapping have values that none can have."""
+    try:
+        MappingSection(**{key: value for key, value in keys.items() if value is not None})
+    except (ValueError, TypeError, ConfigError):
+        raise RunError(f"{otherwise}; {ANEW}") from None
