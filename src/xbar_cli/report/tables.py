@@ -10,7 +10,7 @@ from typing import Any
 from xbar_cli.config.load import flatten
 from xbar_cli.runs.listing import KEYS
 
-MAX_ROWS = 200
+MAX_ROWS = 1000
 """Longest table of a page; of longer ones every nth row is shown."""
 HEADLINES = (
     "accuracy_mean",
