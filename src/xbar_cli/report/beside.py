@@ -80,7 +80,8 @@ def _figures(summary: Mapping[str, Any]) -> dict[str, Any]:
         name: value
         for name, value in summary.items()
         if name not in ("command", "out", "list", *PLACES)
-        and not isinstance(value, list | Mapping)
+        and not isinstance(value, Mapping)
+        and not (isinstance(value, list) and len(value) > 2)
         and ("second" not in name or name.startswith("latency"))
     }
 

@@ -19,7 +19,9 @@ CONFIG = {
              "tickColor": "#888"},
     "legend": {"labelColor": "currentColor", "titleColor": "currentColor", "orient": "bottom", "columns": 2, "labelLimit": 260},
     "view": {"stroke": None},
-    "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#888888", "#f0e442"]},
+    "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#8a6d00"],
+        "symbol": ["circle", "square", "triangle-up", "diamond", "cross"],
+    },
 }  # fmt: skip
 """Colours that a light and a dark page share, and that colour-blind readers tell apart (Okabe and Ito)."""
 
@@ -68,6 +70,8 @@ def learning(lines: Sequence[Mapping[str, Any]]) -> Iterator[Chart]:
         yield Chart(f"{name} by epoch", spec(rows, encoding=encoding, layer=LINE))
 
 
+LINES = {"field": "line", "type": "nominal", "title": None}
+"""Lines are told apart by colour and mark."""
 LINE = (
     {"mark": {"type": "line", "interpolate": "linear"}},
     {"mark": {"type": "point", "filled": True, "size": 60}},
@@ -83,7 +87,13 @@ def chips(summary: Mapping[str, Any]) -> Iterator[Chart]:
         return
     rows = [{"x": number, "y": value} for number, value in enumerate(values)]
     encoding = {
-        "x": {"field": "x", "type": "quantitative", "title": "chip", "axis": {"tickMinStep": 1}},
+        "x": {
+            "field": "x",
+            "type": "quantitative",
+            "title": "chip",
+            "axis": {"tickMinStep": 1},
+            "scale": {"padding": 12},
+        },
         "y": {"field": "y", "type": "quantitative", "title": metric, "scale": {"zero": False}},
         "tooltip": [_tip("x", "chip"), _tip("y", metric)],
     }
@@ -127,7 +137,7 @@ def points(head: Sequence[str], rows: Sequence[Sequence[Any]], *, swept: int) ->
             _tip("y", head[figure]),
             *([_tip("line", "of", kind="nominal")] if others else []),
         ],
-    } | ({"color": {"field": "line", "type": "nominal", "title": None}} if others else {})
+    } | ({"color": LINES, "shape": LINES | {"legend": None}} if others else {})
     yield Chart(f"{head[figure]} against {head[along]}", spec(lines, encoding=encoding, layer=LINE))
 
 

@@ -64,7 +64,7 @@
 
   for (const box of document.querySelectorAll(".wide")) {
     const table = box.querySelector("table"), count = table.tBodies[0].rows.length;
-    if (table.tHead && count > 1) sortable(table);
+    if (table.tHead && count > 3) sortable(table);
     if (count >= 12) filterable(table, box);
   }
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,6 +12,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 import jinja2
+from markupsafe import Markup, escape
 
 from xbar_cli.report.tables import Table
 
@@ -83,12 +85,18 @@ def render(
     """The page; everything in it is escaped. `library` is the script that draws charts, needed where there are some."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["to_json"] = lambda value: json.dumps(finite(value), allow_nan=False)
+    environment.filters["breakable"] = breakable
     style, scripts = asset("page.css"), [*([library] if library else []), asset("page.js")]
     return environment.from_string(asset("page.html")).render(
         title=title, style=style, scripts=scripts, policy=policy(scripts=scripts, styles=[style]), sections=sections,
         overview=overview, notes=notes, comparison=comparison, aligned=aligned,
         contents=list(contents(sections, overview=overview, comparison=comparison)),
     )  # fmt: skip
+
+
+def breakable(name: Any) -> Markup:
+    """A name that may go on in the next line after a dot, a slash or an underscore."""
+    return Markup(re.sub(r"([._/])(?=\w)", r"\1<wbr>", str(escape(name))))
 
 
 @cache

@@ -15,7 +15,7 @@ from xbar_cli.report.headline import key_figures, origin
 from xbar_cli.report.opening import open_run_entry, picture, title_of, write_texts
 from xbar_cli.report.page import Chart, RunSection, render
 from xbar_cli.report.results import points_tables, results_tables, sweep_table, swept_keys
-from xbar_cli.report.tables import Table, as_csv, as_markdown, comparing, pairs, records, tables_within, text
+from xbar_cli.report.tables import Table, as_csv, as_markdown, comparing, pairs, records, tables_within, text, upright
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import DONE, METRICS
 from xbar_cli.runs.listing import Entry, describe
@@ -48,8 +48,8 @@ def run(
     sections = [section(entry, interactive=interactive) for entry in entries]
     head, rows = table_of_figures(entries)
     notes = disagreements(entries)
-    overview = comparing("Runs", head, rows) if len(entries) > 1 else None
     compared = beside(*entries) if len(entries) == 2 else None
+    overview = upright(comparing("Runs", head, rows)) if len(entries) > 1 and compared is None else None
     drawing = drawing if any(s.charts for s in sections) else None
     page = render(
         title_of(sections), sections=sections, overview=overview, notes=notes, comparison=compared, library=drawing
@@ -114,7 +114,7 @@ def summary_tables(entry: Entry) -> list[Table]:
             tables.append(records(name, value))
         else:
             plain.append((name, text(value), "" if unit_of(name) == "1" else unit_of(name)))
-    found = [Table("Summary", ["", "value", "unit"], plain)]
+    found = [Table("Summary", ["figure", "value", "unit"], plain)]
     if entry.command == "run":
         found += points_tables(entry)
     return found + tables
