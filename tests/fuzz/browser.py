@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 from tests.report.markup import PAYLOADS, evil_run, found
-from xbar_cli.report.page import POLICY
+from xbar_cli.report.page import asset, policy
 from xbar_cli.workflows.report import run
 
+POLICY = policy(scripts=[asset("page.js")], styles=[asset("page.css")])
 HEAD = '<!doctype html><html><head><meta charset="utf-8">'
 FORBIDS = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
 

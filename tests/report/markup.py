@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import tomli_w
 
 from tests.report.test_report import PIXEL
+from xbar_cli.report.page import asset
 from xbar_cli.runs.results import field, write_fields
 
 RUNS = 'document.documentElement.setAttribute("data-ran","1")'
@@ -74,18 +75,27 @@ def evil_run(folder, text):
 
 
 class Found(HTMLParser):
-    """What in a page could run or load something."""
+    """What in a page could run or load something, but for the page's own script and style."""
 
     ALLOWED = frozenset(
-        "html head meta link title style body div table thead tbody tr th td p h1 h2 h3 nav ul li a section span figure img "  # noqa: SIM905
-        "figcaption details summary".split()
+        "html head meta link title style body main div table thead tbody tr th td p h1 h2 h3 nav ul li a section span figure "  # noqa: SIM905
+        "img figcaption details summary b wbr script button input".split()
     )
+    OWN = ("page.js", "page.css")
 
     def __init__(self):
         super().__init__()
-        self.bad = []
+        self.bad, self._inside = [], None
+
+    def handle_data(self, data):
+        if self._inside and data not in map(asset, self.OWN):
+            self.bad.append(f"{self._inside} {data[:80]}")
+
+    def handle_endtag(self, tag):
+        self._inside = None
 
     def handle_starttag(self, tag, attrs):
+        self._inside = tag if tag in ("script", "style") else None
         if tag not in self.ALLOWED:
             self.bad.append(tag)
         for name, value in attrs:
