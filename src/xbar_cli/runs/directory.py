@@ -8,10 +8,11 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from xbar_cli.caches import discard
 from xbar_cli.errors import ModelError, RunError
@@ -26,6 +27,8 @@ LOCK = ".lock"
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
 CONFIG = "config.toml"
+MOMENT = 0.05
+"""For which a lock may be held by who looks whether it is [s]."""
 
 
 class TakenPlace(RunError):
@@ -146,6 +149,15 @@ def resumable(path: Path) -> bool:
     return has_checkpoint(path) and (path / CONFIG).exists()
 
 
+def take(file: IO[bytes]) -> None:
+    """Take the lock on a file, or raise BlockingIOError; whoever only looks holds it for a moment, which is waited for."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(MOMENT)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[None]:
     """Hold an unfinished run for this process, or raise RunError; the system frees it when the process ends, however it ends."""
@@ -155,7 +167,7 @@ def _held(path: Path) -> Iterator[None]:
         raise RunError(f"{path / LOCK} cannot be written: {error.strerror}") from None
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take(file)
             if os.stat(path / LOCK).st_ino != os.fstat(file.fileno()).st_ino:  # the other has just completed its run
                 raise BlockingIOError
         except (BlockingIOError, FileNotFoundError):
