@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +26,8 @@ LOCK = ".lock"
 """Held by the process that writes an unfinished run; no file of a complete one."""
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
+TRACKING = ".tracking.json"
+"""What trackers know of an unfinished run; no file of a complete one."""
 CONFIG = "config.toml"
 MOMENT = 0.05
 """For which a lock may be held by who looks whether it is [s]."""
@@ -43,10 +45,14 @@ class TakenPlace(RunError):
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory that is being written (`path` ends in `.partial`) or is complete, which is then at `final`."""
+    """A run directory that is being written (`path` ends in `.partial`) or is complete, which is then at `final`.
+
+    `listener` is told every line of metrics, after it is written.
+    """
 
     path: Path
     final: Path
+    listener: Callable[[Mapping[str, Any]], None] | None = None
 
     @property
     def figures(self) -> Path:
@@ -58,6 +64,8 @@ class Run:
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add one flushed line to metrics.jsonl."""
         metrics.append(self.path / METRICS, record)
+        if self.listener is not None:
+            self.listener(record)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """What the lines of metrics.jsonl say, those that are not damaged; none where it is not there."""
@@ -73,7 +81,8 @@ class Run:
                 f"{', '.join(names)}: no finite number came out; the runs that it is of are damaged"
             ) from None
         (self.path / SUMMARY).write_text(text + "\n", encoding="utf-8")
-        (self.path / LOCK).unlink(missing_ok=True)
+        for unfinished in (LOCK, TRACKING):
+            (self.path / unfinished).unlink(missing_ok=True)
         seal(self.path)
         with held():
             if overwrite and self.final.exists():

@@ -73,9 +73,15 @@ def of_sweep(folder: Path) -> dict[str, Any]:
         cells = [[key.rpartition("-")[0]] for key in runs]
         return shown(title, "sweep", list(runs.values()), head=["stage"], cells=cells, at_work=working)
     head = list(dict.fromkeys(key for point in points for key in point["values"]))
-    rows = [of_point(point, runs) for point in points]
+    rows = [replace(of_point(point, runs), name=str(n)) for n, point in enumerate(points, start=1)]
     cells = [[str(point["values"].get(key, "")) for key in head] for point in points]
-    return shown(title, "sweep", rows, head=head, cells=cells, at_work=working, inside=list(runs.values()))
+    return shown(title, "sweep", rows, head=short(head), cells=cells, at_work=working, inside=list(runs.values()))
+
+
+def short(keys: Sequence[str]) -> list[str]:
+    """Keys without their sections where that tells them apart."""
+    leaves = [key.rpartition(".")[2] for key in keys]
+    return [leaf if leaves.count(leaf) == 1 else key for leaf, key in zip(leaves, keys, strict=True)]
 
 
 def keys_in(folder: Path) -> list[str]:

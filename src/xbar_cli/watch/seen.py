@@ -140,7 +140,14 @@ def standing(folder: Path) -> str:
         return ""
     found, line = max(last, key=lambda one: one[0][2] if one[0] else 0)
     ago = max(0.0, time.time() - found[2] / 1e9) if found else 0.0
-    return f"{line['phase']}, epoch {line['epoch']}, {ago:.0f} s ago"
+    return f"{line['phase']}, epoch {line['epoch']}, {since(ago)}"
+
+
+def since(seconds: float) -> str:
+    """How long ago, in words that do not change at every look."""
+    if seconds < 10:
+        return "just now"
+    return f"{seconds // 10 * 10:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"
 
 
 def is_number(value: Any) -> bool:
