@@ -33,7 +33,11 @@ def library() -> str:
     except ImportError:
         raise ConfigError(f"interactive charts need vl-convert-python, which is not here: {INSTALL}") from None
     # the end of a script within it would end it
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return (
+        vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+        .replace("</script", "<\\/script")
+        .replace("<!--", "<\\!--")
+    )
 
 
 def spec(

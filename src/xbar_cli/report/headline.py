@@ -1,7 +1,7 @@
 """What one looks for first in a run: its key figures, and a line on where it comes from."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 Named = tuple[tuple[str, str], ...]
 
@@ -51,7 +51,7 @@ def origin(environment: Mapping[str, Any]) -> str:
     return ", ".join(found)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -15,7 +15,7 @@ from xbar_cli.outside import clean_path
 from xbar_cli.runs.directory import DONE, SUMMARY, partial
 from xbar_cli.runs.listing import find_runs
 from xbar_cli.watch.logs import plan_of
-from xbar_cli.watch.seen import Curve, SeenRun, is_held, of_entry, see
+from xbar_cli.watch.seen import EpochCurve, SeenRun, is_held, of_entry, see
 
 STATES = ("done", "at work", "failed", "interrupted", "damaged", "waiting")
 MOST_RUNS = 1000
@@ -158,7 +158,7 @@ def learning(runs: Sequence[SeenRun]) -> list[SeenRun]:
     return sorted(having, key=lambda run: run.state != "at work")[:MOST_LEARNING]
 
 
-def curve(one: Curve) -> dict[str, Any]:
+def curve(one: EpochCurve) -> dict[str, Any]:
     """A curve as plain values."""
     return {"name": one.name, "points": [list(point) for point in one.points]}
 

@@ -21,7 +21,7 @@ HIDDEN = ("step", "epoch", "seconds")
 
 
 @dataclass(frozen=True)
-class Curve:
+class EpochCurve:
     """A figure by epoch: (epoch over all phases, value)."""
 
     name: str
@@ -50,7 +50,7 @@ class SeenRun:
     told: str = ""
     reason: str | None = None
     log: Sequence[str] = ()
-    curves: Sequence[Curve] = ()
+    curves: Sequence[EpochCurve] = ()
 
 
 def see(folder: Path, *, log: Path | None = None) -> SeenRun:
@@ -73,7 +73,7 @@ def see(folder: Path, *, log: Path | None = None) -> SeenRun:
     return SeenRun(name, "waiting")
 
 
-def _unfinished(name: str, state: str, told: str, end: Any, curves: Sequence[Curve]) -> SeenRun:
+def _unfinished(name: str, state: str, told: str, end: Any, curves: Sequence[EpochCurve]) -> SeenRun:
     failed = state == "failed"
     return SeenRun(
         name, state, told=told, reason=end.reason if failed else None, log=end.lines if failed else (), curves=curves
@@ -121,7 +121,7 @@ def metrics_files(folder: Path) -> Iterator[tuple[str, Path]]:
     yield from ((f" (rate {path.parent.name})", path) for path in sorted(folder.glob(f"rates/*/{METRICS}")))
 
 
-def curves_of(folder: Path) -> Iterator[Curve]:
+def curves_of(folder: Path) -> Iterator[EpochCurve]:
     """Every number in the metrics of a run by epoch."""
     for apart, path in metrics_files(folder):
         lines = lines_of_metrics(path)
@@ -130,7 +130,7 @@ def curves_of(folder: Path) -> Iterator[Curve]:
             points = [
                 (line["step"], line[name]) for line in lines if is_number(line.get(name)) and is_number(line["step"])
             ]
-            yield Curve(name + apart, thinned(points))
+            yield EpochCurve(name + apart, thinned(points))
 
 
 def standing(folder: Path) -> str:

@@ -67,14 +67,13 @@ class WatchServer(ThreadingHTTPServer):
         """Where the page is."""
         return f"http://{LOOPBACK}:{self.server_address[1]}/{self.token}/"
 
-    def handle_error(self, *_: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A reader that is gone is no error."""
 
 
 class Handler(BaseHTTPRequestHandler):
     """One request."""
 
-    server: WatchServer
     server_version, sys_version = "xbar", ""
     error_message_format, error_content_type = "%(code)d %(message)s\n", "text/plain; charset=utf-8"
     timeout = PATIENCE
@@ -87,16 +86,22 @@ class Handler(BaseHTTPRequestHandler):
         """The same without content."""
         self._answer(body=False)
 
+    @property
+    def _of(self) -> WatchServer:
+        """The server that the request is made to."""
+        assert isinstance(self.server, WatchServer)
+        return self.server
+
     def _answer(self, *, body: bool) -> None:
         if not self._from_here():
             self.send_error(HTTPStatus.FORBIDDEN, "only this machine may ask, by its own name")
             return
         parts = self.path.split("/")
         given = parts[1] if len(parts) == 3 else ""
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), self.server.token.encode()):
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), self._of.token.encode()):
             self.send_error(HTTPStatus.NOT_FOUND, "no such page")
         elif parts[2] == "":
-            self._send(self.server.page, "text/html; charset=utf-8", body=body)
+            self._send(self._of.page, "text/html; charset=utf-8", body=body)
         elif parts[2] == STATE and self.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin":
             self._send_state(body=body)
         else:
@@ -104,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send_state(self, *, body: bool) -> None:
         try:
-            content = self.server.looks.json()
+            content = self._of.looks.json()
         except (OSError, XbarError) as error:
             self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, f"cannot look ({type(error).__name__})")
         else:
@@ -126,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def end_headers(self) -> None:
         """With what holds for every answer."""
-        self.send_header("Content-Security-Policy", self.server.policy)
+        self.send_header("Content-Security-Policy", self._of.policy)
         for name, value in (
             ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-store"),
             ("Cross-Origin-Resource-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
@@ -134,5 +139,5 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         super().end_headers()
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         """Nothing is told of requests."""

@@ -100,6 +100,7 @@
     const all = Object.values(state.states).reduce((a, b) => a + b, 0), done = state.states.done || 0;
     document.title = state.kind === "run" ? state.title : `${done}/${all} ${state.title}`;
     at("title").textContent = state.title;
+    at("points").querySelector("h2").textContent = state.kind === "sweep" ? "Points" : "Runs";
     const open = all - done - (state.states.failed || 0) - (state.states.damaged || 0);
     const work = state.at_work ? "at work" : open ? "nothing is at work here" : "all has ended";
     update("standing", [work, done, all], () => { at("standing").textContent = state.kind === "run" ? work : `${work}: ${done} of ${all} done`; });

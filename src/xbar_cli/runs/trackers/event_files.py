@@ -1,5 +1,6 @@
 """TensorBoard: event files beside the run, written without TensorFlow."""
 
+import importlib
 import json
 import os
 import socket
@@ -52,25 +53,22 @@ class EventFiles:
         return place
 
     def _write(self, step: int = 0, **content: Any) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-
         assert self._file is not None
-        self._records.write(Event(wall_time=time.time(), step=step, **content).SerializeToString())
+        self._records.write(proto("event_pb2").Event(wall_time=time.time(), step=step, **content).SerializeToString())
         self._file.flush()
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """A scalar for each figure."""
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
+        Summary = proto("summary_pb2").Summary
         values = [Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()]
         self._step = step
         self._write(step, summary=Summary(value=values))
 
     def finish(self, summary: Mapping[str, Any], artefacts: Sequence[Path]) -> None:
         """The summary as scalars and text, the figures as pictures."""
-        from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.plugins.text.summary_v2 import text_pb
 
+        Summary = proto("summary_pb2").Summary
         self.log(self._step, {f"summary/{name}": value for name, value in numbers_of(summary).items()})
         self._write(self._step, summary=text_pb("summary", table(summary)))
         for path in artefacts:
@@ -86,6 +84,11 @@ class EventFiles:
         if self._file is not None:
             self._file.close()
         self._file = None
+
+
+def proto(name: str) -> Any:
+    """A module of TensorBoard's messages, which are made as it is imported."""
+    return importlib.import_module(f"tensorboard.compat.proto.{name}")
 
 
 def table(values: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, assert_never, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from xbar_cli.errors import ConfigError
 
@@ -54,25 +54,6 @@ class Tracked:
     name: str
     folder: Path
     command: str
-
-
-def make_tracker(name: TrackerName, run: Tracked) -> Tracker:
-    """The tracker of this name, for one run; its package is imported when it starts."""
-    match name:
-        case "tensorboard":
-            from xbar_cli.runs.trackers.event_files import EventFiles
-
-            return EventFiles(run)
-        case "mlflow":
-            from xbar_cli.runs.trackers.mlflow_store import MlflowStore
-
-            return MlflowStore(run)
-        case "wandb":
-            from xbar_cli.runs.trackers.wandb_offline import WandbOffline
-
-            return WandbOffline(run)
-        case never:
-            assert_never(never)
 
 
 def require_installed(names: Sequence[TrackerName]) -> None:

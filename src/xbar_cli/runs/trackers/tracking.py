@@ -5,22 +5,24 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted_error, read_json
 from xbar_cli.reporter import Reporter
 from xbar_cli.runs.directory import CONFIG, TRACKING, Run
+from xbar_cli.runs.trackers.event_files import EventFiles
+from xbar_cli.runs.trackers.mlflow_store import MlflowStore
 from xbar_cli.runs.trackers.tracker import (
     IDENTITY,
     TRACKERS,
     Tracked,
     Tracker,
     TrackerName,
-    make_tracker,
     numbers_of,
     require_installed,
 )
+from xbar_cli.runs.trackers.wandb_offline import WandbOffline
 from xbar_cli.runs.whole import write_whole
 
 Place = tuple[int, bool]
@@ -57,7 +59,8 @@ class Tracking:
         """Begin with each tracker, or go on with what it was told before the run was interrupted."""
         before = known(self.run.path / TRACKING)
         place = Tracked(self.run.final.name, self.run.final.parent, command)
-        for name in dict.fromkeys([*names, *before]):
+        wanted: list[TrackerName] = [name for name in TRACKERS if name in names or name in before]
+        for name in wanted:
             tracker, (identity, told) = make_tracker(name, place), before.get(name, (None, FIRST))
             with self._failing(name):
                 self.following[name] = Following(tracker, tracker.start(config, known=identity), told)
@@ -109,6 +112,19 @@ class Tracking:
         said = {name: [one.identity, *one.told] for name, one in self.following.items()}
         with contextlib.suppress(OSError):
             write_whole(self.run.path / TRACKING, json.dumps(said) + "\n")
+
+
+def make_tracker(name: TrackerName, run: Tracked) -> Tracker:
+    """The tracker of this name, for one run; its package is imported when it starts."""
+    match name:
+        case "tensorboard":
+            return EventFiles(run)
+        case "mlflow":
+            return MlflowStore(run)
+        case "wandb":
+            return WandbOffline(run)
+        case never:
+            assert_never(never)
 
 
 def known(path: Path) -> dict[TrackerName, tuple[str, Place]]:
