@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.browser`: pages of runs with markup in every string, opened in headless Chromium.
+"""`python -m tests.fuzz.browser`: pages of runs with markup in every string, with charts, opened in headless Chromium.
 
 A script that ran leaves a mark on the page. Pages that let the markup through are opened too: with the policy of our pages no
 script may run, without it the mark must appear, or this would see nothing. Needs `chromium` (Debian's package will do).
@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.report.markup import PAYLOADS, evil_run, found
+from xbar_cli.report.charts import library
 from xbar_cli.report.page import asset, policy
 from xbar_cli.workflows.report import run
 
@@ -43,17 +44,18 @@ def main() -> int:
         return 2
     bad, would = 0, 0
     with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
+        root, drawing = Path(scratch), library()
         folders = [evil_run(root / f"run{number}", text) for number, text in enumerate(PAYLOADS)]
         for number, (text, folder) in enumerate(zip([*PAYLOADS, "all of them"], [*folders, None], strict=True)):
             page, raw, free = (root / f"{kind}{number}.html" for kind in ("page", "raw", "free"))
-            run([folder] if folder else folders, out=page, csv_out=None, markdown_out=None, overwrite=False)
+            run([folder] if folder else folders, out=page, csv_out=None, markdown_out=None, overwrite=False,
+                interactive=True)  # fmt: skip
             dom = opened(page)
             markup = f"<p title='{text}'>{text}</p><p title=\"{text}\">".encode("utf-8", "surrogatepass")
             raw.write_bytes((HEAD + FORBIDS).encode() + b"</head><body>" + markup)
             free.write_bytes(HEAD.encode() + b"</head><body>" + markup)
             here, forbidden, possible = ran(dom), ran(opened(raw)), ran(opened(free))
-            left = found(dom)
+            left = found(dom, own=[drawing], drawn=True)
             would += possible
             bad += here or forbidden or bool(left)
             print(

@@ -120,9 +120,11 @@ def digests(texts: Sequence[str]) -> str:
 
 
 def finite(value: Any) -> Any:
-    """A value as JSON holds it: null for what is no finite number."""
+    """A value as every browser reads it in JSON: null for what is no finite number, `?` for half a character."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
-        return {str(key): finite(item) for key, item in value.items()}
+        return {finite(str(key)): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
