@@ -93,7 +93,7 @@ def test_the_line_of_origin_leaves_out_what_is_not_known():
 def test_few_rows_with_many_columns_stand_upright():
     wide = Table("t", ["run", *"abcdefgh"], [["x", *range(8)], ["y", *range(8, 16)]], note="n")
     tall = upright(wide)
-    assert tall.head == ["run", "x", "y"]
+    assert tall.head == ["figure", "x", "y"]
     assert tall.rows[0] == ["a", 0, 8]
     assert (len(tall.rows), tall.note) == (8, "n")
     assert upright(tall) is tall

@@ -85,7 +85,7 @@ def upright(table: Table) -> Table:
     """A table of few rows and many columns stands upright: a column for each row, named by its first cell."""
     if len(table.rows) > FEW or len(table.head) < len(table.rows) + FEW:
         return table
-    head = [table.head[0], *(str(row[0]) for row in table.rows)]
+    head = ["figure", *(str(row[0]) for row in table.rows)]
     rows = [[name, *(row[i] for row in table.rows)] for i, name in enumerate(table.head) if i]
     return Table(table.title, head, rows, folded=table.folded, note=table.note)
 
