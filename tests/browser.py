@@ -50,12 +50,17 @@ class Browser:
         return self
 
     def __exit__(self, *_):
-        self._socket.close()
-        self._process.terminate()
-        self._process.wait(30)
-        self._loop.run_until_complete(asyncio.sleep(0.05))
-        self._loop.close()
-        self._profile.cleanup()
+        async def close():
+            self._socket.close()
+            await asyncio.sleep(0.05)
+
+        try:
+            self._await(close)
+        finally:
+            self._process.terminate()
+            self._process.wait(30)
+            self._loop.close()
+            self._profile.cleanup()
 
     def _await(self, function, *given, seconds=60, **named):
         """What an asynchronous function comes to."""

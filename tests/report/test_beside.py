@@ -9,7 +9,7 @@ import pytest
 from tests.report.test_report import make
 from xbar_cli.errors import ConfigError
 from xbar_cli.report.beside import beside
-from xbar_cli.report.charts import chips, learning, points
+from xbar_cli.report.charts import MOST_MARKS, chips, learning, points
 from xbar_cli.report.compared import Evaluation
 from xbar_cli.report.headline import key_figures, origin
 from xbar_cli.report.paired import compare
@@ -112,6 +112,10 @@ def test_charts_hold_the_data_and_no_name_of_a_run_as_a_field():
     assert [row["y"] for row in of_chips.spec["data"]["values"]] == [0.5, 0.75]
     assert len(of_chips.spec["layer"]) == 2
     assert list(chips({"accuracy_samples": [0.5]})) == []
+    (many,) = chips({"accuracy_samples": [n / 10**5 for n in range(10**5)]})
+    shown = many.spec["data"]["values"]
+    assert len(shown) <= MOST_MARKS + 1
+    assert (shown[0]["x"], shown[-1]["x"]) == (0, 10**5 - 1)
 
 
 def test_a_sweep_is_drawn_against_its_last_number_with_a_line_for_the_rest():

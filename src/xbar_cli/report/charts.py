@@ -12,6 +12,8 @@ from xbar_cli.report.tables import HEADLINES, text
 
 MOST_LINES = 12
 """Lines of a chart of a sweep."""
+MOST_MARKS = 2000
+"""Of a chart; of more every nth is drawn, and the last."""
 INSTALL = "pip install 'xbar-cli[interactive]'"
 CONFIG = {
     "background": None,
@@ -65,6 +67,7 @@ def learning(lines: Sequence[Mapping[str, Any]]) -> Iterator[Chart]:
         ]
         if len(rows) < 2:
             continue
+        rows = thinned(rows)
         phases = len({row["phase"] for row in rows}) > 1
         encoding = {
             "x": {"field": "x", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1}},
@@ -89,7 +92,7 @@ def chips(summary: Mapping[str, Any]) -> Iterator[Chart]:
     values, ideal = summary.get(f"{metric}_samples"), summary.get(f"ideal_{metric}")
     if not isinstance(values, list) or len(values) < 2 or not all(isinstance(v, int | float) for v in values):
         return
-    rows = [{"x": number, "y": value} for number, value in enumerate(values)]
+    rows = thinned([{"x": number, "y": value} for number, value in enumerate(values)])
     encoding = {
         "x": {
             "field": "x",
@@ -143,6 +146,12 @@ def points(head: Sequence[str], rows: Sequence[Sequence[Any]], *, swept: int) ->
         ],
     } | ({"color": LINES, "shape": LINES | {"legend": None}} if others else {})
     yield Chart(f"{head[figure]} against {head[along]}", spec(lines, encoding=encoding, layer=LINE))
+
+
+def thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most `MOST_MARKS` rows: every nth, and the last."""
+    step = -(-len(rows) // MOST_MARKS)
+    return rows if step == 1 else [*rows[::step], *([rows[-1]] if (len(rows) - 1) % step else [])]
 
 
 def _tip(name: str, title: str, *, kind: str = "quantitative") -> dict[str, Any]:
