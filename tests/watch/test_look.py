@@ -111,10 +111,12 @@ def test_a_folder_shows_every_run_by_its_path(tmp_path):
     make(tmp_path / "a", {"command": "train", "test_accuracy": 0.75})
     make(tmp_path / "deep" / "b", {"command": "map"})
     make(tmp_path / "bad", {"no": "command"})
+    make(tmp_path / "some", {"command": "run", "points": 2, "failed": 1, "list": []}, done=False)
     (tmp_path / "c.partial").mkdir()
     found = look(tmp_path)
+    assert found["states"] == {"done": 2, "interrupted": 1, "incomplete": 1, "damaged": 1}
     assert {row["run"]: row["state"] for row in rows(found)} == {
-        "a": "done", "deep/b": "done", "bad": "damaged", "c": "interrupted",
+        "a": "done", "deep/b": "done", "bad": "damaged", "c": "interrupted", "some": "incomplete",
     }  # fmt: skip
     assert found["failures"][0]["name"] == "bad"
 

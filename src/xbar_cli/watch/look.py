@@ -17,7 +17,7 @@ from xbar_cli.runs.listing import find_runs
 from xbar_cli.watch.logs import plan_of
 from xbar_cli.watch.seen import EpochCurve, SeenRun, is_held, of_entry, see
 
-STATES = ("done", "at work", "failed", "interrupted", "damaged", "waiting")
+STATES = ("done", "at work", "failed", "interrupted", "incomplete", "damaged", "waiting")
 MOST_RUNS = 1000
 """Runs of a folder that are shown."""
 MOST_LEARNING = 6
