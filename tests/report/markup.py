@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import tomli_w
 
 from tests.report.test_report import PIXEL
+from xbar_cli.report.page import asset
 from xbar_cli.runs.results import field, write_fields
 
 RUNS = 'document.documentElement.setAttribute("data-ran","1")'
@@ -59,7 +60,8 @@ def evil_run(folder, text):
     (folder / "env.json").write_text(
         json.dumps({"commit": whole, "versions": {whole: whole}, whole: whole, "random": {whole: whole}})
     )
-    (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, text: text, "loss": 0.5}) + "\n")
+    lines = [{"step": n, "phase": text, text: text, f"{text}#": n, "loss": 0.5 / n} for n in (1, 2)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (folder / "config.toml").write_text(
         tomli_w.dumps({"seed": 1, whole: whole, "network": {"name": whole, whole: whole}})
     )
@@ -74,19 +76,35 @@ def evil_run(folder, text):
 
 
 class Found(HTMLParser):
-    """What in a page could run or load something."""
+    """What in a page could run or load something, but for the page's own script and style."""
 
     ALLOWED = frozenset(
-        "html head meta link title style body div table thead tbody tr th td p h1 h2 h3 nav ul li a section span figure img "  # noqa: SIM905
-        "figcaption details summary".split()
+        "html head meta link title style body main div table thead tbody tr th td p h1 h2 h3 nav ul li a section span figure "  # noqa: SIM905
+        "img figcaption details summary b wbr script button input".split()
     )
+    DRAWN = frozenset("svg g path text tspan defs clippath rect line title form".split())  # noqa: SIM905
 
-    def __init__(self):
+    SET = frozenset({("div", "cursor: default;"), ("svg", "cursor: default;")})
+    """Styles that the drawing library sets."""
+
+    def __init__(self, own=(), drawn=False):
         super().__init__()
-        self.bad = []
+        self.bad, self._inside, self._text = [], None, []
+        self._own = {asset("page.js"), asset("page.css"), *own}
+        self._allowed = self.ALLOWED | (self.DRAWN if drawn else frozenset())
+
+    def handle_data(self, data):
+        if self._inside:
+            self._text.append(data)
+
+    def handle_endtag(self, tag):
+        if self._inside and "".join(self._text) not in self._own:
+            self.bad.append(f"{self._inside} {''.join(self._text)[:80]}")
+        self._inside, self._text = None, []
 
     def handle_starttag(self, tag, attrs):
-        if tag not in self.ALLOWED:
+        self._inside = tag if tag in ("script", "style") else None
+        if tag not in self._allowed:
             self.bad.append(tag)
         for name, value in attrs:
             leads = name in ("src", "href", "action", "srcset", "data") and not str(value).startswith(
@@ -94,15 +112,15 @@ class Found(HTMLParser):
             )
             if (
                 name.startswith("on")
-                or name == "style"
+                or (name == "style" and (tag, value) not in self.SET)
                 or leads
                 or (name == "http-equiv" and value != "Content-Security-Policy")
             ):
                 self.bad.append(f"{tag} {name}={value}")
 
 
-def found(page):
-    """Everything bad in a page."""
-    reader = Found()
+def found(page, **given):
+    """Everything bad in a page, or in what a browser made of it: `drawn` with charts, by `own` scripts besides the page's."""
+    reader = Found(**given)
     reader.feed(page)
     return reader.bad

@@ -1,6 +1,7 @@
-"""Markup in every string of a run is text in its page, and the page forbids scripts besides."""
+"""Markup in every string of a run is text in its page, and the page forbids every script but its own besides."""
 
 from tests.report.markup import PAYLOADS, evil_run, found
+from xbar_cli.report.page import asset, digests
 from xbar_cli.workflows.report import run
 
 SOME = (PAYLOADS[0], PAYLOADS[3], PAYLOADS[8], PAYLOADS[17], PAYLOADS[19])
@@ -18,7 +19,9 @@ def test_what_runs_say_is_text_whatever_it_is(tmp_path):
     policy = head[head.index("Content-Security-Policy") :]
     for rule in ("default-src &#39;none&#39;", "base-uri &#39;none&#39;", "form-action &#39;none&#39;"):
         assert rule in policy
-    assert "script-src" not in policy
+    assert "unsafe" not in policy
+    assert digests([asset("page.js")]).replace("'", "&#39;") in policy
+    assert policy.count("sha256-") == 2
 
 
 def test_the_test_sees_what_gets_through():

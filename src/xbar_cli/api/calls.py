@@ -16,11 +16,12 @@ from xbar_cli.config.characterize import CharacterizeConfig
 from xbar_cli.config.chips.evaluate import PARTITION_WITHOUT, EvaluateConfig, PartitionConfig
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import MapConfig
-from xbar_cli.config.load import resolve, resume_config
+from xbar_cli.config.load import flatten, resolve, resume_config
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
 from xbar_cli.runs.directory import default_out, new_run, reopened_run
 from xbar_cli.runs.opening import open_run
+from xbar_cli.runs.trackers.tracking import tracked
 
 from .result import Result
 
@@ -129,9 +130,18 @@ def computed(
         raise ConfigError("resume names the run directory itself; leave out and overwrite away")
     target = Path(plain(out)) if out is not None else default_out(command, in_use)
     new = partial(new_run, target, overwrite=overwrite, keep_partial=command == "train")
-    with reopened_run(resume) if resume is not None else new() as run, TerminalReporter(quiet=quiet) as reporter:
-        summary = workflow_of(command, config)(config, run, reporter=reporter)
+    opening = reopened_run(resume) if resume is not None else new()
+    followed_by = partial(
+        tracked, (), config=dict(flatten(in_use)), command=command
+    )  # as it was before it was interrupted
+    with (
+        opening as run,
+        TerminalReporter(quiet=quiet) as reporter,
+        followed_by(run=run, reporter=reporter) as (followed, tracking),
+    ):
+        summary = workflow_of(command, config)(config, followed, reporter=reporter)
         run.finish(summary, overwrite=overwrite)
+        tracking.finish(summary)
     return Result(run.final, MappingProxyType(summary))
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from xbar_cli.report.said import method, value, verdict
+
 from .shared.console import print_table
 from .shared.running import execute
 
@@ -43,36 +45,3 @@ def show(summary: dict[str, Any]) -> None:
         told = (f"{key} {' / '.join(map(value, both))}" for key, both in summary["differ_in"].items())
         click.echo(f"A / B differ in: {', '.join(told)}")
     click.echo(verdict(summary))
-
-
-def method(summary: dict[str, Any]) -> str:
-    """How they were compared, over which chips."""
-    chips = summary["common_chips"]
-    which = f"the {chips} chips of both" if chips else "the chips, of which one run has one"
-    return {
-        "paired t": f"Paired over {which} (Student's t)",
-        "Welch t": f"Not the same chips ({summary['not_paired_because']}): compared as independent (Welch's t)",
-        "identical": "The same accuracies",
-        "exact": "Nothing spreads over the chips: no test",
-    }[summary["method"]]
-
-
-def value(value: Any) -> str:
-    """A value of a configuration in few words; a dash for none."""
-    return "–" if value is None else ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def verdict(summary: dict[str, Any]) -> str:
-    """One sentence: which is better, and whether the test set is large enough to say so of other images."""
-    if summary["identical"]:
-        return "Identical: every chip has the same accuracy in both."
-    if summary["better"] is None:
-        return "No difference can be told apart over these chips (5 % level)."
-    which = summary["better"].upper()
-    margin = 1.96 * summary["difference_test_set_error"]
-    beyond = abs(summary["difference"]) > margin
-    images = "more than" if beyond else "less than"
-    return (
-        f"{which} is better on these images, by {abs(summary['difference']):.4f}; that is {images} the ±{margin:.4f} "
-        "that another test set of this size could shift it (95 %, images taken as independent)."
-    )

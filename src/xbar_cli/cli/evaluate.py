@@ -10,11 +10,13 @@ from xbar_cli.config.chips.evaluate import EvaluateConfig
 from .shared.console import print_table
 from .shared.options import options
 from .shared.running import execute
+from .shared.tracking import track_option
 
 
 @click.command(epilog="Example: xbar eval runs/net --variation 0.15 --samples 25")
 @click.argument("run", metavar="RUN")
 @options(EvaluateConfig, argument="run")
+@track_option
 def evaluate(config: EvaluateConfig, **output: Any) -> None:
     """Monte-Carlo accuracy of a train or map run on non-ideal arrays."""
     from xbar_cli.workflows.evaluate import run

@@ -35,6 +35,7 @@ COMMANDS = {
     "verify": ("verify", "Check the array models against oracles from outside."),
     "run": ("sweeps.run", "Run a pipeline or a sweep from a file, on Dask."),
     "reproduce": ("reproduce", "The papers' figures and tables: ours beside theirs."),
+    "watch": ("sweeps.watch", "A page on a sweep or a training at work."),
     "compare": ("compare", "Compare two evaluations chip by chip."),
     "ls": ("ls", "List runs with their keys and figures."),
     "report": ("report", "One HTML page of runs: figures, tables, configuration."),

@@ -11,6 +11,7 @@ from xbar_cli.errors import ConfigError
 from .shared.console import print_table
 from .shared.options import options
 from .shared.running import execute
+from .shared.tracking import track_option
 
 
 @click.command(
@@ -18,6 +19,7 @@ from .shared.running import execute
 )
 @options(TrainConfig)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue this interrupted run.")
+@track_option
 def train(config: TrainConfig, resume: Path | None, **output: Any) -> None:
     """Train a network: plainly, or by the method of a paper.
 

@@ -1,82 +1,48 @@
-"""The page of `xbar report`: one HTML file with its style and pictures inside, which asks nobody for anything."""
+"""The page of `xbar report`: one HTML file with its style, pictures and script inside, which asks nobody for anything."""
 
-from collections.abc import Sequence
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
 
 import jinja2
+from markupsafe import Markup, escape
 
 from xbar_cli.report.tables import Table
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-* { box-sizing: border-box; }
-body { font: 16px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 1rem; max-width: 70rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.25rem; border-top: 2px solid var(--line); padding-top: 1rem; } h3 { font-size: 1rem; }
-.path { font-family: ui-monospace, monospace; font-size: .85rem; opacity: .75; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { background: var(--soft); }
-figure { margin: 1rem 0; } figcaption { font-size: .85rem; opacity: .75; }
-img { max-width: 100%; height: auto; background: #fff; }
-details { margin: .75rem 0; } summary { cursor: pointer; font-weight: 600; }
-.state { border: 1px solid var(--line); border-radius: .5rem; padding: 0 .5rem; font-size: .8rem; font-weight: 400; }
-nav ul { padding-left: 1.2rem; }
-"""
+MOST_PARTS = 3
+"""Runs of a page up to which its contents name the parts of each."""
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""No script, nothing from elsewhere, whatever the page says."""
-TEMPLATE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
-<link rel="icon" href="data:,">
-<title>{{ title }}</title>
-<style>{{ style }}</style>
-</head>
-<body>
-{%- macro grid(table) %}
-<div class="wide"><table>
-<thead><tr>{% for cell in table.head %}<th>{{ cell }}</th>{% endfor %}</tr></thead>
-<tbody>
-{%- for row in table.rows %}
-<tr>{% for cell in row %}<td>{{ "–" if cell is none else cell }}</td>{% endfor %}</tr>
-{%- endfor %}
-</tbody></table></div>
-{%- if table.note %}<p>{{ table.note }}</p>{% endif %}
-{%- endmacro %}
-<h1>{{ title }}</h1>
-{%- if sections | length > 1 %}
-<nav><ul>{% for s in sections %}<li><a href="#run-{{ loop.index }}">{{ s.name }}</a> ({{ s.command }})</li>{% endfor %}</ul></nav>
-{%- endif %}
-{%- for line in notes %}<p>{{ line }}</p>{% endfor %}
-{%- if overview %}<h3>{{ overview.title }}</h3>{{ grid(overview) }}{% endif %}
-{%- for s in sections %}
-<section id="run-{{ loop.index }}">
-<h2>{{ s.name }} <span class="state">{{ s.command }}, {{ s.state }}</span></h2>
-<p class="path">{{ s.path }}</p>
-{%- for name, picture in s.figures %}
-<figure><img alt="{{ name }}" src="data:image/png;base64,{{ picture }}"><figcaption>{{ name }}</figcaption></figure>
-{%- endfor %}
-{%- for table in s.tables if table.rows %}
-{%- if table.folded %}
-<details><summary>{{ table.title }}</summary>{{ grid(table) }}</details>
-{%- else %}
-<h3>{{ table.title }}</h3>{{ grid(table) }}
-{%- endif %}
-{%- endfor %}
-</section>
-{%- endfor %}
-</body>
-</html>
-"""
+
+@dataclass(frozen=True)
+class Chart:
+    """An interactive chart: its caption, and what Vega-Lite draws, data with it."""
+
+    title: str
+    spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RunSection:
-    """What a page says of one run."""
+    """What a page says of one run.
+
+    Attributes:
+        name: of the run.
+        path: where it is.
+        command: that made it.
+        state: such as `done`.
+        tables: in their order; empty ones are left out.
+        figures: title, and the picture as base64.
+        charts: interactive ones.
+        key: name and value of the figures that one looks for first.
+        origin: one line on where it comes from.
+    """
 
     name: str
     path: str
@@ -84,12 +50,119 @@ class RunSection:
     state: str
     tables: Sequence[Table]
     figures: Sequence[tuple[str, str]] = field(default=())
-    """Title, and the picture as base64."""
+    charts: Sequence[Chart] = field(default=())
+    key: Sequence[tuple[str, str]] = field(default=())
+    origin: str = ""
 
 
-def render(title: str, *, sections: "Sequence[RunSection]", overview: "Table | None", notes: Sequence[str] = ()) -> str:
-    """The page; everything in it is escaped."""
+@dataclass(frozen=True)
+class SideBySide:
+    """What a page says of two runs beside each other: sentences, then tables."""
+
+    title: str
+    lines: Sequence[str]
+    tables: Sequence[Table]
+
+
+class Content(NamedTuple):
+    """A line of the list of contents, with the parts of a run by place."""
+
+    place: str
+    title: str
+    about: str = ""
+    parts: Sequence[tuple[str, str]] = ()
+
+
+def render(
+    title: str,
+    *,
+    sections: Sequence[RunSection],
+    overview: Table | None,
+    notes: Sequence[str] = (),
+    comparison: SideBySide | None = None,
+    library: str | None = None,
+) -> str:
+    """The page; everything in it is escaped. `library` is the script that draws charts, needed where there are some."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(TEMPLATE).render(
-        title=title, style=STYLE, policy=POLICY, sections=sections, overview=overview, notes=notes
-    )
+    environment.filters["to_json"] = lambda value: json.dumps(finite(value), allow_nan=False)
+    environment.filters["breakable"] = breakable
+    style, scripts = asset("page.css"), [*([library] if library else []), asset("page.js")]
+    return environment.from_string(asset("page.html")).render(
+        title=title, style=style, scripts=scripts, policy=policy(scripts=scripts, styles=[style]), sections=sections,
+        overview=overview, notes=notes, comparison=comparison, aligned=aligned,
+        contents=list(contents(sections, overview=overview, comparison=comparison)),
+    )  # fmt: skip
+
+
+def breakable(name: Any) -> Markup:
+    """A name that may go on in the next line after a dot, a slash or an underscore."""
+    return Markup(re.sub(r"([._/])(?=\w)", r"\1<wbr>", str(escape(name))))
+
+
+@cache
+def asset(name: str) -> str:
+    """A file of this package."""
+    return files("xbar_cli.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def policy(*, scripts: Sequence[str], styles: Sequence[str], more: str = "") -> str:
+    """A policy that lets these scripts and styles be, by their SHA-256: no other code, and nothing from elsewhere."""
+    rules = [
+        "default-src 'none'", f"script-src {digests(scripts)}", f"style-src {digests(styles)}", "img-src data:",
+        "base-uri 'none'", "form-action 'none'", *([more] if more else []),
+    ]  # fmt: skip
+    return "; ".join(rules)
+
+
+def digests(texts: Sequence[str]) -> str:
+    """The texts as a policy names them."""
+    return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode()}'" for t in texts)
+
+
+def finite(value: Any) -> Any:
+    """A value as every browser reads it in JSON: null for what is no finite number, `?` for half a character."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {finite(str(key)): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def aligned(table: Table) -> list[bool]:
+    """Which columns hold numbers alone, and are set to the right."""
+    return [column > 0 and _numeric([row[column] for row in table.rows]) for column in range(len(table.head))]
+
+
+def _numeric(cells: Sequence[Any]) -> bool:
+    texts = [str(cell) for cell in cells if cell not in (None, "–", "")]
+    try:
+        return bool(texts) and all(math.isfinite(float(text)) for text in texts)
+    except ValueError:
+        return False
+
+
+def contents(
+    sections: Sequence[RunSection], *, overview: Table | None, comparison: SideBySide | None
+) -> Iterator[Content]:
+    """The list of contents; the parts of runs where there are few."""
+    if comparison is not None:
+        yield Content("comparison", comparison.title)
+    if overview is not None:
+        yield Content("overview", overview.title)
+    for number, section in enumerate(sections, start=1):
+        place = f"run-{number}"
+        named = list(parts(section, place)) if len(sections) <= MOST_PARTS else []
+        if len(sections) == 1:
+            yield from (Content(*part) for part in named)
+        else:
+            yield Content(place, section.name, section.command, named)
+
+
+def parts(section: RunSection, place: str) -> Iterator[tuple[str, str]]:
+    """Place and title of what a section holds."""
+    yield from ((f"{place}-figure-{n}", f"Figure: {name}") for n, (name, _) in enumerate(section.figures, start=1))
+    yield from ((f"{place}-chart-{n}", f"Chart: {c.title}") for n, c in enumerate(section.charts, start=1))
+    shown = [table for table in section.tables if table.rows]
+    yield from ((f"{place}-table-{n}", table.title) for n, table in enumerate(shown, start=1))

@@ -10,7 +10,7 @@ from typing import Any
 from xbar_cli.config.load import flatten
 from xbar_cli.runs.listing import KEYS
 
-MAX_ROWS = 200
+MAX_ROWS = 1000
 """Longest table of a page; of longer ones every nth row is shown."""
 HEADLINES = (
     "accuracy_mean",
@@ -23,6 +23,8 @@ HEADLINES = (
     "energy_joule",
 )
 """Figures that stand first in a table."""
+FEW = 4
+"""Rows of a table that may stand upright."""
 SHORT = 12
 """Longest list that is written out."""
 
@@ -77,6 +79,15 @@ def comparing(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) ->
     shared = ", ".join(f"{head[i]} {texts[0][i]}" for i in same if texts[0][i] != "–")
     notes = [note for note in (table.note, f"the same in all: {shared}" if shared else "") if note]
     return Table(title, table.head, table.rows, note="; ".join(notes))
+
+
+def upright(table: Table) -> Table:
+    """A table of few rows and many columns stands upright: a column for each row, named by its first cell."""
+    if len(table.rows) > FEW or len(table.head) < len(table.rows) + FEW:
+        return table
+    head = ["figure", *(str(row[0]) for row in table.rows)]
+    rows = [[name, *(row[i] for row in table.rows)] for i, name in enumerate(table.head) if i]
+    return Table(table.title, head, rows, folded=table.folded, note=table.note)
 
 
 def _swept(head: Sequence[str]) -> int:

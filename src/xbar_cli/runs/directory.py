@@ -8,10 +8,11 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from xbar_cli.caches import discard
 from xbar_cli.errors import ModelError, RunError
@@ -25,7 +26,11 @@ LOCK = ".lock"
 """Held by the process that writes an unfinished run; no file of a complete one."""
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
+TRACKING = ".tracking.json"
+"""What trackers know of an unfinished run; no file of a complete one."""
 CONFIG = "config.toml"
+MOMENT = 0.05
+"""For which a lock may be held by who looks whether it is [s]."""
 
 
 class TakenPlace(RunError):
@@ -40,10 +45,14 @@ class TakenPlace(RunError):
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory that is being written (`path` ends in `.partial`) or is complete, which is then at `final`."""
+    """A run directory that is being written (`path` ends in `.partial`) or is complete, which is then at `final`.
+
+    `listener` is told every line of metrics, after it is written.
+    """
 
     path: Path
     final: Path
+    listener: Callable[[Mapping[str, Any]], None] | None = None
 
     @property
     def figures(self) -> Path:
@@ -55,6 +64,8 @@ class Run:
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add one flushed line to metrics.jsonl."""
         metrics.append(self.path / METRICS, record)
+        if self.listener is not None:
+            self.listener(record)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """What the lines of metrics.jsonl say, those that are not damaged; none where it is not there."""
@@ -70,7 +81,8 @@ class Run:
                 f"{', '.join(names)}: no finite number came out; the runs that it is of are damaged"
             ) from None
         (self.path / SUMMARY).write_text(text + "\n", encoding="utf-8")
-        (self.path / LOCK).unlink(missing_ok=True)
+        for unfinished in (LOCK, TRACKING):
+            (self.path / unfinished).unlink(missing_ok=True)
         seal(self.path)
         with held():
             if overwrite and self.final.exists():
@@ -146,6 +158,15 @@ def resumable(path: Path) -> bool:
     return has_checkpoint(path) and (path / CONFIG).exists()
 
 
+def take(file: IO[bytes]) -> None:
+    """Take the lock on a file, or raise BlockingIOError; whoever only looks holds it for a moment, which is waited for."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(MOMENT)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[None]:
     """Hold an unfinished run for this process, or raise RunError; the system frees it when the process ends, however it ends."""
@@ -155,7 +176,7 @@ def _held(path: Path) -> Iterator[None]:
         raise RunError(f"{path / LOCK} cannot be written: {error.strerror}") from None
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take(file)
             if os.stat(path / LOCK).st_ino != os.fstat(file.fileno()).st_ino:  # the other has just completed its run
                 raise BlockingIOError
         except (BlockingIOError, FileNotFoundError):

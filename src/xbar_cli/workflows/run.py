@@ -4,7 +4,6 @@ What is complete stays; what is missing or failed is computed. Dask is imported 
 """
 
 import contextlib
-import fcntl
 import importlib
 import json
 import os
@@ -17,10 +16,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 import tomli_w
 
 from xbar_cli.errors import RunError
+from xbar_cli.experiment.announced import announce
 from xbar_cli.experiment.file import MODELS, Experiment
 from xbar_cli.experiment.grid import StageRun, renamed
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
-from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, new_run, partial, reopened_run, require_no_links, resumable
+from xbar_cli.runs.directory import (
+    CONFIG,
+    DONE,
+    SUMMARY,
+    new_run,
+    partial,
+    reopened_run,
+    require_no_links,
+    resumable,
+    take,
+)
 from xbar_cli.runs.seal import seal
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
@@ -107,6 +117,7 @@ def compute_missing(
     todo = {run.key: run for plan in plans for run in missing(plan)}
     if not todo:
         return {}
+    announce(plans, plans[0].out)
     count = min(workers or processors(), len(todo))
     here = None if scheduler else count
     opened = existing_cluster(scheduler) if scheduler is not None else local_cluster(count, LOCAL_ENVIRONMENT)
@@ -134,7 +145,7 @@ def only_one(out: Path) -> Iterator[None]:
         raise RunError(f"{out} cannot be made: {error.strerror}") from None
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take(file)
         except BlockingIOError:
             raise RunError(f"another `xbar run` is at work in {out}; wait for it, or choose another folder") from None
         yield

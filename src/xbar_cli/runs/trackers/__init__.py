@@ -1,0 +1,1 @@
+"""Trainings and evaluations told to trackers of experiments: TensorBoard, MLflow, Weights & Biases."""

@@ -1,0 +1,1 @@
+"""Runs and sweeps at work, looked at from a browser on this machine."""
