@@ -1,0 +1,40 @@
+"""Pictures as files: PNG, PDF, SVG, the same bytes for the same values."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from xbar_cli.errors import ConfigError
+from xbar_cli.outside import quoted
+from xbar_cli.pictures.style import DPI, STYLE
+
+Format = Literal["png", "pdf", "svg"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """The formats of a list such as `pdf,svg`; ConfigError for another."""
+    names = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    for name in names:
+        if name not in FORMATS:
+            raise ConfigError(f"{quoted(name)} is no format of a picture; use {', '.join(FORMATS)}")
+    return names
+
+
+def save(figure: Figure, stem: Path, *, formats: Sequence[str], caption: str) -> list[Path]:
+    """Write a figure as `stem` with the end of each format; the caption goes along as the file's description."""
+    about: dict[str, dict[str, Any]] = {
+        "png": {"Software": None, "Description": caption},
+        "pdf": {"Creator": None, "Producer": None, "CreationDate": None, "Subject": caption},
+        "svg": {"Creator": None, "Date": None, "Description": caption},
+    }
+    written: list[Path] = []
+    with matplotlib.rc_context(STYLE):
+        for name in formats:
+            path = stem.with_name(f"{stem.name}.{name}")
+            figure.savefig(path, dpi=DPI, metadata=about[name])
+            written.append(path)
+    return written

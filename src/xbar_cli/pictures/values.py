@@ -1,0 +1,159 @@
+"""What the values along an axis are: numbers or names, how they are spaced, how they are written."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar_cli.pictures.labels import Label, label_of_key, prefixed, safe
+
+Scale = Literal["linear", "log", "broken", "names"]
+"""`broken`: logarithmic, with 0 drawn apart at the left; `names`: places beside each other."""
+MOST_TICKS = 8
+"""Values that are ticks of their own."""
+GEOMETRIC_RATIO, DECADE = 4.0, 10.0
+"""Largest over smallest from which an exactly, or a roughly, geometric list is drawn logarithmically."""
+BROKEN_RATIO = 30.0
+"""The same of a list with 0 in it: below, a linear axis shows all of it."""
+_SIZE = re.compile(r"(\d+)x(\d+)")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.%])")
+_PARAMETER = re.compile(r"(?:(\w+):[^:]*?)?(\w+)=$")
+
+
+@dataclass(frozen=True)
+class Along:
+    """An axis as it is drawn.
+
+    Attributes:
+        label: what stands on it, with the unit that `places` are in.
+        scale: how places are spaced.
+        places: of the positions, in the order of `order`; 0, 1, … for names.
+        names: of the positions, as ticks and legends write them, in the same order.
+        order: the positions of the sweep from left to right.
+        whole: whether all places are whole numbers.
+        ranked: whether names have an order of their own, as sizes have.
+    """
+
+    label: Label
+    scale: Scale
+    places: tuple[float, ...]
+    names: tuple[str, ...]
+    order: tuple[int, ...]
+    whole: bool
+    ranked: bool
+
+    @property
+    def numeric(self) -> bool:
+        """Whether places are values."""
+        return self.scale != "names"
+
+    @property
+    def ticks(self) -> bool:
+        """Whether every value can be a tick of its own: few, and none on top of another."""
+        if self.scale in ("names", "broken"):
+            return True
+        if len(self.places) > MOST_TICKS:
+            return False
+        seen = np.log10(self.places) if self.scale == "log" else np.asarray(self.places)
+        room = 0.035 * max(len(name) for name in self.names) + 0.02
+        return bool(np.all(np.diff(seen) >= room * (seen[-1] - seen[0])))
+
+
+def along(key: str, values: NDArray[Any], *, unit: str = "1") -> Along:
+    """The axis that a swept key makes."""
+    if values.dtype.kind in "iuf":
+        return _numbers(label_of_key(key, unit=unit), np.asarray(values, np.float64))
+    texts = [str(value) for value in values]
+    label = label_of_key(key, unit=unit)
+    if all(_SIZE.fullmatch(text) for text in texts):
+        ranked = sorted(range(len(texts)), key=lambda i: tuple(map(int, texts[i].split("x"))))
+        return _names(label, [texts[i] for i in ranked], order=ranked, ranked=True)
+    found = one_number(texts)
+    if found is not None:
+        parameter, numbers = found
+        return _numbers(label_of_key(parameter) if parameter else label, numbers)
+    return _names(label, texts, order=range(len(texts)), ranked=False)
+
+
+def one_number(texts: Sequence[str]) -> tuple[str, NDArray[np.float64]] | None:
+    """Where texts differ in one number alone: the parameter that it is (`stuck.on`), and the numbers; else None.
+
+    The number may stand at several places of a text: `stuck:on=0.1,off=0.1` is `stuck.on=off`.
+    """
+    if len(set(texts)) < 2 or len({_NUMBER.sub("#", text) for text in texts}) != 1:
+        return None
+    rows = [_NUMBER.findall(text) for text in texts]
+    varied = [at for at in range(len(rows[0])) if len({row[at] for row in rows}) > 1]
+    if not varied or any(len({row[at] for at in varied}) > 1 for row in rows):
+        return None
+    places = list(_NUMBER.finditer(texts[0]))
+    named = [_PARAMETER.search(texts[0][: places[at].start()]) for at in varied]
+    model = next((part[1] for part in named if part and part[1]), None)
+    names = "=".join(part[2] for part in named if part)
+    numbers = np.asarray([float(row[varied[0]]) for row in rows])
+    return f"{model}.{names}" if model else names, numbers
+
+
+def _numbers(label: Label, values: NDArray[np.float64]) -> Along:
+    order = np.argsort(values, kind="stable")
+    shown = prefixed(label, float(np.max(np.abs(values), initial=0.0)) * label.factor)
+    places = values[order] * shown.factor
+    whole = bool(np.all(np.abs(places - np.round(places)) < 1e-9))
+    names = tuple(written(place) for place in places)
+    return Along(shown, scale_of(places), tuple(places.tolist()), names, tuple(order.tolist()), whole, True)
+
+
+def _names(label: Label, texts: Sequence[str], *, order: Sequence[int], ranked: bool) -> Along:
+    names = tuple(safe(plain_text(text)) for text in texts)
+    return Along(label, "names", tuple(map(float, range(len(texts)))), names, tuple(order), True, ranked)
+
+
+def plain_text(text: str) -> str:
+    """A swept text for a reader: a list of effects without its brackets, sizes with a cross."""
+    if text[:1] == "[":
+        try:
+            items = json.loads(text)
+        except ValueError:
+            return text
+        return ", ".join(str(item) for item in items) or "none"
+    return re.sub(r"^(\d+)x(\d+)$", r"\1×\2", text)
+
+
+def written(value: float) -> str:
+    """A number as ticks and legends have it: whole, or of four digits, or rounded to three."""
+    rounded = float(f"{value:.6g}")
+    if rounded != 0 and not 1e-4 <= abs(rounded) < 1e6:
+        return _powered(rounded)
+    exact = rounded == round(rounded) or rounded == float(f"{rounded:.4g}")
+    return f"{rounded:.6g}" if exact else f"{rounded:.3g}"
+
+
+def _powered(value: float) -> str:
+    """A very small or large number with a power of ten."""
+    digits, _, exponent = f"{value:.3e}".partition("e")
+    digits = digits.rstrip("0").rstrip(".")
+    power = rf"10^{{{int(exponent)}}}"
+    return f"${power}$" if digits == "1" else rf"${digits}\times {power}$"
+
+
+def scale_of(values: Sequence[float] | NDArray[np.float64]) -> Scale:
+    """How numbers are spaced best: logarithmically where their list is geometric, with 0 apart where it has one.
+
+    A list with 0 stays linear unless it spans so much that its first values would lie on each other.
+    """
+    found = np.unique(np.asarray(values, np.float64))
+    positive = found[found > 0]
+    if np.any(found < 0) or len(positive) < 3:
+        return "linear"
+    ratio = positive[-1] / positive[0]
+    logs, steps = np.diff(np.log(positive)), np.diff(positive)
+    uneven = (float(np.std(part) / np.mean(part)) for part in (logs, steps))
+    even, linear = next(uneven), next(uneven)
+    if len(positive) < len(found):
+        return "broken" if ratio >= BROKEN_RATIO and even < linear else "linear"
+    exact = even < 0.05 and ratio >= GEOMETRIC_RATIO
+    return "log" if exact or (ratio >= DECADE and even < linear) else "linear"
