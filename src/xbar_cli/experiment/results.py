@@ -1,4 +1,4 @@
-"""What a sweep found, as results.nc (a dimension for each swept key, a variable for each figure of the last stages) and as CSV."""
+"""What a sweep found, as results.nc and CSV: a dimension for each swept key, a variable for each figure of the last stages."""
 
 import csv
 import io

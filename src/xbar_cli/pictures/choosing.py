@@ -79,7 +79,7 @@ def seen_by(axis: Swept, keys: Sequence[str]) -> Swept:
 
 
 def roles(axes: Sequence[Swept], drawn: Sequence[Along], asked: Asked) -> Roles:
-    """The numeric axis with most values goes along x, the next in the file makes lines, the rest panels; what is asked goes first.
+    """The numeric axis with most values goes along x, the next in the file makes lines, the rest panels; what is asked first.
 
     Two numeric axes become a heat map where the second has more values than lines can be told apart.
     """

@@ -25,16 +25,18 @@ class Label:
         symbol: of the quantity, in matplotlib's mathematics without the dollars; empty where it has none.
         unit: as it is printed; empty for none.
         factor: from the value to this unit.
+        clock: whether values are seconds that are written as hours, days and years.
     """
 
     words: str
     symbol: str = ""
     unit: str = ""
     factor: float = 1.0
+    clock: bool = False
 
     @property
     def text(self) -> str:
-        """The label as matplotlib takes it: `wire resistance $r_\\mathrm{wire}$ (Ω)`."""
+        """The label as matplotlib takes it: `gate voltage $V_g$ (V)`."""
         parts = [self.words, f"${self.symbol}$" if self.symbol else "", f"({self.unit})" if self.unit else ""]
         return " ".join(part for part in parts if part)
 
@@ -62,7 +64,7 @@ KEYS: dict[str, Label] = {
     "width_m": Label("transistor width", "W", "m"),
     "length_m": Label("transistor length", "L", "m"),
     "temperature_celsius": Label("temperature", "T", "°C"),
-    "tile": Label("array size (rows × columns)"),
+    "tile": Label("array size"),
     "scheme": Label("mapping scheme"),
     "mapping.bits": Label("bits per device"),
     "weight_bits": Label("bits per weight"),
@@ -92,8 +94,12 @@ KEYS: dict[str, Label] = {
     "stuck.off": _percent("devices stuck off"),
     "stuck.on=off": _percent("devices stuck on, and as many off"),
     "stuck.open": _percent("open devices"),
-    "drift.t": Label("time since programming", "t", "s"),
-    "pcm_drift.t": Label("time since programming", "t", "s"),
+    "drift.t": Label("time since programming", "t", clock=True),
+    "pcm_drift.t": Label("time since programming", "t", clock=True),
+    "retention.t": Label("time since programming", "t", clock=True),
+    "ageing.at": Label("time since programming", "t", clock=True),
+    "recalibrate": Label("recalibration"),
+    "epoch": Label("epoch"),
     "drift.nu": Label("drift exponent", r"\nu"),
     "lognormal.sigma": Label("lognormal spread", r"\sigma"),
     "proportional.sigma": _percent("device variation", r"\sigma"),
@@ -109,6 +115,7 @@ FIGURES: dict[str, Label] = {
     "accuracy_std": Label("standard deviation of accuracy", "", "points", 100.0),
     "accuracy_worst": _percent("accuracy of the worst chip"),
     "accuracy": _percent("accuracy"),
+    "validation_accuracy": _percent("validation accuracy"),
     "yield": _percent("yield"),
     "metric_value": Label("metric"),
     "metric_loss": Label("loss of the metric"),
@@ -150,7 +157,7 @@ def label_of_figure(name: str, *, unit: str = "1") -> Label:
 
 def _own(name: str, unit: str) -> Label:
     """A label of a name's own words, its unit's word apart."""
-    stem, _, last = name.rpartition("_")
+    stem = name.rpartition("_")[0]
     words = stem if stem and unit != "1" else name
     return Label(safe(words.replace("_", " ")), "", PLAIN.get(unit, safe(unit)))
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from numpy.typing import NDArray
 
 from xbar_cli.pictures.picture import Line, Panel, Picture
-from xbar_cli.pictures.style import CELLS, COLUMN, DASHES, LETTER, MARKERS, MILLIMETRE, NOTE, PAGE, STYLE, colours
+from xbar_cli.pictures.style import CELLS, COLUMN, DASHES, KINDS, LETTER, MARKERS, MILLIMETRE, NOTE, PAGE, STYLE, colours
 from xbar_cli.pictures.values import Along, written
 
 Axes = Any
@@ -33,7 +33,7 @@ def paint(picture: Picture, *, width: float | None = None) -> Figure:
     wide = width or (COLUMN if count == 1 else PAGE)
     across = 1 if count == 1 else min(count, 3 if wide > COLUMN else FEW)
     down = math.ceil(count / across)
-    legend = 0 if picture.by is None or picture.heat else legend_rows(picture, wide)
+    legend = legend_rows(picture, wide)
     tall = (PANEL_HEIGHT if count == 1 else ROW_HEIGHT * down) + 4.0 * legend + (4.0 if picture.note else 0.0)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(wide * MILLIMETRE, tall * MILLIMETRE), layout="constrained")
@@ -48,7 +48,7 @@ def paint(picture: Picture, *, width: float | None = None) -> Figure:
             bar = figure.colorbar(drawn, ax=grid[:count], pad=0.02, aspect=25)
             bar.set_label(picture.figure.text)
             bar.outline.set_linewidth(0.6)
-        elif picture.by is not None:
+        elif picture.legend:
             legend_above(figure, grid[0], picture, wide)
         if picture.note:
             figure.supxlabel(picture.note, fontsize=NOTE, color="0.35")
@@ -92,7 +92,7 @@ def ruled(axes: Axes, side: str, along: Along, *, placed: bool) -> None:
         return
     if along.scale == "log":
         axes.set_xscale("log")
-    if along.ticks:
+    if along.ticks and not axes.patches:
         axis.set_major_locator(FixedLocator(seen(along)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: value_at(along, value)))
         axis.set_minor_locator(NullLocator())
@@ -154,6 +154,9 @@ def broken(axes: Axes) -> None:
 
 def lines(axes: Axes, panel: Panel, picture: Picture) -> None:
     """The lines of a panel."""
+    if picture.bars:
+        bars(axes, panel, picture)
+        return
     ranked = picture.by is not None and (picture.by.numeric or picture.by.ranked)
     tints = colours(len(panel.lines), ranked=ranked)
     for number, line in enumerate(panel.lines):
@@ -184,6 +187,15 @@ def one_line(axes: Axes, line: Line, picture: Picture, *, number: int, count: in
         axes.errorbar(x, y, yerr=bars, capsize=1.8, elinewidth=0.8, capthick=0.8, **style)
 
 
+def bars(axes: Axes, panel: Panel, picture: Picture) -> None:
+    """The bars of a panel, and the lines across it."""
+    x = np.asarray(picture.x.places)
+    axes.bar(x, panel.lines[0].y, width=float(x[1] - x[0]), color="0.75", edgecolor="0.3", linewidth=0.5)
+    for number, (name, place) in enumerate(picture.marks):
+        axes.axvline(place, color=KINDS[number + 1], linestyle=DASHES[number + 1], label=name)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
 def apart(x: Floats, picture: Picture, *, number: float) -> Floats:
     """Places beside those of the other lines, so that bars do not hide each other: `number` steps to the right."""
     if picture.x.scale == "names":
@@ -212,21 +224,20 @@ def cells(axes: Axes, panel: Panel, picture: Picture) -> Any:
 
 def legend_rows(picture: Picture, wide: float) -> int:
     """Rows of the legend, its title with them."""
-    assert picture.by is not None
-    return 1 + math.ceil(len(picture.by.names) / columns(picture, wide))
+    if not picture.legend:
+        return 0
+    return (picture.by is not None) + math.ceil(len(picture.legend) / columns(picture, wide))
 
 
 def columns(picture: Picture, wide: float) -> int:
     """Entries of the legend side by side."""
-    assert picture.by is not None
-    entry = 11 + LETTER * max(map(len, picture.by.names))
-    return max(1, min(len(picture.by.names), int((wide - 12) / entry)))
+    entry = 11 + LETTER * max(map(len, picture.legend))
+    return max(1, min(len(picture.legend), int((wide - 12) / entry)))
 
 
 def legend_above(figure: Figure, axes: Axes, picture: Picture, wide: float) -> None:
     """The legend above all panels, where it hides nothing."""
-    assert picture.by is not None
     figure.legend(
-        *axes.get_legend_handles_labels(), title=picture.by.label.text, loc="outside upper center",
-        ncols=columns(picture, wide), handlelength=2.6, columnspacing=1.2, borderpad=0.1,
+        *axes.get_legend_handles_labels(), title=picture.by.label.text if picture.by else None,
+        loc="outside upper center", ncols=columns(picture, wide), handlelength=2.6, columnspacing=1.2, borderpad=0.1,
     )  # fmt: skip

@@ -45,6 +45,8 @@ class Picture:
         spread: what bars and bands are, in words; empty where there are none.
         log: whether the figure is drawn logarithmically.
         about: what is missing, in words; empty where nothing is.
+        bars: whether values are the heights of bars, as wide as places are apart.
+        marks: lines across the panel at these places of x, by name.
     """
 
     x: Along
@@ -53,7 +55,16 @@ class Picture:
     by: Along | None
     spread: str
     log: bool
-    about: str
+    about: str = ""
+    bars: bool = False
+    marks: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def legend(self) -> tuple[str, ...]:
+        """The entries of the legend; none where there is nothing to tell apart."""
+        if self.heat or (self.by is None and not self.marks):
+            return ()
+        return tuple(line.name for line in self.panels[0].lines if line.name) + tuple(name for name, _ in self.marks)
 
     @property
     def heat(self) -> bool:

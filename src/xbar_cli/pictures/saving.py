@@ -2,27 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
-from xbar_cli.errors import ConfigError
-from xbar_cli.outside import quoted
 from xbar_cli.pictures.style import DPI, STYLE
-
-Format = Literal["png", "pdf", "svg"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-
-
-def formats_of(text: str) -> tuple[str, ...]:
-    """The formats of a list such as `pdf,svg`; ConfigError for another."""
-    names = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    for name in names:
-        if name not in FORMATS:
-            raise ConfigError(f"{quoted(name)} is no format of a picture; use {', '.join(FORMATS)}")
-    return names
-
 
 def save(figure: Figure, stem: Path, *, formats: Sequence[str], caption: str) -> list[Path]:
     """Write a figure as `stem` with the end of each format; the caption goes along as the file's description."""

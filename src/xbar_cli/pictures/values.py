@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar_cli.config.chips.ageing import time_of
 from xbar_cli.pictures.labels import Label, label_of_key, prefixed, safe
 
 Scale = Literal["linear", "log", "broken", "names"]
@@ -19,6 +20,8 @@ GEOMETRIC_RATIO, DECADE = 4.0, 10.0
 """Largest over smallest from which an exactly, or a roughly, geometric list is drawn logarithmically."""
 BROKEN_RATIO = 30.0
 """The same of a list with 0 in it: below, a linear axis shows all of it."""
+CLOCK = {"y": 365.25 * 86400.0, "d": 86400.0, "h": 3600.0, "min": 60.0}
+"""Units of time [s]."""
 _SIZE = re.compile(r"(\d+)x(\d+)")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.%])")
 _PARAMETER = re.compile(r"(?:(\w+):[^:]*?)?(\w+)=$")
@@ -64,7 +67,9 @@ class Along:
 
 
 def along(key: str, values: NDArray[Any], *, unit: str = "1") -> Along:
-    """The axis that a swept key makes."""
+    """The axis that a swept key makes; seeds are names."""
+    if key.rpartition(".")[2] == "seed":
+        return _names(label_of_key(key), [str(value) for value in values], order=range(len(values)), ranked=False)
     if values.dtype.kind in "iuf":
         return _numbers(label_of_key(key, unit=unit), np.asarray(values, np.float64))
     texts = [str(value) for value in values]
@@ -72,6 +77,9 @@ def along(key: str, values: NDArray[Any], *, unit: str = "1") -> Along:
     if all(_SIZE.fullmatch(text) for text in texts):
         ranked = sorted(range(len(texts)), key=lambda i: tuple(map(int, texts[i].split("x"))))
         return _names(label, [texts[i] for i in ranked], order=ranked, ranked=True)
+    times = clock_times(texts) if label.clock else None
+    if times is not None:
+        return _numbers(label, times)
     found = one_number(texts)
     if found is not None:
         parameter, numbers = found
@@ -98,12 +106,21 @@ def one_number(texts: Sequence[str]) -> tuple[str, NDArray[np.float64]] | None:
     return f"{model}.{names}" if model else names, numbers
 
 
+def clock_times(texts: Sequence[str]) -> NDArray[np.float64] | None:
+    """Times such as `1h` and `30d` [s]; None where a text is none, or they are not all apart."""
+    try:
+        times = np.asarray([time_of(text) for text in texts])
+    except ValueError:
+        return None
+    return times if len(np.unique(times)) == len(texts) else None
+
+
 def _numbers(label: Label, values: NDArray[np.float64]) -> Along:
     order = np.argsort(values, kind="stable")
     shown = prefixed(label, float(np.max(np.abs(values), initial=0.0)) * label.factor)
     places = values[order] * shown.factor
     whole = bool(np.all(np.abs(places - np.round(places)) < 1e-9))
-    names = tuple(written(place) for place in places)
+    names = tuple((written_time if shown.clock else written)(place) for place in places)
     return Along(shown, scale_of(places), tuple(places.tolist()), names, tuple(order.tolist()), whole, True)
 
 
@@ -130,6 +147,15 @@ def written(value: float) -> str:
         return _powered(rounded)
     exact = rounded == round(rounded) or rounded == float(f"{rounded:.4g}")
     return f"{rounded:.6g}" if exact else f"{rounded:.3g}"
+
+
+def written_time(seconds: float) -> str:
+    """A time in the largest unit that it is a whole or half number of; else in seconds."""
+    for unit, length in CLOCK.items():
+        count = seconds / length
+        if count >= 1 and abs(2 * count - round(2 * count)) < 1e-3:
+            return f"{round(2 * count) / 2:g} {unit}"
+    return f"{written(seconds)} s"
 
 
 def _powered(value: float) -> str:
