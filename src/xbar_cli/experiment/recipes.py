@@ -56,7 +56,9 @@ def stem_of(place: Path) -> Path:
     if not _NAME.fullmatch(stem.name):
         raise ConfigError(f"name = {quoted(stem.name)} must be of letters, digits, '-', '_' and '.'")
     if re.search(r"[\"\\\x00-\x1f\x7f]", str(stem)):
-        raise ConfigError(f"{quoted(str(stem))}: a folder with quotes, backslashes or control characters cannot stand in a file")
+        raise ConfigError(
+            f"{quoted(str(stem))}: a folder with quotes, backslashes or control characters cannot stand in a file"
+        )
     return stem
 
 

@@ -85,6 +85,7 @@ KEYS: dict[str, Label] = {
     "dataset.name": Label("data set"),
     "method": Label("training method"),
     "seed": Label("seed"),
+    "run": Label("network"),
     "epochs": Label("epochs"),
     "learning_rate": Label("learning rate"),
     "train_images": Label("training images"),
@@ -177,7 +178,8 @@ def prefixed(label: Label, largest: float) -> Label:
     if label.unit in WHOLE_BELOW_ONE and 0.1 <= largest < 1:
         return label
     near = 1 + (1e-9 if largest < 1.5 else -1e-9)  # 1000 Ω stay, and 1e-9 m are 1 nm
-    exponent = 3 * math.floor(math.log10(largest * near) / (3 * power))
+    tenths = 2 if power == 2 else 0  # 0.2 mm² rather than 200000 µm²
+    exponent = 3 * math.floor((math.log10(largest * near) + tenths) / (3 * power))
     exponent = min(max(exponent, min(PREFIXES)), max(PREFIXES))
     return replace(label, unit=PREFIXES[exponent] + label.unit, factor=label.factor * 10.0 ** (-exponent * power))
 

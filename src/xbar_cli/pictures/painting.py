@@ -10,7 +10,19 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from numpy.typing import NDArray
 
 from xbar_cli.pictures.picture import Line, Panel, Picture
-from xbar_cli.pictures.style import CELLS, COLUMN, DASHES, KINDS, LETTER, MARKERS, MILLIMETRE, NOTE, PAGE, STYLE, colours
+from xbar_cli.pictures.style import (
+    CELLS,
+    COLUMN,
+    DASHES,
+    KINDS,
+    LETTER,
+    MARKERS,
+    MILLIMETRE,
+    NOTE,
+    PAGE,
+    STYLE,
+    colours,
+)
 from xbar_cli.pictures.values import Along, written
 
 Axes = Any

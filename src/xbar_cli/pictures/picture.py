@@ -82,4 +82,4 @@ class Picture:
         said = f"{self.figure.words} against {self.x.label.words}"
         if self.by is not None:
             said += f", {'rows' if self.heat else 'lines'}: {self.by.label.words}"
-        return "; ".join(part for part in (said, self.note) if part)
+        return "; ".join(part for part in (said, self.note) if part).replace(r"\$", "$")

@@ -58,7 +58,9 @@ def ages(summary: Mapping[str, Any]) -> Grid:
     for end, place in (("low", 0), ("high", 1)):
         values = [(age.get("metric_ci95") or (np.nan, np.nan))[place] for age in found]
         figures[f"{name}_ci95_{end}"] = np.asarray(values, np.float64)
-    return Grid(str(summary.get("network", "")), (Swept(("ageing.at",), (times,), ("s",)),), figures, units=_plain(figures))
+    return Grid(
+        str(summary.get("network", "")), (Swept(("ageing.at",), (times,), ("s",)),), figures, units=_plain(figures)
+    )
 
 
 def curve(path: Path) -> Grid:

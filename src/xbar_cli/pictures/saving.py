@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from xbar_cli.pictures.style import DPI, STYLE
 
+
 def save(figure: Figure, stem: Path, *, formats: Sequence[str], caption: str) -> list[Path]:
     """Write a figure as `stem` with the end of each format; the caption goes along as the file's description."""
     about: dict[str, dict[str, Any]] = {

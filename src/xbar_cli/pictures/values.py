@@ -18,6 +18,8 @@ MOST_TICKS = 8
 """Values that are ticks of their own."""
 GEOMETRIC_RATIO, DECADE = 4.0, 10.0
 """Largest over smallest from which an exactly, or a roughly, geometric list is drawn logarithmically."""
+UNEVEN = 0.4
+"""Spread of the steps of the logarithms, over their mean, up to which a list is roughly geometric."""
 BROKEN_RATIO = 30.0
 """The same of a list with 0 in it: below, a linear axis shows all of it."""
 CLOCK = {"y": 365.25 * 86400.0, "d": 86400.0, "h": 3600.0, "min": 60.0}
@@ -130,14 +132,14 @@ def _names(label: Label, texts: Sequence[str], *, order: Sequence[int], ranked: 
 
 
 def plain_text(text: str) -> str:
-    """A swept text for a reader: a list of effects without its brackets, sizes with a cross."""
+    """A swept text for a reader: a list of effects without its brackets, sizes with a cross, a stage without its @."""
     if text[:1] == "[":
         try:
             items = json.loads(text)
         except ValueError:
             return text
         return ", ".join(str(item) for item in items) or "none"
-    return re.sub(r"^(\d+)x(\d+)$", r"\1×\2", text)
+    return text.replace("x", "×") if _SIZE.fullmatch(text) else text.removeprefix("@")
 
 
 def written(value: float) -> str:
@@ -182,4 +184,4 @@ def scale_of(values: Sequence[float] | NDArray[np.float64]) -> Scale:
     if len(positive) < len(found):
         return "broken" if ratio >= BROKEN_RATIO and even < linear else "linear"
     exact = even < 0.05 and ratio >= GEOMETRIC_RATIO
-    return "log" if exact or (ratio >= DECADE and even < linear) else "linear"
+    return "log" if exact or (ratio >= DECADE and even < min(linear, UNEVEN)) else "linear"
