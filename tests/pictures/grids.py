@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xbar_cli.pictures.grid import Grid, Swept
+from xbar_cli.pictures.grid import SweepGrid, Swept
 
 SEED = ("net.seed", [0, 1, 2])
 WIRE = ("evaluate.array.r_wire_ohm", [0.0, 1.0, 2.0, 5.0, 10.0], "ohm")
@@ -23,4 +23,4 @@ def grid(*axes, units=None, **figures):
     rng = np.random.default_rng(0)
     figures = figures or {"accuracy_mean": rng.uniform(0.1, 0.9, shape)}
     values = {name: np.asarray(made(shape) if callable(made) else made, float) for name, made in figures.items()}
-    return Grid("study", swept, values, {name: (units or {}).get(name, "1") for name in values})
+    return SweepGrid("study", swept, values, {name: (units or {}).get(name, "1") for name in values})

@@ -5,7 +5,7 @@ import pytest
 
 from tests.pictures.grids import SCHEME, SEED, TILE, VG, WIRE, grid
 from xbar_cli.errors import ConfigError
-from xbar_cli.pictures.choosing import Asked, picture_of
+from xbar_cli.pictures.choosing import KeysAsked, picture_of
 from xbar_cli.pictures.grid import Swept
 from xbar_cli.pictures.sweeps import main_figures
 
@@ -25,7 +25,7 @@ def test_the_longest_numeric_axis_goes_along_x_the_next_makes_lines_and_the_rest
 
 def test_what_is_asked_for_goes_first():
     found = picture_of(
-        grid(SEED, TILE, WIRE, VG), "accuracy_mean", Asked(x="evaluate.cell.vg", by="evaluate.array.r_wire_ohm")
+        grid(SEED, TILE, WIRE, VG), "accuracy_mean", KeysAsked(x="evaluate.cell.vg", by="evaluate.array.r_wire_ohm")
     )
     assert (found.x.label.words, found.by.label.words, len(found.panels)) == ("gate voltage", "wire resistance", 3)
     names = picture_of(grid(SCHEME), "accuracy_mean")
@@ -67,7 +67,7 @@ def test_without_seeds_the_intervals_of_the_chips_are_drawn():
 
 
 def test_seeds_that_are_asked_for_are_an_axis():
-    found = picture_of(grid(SEED, WIRE), "accuracy_mean", Asked(by="net.seed"))
+    found = picture_of(grid(SEED, WIRE), "accuracy_mean", KeysAsked(by="net.seed"))
     assert [line.name for line in found.panels[0].lines] == ["0", "1", "2"]
     assert picture_of(grid(SEED), "accuracy_mean").x.names == ("0", "1", "2")
 
@@ -76,26 +76,26 @@ def test_two_long_numeric_axes_make_a_heat_map_and_others_when_asked():
     long = ("evaluate.array.r_source_ohm", list(np.linspace(0, 900, 10)), "ohm")
     sweep = grid(WIRE, long, ("a.b.r_off_ohm", list(range(1, 12)), "ohm"))
     assert picture_of(grid(WIRE, VG), "accuracy_mean").heat is False
-    found = picture_of(grid(VG, WIRE), "accuracy_mean", Asked(kind="heat"))
+    found = picture_of(grid(VG, WIRE), "accuracy_mean", KeysAsked(kind="heat"))
     values = grid(VG, WIRE).figures["accuracy_mean"]
     np.testing.assert_allclose(found.panels[0].cells, values * 100)
     many = grid(long, ("a.b.r_off_ohm", [float(x) for x in range(1, 12)], "ohm"))
     assert picture_of(many, "accuracy_mean").heat
     with pytest.raises(ConfigError, match="r_source_ohm has 10 values; at most 8 lines are drawn"):
-        picture_of(many, "accuracy_mean", Asked(kind="line"))
+        picture_of(many, "accuracy_mean", KeysAsked(kind="line"))
     assert picture_of(sweep, "accuracy_mean").by.label.words == "wire resistance"  # 5 lines of it, 10 panels
     with pytest.raises(ConfigError, match="a heat map has two axes"):
-        picture_of(grid(WIRE), "accuracy_mean", Asked(kind="heat"))
+        picture_of(grid(WIRE), "accuracy_mean", KeysAsked(kind="heat"))
 
 
 def test_too_many_panels_are_refused_and_keys_of_one_axis_too():
     five = ("a.b.c", [f"v{i}" for i in range(5)])
     with pytest.raises(ConfigError, match=r"evaluate.mapping.tile, evaluate.cell.vg, a.b.c make 45 panels; at most 12"):
-        picture_of(grid(WIRE, SCHEME, TILE, VG, five), "accuracy_mean", Asked(by=SCHEME[0]))
+        picture_of(grid(WIRE, SCHEME, TILE, VG, five), "accuracy_mean", KeysAsked(by=SCHEME[0]))
     pair = Swept(("a.x", "b.y"), (np.asarray([1, 2]), np.asarray([3, 4])), ("1", "1"))
     with pytest.raises(ConfigError, match="name one axis twice"):
-        picture_of(grid(pair, VG), "accuracy_mean", Asked(x="a.x", by="b.y"))
-    assert picture_of(grid(pair), "accuracy_mean", Asked(x="b.y")).x.places == (3.0, 4.0)
+        picture_of(grid(pair, VG), "accuracy_mean", KeysAsked(x="a.x", by="b.y"))
+    assert picture_of(grid(pair), "accuracy_mean", KeysAsked(x="b.y")).x.places == (3.0, 4.0)
     with pytest.raises(ConfigError, match="one point"):
         picture_of(grid(("a.b", [1])), "accuracy_mean")
     with pytest.raises(ConfigError, match="not there at any point"):

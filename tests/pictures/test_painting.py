@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from tests.pictures.grids import SCHEME, SEED, TILE, VG, WIRE, grid
-from xbar_cli.pictures.choosing import Asked, picture_of
+from xbar_cli.pictures.choosing import KeysAsked, picture_of
 from xbar_cli.pictures.painting import paint
 from xbar_cli.pictures.saving import save
 from xbar_cli.pictures.style import DASHES, KINDS, MARKERS, colours
@@ -42,7 +42,7 @@ def test_lines_bands_labels_and_legend_are_those_of_the_picture():
 
 
 def test_bars_of_names_stand_beside_each_other():
-    picture = picture_of(grid(SEED, TILE, SCHEME), "accuracy_mean", Asked(x=SCHEME[0]))
+    picture = picture_of(grid(SEED, TILE, SCHEME), "accuracy_mean", KeysAsked(x=SCHEME[0]))
     (axes,) = paint(picture).axes
     places = np.asarray([container[0].get_xdata() for container in axes.containers])
     assert len(np.unique(places)) == 9
@@ -65,7 +65,7 @@ def test_zero_of_a_broken_axis_is_labelled_apart():
 
 
 def test_cells_are_values_and_written_where_few():
-    picture = picture_of(grid(VG, WIRE), "accuracy_mean", Asked(kind="heat"))
+    picture = picture_of(grid(VG, WIRE), "accuracy_mean", KeysAsked(kind="heat"))
     figure = paint(picture)
     np.testing.assert_allclose(figure.axes[0].collections[0].get_array(), picture.panels[0].cells)
     assert [text.get_text() for text in figure.axes[0].texts] == [f"{v:.3g}" for v in np.ravel(picture.panels[0].cells)]
@@ -86,7 +86,7 @@ PICTURES = {
     "lines": (grid(SEED, WIRE, TILE), None),
     "panels": (grid(SEED, VG, TILE, SCHEME), None),
     "one panel too few": (grid(SEED, VG, TILE, ("a.b.c", ["w", "x", "y", "z"])), None),
-    "heat": (grid(VG, WIRE), Asked(kind="heat")),
+    "heat": (grid(VG, WIRE), KeysAsked(kind="heat")),
     "names": (grid(SEED, ("a.b.c", [f"a long name {i}" for i in range(7)])), None),
 }
 
@@ -127,14 +127,21 @@ def test_the_same_values_are_the_same_bytes_in_every_format(tmp_path):
 def test_texts_of_a_run_draw_nothing_but_themselves(tmp_path):
     hostile = ["<script>alert(1)</script>", r"$\frac{1}{0}$", "a$b", "x\x00\n\ud800y", "]]>&amp;"]
     sweep = grid(("net.x.<b>$y$</b>", hostile), VG, TILE)
-    picture = picture_of(sweep, "accuracy_mean", Asked(by="net.x.<b>$y$</b>", facet=TILE[0]))
+    picture = picture_of(sweep, "accuracy_mean", KeysAsked(by="net.x.<b>$y$</b>", facet=TILE[0]))
     (path,) = save(paint(picture), tmp_path / "h", formats=("svg",), caption=picture.caption + "<script>")
     tags = {element.tag.rpartition("}")[2] for element in ET.parse(path).iter()}
     assert "script" not in tags
     assert "g" in tags
 
 
-def test_drawing_leaves_the_settings_of_matplotlib_alone():
+def test_drawing_leaves_the_settings_of_matplotlib_alone_and_depends_on_none(tmp_path, monkeypatch):
+    def drawn(name):
+        figure = paint(picture_of(grid(WIRE), "accuracy_mean"))
+        return save(figure, tmp_path / name, formats=("svg",), caption="")[0].read_bytes()
+
+    plain = drawn("a")
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 20)
+    monkeypatch.setitem(matplotlib.rcParams, "axes.grid", False)
     before = dict(matplotlib.rcParams)
-    paint(picture_of(grid(WIRE), "accuracy_mean"))
+    assert drawn("b") == plain
     assert dict(matplotlib.rcParams) == before

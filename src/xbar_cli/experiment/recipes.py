@@ -52,9 +52,10 @@ def write_recipe(place: Path, *, template: str, overwrite: bool = False) -> list
 def stem_of(place: Path) -> Path:
     """The name of the files without their ends; ConfigError where it cannot be that of an experiment."""
     path = clean_path(place)
-    stem = path.with_name(path.name.removesuffix(SUFFIX)) if path.name else path
-    if not _NAME.fullmatch(stem.name):
-        raise ConfigError(f"name = {quoted(stem.name)} must be of letters, digits, '-', '_' and '.'")
+    name = path.name.removesuffix(SUFFIX)
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"name = {quoted(name)} must be of letters, digits, '-', '_' and '.'")
+    stem = path.with_name(name)
     if re.search(r"[\"\\\x00-\x1f\x7f]", str(stem)):
         raise ConfigError(
             f"{quoted(str(stem))}: a folder with quotes, backslashes or control characters cannot stand in a file"

@@ -7,24 +7,23 @@ from itertools import product
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.pictures.grid import Grid, Swept
+from xbar_cli.pictures.grid import SweepGrid, Swept
 from xbar_cli.pictures.labels import Label, label_of_figure, prefixed
-from xbar_cli.pictures.picture import Line, Panel, Picture
+from xbar_cli.pictures.picture import Chart, Panel, Trace
 from xbar_cli.pictures.replicates import Estimated, estimated
 from xbar_cli.pictures.values import Along, along
+from xbar_cli.vectors import Floats
 
 Kind = Literal["line", "heat"]
-Floats = NDArray[np.float64]
 MOST_LINES, MOST_PANELS = 8, 12
 LOG_FROM = 30.0
 """Largest over smallest of a figure from which it is drawn logarithmically."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class KeysAsked:
     """What a picture is asked for by dotted key; what is None is chosen.
 
     Attributes:
@@ -55,9 +54,9 @@ class Roles:
     heat: bool
 
 
-def picture_of(grid: Grid, figure: str, asked: Asked | None = None) -> Picture:
+def picture_of(grid: SweepGrid, figure: str, asked: KeysAsked | None = None) -> Chart:
     """The picture of a figure of a sweep; ConfigError where there is no axis, or there are too many."""
-    asked = asked or Asked()
+    asked = asked or KeysAsked()
     found = estimated(grid, figure, kept=asked.keys)
     if not found.axes:  # nothing but seeds is swept
         found = estimated(grid, figure, kept=grid.keys)
@@ -78,7 +77,7 @@ def seen_by(axis: Swept, keys: Sequence[str]) -> Swept:
     return next((axis.by(key) for key in keys if key in axis.keys), axis)
 
 
-def roles(axes: Sequence[Swept], drawn: Sequence[Along], asked: Asked) -> Roles:
+def roles(axes: Sequence[Swept], drawn: Sequence[Along], asked: KeysAsked) -> Roles:
     """The numeric axis with most values goes along x, the next in the file makes lines, the rest panels; what is asked first.
 
     Two numeric axes become a heat map where the second has more values than lines can be told apart.
@@ -114,7 +113,7 @@ def roles(axes: Sequence[Swept], drawn: Sequence[Along], asked: Asked) -> Roles:
     return Roles(x, by, panels, heat)
 
 
-def composed(found: Estimated, grid: Grid, figure: str, *, drawn: Sequence[Along], chosen: Roles) -> Picture:
+def composed(found: Estimated, grid: SweepGrid, figure: str, *, drawn: Sequence[Along], chosen: Roles) -> Chart:
     """The picture with its roles decided."""
     label = label_of_figure(figure, unit=grid.units[figure])
     finite = found.mean[np.isfinite(found.mean)]
@@ -136,7 +135,7 @@ def composed(found: Estimated, grid: Grid, figure: str, *, drawn: Sequence[Along
     missing = int(found.mean.size - finite.size)
     about = f"{missing} of {found.mean.size} points are missing" if missing else ""
     log = not chosen.heat and is_wide(finite, label)
-    return Picture(drawn[chosen.x], label, tuple(panels), by, spread, log, about)
+    return Chart(drawn[chosen.x], label, tuple(panels), by, spread, log, about)
 
 
 def is_wide(values: Floats, label: Label) -> bool:
@@ -167,7 +166,7 @@ def panel_at(found: Estimated, places: Sequence[int], drawn: Sequence[Along], ch
     if chosen.heat:
         return Panel(title, cells=tuple(row(found.mean, at) or () for at in rows))
     names = ("",) if chosen.by is None else drawn[chosen.by].names
-    lines = (Line(names[at], row(found.mean, at) or (), row(found.low, at), row(found.high, at)) for at in rows)
+    lines = (Trace(names[at], row(found.mean, at) or (), row(found.low, at), row(found.high, at)) for at in rows)
     return Panel(title, lines=tuple(lines))
 
 

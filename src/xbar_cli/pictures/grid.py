@@ -41,11 +41,15 @@ class Swept:
         """The same, seen by one of its keys."""
         at = self.keys.index(key)
         order = [at, *(i for i in range(len(self.keys)) if i != at)]
-        return Swept(*(tuple(part[i] for i in order) for part in (self.keys, self.values, self.units)))
+        return Swept(
+            tuple(self.keys[i] for i in order),
+            tuple(self.values[i] for i in order),
+            tuple(self.units[i] for i in order),
+        )
 
 
 @dataclass(frozen=True)
-class Grid:
+class SweepGrid:
     """A sweep: its axes, and figures by name, each an array over all axes; NaN where a point failed.
 
     Attributes:
@@ -69,7 +73,7 @@ class Grid:
         """The axis that a key varies along."""
         return next(i for i, axis in enumerate(self.axes) if key in axis.keys)
 
-    def at(self, axis: int, positions: Sequence[int]) -> "Grid":
+    def at(self, axis: int, positions: Sequence[int]) -> "SweepGrid":
         """The part of the grid at some positions of an axis."""
         kept = self.axes[axis]
         part = Swept(kept.keys, tuple(values[list(positions)] for values in kept.values), kept.units)
@@ -78,7 +82,7 @@ class Grid:
         return replace(self, axes=axes, figures=figures)
 
 
-def grid_of(name: str, *, coordinates: Mapping[str, Field], variables: Mapping[str, Field]) -> Grid:
+def grid_of(name: str, *, coordinates: Mapping[str, Field], variables: Mapping[str, Field]) -> SweepGrid:
     """The grid that a sweep's fields are; variables that are no numbers over all of its axes are left out."""
     dims: tuple[str, ...] = max((field.dims for field in variables.values()), key=len, default=())
     axes: list[Swept] = []
@@ -89,10 +93,10 @@ def grid_of(name: str, *, coordinates: Mapping[str, Field], variables: Mapping[s
         axes.append(Swept(tuple(keys), tuple(f.values for f in fields), tuple(units_of(f.attrs) for f in fields)))
     kept = {k: f for k, f in variables.items() if f.dims == dims and f.values.dtype.kind in "fiu"}
     figures = {key: np.asarray(field.values, np.float64) for key, field in kept.items()}
-    return Grid(name, tuple(axes), figures, {key: units_of(field.attrs) for key, field in kept.items()})
+    return SweepGrid(name, tuple(axes), figures, {key: units_of(field.attrs) for key, field in kept.items()})
 
 
-def read_grid(path: Path) -> Grid:
+def read_grid(path: Path) -> SweepGrid:
     """The grid in a sweep's results.nc; RunError where it is damaged, ConfigError where nothing is swept in it."""
     with opened(path, kind="sweep") as dataset:
         fields = {str(name): Field(tuple(map(str, v.dims)), v.values, v.attrs) for name, v in dataset.variables.items()}

@@ -5,19 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted
-from xbar_cli.pictures.grid import Grid
+from xbar_cli.pictures.grid import SweepGrid
 from xbar_cli.runs.listing import FIGURES, KEYS
 
 UNIT_WORDS = ("ohm", "volt", "siemens", "joule", "m2", "m", "seconds", "celsius", "ampere", "watt", "farad", "mean")
 """Last words of keys and figures that may be left out."""
 
 
-def key_called(name: str, grid: Grid, *, where: str) -> str:
+def key_called(name: str, grid: SweepGrid, *, where: str) -> str:
     """The swept key that a name means: the key, the end of it, without its unit, or as `xbar ls` calls it."""
     return meant(name, {key: spellings(key, KEYS) for key in grid.keys}, grid, what=f"{where} = ", kind="swept")
 
 
-def figure_called(name: str, grid: Grid) -> str:
+def figure_called(name: str, grid: SweepGrid) -> str:
     """The figure that a name means, likewise."""
     names = {figure: spellings(figure, FIGURES) for figure in grid.figures}
     return meant(name, names, grid, what="y = ", kind="there")
@@ -32,7 +32,7 @@ def spellings(key: str, short: Mapping[str, Sequence[str]]) -> list[str]:
     return [name for name in (*ends, *bare, *listed) if name]
 
 
-def meant(name: str, spelled: Mapping[str, Sequence[str]], grid: Grid, *, what: str, kind: str) -> str:
+def meant(name: str, spelled: Mapping[str, Sequence[str]], grid: SweepGrid, *, what: str, kind: str) -> str:
     """The key with this name; ConfigError for none, with the nearest, or several that are not one axis."""
     if name in spelled:
         return name
@@ -63,7 +63,7 @@ def listed(names: Iterable[str], *, most: int = 12) -> str:
     return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
 
 
-def selected(grid: Grid, conditions: Sequence[str]) -> Grid:
+def selected(grid: SweepGrid, conditions: Sequence[str]) -> SweepGrid:
     """The part of a grid where `KEY=VALUE` holds; several of one key let any of them through."""
     wanted: dict[int, set[int]] = {}
     for condition in conditions:

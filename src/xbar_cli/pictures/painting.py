@@ -3,13 +3,11 @@
 import math
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
-from numpy.typing import NDArray
 
-from xbar_cli.pictures.picture import Line, Panel, Picture
+from xbar_cli.pictures.picture import Chart, Panel, Trace
 from xbar_cli.pictures.style import (
     CELLS,
     COLUMN,
@@ -20,13 +18,12 @@ from xbar_cli.pictures.style import (
     MILLIMETRE,
     NOTE,
     PAGE,
-    STYLE,
     colours,
+    styled,
 )
 from xbar_cli.pictures.values import Along, written
+from xbar_cli.vectors import Floats
 
-Axes = Any
-Floats = NDArray[np.float64]
 PANEL_HEIGHT, ROW_HEIGHT = 50.0, 46.0
 """Height of one panel, and of each of several [mm]."""
 MOST_BANDS, BAND_FROM = 4, 6
@@ -39,7 +36,7 @@ FEW = 2
 """Fewest panels side by side."""
 
 
-def paint(picture: Picture, *, width: float | None = None) -> Figure:
+def paint(picture: Chart, *, width: float | None = None) -> Figure:
     """Draw a picture, `width` mm wide (one panel: a column; more: a page)."""
     count = len(picture.panels)
     wide = width or (COLUMN if count == 1 else PAGE)
@@ -47,10 +44,10 @@ def paint(picture: Picture, *, width: float | None = None) -> Figure:
     down = math.ceil(count / across)
     legend = legend_rows(picture, wide)
     tall = (PANEL_HEIGHT if count == 1 else ROW_HEIGHT * down) + 4.0 * legend + (4.0 if picture.note else 0.0)
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(wide * MILLIMETRE, tall * MILLIMETRE), layout="constrained")
         grid = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
-        drawn = None
+        drawn: Any = None
         for axes, panel in zip(grid, picture.panels, strict=False):
             drawn = cells(axes, panel, picture) if picture.heat else lines(axes, panel, picture)
             axes.set_title(panel.title, pad=3)
@@ -68,7 +65,7 @@ def paint(picture: Picture, *, width: float | None = None) -> Figure:
     return figure
 
 
-def finish(axes: Axes, picture: Picture, *, place: int, across: int) -> None:
+def finish(axes: Any, picture: Chart, *, place: int, across: int) -> None:
     """Scales, ticks and labels of one panel; a place without a panel is empty."""
     count = len(picture.panels)
     if place >= count:
@@ -90,7 +87,7 @@ def finish(axes: Axes, picture: Picture, *, place: int, across: int) -> None:
         axes.set_ylabel(picture.by.label.text if picture.heat and picture.by else picture.figure.text)
 
 
-def ruled(axes: Axes, side: str, along: Along, *, placed: bool) -> None:
+def ruled(axes: Any, side: str, along: Along, *, placed: bool) -> None:
     """One axis with the scale and the ticks of a swept key; `placed` ones have a place for each value, as names have."""
     axis = getattr(axes, f"{side}axis")
     if along.scale == "names" or placed:
@@ -137,7 +134,7 @@ def value_at(along: Along, place: float) -> str:
     return along.names[at]
 
 
-def crowded(axes: Axes, along: Along) -> bool:
+def crowded(axes: Any, along: Along) -> bool:
     """Whether names beside each other would touch."""
     across = axes.get_subplotspec().get_gridspec().ncols
     room = axes.figure.get_figwidth() / MILLIMETRE * 0.8 / across
@@ -153,7 +150,7 @@ def seen(along: Along) -> list[float]:
     return [positive[0] - step] * (len(along.places) - len(positive)) + positive
 
 
-def broken(axes: Axes) -> None:
+def broken(axes: Any) -> None:
     """Two strokes where the axis leaves out what lies between 0 and the smallest value."""
     zero, first = axes.xaxis.get_majorticklocs()[:2]
     at = (zero + first) / 2
@@ -164,7 +161,7 @@ def broken(axes: Axes) -> None:
                       ha="center", va="center", fontsize=6)  # fmt: skip
 
 
-def lines(axes: Axes, panel: Panel, picture: Picture) -> None:
+def lines(axes: Any, panel: Panel, picture: Chart) -> None:
     """The lines of a panel."""
     if picture.bars:
         bars(axes, panel, picture)
@@ -175,7 +172,7 @@ def lines(axes: Axes, panel: Panel, picture: Picture) -> None:
         one_line(axes, line, picture, number=number, count=len(panel.lines), colour=tints[number])
 
 
-def one_line(axes: Axes, line: Line, picture: Picture, *, number: int, count: int, colour: str) -> None:
+def one_line(axes: Any, line: Trace, picture: Chart, *, number: int, count: int, colour: str) -> None:
     """A line with its band or bars; beside the others where the axis has names."""
     x, y = np.asarray(seen(picture.x)), np.asarray(line.y)
     beside = picture.x.scale == "names"
@@ -199,7 +196,7 @@ def one_line(axes: Axes, line: Line, picture: Picture, *, number: int, count: in
         axes.errorbar(x, y, yerr=bars, capsize=1.8, elinewidth=0.8, capthick=0.8, **style)
 
 
-def bars(axes: Axes, panel: Panel, picture: Picture) -> None:
+def bars(axes: Any, panel: Panel, picture: Chart) -> None:
     """The bars of a panel, and the lines across it."""
     x = np.asarray(picture.x.places)
     axes.bar(x, panel.lines[0].y, width=float(x[1] - x[0]), color="0.75", edgecolor="0.3", linewidth=0.5)
@@ -208,7 +205,7 @@ def bars(axes: Axes, panel: Panel, picture: Picture) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def apart(x: Floats, picture: Picture, *, number: float) -> Floats:
+def apart(x: Floats, picture: Chart, *, number: float) -> Floats:
     """Places beside those of the other lines, so that bars do not hide each other: `number` steps to the right."""
     if picture.x.scale == "names":
         return x + 0.12 * number
@@ -217,7 +214,7 @@ def apart(x: Floats, picture: Picture, *, number: float) -> Floats:
     return x + BAR_STEP * number * (x[-1] - x[0])
 
 
-def cells(axes: Axes, panel: Panel, picture: Picture) -> Any:
+def cells(axes: Any, panel: Panel, picture: Chart) -> Any:
     """A heat map, all panels with one scale of colours."""
     every = np.concatenate([np.ravel(other.cells) for other in picture.panels])
     values = np.ma.masked_invalid(panel.cells)
@@ -234,20 +231,20 @@ def cells(axes: Axes, panel: Panel, picture: Picture) -> Any:
     return drawn
 
 
-def legend_rows(picture: Picture, wide: float) -> int:
+def legend_rows(picture: Chart, wide: float) -> int:
     """Rows of the legend, its title with them."""
     if not picture.legend:
         return 0
     return (picture.by is not None) + math.ceil(len(picture.legend) / columns(picture, wide))
 
 
-def columns(picture: Picture, wide: float) -> int:
+def columns(picture: Chart, wide: float) -> int:
     """Entries of the legend side by side."""
     entry = 11 + LETTER * max(map(len, picture.legend))
     return max(1, min(len(picture.legend), int((wide - 12) / entry)))
 
 
-def legend_above(figure: Figure, axes: Axes, picture: Picture, wide: float) -> None:
+def legend_above(figure: Figure, axes: Any, picture: Chart, wide: float) -> None:
     """The legend above all panels, where it hides nothing."""
     figure.legend(
         *axes.get_legend_handles_labels(), title=picture.by.label.text if picture.by else None,

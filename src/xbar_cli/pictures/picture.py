@@ -9,7 +9,7 @@ Numbers = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Line:
+class Trace:
     """A line, or points beside each other where the axis has names.
 
     Attributes:
@@ -29,12 +29,12 @@ class Panel:
     """One pair of axes: lines, or the rows of a heat map from bottom to top, and what it is of."""
 
     title: str
-    lines: tuple[Line, ...] = ()
+    lines: tuple[Trace, ...] = ()
     cells: tuple[Numbers, ...] = ()
 
 
 @dataclass(frozen=True)
-class Picture:
+class Chart:
     """What is drawn.
 
     Attributes:

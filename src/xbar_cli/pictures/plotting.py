@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.pictures.choosing import Asked, Kind, picture_of
+from xbar_cli.pictures.choosing import KeysAsked, Kind, picture_of
 from xbar_cli.pictures.formats import FORMATS, formats_of
-from xbar_cli.pictures.grid import Grid
+from xbar_cli.pictures.grid import SweepGrid
 from xbar_cli.pictures.naming import figure_called, key_called, listed, selected
-from xbar_cli.pictures.picture import Picture
+from xbar_cli.pictures.picture import Chart
 from xbar_cli.pictures.runs import grid_at
 from xbar_cli.pictures.sweeps import draw, main_figures
 
@@ -60,9 +60,9 @@ def plot(
     }
 
 
-def wished(found: Grid | Picture, wish: Wish) -> tuple[Picture, str]:
+def wished(found: SweepGrid | Chart, wish: Wish) -> tuple[Chart, str]:
     """The picture that is asked for of what was found, and its figure."""
-    if isinstance(found, Picture):
+    if isinstance(found, Chart):
         asked = [name for name in ("x", "y", "by", "facet", "where", "kind") if getattr(wish, name)]
         if asked:
             raise ConfigError(f"{', '.join(asked)}: an evaluation is drawn as the distribution of its chips")
@@ -71,10 +71,10 @@ def wished(found: Grid | Picture, wish: Wish) -> tuple[Picture, str]:
     figure = figure_called(wish.y, grid) if wish.y is not None else first_figure(grid)
     keys = {name: None if (text := getattr(wish, name)) is None else key_called(text, grid, where=name)
             for name in ("x", "by", "facet")}  # fmt: skip
-    return picture_of(grid, figure, Asked(**keys, kind=wish.kind)), figure
+    return picture_of(grid, figure, KeysAsked(**keys, kind=wish.kind)), figure
 
 
-def first_figure(grid: Grid) -> str:
+def first_figure(grid: SweepGrid) -> str:
     """The figure that is drawn where none is named."""
     main = [*main_figures(grid).values(), *(name for name in grid.figures if name.endswith("accuracy"))]
     if main:

@@ -5,11 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from xbar_cli.pictures.grid import Grid, Swept
-
-Floats = NDArray[np.float64]
+from xbar_cli.pictures.grid import SweepGrid, Swept
+from xbar_cli.vectors import Floats
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Estimated:
     spread: str
 
 
-def estimated(grid: Grid, figure: str, *, kept: Collection[str] = ()) -> Estimated:
+def estimated(grid: SweepGrid, figure: str, *, kept: Collection[str] = ()) -> Estimated:
     """A figure with its seeds averaged: mean and standard deviation; without any, the 95 % interval that comes with it.
 
     Keys in `kept` stay axes, seeds or not. Axes of one position go.

@@ -9,9 +9,9 @@ import numpy as np
 
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.outside import MEGABYTE, read_text
-from xbar_cli.pictures.grid import Grid, Swept, read_grid
+from xbar_cli.pictures.grid import SweepGrid, Swept, read_grid
 from xbar_cli.pictures.labels import Label, label_of_figure
-from xbar_cli.pictures.picture import Line, Panel, Picture
+from xbar_cli.pictures.picture import Chart, Panel, Trace
 from xbar_cli.pictures.values import along
 from xbar_cli.runs.directory import DONE, METRICS
 from xbar_cli.runs.listing import open_entry
@@ -25,7 +25,7 @@ NO_FIGURES = ("step", "epoch", "phase", "seconds", "crc32")
 DRAWN = "`xbar plot` draws folders of `xbar run`, their results.nc, evaluations and trainings"
 
 
-def grid_at(path: Path) -> Grid | Picture:
+def grid_at(path: Path) -> SweepGrid | Chart:
     """What there is to draw at a path: a grid, or the picture of the chips of an evaluation; RunError where there is nothing."""
     if path.is_file():
         return read_grid(path)
@@ -49,7 +49,7 @@ def grid_at(path: Path) -> Grid | Picture:
             raise RunError(f"{path} is a run of `xbar {entry.command}`; {DRAWN}")
 
 
-def ages(summary: Mapping[str, Any]) -> Grid:
+def ages(summary: Mapping[str, Any]) -> SweepGrid:
     """The metric of the same chips at every time they were read."""
     found = summary["ages"]
     times = np.asarray([age["t_seconds"] for age in found], np.float64)
@@ -58,12 +58,12 @@ def ages(summary: Mapping[str, Any]) -> Grid:
     for end, place in (("low", 0), ("high", 1)):
         values = [(age.get("metric_ci95") or (np.nan, np.nan))[place] for age in found]
         figures[f"{name}_ci95_{end}"] = np.asarray(values, np.float64)
-    return Grid(
+    return SweepGrid(
         str(summary.get("network", "")), (Swept(("ageing.at",), (times,), ("s",)),), figures, units=_plain(figures)
     )
 
 
-def curve(path: Path) -> Grid:
+def curve(path: Path) -> SweepGrid:
     """What a training logs, by epoch; where it goes through phases, of the one with most epochs."""
     try:
         lines = [json.loads(line) for line in read_text(path / METRICS, most=LARGEST_LOG).splitlines()]
@@ -78,7 +78,7 @@ def curve(path: Path) -> Grid:
         raise RunError(f"{path}: fewer than two epochs are logged: there is no curve to draw")
     # epochs of several rounds are counted through
     epochs = np.arange(1, len(kept) + 1)
-    return Grid(path.name, (Swept(("epoch",), (epochs,), ("1",)),), values, units=_plain(values))
+    return SweepGrid(path.name, (Swept(("epoch",), (epochs,), ("1",)),), values, units=_plain(values))
 
 
 def _is_figure(key: str, value: Any) -> bool:
@@ -90,7 +90,7 @@ def _plain(figures: Mapping[str, Any]) -> dict[str, str]:
     return dict.fromkeys(figures, "1")
 
 
-def chips(summary: Mapping[str, Any]) -> Picture:
+def chips(summary: Mapping[str, Any]) -> Chart:
     """How many chips have which metric, with their mean and the network in floating point."""
     name = str(summary.get("metric", "accuracy"))
     samples = summary.get(f"{name}_samples", summary.get("accuracy_samples"))
@@ -106,5 +106,5 @@ def chips(summary: Mapping[str, Any]) -> Picture:
     if isinstance(ideal, int | float):
         marks.append(("floating point", float(ideal) * label.factor))
     relabelled = type(x)(label, "linear", x.places, x.names, x.order, whole=False, ranked=True)
-    line = Line("", tuple(map(float, counts)))
-    return Picture(relabelled, Label("chips"), (Panel("", (line,)),), None, "", False, bars=True, marks=tuple(marks))
+    line = Trace("", tuple(map(float, counts)))
+    return Chart(relabelled, Label("chips"), (Panel("", (line,)),), None, "", False, bars=True, marks=tuple(marks))

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
-from xbar_cli.pictures.style import DPI, STYLE
+from xbar_cli.pictures.style import DPI, styled
 
 
 def save(figure: Figure, stem: Path, *, formats: Sequence[str], caption: str) -> list[Path]:
@@ -18,7 +17,7 @@ def save(figure: Figure, stem: Path, *, formats: Sequence[str], caption: str) ->
         "svg": {"Creator": None, "Date": None, "Description": caption},
     }
     written: list[Path] = []
-    with matplotlib.rc_context(STYLE):
+    with styled():
         for name in formats:
             path = stem.with_name(f"{stem.name}.{name}")
             figure.savefig(path, dpi=DPI, metadata=about[name])

@@ -1,6 +1,7 @@
 """How pictures look: widths of a column and a page, type, colours that stay apart in grey, markers and dashes."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib
@@ -15,7 +16,7 @@ TYPE, SMALL, NOTE = 8.0, 7.0, 6.0
 """Sizes [pt] of labels, of ticks and legends, and of the line below the axes."""
 LETTER = 1.35
 """Width of a letter of the small size [mm]."""
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": TYPE,
     "axes.labelsize": TYPE,
     "axes.titlesize": SMALL,
@@ -49,6 +50,15 @@ DASHES: tuple[Any, ...] = (
 )  # fmt: skip
 CELLS = "cividis"
 """Colours of heat maps: even in grey, and for people who see few colours."""
+
+
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+    """Matplotlib as pictures are drawn with it, whatever was set before."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
 
 
 def colours(count: int, *, ranked: bool) -> Sequence[str]:

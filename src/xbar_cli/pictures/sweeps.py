@@ -8,8 +8,8 @@ import numpy as np
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.pictures.choosing import picture_of
-from xbar_cli.pictures.grid import Grid
-from xbar_cli.pictures.picture import Picture
+from xbar_cli.pictures.grid import SweepGrid
+from xbar_cli.pictures.picture import Chart
 
 MAIN = {
     "accuracy_mean": "accuracy",
@@ -23,7 +23,7 @@ MAIN = {
 MOST_PICTURES = 8
 
 
-def main_figures(grid: Grid) -> dict[str, str]:
+def main_figures(grid: SweepGrid) -> dict[str, str]:
     """The figures of a sweep that are drawn by themselves, by the names of their files: those of `MAIN` that vary."""
     found: dict[str, str] = {}
     for end, file in MAIN.items():
@@ -43,7 +43,7 @@ def varies(values: Any) -> bool:
 
 
 def draw_sweep(
-    folder: Path, grid: Grid, *, formats: Sequence[str] = ("png",), anew: bool = True
+    folder: Path, grid: SweepGrid, *, formats: Sequence[str] = ("png",), anew: bool = True
 ) -> list[dict[str, Any]]:
     """Draw the main results of a sweep into a folder; what was drawn, each with its files and caption, or why not.
 
@@ -63,7 +63,7 @@ def draw_sweep(
     return drawn
 
 
-def draw(stem: Path, picture: Picture, *, formats: Sequence[str], width: float | None = None) -> list[Path]:
+def draw(stem: Path, picture: Chart, *, formats: Sequence[str], width: float | None = None) -> list[Path]:
     """Draw a picture as files of these formats, called `stem` but for their ends."""
     from xbar_cli.pictures.painting import paint
     from xbar_cli.pictures.saving import save

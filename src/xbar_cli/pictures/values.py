@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xbar_cli.config.chips.ageing import time_of
 from xbar_cli.pictures.labels import Label, label_of_key, prefixed, safe
 
-Scale = Literal["linear", "log", "broken", "names"]
+Spacing = Literal["linear", "log", "broken", "names"]
 """`broken`: logarithmic, with 0 drawn apart at the left; `names`: places beside each other."""
 MOST_TICKS = 8
 """Values that are ticks of their own."""
@@ -44,7 +44,7 @@ class Along:
     """
 
     label: Label
-    scale: Scale
+    scale: Spacing
     places: tuple[float, ...]
     names: tuple[str, ...]
     order: tuple[int, ...]
@@ -168,7 +168,7 @@ def _powered(value: float) -> str:
     return f"${power}$" if digits == "1" else rf"${digits}\times {power}$"
 
 
-def scale_of(values: Sequence[float] | NDArray[np.float64]) -> Scale:
+def scale_of(values: Sequence[float] | NDArray[np.float64]) -> Spacing:
     """How numbers are spaced best: logarithmically where their list is geometric, with 0 apart where it has one.
 
     A list with 0 stays linear unless it spans so much that its first values would lie on each other.
