@@ -2,10 +2,12 @@
 
 import pytest
 
+from xbar_cli.cli.sweeps.run import SweepTable
 from xbar_cli.errors import ConfigError
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand
 from xbar_cli.experiment.part import only_stage
+from xbar_cli.workflows.run import run
 
 TEXT = """
 [stages.net]
@@ -60,3 +62,18 @@ def test_keys_that_vary_together_keep_each_combination_once(tmp_path):
 def test_a_stage_that_is_not_there_is_one_line(experiment):
     with pytest.raises(ConfigError, match="there is no stage 'nett'; stages: net, map, evaluate, cost"):
         only_stage(experiment, "nett")
+
+
+def test_a_sweep_that_is_there_keeps_its_results_when_one_stage_is_computed(experiment, tmp_path):
+    out = tmp_path / "out"
+    for key in {found.key for point in expand(experiment) for found in point.runs.values()}:
+        (out / key).mkdir(parents=True)
+        (out / key / "summary.json").write_text('{"command": "train", "test_accuracy": 0.5}')
+        (out / key / "done").touch()
+    (out / "logs").mkdir()
+    (out / "results.nc").write_text("of the whole")
+    before = sorted(out.iterdir())
+    summary = run(experiment, out=out, only="map", watcher=SweepTable(quiet=True))
+    assert (summary["only"], summary["points"], summary["done"], summary["results"]) == ("map", 6, 6, None)
+    assert sorted(out.iterdir()) == before
+    assert (out / "results.nc").read_text() == "of the whole"
