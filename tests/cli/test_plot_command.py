@@ -74,6 +74,7 @@ BAD = {
     "where": (("--where", "tile"), "where = 'tile': write KEY=VALUE"),
     "no value": (("--where", "tile=7"), "where = 'tile=7': evaluate.mapping.tile has the values 128x128, 32x32, 64x64"),
     "format": (("--format", "gif"), "'gif' is no format of a picture; use png, pdf, svg"),
+    "other end": (("--out", "x.jpg"), "'jpg' is no format of a picture; use png, pdf, svg"),
     "ends": (("--format", "png", "--out", "x.pdf"), "out ends in .pdf and format is png"),
     "heat": (("--kind", "heat", "--where", "tile=32x32", "--x", "r_wire"), "a heat map has two axes"),
 }

@@ -14,6 +14,9 @@ from xbar_cli.pictures.picture import Chart
 from xbar_cli.pictures.runs import grid_at
 from xbar_cli.pictures.sweeps import draw, main_figures
 
+OTHERS = ("bmp", "eps", "gif", "jpeg", "jpg", "ps", "tif", "tiff", "webp")
+"""Ends of pictures that are not drawn."""
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -87,11 +90,13 @@ def first_figure(grid: SweepGrid) -> str:
 def place(out: Path | None, *, result: Path, figure: str, formats: str | None) -> tuple[Path, Sequence[str]]:
     """The name of the files without their ends, and these: of `formats`, else the one that `out` ends in, else png."""
     if out is None:
-        name = result.parent.name if result.suffix else result.resolve().name
+        name = (result.parent if result.is_file() else result).resolve().name
         return Path(f"{name}-{figure}"), formats_of(formats or "png")
     end = out.suffix.removeprefix(".").lower()
     if end in FORMATS:
         if formats is not None and formats_of(formats) != (end,):
             raise ConfigError(f"out ends in .{end} and format is {formats}: leave one of them out")
         return out.with_suffix(""), (end,)
+    if end in OTHERS:
+        formats_of(end)  # says what there is
     return out, formats_of(formats or "png")
