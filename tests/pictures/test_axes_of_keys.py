@@ -110,10 +110,14 @@ def test_numbers_are_exact_where_four_digits_are_enough():
 
 
 def test_every_value_is_a_tick_where_there_is_room_and_else_round_ones():
-    def ticks(values):
-        return along("a.b", np.asarray(values)).ticks
+    def ticks(values, key="a.b"):
+        return along(key, np.asarray(values)).ticks
 
-    assert ticks([1, 3, 6])
-    assert ticks([32, 64, 128])
-    assert not ticks([0.0, 0.5, 1.0, 2.0, 5.0, 10.0])
-    assert not ticks(list(range(20)))
+    assert ticks([1, 3, 6]) == ticks([32, 64, 128]) == (0, 1, 2)
+    assert ticks([0.0, 0.5, 1.0, 2.0, 5.0, 10.0]) == ticks(list(range(20))) == ()
+    times = [3600.0, 86400.0, 864e3, 864e4, 3.15576e7]
+    assert ticks(times, "a.ageing.at") == (0, 1, 2, 4)  # 100 d beside 1 y has no room
+    apart = ticks([0.0, *np.geomspace(0.1, 100, 13)])
+    assert apart[0] == 0
+    assert apart[-1] == 13
+    assert 4 < len(apart) < 14

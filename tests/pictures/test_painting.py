@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.pictures.grids import SCHEME, SEED, TILE, VG, WIRE, grid
 from xbar_cli.pictures.choosing import KeysAsked, picture_of
-from xbar_cli.pictures.painting import paint
+from xbar_cli.pictures.painting import by_rows, paint
 from xbar_cli.pictures.saving import save
 from xbar_cli.pictures.style import DASHES, KINDS, MARKERS, colours
 
@@ -68,7 +68,7 @@ def test_cells_are_values_and_written_where_few():
     picture = picture_of(grid(VG, WIRE), "accuracy_mean", KeysAsked(kind="heat"))
     figure = paint(picture)
     np.testing.assert_allclose(figure.axes[0].collections[0].get_array(), picture.panels[0].cells)
-    assert [text.get_text() for text in figure.axes[0].texts] == [f"{v:.3g}" for v in np.ravel(picture.panels[0].cells)]
+    assert [text.get_text() for text in figure.axes[0].texts] == [f"{v:.1f}" for v in np.ravel(picture.panels[0].cells)]
     assert figure.axes[-1].get_ylabel() == "accuracy (%)"
 
 
@@ -80,6 +80,11 @@ def test_lines_are_told_apart_without_colours():
         assert np.diff(greys).min() > 0.03
     (axes,) = paint(picture_of(grid(WIRE, SCHEME), "accuracy_mean")).axes
     assert len({(line.get_marker(), str(line.get_linestyle())) for line in axes.lines}) == 3
+
+
+@pytest.mark.parametrize(("across", "order"), [(4, "aebcd"), (3, "adbec"), (2, "acebd"), (1, "abcde"), (5, "abcde")])
+def test_legends_read_from_left_to_right(across, order):
+    assert "".join(by_rows("abcde", across=across)) == order
 
 
 PICTURES = {

@@ -1,11 +1,20 @@
 """A picture in matplotlib."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 from xbar_cli.pictures.picture import Chart, Panel, Trace
 from xbar_cli.pictures.style import (
@@ -102,15 +111,16 @@ def ruled(axes: Any, side: str, along: Along, *, placed: bool) -> None:
     if along.scale == "log":
         axes.set_xscale("log")
     if along.ticks and not axes.patches:
-        axis.set_major_locator(FixedLocator(seen(along)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: value_at(along, value)))
+        places = [drawn_at(along)[at] for at in along.ticks]
+        axis.set_major_locator(FixedLocator(places))
+        axis.set_major_formatter(FixedFormatter([along.names[at] for at in along.ticks]))
         axis.set_minor_locator(NullLocator())
     elif along.scale == "log":
         plain_log(axis)
     else:
         axis.set_major_locator(MaxNLocator(nbins="auto", integer=along.whole, steps=[1, 2, 5, 10]))
     if along.scale == "broken":
-        broken(axes)
+        broken(axes, along)
 
 
 def plain_log(axis: Any) -> None:
@@ -128,10 +138,9 @@ def name_at(along: Along, place: float) -> str:
     return along.names[at] if 0 <= at < len(along.names) and abs(at - place) < 1e-6 else ""
 
 
-def value_at(along: Along, place: float) -> str:
-    """The name of a drawn place of an axis of numbers."""
-    at = int(np.argmin(np.abs(np.asarray(seen(along)) - place)))
-    return along.names[at]
+def drawn_at(along: Along) -> tuple[float, ...]:
+    """Where places are in the coordinates of the axis."""
+    return along.seen if along.scale == "broken" else along.places
 
 
 def crowded(axes: Any, along: Along) -> bool:
@@ -141,19 +150,9 @@ def crowded(axes: Any, along: Along) -> bool:
     return (max(map(len, along.names)) + 1) * LETTER * len(along.names) > room
 
 
-def seen(along: Along) -> list[float]:
-    """Where places are drawn. Of a broken axis these are decimal logarithms, with 0 one step left of the smallest."""
-    if along.scale != "broken":
-        return list(along.places)
-    positive = [math.log10(place) for place in along.places if place > 0]
-    step = max(0.35, 0.12 * (positive[-1] - positive[0]))
-    return [positive[0] - step] * (len(along.places) - len(positive)) + positive
-
-
-def broken(axes: Any) -> None:
+def broken(axes: Any, along: Along) -> None:
     """Two strokes where the axis leaves out what lies between 0 and the smallest value."""
-    zero, first = axes.xaxis.get_majorticklocs()[:2]
-    at = (zero + first) / 2
+    at = sum(along.seen[:2]) / 2
     axes.plot([at], [0], marker=[(-0.6, -1), (0, 1), (0.6, 1), (0, -1), (-0.6, -1)], markersize=5, color="white",
               markeredgewidth=0, clip_on=False, zorder=5, transform=axes.get_xaxis_transform())  # fmt: skip
     for shift in (-1.5, 1.5):
@@ -174,12 +173,12 @@ def lines(axes: Any, panel: Panel, picture: Chart) -> None:
 
 def one_line(axes: Any, line: Trace, picture: Chart, *, number: int, count: int, colour: str) -> None:
     """A line with its band or bars; beside the others where the axis has names."""
-    x, y = np.asarray(seen(picture.x)), np.asarray(line.y)
+    x, y = np.asarray(drawn_at(picture.x)), np.asarray(line.y)
     beside = picture.x.scale == "names"
     joined = not beside or picture.x.ranked
     banded = not beside and count <= MOST_BANDS and len(x) >= BAND_FROM
     if beside or (line.low is not None and not banded):
-        x = apart(x, picture, number=number - (count - 1) / 2)
+        x = apart(x, picture, number=number - (count - 1) / 2, count=count)
     style = {
         "color": colour,
         "marker": MARKERS[number],
@@ -205,10 +204,10 @@ def bars(axes: Any, panel: Panel, picture: Chart) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def apart(x: Floats, picture: Chart, *, number: float) -> Floats:
+def apart(x: Floats, picture: Chart, *, number: float, count: int) -> Floats:
     """Places beside those of the other lines, so that bars do not hide each other: `number` steps to the right."""
     if picture.x.scale == "names":
-        return x + 0.12 * number
+        return x + number * min(0.12, (0.2 if picture.x.ranked else 0.6) / count)
     if picture.x.scale == "log":
         return x * (x[-1] / x[0]) ** (BAR_STEP * number)
     return x + BAR_STEP * number * (x[-1] - x[0])
@@ -224,10 +223,11 @@ def cells(axes: Any, panel: Panel, picture: Chart) -> Any:
     drawn = axes.pcolormesh(*edges, values, cmap=CELLS, vmin=low, vmax=high)
     axes.set_facecolor("0.85")  # of what is missing
     if values.size <= MOST_WRITTEN and len(picture.panels) == 1:
+        decimals = max(0, 2 - math.floor(math.log10(max(abs(low), abs(high), 1e-300))))
         for (row, column), value in np.ndenumerate(values.filled(np.nan)):
             if np.isfinite(value):
-                dark = value < (low + high) / 2
-                axes.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=6, color="w" if dark else "k")
+                tint = "w" if value < (low + high) / 2 else "k"
+                axes.text(column, row, f"{value:.{decimals}f}", ha="center", va="center", fontsize=NOTE, color=tint)
     return drawn
 
 
@@ -244,9 +244,20 @@ def columns(picture: Chart, wide: float) -> int:
     return max(1, min(len(picture.legend), int((wide - 12) / entry)))
 
 
+def by_rows(items: Sequence[Any], *, across: int) -> list[Any]:
+    """Items in the order in which a legend, which fills its columns, has them from left to right in rows."""
+    down = math.ceil(len(items) / across)
+    full = len(items) - across * (down - 1)  # columns that have an item in the last row
+    heights = [down if column < full else down - 1 for column in range(across)]
+    return [items[row * across + column] for column, height in enumerate(heights) for row in range(height)]
+
+
 def legend_above(figure: Figure, axes: Any, picture: Chart, wide: float) -> None:
     """The legend above all panels, where it hides nothing."""
+    across = columns(picture, wide)
+    handles, names = axes.get_legend_handles_labels()
+    rows = [by_rows(items, across=across) for items in (handles, names)]
     figure.legend(
-        *axes.get_legend_handles_labels(), title=picture.by.label.text if picture.by else None,
-        loc="outside upper center", ncols=columns(picture, wide), handlelength=2.6, columnspacing=1.2, borderpad=0.1,
+        *rows, title=picture.by.label.text if picture.by else None,
+        loc="outside upper center", ncols=across, handlelength=2.6, columnspacing=1.2, borderpad=0.1,
     )  # fmt: skip

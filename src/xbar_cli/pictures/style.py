@@ -66,4 +66,4 @@ def colours(count: int, *, ranked: bool) -> Sequence[str]:
     if not ranked or count == 1:
         return KINDS[:count]
     ramp = matplotlib.colormaps["viridis"]
-    return [to_hex(ramp(0.8 * number / (count - 1))) for number in range(count)]
+    return [to_hex(ramp(0.73 * number / (count - 1))) for number in range(count)]

@@ -1,6 +1,7 @@
 """What the values along an axis are: numbers or names, how they are spaced, how they are written."""
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ Spacing = Literal["linear", "log", "broken", "names"]
 """`broken`: logarithmic, with 0 drawn apart at the left; `names`: places beside each other."""
 MOST_TICKS = 8
 """Values that are ticks of their own."""
+LETTER_SHARE = 0.028
+"""Width of a letter of a tick, as a share of an axis."""
 GEOMETRIC_RATIO, DECADE = 4.0, 10.0
 """Largest over smallest from which an exactly, or a roughly, geometric list is drawn logarithmically."""
 UNEVEN = 0.4
@@ -57,15 +60,31 @@ class Along:
         return self.scale != "names"
 
     @property
-    def ticks(self) -> bool:
-        """Whether every value can be a tick of its own: few, and none on top of another."""
-        if self.scale in ("names", "broken"):
-            return True
-        if len(self.places) > MOST_TICKS:
-            return False
-        seen = np.log10(self.places) if self.scale == "log" else np.asarray(self.places)
-        room = 0.035 * max(len(name) for name in self.names) + 0.02
-        return bool(np.all(np.diff(seen) >= room * (seen[-1] - seen[0])))
+    def seen(self) -> tuple[float, ...]:
+        """Places as the eye has them: logarithms where they are drawn so, 0 of a broken axis one step left of the smallest."""
+        if self.scale not in ("log", "broken"):
+            return self.places
+        logs = [math.log10(place) for place in self.places if place > 0]
+        step = max(0.35, 0.12 * (logs[-1] - logs[0]))
+        return (*[logs[0] - step] * (len(self.places) - len(logs)), *logs)
+
+    @property
+    def ticks(self) -> tuple[int, ...]:
+        """The positions that are ticks of their own; none where round numbers serve better.
+
+        Names all are. Numbers are where they are few and have room; times, and places of a broken axis, as far as they have it.
+        """
+        count = len(self.places)
+        if self.scale == "names":
+            return tuple(range(count))
+        room = (LETTER_SHARE * max(len(name) for name in self.names) + 0.02) * (self.seen[-1] - self.seen[0])
+        kept = [count - 1]
+        for at in range(count - 2, -1, -1):
+            if self.seen[kept[-1]] - self.seen[at] >= room:
+                kept.append(at)
+        if self.scale == "broken" or self.label.clock:
+            return tuple(sorted({*kept, 0} if self.scale == "broken" else kept))
+        return tuple(sorted(kept)) if len(kept) == count <= MOST_TICKS else ()
 
 
 def along(key: str, values: NDArray[Any], *, unit: str = "1") -> Along:
