@@ -159,6 +159,9 @@ def test_a_new_experiment_is_written_listed_and_runs_dry(xbar, tmp_path, monkeyp
     assert xbar("new", "mine", "--from", "ir-drop").out.startswith("written: mine.toml\n")
     assert xbar("run", "mine.toml", "--dry-run", "--json").json["points"] == 54
     assert xbar("run", "mine.toml", "--dry-run", "--only", "net", "--json").json["points"] == 3
+    assert "there is no stage 'nett'; stages: net, evaluate" in xbar("run", "mine.toml", "--only", "nett").err
+    assert "'gif' is no format of a picture" in xbar("run", "mine.toml", "--figure-format", "png,gif").err
+    assert not (tmp_path / "runs").exists()
     again = xbar("new", "mine", "--from", "ir-drop")
     assert (again.code, again.err) == (1, "Error: mine.toml exists; overwrite it, or choose another name\n")
     assert "did you mean ir-drop?" in xbar("new", "other", "--from", "ir-dro").err

@@ -18,7 +18,10 @@ def key_called(name: str, grid: SweepGrid, *, where: str) -> str:
 
 
 def figure_called(name: str, grid: SweepGrid) -> str:
-    """The figure that a name means, likewise."""
+    """The figure that a name means, likewise: `accuracy` is that of the chips before any other."""
+    for figure in FIGURES.get(name, ()):
+        if figure in grid.figures:
+            return figure
     names = {figure: spellings(figure, FIGURES) for figure in grid.figures}
     return meant(name, names, grid, what="y = ", kind="there")
 
