@@ -42,7 +42,7 @@ MOST_WRITTEN = 64
 BAR_STEP = 0.012
 """Bars of neighbouring lines are so far apart, as a share of the axis."""
 FEW = 2
-"""Fewest panels side by side."""
+"""Panels side by side in a column."""
 
 
 def paint(picture: Chart, *, width: float | None = None) -> Figure:
@@ -70,7 +70,9 @@ def paint(picture: Chart, *, width: float | None = None) -> Figure:
             legend_above(figure, grid[0], picture, wide)
         if picture.note:
             figure.supxlabel(picture.note, fontsize=NOTE, color="0.35")
-        figure.draw_without_rendering()  # the layout is that of these settings
+        for _ in range(2):  # ticks depend on the layout, and the layout on them
+            figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     return figure
 
 
@@ -92,6 +94,8 @@ def finish(axes: Any, picture: Chart, *, place: int, across: int) -> None:
     elif picture.log:
         axes.set_yscale("log")
         plain_log(axes.yaxis)
+    else:
+        axes.ticklabel_format(axis="y", useOffset=False)
     if place % across == 0:
         axes.set_ylabel(picture.by.label.text if picture.heat and picture.by else picture.figure.text)
 
