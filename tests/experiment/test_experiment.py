@@ -1,5 +1,6 @@
 """Grids, hashes and results of experiments, without computing anything."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand
 from xbar_cli.experiment.plan import dry_run, make_plan, missing
 from xbar_cli.experiment.results import as_array, scalars, unit_of
+from xbar_cli.pictures.grid import read_grid
 from xbar_cli.runs.results import read_dataset
 from xbar_cli.workflows.run import conclude, payload
 
@@ -135,7 +137,14 @@ def test_results_have_a_dimension_for_each_axis_units_and_no_times(load, tmp_pat
     units = {name: dataset[name].attrs["units"] for name in dataset.variables}
     assert units["evaluate.array.r_source_ohm"] == "ohm"
     assert (units["map.cell.vg"], units["energy_joule"], units["latency_seconds"]) == ("V", "J", "s")
-    assert (out / "figures" / "accuracy.png").exists()
+    assert [picture["figure"] for picture in summary["pictures"]] == ["accuracy_mean", "energy_joule"]
+    assert all(Path(file).exists() for picture in summary["pictures"] for file in picture["files"])
+    rows = list(csv.DictReader((out / "points.csv").read_text().splitlines()))
+    assert len(rows) == 12
+    assert (rows[0]["evaluate.array.model"], float(rows[5]["accuracy_mean"])) == ("lumped", pytest.approx(0.012))
+    assert (rows[-1]["accuracy_mean"], rows[-1]["map.cell.vg"], rows[-1]["energy_joule"]) == ("", "0.9", "2e-09")
+    grid = read_grid(out / "results.nc")
+    assert [axis.keys for axis in grid.axes][-1] == ("evaluate.array.r_source_ohm", "evaluate.array.model")
     bytes_ = (out / "results.nc").read_bytes()
     shutil.move(out, tmp_path / "elsewhere")
     conclude(make_plan(experiment, tmp_path / "elsewhere"), {}, seconds=2.0)

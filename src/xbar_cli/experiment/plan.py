@@ -9,6 +9,7 @@ from typing import Any
 from xbar_cli.errors import RunError
 from xbar_cli.experiment.file import Experiment
 from xbar_cli.experiment.grid import Point, StageRun, expand
+from xbar_cli.experiment.part import only_stage
 from xbar_cli.runs import opening
 from xbar_cli.runs.directory import DONE
 from xbar_cli.runs.listing import figures_of
@@ -80,9 +81,9 @@ def missing(plan: Plan) -> list[StageRun]:
     return [run for key, run in plan.runs.items() if key in wanted]
 
 
-def dry_run(experiment: Experiment, *, out: Path) -> dict[str, Any]:
-    """What `run` would do: the points, and what of them is complete."""
-    plan = make_plan(experiment, out)
+def dry_run(experiment: Experiment, *, out: Path, only: str | None = None) -> dict[str, Any]:
+    """What `run` would do: the points, and what of them is complete; of one stage and what it needs with `only`."""
+    plan = make_plan(experiment if only is None else only_stage(experiment, only), out)
     return summarise(plan, {}) | {"dry_run": True}
 
 

@@ -1,8 +1,9 @@
-"""What a sweep found, as one results.nc: a dimension for each swept key, a variable for each figure of the last stages."""
+"""What a sweep found, as results.nc and CSV: a dimension for each swept key, a variable for each figure of the last stages."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from xbar_cli.config.base import parse_quantity
 from xbar_cli.experiment.file import Axis, label
 from xbar_cli.experiment.plan import Plan, read_summary
 from xbar_cli.runs.results import Field, field, write_fields
+from xbar_cli.runs.whole import write_whole
+
+POINTS = "points.csv"
+"""The same as results.nc, for spreadsheets."""
 
 UNITS = {
     "ohm": "ohm", "volt": "V", "siemens": "S", "joule": "J", "ampere": "A", "watt": "W", "farad": "F", "m2": "m2", "m": "m",
@@ -115,39 +120,16 @@ def write_results(path: Path, results: Results) -> None:
     whole.replace(path)
 
 
-def draw(folder: Path, results: Results) -> Path | None:
-    """Accuracy against the last numeric key with more than one value, a line for each value of the others."""
-    from xbar_cli.runs import figures
-
-    accuracy = next((n for n in ("accuracy_mean", "test_accuracy") if n in results.variables), None)
-    numeric = [i for i, axis in enumerate(results.axes) if len(axis.rows) > 1 and _numbers(results, axis) is not None]
-    if accuracy is None or not numeric:
-        return None
-    along = numeric[-1]
-    x = _numbers(results, results.axes[along])
-    assert x is not None
-    low, high = (results.variables.get(f"accuracy_ci95_{end}") for end in ("low", "high"))
-    lines: dict[str, tuple[list[float], list[tuple[float, float]] | None]] = {}
-    for rest in product(*(range(len(a.rows)) if i != along else [slice(None)] for i, a in enumerate(results.axes))):
-        named = [f"{axis.keys[0].rpartition('.')[2]} {label(axis.rows[at][0])}"
-                 for axis, at in zip(results.axes, rest, strict=True) if isinstance(at, int)]  # fmt: skip
-        means = results.variables[accuracy].values[rest].tolist()
-        spread = None
-        if accuracy == "accuracy_mean" and low is not None and high is not None:
-            spread = list(zip(low.values[rest].tolist(), high.values[rest].tolist(), strict=True))
-        lines[", ".join(named) or "accuracy"] = (means, spread)
-    if len(lines) > 12:
-        return None
-    folder.mkdir(exist_ok=True)
-    key = results.axes[along].keys[0]
-    unit = unit_of(key)
-    return figures.accuracy_lines(
-        folder / "accuracy.png", x=x.tolist(), lines=lines, x_label=f"{key} [{unit}]" if unit != "1" else key,
-        title=f"Experiment {results.name}", caption="bars: 95 % intervals over the chips" if low is not None else " ",
-    )  # fmt: skip
-
-
-def _numbers(results: Results, axis: Axis) -> NDArray[Any] | None:
-    """The numbers along an axis; None where it has texts."""
-    values = results.coordinates[axis.keys[0]].values
-    return values if values.dtype.kind in "if" else None
+def write_points(path: Path, results: Results) -> None:
+    """Write points.csv, a row for each point: swept values, then figures, numbers in full; empty where a point failed."""
+    shape = tuple(len(axis.rows) for axis in results.axes)
+    names = [*results.coordinates, *results.variables]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(names)
+    for index in np.ndindex(shape):
+        at = dict(zip((axis.keys[0] for axis in results.axes), index, strict=True))
+        fields = (results.coordinates | results.variables).values()
+        cells = [field.values[tuple(at[dim] for dim in field.dims)] for field in fields]
+        writer.writerow(["" if isinstance(cell, float) and not np.isfinite(cell) else cell for cell in cells])
+    write_whole(path, buffer.getvalue())

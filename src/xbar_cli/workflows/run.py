@@ -19,6 +19,7 @@ from xbar_cli.errors import RunError
 from xbar_cli.experiment.announced import announce
 from xbar_cli.experiment.file import MODELS, Experiment
 from xbar_cli.experiment.grid import StageRun, renamed
+from xbar_cli.experiment.part import only_stage
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
 from xbar_cli.runs.directory import (
     CONFIG,
@@ -87,21 +88,27 @@ def run(
     scheduler: str | None = None,
     retries: int = 2,
     timeout: float | None = None,
+    formats: Sequence[str] = ("png",),
+    only: str | None = None,
     watcher: SweepWatcher,
 ) -> dict[str, Any]:
     """Compute what is missing of an experiment in the folder `out`; returns the summary.
 
+    Pictures are written in the `formats`. `only` computes one stage and what it needs: the folder's results stay as they are.
+
     It runs on so many `workers` of this machine (None: one a processor), or on the existing Dask cluster at `scheduler`. A run
     may take `timeout` seconds; a failed one is tried `retries` times more.
     """
-    plan = make_plan(experiment, out)
+    plan = make_plan(experiment if only is None else only_stage(experiment, only), out)
     with only_one(out):
         began = time.perf_counter()
-        if missing(plan):
+        if missing(plan) and only is None:
             (out / DONE).unlink(missing_ok=True)
         outcomes = compute_missing([plan], workers=workers, scheduler=scheduler, retries=retries, timeout=timeout,
                                    watcher=watcher)  # fmt: skip
-        return conclude(plan, outcomes, seconds=time.perf_counter() - began)
+        if only is not None:
+            return summarise(plan, outcomes) | {"only": only, "wall_seconds": time.perf_counter() - began}
+        return conclude(plan, outcomes, seconds=time.perf_counter() - began, formats=formats)
 
 
 def compute_missing(
@@ -226,18 +233,23 @@ def workflow_of(command: str) -> Callable[..., dict[str, Any]]:
     return getattr(importlib.import_module(f"xbar_cli.workflows.{module}"), function)
 
 
-def conclude(plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float) -> dict[str, Any]:
+def conclude(
+    plan: Plan, outcomes: Mapping[str, Outcome], *, seconds: float, formats: Sequence[str] = ("png",)
+) -> dict[str, Any]:
     """Gather the results of a sweep, write its files, and sum up."""
-    from xbar_cli.experiment.results import draw, gather, write_results
+    from xbar_cli.experiment.results import POINTS, gather, write_points, write_results
+    from xbar_cli.pictures.grid import grid_of
+    from xbar_cli.pictures.sweeps import draw_sweep
     from xbar_cli.runs.results import RESULTS
 
     summary = summarise(plan, outcomes)
     results = gather(plan)
     if results.variables:
         write_results(plan.out / RESULTS, results)
-        if outcomes or not (plan.out / "figures").exists():
-            draw(plan.out / "figures", results)
-        summary["results"] = str(plan.out / RESULTS)
+        write_points(plan.out / POINTS, results)
+        grid = grid_of(results.name, coordinates=results.coordinates, variables=results.variables)
+        drawn = draw_sweep(plan.out / "figures", grid, formats=formats, anew=bool(outcomes))
+        summary |= {"results": str(plan.out / RESULTS), "pictures": drawn}
     (plan.out / DONE).unlink(missing_ok=True)
     write_whole(plan.out / CONFIG, tomli_w.dumps(plan.experiment.tree()))
     write_whole(plan.out / SUMMARY, json.dumps(summary | {"wall_seconds": seconds}, indent=1, allow_nan=False) + "\n")

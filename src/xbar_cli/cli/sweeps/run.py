@@ -38,6 +38,10 @@ STATES = ("there", "done", "running", "failed", "waiting")
     help="Limit of each run (default none).",
 )
 @click.option("--dry-run", is_flag=True, help="List the points and what of them is there; compute nothing.")
+@click.option("--only", metavar="STAGE", help="Compute this stage, and what it needs, at every point; no results.")
+@click.option(
+    "--figure-format", "formats", default="png", show_default=True, metavar="FORMAT[,...]", help="png, pdf, svg."
+)
 @click.option("--set", "settings", multiple=True, metavar="STAGE.KEY=VALUE", help="Set one key of a stage.")
 @click.option("--seed", metavar="N", help="Seed of every stage.")
 @click.option(
@@ -47,22 +51,23 @@ STATES = ("there", "done", "running", "failed", "waiting")
 @click.option("--quiet", is_flag=True, help="No progress table, no notes.")
 def run(
     experiment: Path, workers: int | None, scheduler: str | None, retries: int, timeout: float | None, dry_run: bool,
-    settings: tuple[str, ...], seed: str | None, out: Path | None, as_json: bool, quiet: bool,
+    only: str | None, formats: str, settings: tuple[str, ...], seed: str | None, out: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Run a pipeline, or a sweep of one, from a file: what is complete stays, what is missing or failed is computed."""
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers starts processes here and --scheduler uses a cluster: give one of them")
     from xbar_cli.experiment.file import load_experiment
+    from xbar_cli.pictures.formats import formats_of
     from xbar_cli.workflows import run as workflow
 
     loaded = load_experiment(experiment, settings=settings, seed=seed)
-    folder = out or Path("runs") / loaded.name
+    folder, ends = out or Path("runs") / loaded.name, formats_of(formats)
     if dry_run:
-        summary = workflow.dry_run(loaded, out=folder)
+        summary = workflow.dry_run(loaded, out=folder, only=only)
     else:
         with unwinding(lambda: GOES_ON), SweepTable(quiet=quiet, notice=untrusted(scheduler)) as table:
             summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
-                                   timeout=timeout, watcher=table)  # fmt: skip
+                                   timeout=timeout, formats=ends, only=only, watcher=table)  # fmt: skip
     print_json(summary) if as_json else show(summary)
     fail(summary)
 
@@ -106,6 +111,9 @@ def show(summary: dict[str, Any]) -> None:
     print_table(title, ["state", *head, *figures, "last run", *["reason"] * failed], rows)
     if summary["results"]:
         click.echo(f"results: {summary['results']}")
+    for picture in summary.get("pictures", ()):
+        files = " ".join(picture["files"])
+        click.echo(f"picture: {files}: {picture['caption']}" if files else f"{picture['figure']}: {picture['caption']}")
     click.echo(f"runs: {summary['out']}")
 
 
