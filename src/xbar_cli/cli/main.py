@@ -33,6 +33,7 @@ COMMANDS = {
     "pareto": ("pareto", "Accuracy against energy and area over runs."),
     "verify": ("verify", "Check the array models against oracles from outside."),
     "run": ("sweeps.run", "Run a pipeline or a sweep from a file, on Dask."),
+    "search": ("sweeps.search", "Search designs: several objectives, chips raced, on Dask."),
     "reproduce": ("reproduce", "The papers' figures and tables: ours beside theirs."),
     "compare": ("compare", "Compare two evaluations chip by chip."),
     "ls": ("ls", "List runs with their keys and figures."),

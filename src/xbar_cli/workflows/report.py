@@ -15,7 +15,7 @@ from xbar_cli.report.page import RunSection, render
 from xbar_cli.report.tables import Table, as_csv, as_markdown, comparing, pairs, records, tables_within, text
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import DONE, METRICS, partial
-from xbar_cli.runs.listing import Entry, describe, open_entry
+from xbar_cli.runs.listing import SWEEPS, Entry, describe, open_entry
 from xbar_cli.runs.metrics import CHECKSUM
 from xbar_cli.runs.results import RESULTS, read_dataset
 from xbar_cli.runs.seal import ANEW, require_intact
@@ -112,7 +112,7 @@ def summary_tables(entry: Entry) -> list[Table]:
         else:
             plain.append((name, text(value), "" if unit_of(name) == "1" else unit_of(name)))
     found = [Table("Summary", ["", "value", "unit"], plain)]
-    if entry.command == "run":
+    if entry.command in SWEEPS:
         found += points_tables(entry)
     return found + tables
 
@@ -177,7 +177,7 @@ def table_of_figures(entries: Sequence[Entry]) -> tuple[list[str], list[list[Any
     """A row for each run, and for each point of a sweep: path, keys, and every figure that is a number."""
     records_: list[dict[str, Any]] = []
     for entry in entries:
-        head, rows = sweep_table(entry) if entry.command == "run" else ([], [])
+        head, rows = sweep_table(entry) if entry.command in SWEEPS else ([], [])
         named = {"run": str(entry.path), "command": entry.command}
         if rows:
             records_ += [named | dict(zip(head, row, strict=True)) for row in rows]

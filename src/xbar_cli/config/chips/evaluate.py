@@ -52,6 +52,11 @@ class EvaluateConfig(RootSection):
         return bool(self.variation.all_effects()) or self.converters.random or self.programming.method is not None
 
     @property
+    def first_chip(self) -> int:
+        """Number of the first chip; 0 where all are the same."""
+        return (self.monte_carlo.first or 0) if self.differing else 0
+
+    @property
     def observes(self) -> bool:
         """Whether evaluating looks at training images, however the network was mapped."""
         fitted = self.decoding.calibrate or self.ageing.recalibrate
@@ -74,5 +79,7 @@ class PartitionConfig(EvaluateConfig):
         require(self.programming.method is None, "programming.method belongs to xbar evaluate: leave it out")
 
 
-PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
+PARTITION_WITHOUT = tuple(
+    f"monte_carlo.{key}" for key in ("ci_width", "max_samples", "yield_at", "per_layer", "first")
+)
 """Keys of an evaluation for which a partition has no use."""
