@@ -89,9 +89,11 @@ def _parsed(
     own = parse_axes({k: v for k, v in tables.items() if k not in SearchSection.model_fields}, file=file)
     stages = tree.get("stages") if isinstance(tree.get("stages"), dict) else {}
     check_axes(own, stages or {}, file=file)
-    sweep = parse_experiment({k: v for k, v in tree.items()}, file, most=None).axes if "sweep" in tree else ()
+    sweep = parse_experiment(tree, file, most=None).axes if "sweep" in tree else ()
     space = joined(listed(sweep), own)
-    require(bool(space.dimensions), f"{where}: no axis: give STAGE.key = {{low = A, high = B}} here, or lists in [sweep]")
+    require(
+        bool(space.dimensions), f"{where}: no axis: give STAGE.key = {{low = A, high = B}} here, or lists in [sweep]"
+    )
     check_axes(space.dimensions, stages or {}, file=file)
     # stages need what any value of an axis names; a bound stands for all between
     lists = {d.keys: d.values.rows if isinstance(d.values, Listed) else ((d.values.low,) * len(d.keys),)
@@ -154,7 +156,7 @@ def _require_races(search: Search) -> None:
         swept = {key for d in search.space.dimensions for key in d.keys}
         keys = {f"{stage}.{key}" for key, _ in flatten(search.experiment.stages[stage])} | swept
         require(f"{stage}.monte_carlo.ci_width" not in keys,
-                f"{where}: stage {stage} draws chips until an interval is narrow, which no race can cut short; {off}")  # fmt: skip
+                f"{where}: stage {stage} draws chips until an interval is narrow: no race can cut that short; {off}")  # fmt: skip
         user = next((name for name, needs in search.experiment.needs.items() if stage in needs), None)
         require(user is None, f"{where}: stage {user} reads the run of {stage}, which a race makes in parts; {off}")
 

@@ -76,7 +76,9 @@ def _number(value: Any, where: str) -> int | float:
 
 def _choices(values: Any, keys: int, where: str) -> Listed:
     require(isinstance(values, list) and bool(values), f"{where}.choices = {quoted(values)} must be a list of values")
-    require(len(values) <= MOST_CHOICES, f"{where}.choices has {len(values)} values; at most {MOST_CHOICES} are allowed")
+    require(
+        len(values) <= MOST_CHOICES, f"{where}.choices has {len(values)} values; at most {MOST_CHOICES} are allowed"
+    )
     names = [label(value) for value in values]
     require(len(set(names)) == len(names), f"{where}.choices: a value is listed twice")
     rows = tuple((value,) * keys for value in values)

@@ -60,4 +60,8 @@ def _value(text: str) -> Any:
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None
     plain = (int, float, str)
-    return found if isinstance(found, plain) or (isinstance(found, list) and all(isinstance(x, plain) for x in found)) else None
+    return (
+        found
+        if isinstance(found, plain) or (isinstance(found, list) and all(isinstance(x, plain) for x in found))
+        else None
+    )

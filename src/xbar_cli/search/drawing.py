@@ -11,7 +11,11 @@ from xbar_cli.runs import figures
 from xbar_cli.search.asked import Search
 from xbar_cli.search.trial import COMPLETE, DROPPED, FAILED, INFEASIBLE, REPEATED, Trial
 
-MARKS = {COMPLETE: ("o", "0.35", "all chips"), DROPPED: ("x", "0.65", "dropped"), INFEASIBLE: ("v", "0.65", "infeasible")}
+MARKS = {
+    COMPLETE: ("o", "0.35", "all chips"),
+    DROPPED: ("x", "0.65", "dropped"),
+    INFEASIBLE: ("v", "0.65", "infeasible"),
+}
 """Marker, colour and name of what became of a design."""
 DECADES = 20.0
 """Ratio of the ends from which an axis is logarithmic."""
@@ -56,7 +60,9 @@ def draw_front(path: Path, search: Search, trials: Sequence[Trial], best: Sequen
         axes.legend()
 
     spent = sum(trial.spent for trial in trials)
-    caption = f"{len(shown)} designs, {spent} evaluations of a chip; front: no other design with all of its chips beats it"
+    caption = (
+        f"{len(shown)} designs, {spent} evaluations of a chip; front: no other design with all of its chips beats it"
+    )
     return figures.save(path, paint, caption=caption)
 
 
@@ -71,4 +77,6 @@ def draw_history(path: Path, search: Search, history: Sequence[tuple[int, float]
         axes.set(xlabel="evaluations of a chip" if chips else "trials", ylabel="hypervolume", ylim=(0, None))
         axes.set_title(f"Search {search.experiment.name}")
 
-    return figures.save(path, paint, caption=f"hypervolume of {', '.join(o.figure for o in search.objectives)}, own units")
+    return figures.save(
+        path, paint, caption=f"hypervolume of {', '.join(o.figure for o in search.objectives)}, own units"
+    )

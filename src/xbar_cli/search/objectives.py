@@ -58,7 +58,8 @@ def parse_constraint(text: str, *, where: str) -> Constraint:
         bound = None
     require(found is not None and bound is not None,
             f"{where}: {quoted(text)} is no constraint; write FIGURE >= NUMBER or FIGURE <= NUMBER")  # fmt: skip
-    assert found is not None and bound is not None
+    assert found is not None
+    assert bound is not None
     return Constraint(found[1], 1 if found[2] == ">=" else -1, bound)
 
 

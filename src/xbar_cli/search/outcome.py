@@ -99,7 +99,9 @@ def summarise(search: Search, trials: Sequence[Trial], *, out: Path) -> dict[str
         "chips_without_race": search.chips * sum(trial.state not in (REPEATED, FAILED) for trial in trials),
         "hypervolume": volume(search, trials, reference),
         "reference": reference,
-        "front": [entry(search, t) | {"runs": {k: [str(out / key) for key in v] for k, v in t.runs.items()}} for t in best],
+        "front": [
+            entry(search, t) | {"runs": {k: [str(out / key) for key in v] for k, v in t.runs.items()}} for t in best
+        ],
         "nearest": None if nearest is None else entry(search, nearest),
         "list": [entry(search, trial) for trial in trials],
         "results": str(out / RESULTS) if any(trial.figures for trial in trials) else None,

@@ -41,7 +41,7 @@ def beaten_by(d: Trial, e: Trial, objectives: Sequence[Objective], *, n: int, ma
 
 
 def may_beat(e: Trial, constraints: Sequence[Constraint], *, n: int) -> bool:
-    """Whether a design is one to be measured by after `n` chips: so many are there, it is in the race and meets all constraints."""
+    """Whether others are measured by a design after `n` chips: it has them, is in the race, and meets all constraints."""
     if e.state == REPEATED or (e.state in (DROPPED, INFEASIBLE) and e.rung <= n):
         return False
     return e.rung >= n and bool(e.figures) and all(_mean(e, c, n) <= 0 for c in constraints)
@@ -61,7 +61,10 @@ def broken(d: Trial, constraints: Sequence[Constraint], *, n: int) -> Constraint
         if chips is None:
             ends = (d.value(constraint.figure),)
         else:
-            found = estimate(chips.evaluation(n, of=d.number).samples.tolist(), within=ACCURACY if chips.metric in SHARES else ANYTHING)
+            found = estimate(
+                chips.evaluation(n, of=d.number).samples.tolist(),
+                within=ACCURACY if chips.metric in SHARES else ANYTHING,
+            )
             ends = (found.mean,) if chips.fixed else found.ci95 or ()
         if ends and all(constraint.violation(end) > 0 for end in ends):
             return constraint
@@ -69,8 +72,14 @@ def broken(d: Trial, constraints: Sequence[Constraint], *, n: int) -> Constraint
 
 
 def rival(
-    d: Trial, others: Sequence[Trial], objectives: Sequence[Objective], constraints: Sequence[Constraint], *, n: int, margin: float
-) -> Trial | None:  # fmt: skip
+    d: Trial,
+    others: Sequence[Trial],
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint],
+    *,
+    n: int,
+    margin: float,
+) -> Trial | None:
     """The first of the others that beats d after `n` chips."""
     for e in others:
         if e.number != d.number and may_beat(e, constraints, n=n) and beaten_by(d, e, objectives, n=n, margin=margin):

@@ -15,7 +15,7 @@ from xbar_cli.search.engine import Engine
 from xbar_cli.search.heats import run_heats
 from xbar_cli.search.objectives import violations
 from xbar_cli.search.outcome import conclude
-from xbar_cli.search.study import JOURNAL, Asked, Batch, Study, open_study
+from xbar_cli.search.study import JOURNAL, Proposal, Round, Study, open_study
 from xbar_cli.search.trial import FAILED, REPEATED, Trial
 from xbar_cli.workflows.run import only_one
 
@@ -59,12 +59,14 @@ def run(
 def told(search: Search, study: Study) -> list[Trial]:
     """The trials that have ended."""
     try:
-        return [trial_of(search, asked).recorded(asked.outcome) for asked in study.trials() if asked.outcome is not None]
+        return [
+            trial_of(search, asked).recorded(asked.outcome) for asked in study.trials() if asked.outcome is not None
+        ]
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{JOURNAL} is damaged ({type(error).__name__}); remove it, and search anew") from None
 
 
-def trial_of(search: Search, asked: Asked) -> Trial:
+def trial_of(search: Search, asked: Proposal) -> Trial:
     """The design of a trial that was asked for."""
     return Trial(asked.number, search.space.design(asked.positions))
 
@@ -87,7 +89,7 @@ def next_batch(search: Search, study: Study, known: Sequence[Trial]) -> list[Tri
     if batch is None or _is_over(search, asked, batch):
         if (batch is not None and batch.closed) or (size := room(search, known)) < 1:
             return None
-        batch = Batch(len(asked), size)
+        batch = Round(len(asked), size)
         study.begin(batch)
     seen = {trial_of(search, a).design for a in asked[: batch.start]}
     found: list[Trial] = []
@@ -111,17 +113,22 @@ def next_batch(search: Search, study: Study, known: Sequence[Trial]) -> list[Tri
     return [trial for trial in found if trial.number not in done]
 
 
-def _is_over(search: Search, asked: Sequence[Asked], batch: Batch) -> bool:
+def _is_over(search: Search, asked: Sequence[Proposal], batch: Round) -> bool:
     """Whether all of a batch was asked for and told."""
     seen = {trial_of(search, a).design for a in asked[: batch.start]}
     fresh = len({trial_of(search, a).design for a in asked[batch.start :]} - seen)
     return (fresh == batch.size or batch.closed) and all(a.outcome is not None for a in asked[batch.start :])
 
 
-def tell(search: Search, study: Study, batch: Sequence[Trial], known: Sequence[Trial], *, engine: Engine, out: Path) -> None:
+def tell(
+    search: Search, study: Study, batch: Sequence[Trial], known: Sequence[Trial], *, engine: Engine, out: Path
+) -> None:
     """Run the trials of a batch, and enter how they end into the journal."""
     before = list(known)
-    ended = {t.number: t for t in run_heats(search, [t for t in batch if t.state != REPEATED], before, engine=engine, out=out)}
+    ended = {
+        t.number: t
+        for t in run_heats(search, [t for t in batch if t.state != REPEATED], before, engine=engine, out=out)
+    }
     first = {trial.design: trial for trial in reversed([*before, *ended.values()])}
     for trial in batch:
         found = ended.get(trial.number) or repeated(trial, first[trial.design])

@@ -6,9 +6,9 @@ from pydantic import Field, model_validator
 
 from xbar_cli.config.base import Quantity, Section
 
-Sampler = Literal["tpe", "nsga2", "random", "grid"]
+SamplerName = Literal["tpe", "nsga2", "random", "grid"]
 DEFAULT_TRIALS = 100
-Text = Annotated[str, Field(max_length=300)]
+Wish = Annotated[str, Field(max_length=300)]
 
 
 class BudgetSection(Section):
@@ -42,12 +42,12 @@ class RaceSection(Section):
 class SearchSection(Section):
     """What is searched for, and how."""
 
-    objectives: Annotated[tuple[Text, ...], Field(min_length=1, max_length=8)]
+    objectives: Annotated[tuple[Wish, ...], Field(min_length=1, max_length=8)]
     """`max FIGURE` or `min FIGURE`, a figure of the last stages."""
-    constraints: Annotated[tuple[Text, ...], Field(max_length=32)] = ()
+    constraints: Annotated[tuple[Wish, ...], Field(max_length=32)] = ()
     """`FIGURE >= NUMBER` or `FIGURE <= NUMBER`."""
     budget: BudgetSection = BudgetSection(trials=DEFAULT_TRIALS)
-    sampler: Sampler = "tpe"
+    sampler: SamplerName = "tpe"
     """What proposes designs: a Parzen estimator, a genetic algorithm, chance, or every design of a finite space in turn."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Of the designs; stages have their own."""

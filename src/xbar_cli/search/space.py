@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, product
+from itertools import islice, pairwise, product
 from typing import Any, assert_never
 
 from xbar_cli.experiment.file import Axis
@@ -153,7 +153,7 @@ def rising(rows: Sequence[Sequence[Any]]) -> bool:
     first = [row[0] for row in rows]
     if len(first) < 3 or any(isinstance(x, bool) or not isinstance(x, int | float) for x in first):
         return False
-    pairs = list(zip(first, first[1:], strict=False))
+    pairs = list(pairwise(first))
     return all(a < b for a, b in pairs) or all(a > b for a, b in pairs)
 
 

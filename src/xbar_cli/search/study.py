@@ -25,7 +25,7 @@ INSTALL = "pip install 'xbar-cli[search]'"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Proposal:
     """A trial as the journal has it: its positions on the axes, and the outcome where it was told."""
 
     number: int
@@ -34,7 +34,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Batch:
+class Round:
     """Trials that are proposed together: the number of the first, how many designs; `closed` where no more new ones came."""
 
     start: int
@@ -60,16 +60,16 @@ class Study:
         """Of a search, on an Optuna study that is open."""
         self._search, self._study = search, study
 
-    def trials(self) -> list[Asked]:
+    def trials(self) -> list[Proposal]:
         """Every trial in the order of its number; one that was asked for in part has all of its positions after this."""
-        found: list[Asked] = []
+        found: list[Proposal] = []
         for trial in self._study.get_trials(deepcopy=False):
             done = trial.state.is_finished()
             positions = dict(trial.params) if done else self._positions(self._opened(trial.number))
-            found.append(Asked(trial.number, positions, trial.user_attrs.get(OUTCOME) if done else None))
+            found.append(Proposal(trial.number, positions, trial.user_attrs.get(OUTCOME) if done else None))
         return found
 
-    def ask(self, *, number: int, by_chance: bool) -> Asked:
+    def ask(self, *, number: int, by_chance: bool) -> Proposal:
         """A new trial, its design a function of the seed, its number, and the trials before it."""
         self._study.sampler = sampler(self._search, number, by_chance=by_chance)
         with quiet():
@@ -77,7 +77,7 @@ class Study:
                 self._study.set_user_attr(f"{NAME}.{number}", True)
             trial = self._study.ask()
             assert trial.number == number
-            return Asked(number, self._positions(trial), None)
+            return Proposal(number, self._positions(trial), None)
 
     def tell(
         self, number: int, values: Sequence[float] | None, violations: Mapping[str, float], outcome: Mapping[str, Any]
@@ -93,12 +93,12 @@ class Study:
             failed = optuna.trial.TrialState.FAIL if values is None else None
             self._study.tell(number, None if values is None else list(values), state=failed)
 
-    def batch(self) -> Batch | None:
+    def batch(self) -> Round | None:
         """The last batch that was begun."""
         found = self._study.user_attrs.get(PLAN)
-        return None if found is None else Batch(**found)
+        return None if found is None else Round(**found)
 
-    def begin(self, batch: Batch) -> None:
+    def begin(self, batch: Round) -> None:
         """Begin a batch, or close it."""
         self._study.set_user_attr(PLAN, {"start": batch.start, "size": batch.size, "closed": batch.closed})
 
@@ -174,15 +174,15 @@ def open_study(search: Search, folder: Path) -> Study:
             storage = optuna.storages.JournalStorage(
                 optuna.storages.journal.JournalFileBackend(str(file), lock_obj=lock)
             )
-            study = optuna.create_study(
-                storage=storage, study_name=NAME, directions=directions, load_if_exists=True
-            )
+            study = optuna.create_study(storage=storage, study_name=NAME, directions=directions, load_if_exists=True)
             if EXPERIMENT not in study.user_attrs and not study.get_trials(deepcopy=False):
                 study.set_user_attr(EXPERIMENT, search.identity)
     except OSError:
         raise
     except Exception as error:  # the journal's reader meets damage anywhere
-        raise RunError(f"{file} is damaged ({type(error).__name__}); remove it, and what is complete is not computed anew") from None
+        raise RunError(
+            f"{file} is damaged ({type(error).__name__}); remove it to search anew; runs that are complete are used again"
+        ) from None
     if study.user_attrs.get(EXPERIMENT) != search.identity:
         raise RunError(
             f"{file} is of another experiment, or its stages, axes, objectives, sampler or seed were others; choose another "

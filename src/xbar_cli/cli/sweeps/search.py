@@ -106,7 +106,9 @@ def show(summary: dict[str, Any]) -> None:
         (entry["trial"], *(entry["values"].get(key) for key in keys), *(f"{entry['figures'][f]:.4g}" for f in figures))
         for entry in entries
     ]
-    counts = ", ".join(f"{summary[s]} {s}" for s in ("complete", "dropped", "infeasible", "failed", "repeated") if summary[s])
+    counts = ", ".join(
+        f"{summary[s]} {s}" for s in ("complete", "dropped", "infeasible", "failed", "repeated") if summary[s]
+    )
     title = f"{summary['experiment']}: {summary['trials']} trials ({counts}), {summary['chips']} evaluations of a chip"
     print_table(title, ["trial", *short(keys), *figures], rows)
     if not summary["front"]:

@@ -79,7 +79,5 @@ class PartitionConfig(EvaluateConfig):
         require(self.programming.method is None, "programming.method belongs to xbar evaluate: leave it out")
 
 
-PARTITION_WITHOUT = tuple(
-    f"monte_carlo.{key}" for key in ("ci_width", "max_samples", "yield_at", "per_layer", "first")
-)
+PARTITION_WITHOUT = tuple(f"monte_carlo.{key}" for key in ("ci_width", "max_samples", "yield_at", "per_layer", "first"))
 """Keys of an evaluation for which a partition has no use."""
