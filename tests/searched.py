@@ -83,8 +83,8 @@ def evaluated(point):
 class Formulas:
     """An engine that writes what the formulas say into run directories; it may fail, or die, at a call."""
 
-    def __init__(self, out, *, dies_at=None, fails=lambda design: False, kill=False, named="energy_joule"):
-        self.out, self.dies_at, self.fails, self.kill, self.named = out, dies_at, fails, kill, named
+    def __init__(self, out, *, dies_at=None, fails=lambda design: False, kill=False):
+        self.out, self.dies_at, self.fails, self.kill = out, dies_at, fails, kill
         self.calls = 0
         self.chips = 0
 
@@ -102,7 +102,7 @@ class Formulas:
                 outcomes[point.runs["evaluate"].key] = Outcome(False, "it is broken", 0.1, 1)
                 continue
             self.write(point.runs["evaluate"], evaluated(point))
-            self.write(point.runs["energy"], {"command": "energy", self.named: energy(design_of(point.runs))})
+            self.write(point.runs["energy"], {"command": "energy", "energy_joule": energy(design_of(point.runs))})
         return outcomes
 
     def write(self, stage, summary):

@@ -55,13 +55,13 @@ def test_a_design_is_dropped_where_the_paired_test_says_so(seed):
     common = generator.normal(0.7, 0.05, 8)
     x = common + generator.normal(0, 0.01, 8)
     y = common + generator.normal(0.008, 0.01, 8)
-    better = stats.ttest_rel(y, x, alternative="greater").pvalue < 0.025
+    better = bool(stats.ttest_rel(y, x, alternative="greater").pvalue < 0.025)
     assert beaten(trial(0, x, 2.0), trial(1, y, 1.0)) is better
     # no worse in energy is enough, worse is not
     assert beaten(trial(0, x, 1.0), trial(1, y, 1.0)) is better
     assert not beaten(trial(0, x, 1.0), trial(1, y, 1.1))
     # the first chips alone are looked at
-    few = stats.ttest_rel(y[:4], x[:4], alternative="greater").pvalue < 0.025
+    few = bool(stats.ttest_rel(y[:4], x[:4], alternative="greater").pvalue < 0.025)
     assert beaten(trial(0, x, 2.0), trial(1, y, 1.0), n=4) is few
 
 
@@ -69,7 +69,7 @@ def test_a_design_is_dropped_where_the_paired_test_says_so(seed):
 def test_other_devices_or_seeds_are_other_chips_and_not_paired(seed):
     generator = np.random.default_rng(seed)
     x, y = generator.normal(0.70, 0.02, 8), generator.normal(0.72, 0.02, 8)
-    better = stats.ttest_ind(y, x, equal_var=False, alternative="greater").pvalue < 0.025
+    better = bool(stats.ttest_ind(y, x, equal_var=False, alternative="greater").pvalue < 0.025)
     assert beaten(trial(0, x, 2.0), trial(1, y, 1.0, seed=1)) is better
     assert beaten(trial(0, x, 2.0), trial(1, y, 1.0, devices=8)) is better
 

@@ -65,7 +65,7 @@ class Study:
         found: list[Proposal] = []
         for trial in self._study.get_trials(deepcopy=False):
             done = trial.state.is_finished()
-            positions = dict(trial.params) if done else self._positions(self._opened(trial.number))
+            positions = dict(trial.params) if done else self._positions(trial.number)
             found.append(Proposal(trial.number, positions, trial.user_attrs.get(OUTCOME) if done else None))
         return found
 
@@ -75,9 +75,8 @@ class Study:
         with quiet():
             if by_chance:
                 self._study.set_user_attr(f"{NAME}.{number}", True)
-            trial = self._study.ask()
-            assert trial.number == number
-            return Proposal(number, self._positions(trial), None)
+            assert self._study.ask().number == number
+        return Proposal(number, self._positions(number), None)
 
     def tell(
         self, number: int, values: Sequence[float] | None, violations: Mapping[str, float], outcome: Mapping[str, Any]
@@ -106,39 +105,49 @@ class Study:
         """A trial that is under way, as whoever asked for it had it."""
         import optuna
 
-        by_chance = self._study.user_attrs.get(f"{NAME}.{number}", False)
-        self._study.sampler = sampler(self._search, number, by_chance=by_chance)
+        self._study.sampler = sampler(self._search, number, by_chance=self._by_chance(number))
         with quiet():
             return optuna.Trial(self._study, self._study.get_trials(deepcopy=False)[number]._trial_id)
 
-    def _positions(self, trial: "optuna.Trial") -> dict[str, Any]:
-        """Where the trial is on every axis; what is not decided yet is decided now."""
-        return {d.name: suggested(trial, d) for d in self._search.space.dimensions}
+    def _positions(self, number: int) -> dict[str, Any]:
+        """Where a trial is on every axis; what a killed process did not decide is decided now, as it would have been."""
+        found: dict[str, Any] = {}
+        with quiet():
+            _ = self._opened(number).relative_params  # a generation's parents are chosen, and kept
+            trial = self._opened(number)
+            _ = trial.relative_params  # what is sampled at once, before what is sampled axis by axis
+            by_chance = self._by_chance(number)
+            for place, dimension in enumerate(self._search.space.dimensions):
+                self._study.sampler = sampler(self._search, number, by_chance=by_chance, axis=place)
+                found[dimension.name] = suggested(trial, dimension)
+        return found
+
+    def _by_chance(self, number: int) -> bool:
+        return bool(self._study.user_attrs.get(f"{NAME}.{number}", False))
 
 
 def suggested(trial: "optuna.Trial", dimension: Dimension) -> Any:
     """The position of a trial on an axis. Lists in order are whole numbers, so that neighbours are alike."""
     name = dimension.name
-    with quiet():
-        match dimension.values:
-            case Real(low=low, high=high, log=log, step=step):
-                return trial.suggest_float(name, low, high, log=log, step=step)
-            case Whole(low=low, high=high, log=log, step=step):
-                return trial.suggest_int(name, low, high, log=log, step=step)
-            case Listed(rows=rows, ordered=True):
-                return trial.suggest_int(name, 0, len(rows) - 1)
-            case Listed(rows=rows):
-                return trial.suggest_categorical(name, list(range(len(rows))))
-            case _:
-                assert_never(dimension.values)
+    match dimension.values:
+        case Real(low=low, high=high, log=log, step=step):
+            return trial.suggest_float(name, low, high, log=log, step=step)
+        case Whole(low=low, high=high, log=log, step=step):
+            return trial.suggest_int(name, low, high, log=log, step=step)
+        case Listed(rows=rows, ordered=True):
+            return trial.suggest_int(name, 0, len(rows) - 1)
+        case Listed(rows=rows):
+            return trial.suggest_categorical(name, list(range(len(rows))))
+        case _:
+            assert_never(dimension.values)
 
 
-def sampler(search: Search, number: int, *, by_chance: bool) -> "optuna.samplers.BaseSampler":
-    """What proposes the trial of this number: a new one each time, so that nothing but the journal has to be kept."""
+def sampler(search: Search, number: int, *, by_chance: bool, axis: int | None = None) -> "optuna.samplers.BaseSampler":
+    """What proposes the trial of this number, or one axis of it: new each time, so that the journal is all there is to keep."""
     from optuna import samplers
 
     section = search.section
-    seed = int.from_bytes(hashlib.sha256(f"{section.seed}/{number}".encode()).digest()[:4])
+    seed = int.from_bytes(hashlib.sha256(f"{section.seed}/{number}/{axis}".encode()).digest()[:4])
     kind = "random" if by_chance and section.sampler != "grid" else section.sampler
     with quiet():
         match kind:
