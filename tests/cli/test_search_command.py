@@ -9,6 +9,7 @@ import xarray as xr
 
 from xbar_cli.cli.sweeps.search import SearchLine
 from xbar_cli.runs.sweep import Outcome
+from xbar_cli.search.agreement import contradiction
 
 FILE = """
 name = "tiny"
@@ -60,6 +61,7 @@ def test_a_search_of_every_design_is_the_grid_of_the_same_file(xbar, file, tmp_p
     pairs = list(zip(accuracy, energy, strict=True))
     best = {n for n, (a, e) in enumerate(pairs) if not any(b >= a and f <= e and (b, f) != (a, e) for b, f in pairs)}
     assert {entry["trial"] for entry in found["front"]} == best
+    assert found["disagreement"] is None
     # each design of the front with all of its chips, in parts
     for entry in found["front"]:
         summaries = [json.loads((Path(path) / "summary.json").read_text()) for path in entry["runs"]["evaluate"]]
@@ -67,6 +69,9 @@ def test_a_search_of_every_design_is_the_grid_of_the_same_file(xbar, file, tmp_p
         assert np.mean([x for s in summaries for x in s["accuracy_samples"]]) == pytest.approx(
             entry["figures"]["accuracy_mean"]
         )
+    mapped, evaluated = (Path(found["front"][0]["runs"][stage][-1]) for stage in ("map", "evaluate"))
+    other = xbar("energy", mapped, "--r-source", 100, "--images", 4, "--out", tmp_path / "other", "--json").json["out"]
+    assert "no resistances" in str(contradiction(evaluated, Path(other)))
     shown = xbar("search", file, "--workers", 1, "--out", tmp_path / "search")
     assert shown.code == 0
     assert f"tiny: 4 trials ({found['complete']} complete" in shown.out

@@ -32,11 +32,7 @@ def file(tmp_path):
 def by_hand():
     """Mean accuracy and energy of every design, and which are on the front."""
     points = [(float(accuracy(design, range(8)).mean()), energy(design)) for design in ALL]
-    best = [
-        (a, e)
-        for a, e in points
-        if not any(b >= a and f <= e and (b, f) != (a, e) for b, f in points)
-    ]
+    best = [(a, e) for a, e in points if not any(b >= a and f <= e and (b, f) != (a, e) for b, f in points)]
     return points, sorted(best)
 
 
@@ -182,7 +178,7 @@ def test_a_folder_of_something_else_is_left_alone(file, tmp_path):
 
 
 def test_a_figure_that_no_stage_yields_is_told_with_those_there_are_and_leaves_nothing(file, tmp_path):
-    with pytest.raises(XbarError, match="no last stage yields 'joules'; there are .*accuracy_mean.*energy_joule"):
+    with pytest.raises(XbarError, match=r"no last stage yields 'joules'; there are .*accuracy_mean.*energy_joule"):
         searched(file, tmp_path / "out", settings=["search.objectives=['max accuracy_mean', 'min joules']"])
     summary, _ = searched(file, tmp_path / "out", settings=["search.budget=8"])
     assert summary["complete"] + summary["dropped"] == 8
@@ -233,7 +229,9 @@ def test_what_a_search_leaves_is_read_by_others(file, tmp_path):
         assert int(dataset["chips"].sum()) == summary["chips"]
     rows = (out / "trials.csv").read_text().splitlines()
     assert len(rows) == 1 + summary["trials"]
-    assert rows[0].startswith("trial,map.mapping.bits,evaluate.array.r_source_ohm,energy.adc_bits,state,on_front,chips,")
+    assert rows[0].startswith(
+        "trial,map.mapping.bits,evaluate.array.r_source_ohm,energy.adc_bits,state,on_front,chips,"
+    )
     assert {path.name for path in (out / "figures").iterdir()} == {"front.png", "history.png"}
     listed = listing(tmp_path)
     assert listed["damaged"] == []
@@ -253,7 +251,7 @@ def test_a_missing_extra_is_one_line_with_what_installs_it(file, tmp_path, monke
 
 
 def test_conditional_axes_and_numbers_without_end(tmp_path):
-    text = STAGES + SEARCH + 'map.mapping.bits = {low = 1, high = 6}\nenergy.adc_bits = {choices = [4, 6, 8]}\n'
+    text = STAGES + SEARCH + "map.mapping.bits = {low = 1, high = 6}\nenergy.adc_bits = {choices = [4, 6, 8]}\n"
     text += "evaluate.array.r_source_ohm = {low = 1, high = 300.0, log = true, when = 'map.mapping.bits >= 3'}\n"
     summary, _ = searched(written(tmp_path, text), tmp_path / "out", settings=["search.budget=24"])
     for entry in summary["list"]:

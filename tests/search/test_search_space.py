@@ -30,9 +30,7 @@ def test_an_axis_that_does_not_count_leaves_its_keys_alone_and_so_do_those_that_
 def test_the_grid_has_each_design_once():
     designs = [FULL.design(positions) for positions in FULL.grid()]
     by_hand = [{"map.scheme": "de", "map.bits": 1}, {"map.scheme": "bc"}]
-    by_hand += [
-        {"map.scheme": "de", "map.bits": b, "map.x": x, "energy.x": x} for b in (2, 3) for x in (0.5, 1.0, 1.5)
-    ]
+    by_hand += [{"map.scheme": "de", "map.bits": b, "map.x": x, "energy.x": x} for b in (2, 3) for x in (0.5, 1.0, 1.5)]
     assert len(designs) == FULL.size() == len(by_hand)
     assert all(design in by_hand for design in designs)
     assert Space((*FULL.dimensions, Dimension(("net.a",), Real(0, 1)))).size() is None
@@ -85,7 +83,7 @@ def test_axes_of_every_kind_and_the_place_of_a_list_taken(tmp_path):
     assert kinds["evaluate.variation.amount"] == Real(0.01, 0.2, log=True)
     assert kinds["map.mapping.scheme"] == Listed((("de",), ("bc",)))
     assert list(kinds)[:2] == ["evaluate.array.r_source_ohm", "energy.adc_bits"]
-    found = space.design({name: 0 for name in kinds} | {"evaluate.array.r_wire_ohm": 0.123456789})
+    found = space.design(dict.fromkeys(kinds, 0) | {"evaluate.array.r_wire_ohm": 0.123456789})
     assert found["evaluate.array.r_wire_ohm"] == found["energy.array.r_wire_ohm"] == 0.123457
 
 

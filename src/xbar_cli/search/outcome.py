@@ -16,6 +16,7 @@ from xbar_cli.runs.directory import CONFIG, SUMMARY
 from xbar_cli.runs.results import RESULTS, Field, field, write_fields
 from xbar_cli.runs.seal import seal
 from xbar_cli.runs.whole import write_whole
+from xbar_cli.search.agreement import disagreement
 from xbar_cli.search.asked import Search, rungs
 from xbar_cli.search.drawing import draw
 from xbar_cli.search.objectives import front, hypervolume, small, violations
@@ -103,6 +104,7 @@ def summarise(search: Search, trials: Sequence[Trial], *, out: Path) -> dict[str
             entry(search, t) | {"runs": {k: [str(out / key) for key in v] for k, v in t.runs.items()}} for t in best
         ],
         "nearest": None if nearest is None else entry(search, nearest),
+        "disagreement": next(filter(None, (disagreement(search, trial, out) for trial in best)), None),
         "list": [entry(search, trial) for trial in trials],
         "results": str(out / RESULTS) if any(trial.figures for trial in trials) else None,
         "csv": str(out / CSV),

@@ -117,6 +117,8 @@ def show(summary: dict[str, Any]) -> None:
     if summary["reference"]:
         ends = ", ".join(f"{name} {value:.4g}" for name, value in summary["reference"].items())
         click.echo(f"front: {len(summary['front'])} designs, hypervolume {summary['hypervolume']:.4g} up to {ends}")
+    if summary["disagreement"]:
+        note(f"figures of a design are of two kinds of hardware: {summary['disagreement']}")
     first = next((entry for entry in summary["list"] if entry["state"] == "failed"), None)
     if first is not None:
         note(f"{summary['failed']} trials failed; trial {first['trial']}: {first['reason']}")

@@ -70,7 +70,7 @@ class PartitionConfig(EvaluateConfig):
 
     def check(self) -> None:
         """What says nothing here is an error."""
-        for key in PARTITION_WITHOUT:
+        for key in (*PARTITION_WITHOUT, "monte_carlo.first"):
             name = key.removeprefix("monte_carlo.")
             default = MonteCarloSection.model_fields[name].default
             require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")
@@ -79,5 +79,5 @@ class PartitionConfig(EvaluateConfig):
         require(self.programming.method is None, "programming.method belongs to xbar evaluate: leave it out")
 
 
-PARTITION_WITHOUT = tuple(f"monte_carlo.{key}" for key in ("ci_width", "max_samples", "yield_at", "per_layer", "first"))
+PARTITION_WITHOUT = ("monte_carlo.ci_width", "monte_carlo.max_samples", "monte_carlo.yield_at", "monte_carlo.per_layer")
 """Keys of an evaluation for which a partition has no use."""
