@@ -169,6 +169,23 @@ def test_a_journal_of_another_experiment_or_a_damaged_one_is_one_line(file, tmp_
         searched(file, out, settings=["search.budget=8"])
 
 
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        ('"ideal_accuracy":0.95', '"ideal_accuracy":"<b>"'),
+        ('"samples":[0', '"samples":[["x"],0'),
+        ('"plan":{"start":0', '"plan":{"start":"x"'),
+    ],
+)
+def test_what_is_not_as_it_was_written_in_the_journal_is_one_line(file, tmp_path, said, instead):
+    searched(file, tmp_path / "out", settings=["search.budget=4"])
+    text = (tmp_path / "out" / JOURNAL).read_text()
+    assert said in text
+    (tmp_path / "out" / JOURNAL).write_text(text.replace(said, instead, 1))
+    with pytest.raises(XbarError, match=f"{JOURNAL} of the search is damaged"):
+        searched(file, tmp_path / "out", settings=["search.budget=4"])
+
+
 def test_a_folder_of_something_else_is_left_alone(file, tmp_path):
     out = tmp_path / "out"
     (out / "logs").mkdir(parents=True)

@@ -62,8 +62,11 @@ def told(search: Search, study: Study) -> list[Trial]:
         return [
             trial_of(search, asked).recorded(asked.outcome) for asked in study.trials() if asked.outcome is not None
         ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{JOURNAL} is damaged ({type(error).__name__}); remove it, and search anew") from None
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise RunError(
+            f"{JOURNAL} of the search is damaged ({type(error).__name__}); remove it to search anew; runs that are complete "
+            "are used again"
+        ) from None
 
 
 def trial_of(search: Search, asked: Proposal) -> Trial:

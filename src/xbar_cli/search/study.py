@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.search.asked import Search
 from xbar_cli.search.space import Dimension, Listed, Real, Space, Whole
+from xbar_cli.search.trial import checked
 
 if TYPE_CHECKING:
     import optuna
@@ -95,7 +96,10 @@ class Study:
     def batch(self) -> Round | None:
         """The last batch that was begun."""
         found = self._study.user_attrs.get(PLAN)
-        return None if found is None else Round(**found)
+        try:
+            return None if found is None else checked(Round, found)
+        except (TypeError, ValueError):
+            raise RunError(f"{JOURNAL} of the search is damaged ({PLAN}); remove it to search anew") from None
 
     def begin(self, batch: Round) -> None:
         """Begin a batch, or close it."""

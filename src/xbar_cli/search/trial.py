@@ -1,17 +1,19 @@
 """One design that is tried: what became of it, its chips so far, its figures; as the study's journal keeps it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from pydantic import FiniteFloat, TypeAdapter
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted
 from xbar_cli.report.compared import Evaluation
 from xbar_cli.statistics import ACCURACY, ANYTHING, estimate
 
+T = TypeVar("T")
 RUNNING, COMPLETE, DROPPED, INFEASIBLE, FAILED, REPEATED = (
     "running", "complete", "dropped", "infeasible", "failed", "repeated",
 )  # fmt: skip
@@ -19,6 +21,11 @@ RUNNING, COMPLETE, DROPPED, INFEASIBLE, FAILED, REPEATED = (
 constraint; a stage failed or refuses it; an earlier trial is the same design."""
 SHARES = ("accuracy", "top5")
 """Metrics that are shares of right answers."""
+
+
+def checked(kind: type[T], found: Mapping[str, Any]) -> T:
+    """A value of a dataclass from what a file holds. ValueError where it is of other types, or something is missing."""
+    return TypeAdapter(kind).validate_python(dict(found))
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Chips:
     """
 
     metric: str
-    samples: tuple[float, ...]
+    samples: tuple[FiniteFloat, ...]
     seed: int
     images: int
     fixed: bool
@@ -76,7 +83,7 @@ class Trial:
     number: int
     values: Mapping[str, Any]
     state: str = RUNNING
-    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    figures: Mapping[str, Mapping[str, FiniteFloat]] = field(default_factory=dict)
     chips: Mapping[str, Chips] = field(default_factory=dict)
     rung: int = 0
     spent: int = 0
@@ -129,9 +136,8 @@ class Trial:
         return {key: value for key, value in found.items() if key not in ("number", "values")}
 
     def recorded(self, record: Mapping[str, Any]) -> "Trial":
-        """This trial as the journal has it. KeyError, TypeError or AttributeError where that is none."""
-        chips = {stage: Chips(**{**kept, "samples": tuple(kept["samples"])}) for stage, kept in record["chips"].items()}
-        return replace(self, **{**record, "chips": chips})
+        """This trial as the journal has it. ValueError where that is none."""
+        return checked(Trial, {**record, "number": self.number, "values": self.values})
 
 
 def joined_chips(before: Chips | None, summary: Mapping[str, Any], *, seed: int, fixed: bool) -> Chips:
