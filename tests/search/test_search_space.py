@@ -103,7 +103,7 @@ BAD = {
     "map.mapping.bits = {choices = [1, 1]}": "a value is listed twice",
     "map.mapping.bits = {choices = [1], low = 1}": "choices and low",
     "map.mapping.bits = {choices = [99]}": "stages.map: mapping.bits = 99",
-    "mapp.mapping.bits = {low = 1, high = 2}": "search: unknown key 'mapp'",
+    "maps.mapping.bits = {low = 1, high = 2}": "search: unknown key 'maps'",
     "map.command = {choices = ['train']}": "name a key of the stage",
     "map.mapping.bits = {low = 1, high = 2, when = 'bits'}": "when = 'bits' is no condition; write KEY == VALUE",
     "map.mapping.bits = {low = 1, high = 2, when = 'a.b == c'}": "'c' is no value",

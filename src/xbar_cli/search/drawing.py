@@ -34,9 +34,9 @@ def draw(
 def axis_of(axes: Any, letter: str, name: str, values: Sequence[float]) -> None:
     """Label and scale of an axis."""
     unit = unit_of(name)
-    label = name.replace("_", " ") + (f" [{unit}]" if unit != "1" else "")
+    words = name.split("_") if unit == "1" else [*name.split("_")[:-1], f"[{unit}]"]
     wide = min(values, default=0.0) > 0 and max(values) > DECADES * min(values)
-    axes.set(**{f"{letter}label": label, f"{letter}scale": "log" if wide else "linear"})
+    axes.set(**{f"{letter}label": " ".join(words), f"{letter}scale": "log" if wide else "linear"})
 
 
 def draw_front(path: Path, search: Search, trials: Sequence[Trial], best: Sequence[Trial]) -> Path:

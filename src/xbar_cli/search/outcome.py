@@ -89,6 +89,7 @@ def summarise(search: Search, trials: Sequence[Trial], *, out: Path) -> dict[str
         "experiment": search.experiment.name,
         "objectives": [f"{o.direction} {o.figure}" for o in search.objectives],
         "constraints": [c.text for c in search.constraints],
+        "axes": [d.name for d in search.space.dimensions],
         "sampler": search.section.sampler,
         "seed": search.section.seed,
         "designs": search.space.size(),

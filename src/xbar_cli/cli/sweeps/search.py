@@ -100,7 +100,7 @@ def short(keys: Sequence[str]) -> list[str]:
 def show(summary: dict[str, Any]) -> None:
     """Print the front, or what comes nearest to meeting the constraints."""
     entries = summary["front"] or ([summary["nearest"]] if summary["nearest"] else [])
-    keys = list(dict.fromkeys(key for entry in entries for key in entry["values"]))
+    keys = [key for key in summary["axes"] if any(key in entry["values"] for entry in entries)]
     figures = list(dict.fromkeys(name for entry in entries for name in entry["figures"]))
     rows = [
         (entry["trial"], *(entry["values"].get(key) for key in keys), *(f"{entry['figures'][f]:.4g}" for f in figures))
