@@ -13,9 +13,10 @@ import xarray as xr
 from tests import searched as by_formula
 from tests.searched import SEARCH, STAGES, SWEEP, accuracy, digest, energy, searched, written
 from xbar_cli.errors import XbarError
+from xbar_cli.experiment.file import JOURNAL, load_experiment
+from xbar_cli.experiment.plan import make_plan
 from xbar_cli.runs.listing import listing
 from xbar_cli.search import study
-from xbar_cli.search.study import JOURNAL
 from xbar_cli.workflows import report
 
 ALL = [
@@ -192,10 +193,13 @@ def test_a_folder_of_something_else_is_left_alone(file, tmp_path):
     (out / "summary.json").write_text('{"command": "run"}')
     with pytest.raises(XbarError, match="holds the results of `xbar run`"):
         searched(file, out)
+    searched(file, tmp_path / "search", settings=["search.budget=2"])
+    with pytest.raises(XbarError, match="is the folder of a search"):
+        make_plan(load_experiment(file), tmp_path / "search")
 
 
 def test_a_figure_that_no_stage_yields_is_told_with_those_there_are_and_leaves_nothing(file, tmp_path):
-    with pytest.raises(XbarError, match=r"no last stage yields 'joules'; there are .*accuracy_mean.*energy_joule"):
+    with pytest.raises(XbarError, match=r"no last stage yields 'joules'; there are energy_joule"):
         searched(file, tmp_path / "out", settings=["search.objectives=['max accuracy_mean', 'min joules']"])
     summary, _ = searched(file, tmp_path / "out", settings=["search.budget=8"])
     assert summary["complete"] + summary["dropped"] == 8

@@ -53,6 +53,8 @@ REPRODUCE = "reproduce"
 """The table of a file that says what of a paper it reproduces."""
 SEARCH = "search"
 """The table of a file that says what a search over its stages is for."""
+JOURNAL = "search.journal"
+"""The file of a search's folder that keeps its trials."""
 MAX_POINTS = 10_000
 """Most points of one grid: more is a mistake, and is refused before anything is expanded."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.experiment.file import JOURNAL
 from xbar_cli.runs.directory import DONE, SUMMARY
 from xbar_cli.runs.opening import read_summary
 from xbar_cli.search.asked import Search
@@ -15,7 +16,7 @@ from xbar_cli.search.engine import Engine
 from xbar_cli.search.heats import run_heats
 from xbar_cli.search.objectives import violations
 from xbar_cli.search.outcome import conclude
-from xbar_cli.search.study import JOURNAL, Proposal, Round, Study, open_study
+from xbar_cli.search.study import Proposal, Round, Study, open_study
 from xbar_cli.search.trial import FAILED, REPEATED, Trial
 from xbar_cli.workflows.run import only_one
 

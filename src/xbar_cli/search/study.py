@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.experiment.file import JOURNAL
 from xbar_cli.search.asked import Search
 from xbar_cli.search.space import Dimension, Listed, Real, Space, Whole
 from xbar_cli.search.trial import checked
@@ -18,7 +19,6 @@ from xbar_cli.search.trial import checked
 if TYPE_CHECKING:
     import optuna
 
-JOURNAL = "search.journal"
 NAME = "search"
 EXPERIMENT, OUTCOME, PLAN = "experiment", "outcome", "plan"
 """Attributes of the study and its trials."""

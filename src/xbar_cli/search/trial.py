@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,8 @@ RUNNING, COMPLETE, DROPPED, INFEASIBLE, FAILED, REPEATED = (
 )  # fmt: skip
 """What becomes of a trial: all of its chips are there; another design beats it on the same chips; it does not meet a
 constraint; a stage failed or refuses it; an earlier trial is the same design."""
+MOST_NAMED = 8
+"""Figures that an error names."""
 SHARES = ("accuracy", "top5")
 """Metrics that are shares of right answers."""
 
@@ -116,8 +119,10 @@ class Trial:
                     return stage, name
         if stages:
             raise ConfigError(f"{quoted(figure)} is a figure of stages {', '.join(stages)}: write {stages[0]}_{figure}")
-        known = ", ".join(sorted(self.named()))
-        raise ConfigError(f"no last stage yields {quoted(figure)}; there are {known or 'no figures'}")
+        known = sorted(self.named())
+        near = get_close_matches(figure, known, n=4, cutoff=0.4) or known[:MOST_NAMED]
+        more = f" and {len(known) - len(near)} more" if len(known) > len(near) else ""
+        raise ConfigError(f"no last stage yields {quoted(figure)}; there are {', '.join(near) or 'no figures'}{more}")
 
     def value(self, figure: str) -> float:
         """A figure."""
