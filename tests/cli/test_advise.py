@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xbar_cli.advise.changes import changed, remedies, without_one
+from xbar_cli.advise.changes import remedies, without_one
 from xbar_cli.advise.run import all_that_win, paired
 from xbar_cli.cli.advise import command
-from xbar_cli.config.chips.evaluate import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig, changed
 from xbar_cli.config.load import flatten
 from xbar_cli.outside import read_json
 from xbar_cli.runs.results import read_dataset

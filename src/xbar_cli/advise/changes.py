@@ -1,6 +1,5 @@
 """Changes of an evaluation: one imperfection less, or one remedy more."""
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,21 +24,6 @@ class Change:
     name: str
     keys: Mapping[str, Any]
     cost: str = ""
-
-
-def changed(config: EvaluateConfig, keys: Mapping[str, Any]) -> EvaluateConfig:
-    """The evaluation with other values of some keys; ConfigError or ValidationError where they do not go together."""
-    tree = copy.deepcopy(config.in_use())
-    for key, value in keys.items():
-        *sections, name = key.split(".")
-        table = tree
-        for section in sections:
-            table = table.setdefault(section, {})
-        if value is None:
-            table.pop(name, None)
-        else:
-            table[name] = value
-    return EvaluateConfig.model_validate(tree)
 
 
 def without_one(config: EvaluateConfig) -> Iterator[Change]:

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from xbar_cli.config.chips.advise import AdviseConfig
-from xbar_cli.config.chips.evaluate import EvaluateConfig
+from xbar_cli.config.chips.evaluate import EvaluateConfig, changed
 from xbar_cli.config.load import flatten, stored, write_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import XbarError
@@ -23,7 +23,7 @@ from xbar_cli.statistics import estimate
 from xbar_cli.tasks import MetricName
 from xbar_cli.workflows import evaluate, train
 
-from .changes import Change, changed, remedies, without_one
+from .changes import Change, remedies, without_one
 
 REMEDIES = "repair.remedies"
 ROBUST = "robust"

@@ -18,6 +18,7 @@ from xbar_cli.array.built.sar import Sar
 from xbar_cli.array.built.thresholds import Thresholds
 from xbar_cli.device.levels import check_bits
 from xbar_cli.numerics import along_last
+from xbar_cli.types import Count
 
 
 @jax.tree_util.register_dataclass
@@ -131,7 +132,7 @@ class Adc:
             raise ValueError("bits must be at least 2 for signed codes: one bit leaves the code 0 alone")
 
     @property
-    def top(self) -> int:
+    def top(self) -> Count:
         """The highest code, 2^bits − 1, or 2^(bits−1) − 1 where codes have both signs."""
         return 2 ** (self.bits - 1) - 1 if self.signed else 2**self.bits - 1
 
@@ -141,7 +142,7 @@ class Adc:
         return self.full_scale / self.top
 
     @property
-    def lowest(self) -> int:
+    def lowest(self) -> Count:
         """The lowest code."""
         return -self.top if self.signed else 0
 

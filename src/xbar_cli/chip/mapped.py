@@ -78,9 +78,10 @@ class LayerMapping:
 
     @property
     def scale(self) -> Scale:
-        """How the columns are decoded, in float32."""
+        """How the columns are decoded, in float32; a slope that is an array of JAX keeps its precision."""
         digital = jnp.asarray(self.digital, jnp.float32) if self.digital.any() else None
-        return Scale(self.readout, self.kernel, jnp.asarray(self.slope, jnp.float32), digital)
+        slope = self.slope if isinstance(self.slope, jax.Array) else jnp.asarray(self.slope, jnp.float32)
+        return Scale(self.readout, self.kernel, slope, digital)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ COMMANDS = {
     "import": ("importing", "Make a train run of a network trained elsewhere."),
     "layers": ("layers", "What of a network sits on arrays, and what stays digital and why."),
     "partition": ("layers", "Which layers to keep digital, for a loss of accuracy."),
+    "design": ("sweeps.design", "Parameters of arrays by gradient through their physics."),
     "advise": ("advise", "What costs a network its accuracy on chips, and what wins it back."),
     "map": ("map", "Put a network's weights on devices."),
     "evaluate": ("evaluate", "Monte-Carlo accuracy on non-ideal arrays (also: eval)."),

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from xbar_cli.types import Count
+
 InputCoding = Literal["amplitude", "bitserial", "pwm"]
 
 
@@ -23,7 +25,7 @@ class Reading:
 
     coding: InputCoding
     input_bits: int
-    adc_bits: int
+    adc_bits: Count
     columns_per_adc: int | None = None
     rows_at_once: int | None = None
     pair: bool = False

@@ -27,7 +27,7 @@ DEVICES = "devices.safetensors"
 """Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
 
 NUMBERS = TypeAdapter(dict[str, FiniteFloat], config=ConfigDict(strict=True))
-BITS = TypeAdapter(Annotated[int, Field(strict=True, ge=0, le=32)] | None)
+BITS: TypeAdapter[int | None] = TypeAdapter(Annotated[int | None, Field(strict=True, ge=0, le=32)])
 WEIGHT_SCALES = TypeAdapter(Literal["network", "layer"] | None)
 
 

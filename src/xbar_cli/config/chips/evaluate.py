@@ -1,6 +1,8 @@
 """Configuration of `xbar evaluate` and `xbar partition`."""
 
-from typing import Annotated, Self
+import copy
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import model_validator
 
@@ -61,6 +63,21 @@ class EvaluateConfig(RootSection):
         """Whether evaluating looks at training images, however the network was mapped."""
         fitted = self.decoding.calibrate or self.ageing.recalibrate
         return bool(self.converters.dac_range or self.converters.adc_bits or fitted)
+
+
+def changed(config: EvaluateConfig, keys: Mapping[str, Any]) -> EvaluateConfig:
+    """The evaluation with other values of some keys; ConfigError or ValidationError where they do not go together."""
+    tree = copy.deepcopy(config.in_use())
+    for key, value in keys.items():
+        *sections, name = key.split(".")
+        table = tree
+        for section in sections:
+            table = table.setdefault(section, {})
+        if value is None:
+            table.pop(name, None)
+        else:
+            table[name] = value
+    return EvaluateConfig.model_validate(tree)
 
 
 class PartitionConfig(EvaluateConfig):

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from xbar_cli.energy.models.tree import Component, group
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.reading import Reading
+from xbar_cli.types import Figure
 
 
 def cell_figures(k: Mapping[str, float], *, width_m: float, length_m: float) -> tuple[float, float]:
@@ -45,7 +46,7 @@ def driver_cost(reading: Reading, k: Mapping[str, float]) -> tuple[float, float]
     return energy + k[f"{name}.energy_joule"] * scale, area + k[f"{name}.area_m2"] * scale
 
 
-def layer_cost(work: LayerWork, k: Mapping[str, float], *, gate_farad: float, cell_area_m2: float) -> Component:
+def layer_cost(work: LayerWork, k: Mapping[str, float], *, gate_farad: float, cell_area_m2: Figure) -> Component:
     """A layer on its arrays: energy and latency of one image, area of one copy.
 
     A cell has the `cell_figures` [F] and [m²]; on resistive arrays, which have no gates, no capacitance.
@@ -62,7 +63,7 @@ def layer_cost(work: LayerWork, k: Mapping[str, float], *, gate_farad: float, ce
     steps = reading.steps(tile_columns, own=tile_columns)
     parts = [
         Component("cells", work.watt["cells"] * seconds * work.positions, work.tiles * tile_rows * tile_columns * cell_area_m2),
-        Component("gate_lines", work.drives * work.devices * gate_farad * (work.vg or 0.0) ** 2),
+        Component("gate_lines", work.drives * work.devices * gate_farad * (0.0 if work.vg is None else work.vg) ** 2),
         Component("drivers", work.drives * rows * drive, work.tiles * tile_rows * drive_area),
         Component(
             "converters", work.drives * conversions * k["adc.energy_joule"] * scale,

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from xbar_cli.types import Figure
+
 
 @dataclass(frozen=True)
 class Component:
@@ -17,21 +19,23 @@ class Component:
         leakage_watt: while it is powered [W].
         children: of a group; its own figures are then those of the whole.
 
+    Figures may be traced numbers of JAX, which nothing is known of.
+
     Raises:
-        ValueError: a figure below 0, or not a number.
+        ValueError: a known figure below 0, or not a number.
     """
 
     name: str
-    energy_joule: float = 0.0
-    area_m2: float = 0.0
-    latency_seconds: float = 0.0
-    leakage_watt: float = 0.0
+    energy_joule: Figure = 0.0
+    area_m2: Figure = 0.0
+    latency_seconds: Figure = 0.0
+    leakage_watt: Figure = 0.0
     children: tuple["Component", ...] = ()
 
     def __post_init__(self) -> None:
         for figure in FIGURES:
             value = getattr(self, figure)
-            if not value >= 0:
+            if isinstance(value, int | float) and not value >= 0:
                 raise ValueError(f"{figure} of component {self.name!r} must be at least 0, got {value}")
 
     def part_joule(self, name: str) -> float:
@@ -52,7 +56,7 @@ FIGURES = ("energy_joule", "area_m2", "latency_seconds", "leakage_watt")
 
 def group(name: str, children: Sequence[Component], *, latency_seconds: float | None = None) -> Component:
     """A component of parts: energies, areas and leakages add; so do latencies [s], unless one is given."""
-    totals = {figure: float(sum(getattr(child, figure) for child in children)) for figure in FIGURES}
+    totals = {figure: sum((getattr(child, figure) for child in children), start=0.0) for figure in FIGURES}
     if latency_seconds is not None:
         totals["latency_seconds"] = latency_seconds
     return Component(name, **totals, children=tuple(children))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from xbar_cli.energy.reading import Reading
+from xbar_cli.types import Figure
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class LayerWork:
     r_on: float
     volt: float
     driven_rows: float
-    watt: Mapping[str, float]
-    vg: float | None = None
+    watt: Mapping[str, Figure]
+    vg: Figure | None = None
     groups: int = 1
 
     @property

@@ -1,0 +1,252 @@
+"""Chips of a design: their arrays, converters and answers as functions of its parameters and of a key."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from xbar_cli.array.converters import Adc, Converted
+from xbar_cli.array.ideal import Contract
+from xbar_cli.array.tiling import fold_layers
+from xbar_cli.array.wires import WiredFold
+from xbar_cli.chip.conversion.drawn import Range, draw_adc
+from xbar_cli.chip.fabricate import make_fabricator
+from xbar_cli.chip.full_scales import adc_ranges
+from xbar_cli.chip.hardware import Hardware, linear_cells
+from xbar_cli.chip.layers import folded_layer, read_noise, tiled_layer
+from xbar_cli.chip.mapped import MappedNetwork
+from xbar_cli.config.chips.evaluate import EvaluateConfig
+from xbar_cli.config.effect_list import steps_of
+from xbar_cli.config.effects import read_spread_of
+from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM
+from xbar_cli.mapping.placing import Placement
+from xbar_cli.nn.loops import one_by_one
+from xbar_cli.nn.reading import Circuit, on_arrays
+from xbar_cli.numerics import quick_compilation, stream
+from xbar_cli.train.losses import loss_of
+from xbar_cli.trained.opening import Trained
+
+from .parameters import DesignValues
+from .placing import Gated, ScaleEnds, lay, resistive
+
+WIDTH_OF = {"word": "wire_width", "bit": "wire_width"}
+ENDS_OF = {"source": "r_source", "neuron": "r_neuron"}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class SmoothAdc(Adc):
+    """Converters of any number of bits: what rounding does is noise of its variance, `step² / 12`, and the range ends.
+
+    References:
+        Widrow and Kollár, Quantization Noise, Cambridge University Press 2008, chapter 1.
+    """
+
+    noise: float = field(default=12**-0.5, metadata={"static": True})
+
+    def __post_init__(self) -> None:
+        """Bits need not be whole."""
+
+    def convert(self, i: Array, *, band: Array | int, noise: Array | None = None) -> Converted:
+        """Codes that are no whole numbers, with noise; 1 where a current was beyond the range, else 0."""
+        del band
+        value = i / self.step
+        value = value if noise is None else value + noise
+        codes = jnp.clip(value, self.lowest, self.top)
+        return Converted(codes, (codes != value).astype(i.dtype))
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What a design does not change, and chips of it.
+
+    Attributes:
+        config: the evaluation where it starts.
+        trained: the network.
+        hardware: of the start.
+        placement: how weights are put on devices there.
+        w_max: weight at full scale of each layer, where the limit is 1.
+        gated: the cell; None on resistive arrays.
+        split: the network's graph and its arrays, in the precision of the process.
+        nominal: compiled circuits without variation, by size of tile, as they are asked for.
+    """
+
+    config: EvaluateConfig
+    trained: Trained
+    hardware: Hardware
+    placement: Placement
+    w_max: Mapping[str, np.ndarray]
+    gated: Gated | None
+    split: tuple[Any, Any]
+    nominal: dict[int | None, Callable[..., Any]] = field(default_factory=dict)
+
+    @property
+    def network(self) -> MappedNetwork:
+        """As it was mapped at the start."""
+        return self.hardware.network
+
+    def gate(self, values: DesignValues, name: str) -> Array:
+        """The gate voltage of a layer [V]."""
+        own = values.get("vg", values.get(f"vg:{name}"))
+        return jnp.asarray(self.network.layers[name].vg if own is None else own, float)
+
+    def ends(self, values: DesignValues, name: str) -> ScaleEnds:
+        """The ends of a layer's scale."""
+        if self.gated is not None:
+            return self.gated.ends(self.gated.weights(self.gate(values, name)))
+        mapping = self.config.mapping
+        if mapping.technology is not None:
+            return resistive(1 / self.network.g_on, 1 / self.network.g_off, self.network.scheme)
+        r_on = values.get("r_on", mapping.r_on_ohm or R_ON_OHM)
+        return resistive(r_on, values.get("r_off", mapping.r_off_ohm or R_OFF_OHM), self.network.scheme)
+
+    def mapped(self, values: DesignValues, *, tile: int | None = None) -> MappedNetwork:
+        """The network on the devices of a design, on arrays of `tile` rows and columns where it is given."""
+        found: dict[str, Any] = {}
+        limit = values.get("weight_limit", 1.0)
+        for name, layer in self.network.layers.items():
+            ends = self.ends(values, name)
+            w_max = limit * jnp.asarray(self.w_max[name], float)
+            kernel = jnp.asarray(self.trained.kernels[name], float)
+            bits = self.placement.devices.bits if self.gated is not None else self.config.mapping.bits
+            wanted, placed = lay(layer, kernel, ends, w_max, bits=bits)
+            if self.gated is not None:
+                wanted = self.gated.memristors(wanted, self.gated.weights(self.gate(values, name)))
+            found[name] = replace(placed, conductance=wanted)
+        size = self.network.tile if tile is None else (tile, tile)
+        if self.gated is not None:
+            return replace(self.network, layers=found, tile=size)
+        ends: Any = self.ends(values, next(iter(found)))
+        return replace(self.network, layers=found, tile=size, g_off=ends.bottom, g_on=ends.top)
+
+    def built(self, values: DesignValues, *, tile: int | None = None) -> Hardware:
+        """What the devices of a design are built into."""
+        network, start = self.mapped(values, tile=tile), self.hardware
+        fold = start.fold
+        if fold is not None:
+            ohm = dict(fold.ohm)
+            for name in ohm:
+                if name in WIDTH_OF:
+                    ohm[name] = jnp.asarray(ohm[name], float) / values.get(WIDTH_OF[name], 1.0)
+                else:
+                    ohm[name] = jnp.asarray(values.get(ENDS_OF[name], ohm[name]), float)
+            fold = WiredFold(fold.model, ohm)
+        noises = tuple(read_spread_of(noise, network) for noise in self.config.variation.read_noises())
+        return replace(start, network=network, fold=fold, noises=noises)
+
+    def circuit(
+        self, values: DesignValues, key: Array, ranges: Mapping[str, Range], *, tile: int | None = None
+    ) -> Circuit:
+        """The circuit of the chip of a key, its converters taking `ranges`."""
+        hardware = self.built(values, tile=tile)
+        network = hardware.network
+        steps = steps_of(self.config.variation.on_devices(), network)
+        devices = make_fabricator(network, steps, negative=self.config.variation.negative)(key).conductances
+        cells = self.surrogates(values, devices)
+        linear = {} if hardware.curved else linear_cells(hardware, cells)
+        wanted = {name: linear[name](g) if name in linear else g for name, g in devices.items()}
+        if hardware.fold is not None:
+            groups = {name: layer.groups for name, layer in network.layers.items()}
+            folded = fold_layers(wanted, hardware.fold, tile=network.tile, groups=groups)
+            wanted = {name: found.g_eff for name, found in folded.items()}
+        build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
+        layers: dict[str, Any] = {}
+        noises = {}
+        for name, g in devices.items():
+            layer = network.layers[name]
+            layers[name] = build(hardware.of(name), layer, wanted[name], g, cells.get(name))
+            if hardware.noises:
+                aimed = jnp.asarray(layer.conductance)
+                noises[name] = read_noise(hardware, layer, g, aimed, cells.get(name), linear.get(name))
+        adcs = {name: self.converters(values, hardware, name, found, key) for name, found in ranges.items()}
+        return Circuit(layers, adcs, noises)
+
+    def surrogates(self, values: DesignValues, devices: Mapping[str, Array]) -> dict[str, Any]:
+        """The cells of every layer; none on resistive arrays."""
+        if self.gated is None:
+            return {}
+        return {
+            name: self.gated.surrogate("current", self.gated.weights(self.gate(values, name)), g.shape)
+            for name, g in devices.items()
+        }
+
+    def converters(self, values: DesignValues, hardware: Hardware, name: str, found: Range, key: Array) -> Adc:
+        """The converters of a layer: as evaluated, or of any number of bits where these are designed."""
+        drawn = draw_adc(hardware.of(name), name, found, key)
+        if "adc_bits" not in values:
+            return drawn
+        bits: Any = values["adc_bits"]
+        return SmoothAdc(drawn.full_scale, drawn.gain, drawn.offset, drawn.baseline, bits, drawn.signed)
+
+    def ranges(self, values: Mapping[str, float], *, tile: int | None = None) -> dict[str, Range]:
+        """What the converters take, of the nominal chip of these parameters; empty without converters."""
+        if self.hardware.converters.path == "folded":
+            return {}
+        found = {name: jnp.asarray(value, float) for name, value in values.items()}
+        if tile not in self.nominal:
+            fresh = dict.fromkeys(self.network.layers, Range(1.0))
+            still = replace(self, config=self.config.model_copy(update={"variation": type(self.config.variation)()}))
+            self.nominal[tile] = jax.jit(
+                lambda values: (
+                    Circuit(still.circuit(values, jax.random.key(0), fresh, tile=tile).layers),
+                    {name: layer.conductance for name, layer in still.mapped(values).layers.items()},
+                ),
+                compiler_options=quick_compilation(),
+            )
+        circuit, conductances = self.nominal[tile](found)
+        layers = {
+            name: replace(layer, conductance=np.asarray(conductances[name]))
+            for name, layer in self.network.layers.items()
+        }
+        size = self.network.tile if tile is None else (tile, tile)
+        hardware = replace(self.hardware, network=replace(self.network, layers=layers, tile=size))
+        return adc_ranges(self.trained, hardware, lambda: circuit, images=self.config.calibration.images)
+
+    def loss(
+        self, values: DesignValues, key: Array, ranges: Mapping[str, Mapping[str, Range]], images: Array, labels: Array, *,
+        tiles: tuple[int, ...], chips: int,
+    ) -> Array:  # fmt: skip
+        """Mean loss of some chips on some images; between two sizes of tile the layers' outputs of both are mixed.
+
+        Args:
+            values: parameters.
+            key: of the chips.
+            ranges: what converters take, by size of tile.
+            images: inputs of the network.
+            labels: of the images.
+            tiles: one size or two neighbouring ones; none for that of the start.
+            chips: how many.
+        """
+        graphdef, state = self.split
+        images = in_use(images)
+
+        def one(key: Array) -> Array:
+            made = [self.circuit(values, key, ranges[str(tile)], tile=tile) for tile in tiles or (None,)]
+            reads = [on_arrays(c, key=stream(key, "read"), first=jnp.asarray(0)) for c in made]
+            share = between(values, tiles)
+
+            def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
+                outputs = [read(name, in_use(x), kernel, contract) for read in reads]
+                return outputs[0] if len(outputs) == 1 else (1 - share) * outputs[0] + share * outputs[1]
+
+            scores = nnx.merge(graphdef, state)(images, one_by_one(product))
+            return loss_of(self.trained.data.task, scores, labels)
+
+        return jax.lax.map(jax.checkpoint(one), jax.random.split(key, chips)).mean()
+
+
+def in_use(values: Array) -> Array:
+    """Floating-point numbers in the precision of the process; others as they are."""
+    return jnp.asarray(values, float) if jnp.issubdtype(values.dtype, jnp.floating) else values
+
+
+def between(values: DesignValues, tiles: tuple[int, ...]) -> Array:
+    """How far the size of tiles is from the first of two to the second, in octaves."""
+    if len(tiles) < 2:
+        return jnp.zeros(())
+    return jnp.log(values["tile"] / tiles[0]) / np.log(tiles[1] / tiles[0])

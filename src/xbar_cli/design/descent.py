@@ -1,0 +1,215 @@
+"""Gradient descent on the parameters of a design: another batch and other chips at every step."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from xbar_cli.chip.conversion.drawn import Range
+from xbar_cli.config.chips.design import DesignSection
+from xbar_cli.data.batches import network_inputs
+from xbar_cli.errors import ModelError
+from xbar_cli.numerics import quick_compilation, stream
+from xbar_cli.reporter import Reporter
+
+from .chips import Bench
+from .costs import Costing
+from .parameters import Parameter, starts
+
+RENEWAL = 20
+"""Steps after which the ranges of converters are taken anew."""
+AVERAGED = 0.25
+"""The last share of the steps, whose mean is the design."""
+WEIGHTS = {"energy_joule": "energy_weight", "area_m2": "area_weight", "latency_seconds": "latency_weight"}
+
+Shares = dict[str, Any]
+"""Where each parameter is between its bounds, 0 … 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What descends: the loss of keyed chips, and the logarithms of costs over those of the start.
+
+    Attributes:
+        bench: chips.
+        costing: costs.
+        chosen: parameters that are designed.
+        settings: weights and sizes.
+        seed: of chips and batches.
+        compiled: what is, as it is asked for.
+    """
+
+    bench: Bench
+    costing: Costing
+    chosen: Sequence[Parameter]
+    settings: DesignSection
+    seed: int
+    compiled: dict[tuple[str, tuple[int, ...]], Callable[..., Any]] = field(default_factory=dict)
+
+    @cached_property
+    def first(self) -> dict[str, float]:
+        """The costs of the start."""
+        return self.costs({p.name: p.start for p in self.chosen})
+
+    def costs(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The costs of a design."""
+        traced = {name: jnp.asarray(value, float) for name, value in values.items()}
+        return {name: float(cost) for name, cost in self.costing(traced, tiles=self.tiles(values)).items()}
+
+    def values(self, shares: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters at shares of the way between their bounds."""
+        return {p.name: p.at(shares[p.name]) for p in self.chosen}
+
+    def tiles(self, values: Mapping[str, float]) -> tuple[int, ...]:
+        """The sizes of tile next to a design: one, two, or none where that is not designed."""
+        tile = next((p for p in self.chosen if p.name == "tile"), None)
+        return () if tile is None else tuple(map(int, tile.nearest(float(values["tile"]))))
+
+    def ranges(self, values: Mapping[str, float]) -> dict[str, dict[str, Range]]:
+        """What converters take, by size of tile."""
+        return {str(tile): self.bench.ranges(values, tile=tile) for tile in self.tiles(values) or (None,)}
+
+    def total(self, loss: float, costs: Mapping[str, float]) -> float:
+        """What descends."""
+        weighed = {name: getattr(self.settings, key) for name, key in WEIGHTS.items()}
+        return loss + sum(
+            weight * math.log(costs[name] / self.first[name]) for name, weight in weighed.items() if weight
+        )
+
+    def losses(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
+        """The jitted `(shares, key, ranges, images, labels) -> (loss, its gradients)` between sizes of tile."""
+        if ("loss", tiles) not in self.compiled:
+
+            def loss(shares: Shares, key: Array, ranges: Any, images: Array, labels: Array) -> Array:
+                chips = self.settings.step_chips
+                return self.bench.loss(self.values(shares), key, ranges, images, labels, tiles=tiles, chips=chips)
+
+            self.compiled["loss", tiles] = jax.jit(jax.value_and_grad(loss), compiler_options=quick_compilation())
+        return self.compiled["loss", tiles]
+
+    def costings(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
+        """The jitted `shares -> (gradients of each cost, costs)` between sizes of tile."""
+        if ("costs", tiles) not in self.compiled:
+
+            def costs(shares: Shares) -> Any:
+                found = self.costing(self.values(shares), tiles=tiles)
+                return found, found
+
+            self.compiled["costs", tiles] = jax.jit(jax.jacrev(costs, has_aux=True))
+        return self.compiled["costs", tiles]
+
+    def batch(self, number: int) -> tuple[Array, Array]:
+        """The training images and labels of a step."""
+        data = self.bench.trained.data
+        count = min(self.settings.step_images, len(data.train_labels))
+        chosen = np.random.default_rng((self.seed, number)).choice(len(data.train_labels), size=count, replace=False)
+        return jnp.asarray(network_inputs(data.train_images[chosen])), jnp.asarray(data.train_labels[chosen])
+
+    def at(self, shares: Shares, number: int, ranges: Any, *, of: str = "design") -> "DescentStep":
+        """Loss, costs and what descends, with gradients, at the batch and on the chips of a number of the series `of`."""
+        images, labels = self.batch(number)
+        key = jax.random.fold_in(stream(jax.random.key(self.seed), of), number)
+        tiles = self.tiles({name: float(value) for name, value in self.values(shares).items()})
+        loss, slopes = self.losses(tiles)(shares, key, ranges, images, labels)
+        steep, costs = self.costings(tiles)(shares)
+        known = {name: float(cost) for name, cost in costs.items()}
+        return DescentStep(float(loss), known, self.total(float(loss), known), slopes, steep)
+
+    def downhill(self, step: "DescentStep") -> Shares:
+        """The gradients of what descends."""
+        found = dict(step.slopes)
+        for cost, key in WEIGHTS.items():
+            weight = getattr(self.settings, key) / step.costs[cost]
+            found = {name: slope + weight * step.steep[cost][name] for name, slope in found.items()}
+        return found
+
+
+@dataclass(frozen=True)
+class DescentStep:
+    """What a step of a descent finds.
+
+    Attributes:
+        loss: mean of its chips on its batch.
+        costs: of the design.
+        total: what descends.
+        slopes: of the loss by the shares.
+        steep: of each cost by the shares.
+    """
+
+    loss: float
+    costs: Mapping[str, float]
+    total: float
+    slopes: Shares
+    steep: Mapping[str, Shares]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """How a descent went.
+
+    Attributes:
+        shares: of the design, the mean of the last steps.
+        history: of every step: its total, loss and costs, and every parameter.
+    """
+
+    shares: Shares
+    history: list[dict[str, float]]
+
+
+def descend(objective: Objective, *, reporter: Reporter) -> Descent:
+    """Adam on the shares, which are kept from 0 to 1. ModelError where the loss is not finite.
+
+    References:
+        Kingma and Ba, Adam, ICLR 2015; the mean of the last iterates: Polyak and Juditsky, SIAM J. Control Optim. 30 (1992).
+    """
+    steps = objective.settings.steps
+    rate = optax.cosine_decay_schedule(objective.settings.rate, steps, alpha=0.1)
+    optimizer = optax.adam(rate)
+    shares: Shares = {name: jnp.asarray(value) for name, value in starts(objective.chosen).items()}
+    state, ranges, tiles = optimizer.init(shares), {}, None
+    history: list[dict[str, float]] = []
+    kept: list[Shares] = []
+    for number in range(steps):
+        values = {name: float(value) for name, value in objective.values(shares).items()}
+        if number % RENEWAL == 0 or objective.tiles(values) != tiles:
+            ranges, tiles = objective.ranges(values), objective.tiles(values)
+        step = objective.at(shares, number, ranges)
+        if not math.isfinite(step.total):
+            raise ModelError(
+                f"the loss of the design is not finite at step {number + 1}: narrow the bounds of design.over"
+            )
+        history.append({"total": step.total, "loss": step.loss, **step.costs, **values})
+        with jax.numpy_dtype_promotion("standard"):
+            moves, state = optimizer.update(objective.downhill(step), state)
+            moved: Any = optax.apply_updates(shares, moves)
+        shares = {name: jnp.clip(value, 0.0, 1.0) for name, value in moved.items()}
+        if number >= steps - max(1, round(AVERAGED * steps)):
+            kept.append(shares)
+        reporter.progress("design", number + 1, steps)
+    mean = {name: jnp.mean(jnp.stack([found[name] for found in kept])) for name in shares}
+    return Descent(mean, history)
+
+
+def sensitivities(objective: Objective, shares: Shares, *, batches: int = 4) -> dict[str, dict[str, float]]:
+    """By parameter, what e times of it adds to the loss, and to the logarithm of each cost, at a design.
+
+    Means over some batches, each on chips of its own.
+    """
+    values = {name: float(value) for name, value in objective.values(shares).items()}
+    ranges = objective.ranges(values)
+    steps = [objective.at(shares, number, ranges, of="slopes") for number in range(batches)]
+    found: dict[str, dict[str, float]] = {}
+    for p in objective.chosen:
+        # of the logarithm of the parameter by its share
+        own = math.log(p.high / p.low) if p.log else (p.high - p.low) / values[p.name]
+        loss = float(np.mean([step.slopes[p.name] for step in steps])) / own
+        costs = {cost: float(steps[0].steep[cost][p.name]) / steps[0].costs[cost] / own for cost in WEIGHTS}
+        found[p.name] = {"loss": loss, **costs}
+    return found

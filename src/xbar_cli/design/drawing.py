@@ -1,0 +1,38 @@
+"""The figure of a descent."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from xbar_cli.runs import figures
+
+from .descent import Descent
+from .parameters import Parameter
+
+
+def draw(path: Path, chosen: Sequence[Parameter], descent: Descent, *, caption: str) -> Path:
+    """Loss, energy and area over those of the first step, and each parameter between its bounds, step by step."""
+    history = descent.history
+    first = history[0]
+
+    def panels(figure: Figure) -> None:
+        above, below = figure.subplots(2, 1, sharex=True)
+        steps = range(1, len(history) + 1)
+        above.plot(
+            steps, [line["loss"] for line in history], color="0.4", linewidth=0.8, label="loss of the step's chips"
+        )
+        for (name, text), style in zip((("energy_joule", "energy"), ("area_m2", "area")), ("-", "--"), strict=True):
+            above.plot(
+                steps, [line[name] / first[name] for line in history], style, label=f"{text} / that of the start"
+            )
+        above.set(ylabel="loss, ratios")
+        above.legend(fontsize=7)
+        for number, p in enumerate(chosen):
+            shares = [p.share(line[p.name]) for line in history]
+            style = ("-", "--", "-.", ":")[number % 4]
+            below.plot(steps, shares, style, label=f"{p.name} ({p.low:.3g} … {p.high:.3g} {p.unit})")
+        below.set(ylabel="between its bounds", xlabel="step", ylim=(-0.05, 1.05))
+        below.legend(fontsize=7)
+
+    return figures.save(path, panels, caption=caption, size=(6.4, 5.4))

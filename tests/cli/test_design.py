@@ -1,0 +1,184 @@
+"""`xbar design`: its costs are those of `xbar energy`, its gradients those of differences, its design what the commands say."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from xbar_cli.config.chips.design import DesignConfig
+from xbar_cli.config.load import stored
+from xbar_cli.design.costs import Costing
+from xbar_cli.design.descent import Objective, Shares
+from xbar_cli.design.opening import open_bench
+from xbar_cli.design.parameters import starts
+from xbar_cli.outside import read_json
+from xbar_cli.reporter import SILENT
+from xbar_cli.runs.results import read_dataset
+
+WORDS = (
+    "--array", "nodal", "--r-wire", 20, "--tile", "64x64", "--variation", 0.05, "--adc-bits", 6, "--samples", 3,
+    "--images", 100, "--over", "wire_width", "--over", "adc_bits", "--over", "weight_limit", "--energy-weight", 0.1,
+    "--area-weight", 0.02, "--steps", 4, "--step-images", 32,
+)  # fmt: skip
+
+
+def opened(run, **tree) -> Objective:
+    """The objective of a design that starts from a run."""
+    config = DesignConfig.model_validate({"run": str(run), **tree})
+    config.check()
+    bench, chosen = open_bench(config, reporter=SILENT)
+    costing = Costing.of(bench, model=config.design.cost_model)
+    return Objective(bench, costing, chosen, config.design, config.seed)
+
+
+@pytest.fixture(scope="module")
+def designed(shared, start):
+    return read_json(shared("designed", "design", start, *WORDS) / "summary.json")
+
+
+def test_what_is_reported_is_what_the_commands_say(designed, start, xbar, tmp_path):
+    folder = designed["out"]
+    found = xbar("eval", start, "--config", f"{folder}/evaluate.toml", "--out", tmp_path / "e", "--json").json
+    assert found["metric_value"] == designed["metric_value"]
+    assert found["metric_ci95"] == designed["metric_ci95"]
+    mapped = tmp_path / "m"
+    assert xbar("map", start, "--config", f"{folder}/map.toml", "--out", mapped).code == 0
+    cost = xbar("energy", mapped, "--config", f"{folder}/energy.toml", "--out", tmp_path / "c", "--json").json
+    for name in ("energy_joule", "area_m2", "latency_seconds"):
+        assert cost[name] == pytest.approx(designed[name], rel=1e-6)
+
+
+def test_designs_are_what_can_be_built_and_kept_with_their_history(designed):
+    by_name = {p["name"]: p for p in designed["parameters"]}
+    assert by_name["adc_bits"]["built"] == round(by_name["adc_bits"]["built"])
+    for p in designed["parameters"]:
+        assert p["low"] <= p["built"] <= p["high"]
+    history = read_dataset(f"{designed['out']}/results.nc")
+    assert history.sizes["step"] == designed["steps"] == 4
+    assert float(history["adc_bits"][0]) == 6.0
+    assert by_name["wire_width"]["slopes"]["area_m2"] > 0 > by_name["wire_width"]["slopes"]["loss"]
+    assert by_name["adc_bits"]["slopes"]["energy_joule"] > 0
+
+
+def test_a_design_is_the_same_each_time(designed, xbar, start, tmp_path):
+    again = xbar("design", start, *WORDS, "--out", tmp_path / "again", "--json").json
+    assert again["parameters"] == designed["parameters"]
+    assert again["metric_value"] == designed["metric_value"]
+
+
+@pytest.mark.parametrize("model", ["resparc", "isaac"])
+def test_costs_of_resistive_arrays_are_those_of_xbar_energy(model, start, xbar, tmp_path):
+    mapped = tmp_path / "m"
+    words = ("--tile", "32x32", "--scheme", "acm", "--r-on", "50k")
+    read = ("--input", "bitserial", "--dac-bits", 8)
+    assert xbar("map", start, *words, *read, "--out", mapped).code == 0
+    cost = xbar("energy", mapped, "--model", model, "--adc-bits", 6, "--out", tmp_path / "c", "--json").json
+    tree = {
+        "mapping": {"tile": "32x32", "scheme": "acm", "r_on_ohm": 50e3},
+        "converters": {"adc_bits": 6, "input": "bitserial", "dac_bits": 8},
+    }
+    objective = opened(start, **tree, design={"over": ["r_on", "adc_bits", "tile"], "cost_model": model})
+    for name, value in objective.costs({"r_on": 50e3, "adc_bits": 6.0, "tile": 32.0}).items():
+        assert value == pytest.approx(cost[name], rel=1e-5)
+
+
+def test_costs_of_cells_are_those_of_xbar_energy(start, cell, xbar, tmp_path):
+    mapped = tmp_path / "m"
+    assert xbar("map", start, "--cell", cell, "--vg", 0.9, "--out", mapped).code == 0
+    cost = xbar("energy", mapped, "--out", tmp_path / "c", "--json").json
+    tree = {"cell": {"run": str(cell), "vg": "1.0"}}
+    objective = opened(start, **tree, design={"over": ["vg_layers"]})
+    found = objective.costs({f"vg:{name}": 0.9 for name in objective.bench.network.layers})
+    for name, value in found.items():
+        assert value == pytest.approx(cost[name], rel=2e-5)
+
+
+RESISTIVE = {
+    "array": {"model": "nodal", "r_wire_ohm": 20.0, "r_source_ohm": 50.0, "r_neuron_ohm": 30.0},
+    "variation": {"amount": 0.02, "negative": "allow"}, "mapping": {"tile": "32x32", "weight_limit": "80%"},
+    "converters": {"adc_bits": 6},
+}  # fmt: skip
+OVER = ["r_on", "r_off", "wire_width", "r_source", "r_neuron", "weight_limit", "adc_bits"]
+
+
+@pytest.mark.parametrize("kind", ["resistive", "cells", "tile"])
+def test_gradients_are_those_of_central_differences(kind, start, cell):
+    """In float64: the loss has the kinks of its ReLUs, and steps of a millionth of the bounds meet hardly any."""
+    trees = {
+        "resistive": RESISTIVE | {"design": {"over": OVER}},
+        "cells": {
+            "cell": {"run": str(cell), "vg": "0.9"}, "variation": {"amount": 0.02, "negative": "reflect"},
+            "design": {"over": ["vg_layers"]},
+        },
+        "tile": RESISTIVE | {"converters": {}, "design": {"over": ["tile=16:128", "wire_width"]}},
+    }  # fmt: skip
+    middle = {p.name: p.at(0.5) for p in opened(start, **trees[kind]).chosen}
+    ranges = opened(start, **trees[kind]).ranges(middle)
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        objective = opened(start, **trees[kind])
+        shares: Shares = {
+            name: jnp.asarray(0.35 + 0.1 * n, jnp.float64) for n, name in enumerate(starts(objective.chosen))
+        }
+        values = {name: float(value) for name, value in objective.values(shares).items()}
+        tiles = objective.tiles(values)
+        losses, costings = objective.losses(tiles), objective.costings(tiles)
+        slopes = losses(shares, jax.random.key(5), ranges, *objective.batch(0))[1]
+        steep = costings(shares)[0]
+        for name in shares:
+            wanted, size = difference(
+                lambda s: losses(s, jax.random.key(5), ranges, *objective.batch(0))[0], shares, name
+            )
+            assert float(slopes[name]) == pytest.approx(wanted, rel=1e-4, abs=1e-4 * size), name
+            for cost, by_share in steep.items():
+                wanted, size = difference(lambda s, c=cost: costings(s)[1][c], shares, name)
+                assert float(by_share[name]) == pytest.approx(wanted, rel=1e-4, abs=1e-6 * size), (name, cost)
+
+
+def difference(of, shares, name, step=1e-5):
+    """The central difference of a function by one share, and the size of the function."""
+    ends = [float(of(shares | {name: shares[name] + sign * step})) for sign in (1, -1)]
+    return (ends[0] - ends[1]) / (2 * step), abs(ends[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--over", "vg"), "vg is of 1T-1R cells"),
+        (("--over", "adc_bits"), "adc_bits needs --adc-bits"),
+        (("--over", "wire_width"), "of resistive arrays with --r-wire"),
+        (("--over", "r_source"), "r_source needs --r-source"),
+        (("--over", "tile", "--tile", "60x64"), "not 60x64"),
+        (("--over", "r_on=50k:90k"), "take in the start"),
+        (("--over", "colour"), "no parameter of a design"),
+        ((), "--over names what is designed"),
+        (("--over", "r_on", "--technology", "taox"), "of resistive devices that"),
+    ],
+)
+def test_bad_designs_are_one_line(words, said, start, xbar):
+    found = xbar("design", start, *words, "--steps", 1)
+    assert found.code in (1, 2)
+    assert said in found.err
+    assert found.err.count("\n") == 1
+    assert "Traceback" not in found.err
+
+
+def test_parameters_that_nothing_weighed_depends_on_are_told(start, xbar, tmp_path):
+    words = (
+        "--over",
+        "r_on",
+        "--steps",
+        1,
+        "--step-images",
+        8,
+        "--samples",
+        2,
+        "--images",
+        20,
+        "--out",
+        tmp_path / "d",
+    )
+    found = xbar("design", start, *words)
+    assert found.code == 0, found.err
+    assert "nothing that is weighed depends on r_on" in found.err
+    assert "What 1 % more" in found.out
+    assert np.isfinite(stored(DesignConfig, tmp_path / "d").design.rate)
