@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xbar_cli.search.objectives import Constraint, Objective, front, hypervolume, parse_constraint, parse_objective
+from xbar_cli.search.objectives import Constraint, Goal, front, hypervolume, parse_constraint, parse_objective
 from xbar_cli.search.racing import broken, may_beat, rival
 from xbar_cli.search.trial import COMPLETE, DROPPED, Chips, Trial
 
-OBJECTIVES = (Objective("accuracy_mean", 1), Objective("energy_joule", -1))
+OBJECTIVES = (Goal("accuracy_mean", 1), Goal("energy_joule", -1))
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 4])
@@ -32,7 +32,7 @@ def test_front_is_what_no_other_point_beats():
 
 
 def test_objectives_and_constraints_are_read():
-    assert parse_objective("min  energy_joule", where="") == Objective("energy_joule", -1)
+    assert parse_objective("min  energy_joule", where="") == Goal("energy_joule", -1)
     constraint = parse_constraint("energy_joule<=10n", where="")
     assert constraint == Constraint("energy_joule", -1, 1e-8)
     assert constraint.violation(3e-8) == pytest.approx(2e-8)

@@ -17,7 +17,7 @@ from xbar_cli.experiment.file import REPRODUCE, SEARCH, Axis, Experiment, parse_
 from xbar_cli.experiment.grid import Point, expand
 from xbar_cli.outside import quoted, read_toml
 from xbar_cli.search.axes import check_axes, parse_axes
-from xbar_cli.search.objectives import Constraint, Objective, parse_constraint, parse_objective
+from xbar_cli.search.objectives import Constraint, Goal, parse_constraint, parse_objective
 from xbar_cli.search.section import SearchSection
 from xbar_cli.search.space import Listed, Space, joined, listed
 
@@ -41,7 +41,7 @@ class Search:
     experiment: Experiment
     space: Space
     section: SearchSection
-    objectives: tuple[Objective, ...]
+    objectives: tuple[Goal, ...]
     constraints: tuple[Constraint, ...]
     chips: int
     tables: Mapping[str, Any]

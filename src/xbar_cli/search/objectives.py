@@ -11,7 +11,7 @@ Vectors = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
-class Objective:
+class Goal:
     """A figure that is to be large (`sign` 1) or small (-1)."""
 
     figure: str
@@ -41,12 +41,12 @@ class Constraint:
         return self.sign * (self.bound - value)
 
 
-def parse_objective(text: str, *, where: str) -> Objective:
+def parse_objective(text: str, *, where: str) -> Goal:
     """`max FIGURE` or `min FIGURE`."""
     direction, _, figure = text.strip().partition(" ")
     require(direction in ("max", "min") and bool(re.fullmatch(r"\s*[\w.-]+", figure)),
             f"{where}: {quoted(text)} is no objective; write max FIGURE or min FIGURE, such as max accuracy_mean")  # fmt: skip
-    return Objective(figure.strip(), 1 if direction == "max" else -1)
+    return Goal(figure.strip(), 1 if direction == "max" else -1)
 
 
 def parse_constraint(text: str, *, where: str) -> Constraint:
@@ -95,7 +95,7 @@ def hypervolume(points: Vectors, reference: Sequence[float]) -> float:
     return total
 
 
-def small(objectives: Sequence[Objective], values: Sequence[float]) -> tuple[float, ...]:
+def small(objectives: Sequence[Goal], values: Sequence[float]) -> tuple[float, ...]:
     """Values so that small is good in every coordinate."""
     return tuple(-o.sign * value for o, value in zip(objectives, values, strict=True))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from xbar_cli.search.objectives import Constraint, Objective
+from xbar_cli.search.objectives import Constraint, Goal
 from xbar_cli.search.trial import DROPPED, INFEASIBLE, REPEATED, SHARES, Trial
 from xbar_cli.statistics import ACCURACY, ANYTHING, estimate
 from xbar_cli.workflows.compare import on_chips
@@ -11,7 +11,7 @@ FEWEST = 2
 """Chips below which no test says anything."""
 
 
-def compared(d: Trial, e: Trial, objective: Objective, *, n: int, margin: float) -> tuple[bool, bool]:
+def compared(d: Trial, e: Trial, objective: Goal, *, n: int, margin: float) -> tuple[bool, bool]:
     """Whether e is better than d in an objective, and whether it is no worse, as far as `n` chips tell.
 
     A mean over chips is better where the 95 % interval of the difference says so, over the same chips in pairs where chip i of
@@ -29,7 +29,7 @@ def compared(d: Trial, e: Trial, objective: Objective, *, n: int, margin: float)
     return low > 0, low >= -margin
 
 
-def beaten_by(d: Trial, e: Trial, objectives: Sequence[Objective], *, n: int, margin: float) -> bool:
+def beaten_by(d: Trial, e: Trial, objectives: Sequence[Goal], *, n: int, margin: float) -> bool:
     """Whether e is no worse than d in any objective, and better in one."""
     better = False
     for objective in objectives:
@@ -74,7 +74,7 @@ def broken(d: Trial, constraints: Sequence[Constraint], *, n: int) -> Constraint
 def rival(
     d: Trial,
     others: Sequence[Trial],
-    objectives: Sequence[Objective],
+    objectives: Sequence[Goal],
     constraints: Sequence[Constraint],
     *,
     n: int,
