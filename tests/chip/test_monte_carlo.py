@@ -17,6 +17,7 @@ from xbar_cli.chip.executor import Strategy, hoist, make_executor
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import make_folder
 from xbar_cli.chip.place import map_network
+from xbar_cli.chip.result.summary import results
 from xbar_cli.chip.result.tally import Findings
 from xbar_cli.chip.sample import sample
 from xbar_cli.config.chips.evaluate import EvaluateConfig
@@ -95,6 +96,14 @@ def test_the_number_of_samples_the_batch_and_the_call_do_not_matter(reference):
     assert len(set(samples)) > 2
     assert samples_of(name, samples=2, batch=7) == samples[:2]
     assert samples_of(name, batch=IMAGES, strategy=Strategy("map", 3)) == samples
+
+
+def test_chips_from_another_number_on_are_the_same_chips(reference):
+    name, samples = reference
+    found, tally = evaluated(name, samples=2, first=3)
+    assert found["accuracy_samples"] == samples[3:]
+    assert found["worst_sample"] == 3 + int(np.argmin(samples[3:]))
+    assert results(found["accuracy_samples"], tally, first=3)["sample"].values.tolist() == [3, 4]
 
 
 @pytest.mark.slow

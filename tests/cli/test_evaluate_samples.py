@@ -118,6 +118,14 @@ def test_one_clear_line_for_what_contradicts_itself(xbar, tmp_path, words, messa
     assert message in found.err
 
 
+def test_chips_that_are_all_alike_or_wait_for_an_interval_have_no_first_one():
+    alike = EvaluateConfig.model_validate({"monte_carlo": {"first": 3}})
+    assert alike.first_chip == 0
+    assert EvaluateConfig.model_validate({"monte_carlo": {"first": 3}, "variation": {"amount": 0.1}}).first_chip == 3
+    with pytest.raises(ConfigError, match=r"leave out monte_carlo\.first"):
+        EvaluateConfig.model_validate({"monte_carlo": {"first": 3, "ci_width": 0.1}})
+
+
 def test_the_number_of_chips_resolves_by_how_it_is_decided():
     def chips(**given):
         config = EvaluateConfig.model_validate({"monte_carlo": given})

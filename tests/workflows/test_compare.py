@@ -128,6 +128,7 @@ def test_runs_of_other_counts_are_paired_over_the_chips_that_both_have():
         ),
         ({"devices": {"fc1": [784, 31], "fc2": [60, 11]}}, "devices fc1 784×60, fc2 60×20 and fc1 784×31, fc2 60×11"),
         ({"devices": None, "facts": {"scheme": "bc"}}, "scheme de and bc"),
+        ({"facts": {"scheme": "de", "monte_carlo.first": 25}}, "chips from number 0 and from number 25 on"),
     ],
 )
 def test_chips_that_are_not_the_same_are_not_paired_and_both_values_are_named(other, why):

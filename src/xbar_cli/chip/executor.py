@@ -108,12 +108,12 @@ class Executor:
         """Samples of one call."""
         return self.mesh.size * self.strategy.width
 
-    def chunks(self, n: int) -> Iterator[tuple[range, Array]]:
-        """The numbers of `n` samples, chunk by chunk, and as an array that the last chunk fills up with more of them."""
-        for start in range(0, n, self.chunk):
+    def chunks(self, n: int, *, first: int = 0) -> Iterator[tuple[range, Array]]:
+        """The numbers of `n` samples from `first` on, by chunks, and as an array that the last one fills up with more of them."""
+        for start in range(first, first + n, self.chunk):
             numbers = np.arange(start, start + self.chunk, dtype=np.uint32)
             split = jax.device_put(numbers, NamedSharding(self.mesh, P(AXIS)))
-            yield range(start, min(start + self.chunk, n)), split
+            yield range(start, min(start + self.chunk, first + n)), split
 
     def shared(self, tree: Any) -> Any:
         """Arrays that every device needs whole."""

@@ -207,22 +207,23 @@ def sample(
     sampler: Sampler,
     n: int,
     *,
+    first: int = 0,
     enough: Callable[[Sequence[float]], bool],
     alone: Mapping[str, Alone],
     warm: bool,
     reporter: Reporter,
 ) -> Tally:
-    """Sample chips 0, 1, 2, … until there are `n`, or until those so far are `enough`, judged after each in turn.
+    """Sample the chips from number `first` on until there are `n`, or until those so far are `enough`, judged after each in turn.
 
     `alone` gives the circuits with one layer alone on arrays, by layer; with `warm` all is compiled before the clock runs.
     """
     tally = Tally(alone={name: [] for name in alone})
-    for chips, numbers in sampler.executor.chunks(n):
+    for chips, numbers in sampler.executor.chunks(n, first=first):
         if warm and not tally.computed:
             _, leaves, _ = _prepare(sampler, numbers, Tally())
             sampler.count(numbers, leaves, parts=1)
-        reporter.progress("chips", chips.start, n)
-        found, leaves, corrections = _prepare(sampler, numbers, tally, first=chips)
+        reporter.progress("chips", chips.start - first, n)
+        found, leaves, corrections = _prepare(sampler, numbers, tally, of=chips)
         began = time.perf_counter()
         counts, trusts = sampler.count(numbers, leaves)
         tally.seconds += time.perf_counter() - began
@@ -251,17 +252,17 @@ def sample(
 
 
 def _prepare(
-    sampler: Sampler, numbers: Array, tally: Tally, *, first: range = range(0)
+    sampler: Sampler, numbers: Array, tally: Tally, *, of: range = range(0)
 ) -> tuple[Findings, Leaves, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Make and fold the chips of one call, on the clocks of `tally`; those of `first` are judged."""
+    """Make and fold the chips of one call, on the clocks of `tally`; those of `of` are judged."""
     began = time.perf_counter()
     conductances, found = jax.block_until_ready(sampler.make(numbers))
     made = time.perf_counter()
-    require_sound(sampler, conductances, first)
+    require_sound(sampler, conductances, of)
     leaves, residuals, corrections = jax.block_until_ready(sampler.build(numbers, conductances))
     tally.seconds += made - began
     tally.fold_seconds += time.perf_counter() - made
     residuals = jax.tree.map(np.asarray, residuals)
-    for k, chip in enumerate(first):
+    for k, chip in enumerate(of):
         judge({name: residual[k] for name, residual in residuals.items()}, chip=chip)
     return jax.tree.map(np.asarray, found), leaves, jax.tree.map(np.asarray, corrections)

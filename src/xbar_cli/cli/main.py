@@ -36,6 +36,7 @@ COMMANDS = {
     "new": ("sweeps.new", "Write an experiment file to start from."),
     "run": ("sweeps.run", "Run a pipeline or a sweep from a file, on Dask."),
     "plot": ("sweeps.plot", "Draw a sweep or a run for print."),
+    "search": ("sweeps.search", "Search designs: several objectives, chips raced, on Dask."),
     "reproduce": ("reproduce", "The papers' figures and tables: ours beside theirs."),
     "watch": ("sweeps.watch", "A page on a sweep or a training at work."),
     "compare": ("compare", "Compare two evaluations chip by chip."),

@@ -18,6 +18,8 @@ class MonteCarloSection(Section):
     """What chips are measured by (default by the task: accuracy, mse of regression, perplexity of next_token)."""
     samples: Annotated[int | None, Field(ge=1, le=1_000_000), Option()] = None
     """Chips (default 25)."""
+    first: Annotated[int | None, Field(ge=0, le=1_000_000)] = None
+    """Number of the first chip (default 0): those before it are another run's, of the same seed."""
     ci_width: Annotated[Quantity | None, Field(gt=0, le=1), Option(metavar="W")] = None
     """Draw chips, instead of a number of them, until the 95 % interval of their mean accuracy, whatever its distribution, is
     no wider than this: 3.7/W of them or more, and 20 or more."""
@@ -48,6 +50,10 @@ class MonteCarloSection(Section):
         require(
             self.ci_width is None or self.samples is None,
             "monte_carlo.samples draws so many chips, monte_carlo.ci_width as many as its interval takes: give one of them",
+        )
+        require(
+            self.ci_width is None or self.first is None,
+            "monte_carlo.ci_width looks at all chips from chip 0 on: leave out monte_carlo.first",
         )
         require(
             self.ci_width is not None or self.max_samples is None,

@@ -51,6 +51,10 @@ MODELS: dict[str, type[RootSection]] = {
 """The configuration of each command that a stage can be."""
 REPRODUCE = "reproduce"
 """The table of a file that says what of a paper it reproduces."""
+SEARCH = "search"
+"""The table of a file that says what a search over its stages is for."""
+JOURNAL = "search.journal"
+"""The file of a search's folder that keeps its trials."""
 MAX_POINTS = 10_000
 """Most points of one grid: more is a mistake, and is refused before anything is expanded."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -109,23 +113,28 @@ def load_experiment(file: Path, *, settings: Sequence[str] = (), seed: Any = Non
     """Read and check an experiment file. ConfigError says in one line what is wrong, where, and what is allowed.
 
     `settings` are `stage.section.key=value` texts that replace what the file says; `seed` is of every stage. A table
-    `[reproduce]`, which makes the file an item of `xbar reproduce`, changes nothing here.
+    `[reproduce]`, which makes the file an item of `xbar reproduce`, or `[search]`, of `xbar search`, changes nothing here.
     """
-    tree = read_toml(file)
-    return parse_experiment({k: v for k, v in tree.items() if k != REPRODUCE}, file, settings=settings, seed=seed)
+    tree = {key: value for key, value in read_toml(file).items() if key not in (REPRODUCE, SEARCH)}
+    return parse_experiment(tree, file, settings=settings, seed=seed)
 
 
 def parse_experiment(
-    tree: Mapping[str, Any], file: Path, *, settings: Sequence[str] = (), seed: Any = None
+    tree: Mapping[str, Any],
+    file: Path,
+    *,
+    settings: Sequence[str] = (),
+    seed: Any = None,
+    most: int | None = MAX_POINTS,
 ) -> Experiment:
-    """The experiment that the tables of `file` make; see `load_experiment`."""
+    """The experiment that the tables of `file` make, of at most so many points; see `load_experiment`."""
     unknown = sorted(set(tree) - {"name", "stages", "sweep"})
     require(not unknown, f"{file}: unknown key {', '.join(unknown)}; an experiment has name, [stages.NAME] and [sweep]")
     name = tree.get("name", file.stem)
     require(isinstance(name, str) and bool(re.fullmatch(r"[\w.-]+", name)) and name.strip(".") != "",
             f"{file}: name = {quoted(name)} must be of letters, digits, '-', '_' and '.'")  # fmt: skip
     stages, commands = _stages(tree.get("stages"), file)
-    axes = _axes(tree["sweep"], stages, file) if "sweep" in tree else ()
+    axes = _axes(tree["sweep"], stages, file, most) if "sweep" in tree else ()
     _apply(stages, axes, settings, seed)
     needs = _needs(stages, axes, file)
     order = _order(needs, file)
@@ -159,7 +168,7 @@ def _stages(tables: Any, file: Path) -> tuple[dict[str, dict[str, Any]], dict[st
     return stages, commands
 
 
-def _axes(sweep: Any, stages: Mapping[str, Any], file: Path) -> tuple[Axis, ...]:
+def _axes(sweep: Any, stages: Mapping[str, Any], file: Path, most: int | None) -> tuple[Axis, ...]:
     require(
         isinstance(sweep, dict) and bool(sweep),
         f"{file}: sweep: the grid is empty; list values of a key, or leave the table out",
@@ -191,7 +200,7 @@ def _axes(sweep: Any, stages: Mapping[str, Any], file: Path) -> tuple[Axis, ...]
             seen.add(text)
         axes.append(Axis(tuple(group), tuple(rows)))
     points = math.prod(len(axis.rows) for axis in axes)
-    require(points <= MAX_POINTS, f"{file}: sweep has {points} points; at most {MAX_POINTS} are allowed")
+    require(most is None or points <= most, f"{file}: sweep has {points} points; at most {most} are allowed")
     return tuple(axes)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.errors import RunError
-from xbar_cli.experiment.file import Experiment
+from xbar_cli.experiment.file import JOURNAL, Experiment
 from xbar_cli.experiment.grid import Point, StageRun, expand
 from xbar_cli.experiment.part import only_stage
 from xbar_cli.runs import opening
@@ -44,7 +44,9 @@ class Plan:
 
 
 def make_plan(experiment: Experiment, out: Path) -> Plan:
-    """The points and runs of an experiment, and what of them is complete in `out`."""
+    """The points and runs of an experiment, and what of them is complete in `out`. RunError where that is a search's."""
+    if (out / JOURNAL).exists():
+        raise RunError(f"{out} is the folder of a search; choose another one for the grid")
     points = tuple(expand(experiment))
     runs = {run.key: run for point in points for run in point.runs.values()}
     return Plan(experiment, out, points, runs, frozenset(key for key in runs if read_summary(out / key) is not None))

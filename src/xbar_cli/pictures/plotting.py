@@ -19,7 +19,7 @@ OTHERS = ("bmp", "eps", "gif", "jpeg", "jpg", "ps", "tif", "tiff", "webp")
 
 
 @dataclass(frozen=True)
-class Wish:
+class PlotKeys:
     """What is asked for, as it was typed; None is chosen.
 
     Attributes:
@@ -40,7 +40,7 @@ class Wish:
 
 
 def plot(
-    result: Path, wish: Wish, *, out: Path | None = None, formats: str | None = None, overwrite: bool = False
+    result: Path, wish: PlotKeys, *, out: Path | None = None, formats: str | None = None, overwrite: bool = False
 ) -> dict[str, Any]:
     """Draw a picture of what lies at `result`; the summary. Files are not replaced unless `overwrite` says so."""
     picture, figure = wished(grid_at(result), wish)
@@ -63,7 +63,7 @@ def plot(
     }
 
 
-def wished(found: SweepGrid | Chart, wish: Wish) -> tuple[Chart, str]:
+def wished(found: SweepGrid | Chart, wish: PlotKeys) -> tuple[Chart, str]:
     """The picture that is asked for of what was found, and its figure."""
     if isinstance(found, Chart):
         asked = [name for name in ("x", "y", "by", "facet", "where", "kind") if getattr(wish, name)]

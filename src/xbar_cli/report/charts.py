@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.report.page import Chart
+from xbar_cli.report.page import LiveChart
 from xbar_cli.report.tables import HEADLINES, text
 
 MOST_LINES = 12
@@ -53,7 +53,7 @@ def spec(
     }  # fmt: skip
 
 
-def learning(lines: Sequence[Mapping[str, Any]]) -> Iterator[Chart]:
+def learning(lines: Sequence[Mapping[str, Any]]) -> Iterator[LiveChart]:
     """A chart of each figure of metrics.jsonl over the epochs of all phases."""
     names = dict.fromkeys(
         name for line in lines for name, value in line.items()
@@ -74,7 +74,7 @@ def learning(lines: Sequence[Mapping[str, Any]]) -> Iterator[Chart]:
             "y": {"field": "y", "type": "quantitative", "title": name, "scale": {"zero": False}},
             "tooltip": [_tip("x", "epoch"), _tip("y", name), _tip("phase", "phase", kind="nominal")],
         } | ({"color": {"field": "phase", "type": "nominal", "title": "phase"}} if phases else {})
-        yield Chart(f"{name} by epoch", spec(rows, encoding=encoding, layer=LINE))
+        yield LiveChart(f"{name} by epoch", spec(rows, encoding=encoding, layer=LINE))
 
 
 LINES = {"field": "line", "type": "nominal", "title": None}
@@ -86,7 +86,7 @@ LINE = (
 """Points with lines between them."""
 
 
-def chips(summary: Mapping[str, Any]) -> Iterator[Chart]:
+def chips(summary: Mapping[str, Any]) -> Iterator[LiveChart]:
     """The metric of every chip, with its number, and the network's own."""
     metric = str(summary.get("metric", "accuracy"))
     values, ideal = summary.get(f"{metric}_samples"), summary.get(f"ideal_{metric}")
@@ -110,11 +110,11 @@ def chips(summary: Mapping[str, Any]) -> Iterator[Chart]:
             "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#888"}, "data": {"values": [{"y": ideal}]},
             "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "tooltip": [_tip("y", "floating point")]},
         })  # fmt: skip
-    yield Chart(f"{metric} of every chip" + (", dashed: floating point" if len(layer) > 1 else ""),
+    yield LiveChart(f"{metric} of every chip" + (", dashed: floating point" if len(layer) > 1 else ""),
                 spec(rows, encoding=encoding, layer=layer))  # fmt: skip
 
 
-def points(head: Sequence[str], rows: Sequence[Sequence[Any]], *, swept: int) -> Iterator[Chart]:
+def points(head: Sequence[str], rows: Sequence[Sequence[Any]], *, swept: int) -> Iterator[LiveChart]:
     """The first headline figure of a sweep's points against its last numeric key, a line for each value of the others.
 
     Args:
@@ -145,7 +145,7 @@ def points(head: Sequence[str], rows: Sequence[Sequence[Any]], *, swept: int) ->
             *([_tip("line", "of", kind="nominal")] if others else []),
         ],
     } | ({"color": LINES, "shape": LINES | {"legend": None}} if others else {})
-    yield Chart(f"{head[figure]} against {head[along]}", spec(lines, encoding=encoding, layer=LINE))
+    yield LiveChart(f"{head[figure]} against {head[along]}", spec(lines, encoding=encoding, layer=LINE))
 
 
 def thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -116,6 +116,9 @@ def chips_apart(a: Evaluation, b: Evaluation) -> str | None:
     """
     if a.seed != b.seed:
         return f"seed {a.seed} and {b.seed}"
+    first, other = (one.facts.get("monte_carlo.first", 0) for one in (a, b))
+    if first != other:
+        return f"chips from number {first} and from number {other} on"
     otherwise = environment.drawn_otherwise(a.random, b.random)
     if otherwise is not None:
         return otherwise

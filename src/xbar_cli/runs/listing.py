@@ -35,6 +35,8 @@ FIGURES = {
     "p_value": ("p_value",),
 }
 """Figure of the listing: the first of these keys that the summary has."""
+SWEEPS = ("run", "search")
+"""Commands whose folder holds the runs of others."""
 INHERITED = ("network", "dataset", "method", "scheme", "bits", "vg", "train_seed")
 """Columns that a run takes from the run it was made of."""
 
@@ -70,7 +72,7 @@ def find_runs(folder: Path) -> Iterator[Entry]:
     entry = open_entry(folder)
     if entry is not None:
         yield entry
-        if entry.command != "run":
+        if entry.command not in SWEEPS:
             return
     try:
         children = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
@@ -100,7 +102,7 @@ def open_entry(folder: Path) -> Entry | None:
     if problem is not None:
         return Entry(folder, "damaged", summary, config, reason=problem)
     if not (folder / DONE).exists():
-        if summary["command"] == "run":
+        if summary["command"] in SWEEPS:
             return Entry(folder, "incomplete", summary, config)
         return Entry(folder, "damaged", summary, config, reason="half-written: no `done` in it")
     return Entry(folder, "done", summary, config)
@@ -121,6 +123,8 @@ def describe(entry: Entry) -> dict[str, Any]:
     found: dict[str, Any] = {"path": str(entry.path), "state": entry.state, "command": entry.command}
     if entry.command == "run":
         found |= {name: entry.summary.get(name) for name in ("experiment", "points", "done", "failed")}
+    if entry.command == "search":
+        found |= {name: entry.summary.get(name) for name in ("experiment", "trials", "complete", "failed")}
     return found | keys_of(entry) | figures_of(entry.summary)
 
 

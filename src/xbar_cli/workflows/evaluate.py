@@ -62,7 +62,7 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
             f"monte_carlo.ci_width = {config.monte_carlo.ci_width:g} was not reached with {result['samples']} chips"
         )
     metric = result["metric"]
-    fields = evaluate_summary.results(result[f"{metric}_samples"], tally, metric=metric)
+    fields = evaluate_summary.results(result[f"{metric}_samples"], tally, metric=metric, first=config.first_chip)
     if "ages" in result:
         fields |= ages.age_fields(result["ages"], metric=metric)
     write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": metric})
@@ -236,6 +236,7 @@ def measure(
     tally = sample(
         sampler,
         most,
+        first=config.first_chip,
         enough=lambda samples: wanted.ci_width is not None and enough(samples, width=wanted.ci_width),
         alone=each_alone(sampler, kernels),
         warm=not hardware.solved,  # such arrays take so long that compilation is lost in it

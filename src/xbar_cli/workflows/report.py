@@ -13,12 +13,12 @@ from xbar_cli.report.beside import beside
 from xbar_cli.report.charts import chips, learning, library, points
 from xbar_cli.report.headline import key_figures, origin
 from xbar_cli.report.opening import open_run_entry, picture, title_of, write_texts
-from xbar_cli.report.page import Chart, RunSection, render
+from xbar_cli.report.page import LiveChart, RunSection, render
 from xbar_cli.report.results import points_tables, results_tables, sweep_table, swept_keys
 from xbar_cli.report.tables import Table, as_csv, as_markdown, comparing, pairs, records, tables_within, text, upright
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import DONE, METRICS
-from xbar_cli.runs.listing import Entry, describe
+from xbar_cli.runs.listing import SWEEPS, Entry, describe
 from xbar_cli.runs.metrics import CHECKSUM
 from xbar_cli.runs.seal import require_intact
 
@@ -94,9 +94,9 @@ def section(entry: Entry, *, interactive: bool = False) -> RunSection:
     )  # fmt: skip
 
 
-def charts_of(entry: Entry, lines: Sequence[Mapping[str, Any]]) -> list[Chart]:
+def charts_of(entry: Entry, lines: Sequence[Mapping[str, Any]]) -> list[LiveChart]:
     """The charts of a run: how it learned, its chips, the points of a sweep."""
-    head, rows = sweep_table(entry) if entry.command == "run" else ([], [])
+    head, rows = sweep_table(entry) if entry.command in SWEEPS else ([], [])
     swept = points(head, rows, swept=swept_keys(entry)) if rows else ()
     return [*learning(lines), *chips(entry.summary), *swept]
 
@@ -115,7 +115,7 @@ def summary_tables(entry: Entry) -> list[Table]:
         else:
             plain.append((name, text(value), "" if unit_of(name) == "1" else unit_of(name)))
     found = [Table("Summary", ["figure", "value", "unit"], plain)]
-    if entry.command == "run":
+    if entry.command in SWEEPS:
         found += points_tables(entry)
     return found + tables
 
@@ -144,7 +144,7 @@ def table_of_figures(entries: Sequence[Entry]) -> tuple[list[str], list[list[Any
     """A row for each run, and for each point of a sweep: path, keys, and every figure that is a number."""
     records_: list[dict[str, Any]] = []
     for entry in entries:
-        head, rows = sweep_table(entry) if entry.command == "run" else ([], [])
+        head, rows = sweep_table(entry) if entry.command in SWEEPS else ([], [])
         named = {"run": str(entry.path), "command": entry.command}
         if rows:
             records_ += [named | dict(zip(head, row, strict=True)) for row in rows]

@@ -152,7 +152,7 @@ def unbounded(config: EvaluateConfig, tally: Tally, *, images: int, measure: Mea
         f"{name}_ci95_kind": "student",
         f"{name}_skewness": skewness(samples),
         f"{name}_worst": samples[worst],
-        "worst_sample": worst,
+        "worst_sample": worst + config.first_chip,
         f"{name}_samples": samples,
     }
 
@@ -182,7 +182,7 @@ def accuracies(config: EvaluateConfig, tally: Tally, *, images: int, measure: Me
         "test_set_error": sampling_error(found.mean, images),
         f"{name}_with_test_set_ci95": list(both) if both else None,
         f"{name}_worst": min(samples),
-        "worst_sample": int(np.argmin(samples)),
+        "worst_sample": int(np.argmin(samples)) + config.first_chip,
     }
     if wanted.yield_at is not None:
         good = yield_at(tally.values, wanted.yield_at, width=wanted.ci_width)
@@ -243,9 +243,9 @@ def calibration(config: EvaluateConfig, tally: Tally, *, images: int) -> dict[st
     return {"fit": config.decoding.calibrate, "per": config.decoding.per or "layer", "images": images, **fitted}
 
 
-def results(samples: list[float], tally: Tally, *, metric: MetricName = "accuracy") -> dict[str, Field]:
+def results(samples: list[float], tally: Tally, *, metric: MetricName = "accuracy", first: int = 0) -> dict[str, Field]:
     """results.nc: the metric of every chip, with each layer alone too, and what each chip was calibrated to."""
-    fields = {"sample": field(("sample",), np.arange(len(samples)), unit="1", long_name="chip")}
+    fields = {"sample": field(("sample",), first + np.arange(len(samples)), unit="1", long_name="chip")}
     fields[metric] = field(("sample",), samples, unit="1", long_name=f"{metric} on the test images")
     for name, alone in tally.alone.items():
         long_name = f"{metric} on the test images with {name} alone on arrays"

@@ -28,9 +28,9 @@ def plot(
 
     Keys and figures have the short names of `xbar ls`, or the ends of their own. Seeds are averaged unless they are named.
     """
-    from xbar_cli.pictures.plotting import Wish, plot
+    from xbar_cli.pictures.plotting import PlotKeys, plot
 
-    asked = Wish(**wish, width=None if width is None else float(width))
+    asked = PlotKeys(**wish, width=None if width is None else float(width))
     summary = plot(result, asked, out=out, formats=formats, overwrite=overwrite)
     if as_json:
         print_json(summary)

@@ -54,6 +54,11 @@ class EvaluateConfig(RootSection):
         return bool(self.variation.all_effects()) or self.converters.random or self.programming.method is not None
 
     @property
+    def first_chip(self) -> int:
+        """Number of the first chip; 0 where all are the same."""
+        return (self.monte_carlo.first or 0) if self.differing else 0
+
+    @property
     def observes(self) -> bool:
         """Whether evaluating looks at training images, however the network was mapped."""
         fitted = self.decoding.calibrate or self.ageing.recalibrate
@@ -82,7 +87,7 @@ class PartitionConfig(EvaluateConfig):
 
     def check(self) -> None:
         """What says nothing here is an error."""
-        for key in PARTITION_WITHOUT:
+        for key in (*PARTITION_WITHOUT, "monte_carlo.first"):
             name = key.removeprefix("monte_carlo.")
             default = MonteCarloSection.model_fields[name].default
             require(getattr(self.monte_carlo, name) == default, f"{key} belongs to xbar evaluate: leave it out")

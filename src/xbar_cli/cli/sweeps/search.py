@@ -1,0 +1,202 @@
+"""`xbar search`."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.live import Live
+from rich.text import Text
+
+from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
+from xbar_cli.interruption import unwinding
+
+from .run import untrusted
+
+if TYPE_CHECKING:
+    from xbar_cli.runs.sweep import Outcome
+    from xbar_cli.search.asked import Search
+    from xbar_cli.search.trial import Trial
+
+GOES_ON = "the same command goes on where the search stands"
+
+
+@click.command(epilog="Example: xbar search experiments/search_lenet5.toml --workers 2")
+@click.argument("experiment", metavar="EXPERIMENT.toml", type=click.Path(path_type=Path))
+@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes here (default one a processor).")
+@click.option("--scheduler", metavar="ADDRESS", help="An existing Dask cluster instead, such as tcp://host:8786.")
+@click.option(
+    "--retries", type=click.IntRange(0, 100), default=2, show_default=True, help="More tries of a failed run."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Limit of each run (default none).",
+)
+@click.option("--dry-run", is_flag=True, help="Say what the space and the budget are; compute nothing.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="STAGE.KEY=VALUE",
+    help="Set one key of a stage, or of the search, such as search.seed=1.",
+)
+@click.option("--seed", metavar="N", help="Seed of every stage.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the search (default runs/NAME-search).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress, no notes.")
+def search(
+    experiment: Path, workers: int | None, scheduler: str | None, retries: int, timeout: float | None, dry_run: bool,
+    settings: tuple[str, ...], seed: str | None, out: Path | None, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Search designs for the best in several figures at once: stages from a file, axes and objectives from its [search].
+
+    Every design gets few chips first; those that another one beats on the same chips are dropped.
+    """
+    if workers is not None and scheduler is not None:
+        raise click.UsageError("--workers starts processes here and --scheduler uses a cluster: give one of them")
+    from xbar_cli.search import outcome
+    from xbar_cli.search.asked import load_search
+    from xbar_cli.search.engine import Cluster
+    from xbar_cli.search.run import run
+
+    asked = load_search(experiment, settings=settings, seed=seed)
+    folder = out or Path("runs") / f"{asked.experiment.name}-search"
+    if dry_run:
+        summary = outcome.dry_run(asked, out=folder)
+    else:
+        with unwinding(lambda: GOES_ON), SearchLine(quiet=quiet, notice=untrusted(scheduler)) as line:
+            engine = functools.partial(
+                Cluster, asked.experiment, folder, workers, scheduler, retries, timeout, watcher=line
+            )
+            summary = run(asked, out=folder, engine=engine, watcher=line)
+    if as_json:
+        print_json(summary)
+    elif dry_run:
+        show_space(summary)
+    else:
+        show(summary)
+    if not dry_run:
+        fail(summary)
+
+
+def fail(summary: dict[str, Any]) -> None:
+    """Raise XbarError where every trial failed: what the first said."""
+    from xbar_cli.errors import RunError
+
+    if summary["failed"] and summary["failed"] + summary["repeated"] == summary["trials"]:
+        first = next(entry for entry in summary["list"] if entry["state"] == "failed")
+        raise RunError(f"all {summary['failed']} trials failed; trial {first['trial']}: {first['reason']}")
+
+
+def short(keys: Sequence[str]) -> list[str]:
+    """The last words of dotted keys, whole ones where two end alike."""
+    words = [key.rpartition(".")[2] for key in keys]
+    return [word if words.count(word) == 1 else key for word, key in zip(words, keys, strict=True)]
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print the front, or what comes nearest to meeting the constraints."""
+    entries = summary["front"] or ([summary["nearest"]] if summary["nearest"] else [])
+    keys = [key for key in summary["axes"] if any(key in entry["values"] for entry in entries)]
+    figures = list(dict.fromkeys(name for entry in entries for name in entry["figures"]))
+    rows = [
+        (entry["trial"], *(entry["values"].get(key) for key in keys), *(f"{entry['figures'][f]:.4g}" for f in figures))
+        for entry in entries
+    ]
+    counts = ", ".join(
+        f"{summary[s]} {s}" for s in ("complete", "dropped", "infeasible", "failed", "repeated") if summary[s]
+    )
+    title = f"{summary['experiment']}: {summary['trials']} trials ({counts}), {summary['chips']} evaluations of a chip"
+    print_table(title, ["trial", *short(keys), *figures], rows)
+    if not summary["front"]:
+        bounds = " and ".join(summary["constraints"]) or "all chips"
+        click.echo(f"no design meets {bounds}" + ("; the nearest is shown" if entries else ""))
+    if summary["reference"]:
+        ends = ", ".join(f"{name} {value:.4g}" for name, value in summary["reference"].items())
+        click.echo(f"front: {len(summary['front'])} designs, hypervolume {summary['hypervolume']:.4g} up to {ends}")
+    if summary["disagreement"]:
+        note(f"figures of a design are of two kinds of hardware: {summary['disagreement']}")
+    first = next((entry for entry in summary["list"] if entry["state"] == "failed"), None)
+    if first is not None:
+        note(f"{summary['failed']} trials failed; trial {first['trial']}: {first['reason']}")
+    click.echo(f"trials: {summary['csv']}")
+    click.echo(f"search: {summary['out']}")
+
+
+def show_space(summary: dict[str, Any]) -> None:
+    """Print the axes."""
+    rows = [(", ".join(axis["keys"]), values_of(axis), axis["count"], axis["when"]) for axis in summary["axes"]]
+    designs = "without end" if summary["designs"] is None else summary["designs"]
+    print_table(f"{summary['experiment']}: designs {designs}", ["axis", "values", "count", "when"], rows)
+    budget = ", ".join(f"{n} {what}" for what, n in summary["budget"].items() if n is not None)
+    click.echo(f"objectives: {', '.join(summary['objectives'])}")
+    if summary["constraints"]:
+        click.echo(f"constraints: {', '.join(summary['constraints'])}")
+    click.echo(f"budget: {budget}; sampler: {summary['sampler']}, seed {summary['seed']}")
+    if summary["chips_per_design"]:
+        click.echo(f"chips of a design: {', then '.join(map(str, summary['rungs']))}")
+
+
+def values_of(axis: dict[str, Any]) -> str:
+    """The values of an axis in few words."""
+    if axis["values"] is not None:
+        return ", ".join(map(str, axis["values"]))
+    return f"{axis['low']} … {axis['high']}{' (log)' if axis['log'] else ''}"
+
+
+class SearchLine:
+    """A watcher of a search and its runs that keeps a line on the terminal; a context manager.
+
+    Where stderr is no terminal it only notes what fails.
+    """
+
+    def __init__(self, *, quiet: bool, notice: str | None = None) -> None:
+        """`quiet` silences all; `notice` is said first."""
+        self._quiet, self._notice = quiet, notice
+        self._live: Live | None = None
+        self._running: dict[str, None] = {}
+        self._said = ""
+
+    def __enter__(self) -> "SearchLine":
+        """Say the notice."""
+        if self._notice is not None and not self._quiet:
+            note(self._notice)
+        if not self._quiet and STDERR.is_terminal:
+            self._live = Live(Text(), console=STDERR, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the line."""
+        if self._live is not None:
+            self._live.stop()
+
+    def standing(self, trials: "Sequence[Trial]", search: "Search") -> None:
+        """These trials have ended."""
+        budget = search.section.budget
+        of_trials = f" of {budget.trials}" if budget.trials else ""
+        of_chips = f" of {budget.chips}" if budget.chips else ""
+        tried = sum(trial.state != "repeated" for trial in trials)
+        self._said = f"designs: {tried}{of_trials}, chips: {sum(t.spent for t in trials)}{of_chips}"
+        self.tick()
+
+    def started(self, key: str) -> None:
+        """A worker begins with a run."""
+        self._running[key] = None
+        self.tick()
+
+    def ended(self, key: str, outcome: "Outcome") -> None:
+        """A run is done or has failed."""
+        self._running.pop(key, None)
+        if not outcome.ok and not self._quiet and outcome.attempts:
+            note(f"failed: {key}: {outcome.reason}")
+        self.tick()
+
+    def tick(self) -> None:
+        """Draw the line again."""
+        if self._live is not None:
+            running = ", ".join(list(self._running)[:4])
+            self._live.update(Text(self._said + (f"; running: {running}" if running else "")), refresh=True)

@@ -1,0 +1,1 @@
+"""Designs searched for: axes, objectives, racing over chips, the study that goes on."""

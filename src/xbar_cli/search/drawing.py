@@ -1,0 +1,82 @@
+"""Figures of a search: the front among all designs, and how much of the plane was commanded after so many chips."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from xbar_cli.experiment.results import unit_of
+from xbar_cli.runs import figures
+from xbar_cli.search.asked import Search
+from xbar_cli.search.trial import COMPLETE, DROPPED, FAILED, INFEASIBLE, REPEATED, Trial
+
+MARKS = {
+    COMPLETE: ("o", "0.35", "all chips"),
+    DROPPED: ("x", "0.65", "dropped"),
+    INFEASIBLE: ("v", "0.65", "infeasible"),
+}
+"""Marker, colour and name of what became of a design."""
+DECADES = 20.0
+"""Ratio of the ends from which an axis is logarithmic."""
+
+
+def draw(
+    folder: Path, search: Search, trials: Sequence[Trial], best: Sequence[Trial], history: Sequence[tuple[int, float]]
+) -> None:  # fmt: skip
+    """The front of the first two objectives, and the history of the hypervolume."""
+    folder.mkdir(exist_ok=True)
+    if len(search.objectives) > 1:
+        draw_front(folder / "front.png", search, trials, best)
+    draw_history(folder / "history.png", search, history)
+
+
+def axis_of(axes: Any, letter: str, name: str, values: Sequence[float]) -> None:
+    """Label and scale of an axis."""
+    unit = unit_of(name)
+    words = name.split("_") if unit == "1" else [*name.split("_")[:-1], f"[{unit}]"]
+    wide = min(values, default=0.0) > 0 and max(values) > DECADES * min(values)
+    axes.set(**{f"{letter}label": " ".join(words), f"{letter}scale": "log" if wide else "linear"})
+
+
+def draw_front(path: Path, search: Search, trials: Sequence[Trial], best: Sequence[Trial]) -> Path:
+    """The first objective against the second, the designs of the front joined."""
+    x, y = search.objectives[1].figure, search.objectives[0].figure
+    shown = [trial for trial in trials if trial.figures and trial.state not in (FAILED, REPEATED)]
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        for state, (marker, colour, name) in MARKS.items():
+            own = [trial for trial in shown if trial.state == state]
+            if own:
+                axes.scatter([t.value(x) for t in own], [t.value(y) for t in own], marker=marker, color=colour, s=18,
+                             label=f"{name} ({len(own)})")  # fmt: skip
+        if best:
+            axes.plot([t.value(x) for t in best], [t.value(y) for t in best], "s-", color="C3", markersize=5,
+                      label=f"front ({len(best)})")  # fmt: skip
+        axis_of(axes, "x", x, [t.value(x) for t in shown])
+        axis_of(axes, "y", y, [t.value(y) for t in shown])
+        axes.set_title(f"Search {search.experiment.name}")
+        axes.legend()
+
+    spent = sum(trial.spent for trial in trials)
+    caption = (
+        f"{len(shown)} designs, {spent} evaluations of a chip; front: no other design with all of its chips beats it"
+    )
+    return figures.save(path, paint, caption=caption)
+
+
+def draw_history(path: Path, search: Search, history: Sequence[tuple[int, float]]) -> Path:
+    """The hypervolume after so many chips, or trials where no chips are counted."""
+    chips = bool(history) and history[-1][0] > 0
+    x = [spent if chips else number for number, (spent, _) in enumerate(history, start=1)]
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.step(x, [found for _, found in history], where="post", color="C0")
+        axes.set(xlabel="evaluations of a chip" if chips else "trials", ylabel="hypervolume", ylim=(0, None))
+        axes.set_title(f"Search {search.experiment.name}")
+
+    return figures.save(
+        path, paint, caption=f"hypervolume of {', '.join(o.figure for o in search.objectives)}, own units"
+    )

@@ -1,0 +1,3 @@
+"""Figures of one kind are drawn once."""
+
+from tests.drawn import few_figures  # noqa: F401
