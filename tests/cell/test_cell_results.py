@@ -12,6 +12,7 @@ from xbar_cli.cell.results import KIND, coefficient_fields, mismatch_fields, res
 from xbar_cli.cell.surrogates import fit
 from xbar_cli.cell.tables import Tables
 from xbar_cli.config.characterize import CharacterizeConfig
+from xbar_cli.errors import RunError
 from xbar_cli.runs.directory import new_run
 from xbar_cli.runs.results import RESULTS, read_dataset, write_fields
 
@@ -107,6 +108,21 @@ def test_a_cell_read_from_its_file_gives_the_currents_that_were_simulated(tmp_pa
         assert cell.g_cut[index] == pytest.approx(fields["g_cut"].values[index])
     assert (cell.g_off, cell.g_on) == pytest.approx((analytic.G_OFF, analytic.G_ON))
     assert cell.v_max == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("mean_effective_conductance", 1e300, "beyond all bounds"), ("mean_effective_conductance", np.nan, "beyond all bounds"),
+        ("g", np.inf, "g does not ascend"), ("vin", -1.0, "vin does not ascend"), ("current_factors", np.inf, "a surrogate"),
+    ],
+)  # fmt: skip
+def test_a_cell_with_numbers_that_none_has_is_damaged(tmp_path, fields, name, value, said):
+    values = fields[name].values.copy()
+    values.flat[values.size // 2] = value
+    write_fields(tmp_path / "cell.nc", fields | {name: fields[name]._replace(values=values)}, attributes=KIND)
+    with pytest.raises(RunError, match=f"damaged .*{said}"):
+        load_cell(tmp_path / "cell.nc")
 
 
 def test_sampled_transistors_are_written_sample_by_sample(tmp_path):

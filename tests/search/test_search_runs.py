@@ -260,7 +260,7 @@ def test_what_a_search_leaves_is_read_by_others(file, tmp_path):
     assert (entry["trials"], entry["state"]) == (summary["trials"], "done")
     page = tmp_path / "page.html"
     assert report.run([out], out=page, csv_out=tmp_path / "t.csv", markdown_out=None, overwrite=False)["figures"] == 2
-    assert "on_front" in page.read_text()
+    assert "on_<wbr>front" in page.read_text()
     assert len((tmp_path / "t.csv").read_text().splitlines()) == 1 + summary["trials"]
 
 

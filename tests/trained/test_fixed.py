@@ -91,7 +91,8 @@ def test_trained_conductances_that_are_lost_are_an_error(tmp_path):
     [
         ("periphery", {"scheme": "bb"}), ("periphery", {"bits": 99}), ("periphery", {"m_max": ["x", 1.0]}),
         ("periphery", {"activation_bits": 8.5}), ("periphery", {"input_ranges": {"hidden": None}}),
-        ("insitu", {"scheme": 3}), ("insitu", {"m_max": [True, 1.0]}),
+        ("insitu", {"scheme": 3}), ("insitu", {"scheme": None}),
+        ("periphery", {"scheme": "bitslice"}), ("insitu", {"m_max": [True, 1.0]}),
         ("neat", {"vg_volt": [0.8, None]}), ("neat", {"weight_scale": "networK"}), ("neat", {"w_cut": [0.1, float("inf")]}),
         ("tat", {"weight_limits": [1.0, 2.0]}), ("tat", {"weight_limits": {"hidden": "1"}}),
     ],

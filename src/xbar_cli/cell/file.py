@@ -13,6 +13,9 @@ from xbar_cli.device.transistor import BitLineSeparable, Separable
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, opened
 
+LARGEST_SIEMENS = 1e3
+"""Of a cell."""
+
 
 def _arrays(dataset: xr.Dataset, name: str, index: int) -> dict[str, jax.Array]:
     # not isel: it imports dask, a second before anything is computed
@@ -72,7 +75,21 @@ def cell_of(dataset: xr.Dataset) -> Cell:
 def load_cell(path: Path) -> Cell:
     """The cell in a results.nc of a characterize run (or a copy of it); RunError where it is missing, damaged, or holds none."""
     with opened(path, kind="cell") as dataset:
-        return cell_of(dataset)
+        return require_sound(cell_of(dataset))
+
+
+def require_sound(cell: Cell) -> Cell:
+    """The cell itself. Raises ValueError where its tables hold what no cell has: axes that do not ascend, boundless numbers."""
+    for name in ("vg", "g", "vin"):
+        values = getattr(cell, name)
+        if not (np.isfinite(values).all() and (np.diff(values) > 0).all()):
+            raise ValueError(f"{name} does not ascend")
+    if not (np.abs(cell.mean_effective) <= LARGEST_SIEMENS).all():
+        raise ValueError("mean_effective_conductance is not finite, or beyond all bounds")
+    fitted = [part for n in range(len(cell.vg)) if n not in cell.marked for part in (cell.current[n], cell.power[n])]
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(fitted)):
+        raise ValueError("a surrogate is not finite")
+    return cell
 
 
 def copy_cell(run: Path, target: Path) -> None:

@@ -163,6 +163,6 @@ def contents(
 def parts(section: RunSection, place: str) -> Iterator[tuple[str, str]]:
     """Place and title of what a section holds."""
     yield from ((f"{place}-figure-{n}", f"Figure: {name}") for n, (name, _) in enumerate(section.figures, start=1))
-    yield from ((f"{place}-chart-{n}", f"LiveChart: {c.title}") for n, c in enumerate(section.charts, start=1))
+    yield from ((f"{place}-chart-{n}", f"Chart: {c.title}") for n, c in enumerate(section.charts, start=1))
     shown = [table for table in section.tables if table.rows]
     yield from ((f"{place}-table-{n}", table.title) for n, table in enumerate(shown, start=1))

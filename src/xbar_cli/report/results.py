@@ -24,6 +24,7 @@ def sweep_table(entry: Entry) -> tuple[list[str], list[list[Any]]]:
     dataset = read_dataset(entry.path / RESULTS)
     dims = list(dict.fromkeys(str(d) for v in dataset.data_vars.values() for d in v.dims))
     keys, names = [str(c) for c in dataset.coords], [str(v) for v in dataset.data_vars]
+    names.sort(key=lambda name: name not in dims)  # the trial's number names its row
     rows: list[list[Any]] = []
     for index in product(*(range(dataset.sizes[dim]) for dim in dims)):
         at = dataset.isel(dict(zip(dims, index, strict=True)))

@@ -17,8 +17,9 @@ from xbar_cli.config.methods import BiasedMethod
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.mapping.bitslice import SliceFormat
+from xbar_cli.mapping.periphery import SCHEMES as DIFFERENCES
 from xbar_cli.mapping.placing import Slices
-from xbar_cli.outside import quoted_error
+from xbar_cli.outside import quoted, quoted_error
 from xbar_cli.runs.directory import SUMMARY
 from xbar_cli.runs.results import read_tensors, write_tensors
 from xbar_cli.runs.seal import ANEW
@@ -170,7 +171,9 @@ def _periphery(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, f
     if not (folder / DEVICES).exists():
         raise RunError(f"{folder} lacks {DEVICES}, the conductances that it trained: train or map it anew")
     asked = {key: summary[key] for key in ("scheme", "bits")}
-    _require_mapping(asked, f"{folder}: scheme or bits of {SUMMARY} are damaged")
+    if asked["scheme"] not in DIFFERENCES:
+        raise RunError(f"{folder}: {SUMMARY} is damaged (scheme {quoted(asked['scheme'])}); {ANEW}")
+    _require_mapping(asked, f"{folder}: bits of {SUMMARY} are damaged")
     return asked | {"devices": read_tensors(folder / DEVICES)}
 
 
