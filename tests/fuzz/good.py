@@ -49,6 +49,16 @@ run = "@net"
 map.mapping.scheme = ["de", "bc"]
 map.mapping.bits = [2, 4]
 """
+SEARCH = """
+[search]
+objectives = ["min weight_rmse", "min tiles"]
+constraints = ["weight_rmse <= 1e3"]
+budget = { trials = 12 }
+race = false
+seed = 3
+net.training.learning_rate = { low = 1e-4, high = 1e-1, log = true }
+map.mapping.tile = { choices = ["32x32", "64x64"], when = "map.mapping.scheme == 'de'" }
+"""
 TRAIN_CONFIG = """seed = 3
 method = "ideal"
 [network]
@@ -84,6 +94,7 @@ TEXTS = {
     "cases.json": json.dumps(CASES),
     "own.toml": TECHNOLOGY,
     "experiment.toml": EXPERIMENT,
+    "search.toml": EXPERIMENT + SEARCH,
     "set.csv": SET,
     "train.toml": TRAIN_CONFIG,
     "evaluate.toml": EVALUATE_CONFIG,

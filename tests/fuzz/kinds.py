@@ -29,15 +29,19 @@ BASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "import": (("import", f"{HERE}/net.safetensors", "--network", "mlp"), {"net.safetensors": "net.safetensors"}),
     "verify": (("verify", "--cases", f"{HERE}/cases.json"), {"cases.json": "cases.json"}),
     "run": (("run", f"{HERE}/experiment.toml", "--dry-run"), {"experiment.toml": "experiment.toml"}),
+    "search": (("search", f"{HERE}/search.toml", "--dry-run"), {"search.toml": "search.toml"}),
+    "design": (("design", f"{HERE}/net", "--over", "r_on", "--over", "weight_limit"), {"net": "net"}),
+    "advise": (("advise", f"{HERE}/net", "--variation", "0.1"), {"net": "net"}),
+    "plot": (("plot", f"{HERE}/chips"), {"chips": "chips"}),
 }
 """A command line that is right for every command, and what lies in its folder."""
-READERS = ("map", "evaluate", "energy", "pareto", "compare", "report", "ls")
+READERS = ("map", "evaluate", "energy", "pareto", "compare", "report", "plot", "ls")
 """Commands that open runs."""
 
 
 def with_out(command: str, argv: tuple[str, ...]) -> tuple[str, ...]:
     """The arguments with a place for what the command makes."""
-    name = {"report": "page.html"}.get(command, "out")
+    name = {"report": "page.html", "plot": "out.png"}.get(command, "out")
     return argv if command == "ls" or "--out" in argv else (*argv, "--out", f"{HERE}/{name}")
 
 
@@ -57,13 +61,13 @@ def option(rng: random.Random, good: Path) -> Case:
         chosen = rng.choice(options_of(command))
         name = rng.choice(chosen.opts)
         argv = (*argv, name) if chosen.is_flag else (*argv, name, rng.choice(TEXTS))
-    return Case("option", with_out(command, argv), copies, stub=command != "run")
+    return Case("option", with_out(command, argv), copies, stub=command not in ("run", "search", "plot"))
 
 
 def setting(rng: random.Random, good: Path) -> Case:
     """A key of a configuration with a value of another kind."""
     del good
-    command = rng.choice(("train", "map", "evaluate", "energy", "characterize", "fit", "verify", "import"))
+    command = rng.choice(("train", "map", "evaluate", "energy", "characterize", "fit", "verify", "import", "design"))
     argv, copies = BASES[command]
     keys = sorted({key for param in options_of(command) for key in keys_of(param)})
     key = rng.choice(keys)
@@ -88,11 +92,13 @@ def toml(rng: random.Random, good: Path) -> Case:
 
 def experiment(rng: random.Random, good: Path) -> Case:
     """An experiment file that is damaged."""
-    argv, copies = BASES["run"]
-    text = (good / "experiment.toml").read_text()
+    command = rng.choice(("run", "search"))
+    argv, copies = BASES[command]
+    file = "experiment.toml" if command == "run" else "search.toml"
+    text = (good / file).read_text()
     if rng.random() < 0.2:
         text = text.replace("[sweep]", '[sweep]\nzip = [["map.seed", "net.seed"], [[0, [1]], 2]]')
-    return Case("experiment", with_out("run", argv), copies, (write("experiment.toml", damaged_toml(rng, text)),))
+    return Case("experiment", with_out(command, argv), copies, (write(file, damaged_toml(rng, text)),))
 
 
 def run_file(rng: random.Random, good: Path) -> Case:
