@@ -97,6 +97,24 @@ def test_compare_refuses_other_runs_and_newer_results(xbar, evaluations, small, 
         file.attrs["xbar_format"] = 1
 
 
+def test_ls_chooses_orders_and_fits_the_terminal(xbar, evaluations, monkeypatch):
+    every = xbar("ls", evaluations, "--json").json["runs"]
+    best = max(run["accuracy"] for run in every)
+    found = xbar("ls", evaluations, "--sort=-accuracy", "--json").json["runs"]
+    assert [run["accuracy"] for run in found] == sorted((run["accuracy"] for run in every), reverse=True)
+    kept = xbar("ls", evaluations, "--where", f"accuracy>={best}", "--json").json["runs"]
+    assert {run["path"] for run in kept} == {run["path"] for run in every if run["accuracy"] >= best}
+    chosen = xbar("ls", evaluations, "--columns", "batch_size,accuracy", "--json").json["runs"]
+    assert all(list(run) == ["path", "command", "batch_size", "accuracy"] for run in chosen)
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = xbar("ls", evaluations).out
+    assert max(map(len, narrow.splitlines()[1:-1])) <= 40
+    assert "no room for" in narrow
+    wrong = xbar("ls", evaluations, "--sort", "acuracy")
+    assert (wrong.code, wrong.err.count("\n")) == (1, 1)
+    assert "near: accuracy" in wrong.err
+
+
 def test_ls_and_report_on_real_runs(xbar, evaluations, tmp_path):
     entries = xbar("ls", evaluations, "--json").json["runs"]
     assert [entry["command"] for entry in entries] == ["evaluate"] * 3

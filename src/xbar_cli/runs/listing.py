@@ -1,7 +1,7 @@
 """`xbar ls`: the runs in a folder with the keys and figures that tell them apart. Reads JSON and TOML only."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from xbar_cli.outside import read_toml
 from xbar_cli.runs.directory import CONFIG, DONE, SUMMARY, at_work
 from xbar_cli.runs.opening import read_summary
 from xbar_cli.runs.seal import require_intact
+from xbar_cli.runs.selecting import differing, named, parse_term, values_of
 
 KEYS: dict[str, tuple[str, ...]] = {
     "network": ("network.name",),
@@ -176,12 +177,48 @@ def figures_of(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def listing(folder: Path) -> dict[str, Any]:
-    """The runs in a folder, and what is damaged."""
+def listing(folder: Path, *, where: Sequence[str] = (), sort: str | None = None) -> dict[str, Any]:
+    """The runs in a folder, those alone of which all terms `where` are true, and what is damaged.
+
+    Runs of one command come with what differs in their configurations besides the listing's own columns (`differs`). With `sort`
+    they are in the order of a key, falling where it begins with `-`; those without it come last. ConfigError where none has such
+    a key.
+    """
     entries = list(find_runs(folder))
+    runs = [(describe(e), e) for e in entries if e.state != "damaged"]
+    every = [values_of(described, entry.config, entry.summary) for described, entry in runs]
+    known = list(dict.fromkeys(key for values in every for key in values))
+    terms = [(term, named(term.name, known)) for term in map(parse_term, where)] if runs else []
+    kept = [n for n, values in enumerate(every) if all(term.holds(values, key) for term, key in terms)]
+    if sort is not None and runs:
+        key = named(sort.removeprefix("-"), known)
+        having = [n for n in kept if every[n].get(key) is not None]
+        having.sort(key=lambda n: _order(every[n][key]), reverse=sort.startswith("-"))
+        kept = having + [n for n in kept if every[n].get(key) is None]
+    told = {key for keys in KEYS.values() for key in keys}
+    found = []
+    for n in kept:
+        alike = [every[m] for m in kept if every[m]["command"] == every[n]["command"]]
+        differs = {key: every[n].get(key) for key in differing(alike, besides=sorted(told))}
+        found.append(runs[n][0] | ({"differs": differs} if differs else {}))
     return {
         "command": "ls",
-        "runs": [describe(entry) for entry in entries if entry.state != "damaged"],
+        "runs": found,
         "damaged": [{"path": str(e.path), "reason": e.reason} for e in entries if e.state == "damaged"],
         "out": str(folder),
     }
+
+
+def _order(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size, then texts."""
+    number = isinstance(value, (int, float))
+    return (not number, float(value) if number else 0.0, "" if number else str(value))
+
+
+def columns(folder: Path, names: Sequence[str], *, of: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By path, what the runs `of` a folder have of some keys, under the names that were asked for."""
+    entries = [entry for entry in find_runs(folder) if str(entry.path) in set(of)]
+    every = {str(e.path): values_of(describe(e), e.config, e.summary) for e in entries}
+    known = list(dict.fromkeys(key for values in every.values() for key in values))
+    keys = {name: named(name, known) for name in names}
+    return {path: {name: values.get(key) for name, key in keys.items()} for path, values in every.items()}

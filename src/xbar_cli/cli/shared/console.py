@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -37,8 +38,30 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for index, column in enumerate(columns):
         table.add_column(Text(column), justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(Text("–" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text(shown(cell)) for cell in row))
     Console(highlight=False).print(table)
+
+
+def shown(cell: object) -> str:
+    """A cell of a table."""
+    return "–" if cell is None else str(cell)
+
+
+def fitting(columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: Sequence[str]) -> list[int]:
+    """The columns that a terminal has room for without breaking a cell: the first, those of `least` wanted, then by their order.
+
+    Where stdout is no terminal all are.
+    """
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        return list(range(len(columns)))
+    widths = [max(len(name), *(len(shown(row[n])) for row in rows)) + 3 for n, name in enumerate(columns)]
+    room, chosen = console.width - 1 - widths[0], [0]
+    for n in sorted(range(1, len(columns)), key=lambda n: (columns[n] not in least, n)):
+        if widths[n] <= room:
+            chosen.append(n)
+            room -= widths[n]
+    return sorted(chosen)
 
 
 def note(message: str) -> None:
