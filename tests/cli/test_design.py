@@ -134,6 +134,20 @@ def test_gradients_are_those_of_central_differences(kind, start, cell):
                 assert float(by_share[name]) == pytest.approx(wanted, rel=1e-4, abs=1e-6 * size), (name, cost)
 
 
+def test_a_size_of_tiles_that_is_built_has_a_gradient_toward_the_next(start):
+    objective = opened(start, **RESISTIVE | {"converters": {}, "design": {"over": ["tile=16:128"]}})
+    assert [objective.tiles({"tile": size}) for size in (16, 20, 32, 127, 128)] == [
+        (16, 32),
+        (16, 32),
+        (32, 64),
+        (64, 128),
+        (64, 128),
+    ]
+    at = objective.at({"tile": jnp.asarray(1 / 3)}, 0, objective.ranges({"tile": 32.0}))
+    assert float(at.steep["energy_joule"]["tile"]) != 0
+    assert at.costs["energy_joule"] == pytest.approx(float(objective.costing.at({}, 32)["energy_joule"]), rel=1e-5)
+
+
 def difference(of, shares, name, step=1e-5):
     """The central difference of a function by one share, and the size of the function."""
     ends = [float(of(shares | {name: shares[name] + sign * step})) for sign in (1, -1)]

@@ -68,9 +68,16 @@ class Objective:
         return {p.name: p.at(shares[p.name]) for p in self.chosen}
 
     def tiles(self, values: Mapping[str, float]) -> tuple[int, ...]:
-        """The sizes of tile next to a design: one, two, or none where that is not designed."""
+        """The sizes of tile on both sides of a design; the one above where it is one of them, so that it has a gradient there.
+
+        None where the size is not designed; one where only one is between the bounds.
+        """
         tile = next((p for p in self.chosen if p.name == "tile"), None)
-        return () if tile is None else tuple(map(int, tile.nearest(float(values["tile"]))))
+        if tile is None:
+            return ()
+        sizes = tile.inside
+        above = next((n for n, size in enumerate(sizes) if size > float(values["tile"]) * (1 + 1e-9)), len(sizes) - 1)
+        return tuple(map(int, sizes[max(above - 1, 0) : above + 1]))
 
     def ranges(self, values: Mapping[str, float]) -> dict[str, dict[str, Range]]:
         """What converters take, by size of tile."""

@@ -56,12 +56,17 @@ class Parameter:
             return self.low + (self.high - self.low) * share
         return self.low * (self.high / self.low) ** share
 
+    @property
+    def inside(self) -> list[float]:
+        """The values between the bounds that can be built, where there is a list."""
+        return [v for v in self.built or () if self.low * (1 - 1e-9) <= v <= self.high * (1 + 1e-9)]
+
     def nearest(self, value: float) -> tuple[float, ...]:
         """The values on both sides that can be built, or the one."""
         value = min(max(value, self.low), self.high)
         if self.built is None:
             return (float(f"{value:.{self.digits}g}"),)
-        inside = [v for v in self.built if self.low * (1 - 1e-9) <= v <= self.high * (1 + 1e-9)]
+        inside = self.inside
         below = [v for v in inside if v <= value * (1 + 1e-9)]
         above = [v for v in inside if v >= value * (1 - 1e-9)]
         return tuple(sorted({*below[-1:], *above[:1]}))
