@@ -4,11 +4,13 @@ import itertools
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar_cli.config.chips.evaluate import EvaluateConfig, changed
 from xbar_cli.config.energy import EnergyConfig
@@ -25,41 +27,56 @@ from .parameters import Parameter
 
 MOST_TRIED = 16
 """Roundings that are compared."""
-BATCHES = 4
+BATCHES = 8
 """Batches, each on chips of its own, that they are compared on."""
+DEVIATIONS = 2.4
+"""Standard errors that a rounding must be better by: 95 % of Student's t for 8 batches."""
 CROSSPOINT = "cell.crosspoint_features2"
 """Area of a resistive cell in units of F²: it grows with the square of the width of wires."""
 
 
 def rounded(objective: Objective, descent: Descent) -> dict[str, float]:
-    """The values that can be built about a design: of all roundings the best, on the same batches and chips.
+    """The values that can be built about a design: the nearest, unless other roundings are better for certain.
 
-    Where there are too many roundings, the parameters that are nearest to a value that can be built take it.
+    Where there are too many roundings, the parameters that are nearest to a value that can be built take it. For certain: over
+    batches and chips that are the same for all, by more than `DEVIATIONS` standard errors of the mean difference; of several the
+    best.
     """
     found = {p.name: float(p.at(float(descent.shares[p.name]))) for p in objective.chosen}
     choices = {p.name: p.nearest(found[p.name]) for p in objective.chosen}
+    near = {p.name: min(choices[p.name], key=partial(_distance, p, found[p.name])) for p in objective.chosen}
     undecided = [p for p in objective.chosen if len(choices[p.name]) > 1]
-    undecided.sort(key=lambda p: _distance(p, found[p.name], choices[p.name]))
+    undecided.sort(key=lambda p: _distance(p, found[p.name], near[p.name]))
     for parameter in undecided[: max(0, len(undecided) - MOST_TRIED.bit_length() + 1)]:
-        near = min(
-            choices[parameter.name], key=lambda v: abs(parameter.share(v) - parameter.share(found[parameter.name]))
-        )
-        choices[parameter.name] = (near,)
+        choices[parameter.name] = (near[parameter.name],)
     tried = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
-    return tried[0] if len(tried) == 1 else min(tried, key=lambda values: mean_total(objective, values))
+    if len(tried) == 1:
+        return near
+    reached = [totals(objective, values) for values in tried]
+    return tried[best_of(reached, tried.index(near))]
 
 
-def _distance(parameter: Parameter, value: float, choices: Sequence[float]) -> float:
-    """How far a value is from the nearer of two, as a share of what is between them."""
-    at, (low, high) = parameter.share(value), (parameter.share(choice) for choice in choices)
-    return min(at - low, high - at) / (high - low)
+def best_of(reached: Sequence[NDArray[np.float64]], near: int) -> int:
+    """The least of several series of what descends whose difference from the series `near` is certain; else `near` itself."""
+    best = near
+    for number, values in enumerate(reached):
+        less = reached[near] - values
+        certain = less.mean() > DEVIATIONS * less.std(ddof=1) / np.sqrt(less.size)
+        if number != near and certain and values.mean() < reached[best].mean():
+            best = number
+    return best
 
 
-def mean_total(objective: Objective, values: Mapping[str, float]) -> float:
-    """What descends, at values that can be built: the mean over some batches."""
+def _distance(parameter: Parameter, value: float, choice: float) -> float:
+    """How far a value is from one that can be built, as a share of the way between the bounds."""
+    return abs(parameter.share(value) - parameter.share(choice))
+
+
+def totals(objective: Objective, values: Mapping[str, float]) -> NDArray[np.float64]:
+    """What descends, at values that can be built, on some batches, each on chips of its own."""
     shares = {p.name: jnp.asarray(p.share(values[p.name]), float) for p in objective.chosen}
     ranges = objective.ranges(values)
-    return float(np.mean([objective.at(shares, number, ranges, of="roundings").total for number in range(BATCHES)]))
+    return np.asarray([objective.at(shares, number, ranges, of="roundings").total for number in range(BATCHES)])
 
 
 def keys_of(values: Mapping[str, float], base: EvaluateConfig) -> tuple[dict[str, Any], dict[str, Any]]:
