@@ -110,7 +110,7 @@ def test_ls_chooses_orders_and_fits_the_terminal(xbar, evaluations, monkeypatch)
     narrow = xbar("ls", evaluations).out
     assert max(map(len, narrow.splitlines()[1:-1])) <= 40
     assert "no room for" in narrow
-    wrong = xbar("ls", evaluations, "--sort", "acuracy")
+    wrong = xbar("ls", evaluations, "--sort", "accuracyy")
     assert (wrong.code, wrong.err.count("\n")) == (1, 1)
     assert "near: accuracy" in wrong.err
 

@@ -32,7 +32,7 @@ def test_a_key_is_named_by_its_end_with_or_without_its_unit(name, key):
 @pytest.mark.parametrize(
     ("name", "known", "said"),
     [
-        ("acuracy", list(VALUES), "near: accuracy"),
+        ("accuracyy", list(VALUES), "near: accuracy"),
         ("bits", ["a.bits", "b.bits"], "'bits' is a.bits, b.bits: write more of it"),
     ],
 )

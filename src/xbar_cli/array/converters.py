@@ -18,7 +18,7 @@ from xbar_cli.array.built.sar import Sar
 from xbar_cli.array.built.thresholds import Thresholds
 from xbar_cli.device.levels import check_bits
 from xbar_cli.numerics import along_last
-from xbar_cli.types import Count
+from xbar_cli.vectors import Count
 
 
 @jax.tree_util.register_dataclass

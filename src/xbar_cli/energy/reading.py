@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from xbar_cli.types import Count
+from xbar_cli.vectors import Count
 
 InputCoding = Literal["amplitude", "bitserial", "pwm"]
 

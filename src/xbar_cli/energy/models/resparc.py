@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from xbar_cli.energy.models.tree import Component, group
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.reading import Reading
-from xbar_cli.types import Figure
+from xbar_cli.vectors import Figure
 
 
 def cell_figures(k: Mapping[str, float], *, width_m: float, length_m: float) -> tuple[float, float]:

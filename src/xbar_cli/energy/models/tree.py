@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xbar_cli.types import Figure
+from xbar_cli.vectors import Figure
 
 
 @dataclass(frozen=True)

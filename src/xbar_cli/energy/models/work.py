@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from xbar_cli.energy.reading import Reading
-from xbar_cli.types import Figure
+from xbar_cli.vectors import Figure
 
 
 @dataclass(frozen=True)
