@@ -8,7 +8,7 @@ import pytest
 from xbar_cli.config.chips.design import DesignConfig
 from xbar_cli.config.load import stored
 from xbar_cli.design.costs import Costing
-from xbar_cli.design.descent import Objective, Shares
+from xbar_cli.design.descent import DescentStep, Objective, Shares
 from xbar_cli.design.opening import open_bench
 from xbar_cli.design.parameters import starts
 from xbar_cli.outside import read_json
@@ -146,6 +146,19 @@ def test_a_size_of_tiles_that_is_built_has_a_gradient_toward_the_next(start):
     at = objective.at({"tile": jnp.asarray(1 / 3)}, 0, objective.ranges({"tile": 32.0}))
     assert float(at.steep["energy_joule"]["tile"]) != 0
     assert at.costs["energy_joule"] == pytest.approx(float(objective.costing.at({}, 32)["energy_joule"]), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("key", "cost"),
+    [("energy_weight", "energy_joule"), ("area_weight", "area_m2"), ("latency_weight", "latency_seconds")],
+)
+def test_a_weighed_cost_descends(key, cost, start):
+    objective = opened(start, design={"over": ["r_on"], key: 0.5})
+    doubled = {name: value * (2 if name == cost else 1) for name, value in objective.first.items()}
+    assert objective.total(1.0, doubled) == pytest.approx(1.0 + 0.5 * np.log(2))
+    steep = {name: {"r_on": jnp.asarray(3.0 * value)} for name, value in objective.first.items()}
+    step = DescentStep(1.0, objective.first, 1.0, {"r_on": jnp.asarray(-1.0)}, steep)
+    assert float(objective.downhill(step)["r_on"]) == pytest.approx(-1.0 + 0.5 * 3.0)
 
 
 def difference(of, shares, name, step=1e-5):

@@ -103,7 +103,7 @@ def test_a_run_at_work_is_told_from_an_interrupted_one(tmp_path, lock):
 
 def test_a_lock_that_was_made_just_now_is_not_touched(tmp_path, monkeypatch):
     (tmp_path / ".lock").touch()
-    monkeypatch.setattr(seen.fcntl, "flock", lambda *_: pytest.fail("it was touched"))
+    monkeypatch.setattr(fcntl, "flock", lambda *_: pytest.fail("it was touched"))
     assert seen.is_held(tmp_path / ".lock")
 
 

@@ -143,8 +143,13 @@ def check_free(out: Path, *, overwrite: bool) -> None:
 
 def at_work(path: Path) -> bool:
     """Whether a process holds this unfinished run."""
+    return is_locked(path / LOCK)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock on a file; it is looked at for a moment, see `take`."""
     try:
-        with (path / LOCK).open("rb") as file:
+        with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

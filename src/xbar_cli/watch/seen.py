@@ -1,6 +1,5 @@
 """One run as it is seen from outside: its state, its figures, how it learns, why it failed."""
 
-import fcntl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.runs.directory import DONE, LOCK, METRICS, SUMMARY, partial
+from xbar_cli.runs.directory import DONE, LOCK, METRICS, SUMMARY, is_locked, partial
 from xbar_cli.runs.listing import Entry, figures_of, open_entry
 from xbar_cli.watch.logs import end_of_log, identity, lines_of_metrics
 
@@ -105,14 +104,7 @@ def is_held(path: Path) -> bool:
         return False
     if path.name == LOCK and time.time() - found[2] / 1e9 < BEGINS:
         return True
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return is_locked(path)
 
 
 def metrics_files(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -16,6 +16,8 @@ from rich.text import Text
 from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
 from xbar_cli.interruption import unwinding
 
+from .cluster import cluster_options, require_one
+
 if TYPE_CHECKING:
     from xbar_cli.experiment.grid import StageRun
     from xbar_cli.runs.sweep import Outcome
@@ -26,17 +28,7 @@ STATES = ("there", "done", "running", "failed", "waiting")
 
 @click.command(epilog="Example: xbar run experiments/schemes.toml --workers 2")
 @click.argument("experiment", metavar="EXPERIMENT.toml", type=click.Path(path_type=Path))
-@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes here (default one a processor).")
-@click.option("--scheduler", metavar="ADDRESS", help="An existing Dask cluster instead, such as tcp://host:8786.")
-@click.option(
-    "--retries", type=click.IntRange(0, 100), default=2, show_default=True, help="More tries of a failed run."
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Limit of each run (default none).",
-)
+@cluster_options
 @click.option("--dry-run", is_flag=True, help="List the points and what of them is there; compute nothing.")
 @click.option("--only", metavar="STAGE", help="Compute this stage, and what it needs, at every point; no results.")
 @click.option(
@@ -54,8 +46,7 @@ def run(
     only: str | None, formats: str, settings: tuple[str, ...], seed: str | None, out: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Run a pipeline, or a sweep of one, from a file: what is complete stays, what is missing or failed is computed."""
-    if workers is not None and scheduler is not None:
-        raise click.UsageError("--workers starts processes here and --scheduler uses a cluster: give one of them")
+    require_one(workers, scheduler)
     from xbar_cli.experiment.file import load_experiment
     from xbar_cli.pictures.formats import formats_of
     from xbar_cli.workflows import run as workflow

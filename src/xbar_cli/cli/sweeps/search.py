@@ -12,6 +12,7 @@ from rich.text import Text
 from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
 from xbar_cli.interruption import unwinding
 
+from .cluster import cluster_options, require_one
 from .run import untrusted
 
 if TYPE_CHECKING:
@@ -24,17 +25,7 @@ GOES_ON = "the same command goes on where the search stands"
 
 @click.command(epilog="Example: xbar search experiments/search_lenet5.toml --workers 2")
 @click.argument("experiment", metavar="EXPERIMENT.toml", type=click.Path(path_type=Path))
-@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes here (default one a processor).")
-@click.option("--scheduler", metavar="ADDRESS", help="An existing Dask cluster instead, such as tcp://host:8786.")
-@click.option(
-    "--retries", type=click.IntRange(0, 100), default=2, show_default=True, help="More tries of a failed run."
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Limit of each run (default none).",
-)
+@cluster_options
 @click.option("--dry-run", is_flag=True, help="Say what the space and the budget are; compute nothing.")
 @click.option(
     "--set",
@@ -55,8 +46,7 @@ def search(
 
     Every design gets few chips first; those that another one beats on the same chips are dropped.
     """
-    if workers is not None and scheduler is not None:
-        raise click.UsageError("--workers starts processes here and --scheduler uses a cluster: give one of them")
+    require_one(workers, scheduler)
     from xbar_cli.search import outcome
     from xbar_cli.search.asked import load_search
     from xbar_cli.search.engine import Cluster
