@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,7 @@ class WandbOffline:
     def start(self, config: Mapping[str, Any], *, known: str | None) -> str:
         """Begin a run, or one more part of the known one."""
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # tells its makers' machines otherwise
-        import wandb
-
+        wandb: Any = import_module("wandb")  # an extra that the lock leaves out
         quiet = wandb.Settings(silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True)
         self._run.folder.mkdir(parents=True, exist_ok=True)
         self._open = wandb.init(
@@ -41,8 +41,7 @@ class WandbOffline:
 
     def finish(self, summary: Mapping[str, Any], artefacts: Sequence[Path]) -> None:
         """The summary, and the figures as pictures."""
-        import wandb
-
+        wandb: Any = import_module("wandb")
         for key, value in summary.items():
             self._open.summary[key] = value
         for path in artefacts:
