@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # XLA calls OpenBLAS, whose threads fight with its own.
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup demo test experiments papers reproduce-smoke slow fuzz check bench lock clean help
+.PHONY: setup demo test experiments papers reproduce-smoke slow fuzz check docs bench lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,10 @@ check: setup ## lint, types, import contracts, structure, spelling, generated do
 	@$(BIN)/python scripts/structure.py --summary
 	@$(BIN)/codespell README.md CHANGELOG.md docs src tests benchmarks experiments scripts spice_netlists
 	@$(BIN)/python scripts/make_cli_docs.py --check
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+docs: setup ## build the pages into site/ (site/index.html opens them); a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup ## measure speed as ratios to baselines of the same run; an error where a target is missed
 	@missed=0; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || missed=1; done; exit $$missed
