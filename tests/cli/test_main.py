@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from xbar_cli.cli.main import COMMANDS
 
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(sys.executable).with_name("xbar")
 
 
@@ -57,6 +59,28 @@ def test_doctor_finds_the_bundled_data(xbar):
     assert found["data set fashion_mnist_mini"]["ok"]
     assert found["jax"]["found"].startswith("0.")
     assert "cpu" in found["JAX devices"]["found"]
+
+
+def test_doctor_tells_what_is_optional_from_what_is_missing(xbar, monkeypatch):
+    monkeypatch.setattr("xbar_cli.workflows.doctor.EXTRAS", {"no-such-package": ("search", "xbar search")})
+    found = xbar("doctor", "--data-dir", "/nowhere", "--json")
+    extra = next(f for f in found.json["findings"] if f["group"] == "extra")
+    assert extra["ok"]
+    assert not extra["there"]
+    assert extra["remedy"] == "for xbar search: pip install 'xbar-cli[search]'"
+    sets = [f for f in found.json["findings"] if f["group"] == "data set"]
+    assert [f["there"] for f in sets][:2] == [True, False]
+    shown = xbar("doctor", "--data-dir", "/nowhere")
+    assert "optional" in shown.out
+    assert "MISSING" not in shown.out
+    assert shown.code == 0
+
+
+def test_the_extras_that_doctor_knows_are_those_of_the_package():
+    from xbar_cli.workflows.doctor import EXTRAS
+
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {extra for extra, _ in EXTRAS.values()} == set(declared) - {"dev", "docs", "notebook", "ngspyce"}
 
 
 def test_doctor_says_how_much_the_cache_takes(xbar, monkeypatch, tmp_path):

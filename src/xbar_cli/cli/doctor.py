@@ -1,8 +1,13 @@
 """`xbar doctor`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
-from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.cli.shared.console import note, print_json, print_table
+
+TITLES = {"needed": "What xbar needs", "extra": "Extras, for those who want them", "data set": "Data sets"}
 
 
 @click.command(epilog="Example: xbar doctor --json")
@@ -12,7 +17,8 @@ from xbar_cli.cli.shared.console import print_json, print_table
 def doctor(ctx: click.Context, data_dir: str | None, as_json: bool) -> None:
     """Check this machine: versions, JAX devices, ngspice, data sets, and what to do about each missing thing.
 
-    Exits with 1 when something that xbar needs is missing; data sets that are not imported are no fault.
+    Exits with 1 when something that xbar needs is missing; extras that are not installed and data sets that are not
+    imported are no fault.
     """
     from xbar_cli.workflows.doctor import run
 
@@ -20,6 +26,19 @@ def doctor(ctx: click.Context, data_dir: str | None, as_json: bool) -> None:
     if as_json:
         print_json(report)
     else:
-        rows = [(f["name"], "ok" if f["ok"] else "MISSING", f["found"], f["remedy"]) for f in report["findings"]]
-        print_table(f"xbar doctor: {report['processor']}", ["", "", "found", "what to do"], rows)
+        for group, title in TITLES.items():
+            found = [f for f in report["findings"] if f["group"] == group]
+            rows = [(f["name"].removeprefix("data set "), _state(f), f["found"], f["remedy"]) for f in found]
+            columns = ["", "", "found", "what to do"] if any(row[-1] for row in rows) else ["", "", "found"]
+            print_table(title, columns, [row[: len(columns)] for row in rows])
+        note(_verdict(report))
     ctx.exit(0 if report["healthy"] else 1)
+
+
+def _state(finding: Mapping[str, Any]) -> str:
+    return "ok" if finding["there"] and finding["ok"] else "optional" if finding["ok"] else "MISSING"
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    missing = [f["name"] for f in report["findings"] if not f["ok"]]
+    return f"{report['processor']}: " + (f"missing: {', '.join(missing)}" if missing else "all that xbar needs is here")

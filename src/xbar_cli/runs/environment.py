@@ -38,12 +38,12 @@ FIRST_BITS = "first_bits"
 
 def versions() -> dict[str, str | None]:
     """Installed version of each package that matters; None where it is missing."""
-    return {package: _version(package) for package in PACKAGES}
+    return {package: installed(package) for package in PACKAGES}
 
 
 @cache
-def _version(package: str) -> str | None:
-    """Reading it takes a millisecond, and does not change while a process lives."""
+def installed(package: str) -> str | None:
+    """The version of a package, None where it is missing: read once, which takes a millisecond."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -4,31 +4,55 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from xbar_cli.caches import bytes_in, cache_folder
 from xbar_cli.data.datasets import default_data_dir, status
 from xbar_cli.errors import XbarError
-from xbar_cli.runs.environment import commit, no_device, processor, versions
+from xbar_cli.runs.environment import commit, installed, no_device, processor, versions
 from xbar_cli.spice.ngspice import find_library
 from xbar_cli.spice.pool import version
 
 START_SECONDS = 120
+Group = Literal["needed", "extra", "data set"]
+"""What a finding belongs to: extras, and data sets but the bundled one, are there for those who want them."""
+EXTRAS = {
+    "onnx": ("onnx", "networks from ONNX files"),
+    "optuna": ("search", "xbar search"),
+    "vl-convert-python": ("interactive", "xbar report --interactive"),
+    "tensorboard": ("tensorboard", "--track tensorboard"),
+    "mlflow-skinny": ("mlflow", "--track mlflow"),
+    "wandb": ("wandb", "--track wandb"),
+    "dask-jobqueue": ("slurm", "--scheduler slurm"),
+    "jax-cuda12-plugin": ("cuda", "NVIDIA GPUs"),
+}
+"""Packages of extras, with the extra's name and what it is for."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked for, and what to do about it; a data set that is not imported is no fault (`ok`)."""
+    """One thing that was looked for, and what to do about it.
+
+    Attributes:
+        name: what.
+        ok: whether it is no fault: there, or not needed.
+        found: what was found.
+        remedy: what to do where it is wanted.
+        group: what it belongs to.
+        there: whether it is.
+    """
 
     name: str
     ok: bool
     found: str
     remedy: str | None
+    group: Group = "needed"
+    there: bool = True
 
 
 def run(*, data_dir: str | None) -> dict[str, Any]:
     """Look for everything; `healthy` is whether all that xbar needs is there."""
-    findings = [*packages(), devices(), ngspice(), cache(), *data_sets(data_dir)]
+    findings = [*packages(), devices(), ngspice(), cache(), *extras(), *data_sets(data_dir)]
     return {
         "healthy": all(f.ok for f in findings),
         "commit": commit(),
@@ -45,6 +69,16 @@ def packages() -> list[Finding]:
         )
         for name, version in versions().items()
     ]
+
+
+def extras() -> list[Finding]:
+    """The packages of the extras."""
+    findings = []
+    for package, (extra, purpose) in EXTRAS.items():
+        version = installed(package)
+        remedy = None if version else f"for {purpose}: pip install 'xbar-cli[{extra}]'"
+        findings.append(Finding(package, True, version or "not installed", remedy, "extra", version is not None))
+    return findings
 
 
 LIST_DEVICES = """
@@ -108,6 +142,8 @@ def data_sets(data_dir: str | None) -> list[Finding]:
             row.available or index > 0,
             f"{row.train} train, {row.test} test" if row.available else "not imported",
             None if row.available else row.note,
+            "data set",
+            row.available,
         )
         for index, row in enumerate(rows)
     ]
