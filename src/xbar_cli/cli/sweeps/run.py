@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
+from xbar_cli.cli.shared.console import HEADS, STDERR, note, print_fitting, print_json
 from xbar_cli.interruption import unwinding
 
 from .cluster import cluster_options, require_one
@@ -90,16 +90,24 @@ def show(summary: dict[str, Any]) -> None:
     short = [key.rpartition(".")[2] for key in keys]
     head = [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
     figures = list(dict.fromkeys(name for entry in summary["list"] for name in entry["figures"]))
-    failed = bool(summary["failed"])
+    mixed = any(entry["state"] != "done" for entry in summary["list"])
     rows = []
     for entry in summary["list"]:
         numbers = (f"{entry['figures'][name]:.4g}" if name in entry["figures"] else None for name in figures)
         run = Path(next(reversed(entry["runs"].values()))).name
-        row = (entry["state"], *entry["values"].values(), *numbers, run)
-        rows.append((*row, f"{entry['reason']} ({entry['log']})" if entry["reason"] else "") if failed else row)
+        state = entry["state"] if mixed else None
+        reason = f"{entry['reason']} ({entry['log']})" if entry["reason"] else None
+        rows.append((*entry["values"].values(), state, *numbers, run, reason))
     counts = f"{summary['done']} done ({summary['cached']} of them before), {summary['failed']} failed"
     title = f"{summary['experiment']}: {summary['points']} points, {counts}"
-    print_table(title, ["state", *head, *figures, "last run", *["reason"] * failed], rows)
+    named = [str(HEADS.get(name, name.replace("_", " "))) for name in figures]
+    print_fitting(
+        title,
+        [*head, "state", *named, "last run", "reason"],
+        rows,
+        least=[*head, "state", *named],
+        hint="--json has all",
+    )
     if summary["results"]:
         click.echo(f"results: {summary['results']}")
     for picture in summary.get("pictures", ()):
