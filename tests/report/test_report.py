@@ -12,7 +12,7 @@ import pytest
 import tomli_w
 
 from xbar_cli.errors import RunError
-from xbar_cli.report.tables import MAX_ROWS, Table, shortened
+from xbar_cli.report.tables import MAX_ROWS, Table, by_command, in_markdown, shortened
 from xbar_cli.runs.listing import listing
 from xbar_cli.runs.results import field, write_fields
 from xbar_cli.workflows.report import run
@@ -209,3 +209,17 @@ def test_the_listing_follows_inputs_and_tolerates_damage(runs):
     }  # fmt: skip
     with pytest.raises(RunError, match="no such folder"):
         listing(runs / "nowhere")
+
+
+def test_markdown_has_a_table_a_command_without_empty_columns():
+    head = ["run", "command", "map.bits", "accuracy_mean", "epochs", *(f"figure_{n}" for n in range(20))]
+    rest = [None] * 20
+    rows = [["s", "run", 2, 0.5, None, *range(20)], ["s", "run", 4, 0.6, None, *range(1, 21)], ["s", "run", 6, 0.6, None, *range(20)],
+            ["s", "run", 8, 0.6, None, *range(20)], ["t", "train", None, None, 3, *rest]]  # fmt: skip
+    text = in_markdown(by_command(head, rows))
+    sweep, train = text.split("## ")[1:]
+    assert sweep.splitlines()[2:5] == ["| map.bits | accuracy_mean |", "| --- | --- |", "| 2 | 0.5 |"]
+    assert "the same in all: run s" in sweep
+    assert "epochs" not in sweep
+    assert "bits" not in train
+    assert "| 3 |" in train

@@ -237,7 +237,10 @@ def load_mapped(path: Path) -> MappedNetwork:
 def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
     for name in dataset.attrs["layers"].split():
         conductance = numbers(dataset, f"{name}_conductance", f"{name}_row", f"{name}_col")
-        if conductance.size and not 0 <= conductance.min() <= conductance.max() <= BEYOND * dataset.attrs["g_on_siemens"]:
+        if (
+            conductance.size
+            and not 0 <= conductance.min() <= conductance.max() <= BEYOND * dataset.attrs["g_on_siemens"]
+        ):
             raise ValueError(f"conductances of {name} are beyond what its devices can have")
         attributes, digital = dataset[f"{name}_conductance"].attrs, f"{name}_digital"
         yield (
