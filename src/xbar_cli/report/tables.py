@@ -91,7 +91,7 @@ def by_command(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Table
         own = [row for row in rows if row[at] == command]
         full = [i for i in range(len(head)) if i != at and any(row[i] is not None for row in own)]
         found = comparing(str(command), [head[i] for i in full], [[row[i] for i in full] for row in own])
-        tables.append(headlines(upright(found)))
+        tables.append(headlines(upright(found) if found.head[0] == "run" else found))
     return tables
 
 
