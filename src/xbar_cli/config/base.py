@@ -80,8 +80,8 @@ class RootSection(Section):
 
     @classmethod
     def key_of(cls, loc: tuple[int | str, ...]) -> str:
-        """The dotted key of the place where pydantic found something."""
-        return ".".join(map(str, loc))
+        """The dotted key of the place where pydantic found something; an effect in a list is at its name."""
+        return ".".join(str(part) for n, part in enumerate(loc) if loc[n - 1 : n] != ("effects",) or n + 1 == len(loc))
 
 
 def _holds(annotation: Any, kind: type) -> bool:
@@ -117,6 +117,22 @@ def parse_time(value: Any) -> Any:
     if match is None:
         return parse_quantity(value)
     return parse_quantity(match[1]) * TIMES[match[2]]
+
+
+def parse_share(value: Any) -> Any:
+    """A share, or a text such as `2%`; anything else as `parse_quantity` has it."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        found = parse_quantity(value.strip()[:-1])
+        return found / 100 if isinstance(found, float) else found
+    return parse_quantity(value)
+
+
+def asks_percent(value: Any) -> Any:
+    """A share as it is; ValueError, with what may be meant, for a number above 1 that looks like one of per cent."""
+    found = parse_share(value)
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and 1 < found <= 100:
+        raise ValueError(f"{found:g} is {100 * found:g} %: is {found:g} % meant? write {found / 100:g} or {found:g}%")
+    return value
 
 
 def parse_resistance(value: Any) -> Any:

@@ -88,7 +88,10 @@ Relaxing = Retention | ReadDisturb
 
 def age_of(effect: Any) -> float:
     """The age that an effect is told [s]; ConfigError where it is not."""
-    require(effect.t is not None, f"effect {effect.model} needs t=, the age of the chip, such as {effect.model}:t=1h")
+    require(
+        effect.t is not None,
+        f"effect {effect.model} needs t, the age of the chip, such as {effect.model}:t=1h, or ageing.at, several of them",
+    )
     assert effect.t is not None
     return effect.t
 
