@@ -115,7 +115,8 @@ BAD = {
         "point stuck.onn=1: stages.e: unknown key 'variation.effects.stuck.onn' (did you mean variation.effects.stuck.on?)",
     ),
     "twice": (
-        EVALUATE + 'variation.effects = ["additive:sigma=1", "additive:sigma=2"]\n[sweep]\ne.variation.effects.additive.sigma = [1]',
+        EVALUATE + 'variation.effects = ["additive:sigma=1", "additive:sigma=2"]\n'
+        "[sweep]\ne.variation.effects.additive.sigma = [1]",
         "2 effects are additive: which of them is meant is not said",
     ),
     "no parameter": (

@@ -230,7 +230,7 @@ def put(tree: dict[str, Any], key: str, value: Any, *, where: str) -> None:
     for depth, section in enumerate(sections):
         below = tree.setdefault(section, {})
         if section == EFFECTS and isinstance(below, list | tuple):
-            tree[section] = with_parameter(below, sections[depth + 1 :] + [name], value, where=f"{where}: {key}")
+            tree[section] = with_parameter(below, [*sections[depth + 1 :], name], value, where=f"{where}: {key}")
             return
         tree = below
         if not isinstance(tree, dict):

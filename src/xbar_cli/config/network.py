@@ -62,7 +62,8 @@ def _known_network(name: str) -> str:
     names = get_args(NetworkName)
     if name not in names and not is_own(name):
         raise ValueError(
-            f"{quoted(name)} is no network{did_you_mean(name, names)}: give one of {', '.join(names)}, or FILE.py:NAME or FILE.onnx for your own"
+            f"{quoted(name)} is no network{did_you_mean(name, names)}: give one of {', '.join(names)}, or FILE.py:NAME or "
+            "FILE.onnx for your own"
         )
     return name
 

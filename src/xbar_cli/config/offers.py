@@ -41,5 +41,6 @@ def require_technology(name: str, *, key: str) -> None:
     own = name.endswith(".toml") or "/" in name
     require(
         own or name in known,
-        f"{key} = {quoted(name)} is no technology{did_you_mean(name, known)}: use {', '.join(known)}, or a file that ends in .toml",
+        f"{key} = {quoted(name)} is no technology{did_you_mean(name, known)}: use {', '.join(known)}, or a file that ends "
+        "in .toml",
     )

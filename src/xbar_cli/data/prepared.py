@@ -1,7 +1,6 @@
 """What lies in a TFDS folder, told from its JSON files alone (no TFDS import), and the decoded cache beside it."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -98,7 +98,8 @@ def load_technology(name_or_path: str | Path) -> Technology:
     shipped = tomllib.loads((resources.files("xbar_cli.device") / "technologies.toml").read_text(encoding="utf-8"))
     if text not in shipped:
         raise ConfigError(
-            f"technology {quoted(text)} is unknown{did_you_mean(text, shipped)}: use {', '.join(shipped)}, or a file that ends in .toml"
+            f"technology {quoted(text)} is unknown{did_you_mean(text, shipped)}: use {', '.join(shipped)}, or a file that "
+            "ends in .toml"
         )
     return _technology(text, shipped[text], where=f"technologies.toml, [{text}]")
 

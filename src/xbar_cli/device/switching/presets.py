@@ -40,7 +40,8 @@ def load_switching(name_or_path: str | Path) -> Switching:
         return _model(text, shipped[text], where=f"presets.toml, [{text}]")
     if not text.endswith(".toml"):
         raise ConfigError(
-            f"switching model {quoted(text)} is unknown{did_you_mean(text, shipped)}: use {', '.join(shipped)}, or a file that ends in .toml"
+            f"switching model {quoted(text)} is unknown{did_you_mean(text, shipped)}: use {', '.join(shipped)}, or a file that "
+            "ends in .toml"
         )
     return _model(Path(text).stem, read_toml(Path(text)), where=text)
 
