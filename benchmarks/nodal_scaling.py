@@ -28,8 +28,9 @@ from scipy.stats import linregress
 from xbar_cli.array.nodal import nodal
 from xbar_cli.array.wires import Wires, wired_fold
 from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.figures.drawing import plain_log, save
+from xbar_cli.figures.style import PAGE
 from xbar_cli.numerics import quick_compilation
-from xbar_cli.runs.figures import plain_log, save
 
 WIRES = Wires(word=1.0, bit=1.0, source=100.0, neuron=50.0)
 TILE = 64
@@ -81,15 +82,14 @@ def draw(path: Path, summary: dict[str, Any]) -> Path:
             axes.minorticks_off()
             plain_log(axes.yaxis, at=(1,))
             axes.legend()
-        left.set(xlabel="side n of a tile of n×n devices", ylabel="time of a fold [s]", title="one tile")
+        left.set(xlabel="side n of a tile of n×n devices", ylabel="time of a fold (s)", title="one tile")
         right.set(xlabel="number of tiles", title=f"tiles of {TILE}×{TILE}")
-        figure.subplots_adjust(wspace=0.22)
 
     caption = (
         f"benchmarks/nodal_scaling.py: wires 1 ohm, source 100 ohm, neuron 50 ohm; float64, one thread, jax {summary['jax']}, "
         "without compilation"
     )
-    return save(path, panels, caption=caption, size=(8.4, 4.0))
+    return save(path, panels, caption=caption, width=PAGE, height=76)
 
 
 def show(summary: dict[str, Any]) -> None:

@@ -28,7 +28,8 @@ from xbar_cli.cli.main import guarded
 from xbar_cli.data.batches import network_inputs
 from xbar_cli.device.levels import discretise_ratio
 from xbar_cli.device.technologies import Technology, load_technology
-from xbar_cli.runs.figures import save
+from xbar_cli.figures.drawing import legend_above, save
+from xbar_cli.figures.style import PAGE
 from xbar_cli.trained.opening import open_trained
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,7 +113,7 @@ def draw_nrmsd(path: Path, grid: Matrix, technologies: Sequence[Technology], cap
             panel.axhline(0.005, color="0.4", lw=0.8, ls=":")
             panel.set(
                 title=f"over the range of the {title} outputs",
-                xlabel="α = R_s / R_max [%]",
+                xlabel=r"$\alpha = R_\mathrm{s}/R_\mathrm{max}$ (%)",
                 xlim=(-0.01, 0.32),
                 ylim=(-1e-4, 0.0088),
             )
@@ -122,12 +123,9 @@ def draw_nrmsd(path: Path, grid: Matrix, technologies: Sequence[Technology], cap
                 panel.plot([low, high], [height] * 2, color="0.6", lw=2.5, solid_capstyle="butt")
                 panel.text(high + 0.003, height, technology.name, fontsize=6, va="center", color="0.35")
         axes[0].set_ylabel("NRMSD of the closed form")
-        figure.subplots_adjust(right=0.88, wspace=0.2)
-        figure.legend(
-            *axes[0].get_legend_handles_labels(), title="β [%]", loc="center right", bbox_to_anchor=(1, 0.55), frameon=False
-        )  # fmt: skip
+        legend_above(figure, axes[0], title=r"$\beta$ (%)")
 
-    save(path, panels, caption=caption, size=(9.2, 4.2))
+    save(path, panels, caption=caption, width=PAGE, height=80)
 
 
 def draw_distributions(path: Path, shown: dict[tuple[float, float], tuple[Matrix, Matrix]], caption: str) -> None:
@@ -140,13 +138,11 @@ def draw_distributions(path: Path, shown: dict[tuple[float, float], tuple[Matrix
             edges = np.histogram_bin_edges(np.concatenate(means), bins=30)
             panel.hist(means[0], edges, color="0.75", label="exact (lumped)")
             panel.hist(means[1], edges, histtype="step", lw=1.2, label="closed form (published)")
-            panel.set(title=f"α = {100 * alpha:g} %, β = {100 * beta:g} %", xlabel="mean output current [µA]")
+            panel.set(title=f"α = {100 * alpha:g} %, β = {100 * beta:g} %", xlabel="mean output current (µA)")
         axes[0].set_ylabel("columns")
-        axes[0].set_ylim(top=1.3 * axes[0].get_ylim()[1])
-        axes[0].legend(loc="upper left", fontsize=7)
-        figure.subplots_adjust(wspace=0.22)
+        legend_above(figure, axes[0])
 
-    save(path, panels, caption=caption, size=(9.2, 3.6))
+    save(path, panels, caption=caption, width=PAGE, height=65)
 
 
 def corners(

@@ -10,7 +10,7 @@ from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand
 from xbar_cli.experiment.naming import short_name, short_names
 from xbar_cli.experiment.results import coordinates
-from xbar_cli.pictures.labels import label_of_key
+from xbar_cli.figures.labels import label_of_key
 from xbar_cli.pictures.naming import is_value
 from xbar_cli.pictures.values import along
 

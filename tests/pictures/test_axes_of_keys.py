@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xbar_cli.pictures.labels import Label, label_of_figure, label_of_key, prefixed, safe
+from xbar_cli.figures.labels import Label, label_of_figure, label_of_key, prefixed, safe
 from xbar_cli.pictures.values import along, one_number, scale_of, written, written_time
 
 

@@ -10,10 +10,11 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from tests.pictures.grids import SCHEME, SEED, TILE, VG, WIRE, grid
+from xbar_cli.figures.drawing import by_rows
+from xbar_cli.figures.saving import save
+from xbar_cli.figures.style import DASHES, KINDS, MARKERS, colours
 from xbar_cli.pictures.choosing import KeysAsked, picture_of
-from xbar_cli.pictures.painting import by_rows, paint
-from xbar_cli.pictures.saving import save
-from xbar_cli.pictures.style import DASHES, KINDS, MARKERS, colours
+from xbar_cli.pictures.painting import paint
 
 BROKEN = ("evaluate.array.r_wire_ohm", [0.0, 0.1, 1.0, 10.0, 100.0], "ohm")
 

@@ -129,7 +129,7 @@ def test_more_runs_than_one_have_a_list_of_contents_with_their_places():
 
 def test_figures_are_inside_and_long_tables_folded():
     tables = [Table("open", ["x"], [[1]]), Table("closed", ["x"], [[2]], folded=True), Table("empty", ["x"], [])]
-    made = RunSection("a", "p", "train", "done", tables=tables, figures=[("loss", "QUJD")])
+    made = RunSection("a", "p", "train", "done", tables=tables, figures=[("loss", "QUJD", "")])
     page = read(render("t", sections=[made], overview=None))
     assert "data:image/png;base64,QUJD" in page.sources
     assert page.tags.count("details") == 1

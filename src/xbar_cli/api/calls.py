@@ -19,6 +19,7 @@ from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import flatten, resolve, resume_config
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
+from xbar_cli.figures.formats import also
 from xbar_cli.runs.directory import default_out, new_run, reopened_run
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.trackers.tracking import tracked
@@ -30,7 +31,7 @@ SECTIONS: dict[str, type[RootSection]] = {
     "partition": PartitionConfig, "energy": EnergyConfig,
 }  # fmt: skip
 """The configuration of each command."""
-WHERE = ("out", "overwrite", "quiet")
+WHERE = ("out", "overwrite", "quiet", "figure_format")
 KEPT = (*WHERE, "config", "settings")
 """Keywords of every function: see `keywords.Kept`."""
 
@@ -123,6 +124,7 @@ def computed(
     out: Any = None,
     overwrite: bool = False,
     quiet: bool = True,
+    figure_format: str = "png",
     resume: Path | None = None,
 ) -> Result:
     """The run of a command, complete."""
@@ -135,6 +137,7 @@ def computed(
         tracked, (), config=dict(flatten(in_use)), command=command
     )  # as it was before it was interrupted
     with (
+        also(figure_format),
         opening as run,
         TerminalReporter(quiet=quiet) as reporter,
         followed_by(run=run, reporter=reporter) as (followed, tracking),

@@ -1,7 +1,4 @@
-"""The keywords of the package's functions and their types, written by `scripts/make_cli_docs.py`; do not edit.
-
-What each means is in docs/cli.md, under the option of the same name.
-"""
+"""Keywords of the functions, written by `scripts/make_cli_docs.py`; docs/cli.md says what each means."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -20,11 +17,13 @@ class Kept(TypedDict, total=False):
         out: the run's folder; `runs/COMMAND-TIME-HASH` without it.
         overwrite: whether a complete run there is replaced.
         quiet: no progress bar, no notes on stderr; True without it.
+        figure_format: formats of figures beside PNG, `pdf,svg`.
     """
 
     out: str | PathLike[str]
     overwrite: bool
     quiet: bool
+    figure_format: str
 
 
 class Configured(Kept, total=False):

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from xbar_cli.runs import figures
+from xbar_cli.figures import drawing
+from xbar_cli.figures.style import COLUMN, KINDS, PAGE
 from xbar_cli.vectors import Vector
 
 MOST_LINES = 13
@@ -24,12 +25,12 @@ def effective_conductance(
         for panel, gate, values in zip(panels, vg, g_eff, strict=True):
             for conductance, line in zip(g, values, strict=True):
                 panel.plot(vin, line * 1e6, label=f"{conductance * 1e6:.1f} µS")
-            panel.set(title=f"V_g = {gate:g} V", xlabel="input voltage V_in [V]")
+            panel.set(title=rf"$V_\mathrm{{g}}$ = {gate:g} V", xlabel=r"$V_\mathrm{in}$ (V)")
             panel.locator_params(axis="x", nbins=5)
-        panels[0].set_ylabel("effective conductance I / V_in [µS]")
-        figures.legend_beside(figure, panels[0], title="memristor G", width=1.1)
+        panels[0].set_ylabel(r"effective conductance $I/V_\mathrm{in}$ (µS)")
+        drawing.legend_above(figure, panels[0], title="memristor conductance $G$")
 
-    return figures.save(path, draw, caption=caption, size=(2.6 * len(vg) + 1.6, 3.6))
+    return drawing.save(path, draw, caption=caption, width=PAGE if len(vg) > 2 else COLUMN, height=70)
 
 
 def tolerance(
@@ -49,31 +50,29 @@ def tolerance(
     """
 
     def draw(figure: Figure) -> None:
-        figure.subplots_adjust(wspace=0.25)
         left, right = figure.subplots(1, 2)
         shown = sorted({round(k) for k in np.linspace(0, len(vg) - 1, MOST_LINES)})
         colors = dict(zip(shown, matplotlib.colormaps["viridis"](np.linspace(0, 0.92, len(shown))), strict=True))
         for index, color in colors.items():
             left.plot(g * 1e6, tm[index] * 100, color=color, label=f"{vg[index]:g} V")
-        left.axhline(bound * 100, color="crimson", linestyle="--", linewidth=1, label=f"bound\n{bound * 100:g} %")
+        left.axhline(bound * 100, color=KINDS[2], linestyle="--", label=f"bound {bound * 100:g} %")
         left.set(
-            xlabel="memristor conductance G [µS]", ylabel=f"{metric} of G_eff over V_in [%]", yscale="log",
-            title="Tolerance metric tm",
+            xlabel="memristor conductance $G$ (µS)", yscale="log",
+            ylabel=rf"{metric} of $G_\mathrm{{eff}}$ over $V_\mathrm{{in}}$ (%)",
         )  # fmt: skip
-        figures.plain_log(left.yaxis, at=(1.0, 2.0, 5.0))
+        drawing.plain_log(left.yaxis, at=(1.0, 2.0, 5.0))
         bands = [shown[0], shown[(len(shown) - 1) // 2], shown[-1]]
         for index in dict.fromkeys(bands):
             right.fill_between(
                 g * 1e6, span[0, index] / g, span[1, index] / g, color=colors[index], alpha=0.6, linewidth=1
             )
-        names = ", ".join(f"{vg[index]:g}" for index in dict.fromkeys(bands))
         right.set(
-            xlabel="memristor conductance G [µS]", ylabel="G_eff / G, smallest to largest over V_in",
-            title=f"Spread of the effective conductance at V_g = {names} V",
-        )  # fmt: skip
-        figures.legend_beside(figure, left, title="V_g", width=0.95)
+            xlabel="memristor conductance $G$ (µS)",
+            ylabel=r"$G_\mathrm{eff}/G$, smallest to largest over $V_\mathrm{in}$",
+        )
+        drawing.legend_above(figure, left, title=r"$V_\mathrm{g}$")
 
-    return figures.save(path, draw, caption=caption, size=(10.2, 4.2))
+    return drawing.save(path, draw, caption=caption, width=PAGE, height=76)
 
 
 def linear_range(
@@ -95,24 +94,29 @@ def linear_range(
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.fill_between(vg, g_lo * 1e6, g_cut * 1e6, alpha=0.2, label=f"linear range, {bounds[0]}")
-        axes.plot(vg, g_cut_second * 1e6, "^--", color="tab:green", label=f"G_cut, {bounds[1]}")
-        axes.plot(vg, g_cut * 1e6, "o-", color="tab:blue", label=f"G_cut, {bounds[0]}")
-        axes.plot(vg, g_lo * 1e6, "s-", color="tab:orange", markersize=4, label=f"G_lo, {bounds[0]}")
-        for value, name, rise, side in ((g_on, "G_on", 3, "bottom"), (g_off, "G_off", -3, "top")):
-            axes.axhline(value * 1e6, color="0.4", linestyle=":", linewidth=1)
+        axes.fill_between(
+            vg, g_lo * 1e6, g_cut * 1e6, alpha=0.2, color=KINDS[1], linewidth=0, label=f"linear range, {bounds[0]}"
+        )
+        axes.plot(vg, g_cut_second * 1e6, "^--", color=KINDS[3], label=rf"$G_\mathrm{{cut}}$, {bounds[1]}")
+        axes.plot(vg, g_cut * 1e6, "o-", color=KINDS[1], label=rf"$G_\mathrm{{cut}}$, {bounds[0]}")
+        axes.plot(vg, g_lo * 1e6, "s-", color=KINDS[2], label=rf"$G_\mathrm{{lo}}$, {bounds[0]}")
+        for value, name, rise, side in (
+            (g_on, r"$G_\mathrm{on}$", 3, "bottom"),
+            (g_off, r"$G_\mathrm{off}$", -3, "top"),
+        ):
+            axes.axhline(value * 1e6, color="0.4", linestyle=":")
             axes.annotate(
                 name, (0, value * 1e6), xycoords=("axes fraction", "data"), xytext=(3, rise), textcoords="offset points",
-                fontsize=8, va=side,
+                fontsize="small", va=side,
             )  # fmt: skip
         for gate in vg[np.isnan(g_cut)]:
-            axes.annotate("none", (gate, g_off * 1e6), xytext=(0, 12), textcoords="offset points", fontsize=8, ha="center",
-                          color="crimson")  # fmt: skip
+            axes.annotate("none", (gate, g_off * 1e6), xytext=(0, 12), textcoords="offset points", fontsize="small", ha="center",
+                          color=KINDS[2])  # fmt: skip
         axes.set(
-            xlabel="gate voltage V_g [V]", ylabel="memristor conductance G [µS]", title="Linear range of the cell",
+            xlabel=r"gate voltage $V_\mathrm{g}$ (V)", ylabel="memristor conductance $G$ (µS)",
             ylim=(0, 1.12 * g_on * 1e6),
         )  # fmt: skip
         axes.margins(x=0.06)
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 0.88))
+        drawing.legend_above(figure, axes)
 
-    return figures.save(path, draw, caption=caption)
+    return drawing.save(path, draw, caption=caption, height=70)

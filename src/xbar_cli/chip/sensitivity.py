@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from xbar_cli.array.ideal import LinearLayer
 from xbar_cli.chip.sample import Alone, Leaves, Sampler
+from xbar_cli.figures import drawing
+from xbar_cli.figures.style import KINDS
 from xbar_cli.nn.reading import Circuit
 from xbar_cli.nn.score import ACCURACY, Measure
-from xbar_cli.runs import figures
 from xbar_cli.statistics import Estimate
 
 
@@ -64,7 +65,7 @@ def summarise(found: Mapping[str, Estimate], *, ideal: float, measure: Measure =
 def draw(path: Path, summary: Mapping[str, Any], *, caption: str, measure: Measure = ACCURACY) -> Path:
     """A bar for each layer: what is lost of the metric with it alone on arrays, with its interval over chips."""
     layers = summary["per_layer"]
-    scale, unit = (100, " [%]") if measure.is_share else (1, "")
+    scale, unit = (100, " (%)") if measure.is_share else (1, "")
     costs = np.asarray([layer["cost"] for layer in layers.values()]) * scale
     ends = np.asarray([v["cost_ci95"] or [v["cost"]] * 2 for v in layers.values()]).T * scale
 
@@ -75,12 +76,12 @@ def draw(path: Path, summary: Mapping[str, Any], *, caption: str, measure: Measu
             costs,
             yerr=np.abs(ends - costs),
             capsize=2,
-            color="tab:blue",
+            color=KINDS[1],
             error_kw={"elinewidth": 1},
         )
         axes.axhline(0, color="0.4", linewidth=0.8)
-        figures.name_bars(axes, list(layers))
-        axes.set(ylabel=f"{measure.metric} lost{unit}", title="Cost of each layer alone on arrays")
+        drawing.name_bars(axes, list(layers))
+        axes.set(ylabel=f"{measure.metric} lost\n(layer alone on arrays){unit}")
         axes.grid(axis="x", visible=False)
 
-    return figures.save(path, bars, caption=caption)
+    return drawing.save(path, bars, caption=caption)

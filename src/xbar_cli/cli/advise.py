@@ -18,7 +18,7 @@ from .shared.running import execute
 
 @click.command(epilog="Example: xbar advise runs/net --variation 0.15 --samples 10")
 @click.argument("run", metavar="RUN")
-@options(AdviseConfig, argument="run", without=ADVISE_WITHOUT)
+@options(AdviseConfig, argument="run", without=ADVISE_WITHOUT, draws=False)
 def advise(config: AdviseConfig, **output: Any) -> None:
     """What costs a train run its accuracy on chips, and what wins it back.
 

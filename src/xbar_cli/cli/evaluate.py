@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from xbar_cli.config.base import TIMES
+from xbar_cli.config.base import duration
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 
 from .shared.console import print_table
@@ -29,14 +29,10 @@ def show(summary: dict[str, Any]) -> None:
     metric = summary["metric"]
     rows: list[tuple[str, str]] = [
         ("floating point", f"{summary[f'ideal_{metric}']:.4f}"),
-        (f"mean of {summary['samples']} chips", f"{summary[f'{metric}_mean']:.4f}"),
-        *chip_intervals(summary),
-        ("standard deviation", f"{summary[f'{metric}_std']:.4f}"),
-        (f"worst chip (number {summary['worst_sample']})", f"{summary[f'{metric}_worst']:.4f}"),
+        *chip_rows(summary),
         *yield_rows(summary),
         *mapping_rows(summary),
-        ("devices clamped at 0", f"{summary['clamped_fraction']:.2%}"),
-        ("devices beyond the cell's table", f"{summary['off_table_fraction']:.2%}"),
+        *device_rows(summary),
         *converter_rows(summary),
         *repair_rows(summary),
         *programming_rows(summary),
@@ -45,13 +41,37 @@ def show(summary: dict[str, Any]) -> None:
     ]
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))
-    variation = f"{summary['variation'] * 100:g} % {summary['variation_model']} variation"
-    title = f"{metric.capitalize()} on {summary['images']} images, {summary['array']} array ({summary['path']}), {variation}"
+    on = f"{summary['images']} images, {summary['array']} array ({summary['path']})"
+    title = f"{metric.capitalize()} on {on}: {summary['effects_said']}"
     print_table(title, ["", ""], rows)
     if "per_layer" in summary:
         show_layers(summary)
     if "ages" in summary:
         show_ages(summary)
+
+
+def chip_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the chips are: of one its own figure, of several their mean, its intervals, their spread and the worst."""
+    metric = summary["metric"]
+    mean = f"{summary[f'{metric}_mean']:.4f}"
+    if summary["samples"] == 1:
+        return [("the one chip", mean)]
+    return [
+        (f"mean of {summary['samples']} chips", mean),
+        *chip_intervals(summary),
+        ("standard deviation", f"{summary[f'{metric}_std']:.4f}"),
+        (f"worst chip (number {summary['worst_sample']})", f"{summary[f'{metric}_worst']:.4f}"),
+    ]
+
+
+def device_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Devices that left what can be: below 0, where something acts on them; the table of the cell, where there is one."""
+    rows: list[tuple[str, str]] = []
+    if summary["effects"]:
+        rows.append(("devices clamped at 0", f"{summary['clamped_fraction']:.2%}"))
+    if any(vg is not None for vg in summary["vg_volt"]):
+        rows.append(("devices beyond the cell's table", f"{summary['off_table_fraction']:.2%}"))
+    return rows
 
 
 def interval(ci: list[float] | None) -> str:
@@ -176,9 +196,3 @@ def show_ages(summary: dict[str, Any]) -> None:
         for age in ages
     ]
     print_table("The same chips over time", ["time", metric, "95 % interval", "std", *extra, *spent], rows)
-
-
-def duration(seconds: float) -> str:
-    """A time in the largest unit of which it is one or more."""
-    unit = next((unit for unit in reversed(TIMES) if seconds >= TIMES[unit] * (1 - 1e-9)), None)
-    return f"{seconds:g} s" if unit is None else f"{seconds / TIMES[unit]:.4g} {unit}"

@@ -16,7 +16,9 @@ from .shared.running import execute
     name="import", epilog="Example: xbar import model.safetensors --network lenet5 --dataset mnist --out runs/net"
 )
 @click.argument("file", metavar="MODEL.safetensors|INDEX.json|MODEL.onnx")
-@options(ImportConfig, argument="file", without=("network.activation", "network.bias", "dataset.train_images"))
+@options(
+    ImportConfig, argument="file", without=("network.activation", "network.bias", "dataset.train_images"), draws=False
+)
 def import_(config: ImportConfig, **output: Any) -> None:
     """Make a train run of a network trained elsewhere, from a safetensors file, the index of its shards, or an ONNX file.
 

@@ -14,7 +14,7 @@ from .shared.options import options
 
 
 @click.command(epilog="Example: xbar verify --cases crossbars.json --json")
-@options(VerifyConfig)
+@options(VerifyConfig, draws=False)
 def verify(config: VerifyConfig, out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
     """Check the array models against Qucs, ngspice, SciPy's sparse LU and closed forms; exit 1 where one fails.
 

@@ -219,3 +219,9 @@ def require(condition: bool, message: str) -> None:
     """Raise ConfigError with `message` unless `condition` holds: for rules that join several keys."""
     if not condition:
         raise ConfigError(message)
+
+
+def duration(seconds: float) -> str:
+    """A time in the largest unit of which it is one or more."""
+    unit = next((unit for unit in reversed(TIMES) if seconds >= TIMES[unit] * (1 - 1e-9)), None)
+    return f"{seconds:g} s" if unit is None else f"{seconds / TIMES[unit]:.4g} {unit}"

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from xbar_cli.outside import did_you_mean, quoted
 
-from .base import Quantity, Section, parse_quantity, require
+from .base import Quantity, Section, duration, parse_quantity, require
 from .effects import EFFECTS, Ageing, AnyEffect, OnDevices, Smooth, States, step_of
 from .keys import takes_time
 
@@ -116,6 +116,15 @@ def described(effect: AnyEffect) -> str:
     """An effect on transistors or reads, in one line."""
     given = effect.model_dump(exclude_none=True, exclude={"model"})
     return f"{effect.stage}: {effect.model} ({', '.join(f'{key} = {value:g}' for key, value in given.items())})"
+
+
+def effect_said(effect: AnyEffect) -> str:
+    """An effect with what was given of it."""
+    given = effect.model_dump(exclude_none=True, exclude_defaults=True, exclude={"model"})
+    ages = {"t": duration(given.pop("t"))} if "t" in given else {}
+    shown = {key: f"{value:g}" if isinstance(value, float) else value for key, value in given.items()} | ages
+    words = [f"{key} = {value}" for key, value in shown.items()]
+    return f"{effect.model} ({', '.join(words)})" if words else effect.model
 
 
 def remarks(chosen: Sequence[AnyEffect], devices: "Devices") -> list[str]:

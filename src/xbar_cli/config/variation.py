@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BeforeValidator, Field
 
 from .base import Option, Quantity, Section, asks_percent, parse_share
-from .effect_list import Effects
+from .effect_list import Effects, effect_said
 from .effects import (
     EFFECTS,
     Additive,
@@ -62,6 +62,11 @@ class VariationSection(Section):
     def ageing(self) -> list[Ageing]:
         """The effects that know how old the chip is."""
         return [effect for effect in self.effects if isinstance(effect, Ageing)]
+
+    def said(self) -> str:
+        """What acts, in words: `5 % additive variation, stuck (off = 0.01)`."""
+        first = [f"{self.amount * 100:g} % {self.model} variation"] if self.amount else []
+        return ", ".join([*first, *map(effect_said, self.effects)]) or "no variation"
 
     def at_age(self, age: float) -> Self:
         """The same at an age [s]."""

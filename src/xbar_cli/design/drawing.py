@@ -5,7 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from xbar_cli.runs import figures
+from xbar_cli.figures import drawing
+from xbar_cli.figures.style import PAGE
 
 from .descent import Descent
 from .parameters import Parameter
@@ -27,12 +28,12 @@ def draw(path: Path, chosen: Sequence[Parameter], descent: Descent, *, caption: 
                 steps, [line[name] / first[name] for line in history], style, label=f"{text} / that of the start"
             )
         above.set(ylabel="loss, ratios")
-        above.legend(fontsize=7)
+        above.legend()
         for number, p in enumerate(chosen):
             shares = [p.share(line[p.name]) for line in history]
             style = ("-", "--", "-.", ":")[number % 4]
             below.plot(steps, shares, style, label=f"{p.name} ({p.low:.3g} … {p.high:.3g} {p.unit})")
         below.set(ylabel="between its bounds", xlabel="step", ylim=(-0.05, 1.05))
-        below.legend(fontsize=7)
+        below.legend()
 
-    return figures.save(path, panels, caption=caption, size=(6.4, 5.4))
+    return drawing.save(path, panels, caption=caption, width=PAGE, height=110)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -15,7 +14,8 @@ from xbar_cli.energy.models.tree import FIGURES, Component, as_json, group, part
 from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.plan import ChipPlan
 from xbar_cli.errors import RunError
-from xbar_cli.runs import figures
+from xbar_cli.figures import drawing
+from xbar_cli.figures.style import KINDS, PAGE
 from xbar_cli.runs.results import RESULTS, Field, field, numbers, opened, write_fields
 
 ARRAY = ("cells", "crossbar", "gate_lines", "lines", "wires", "sources", "neurons")
@@ -171,7 +171,6 @@ def draw(folder: Path, layers: dict[str, Component], *, caption: str) -> Path:
     largest = max(layer.energy_joule for layer in layers.values())
     unit, scale = next(((u, s) for u, s in (("µJ", 1e6), ("nJ", 1e9)) if largest * s >= 1), ("pJ", 1e12))
     kept = {p: v for p, v in values.items() if max(v) > 1e-3 * largest}
-    colors = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -179,15 +178,21 @@ def draw(folder: Path, layers: dict[str, Component], *, caption: str) -> Path:
         places = np.arange(len(names))[::-1]
         for number, (part, v) in enumerate(kept.items()):
             heights = np.asarray(v) * scale
-            axes.barh(places, heights, left=base, color=colors[number % 10], label=part.replace("_", " "))
+            axes.barh(
+                places,
+                heights,
+                left=base,
+                color=KINDS[number % len(KINDS)],
+                hatch=("", "///")[number // len(KINDS) % 2],
+                label=part.replace("_", " "),
+            )
             base = base + heights
         axes.set_yticks(places, names)
-        axes.set(xlabel=f"energy per image [{unit}]", title="Energy of the layers")
+        axes.set(xlabel=f"energy per image ({unit})")
         axes.grid(axis="y", visible=False)
-        figures.legend_beside(figure, axes, title="part", width=1.9)
-        figure.subplots_adjust(left=1.3 / figure.get_figwidth())
+        drawing.legend_above(figure, axes)
 
     hidden = [p.replace("_", " ") for p in parts if p not in kept]
     note = f"; below 0.1 % of the largest layer: {', '.join(hidden)}" if hidden else ""
-    height = 1.6 + 0.24 * len(names)
-    return figures.save(folder / "energy.png", paint, caption=caption + note, size=(8.0, max(3.0, height)))
+    height = 22 + 4 * drawing.legend_rows(list(kept), width=PAGE) + 5 * len(names)
+    return drawing.save(folder / "energy.png", paint, caption=caption + note, width=PAGE, height=max(50, height))

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from xbar_cli.errors import ConfigError
+from xbar_cli.figures.labels import Label, label_of_figure, prefixed
 from xbar_cli.pictures.grid import SweepGrid, Swept
-from xbar_cli.pictures.labels import Label, label_of_figure, prefixed
 from xbar_cli.pictures.picture import Chart, Panel, Trace
 from xbar_cli.pictures.replicates import Estimated, estimated
 from xbar_cli.pictures.values import Along, along

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.pictures.labels import units_of
+from xbar_cli.figures.labels import units_of
 from xbar_cli.runs.results import Field, opened
 
 

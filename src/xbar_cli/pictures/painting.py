@@ -1,7 +1,6 @@
 """A picture in matplotlib."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from xbar_cli.pictures.picture import Chart, Panel, Trace
-from xbar_cli.pictures.style import (
+from xbar_cli.figures.drawing import legend_above, legend_rows
+from xbar_cli.figures.style import (
     CELLS,
     COLUMN,
     DASHES,
@@ -30,6 +29,7 @@ from xbar_cli.pictures.style import (
     colours,
     styled,
 )
+from xbar_cli.pictures.picture import Chart, Panel, Trace
 from xbar_cli.pictures.values import Along, written
 from xbar_cli.vectors import Floats
 
@@ -51,7 +51,7 @@ def paint(picture: Chart, *, width: float | None = None) -> Figure:
     wide = width or (COLUMN if count == 1 else PAGE)
     across = 1 if count == 1 else min(count, 3 if wide > COLUMN else FEW)
     down = math.ceil(count / across)
-    legend = legend_rows(picture, wide)
+    legend = rows_above(picture, wide)
     tall = (PANEL_HEIGHT if count == 1 else ROW_HEIGHT * down) + 4.0 * legend + (4.0 if picture.note else 0.0)
     with styled():
         figure = Figure(figsize=(wide * MILLIMETRE, tall * MILLIMETRE), layout="constrained")
@@ -67,7 +67,7 @@ def paint(picture: Chart, *, width: float | None = None) -> Figure:
             bar.set_label(picture.figure.text)
             bar.outline.set_linewidth(0.6)
         elif picture.legend:
-            legend_above(figure, grid[0], picture, wide)
+            legend_above(figure, grid[0], title=picture.by.label.text if picture.by else None)
         if picture.note:
             figure.supxlabel(picture.note, fontsize=NOTE, color="0.35")
         for _ in range(2):  # ticks depend on the layout, and the layout on them
@@ -235,33 +235,6 @@ def cells(axes: Any, panel: Panel, picture: Chart) -> Any:
     return drawn
 
 
-def legend_rows(picture: Chart, wide: float) -> int:
+def rows_above(picture: Chart, wide: float) -> int:
     """Rows of the legend, its title with them."""
-    if not picture.legend:
-        return 0
-    return (picture.by is not None) + math.ceil(len(picture.legend) / columns(picture, wide))
-
-
-def columns(picture: Chart, wide: float) -> int:
-    """Entries of the legend side by side."""
-    entry = 11 + LETTER * max(map(len, picture.legend))
-    return max(1, min(len(picture.legend), int((wide - 12) / entry)))
-
-
-def by_rows(items: Sequence[Any], *, across: int) -> list[Any]:
-    """Items in the order in which a legend, which fills its columns, has them from left to right in rows."""
-    down = math.ceil(len(items) / across)
-    full = len(items) - across * (down - 1)  # columns that have an item in the last row
-    heights = [down if column < full else down - 1 for column in range(across)]
-    return [items[row * across + column] for column, height in enumerate(heights) for row in range(height)]
-
-
-def legend_above(figure: Figure, axes: Any, picture: Chart, wide: float) -> None:
-    """The legend above all panels, where it hides nothing."""
-    across = columns(picture, wide)
-    handles, names = axes.get_legend_handles_labels()
-    rows = [by_rows(items, across=across) for items in (handles, names)]
-    figure.legend(
-        *rows, title=picture.by.label.text if picture.by else None,
-        loc="outside upper center", ncols=across, handlelength=2.6, columnspacing=1.2, borderpad=0.1,
-    )  # fmt: skip
+    return (picture.by is not None) + legend_rows(picture.legend, width=wide) if picture.legend else 0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from xbar_cli.pictures.labels import Label
+from xbar_cli.figures.labels import Label
 from xbar_cli.pictures.values import Along
 
 Numbers = tuple[float, ...]

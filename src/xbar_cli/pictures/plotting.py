@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.figures.formats import FORMATS, formats_of
 from xbar_cli.pictures.choosing import KeysAsked, Kind, picture_of
-from xbar_cli.pictures.formats import FORMATS, formats_of
 from xbar_cli.pictures.grid import SweepGrid
 from xbar_cli.pictures.naming import figure_called, key_called, listed, selected
 from xbar_cli.pictures.picture import Chart

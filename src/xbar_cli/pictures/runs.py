@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from xbar_cli.errors import ConfigError, RunError
+from xbar_cli.figures.labels import Label, label_of_figure
 from xbar_cli.outside import MEGABYTE, read_text
 from xbar_cli.pictures.grid import SweepGrid, Swept, read_grid
-from xbar_cli.pictures.labels import Label, label_of_figure
 from xbar_cli.pictures.picture import Chart, Panel, Trace
 from xbar_cli.pictures.values import along
 from xbar_cli.runs.directory import DONE, METRICS

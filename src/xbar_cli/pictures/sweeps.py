@@ -65,8 +65,8 @@ def draw_sweep(
 
 def draw(stem: Path, picture: Chart, *, formats: Sequence[str], width: float | None = None) -> list[Path]:
     """Draw a picture as files of these formats, called `stem` but for their ends."""
+    from xbar_cli.figures.saving import save
     from xbar_cli.pictures.painting import paint
-    from xbar_cli.pictures.saving import save
 
     stem.parent.mkdir(parents=True, exist_ok=True)
     return save(paint(picture, width=width), stem, formats=formats, caption=picture.caption)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar_cli.config.chips.ageing import time_of
-from xbar_cli.pictures.labels import Label, label_of_key, prefixed, safe
+from xbar_cli.figures.labels import Label, label_of_key, prefixed, safe
 
 Spacing = Literal["linear", "log", "broken", "names"]
 """`broken`: logarithmic, with 0 drawn apart at the left; `names`: places beside each other."""

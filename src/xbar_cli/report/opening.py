@@ -1,6 +1,8 @@
 """Runs as a page takes them: complete, or a sweep with points to do; their pictures; and the files of a report, written."""
 
 import base64
+import io
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from xbar_cli.runs.seal import ANEW, require_intact
 from xbar_cli.runs.whole import write_whole
 
 PNG = b"\x89PNG\r\n\x1a\n"
+LONGEST_CAPTION = 2000
+"""Characters of what a picture says of itself that are shown."""
 MOST_NAMED = 3
 """Runs that the title of a page names."""
 
@@ -30,12 +34,26 @@ def open_run_entry(path: Path) -> Entry:
     return entry
 
 
-def picture(path: Path) -> str:
-    """A figure of a run in base64. A link is not followed: the page would show what lies outside of the run."""
+def picture(path: Path) -> tuple[str, str]:
+    """A figure of a run in base64, and what the file says of it.
+
+    A link is not followed: the page would show what lies outside of the run.
+    """
     content = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
     if not content.startswith(PNG):
         raise RunError(f"{path} is no picture; {ANEW}")
-    return base64.b64encode(content).decode()
+    return base64.b64encode(content).decode(), described(content)
+
+
+def described(content: bytes) -> str:
+    """What a PNG says of itself; nothing where it is damaged."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            return str(opened.info.get("Description", ""))[:LONGEST_CAPTION]
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
+        return ""
 
 
 def title_of(sections: Sequence[RunSection]) -> str:

@@ -38,7 +38,7 @@ class RunSection:
         command: that made it.
         state: such as `done`.
         tables: in their order; empty ones are left out.
-        figures: title, and the picture as base64.
+        figures: title, the picture as base64, and what its file says of it.
         charts: interactive ones.
         key: name and value of the figures that one looks for first.
         origin: one line on where it comes from.
@@ -49,7 +49,7 @@ class RunSection:
     command: str
     state: str
     tables: Sequence[Table]
-    figures: Sequence[tuple[str, str]] = field(default=())
+    figures: Sequence[tuple[str, str, str]] = field(default=())
     charts: Sequence[LiveChart] = field(default=())
     key: Sequence[tuple[str, str]] = field(default=())
     origin: str = ""
@@ -162,7 +162,7 @@ def contents(
 
 def parts(section: RunSection, place: str) -> Iterator[tuple[str, str]]:
     """Place and title of what a section holds."""
-    yield from ((f"{place}-figure-{n}", f"Figure: {name}") for n, (name, _) in enumerate(section.figures, start=1))
+    yield from ((f"{place}-figure-{n}", f"Figure: {name}") for n, (name, *_) in enumerate(section.figures, start=1))
     yield from ((f"{place}-chart-{n}", f"Chart: {c.title}") for n, c in enumerate(section.charts, start=1))
     shown = [table for table in section.tables if table.rows]
     yield from ((f"{place}-table-{n}", table.title) for n, table in enumerate(shown, start=1))

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from xbar_cli.experiment.file import label
 from xbar_cli.experiment.grid import Point
 from xbar_cli.experiment.results import as_array
+from xbar_cli.figures import drawing
+from xbar_cli.figures.style import PAGE
 from xbar_cli.reproduce.sections import Plot, PlotLine
 from xbar_cli.reproduce.selection import matching, stage_of, swept_keys
 from xbar_cli.reproduce.values import Absent, ItemRuns, SeedMean, figure, quantity
-from xbar_cli.runs import figures
 
 MOST_LINES = 24
 
@@ -133,18 +134,16 @@ def draw(path: Path, plot: Plot, lines: Sequence[Drawn], *, caption: str) -> Pat
                 axes.bar([x + (number - (len(lines) - 1) / 2) * width for x in at(line.x)], mean, width, yerr=spread,
                          label=line.label or "ours", capsize=2)  # fmt: skip
             else:
-                axes.errorbar(
-                    at(line.x), mean, yerr=spread, marker="o", markersize=4, capsize=2, label=line.label or "ours"
-                )
+                axes.errorbar(at(line.x), mean, yerr=spread, marker="o", capsize=2, label=line.label or "ours")
         for marker, points in zip(cycle("*PXD"), plot.paper, strict=False):
             style = ":" if len(points.x) > 1 else ""
-            axes.plot(at(points.x), points.y, f"k{marker}{style}", markersize=8, label=points.label)
+            axes.plot(at(points.x), points.y, f"k{marker}{style}", markersize=6, label=points.label)
         if places:
-            figures.name_bars(axes, list(places))
-        axes.set(xlabel=plot.x_label, ylabel=plot.y_label, title=plot.title)
+            drawing.name_bars(axes, list(places))
+        axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
         for side in plot.log:
             getattr(axes, f"set_{side}scale")("log")
-            figures.plain_log(getattr(axes, f"{side}axis"), at=(1.0, 2.0, 5.0))
-        figures.legend_beside(figure, axes, title="", width=2.8)
+            drawing.plain_log(getattr(axes, f"{side}axis"), at=(1.0, 2.0, 5.0))
+        drawing.legend_above(figure, axes)
 
-    return figures.save(path, paint, caption=caption, size=(9.0, 4.2))
+    return drawing.save(path, paint, caption=f"{plot.title}; {caption}", width=PAGE, height=1.4 * drawing.HEIGHT)

@@ -1,12 +1,12 @@
 """The report on a paper's items: one summary, one page of HTML, one of Markdown."""
 
-import base64
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from xbar_cli.report.opening import picture
 from xbar_cli.report.page import RunSection, render
 from xbar_cli.report.tables import Table, as_markdown
 from xbar_cli.reproduce.drawing import draw, lines_of
@@ -143,11 +143,11 @@ def drawn(ran: Ran, folder: Path) -> list[tuple[str, Path]]:
 def taken(ran: Ran) -> list[tuple[str, Path]]:
     """The figures of runs that an item shows, with their titles."""
     found: list[tuple[str, Path]] = []
-    for picture in ran.item.about.picture:
-        for point in matching(ran.found.points, picture.where)[:1]:
-            place = ran.out / point.runs[picture.stage].key / "figures" / picture.file
+    for shown in ran.item.about.picture:
+        for point in matching(ran.found.points, shown.where)[:1]:
+            place = ran.out / point.runs[shown.stage].key / "figures" / shown.file
             if place.is_file():
-                found.append((picture.title or f"{picture.stage}: {place.stem}", place))
+                found.append((shown.title or f"{shown.stage}: {place.stem}", place))
     return found
 
 
@@ -203,7 +203,9 @@ def facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 def section(found: Mapping[str, Any], pictures: Sequence[tuple[str, Path]]) -> RunSection:
     """An item on the page."""
     tables = [Table("Quantities", QUANTITIES, quantities(found)), Table("Item", ["", ""], facts(found))]
-    shown = [(title, base64.b64encode(path.read_bytes()).decode()) for title, path in pictures]
+    shown = [
+        (title, data, about.removeprefix(f"{title}; ")) for title, path in pictures for data, about in [picture(path)]
+    ]
     name = f"{found['paper']}, {found['figure']}: {found['title']}"
     return RunSection(name, found["runs"], found["item"], found["verdict"], tables, shown)
 

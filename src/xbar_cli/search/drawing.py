@@ -7,7 +7,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from xbar_cli.experiment.results import unit_of
-from xbar_cli.runs import figures
+from xbar_cli.figures import drawing
+from xbar_cli.figures.style import KINDS
 from xbar_cli.search.asked import Search
 from xbar_cli.search.trial import COMPLETE, DROPPED, FAILED, INFEASIBLE, REPEATED, Trial
 
@@ -34,7 +35,7 @@ def draw(
 def axis_of(axes: Any, letter: str, name: str, values: Sequence[float]) -> None:
     """Label and scale of an axis."""
     unit = unit_of(name)
-    words = name.split("_") if unit == "1" else [*name.split("_")[:-1], f"[{unit}]"]
+    words = name.split("_") if unit == "1" else [*name.split("_")[:-1], f"({unit})"]
     wide = min(values, default=0.0) > 0 and max(values) > DECADES * min(values)
     axes.set(**{f"{letter}label": " ".join(words), f"{letter}scale": "log" if wide else "linear"})
 
@@ -49,21 +50,20 @@ def draw_front(path: Path, search: Search, trials: Sequence[Trial], best: Sequen
         for state, (marker, colour, name) in MARKS.items():
             own = [trial for trial in shown if trial.state == state]
             if own:
-                axes.scatter([t.value(x) for t in own], [t.value(y) for t in own], marker=marker, color=colour, s=18,
+                axes.scatter([t.value(x) for t in own], [t.value(y) for t in own], marker=marker, color=colour, s=12,
                              label=f"{name} ({len(own)})")  # fmt: skip
         if best:
-            axes.plot([t.value(x) for t in best], [t.value(y) for t in best], "s-", color="C3", markersize=5,
+            axes.plot([t.value(x) for t in best], [t.value(y) for t in best], "s-", color=KINDS[2], markersize=4,
                       label=f"front ({len(best)})")  # fmt: skip
         axis_of(axes, "x", x, [t.value(x) for t in shown])
         axis_of(axes, "y", y, [t.value(y) for t in shown])
-        axes.set_title(f"Search {search.experiment.name}")
-        axes.legend()
+        drawing.legend_above(figure, axes)
 
     spent = sum(trial.spent for trial in trials)
     caption = (
         f"{len(shown)} designs, {spent} evaluations of a chip; front: no other design with all of its chips beats it"
     )
-    return figures.save(path, paint, caption=caption)
+    return drawing.save(path, paint, caption=caption)
 
 
 def draw_history(path: Path, search: Search, history: Sequence[tuple[int, float]]) -> Path:
@@ -73,10 +73,9 @@ def draw_history(path: Path, search: Search, history: Sequence[tuple[int, float]
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.step(x, [found for _, found in history], where="post", color="C0")
+        axes.step(x, [found for _, found in history], where="post", color=KINDS[1])
         axes.set(xlabel="evaluations of a chip" if chips else "trials", ylabel="hypervolume", ylim=(0, None))
-        axes.set_title(f"Search {search.experiment.name}")
 
-    return figures.save(
+    return drawing.save(
         path, paint, caption=f"hypervolume of {', '.join(o.figure for o in search.objectives)}, own units"
     )

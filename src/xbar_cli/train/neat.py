@@ -18,9 +18,9 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import network_inputs
 from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ConfigError
+from xbar_cli.figures import kinds
 from xbar_cli.mapping.window import cell_window, require_range
 from xbar_cli.nn.shapes import LayerShape
-from xbar_cli.runs import figures
 from xbar_cli.runs.directory import METRICS, Run
 from xbar_cli.train.cells import CellCurve, OnCells
 from xbar_cli.train.forward import make_forward
@@ -220,7 +220,7 @@ def draw(
 ) -> None:
     """The figures of a NEAT run: weights of every layer before and after, shares in range by round, gate voltages."""
     layers = session.layers
-    figures.weight_distributions(
+    kinds.weight_distributions(
         session.run.figures / "weights.png",
         before={name: np.asarray(before[name]).ravel() for name in layers},
         after={name: np.asarray(after[name]).ravel() for name in layers},
@@ -228,7 +228,7 @@ def draw(
         caption=f"{session.config.network.name} on {session.config.dataset.name}; dashed: ±W_cut",
     )
     rounds = [line for line in session.run.read_metrics() if "in_range_fraction" in line]
-    figures.rounds(
+    kinds.rounds(
         session.run.figures / "in_range.png",
         reached=[line[f"validation_{session.metric}"] for line in rounds],
         metric=session.metric,
@@ -236,11 +236,11 @@ def draw(
         shares={name: [line["in_range_fraction"][n] for line in rounds] for n, name in enumerate(layers)},
         caption=f"metrics: {METRICS}",
     )
-    figures.stacked_bars(
+    kinds.stacked_bars(
         session.run.figures / "gate_voltages.png",
         parts={"V_g": [kept["vg"][name] for name in layers]},
         names=layers,
-        y_label="gate voltage V_g [V]",
+        y_label=r"gate voltage $V_\mathrm{g}$ (V)",
         caption=f"rule: {neat.vg_rule or 'previous'}" if neat.vg == "auto" else "homogeneous",
     )
 

@@ -17,8 +17,9 @@ from xbar_cli.config.characterize import ArrayConfig
 from xbar_cli.config.load import write_toml
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.device.cell import Cell
+from xbar_cli.figures import kinds
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.runs import environment, figures
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.arraysim import simulate_array
@@ -50,11 +51,10 @@ def run(config: ArrayConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     modelled = models(cell, g, v, wires)
     reference = oracle.current_ampere
     write_dataset(run.path / RESULTS, results(g, v, reference, modelled))
-    figures.differences(
+    kinds.differences(
         run.figures / "array.png", reference=reference.ravel() * 1e6,
         models={name: values.ravel() * 1e6 for name, values in modelled.items()},
-        x_label="column current in ngspice [µA]", y_label="model − ngspice [% of ngspice]",
-        title="Column currents of the array",
+        x_label="column current in ngspice (µA)", y_label="model − ngspice (% of ngspice)",
         caption=f"{caption(config, fields)}\n{rows}×{cols}, V_g {asked.vg_volt:g} V, {wires}, {asked.inputs} inputs",
     )  # fmt: skip
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, simulator=tables.table.simulator))

@@ -17,9 +17,10 @@ from xbar_cli.config.load import write_toml
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.surrogate import Samples
+from xbar_cli.figures import kinds
 from xbar_cli.mapping.window import cell_window, program
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.runs import environment, figures
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, variable, write_dataset
 from xbar_cli.spice.pool import workers_kept
@@ -92,10 +93,10 @@ def draw(config: PowerConfig, run: Run, cell: Cell, powers: Sequence[Estimate | 
     low, high = np.array(intervals, dtype=np.float64).T * 1e6
     rows, cols = parse_tile(config.power.array)
     distribution = f"weights {config.power.weights}, {config.power.samples} arrays {rows}×{cols}, inputs uniform"
-    figures.estimates(
+    kinds.estimates(
         run.figures / "power.png", x=np.array(vg), mean=np.array(mean) * 1e6, low=low, high=high,
-        x_label="gate voltage V_g [V]", y_label="mean power per synapse [µW]",
-        title="Power of the 1T-1R array", label="mean and its 95 % confidence interval",
+        x_label=r"gate voltage $V_\mathrm{g}$ (V)", y_label="mean power per synapse (µW)",
+        label="mean and its 95 % confidence interval",
         caption=f"{of_cell}\n{distribution}",
     )  # fmt: skip
 

@@ -17,8 +17,10 @@ from xbar_cli.config.load import write_toml
 from xbar_cli.config.ranges import parse_tile
 from xbar_cli.config.tile import TileConfig, TileSection
 from xbar_cli.errors import ConfigError
+from xbar_cli.figures import drawing, kinds
+from xbar_cli.figures.style import CELLS, PAGE
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.runs import environment, figures
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, field, write_fields
@@ -43,9 +45,9 @@ def run(config: TileConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[st
     caption = f"{name}, {g.shape[0]}×{g.shape[1]} devices, {wires}, inputs up to {tile.v_max_volt:g} V"
     formed = models(g, v, wires)
     draw(run.figures / "tile.png", v=v, word=word, bit=bit, lost=ideal - current, caption=caption)
-    figures.differences(
+    kinds.differences(
         run.figures / "currents.png", reference=columns * 1e6, models={k: i * 1e6 for k, i in formed.items()},
-        x_label="column current, solved [µA]", y_label="model − solved [% of solved]", title="Column currents",
+        x_label="column current, solved (µA)", y_label="model − solved (% of solved)",
         caption=caption,
     )  # fmt: skip
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
@@ -118,15 +120,15 @@ def draw(path: Path, *, v: Matrix, word: Matrix, bit: Matrix, lost: Matrix, capt
 
     def panels(figure: Figure) -> None:
         maps = (
-            ("word line, drop [mV]", (v[:, None] - word) * 1e3, "viridis"),
-            ("bit line, rise [mV]", bit * 1e3, "viridis"),
-            ("current lost [µA]", lost * 1e6, "magma"),
+            ("drop on the word line (mV)", (v[:, None] - word) * 1e3),
+            ("rise on the bit line (mV)", bit * 1e3),
+            ("current lost (µA)", lost * 1e6),
         )
-        for axes, (title, values, colours) in zip(figure.subplots(1, 3, sharey=True), maps, strict=True):
-            image = axes.imshow(values, aspect="auto", cmap=colours, interpolation="nearest")
+        for axes, (title, values) in zip(figure.subplots(1, 3, sharey=True), maps, strict=True):
+            image = axes.imshow(values, aspect="auto", cmap=CELLS, interpolation="nearest")
             axes.grid(visible=False)
-            axes.set(title=title, xlabel="bit line")
-            figure.colorbar(image, ax=axes, orientation="horizontal", pad=0.18, fraction=0.05)
+            axes.set_xlabel("bit line")
+            figure.colorbar(image, ax=axes, orientation="horizontal", location="top").set_label(title)
         figure.axes[0].set_ylabel("word line (sources at the left)")
 
-    figures.save(path, panels, caption=caption, size=(9.6, 4.8))
+    drawing.save(path, panels, caption=caption, width=PAGE, height=76)

@@ -10,8 +10,8 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import flatten, read_toml
 from xbar_cli.config.train import TrainConfig
+from xbar_cli.figures import kinds
 from xbar_cli.reporter import Reporter
-from xbar_cli.runs import figures
 from xbar_cli.runs.directory import CONFIG, DONE, new_run, partial, reopened_run, resumable
 from xbar_cli.runs.opening import read_summary
 from xbar_cli.runs.seal import require_intact
@@ -146,11 +146,10 @@ def draw(root: Path, rows: list[dict[str, Any]]) -> Path:
         ends = [(low, high) for low, high in (r["accuracy_ci95"] for r in results)]
         label = "1T-1R arrays" if amount == 0 else f"1T-1R arrays, {amount * 100:g} % {model}"
         lines[label] = (means, ends if amount else None)
-    return figures.accuracy_lines(
+    return kinds.accuracy_lines(
         root / "accuracy.png",
         x=[row["vg_volt"] for row in rows],
         lines=lines,
-        x_label="gate voltage V_g [V]",
-        title="NEAT on LeNet-5, fashion_mnist_mini",
-        caption="1000 test images; bars: 95 % intervals over 25 chips",
+        x_label=r"gate voltage $V_\mathrm{g}$ (V)",
+        caption="NEAT on LeNet-5, fashion_mnist_mini; 1000 test images; bars: 95 % intervals over 25 chips",
     )

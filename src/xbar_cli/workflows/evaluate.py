@@ -67,8 +67,8 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
         fields |= ages.age_fields(result["ages"], metric=metric)
     write_fields(run.path / RESULTS, fields, attributes={"xbar_kind": metric})
     caption = (
-        f"{trained.network} on {trained.dataset}, {hardware.model} array, "
-        f"{config.variation.amount * 100:g} % {config.variation.model} variation"
+        f"{trained.network} on {trained.dataset}, {result['images']} test images, {hardware.model} array, "
+        f"{result['samples']} chips: {config.variation.said()}"
     )
     draw(run.figures, result, caption=caption)
     if "ages" in result:
@@ -250,6 +250,7 @@ def measure(
             "task": trained.data.task,
             f"ideal_{measure.metric}": ideal,
             "effects": order,
+            "effects_said": config.variation.said(),
         }
         | ({"wired": wired} if (wired := told(hardware)) else {})
         | repair_told(config.repair, network, tally)

@@ -12,8 +12,9 @@ from xbar_cli.config.load import write_toml
 from xbar_cli.device.measured import fit_smooth, fit_states, read_measurements
 from xbar_cli.device.statistics import Statistics
 from xbar_cli.device.technologies import STATISTICS
+from xbar_cli.figures import drawing
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.runs import environment, figures
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, field, write_fields
 
@@ -62,7 +63,7 @@ def draw(path: Path, target: np.ndarray, measured: np.ndarray, found: Statistics
         axes.plot(target * 1e6, (measured - target) * 1e6, ".", color="0.6", markersize=3, label="measured")
         bias = (found.mean - found.target) * 1e6
         axes.errorbar(found.target * 1e6, bias, yerr=found.sigma * 1e6, fmt="o-", markersize=3, label="mean ± σ")
-        axes.set(xlabel="target conductance [µS]", ylabel="measured − target [µS]", title="Statistics of the devices")
-        axes.legend()
+        axes.set(xlabel="target conductance (µS)", ylabel="measured − target (µS)")
+        drawing.legend_above(figure, axes)
 
-    figures.save(path, panel, caption=caption)
+    drawing.save(path, panel, caption=caption)

@@ -12,8 +12,9 @@ from xbar_cli.chip.place import map_network
 from xbar_cli.chip.resolve import resolve_cell, resolve_mapping
 from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import write_toml
+from xbar_cli.figures import kinds
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.runs import environment, figures
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL, RESULTS, write_dataset
 from xbar_cli.runs.seal import seal
@@ -118,9 +119,9 @@ def layer_summary(network: MappedNetwork, name: str, *, errors: NDArray[np.float
 
 def draw(network: MappedNetwork, run: Run) -> None:
     """Histogram of the programmed conductances of each layer."""
-    figures.histograms(
+    kinds.histograms(
         run.figures / "conductances.png",
         values={name: layer.conductance.ravel() * 1e6 for name, layer in network.layers.items()},
-        x_label="programmed memristor conductance G [µS]",
+        x_label="programmed memristor conductance $G$ (µS)",
         caption=f"scheme {network.scheme}, G_off {network.g_off * 1e6:.3g} µS, G_on {network.g_on * 1e6:.3g} µS",
     )

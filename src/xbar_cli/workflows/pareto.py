@@ -13,16 +13,18 @@ from xbar_cli.config.load import stored, write_toml
 from xbar_cli.energy.agreement import converters_of, of_energy, of_evaluation, paired, programmed_alike
 from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.errors import RunError
+from xbar_cli.figures import drawing
+from xbar_cli.figures.style import PAGE
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.runs import environment, figures
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.opening import open_run
 
 COSTS = {"energy": "energy_joule", "area": "area_m2", "latency": "latency_seconds"}
 LABELS = {
-    "energy": ("energy per image [nJ]", 1e9),
-    "area": ("area [mm²]", 1e6),
-    "latency": ("latency per image [µs]", 1e6),
+    "energy": ("energy per image (nJ)", 1e9),
+    "area": ("area (mm²)", 1e6),
+    "latency": ("latency per image (µs)", 1e6),
 }
 
 
@@ -188,17 +190,18 @@ def draw(path: Path, points: list[Candidate], fronts: dict[str, list[bool]], *, 
                 best = fronts[kind][number]
                 panel.errorbar(
                     point.cost(kind) * scale, 100 * point.accuracy, yerr=bars, fmt="o" if best else "x", capsize=3,
-                    color=f"C{number % 10}", markersize=7, label=label(point.summary),
+                    color=f"C{number % 8}", markersize=5, label=label(point.summary),
                 )  # fmt: skip
             both = zip(points, fronts[kind], strict=True)
             chosen = sorted((p.cost(kind) * scale, 100 * p.accuracy) for p, best in both if best)
             panel.plot(*zip(*chosen, strict=True), color="0.5", linewidth=1, zorder=0)
-            panel.set(xlabel=name, xscale="log", title=f"accuracy against {kind}")
-            figures.plain_log(panel.xaxis, at=(1.0, 2.0, 3.0, 5.0))
+            panel.set(xlabel=name, xscale="log")
+            drawing.plain_log(panel.xaxis, at=(1.0, 2.0, 3.0, 5.0))
             panel.margins(x=0.15)
-        axes[0].set_ylabel("accuracy [%]")
-        figures.legend_beside(figure, axes[0], title="scheme, device, V_g, tile", width=2.4)
+        axes[0].set_ylabel("accuracy (%)")
+        drawing.legend_above(figure, axes[0], title=r"scheme, device, $V_\mathrm{g}$, tile")
 
     models = {p.summary["model"] for p in points}
     caption = f"model {', '.join(sorted(models))}; dots, line: no other run costs less and is as accurate; bars: 95 % intervals"
-    return figures.save(path, paint, caption=caption, size=(4.0 * len(panels) + 2.6, 4.0))
+    rows = drawing.legend_rows([label(p.summary) for p in points], width=PAGE)
+    return drawing.save(path, paint, caption=caption, width=PAGE, height=drawing.HEIGHT + 4 * rows)

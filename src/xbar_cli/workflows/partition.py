@@ -14,9 +14,10 @@ from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.config.chips.evaluate import EvaluateConfig, PartitionConfig
 from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.load import write_toml
+from xbar_cli.figures import drawing
 from xbar_cli.nn.score import ACCURACY as RIGHT
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.runs import environment, figures
+from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, field, write_fields
@@ -166,13 +167,19 @@ def draw(path: Path, summary: Mapping[str, Any]) -> None:
 
     def curve(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.errorbar(devices, losses, yerr=np.abs(ends - losses), marker="o", markersize=3, capsize=2, linewidth=1)
+        axes.errorbar(devices, losses, yerr=np.abs(ends - losses), marker="o", capsize=2)
         axes.axhline(summary["wanted_loss"] * 100, color="0.4", linestyle=":")
         for step, loss in zip(steps, losses, strict=True):
             if step["layer"] is not None:
-                axes.annotate(f"−{step['layer']}", (step["devices"], loss), fontsize=6)
-        axes.set(xlabel="devices on arrays", ylabel="accuracy lost [%]", title="Layers made digital in turn")
+                axes.annotate(
+                    f"−{step['layer']}",
+                    (step["devices"], loss),
+                    fontsize="small",
+                    xytext=(3, 3),
+                    textcoords="offset points",
+                )
+        axes.set(xlabel="devices on arrays", ylabel="accuracy lost (%)")
 
     images = f"{summary['held_out_images']} held-out images"
     caption = f"{summary['network']} on {summary['dataset']}, {images}; bars: 95 % intervals over chips"
-    figures.save(path, curve, caption=caption)
+    drawing.save(path, curve, caption=caption)

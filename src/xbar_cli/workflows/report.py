@@ -86,7 +86,7 @@ def section(entry: Entry, *, interactive: bool = False) -> RunSection:
             require_intact(where.parent, only=(where.name,))
         found = environment.read(where)
         tables.append(Table("Provenance", ["what", "value"], pairs(found), folded=True))
-    pictures = [(p.stem.replace("_", " "), picture(p)) for p in sorted(entry.path.glob("figures/*.png"))]
+    pictures = [(p.stem.replace("_", " "), *picture(p)) for p in sorted(entry.path.glob("figures/*.png"))]
     drawn = charts_of(entry, lines) if interactive else []
     return RunSection(
         entry.path.name, str(entry.path), str(entry.command), entry.state, tables, pictures, drawn,

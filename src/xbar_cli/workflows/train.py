@@ -14,6 +14,7 @@ from xbar_cli.config.chips.robust import said_of
 from xbar_cli.config.load import flatten, write_toml
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ModelError
+from xbar_cli.figures import kinds
 from xbar_cli.nn.norm import fold_norms
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.numerics import require_memory
@@ -55,6 +56,11 @@ def run(config: TrainConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[s
     summary = conclude(session, ended) | chosen
     for folder in (CHECKPOINTS, TRIALS):
         shutil.rmtree(run.path / folder, ignore_errors=True)
+    kinds.learning(
+        run.figures / "learning.png", lines=run.read_metrics(), metric=session.metric,
+        percent=session.measure("validation").is_share,
+        caption=f"{config.network.name} on {config.dataset.name}, method {config.method.name}, seed {config.seed}",
+    )  # fmt: skip
     devices = [str(device) for device in jax.devices()]
     environment.write(run.path / "env.json", environment.describe(seed=config.seed, devices=devices))
     return summary | {"wall_seconds": time.perf_counter() - start_time, "out": str(run.final)}

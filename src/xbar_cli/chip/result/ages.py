@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from xbar_cli.figures import drawing
+from xbar_cli.figures.labels import Label, prefixed
+from xbar_cli.figures.style import KINDS
 from xbar_cli.nn.score import Measure
-from xbar_cli.runs import figures
 from xbar_cli.runs.results import Field, field
 
 
@@ -24,24 +26,23 @@ def draw_ages(path: Path, result: Mapping[str, Any], *, caption: str) -> Path:
         axes = figure.subplots()
         if costed:
             below = axes.twinx()
-            below.step(times, [cost["joule"] for cost in spent], where="post", color="tab:red", linewidth=1)
-            below.set_ylabel("spent on policies [J]", color="tab:red")
+            joules = [cost["joule"] for cost in spent]
+            label = prefixed(Label("spent on policies", unit="J"), max(joules))
+            below.step(times, np.array(joules) * label.factor, where="post", color=KINDS[2])
+            below.set_ylabel(label.text, color=KINDS[2])
             below.grid(visible=False)
         samples = scale * np.array([age[f"{name}_samples"] for age in ages])
-        axes.plot(times, samples, color="0.75", linewidth=0.8)
+        axes.plot(times, samples, color="0.75", linewidth=0.6)
         mean = scale * np.array([age["metric_value"] for age in ages])
         intervals = [age["metric_ci95"] or [age["metric_value"]] * 2 for age in ages]
         low, high = scale * np.array(intervals).T
-        axes.errorbar(
-            times, mean, yerr=[mean - low, high - mean], fmt="o-", markersize=4, capsize=3, label="mean of the chips"
-        )
+        axes.errorbar(times, mean, yerr=[mean - low, high - mean], fmt="o-", capsize=2, label="mean of the chips")
         axes.axhline(scale * result[f"ideal_{name}"], color="0.4", linestyle=":", label="floating point")
-        unit = " [%]" if measure.is_share else ""
-        axes.set(xscale="log", xlabel="time since programming [s]", ylabel=name + unit)
-        axes.set_title(f"{name.capitalize()} of the same chips over time")
-        axes.legend()
+        unit = " (%)" if measure.is_share else ""
+        axes.set(xscale="log", xlabel="time since programming (s)", ylabel=name + unit)
+        drawing.legend_above(figure, axes)
 
-    return figures.save(path, draw, caption=caption)
+    return drawing.save(path, draw, caption=caption)
 
 
 def age_fields(ages: Sequence[Mapping[str, Any]], *, metric: str) -> dict[str, Field]:

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.chip import sensitivity
+from xbar_cli.figures import kinds
 from xbar_cli.nn.score import Measure
-from xbar_cli.runs import figures
 
 
 def draw(folder: Path, result: Mapping[str, Any], *, caption: str) -> None:
     """Draw what a summary says of the chips into `folder`."""
     metric = result["metric"]
     measure = Measure(metric)
-    figures.sample_accuracies(
+    kinds.sample_accuracies(
         folder / f"{metric}.png",
         samples=result[f"{metric}_samples"],
         reference=result[f"ideal_{metric}"],

@@ -35,13 +35,15 @@ def print_json(summary: Mapping[str, Any]) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print one table on stdout; every cell is shown as its string, None as a dash. Columns of figures stand right."""
     cells = [[shown(cell) for cell in row] for row in rows]
-    table = Table(title=Text(title), title_justify="left", header_style="bold", show_header=any(columns))
+    table = Table(header_style="bold", show_header=any(columns))
     for index, column in enumerate(columns):
         figures = index > 0 and all(row[index] == "–" or _is_figure(row[index]) for row in cells)
         table.add_column(Text(column), justify="right" if figures else "left", overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(Text(title, style="italic"))
+    console.print(table)
 
 
 def _is_figure(cell: str) -> bool:

@@ -10,21 +10,23 @@ import click
 from xbar_cli.config.base import RootSection
 from xbar_cli.config.load import OriginError, resolve, resume_config
 from xbar_cli.errors import XbarError
+from xbar_cli.figures.formats import also
 
 from .declared import Declared, declared
 from .spelling import speak, spoken
 
 Function = Callable[..., Any]
+FORMATS_HELP = "Write figures as pdf or svg too, beside PNG."
 
 
 def options(
-    model: type[RootSection], *, argument: str | None = None, without: Sequence[str] = ()
+    model: type[RootSection], *, argument: str | None = None, without: Sequence[str] = (), draws: bool = True
 ) -> Callable[[Function], Function]:
     """Give a command the options of its configuration, which it gets resolved as `config`; `argument` is a positional one.
 
     Where it has `--resume RUN`, the configuration is the one in that run, and options that are given besides must agree with
     it. Errors and notes name options instead of keys. `without` are keys, or sections, whose options the command has no use
-    for; ValueError where there is none.
+    for; ValueError where there is none. One that `draws` figures has the option of their formats.
     """
     every = declared(model)
     left_out = [[o for o in every if f"{o.key}.".startswith(f"{name}.")] for name in without]
@@ -44,14 +46,17 @@ def options(
                 given[argument], spelling[argument] = values.pop(argument), argument.upper()
             speak(found)
             try:
-                return function(config=_resolved(model, values, options=given, option_names=spelling), **values)
+                with also(values.pop("formats", None) or "png"):
+                    return function(config=_resolved(model, values, options=given, option_names=spelling), **values)
             except OriginError:
                 raise
             except XbarError as error:
                 error.args = (spoken(str(error)),)
                 raise
 
-        return functools.reduce(lambda command, option: option(command), reversed(_ordered(found)), wrapper)
+        return functools.reduce(
+            lambda command, option: option(command), reversed(_ordered(found, draws=draws)), wrapper
+        )
 
     return decorate
 
@@ -67,7 +72,7 @@ def _parameter(option: Declared) -> str:
     return "key__" + option.key.replace(".", "__")
 
 
-def _ordered(found: Sequence[Declared]) -> list[Callable[[Function], Function]]:
+def _ordered(found: Sequence[Declared], *, draws: bool) -> list[Callable[[Function], Function]]:
     """The options in the order of the help: the sections', then those of every command, the seed among them."""
     path = click.Path(path_type=Path)
     return [
@@ -77,6 +82,7 @@ def _ordered(found: Sequence[Declared]) -> list[Callable[[Function], Function]]:
         *(_click(option) for option in found if option.key == "seed"),
         click.option("--out", type=path, help="Run directory (default runs/COMMAND-TIME-HASH)."),
         click.option("--overwrite", is_flag=True, help="Replace a complete run at --out."),
+        *([click.option("--figure-format", "formats", metavar="FORMAT[,...]", help=FORMATS_HELP)] if draws else []),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else."),
         click.option("--quiet", is_flag=True, help="No progress bar, no notes."),
     ]

@@ -48,7 +48,7 @@ def run(
     """Run a pipeline, or a sweep of one, from a file: what is complete stays, what is missing or failed is computed."""
     require_one(workers, scheduler)
     from xbar_cli.experiment.file import load_experiment
-    from xbar_cli.pictures.formats import formats_of
+    from xbar_cli.figures.formats import formats_of
     from xbar_cli.workflows import run as workflow
 
     loaded = load_experiment(experiment, settings=settings, seed=seed)

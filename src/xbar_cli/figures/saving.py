@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from xbar_cli.pictures.style import DPI, styled
+from xbar_cli.figures.style import DPI, styled
 
 
 def save(figure: Figure, stem: Path, *, formats: Sequence[str], caption: str) -> list[Path]:

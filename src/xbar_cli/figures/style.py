@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib
+from cycler import cycler
 from matplotlib.colors import to_hex
 
 MILLIMETRE = 1 / 25.4
@@ -16,7 +17,10 @@ TYPE, SMALL, NOTE = 8.0, 7.0, 6.0
 """Sizes [pt] of labels, of ticks and legends, and of the line below the axes."""
 LETTER = 1.35
 """Width of a letter of the small size [mm]."""
+KINDS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f7f7f")
+"""Colours of what has no order (Okabe and Ito 2008), told apart by people who see few colours."""
 STYLE: dict[Any, Any] = {
+    "axes.prop_cycle": cycler(color=KINDS),
     "font.size": TYPE,
     "axes.labelsize": TYPE,
     "axes.titlesize": SMALL,
@@ -42,8 +46,6 @@ STYLE: dict[Any, Any] = {
     "savefig.transparent": False,
 }
 """matplotlib's settings of a picture for print; the same bytes for the same values."""
-KINDS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f7f7f")
-"""Colours of what has no order (Okabe and Ito 2008), told apart by people who see few colours."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = (
     "-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (2, 2)), (0, (1, 3))
