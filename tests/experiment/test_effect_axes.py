@@ -83,7 +83,7 @@ def test_every_number_of_every_effect_has_words_on_an_axis_and_times_are_known()
         number = {float, int} & set(types_of(info.annotation))
         assert not number or label_of_key(key).words != key.rpartition(".")[2].replace("_", " "), key
         clock = label_of_key(key).clock
-        assert clock == (takes_time(info) and not key.endswith("t_read")), key
+        assert clock == takes_time(info), key
     assert unit_in(fields["variation.effects.retention.kelvin"]) == "K"
 
 
@@ -107,7 +107,7 @@ BAD = {
         "cell.vg: stage m has mapped already",
     ),
     "amount": (EVALUATE + 'variation.effects = ["lognormal"]', "lognormal needs sigma: write lognormal:sigma=X; it takes sigma"),
-    "age": (EVALUATE + "variation.effects.drift.nu = 0.1", "effect drift needs t, the age of the chip"),
+    "age": (EVALUATE + "variation.effects.drift.nu = 0.1", "effect drift needs t=, the age of the chip"),
     "bare": (EVALUATE + "variation.effects.drift = 3", "drift = 3 must be a table of t, t0, nu, nu_sigma"),
     "effect": (EVALUATE + "[sweep]\ne.variation.effects.drit.t = [1]", "'drit' is no effect (did you mean drift?)"),
     "parameter": (

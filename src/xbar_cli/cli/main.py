@@ -15,7 +15,7 @@ import click
 
 from xbar_cli import interruption
 from xbar_cli.errors import XbarError
-from xbar_cli.outside import LONGEST_QUOTE, clean_text, printable, quoted
+from xbar_cli.outside import LONGEST_QUOTE, clean_text, did_you_mean, printable, quoted
 
 from .shared.console import STDERR, note
 from .shared.start import run as run
@@ -66,6 +66,16 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"xbar_cli.cli.{COMMANDS[name][0]}")
         return getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named; where there is none, Click's error with the one that may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = did_you_mean(args[0], [*COMMANDS, *ALIASES])
+            raise click.UsageError(f"{error.message.removesuffix('.')}{near}.", error.ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """The command; Ctrl-C as Click's own error, which it passes on without an empty line."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from .base import Apart, Section, parse_quantity, parse_share, parse_time
+from .base import Apart, Section, parse_quantity, parse_seconds, parse_share, parse_time
 
 
 def fields_of(section: type[Section], prefix: str = "") -> dict[str, FieldInfo]:
@@ -86,7 +86,7 @@ def parser_of(info: FieldInfo | None) -> Callable[[Any], Any]:
     """What reads a number of a field from a text: a time, a share, or else any quantity."""
     marks = [] if info is None else [*info.metadata, *marks_of(info.annotation)]
     functions = [mark.func for mark in marks if isinstance(mark, BeforeValidator)]
-    return next((parse for parse in (parse_time, parse_share) if parse in functions), parse_quantity)
+    return next((parse for parse in (parse_time, parse_seconds, parse_share) if parse in functions), parse_quantity)
 
 
 def takes_time(info: FieldInfo) -> bool:

@@ -48,7 +48,7 @@ def resolve(model: type[C], **asked: Unpack[Asked]) -> C:
     """The configuration of one command; ConfigError names the origin, the key and what is allowed."""
     given = list(_given(asked))
     tree, origin = collect(given, names=_names(model, given, {}))
-    return validate(model, tree, origin)
+    return validate(model, model.completed(tree), origin)
 
 
 def resume_config(model: type[C], run: Path, **asked: Unpack[Asked]) -> C:

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 from xbar_cli.config.load import put, validate
+from xbar_cli.config.started import config_of, with_start
 from xbar_cli.errors import ConfigError, XbarError
 from xbar_cli.experiment.file import MODELS, Experiment, label, references
 from xbar_cli.experiment.inputs import check_inputs
@@ -91,10 +92,12 @@ def _stage_run(
     needs = tuple(dict.fromkeys(runs[name].key for name in references(tree)))
     tree = renamed(tree, lambda name: f"@{runs[name].key}")
     command = experiment.commands[stage]
+    inputs = {run.key: run for run in runs.values()}
+    if command == "train":
+        tree = with_start(tree, lambda run: inputs[run[1:]].config if run[:1] == "@" else config_of(run))
     signature = json.dumps([stage, tree], sort_keys=True, default=str)
     if signature not in known:
         config = validate(MODELS[command], tree, {}).in_use()
-        inputs = {run.key: run for run in runs.values()}
         check_inputs(command, config, inputs)
         content = json.dumps({"command": command, "config": config}, sort_keys=True, default=str)
         digest = hashlib.sha256(content.encode()).hexdigest()[:12]

@@ -12,7 +12,9 @@ from xbar_cli.config.load import OriginError, resolve, resume_config
 from xbar_cli.errors import XbarError
 from xbar_cli.figures.formats import also
 
+from .completion import completion_of
 from .declared import Declared, declared
+from .groups import InGroup, NearChoice, order_of, place_of
 from .spelling import speak, spoken
 
 Function = Callable[..., Any]
@@ -76,7 +78,7 @@ def _ordered(found: Sequence[Declared], *, draws: bool) -> list[Callable[[Functi
     """The options in the order of the help: the sections', then those of every command, the seed among them."""
     path = click.Path(path_type=Path)
     return [
-        *(_click(option) for option in found if option.key != "seed"),
+        *(_click(option) for option in sorted(found, key=lambda o: order_of(o.key)) if option.key != "seed"),
         click.option("--config", "config_file", type=path, help="TOML file with settings."),
         click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set one key: section.key=value."),
         *(_click(option) for option in found if option.key == "seed"),
@@ -94,5 +96,10 @@ def _click(option: Declared) -> Callable[[Function], Function]:
     if option.flag is not None:
         kind = {"is_flag": True, "flag_value": option.flag, "default": None}
     elif option.choices:
-        kind["type"] = click.Choice(option.choices)
-    return click.option(option.name, _parameter(option), help=option.help, metavar=option.metavar or None, **kind)
+        kind["type"] = NearChoice(option.choices)
+    if (complete := completion_of(option.key)) is not None:
+        kind["shell_complete"] = complete
+    return click.option(
+        option.name, _parameter(option), help=option.help, metavar=option.metavar or None, cls=InGroup,
+        group=place_of(option.key)[0], **kind,
+    )  # fmt: skip
