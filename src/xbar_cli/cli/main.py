@@ -116,7 +116,7 @@ def guarded(arguments: list[str]) -> int:
         return _fail(str(error), 2)
     try:
         with noted():
-            code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
+            code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False, obj=tuple(arguments))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2

@@ -117,7 +117,7 @@ _UNITS = {"ohm": "ohm", "Ω": "ohm", "V": "V", "A": "A", "S": "S", "J": "J", "K"
 
 
 def in_unit(unit: str) -> BeforeValidator:
-    """A number that may end in its unit, behind an SI suffix or not: `5ohm`, `1.5kΩ`, `0.8V`; a length behind one alone, `90nm`."""
+    """A number that may end in its unit, with an SI suffix or not: `5ohm`, `1.5kΩ`, `0.8V`; a length behind one alone, `90nm`."""
     names = [name for name, of in _UNITS.items() if of == unit]
     before = "[fpnuµ]" if unit == "m" else "[^a-zA-Z]|[fpnuµmkMG]|meg"
     pattern = re.compile(rf"(.*(?:{before}))\s*(?:{'|'.join(names)})\s*", re.DOTALL)

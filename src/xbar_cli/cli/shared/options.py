@@ -15,9 +15,12 @@ from xbar_cli.figures.formats import also
 from .completion import completion_of
 from .declared import Declared, declared
 from .groups import InGroup, NearChoice, order_of, place_of
+from .reporter import reporting
 from .spelling import speak, spoken
 
 Function = Callable[..., Any]
+LOADING = "loading JAX and the models"
+"""What a command does first."""
 FORMATS_HELP = "Write figures as pdf or svg too, beside PNG."
 
 
@@ -49,7 +52,10 @@ def options(
             speak(found)
             try:
                 with also(values.pop("formats", None) or "png"):
-                    return function(config=_resolved(model, values, options=given, option_names=spelling), **values)
+                    config = _resolved(model, values, options=given, option_names=spelling)
+                    with reporting(quiet=values.get("quiet", False)) as reporter:
+                        reporter.doing(LOADING)
+                        return function(config=config, **values)
             except OriginError:
                 raise
             except XbarError as error:
