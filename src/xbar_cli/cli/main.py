@@ -17,7 +17,7 @@ from xbar_cli import interruption
 from xbar_cli.errors import XbarError
 from xbar_cli.outside import LONGEST_QUOTE, clean_text, did_you_mean, printable, quoted
 
-from .shared.console import STDERR, note
+from .shared.console import note
 from .shared.start import run as run
 
 COMMANDS = {
@@ -214,5 +214,5 @@ def _fail(message: str, code: int) -> int:
     line = printable(" ".join(message.split()))
     if len(line) > LONGEST_LINE:  # a message of a library that quotes its input, or a path without an end
         line = f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 3 :]}"
-    STDERR.print(f"Error: {line}", markup=False, soft_wrap=True, highlight=False)
+    note(f"Error: {line}")
     return code

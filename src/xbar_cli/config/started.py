@@ -28,10 +28,15 @@ def with_start(tree: Mapping[str, Any], read: Callable[[str], Mapping[str, Any] 
     """
     found, start = dict(tree), start_of(tree)
     config = None if start is None else read(start)
-    for name in TAKEN if config is not None else ():
-        own, theirs = tree.get(name, {}), (config or {}).get(name)
+    if config is None:
+        return found
+    for name in TAKEN:
+        own, theirs = tree.get(name, {}), config.get(name)
         if isinstance(own, Mapping) and "name" not in own and isinstance(theirs, Mapping):
             found[name] = {**theirs, **own}
+            if name == "dataset" and str(tree.get("seed", 0)) != str(config.get("seed", 0)):
+                # the same images are held out, whatever the seed
+                found[name].setdefault("split_seed", config.get("seed", 0))
     return found
 
 

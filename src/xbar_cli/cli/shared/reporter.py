@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from .console import STDERR
+from .console import STDERR, say
 from .spelling import spoken
 
 EVERY = 60.0
@@ -135,7 +135,7 @@ class TerminalReporter:
     def note(self, message: str) -> None:
         """Print a line above the bars."""
         if not self._quiet:
-            self._bars.console.print(spoken(message), markup=False, soft_wrap=True)
+            say(self._bars.console, spoken(message))
 
     def doing(self, what: str) -> None:
         """Say what is being done, in the line below the bars."""
@@ -155,7 +155,7 @@ class TerminalReporter:
     def _tell(self) -> None:
         """The line where stderr is no terminal."""
         if self._bars.standing.what:
-            STDERR.print(self._bars.standing.line(time.monotonic()), markup=False, soft_wrap=True)
+            say(STDERR, self._bars.standing.line(time.monotonic()))
 
 
 @contextmanager

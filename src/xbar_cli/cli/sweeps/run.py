@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
-from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table, say
 from xbar_cli.cli.shared.typed import typed
 from xbar_cli.interruption import unwinding
 
@@ -105,5 +106,5 @@ def show(summary: dict[str, Any]) -> None:
         click.echo(f"results: {summary['results']}")
     for picture in summary.get("pictures", ()):
         files = " ".join(picture["files"])
-        click.echo(f"picture: {files}: {picture['caption']}" if files else f"{picture['figure']}: {picture['caption']}")
+        say(Console(highlight=False), f"{f'picture: {files}' if files else picture['figure']}: {picture['caption']}")
     click.echo(f"runs: {summary['out']}")

@@ -28,7 +28,7 @@ MOST_SHOWN = 6
 class SweepTable:
     """A `workflows.run.SweepWatcher` that keeps a table on the terminal; a context manager.
 
-    Where stderr is no terminal it notes what fails and what comes out, and says once a minute how it stands.
+    Where stderr is no terminal it notes what fails, and says once a minute how it stands and what came out last.
     """
 
     def __init__(self, *, quiet: bool, notice: str | None = None) -> None:
@@ -41,7 +41,7 @@ class SweepTable:
         self._running: dict[str, float] = {}
         self._names: Mapping[str, str] = {}
         self._results: Callable[[str], Mapping[str, Any]] = lambda _: {}
-        self._told = time.monotonic()
+        self._told, self._last = time.monotonic(), ""
         self._workers = 1
 
     def __enter__(self) -> "SweepTable":
@@ -96,11 +96,14 @@ class SweepTable:
         return self._names.get(key, key)
 
     def _tell_result(self, key: str, seconds: float) -> None:
-        """A line on a run whose figures are results, above the table."""
+        """A line on a run whose figures are results, above the table; without one it is kept for the next line."""
         found = {} if self._quiet else self._results(key)
-        if found:
-            figures = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
-            note(f"{self._name(key)}: {figures} ({time_said(seconds)})")
+        if not found:
+            return
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+        self._last = f"{self._name(key)}: {figures}"
+        if self._live is not None:
+            note(f"{self._last} ({time_said(seconds)})")
 
     def tick(self) -> None:
         """Draw the table again; where stderr is no terminal, say once a minute how it stands."""
@@ -119,7 +122,9 @@ class SweepTable:
         running = "; ".join(self._name(key) for key in list(self._running)[:2])
         rest = self.remaining_seconds()
         eta = "" if rest is None else f", about {time_said(rest)} left"
-        return f"{ended} of {len(self._states)} runs done{failed}" + (f", at work: {running}" if running else "") + eta
+        at_work = f", at work: {running}" if running else ""
+        last = f"; last {self._last}" if self._last else ""
+        return f"{ended} of {len(self._states)} runs done{failed}{at_work}{eta}{last}"
 
     def remaining_seconds(self) -> float | None:
         """How long the rest takes at the mean time of each stage so far; None before anything is known."""
