@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, asser
 
 from pydantic import Field, model_validator
 
-from .base import Quantity
+from .base import Quantity, in_unit
 from .chips.ageing_effects import ReadDisturb, Relaxing, Retention, Temperature, age_of, model_of
-from .chips.effect import Effect, Relative, Time
+from .chips.effect import Effect, PulseTime, Relative, Time
 from .chips.stuck import Stuck
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class WriteVerify(Effect):
     once: ClassVar = "each says what programming leaves"
     tolerance: Relative
     """Accepted distance over the target."""
-    tolerance_siemens: Annotated[Quantity, Field(ge=0, le=1)] = 0.0
+    tolerance_siemens: Annotated[Quantity, in_unit("S"), Field(ge=0, le=1)] = 0.0
     """Accepted distance besides [S]."""
     sigma_over_tolerance: Annotated[Quantity, Field(ge=1e-3, le=1e3)] = 1.0
     """Spread of one attempt over the accepted distance."""
@@ -145,7 +145,7 @@ class Mismatch(Effect):
     model: Literal["mismatch"]
     stage: ClassVar = "transistor"
     once: ClassVar = "a transistor has one threshold voltage"
-    sigma: Annotated[Quantity, Field(ge=0, le=0.2)] | None = None
+    sigma: Annotated[Quantity, in_unit("V"), Field(ge=0, le=0.2)] | None = None
     """Standard deviation [V]; that of `xbar characterize --vth-sigma` when absent."""
     scale: Relative = 1.0
     """Multiplies it."""
@@ -176,7 +176,7 @@ class PcmRead(Effect):
     once: ClassVar = "a device has one 1/f noise"
     t: Time | None = None
     """Age of the chip [s], such as 1h; that of `--at` where several times are evaluated."""
-    t_read: Time = 250e-9
+    t_read: PulseTime = 250e-9
     """Width of the read pulse [s]."""
 
     @model_validator(mode="after")

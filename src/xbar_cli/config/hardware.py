@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .base import DeviceResistance, LayerChoice, OpenResistance, Option, RootSection, Section, Text, require
+from .base import DeviceResistance, LayerChoice, OpenResistance, Option, RootSection, Section, VoltText, require
 from .converters import ReadSection
 from .ranges import OwnSettings, TileSize, WeightLimit, parse_tile, parse_weight_limit
 
@@ -223,7 +223,7 @@ class CellReference(Section):
 
     run: Annotated[str | None, Option("--cell", metavar="RUN")] = None
     """Characterize run whose 1T-1R cell the arrays are made of."""
-    vg: Annotated[Text | None, Option(metavar="VOLT")] = None
+    vg: Annotated[VoltText | None, Option(metavar="VOLT")] = None
     """Gate voltage of every layer (default the run's own)."""
 
 

@@ -10,7 +10,19 @@ from pydantic_core import PydanticCustomError
 from xbar_cli.errors import ConfigError
 
 from .arrays import ArrayModel, ArraySection, Neuron, WiredError, WiredWay
-from .base import LayerChoice, LearningRate, Magnitude, Option, Quantity, Section, Text, require, text_of, within
+from .base import (
+    LayerChoice,
+    LearningRate,
+    Magnitude,
+    Option,
+    Quantity,
+    Section,
+    VoltText,
+    in_unit,
+    require,
+    text_of,
+    within,
+)
 from .chips.insitu import InsituMethod
 from .hardware import MappingSection
 from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
@@ -40,11 +52,13 @@ class NeatMethod(Section):
     name: Literal["neat"] = "neat"
     cell: Annotated[str | None, Option(metavar="RUN")] = None
     """The characterize run whose linear ranges apply."""
-    vg: Annotated[Text | None, Option(metavar="VOLT|auto")] = None
+    vg: Annotated[VoltText | None, Option(metavar="VOLT|auto")] = None
     """Gate voltage of every layer, one of the cell's table, or each layer's own (auto: Algorithm 1)."""
     vg_rule: Annotated[Literal["previous", "covering"] | None, Option()] = None
     """auto takes the gate voltage before the first whose W_cut covers the layer's weights, or that one (default previous)."""
-    vg_offset: Annotated[Annotated[Quantity, within(-100, 100, "V")] | None, Option(metavar="VOLT")] = None
+    vg_offset: Annotated[Annotated[Quantity, within(-100, 100, "V"), in_unit("V")] | None, Option(metavar="VOLT")] = (
+        None
+    )
     """auto adds this to every layer's gate voltage, such as -0.05 (default 0)."""
     start: Annotated[str | None, Option(metavar="RUN")] = None
     """The train run to start from (default none: a network is trained first)."""

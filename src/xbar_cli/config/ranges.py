@@ -14,6 +14,7 @@ from .base import (
     PositiveQuantity,
     Quantity,
     Section,
+    in_unit,
     parse_quantity,
     split_numbers,
     text_of,
@@ -196,5 +197,5 @@ class OwnSettings(Section):
     """Bits of one device."""
     weight_limit: WeightLimit | None = None
     """|Weight| at full scale."""
-    vg_volt: Annotated[PositiveQuantity, within(1e-12, HIGHEST_VOLT, "volt")] | None = None
+    vg_volt: Annotated[PositiveQuantity, within(1e-12, HIGHEST_VOLT, "volt"), in_unit("V")] | None = None
     """Gate voltage of their cells."""

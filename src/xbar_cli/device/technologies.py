@@ -10,7 +10,7 @@ from typing import Any
 
 from xbar_cli.device.statistics import LARGEST_SIEMENS, Statistics, fit_for, statistics
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import quoted, read_toml
+from xbar_cli.outside import did_you_mean, quoted, read_toml
 
 STATISTICS = "statistics.toml"
 """File of a fit run that holds its table or curve."""
@@ -98,7 +98,8 @@ def load_technology(name_or_path: str | Path) -> Technology:
     shipped = tomllib.loads((resources.files("xbar_cli.device") / "technologies.toml").read_text(encoding="utf-8"))
     if text not in shipped:
         raise ConfigError(
-            f"technology {quoted(text)} is unknown: use {', '.join(shipped)}, or a file that ends in .toml"
+            f"technology {quoted(text)} is unknown{did_you_mean(text, shipped)}: use {', '.join(shipped)}, or a file that "
+            "ends in .toml"
         )
     return _technology(text, shipped[text], where=f"technologies.toml, [{text}]")
 

@@ -51,6 +51,7 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
     """Evaluate as `config` says into `run`; returns the summary."""
     if (unusual := environment.drawing_note(config.seed)) is not None:
         reporter.note(unusual)
+    reporter.doing(f"opening {config.run}")
     config, trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
     hardware, result, tally = measured(config, trained, network, reporter=reporter)
@@ -224,7 +225,9 @@ def measure(
     steps = steps_of(config.variation.on_devices(), network) if aged is None else aged.steps(network)
     order = programmed_first(config, effects_in_order(config.variation, steps))
     tell(config, trained, network, order, reporter)
+    reporter.doing("compiling the network in floating point")
     ideal = floating_value(trained, parts, measure)
+    reporter.doing("tracing the making of a chip")
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
     preparer = None if aged is None else aged.preparer(config, trained, hardware)
     new = when_new(config.variation, hardware)
