@@ -31,9 +31,12 @@ def test_every_block_says_what_is_done_with_it_and_its_commands_are_there(block:
         parsed(cli, words)
 
 
-def parsed(command: click.Command, words: Sequence[str]) -> None:
+def parsed(command: click.Command, words: Sequence[str], parent: click.Context | None = None) -> None:
     """Read the words of a call as Click does, without running it; click.UsageError for an option that there is none of."""
-    context = command.make_context(command.name, list(words))
+    try:
+        context = command.make_context(command.name, list(words), parent=parent)
+    except click.exceptions.Exit:  # -h and --version
+        return
     if isinstance(command, click.Group):
         with warnings.catch_warnings(action="ignore"):  # Click 9 has all in args
             rest = [*context.protected_args, *context.args]
@@ -41,7 +44,7 @@ def parsed(command: click.Command, words: Sequence[str]) -> None:
             return
         _, found, _ = command.resolve_command(context, rest)
         assert found is not None
-        parsed(found, rest[1:])
+        parsed(found, rest[1:], context)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
