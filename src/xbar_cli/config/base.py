@@ -190,19 +190,33 @@ PositiveQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(gt=0)
 NonNegativeQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(ge=0)]
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """That a number lies from `low` to `high`, or is one of `besides`; `unit` is said with them."""
+
+    low: float
+    high: float
+    unit: str = ""
+    besides: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        """What is allowed: `0 or from 1e-9 to 1e12 ohm`."""
+        span = f"from {self.low:g} to {self.high:g} {self.unit}".replace("e+", "e").strip()
+        return "".join(f"{x:g} or " for x in self.besides) + span
+
+    def __call__(self, value: float) -> float:
+        """The number; ValueError where it is out of bounds."""
+        if value in self.besides or self.low <= value <= self.high:
+            return value
+        raise ValueError(f"{value:g} is out of bounds: {self} is allowed")
+
+
 def within(low: float, high: float, unit: str = "", *, besides: tuple[float, ...] = ()) -> AfterValidator:
     """That a number lies from `low` to `high`, or is one of `besides`.
 
     Bounds are wide enough for any study; beyond them single precision, memory or time end.
     """
-
-    def check(value: float) -> float:
-        if value in besides or low <= value <= high:
-            return value
-        bounds = f"from {low:g} to {high:g} {unit}".replace("e+", "e").strip()
-        raise ValueError(f"{value:g} is out of bounds: {''.join(f'{x:g} or ' for x in besides)}{bounds} is allowed")
-
-    return AfterValidator(check)
+    return AfterValidator(Bounds(low, high, unit, besides))
 
 
 DeviceResistance = Annotated[PositiveQuantity, within(1e-12, 1e12, "ohm"), in_unit("ohm")]

@@ -80,13 +80,13 @@ class States(Effect):
 
 
 class Smooth(Effect):
-    """Mean and spread interpolated over the conductance, from statistics that `xbar fit --smooth` wrote."""
+    """Mean and spread interpolated over the conductance, from statistics that `xbar fit --kind smooth` wrote."""
 
     model: Literal["smooth"]
     stage: ClassVar = "device"
     once: ClassVar = "each is the measured spread of the same devices"
     file: str
-    """Run of `xbar fit --smooth`, or its statistics.toml."""
+    """Run of `xbar fit --kind smooth`, or its statistics.toml."""
 
 
 class ChipCorner(Effect):
