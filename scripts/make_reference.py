@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reference import summaries
+
 from xbar_cli.cli.shared.declared import UNITS, declared, spelled
 from xbar_cli.config.base import RootSection
 from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
@@ -221,7 +223,7 @@ effects = ["lognormal:sigma=0.1", {{ model = "stuck", off = 0.01 }}]
 `--variation X` is the short form of `additive` (or of `proportional`, with `--variation-model`). In whatever order they are
 given, effects act in the order of this page. What an effect draws depends on the seed and the chip's number alone. Shares,
 spreads and exponents are plain numbers; times take their unit (`t=1h`)."""
-PAGES = {"configuration.md": configuration, "effects.md": effects}
+PAGES = {"configuration.md": configuration, "effects.md": effects, "json.md": summaries.page}
 
 
 def main() -> int:

@@ -34,6 +34,10 @@ install_import_hook(
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
+import pytest  # noqa: E402
+
+from tests.docs.explained import require_words  # noqa: E402
+from xbar_cli.runs.directory import Run  # noqa: E402
 
 # where a shell starts jobs that ignore Ctrl-C, the processes of tests would too
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -47,3 +51,17 @@ hypothesis.settings.load_profile("house")
 # what is imported stays: the collector need not look at it again and again
 gc.freeze()
 gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_key_of_a_run_has_words():
+    """Whatever a test computes: a run whose summary has a key that docs/reference/json.md does not know is an error."""
+    finish = Run.finish
+
+    def checked(self, summary, **more):
+        require_words(summary)
+        return finish(self, summary, **more)
+
+    Run.finish = checked
+    yield
+    Run.finish = finish

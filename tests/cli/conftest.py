@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.explained import require_words
 from tests.drawn import few_figures  # noqa: F401
 from xbar_cli.cli.main import guarded
 
@@ -22,6 +23,11 @@ class Result:
         return json.loads(self.out)
 
 
+def command_in(words):
+    """The command of a call, as docs/reference/json.md calls it, where its JSON does not say so; None where it does."""
+    return {"layers": "layers", "doctor": "doctor"}.get(words[0]) or ("data ls" if words[:2] == ("data", "ls") else None)
+
+
 @pytest.fixture
 def xbar(capsys):
     """Run a command line in this process."""
@@ -30,6 +36,8 @@ def xbar(capsys):
         capsys.readouterr()
         code = guarded([str(word) for word in words])
         captured = capsys.readouterr()
+        if code == 0 and "--json" in words:
+            require_words(json.loads(captured.out), command_in(words))
         return Result(code, captured.out, captured.err)
 
     return run
