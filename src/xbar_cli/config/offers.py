@@ -38,7 +38,7 @@ def _tables(package: str, file: str) -> tuple[str, ...]:
 def require_technology(name: str, *, key: str) -> None:
     """Raise ConfigError for a technology that is neither shipped nor a file or run of one's own."""
     known = technologies()
-    own = name.endswith(".toml") or "/" in name
+    own = name.endswith(".toml") or name.startswith("@") or "/" in name
     require(
         own or name in known,
         f"{key} = {quoted(name)} is no technology{did_you_mean(name, known)}: use {', '.join(known)}, or a file that ends "
