@@ -10,7 +10,7 @@ from rich.console import Console
 from xbar_cli.chip.sample import said_of
 from xbar_cli.cli.shared import console, reporter
 from xbar_cli.cli.shared.options import LOADING
-from xbar_cli.cli.shared.reporter import Standing, TerminalReporter, reporting, time_said
+from xbar_cli.cli.shared.reporter import TerminalReporter, Underway, reporting, time_said
 from xbar_cli.cli.shared.typed import typed
 from xbar_cli.cli.sweeps import table
 from xbar_cli.cli.sweeps.table import STARTING, SweepTable
@@ -79,10 +79,10 @@ def test_what_came_of_a_task_stays_until_something_else_does(stderr):
 
 
 def test_the_rest_takes_as_long_as_what_is_done_did():
-    standing = Standing("train", "", 3, 12, since=100.0)
+    standing = Underway("train", "", 3, 12, since=100.0)
     assert standing.seconds_left(130.0) == 90.0
     assert standing.line(130.0) == "train: 3 of 12, about 90 s left"
-    assert Standing("train", "", 0, 12, since=100.0).seconds_left(130.0) is None
+    assert Underway("train", "", 0, 12, since=100.0).seconds_left(130.0) is None
     assert [time_said(s) for s in (5, 119, 120, 7199, 7200)] == ["5 s", "119 s", "2 min", "120 min", "2.0 h"]
 
 

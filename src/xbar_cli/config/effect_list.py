@@ -9,7 +9,7 @@ from xbar_cli.outside import did_you_mean, quoted
 
 from .base import Quantity, Section, duration, parse_quantity, require
 from .effects import EFFECTS, Ageing, AnyEffect, OnDevices, Smooth, States, step_of
-from .keys import takes_time
+from .known.keys import takes_time
 from .ranges import TechnologyName
 
 if TYPE_CHECKING:

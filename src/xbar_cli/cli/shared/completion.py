@@ -72,7 +72,7 @@ def effects(_context: click.Context, _option: click.Parameter, begun: str) -> li
 
 def technologies(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
     """Device technologies: those that are shipped, then runs of `xbar fit`."""
-    from xbar_cli.config.offers import technologies as shipped
+    from xbar_cli.config.known.offers import technologies as shipped
 
     named = [CompletionItem(name) for name in shipped() if name.startswith(begun)]
     own = [item for item in runs("fit")(context, option, begun) if item.type != "dir"]
@@ -81,7 +81,7 @@ def technologies(context: click.Context, option: click.Parameter, begun: str) ->
 
 def completion_of(key: str) -> Complete | None:
     """What is offered for the option of a key; None where nothing is known."""
-    from xbar_cli.config import offers
+    from xbar_cli.config.known import offers
 
     leaf = key.rpartition(".")[2]
     if leaf == "technology":

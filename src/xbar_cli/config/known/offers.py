@@ -4,11 +4,10 @@ import tomllib
 from importlib import resources
 from typing import get_args
 
+from xbar_cli.config.base import require
+from xbar_cli.config.network import NetworkName
 from xbar_cli.data.known import known_names
 from xbar_cli.outside import did_you_mean, quoted
-
-from .base import require
-from .network import NetworkName
 
 
 def networks() -> tuple[str, ...]:
