@@ -51,6 +51,46 @@ def test_pareto_of_schemes(xbar, trained, tmp_path):
         assert message in refused.err
 
 
+SWEEP = """
+name = "chips"
+[stages.map]
+command = "map"
+run = "{run}"
+mapping.bits = 4
+[stages.evaluate]
+command = "evaluate"
+run = "@map"
+monte_carlo = {{ samples = 2, images = 50 }}
+[stages.energy]
+command = "energy"
+run = "@map"
+images = 8
+[sweep]
+evaluate.variation.amount = [0.05, 0.1]
+"""
+
+
+def test_the_points_of_a_sweep_are_those_of_its_runs(xbar, trained, tmp_path):
+    file = tmp_path / "chips.toml"
+    file.write_text(SWEEP.format(run=trained))
+    found = xbar("run", file, "--workers", 1, "--out", tmp_path / "s", "--json").json
+    swept = xbar("pareto", tmp_path / "s", "--json", "--out", tmp_path / "p").json["points"]
+    assert len({point["run"] for point in swept}) == 1  # one energy run for chips of both amounts
+    told = {point["accuracy_from"].split()[-1]: point["accuracy"] for point in swept}
+    for entry in found["list"]:
+        pair = [entry["runs"][stage] for stage in ("energy", "evaluate")]
+        (alone,) = xbar("pareto", *pair, "--json", "--out", tmp_path / entry["runs"]["evaluate"][-6:]).json["points"]
+        assert told[alone["accuracy_from"].split()[-1]] == alone["accuracy"] == entry["figures"]["accuracy"]
+        assert {"accuracy", "accuracy_std", "energy_joule"} <= set(entry["figures"])
+    file.write_text(SWEEP.format(run=trained).replace("[stages.energy]", "[stages.again]").replace("images = 8\n", "").replace(
+        'command = "energy"', 'command = "evaluate"\nmonte_carlo = { samples = 2, images = 40 }'))  # fmt: skip
+    both = xbar("run", file, "--workers", 1, "--out", tmp_path / "b", "--json").json["list"][0]["figures"]
+    assert {"evaluate.accuracy", "again.accuracy"} <= set(both)
+    refused = xbar("pareto", tmp_path / "b", "--out", tmp_path / "x")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert "a point has 0 energy and 2 evaluate runs" in refused.err
+
+
 def test_no_run_is_a_usage_error(xbar):
     assert xbar("pareto").code == 2
 

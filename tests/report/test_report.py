@@ -12,7 +12,7 @@ import pytest
 import tomli_w
 
 from xbar_cli.errors import RunError
-from xbar_cli.report.tables import MAX_ROWS, Table, shortened
+from xbar_cli.report.tables import MAX_ROWS, Table, by_command, in_markdown, shortened
 from xbar_cli.runs.listing import listing
 from xbar_cli.runs.results import field, write_fields
 from xbar_cli.workflows.report import run
@@ -125,9 +125,9 @@ def test_the_exports_hold_the_figures_in_full(runs, tmp_path):
         "0.15",
         "1",
     )
-    lines = text.read_text().splitlines()
-    assert len(lines) == 2 + 3
-    assert len({line.count(" | ") for line in lines}) == 1
+    evaluated, swept = text.read_text().split("## ")[1:]
+    assert "| accuracy_mean | 0.85 |" in evaluated
+    assert "a.seed" in swept
 
 
 def test_runs_that_do_not_agree_are_named_with_their_values(runs, tmp_path):
@@ -209,3 +209,17 @@ def test_the_listing_follows_inputs_and_tolerates_damage(runs):
     }  # fmt: skip
     with pytest.raises(RunError, match="no such folder"):
         listing(runs / "nowhere")
+
+
+def test_markdown_has_a_table_a_command_without_empty_columns():
+    head = ["run", "command", "map.bits", "accuracy_mean", "epochs", *(f"figure_{n}" for n in range(20))]
+    rest = [None] * 20
+    swept = [["s", "run", bits, 0.1 * bits, None, *range(bits, bits + 20)] for bits in (2, 4, 6)]
+    rows = [*swept, ["t", "train", None, None, 3, *rest]]
+    text = in_markdown(by_command(head, rows))
+    sweep, train = text.split("## ")[1:]
+    assert sweep.splitlines()[2:5] == ["| map.bits | accuracy_mean |", "| --- | --- |", "| 2 | 0.2 |"]
+    assert "the same in all: run s" in sweep
+    assert "epochs" not in sweep
+    assert "bits" not in train
+    assert "| 3 |" in train

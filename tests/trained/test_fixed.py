@@ -94,6 +94,7 @@ def test_trained_conductances_that_are_lost_are_an_error(tmp_path):
         ("insitu", {"scheme": 3}), ("insitu", {"scheme": None}),
         ("periphery", {"scheme": "bitslice"}), ("insitu", {"m_max": [True, 1.0]}),
         ("neat", {"vg_volt": [0.8, None]}), ("neat", {"weight_scale": "networK"}), ("neat", {"w_cut": [0.1, float("inf")]}),
+        ("tat", {"arrays": {"array": {"model": "published"}, "tile": 7}}), ("tat", {"arrays": {"array": {}, "tile": None}}),
         ("tat", {"weight_limits": [1.0, 2.0]}), ("tat", {"weight_limits": {"hidden": "1"}}),
     ],
 )  # fmt: skip

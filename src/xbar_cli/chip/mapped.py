@@ -166,6 +166,10 @@ def seen(volt: float | None) -> str:
     return "all input voltages" if volt is None else f"{volt:g} V or none"
 
 
+BEYOND = 10
+"""Times G_on, above which a conductance is no device's: it is damage."""
+
+
 def to_dataset(network: MappedNetwork) -> xr.Dataset:
     """results.nc of a map run: for each layer its conductances, with scale and tile of every device."""
     data: dict[str, xr.Variable] = {}
@@ -233,6 +237,11 @@ def load_mapped(path: Path) -> MappedNetwork:
 def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
     for name in dataset.attrs["layers"].split():
         conductance = numbers(dataset, f"{name}_conductance", f"{name}_row", f"{name}_col")
+        if (
+            conductance.size
+            and not 0 <= conductance.min() <= conductance.max() <= BEYOND * dataset.attrs["g_on_siemens"]
+        ):
+            raise ValueError(f"conductances of {name} are beyond what its devices can have")
         attributes, digital = dataset[f"{name}_conductance"].attrs, f"{name}_digital"
         yield (
             name,

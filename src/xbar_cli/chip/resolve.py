@@ -14,14 +14,16 @@ from xbar_cli.config.effects import ChipCorner, ChipToChip
 from xbar_cli.config.hardware import CellReference, MappingSection
 from xbar_cli.config.ranges import OwnSettings
 from xbar_cli.device.cell import Cell
-from xbar_cli.errors import ConfigError
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.mapping.placing import Placement
 from xbar_cli.nn.layers import is_dense
 from xbar_cli.nn.shapes import LayerName, chosen_layers
 from xbar_cli.outside import quoted
 from xbar_cli.reporter import Reporter
+from xbar_cli.runs.directory import SUMMARY
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS
+from xbar_cli.runs.seal import ANEW
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.opening import CELL, Trained
 
@@ -105,7 +107,8 @@ def one_cell(trained: Trained, reference: CellReference) -> Gates | None:
     else:
         return None
     vg = dict.fromkeys(trained.layers, asked) if asked is not None else fixed
-    assert vg is not None
+    if vg is None:
+        raise RunError(f"{trained.run.path}: {SUMMARY} is damaged (it has a cell and no gate voltages); {ANEW}")
     return Gates(file, load_cell(file), vg, asked=reference.run is not None)
 
 

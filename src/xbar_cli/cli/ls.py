@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .shared.console import fitting, note, print_json, print_table
+from .shared.console import HEADS, note, print_fitting, print_json
 
 
 @click.command(epilog="Example: xbar ls runs --where 'accuracy>0.8' --sort=-accuracy --columns r_wire,tile,accuracy")
@@ -56,14 +56,11 @@ def show_command(command: str | None, runs: list[dict[str, Any]], folder: Path, 
     chosen.sort(key=lambda n: n in FIGURES and not whole)
     rows = [(_short(run["path"], folder), *(_cell(run, n) for n in chosen)) for run in runs]
     heads = ["run", *_heads(chosen)]
-    kept = fitting(heads, rows, least=[HEADS.get(n, n) for n in ("state", *FIGURES)])
     title = ", ".join([command or "interrupted, or at work", *titled])
-    print_table(title, [heads[n] for n in kept], [[row[n] for n in kept] for row in rows])
-    if left := [heads[n] for n in range(len(heads)) if n not in kept]:
-        click.echo(f"no room for {', '.join(left)} (--columns chooses)")
+    least = [HEADS.get(n, n) for n in ("state", *FIGURES)]
+    print_fitting(title, heads, rows, least=least, hint="--columns chooses")
 
 
-HEADS = {"energy_joule": "energy [J]", "accuracy_std": "std", "train_seed": "train seed"}
 FIGURES = ("accuracy", "accuracy_std", "energy_joule", "difference", "p_value")
 
 

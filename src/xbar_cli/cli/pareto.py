@@ -1,21 +1,27 @@
 """`xbar pareto`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from xbar_cli.config.energy import ParetoConfig
 
-from .shared.console import print_table
+from .shared.console import print_fitting
 from .shared.options import options
 from .shared.running import execute
+
+FIGURES = ("accuracy [%]", "energy [nJ]", "area [mm²]")
 
 
 @click.command(epilog="Example: xbar pareto runs/energy-de runs/energy-acm runs/eval-de runs/eval-acm")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @options(ParetoConfig, argument="runs")
 def pareto(config: ParetoConfig, **output: Any) -> None:
-    """Accuracy against energy and area: energy runs, each with its own accuracy or that of an evaluate run beside it."""
+    """Accuracy against energy and area: energy runs, each with its own accuracy or that of an evaluate run beside it.
+
+    A RUN may be the folder of a sweep (`xbar run`, `xbar search`), of which every point is one.
+    """
     from xbar_cli.workflows.pareto import run
 
     execute("pareto", config, workflow=run, show=show, **output)
@@ -23,19 +29,37 @@ def pareto(config: ParetoConfig, **output: Any) -> None:
 
 def show(summary: dict[str, Any]) -> None:
     """Print the points, cheapest first."""
+    points = summary["points"]
+    folder = common(points)
     rows = [
         (
-            "*" if point["on_front"][summary["against"]] else "", point["run"], point["scheme"], point["bits"],
-            gates(point["vg_volt"]), "x".join(map(str, point["tile"])), accuracy(point), f"{point['energy_joule'] * 1e9:.4g}",
-            f"{point['area_m2'] * 1e6:.4g}",
+            "*" if point["on_front"][summary["against"]] else "", Path(point["run"]).name if folder else point["run"],
+            point["scheme"], point["bits"], gates(point["vg_volt"]), "x".join(map(str, point["tile"])), accuracy(point),
+            f"{point['energy_joule'] * 1e9:.4g}", f"{point['area_m2'] * 1e6:.4g}",
         )
-        for point in summary["points"]
+        for point in points
     ]  # fmt: skip
-    columns = ["", "run", "scheme", "bits", "V_g [V]", "tile", "accuracy [%]", "energy [nJ]", "area [mm²]"]
-    print_table(f"{summary['model']}: * no other run beats it in accuracy and {summary['against']}", columns, rows)
-    for point in summary["points"]:
-        if note := converters(point):
-            click.echo(f"{point['run']}: {note}")
+    columns = ["", "run", "scheme", "bits", "V_g [V]", "tile", *FIGURES]
+    title = f"{summary['model']}: * no other run beats it in accuracy and {summary['against']}"
+    title += f"; runs of {folder}" if folder else ""
+    print_fitting(title, columns, rows, least=("scheme", "bits", *FIGURES[:2]), hint="--json has all")
+    for said, names in said_of(points).items():
+        click.echo(f"{', '.join(names) if len(names) < len(points) else 'all'}: {said}")
+
+
+def common(points: list[dict[str, Any]]) -> str | None:
+    """The folder that all runs are in; None where there are several."""
+    folders = {str(Path(point["run"]).parent) for point in points}
+    return folders.pop() if len(folders) == 1 and len(points) > 1 else None
+
+
+def said_of(points: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What is to be said of converters, and of which points."""
+    found: dict[str, list[str]] = {}
+    for point in points:
+        if said := converters(point):
+            found.setdefault(said, []).append(point["run"])
+    return found
 
 
 def gates(volts: list[float | None]) -> str | None:

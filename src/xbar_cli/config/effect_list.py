@@ -144,6 +144,7 @@ class InjectSection(Section):
     """additive (or normal): in units of the layer's largest weight; proportional and lognormal: of the weight; one draw
     for the whole network; a share of the weights at 0."""
     sigma: Annotated[Quantity, Field(ge=0, le=10)] = 0.0
+    """Standard deviation, in the unit of the model; of stuck, the share."""
     effects: Effects | None = None
     """Or any effects of evaluate on the devices that hold the weights: a new chip at every step."""
     technology: TechnologyName | None = None

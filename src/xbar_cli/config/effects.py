@@ -46,6 +46,7 @@ class Additive(Effect):
     model: Literal["additive"]
     stage: ClassVar = "device"
     sigma: Relative
+    """Standard deviation over G_on - G_off."""
 
 
 class Proportional(Effect):
@@ -54,6 +55,7 @@ class Proportional(Effect):
     model: Literal["proportional"]
     stage: ClassVar = "device"
     sigma: Relative
+    """Standard deviation over the device's own conductance."""
 
 
 class Lognormal(Effect):
@@ -94,6 +96,7 @@ class Smooth(Effect):
     stage: ClassVar = "device"
     once: ClassVar = "each is the measured spread of the same devices"
     file: str
+    """Run of `xbar fit --smooth`, or its statistics.toml."""
 
 
 class ChipCorner(Effect):
@@ -103,6 +106,7 @@ class ChipCorner(Effect):
     stage: ClassVar = "chip"
     once: ClassVar = "each says how far off the chip is"
     k: Annotated[Quantity, Field(ge=-10, le=10)]
+    """How many standard deviations the chip is off."""
     sigma: Relative | None = None
     """Relative standard deviation between chips; the technology's when absent."""
 
@@ -124,9 +128,13 @@ class Drift(Effect):
     stage: ClassVar = "drift"
     once: ClassVar = "each says how devices age"
     t: Time | None = None
+    """Age of the chip [s], such as 1h; that of `--at` where several times are evaluated."""
     t0: Time | None = None
+    """Time after programming at which conductances were read [s]; the technology's when absent."""
     nu: Annotated[Quantity, Field(ge=-1, le=1)] | None = None
+    """Mean drift exponent; the technology's when absent."""
     nu_sigma: Annotated[Quantity, Field(ge=0, le=1)] | None = None
+    """Standard deviation of the exponent between devices; the technology's when absent."""
 
 
 class PcmDrift(Effect):
@@ -136,7 +144,9 @@ class PcmDrift(Effect):
     stage: ClassVar = "drift"
     once: ClassVar = "each says how devices age"
     t: Time | None = None
+    """Age of the chip [s], such as 1h; that of `--at` where several times are evaluated."""
     t0: Time = 20.0
+    """Time after programming at which conductances were read [s]."""
 
 
 class Mismatch(Effect):
@@ -157,7 +167,9 @@ class ReadNoise(Effect):
     model: Literal["read_noise"]
     stage: ClassVar = "read"
     sigma: Relative = 0.0
+    """Standard deviation over G_on - G_off."""
     relative: Relative = 0.0
+    """Standard deviation over the device's own conductance."""
 
     @model_validator(mode="after")
     def _given(self) -> Self:
@@ -173,6 +185,7 @@ class PcmRead(Effect):
     stage: ClassVar = "read"
     once: ClassVar = "a device has one 1/f noise"
     t: Time | None = None
+    """Age of the chip [s], such as 1h; that of `--at` where several times are evaluated."""
     t_read: PulseTime = 250e-9
     """Width of the read pulse [s]."""
 

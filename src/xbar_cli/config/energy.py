@@ -26,6 +26,7 @@ class EnergyConfig(RootSection):
     """Everything that determines an energy estimate."""
 
     run: str = ""
+    """Map run; the command's argument."""
     model: Annotated[Model, Option()] = "resparc"
     """Cost model."""
     preset: Annotated[Literal["acm-table1", "biased-table1", "neat"] | None, Option()] = None
@@ -115,6 +116,7 @@ class ParetoConfig(RootSection):
     """Everything that determines a Pareto front."""
 
     runs: tuple[str, ...] = ()
+    """Energy and evaluate runs; the command's arguments."""
     against: Annotated[Literal["energy", "area", "latency"], Option()] = "energy"
     """Cost that accuracy is weighed against."""
 

@@ -239,12 +239,14 @@ class CalibrationSection(Section):
     """The training images whose activations set each layer's full-scale row voltage."""
 
     images: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Training images that set the full scale of activations and converters."""
 
 
 class MapConfig(RootSection):
     """Everything that determines a mapping."""
 
     run: str = ""
+    """Train or import run; the command's argument."""
     mapping: MappingSection = MappingSection()
     cell: CellReference = CellReference()
     read: ReadSection = ReadSection()

@@ -237,7 +237,9 @@ class BiasedMethod(Section):
     """Weights as they are (format, the default), or each layer by the factor that makes the largest weight it starts with the
     largest of the format (layer), or by the power of two below (power)."""
     weight_bits: Annotated[int, Field(ge=2, le=16)] = 8
+    """Bits of a weight, the sign with them."""
     fraction_bits: Annotated[int, Field(ge=0, le=16)] = 6
+    """Bits behind the point."""
     bits: Annotated[Bits, Option(metavar="B")] = 2
     """Bits of one device."""
     slice: Annotated[int, Field(ge=-16, le=15)] = -1

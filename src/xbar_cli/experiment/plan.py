@@ -109,6 +109,21 @@ def summarise(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     }
 
 
+def figures_by_stage(plan: Plan, point: Point) -> dict[str, float]:
+    """What the stages of a point found: that of stages on which no other hangs by its own name, unless two of them have it."""
+    found = {run.stage: figures_of(read_summary(plan.out / run.key) or {}) for run in point.runs.values()}
+    last = [run.stage for run in plan.last_runs(point)]
+    names = [name for stage in last for name in found[stage]]
+    alone = {name: found[stage][name] for stage in last for name in found[stage] if names.count(name) == 1}
+    others = {
+        f"{stage}.{name}": value
+        for stage, figures in found.items()
+        for name, value in figures.items()
+        if stage not in last or name not in alone
+    }
+    return alone | others
+
+
 def describe_point(plan: Plan, point: Point, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     """One entry of the summary's list."""
     last = plan.last_runs(point)
@@ -130,8 +145,6 @@ def describe_point(plan: Plan, point: Point, outcomes: Mapping[str, Outcome]) ->
         "reason": outcomes[bad.key].reason if bad else None,
         "log": str(plan.out / LOGS / f"{bad.key}.log") if bad else None,
         "attempts": max((outcomes[run.key].attempts for run in point.runs.values() if run.key in outcomes), default=0),
-        "figures": {
-            name: value for run in last for name, value in figures_of(read_summary(plan.out / run.key) or {}).items()
-        },
+        "figures": figures_by_stage(plan, point),
         "runs": {stage: str(plan.out / run.key) for stage, run in point.runs.items()},
     }

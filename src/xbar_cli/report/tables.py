@@ -23,6 +23,8 @@ HEADLINES = (
     "energy_joule",
 )
 """Figures that stand first in a table."""
+MANY = 12
+"""Columns that a page has room for."""
 FEW = 4
 """Rows of a table that may stand upright."""
 SHORT = 12
@@ -81,6 +83,27 @@ def comparing(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) ->
     return Table(title, table.head, table.rows, note="; ".join(notes))
 
 
+def by_command(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Table]:
+    """A table for the runs of each command, without what none of them has; of many runs the headline figures alone."""
+    at = list(head).index("command")
+    tables: list[Table] = []
+    for command in dict.fromkeys(row[at] for row in rows):
+        own = [row for row in rows if row[at] == command]
+        full = [i for i in range(len(head)) if i != at and any(row[i] is not None for row in own)]
+        found = comparing(str(command), [head[i] for i in full], [[row[i] for i in full] for row in own])
+        tables.append(headlines(upright(found) if found.head[0] == "run" else found))
+    return tables
+
+
+def headlines(table: Table) -> Table:
+    """A table that is not upright with its keys and the headline figures, where it has many columns."""
+    if table.head[:1] == ["figure"] or len(table.head) <= MANY:
+        return table
+    kept = [i for i, name in enumerate(table.head) if i < _swept(table.head) or name in HEADLINES]
+    rows = [[row[i] for i in kept] for row in table.rows]
+    return Table(table.title, [table.head[i] for i in kept], rows, folded=table.folded, note=table.note)
+
+
 def upright(table: Table) -> Table:
     """A table of few rows and many columns stands upright: a column for each row, named by its first cell."""
     if len(table.rows) > FEW or len(table.head) < len(table.rows) + FEW:
@@ -136,6 +159,12 @@ def as_csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _full(value: Any) -> Any:
     return "" if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
+
+
+def in_markdown(tables: Sequence[Table]) -> str:
+    """Tables as Markdown, each under its title."""
+    parts = (f"## {table.title}\n\n{as_markdown(table.head, table.rows)}\n{table.note}".rstrip() for table in tables)
+    return "\n\n".join(parts) + "\n"
 
 
 def as_markdown(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -84,7 +84,7 @@ HEAP, HEAP_HEADER = b"GCOL", 16
 
 def look_through(path: Path) -> None:
     """Read every header of an HDF5 file: damage is met here, where the readers above HDF5 leave nothing half open."""
-    require_heaps(path.read_bytes())
+    require_heaps(Path(path).read_bytes())
     with h5py.File(path) as file:
         file.visititems(lambda _, item: list(item.attrs) and None)
 

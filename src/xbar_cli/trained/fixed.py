@@ -196,6 +196,7 @@ def _neat(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder
 def _arrays(found: Mapping[str, Any], folder: Path) -> TrainedArrays:
     """Arrays as a summary has them; RunError where they are damaged."""
     corner = found.get("corner")
+    _require_mapping({"tile": found.get("tile") or ""}, f"{folder}: arrays of {SUMMARY} are damaged")
     try:
         return TrainedArrays(
             ArraySection(**found["array"]), found["tile"], None if corner is None else ChipCorner(**corner)

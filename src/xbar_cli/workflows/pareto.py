@@ -18,6 +18,7 @@ from xbar_cli.figures.style import PAGE
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
+from xbar_cli.runs.listing import SWEEPS, Entry, open_entry
 from xbar_cli.runs.opening import open_run
 
 COSTS = {"energy": "energy_joule", "area": "area_m2", "latency": "latency_seconds"}
@@ -73,7 +74,39 @@ def run(config: ParetoConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
 
 
 def points_of(paths: Sequence[Path]) -> list[Candidate]:
-    """Energy runs, with the accuracy of the evaluate runs of the same mapped network where there are some."""
+    """Energy runs, with the accuracy of the evaluate runs of the same mapped network where there are some; points of sweeps."""
+    sweeps = [(path, entry) for path in paths if (entry := open_entry(path)) is not None and entry.command in SWEEPS]
+    swept = [found for _, entry in sweeps for found in points_of_sweep(entry)]
+    comparable([(found.run, found.summary) for found in swept])
+    singles = [path for path in paths if path not in [sweep for sweep, _ in sweeps]]
+    both = swept + (points_of_runs(singles) if singles else [])
+    comparable([(found.run, found.summary) for found in both])
+    return both
+
+
+def points_of_sweep(entry: Entry) -> list[Candidate]:
+    """The points of a sweep that are done: each has an energy stage, and an evaluate stage where that says no accuracy."""
+    found: dict[tuple[str, ...], Candidate] = {}
+    for place in entry.summary["list"]:
+        if place["state"] not in ("done", "cached"):
+            continue
+        runs = [entry.path / Path(run).name for run in place["runs"].values()]
+        kinds = {run: of.command for run in runs if (of := open_entry(run)) is not None}
+        costs, chips = ([run for run in runs if kinds.get(run) == kind] for kind in ("energy", "evaluate"))
+        if len(costs) != 1 or len(chips) > 1:
+            have = f"{len(costs)} energy and {len(chips)} evaluate runs"
+            raise RunError(
+                f"{entry.path}: a point has {have}: a front takes one energy run and at most one evaluate run"
+            )
+        if (key := tuple(map(str, (*costs, *chips)))) not in found:
+            (found[key],) = points_of_runs([*costs, *chips])
+    if not found:
+        raise RunError(f"{entry.path}: no point of that sweep is done; `xbar run` goes on with it")
+    return list(found.values())
+
+
+def points_of_runs(paths: Sequence[Path]) -> list[Candidate]:
+    """Energy runs, each with the evaluate run of the same mapped network where there is one."""
     costs: list[tuple[str, dict[str, Any]]] = []
     evaluations: dict[Path, EvaluateRun] = {}
     for path in paths:

@@ -15,7 +15,18 @@ from xbar_cli.report.headline import key_figures, origin
 from xbar_cli.report.opening import open_run_entry, picture, title_of, write_texts
 from xbar_cli.report.page import LiveChart, RunSection, render
 from xbar_cli.report.results import points_tables, results_tables, sweep_table, swept_keys
-from xbar_cli.report.tables import Table, as_csv, as_markdown, comparing, pairs, records, tables_within, text, upright
+from xbar_cli.report.tables import (
+    Table,
+    as_csv,
+    by_command,
+    comparing,
+    in_markdown,
+    pairs,
+    records,
+    tables_within,
+    text,
+    upright,
+)
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import DONE, METRICS
 from xbar_cli.runs.listing import SWEEPS, Entry, describe
@@ -58,7 +69,7 @@ def run(
     if csv_out is not None:
         texts[csv_out] = as_csv(head, rows)
     if markdown_out is not None:
-        texts[markdown_out] = as_markdown(head, rows)
+        texts[markdown_out] = in_markdown(by_command(head, rows))
     write_texts(texts)
     return {
         "command": "report",

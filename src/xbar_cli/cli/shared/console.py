@@ -12,6 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 STDERR = Console(stderr=True, highlight=False)
+HEADS = {
+    "energy_joule": "energy [J]", "accuracy_std": "std", "train_seed": "train seed", "area_m2": "area [m²]",
+    "latency_seconds": "latency [s]",
+}  # fmt: skip
+"""Heads of columns of figures that say more than their keys."""
+WIDE = 1000
+"""Characters of a line that has no end."""
 
 
 def plain(value: Any) -> Any:
@@ -41,9 +48,29 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_column(Text(column), justify="right" if figures else "left", overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if _has_width() else WIDE)
     console.print(Text(title, style="italic"))
     console.print(table)
+
+
+def print_fitting(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: Sequence[str] = (), hint: str = ""
+) -> None:
+    """Print a table without its empty columns, and without those that the terminal has no room for, which it names below.
+
+    `least` are columns that are wanted before others; `hint` is what else shows those that are left out.
+    """
+    full = [n for n in range(len(columns)) if n == 0 or any(row[n] not in (None, "") for row in rows)]
+    columns, rows = [columns[n] for n in full], [[row[n] for n in full] for row in rows]
+    kept = fitting(columns, rows, least=least)
+    print_table(title, [columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
+    if left := [columns[n] for n in range(len(columns)) if n not in kept]:
+        Console(highlight=False).print(Text(f"no room for {', '.join(left)}" + (f" ({hint})" if hint else "")))
+
+
+def _has_width() -> bool:
+    """Whether lines have an end: in a file or a pipe they have none, unless it is given."""
+    return Console().is_terminal or "COLUMNS" in os.environ
 
 
 def _is_figure(cell: str) -> bool:
@@ -60,9 +87,9 @@ def fitting(columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: 
 
     Where stdout is no terminal all are.
     """
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
+    if not _has_width():
         return list(range(len(columns)))
+    console = Console()
     widths = [max(len(name), *(len(shown(row[n])) for row in rows)) + 3 for n, name in enumerate(columns)]
     room, chosen = console.width - 1 - widths[0], [0]
     for n in sorted(range(1, len(columns)), key=lambda n: (columns[n] not in least, n)):

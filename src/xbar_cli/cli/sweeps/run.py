@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from xbar_cli.cli.shared.console import print_json, print_table, say
+from xbar_cli.cli.shared.console import HEADS, print_fitting, print_json, say
 from xbar_cli.cli.shared.typed import typed
 from xbar_cli.interruption import unwinding
 
@@ -92,16 +92,24 @@ def show(summary: dict[str, Any]) -> None:
 
     head = short_names(list(summary["list"][0]["values"])).values()
     figures = list(dict.fromkeys(name for entry in summary["list"] for name in entry["figures"]))
-    failed = bool(summary["failed"])
+    mixed = any(entry["state"] != "done" for entry in summary["list"])
     rows = []
     for entry in summary["list"]:
         numbers = (f"{entry['figures'][name]:.4g}" if name in entry["figures"] else None for name in figures)
         run = Path(next(reversed(entry["runs"].values()))).name
-        row = (entry["state"], *entry["values"].values(), *numbers, run)
-        rows.append((*row, f"{entry['reason']} ({entry['log']})" if entry["reason"] else "") if failed else row)
+        state = entry["state"] if mixed else None
+        reason = f"{entry['reason']} ({entry['log']})" if entry["reason"] else None
+        rows.append((*entry["values"].values(), state, *numbers, run, reason))
     counts = f"{summary['done']} done ({summary['cached']} of them before), {summary['failed']} failed"
     title = f"{summary['experiment']}: {summary['points']} points, {counts}"
-    print_table(title, ["state", *head, *figures, "last run", *["reason"] * failed], rows)
+    named = [str(HEADS.get(name, name.replace("_", " "))) for name in figures]
+    print_fitting(
+        title,
+        [*head, "state", *named, "last run", "reason"],
+        rows,
+        least=[*head, "state", *named],
+        hint="--json has all",
+    )
     if summary["results"]:
         click.echo(f"results: {summary['results']}")
     for picture in summary.get("pictures", ()):

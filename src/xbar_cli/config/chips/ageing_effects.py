@@ -35,6 +35,7 @@ class Retention(Effect):
     kelvin: Kelvin = 300.0
     """Temperature of the device [K]."""
     t: Time | None = None
+    """Age of the chip [s], such as 1h; that of `--at` where several times are evaluated."""
 
     @model_validator(mode="after")
     def _activated(self) -> Self:
@@ -58,6 +59,7 @@ class ReadDisturb(Effect):
     share_sigma: LogSpread = 0.0
     """Standard deviation between devices of the share's natural logarithm."""
     t: Time | None = None
+    """Age of the chip [s], such as 1h; that of `--at` where several times are evaluated."""
 
 
 class Temperature(Effect):

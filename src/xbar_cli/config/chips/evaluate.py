@@ -23,6 +23,7 @@ class EvaluateConfig(RootSection):
     """Everything that determines an evaluation."""
 
     run: str = ""
+    """Train, import or map run; the command's argument."""
     variation: VariationSection = VariationSection()
     programming: ProgrammingSection = ProgrammingSection()
     ageing: AgeingSection = AgeingSection()
