@@ -4,6 +4,7 @@ import io
 import time
 from types import SimpleNamespace
 
+import click
 import pytest
 from rich.console import Console
 
@@ -11,8 +12,10 @@ from xbar_cli.chip.sample import said_of
 from xbar_cli.cli.shared import console, reporter
 from xbar_cli.cli.shared.options import LOADING
 from xbar_cli.cli.shared.reporter import TerminalReporter, Underway, reporting, time_said
-from xbar_cli.cli.shared.typed import typed
-from xbar_cli.cli.sweeps import table
+from xbar_cli.cli.shared.typed import typed, way_on
+from xbar_cli.cli.sweeps import search, table
+from xbar_cli.cli.sweeps.cluster import Seconds
+from xbar_cli.cli.sweeps.search import SearchLine
 from xbar_cli.cli.sweeps.table import STARTING, SweepTable
 from xbar_cli.runs.sweep import Outcome
 
@@ -144,8 +147,31 @@ def test_a_sweep_into_a_file_says_once_a_minute_how_it_stands(stderr, monkeypatc
 
 
 def test_a_line_on_going_on_holds_the_command_as_it_was_typed(monkeypatch):
-    import click
-
     with click.Context(click.Command("run"), obj=("run", "my study.toml", "--workers", "2")):
         assert typed() == "xbar run 'my study.toml' --workers 2"
+        said = way_on("with what is missing")
+    assert said() == "`xbar run 'my study.toml' --workers 2` goes on with what is missing"
     assert typed() == "xbar"
+
+
+def test_a_search_into_a_file_says_once_a_minute_how_it_stands(stderr, monkeypatch):
+    written = stderr()
+    monkeypatch.setattr(search, "STDERR", console.STDERR)
+    budget = SimpleNamespace(section=SimpleNamespace(budget=SimpleNamespace(trials=8, chips=None)))
+    with SearchLine(quiet=False) as line:
+        line.standing([SimpleNamespace(state="complete", spent=5)], budget)
+        assert written.getvalue() == ""
+        monkeypatch.setattr(search, "EVERY", 0.0)
+        line.started("net-1")
+    assert written.getvalue() == "designs: 1 of 8, chips: 5; running: net-1\n"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("600", 600), ("10m", 600), ("1.5h", 5400), ("90s", 90)])
+def test_a_limit_of_time_takes_its_unit(text, seconds):
+    assert Seconds().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "-3s", "soon"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(click.BadParameter):
+        Seconds().convert(text, None, None)
