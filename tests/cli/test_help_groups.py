@@ -73,7 +73,7 @@ def test_the_help_lists_every_option_once():
 
 
 NEAR = [
-    (("trian",), "No such command 'trian' (did you mean train?)"),
+    (("trein",), "No such command 'trein' (did you mean train?)"),
     (("evl",), "(did you mean eval?)"),
     (("data", "lss"), "Did you mean 'ls'?"),
     (("train", "--methd", "neat"), "'--method'"),
@@ -81,8 +81,8 @@ NEAR = [
     (("train", "--network", "rsnet20"), "(did you mean resnet20?)"),
     (("train", "--dataset", "fashion_mnist_min"), "(did you mean fashion_mnist_mini?)"),
     (("train", "--set", "epochs=3"), "(did you mean training.epochs?)"),
-    (("train", "--set", "trainig.epochs=3"), "(did you mean training?)"),
-    (("eval", "x", "--set", "varation.amount=3"), "(did you mean variation?)"),
+    (("train", "--set", "treining.epochs=3"), "(did you mean training?)"),
+    (("eval", "x", "--set", "variaton.amount=3"), "(did you mean variation?)"),
     (("eval", "x", "--variation", "5"), "--variation: variation.amount: 5 is 500 %: is 5 % meant? write 0.05 or 5%"),
     (("eval", "x", "--effect", "stuck:on=5"), "is 5 % meant? write 0.05 or 5%"),
     (("eval", "x", "--effect", "lognormal"), "lognormal needs sigma: write lognormal:sigma=X; it takes sigma"),

@@ -4,15 +4,18 @@ import io
 import time
 from types import SimpleNamespace
 
+import click
 import pytest
 from rich.console import Console
 
 from xbar_cli.chip.sample import said_of
 from xbar_cli.cli.shared import console, reporter
 from xbar_cli.cli.shared.options import LOADING
-from xbar_cli.cli.shared.reporter import Standing, TerminalReporter, reporting, time_said
-from xbar_cli.cli.shared.typed import typed
-from xbar_cli.cli.sweeps import table
+from xbar_cli.cli.shared.reporter import TerminalReporter, Underway, reporting, time_said
+from xbar_cli.cli.shared.typed import typed, way_on
+from xbar_cli.cli.sweeps import search, table
+from xbar_cli.cli.sweeps.cluster import Seconds
+from xbar_cli.cli.sweeps.search import SearchLine
 from xbar_cli.cli.sweeps.table import STARTING, SweepTable
 from xbar_cli.runs.sweep import Outcome
 
@@ -79,10 +82,10 @@ def test_what_came_of_a_task_stays_until_something_else_does(stderr):
 
 
 def test_the_rest_takes_as_long_as_what_is_done_did():
-    standing = Standing("train", "", 3, 12, since=100.0)
+    standing = Underway("train", "", 3, 12, since=100.0)
     assert standing.seconds_left(130.0) == 90.0
     assert standing.line(130.0) == "train: 3 of 12, about 90 s left"
-    assert Standing("train", "", 0, 12, since=100.0).seconds_left(130.0) is None
+    assert Underway("train", "", 0, 12, since=100.0).seconds_left(130.0) is None
     assert [time_said(s) for s in (5, 119, 120, 7199, 7200)] == ["5 s", "119 s", "2 min", "120 min", "2.0 h"]
 
 
@@ -144,8 +147,31 @@ def test_a_sweep_into_a_file_says_once_a_minute_how_it_stands(stderr, monkeypatc
 
 
 def test_a_line_on_going_on_holds_the_command_as_it_was_typed(monkeypatch):
-    import click
-
     with click.Context(click.Command("run"), obj=("run", "my study.toml", "--workers", "2")):
         assert typed() == "xbar run 'my study.toml' --workers 2"
+        said = way_on("with what is missing")
+    assert said() == "`xbar run 'my study.toml' --workers 2` goes on with what is missing"
     assert typed() == "xbar"
+
+
+def test_a_search_into_a_file_says_once_a_minute_how_it_stands(stderr, monkeypatch):
+    written = stderr()
+    monkeypatch.setattr(search, "STDERR", console.STDERR)
+    budget = SimpleNamespace(section=SimpleNamespace(budget=SimpleNamespace(trials=8, chips=None)))
+    with SearchLine(quiet=False) as line:
+        line.standing([SimpleNamespace(state="complete", spent=5)], budget)
+        assert written.getvalue() == ""
+        monkeypatch.setattr(search, "EVERY", 0.0)
+        line.started("net-1")
+    assert written.getvalue() == "designs: 1 of 8, chips: 5; running: net-1\n"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("600", 600), ("10m", 600), ("1.5h", 5400), ("90s", 90)])
+def test_a_limit_of_time_takes_its_unit(text, seconds):
+    assert Seconds().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "-3s", "soon"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(click.BadParameter):
+        Seconds().convert(text, None, None)

@@ -4,8 +4,7 @@ import tomllib
 
 import pytest
 
-from xbar_cli.config.started import config_of, with_start
-from xbar_cli.config.train import TrainConfig
+from xbar_cli.config.known.started import config_of, with_start
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand
 
@@ -32,7 +31,6 @@ def test_what_is_said_besides_stays_and_another_name_takes_nothing():
 
 def test_a_run_that_cannot_be_read_is_left_to_the_training(tmp_path):
     assert config_of(str(tmp_path)) is None
-    assert TrainConfig.completed({"start": str(tmp_path)}) == {"start": str(tmp_path)}
 
 
 def test_a_stage_takes_them_from_the_stage_that_it_starts_from(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import EFFECTS
-from xbar_cli.config.keys import fields_of, takes_time, types_of, unit_in
+from xbar_cli.config.known.keys import fields_of, takes_time, types_of, unit_in
 from xbar_cli.errors import ConfigError, XbarError
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand

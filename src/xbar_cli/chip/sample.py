@@ -220,14 +220,9 @@ def sample(
     """
     tally = Tally(alone={name: [] for name in alone})
     for chips, numbers in sampler.executor.chunks(n, first=first):
-        said = said_of(tally.values, sampler.measure.metric)
-        reporter.progress("chips", chips.start - first, n, said)
+        reporter.progress("chips", chips.start - first, n, said_of(tally.values, sampler.measure.metric))
         if not tally.computed:
-            reporter.doing("compiling a chip: its devices, its arrays, the images through them")
-        if warm and not tally.computed:
-            _, leaves, _ = _prepare(sampler, numbers, Tally())
-            sampler.count(numbers, leaves, parts=1)
-            reporter.progress("chips", 0, n)
+            _compile(sampler, numbers, n, warm=warm, reporter=reporter)
         found, leaves, corrections = _prepare(sampler, numbers, tally, of=chips)
         began = time.perf_counter()
         counts, trusts = sampler.count(numbers, leaves)
@@ -250,12 +245,21 @@ def sample(
                 require_scores(sampler, alone_counts[k, 0], made[name], k, chip=chip, layer=name)
                 tally.alone[name].append(sampler.value(alone_counts[k, 0]))
             if enough(tally.values):
+                n = len(tally.values)
                 break
-        else:
-            continue
-        break
+        if len(tally.values) >= n:
+            break
     reporter.progress("chips", n, n, said_of(tally.values, sampler.measure.metric))
     return tally
+
+
+def _compile(sampler: Sampler, numbers: Array, n: int, *, warm: bool, reporter: Reporter) -> None:
+    """Say that the first of `n` chips is compiled, and with `warm` do so."""
+    reporter.doing("compiling a chip: its devices, its arrays, the images through them")
+    if warm:
+        _, leaves, _ = _prepare(sampler, numbers, Tally())
+        sampler.count(numbers, leaves, parts=1)
+        reporter.progress("chips", 0, n)
 
 
 def said_of(values: Sequence[float], metric: str) -> str:

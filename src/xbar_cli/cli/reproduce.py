@@ -8,7 +8,7 @@ import click
 from xbar_cli.interruption import unwinding
 
 from .shared.console import print_json, print_table
-from .sweeps.run import way_on
+from .shared.typed import way_on
 from .sweeps.table import SweepTable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def reproduce(
         return
     from xbar_cli.reproduce.report import reproduce_items
 
-    with unwinding(way_on()), SweepTable(quiet=quiet) as table:
+    with unwinding(way_on("with what is missing")), SweepTable(quiet=quiet) as table:
         name = paper if only is None else f"{paper}-{only}"
         summary = reproduce_items(
             plans, preset=preset, out=folder, name=name, workers=workers, watcher=table,

@@ -74,11 +74,6 @@ class RootSection(Section):
         """Rules that join several keys."""
 
     @classmethod
-    def completed(cls, tree: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The tables that are given, with what they take over of runs that they name: nothing."""
-        return tree
-
-    @classmethod
     def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:
         """The dotted keys that top-level keys stand for, `given` being known: none."""
         return {}

@@ -9,7 +9,8 @@ from xbar_cli.outside import did_you_mean, quoted
 
 from .base import Quantity, Section, duration, parse_quantity, require
 from .effects import EFFECTS, Ageing, AnyEffect, OnDevices, Smooth, States, step_of
-from .keys import takes_time
+from .known.keys import takes_time
+from .ranges import TechnologyName
 
 if TYPE_CHECKING:
     from xbar_cli.device.chip import Step
@@ -146,7 +147,7 @@ class InjectSection(Section):
     """Standard deviation, in the unit of the model; of stuck, the share."""
     effects: Effects | None = None
     """Or any effects of evaluate on the devices that hold the weights: a new chip at every step."""
-    technology: Annotated[str, Field(min_length=1)] | None = None
+    technology: TechnologyName | None = None
     """Of those devices: a name or a file; the method's own, or 30 and 300 kohm, when absent."""
 
     @model_validator(mode="after")

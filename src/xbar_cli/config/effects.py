@@ -75,8 +75,18 @@ class States(Effect):
     once: ClassVar = "each is the measured spread of the same devices"
     file: str | None = None
     """Statistics that `xbar fit` wrote; the technology's own when absent."""
+    part: Literal["all", "device", "cycle"] = "all"
+    """Of a file: all of the spread, that between devices, or that between the writes of one."""
     scale: Relative = 1.0
     """Multiplies the spread of every state."""
+
+    @model_validator(mode="after")
+    def _parted(self) -> Self:
+        if self.part != "all" and self.file is None:
+            raise ValueError(
+                f"states: part={self.part} needs file=, what xbar fit wrote of a table with a column device"
+            )
+        return self
 
 
 class Smooth(Effect):
@@ -226,7 +236,7 @@ def _model(effect: OnDevices, devices: "Devices") -> "tuple[Callable[..., Array]
         case Lognormal():
             return variation.lognormal, {"sigma_log": effect.sigma}
         case States():
-            table, _ = figures.statistics_of(devices, effect.model, file=effect.file)
+            table, _ = figures.statistics_of(devices, effect.model, file=effect.file, part=effect.part)
             return variation.per_state, {"table": table._replace(sigma=effect.scale * table.sigma)}
         case Smooth():
             return variation.smooth, {"curve": figures.statistics_of(devices, effect.model, file=effect.file)[0]}

@@ -17,7 +17,8 @@ from xbar_cli.runs.seal import ANEW, RunNote
 from xbar_cli.runs.whole import write_whole
 
 from .base import RootSection
-from .keys import names_in
+from .known.keys import names_in
+from .known.started import config_of, with_start
 
 C = TypeVar("C", bound=RootSection)
 CHECKED = "# as written; crc32 of the above: "
@@ -48,7 +49,9 @@ def resolve(model: type[C], **asked: Unpack[Asked]) -> C:
     """The configuration of one command; ConfigError names the origin, the key and what is allowed."""
     given = list(_given(asked))
     tree, origin = collect(given, names=_names(model, given, {}))
-    return validate(model, model.completed(tree), origin)
+    if "network" in model.model_fields:
+        tree = with_start(tree, config_of)
+    return validate(model, tree, origin)
 
 
 def resume_config(model: type[C], run: Path, **asked: Unpack[Asked]) -> C:

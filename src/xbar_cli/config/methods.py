@@ -25,7 +25,7 @@ from .base import (
 )
 from .chips.insitu import InsituMethod
 from .hardware import MappingSection
-from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
+from .ranges import Bits, FavourableStates, TechnologyName, TileSize, WeightLimit, parse_tile
 
 if TYPE_CHECKING:
     from xbar_cli.mapping.bitslice import SliceFormat
@@ -156,7 +156,7 @@ class TatMapping(MappingSection):
     of it at which the levels cost the least accuracy on held-out images (auto)."""
     layers: Annotated[LayerChoice | None, Option(metavar="all|dense|PATTERN[,...]")] = None
     """Layers on arrays (default all)."""
-    technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
+    technology: Annotated[TechnologyName | None, Option(metavar="NAME|FILE|RUN")] = None
     """Sets R_on and the ratio of the levels, R_off/R_on."""
     tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
     """Size of one array, two columns an output (default the layer's)."""
@@ -229,7 +229,7 @@ class BiasedMethod(Section):
     favourable: Annotated[FavourableStates, Option(metavar="STATES|best:N")] = "best:3"
     """Favourable states of a device, such as 0,1,3, or the N of least error current of the technology (default best:3;
     docs/training.md says which of them weights have)."""
-    technology: Annotated[str, Option(metavar="NAME|FILE")] = "rram2bit"
+    technology: Annotated[TechnologyName, Option(metavar="NAME|FILE|RUN")] = "rram2bit"
     """Whose state table orders the states."""
     encoding: Annotated[Encoding, Option()] = "offset"
     """Code of negative weights."""

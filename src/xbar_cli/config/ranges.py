@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from xbar_cli.outside import quoted
+from xbar_cli.outside import clean_path, quoted
 
 from .base import (
     LayerChoice,
@@ -144,6 +144,14 @@ def check_states(text: str) -> str:
     return text
 
 
+def technology_place(text: str) -> str:
+    """A technology's name or file as it is; for the run of a fit, the file in it."""
+    inside = clean_path(text) / "technology.toml"
+    return str(inside) if inside.is_file() else text
+
+
+TechnologyName = Annotated[str, Field(min_length=1), AfterValidator(technology_place)]
+"""Of a device technology: a name, a TOML file, or the run of a fit."""
 Bits = Annotated[int, Field(ge=1, le=16)]
 FavourableStates = Annotated[str, BeforeValidator(parse_states), AfterValidator(check_states)]
 

@@ -29,7 +29,6 @@ from .effect_list import InjectSection, parse_injection
 from .methods import METHODS, AnyMethod, IdealMethod, NeatMethod, TatArray, TatMapping, TatMethod, check_method
 from .network import NetworkSection
 from .ranges import Rates
-from .started import config_of, with_start
 
 SHORTHANDS = (
     "array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "weight_scale", "technology", "encoding", "layers",
@@ -152,11 +151,6 @@ class TrainConfig(RootSection):
             raise ValidationError.from_exception_data(cls.__name__, [wrong])
         tree["method"] = {**own, "name": method}
         return tree
-
-    @classmethod
-    def completed(cls, tree: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The tables that are given, with network and data set of the run that the training starts from."""
-        return with_start(tree, config_of)
 
     @classmethod
     def stands_for(cls, given: Mapping[str, Any]) -> Mapping[str, str]:

@@ -3,15 +3,15 @@
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from xbar_cli.config.known.started import config_of, with_start
 from xbar_cli.config.load import put, validate
-from xbar_cli.config.started import config_of, with_start
 from xbar_cli.errors import ConfigError, XbarError
-from xbar_cli.experiment.file import MODELS, Experiment, label, references
+from xbar_cli.experiment.file import MODELS, Axis, Experiment, label, references
 from xbar_cli.experiment.inputs import check_inputs
 from xbar_cli.experiment.naming import short_name, short_names
 
@@ -112,3 +112,16 @@ def renamed(tree: Any, name_of: Callable[[str], str]) -> Any:
     if isinstance(tree, (list, tuple)):
         return [renamed(value, name_of) for value in tree]
     return name_of(tree[1:]) if isinstance(tree, str) and tree.startswith("@") else tree
+
+
+def run_names(points: Sequence[Point], axes: Sequence[Axis]) -> dict[str, str]:
+    """Every run by its stage and those swept values that all of its points have in common: `evaluate r_wire=1`."""
+    names = short_names([key for axis in axes for key in axis.keys])
+    shared: dict[str, dict[str, Any]] = {}
+    stages: dict[str, str] = {}
+    for point in points:
+        for run in point.runs.values():
+            stages[run.key] = run.stage
+            before = shared.setdefault(run.key, dict(point.values))
+            shared[run.key] = {key: value for key, value in before.items() if point.values.get(key) == value}
+    return {key: f"{stage} {short_name(shared[key], names=names)}".strip() for key, stage in stages.items()}

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xbar_cli.config.base import parse_quantity, require
+from xbar_cli.config.known.offers import data_sets, require_technology
 from xbar_cli.config.load import flatten
-from xbar_cli.config.offers import data_sets, require_technology
 from xbar_cli.config.ranges import gate_voltages
 from xbar_cli.outside import did_you_mean, quoted
 from xbar_cli.runs.opening import require_run

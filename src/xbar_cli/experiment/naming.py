@@ -1,13 +1,10 @@
 """What points of a sweep are called: by the swept keys, as short as tells them apart, and their values."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xbar_cli.config.load import EFFECTS
-from xbar_cli.experiment.file import Axis, label
-
-if TYPE_CHECKING:
-    from xbar_cli.experiment.grid import Point
+from xbar_cli.experiment.file import label
 
 UNIT_WORDS = ("ohm", "volt", "siemens", "joule", "m2", "m", "nm", "seconds", "celsius", "ampere", "watt", "farad")
 """Last words of keys that are units, and are left out."""
@@ -55,19 +52,6 @@ def short_name(values: Mapping[str, Any], *, names: Mapping[str, str] | None = N
     """`r_wire=1, tile=64x64`: the values of a point; empty without any."""
     names = names or short_names(list(values))
     return ", ".join(f"{names[key]}={_cut(label(value))}" for key, value in values.items())
-
-
-def run_names(points: Sequence["Point"], axes: Sequence[Axis]) -> dict[str, str]:
-    """Every run by its stage and those swept values that all of its points have in common: `evaluate r_wire=1`."""
-    names = short_names([key for axis in axes for key in axis.keys])
-    shared: dict[str, dict[str, Any]] = {}
-    stages: dict[str, str] = {}
-    for point in points:
-        for run in point.runs.values():
-            stages[run.key] = run.stage
-            before = shared.setdefault(run.key, dict(point.values))
-            shared[run.key] = {key: value for key, value in before.items() if point.values.get(key) == value}
-    return {key: f"{stage} {short_name(shared[key], names=names)}".strip() for key, stage in stages.items()}
 
 
 def _cut(text: str) -> str:

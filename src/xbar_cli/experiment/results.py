@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic.fields import FieldInfo
 
 from xbar_cli.config.base import parse_quantity
-from xbar_cli.config.keys import fields_of, parser_of, unit_in
+from xbar_cli.config.known.keys import fields_of, parser_of, unit_in
 from xbar_cli.experiment.file import MODELS, Axis, Experiment, label
 from xbar_cli.experiment.plan import Plan, read_summary
 from xbar_cli.runs.results import Field, field, write_fields

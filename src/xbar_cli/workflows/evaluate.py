@@ -54,6 +54,7 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
     reporter.doing(f"opening {config.run}")
     config, trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
+    reporter.doing("compiling the network in floating point, and how a chip is made")
     hardware, result, tally = measured(config, trained, network, reporter=reporter)
     result |= evaluate_summary.origin(trained, network, *test_part(trained, config.monte_carlo.images))
     if (skewed := evaluate_summary.skew_note(result)) is not None:
@@ -225,9 +226,7 @@ def measure(
     steps = steps_of(config.variation.on_devices(), network) if aged is None else aged.steps(network)
     order = programmed_first(config, effects_in_order(config.variation, steps))
     tell(config, trained, network, order, reporter)
-    reporter.doing("compiling the network in floating point")
     ideal = floating_value(trained, parts, measure)
-    reporter.doing("tracing the making of a chip")
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
     preparer = None if aged is None else aged.preparer(config, trained, hardware)
     new = when_new(config.variation, hardware)
@@ -235,13 +234,12 @@ def measure(
     sampler, fitted_to = make_sampler(
         config, trained, hardware, steps, parts, measure, most=most, strategy=strategy, preparer=preparer, writer=writer
     )
-    kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
         sampler,
         most,
         first=config.first_chip,
         enough=lambda samples: wanted.ci_width is not None and enough(samples, width=wanted.ci_width),
-        alone=each_alone(sampler, kernels),
+        alone=each_alone(sampler, {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}),
         warm=not hardware.solved,  # such arrays take so long that compilation is lost in it
         reporter=reporter,
     )

@@ -18,8 +18,7 @@ import tomli_w
 from xbar_cli.errors import RunError
 from xbar_cli.experiment.announced import announce
 from xbar_cli.experiment.file import MODELS, Experiment
-from xbar_cli.experiment.grid import StageRun, renamed
-from xbar_cli.experiment.naming import run_names
+from xbar_cli.experiment.grid import StageRun, renamed, run_names
 from xbar_cli.experiment.part import only_stage
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
 from xbar_cli.runs.directory import (

@@ -70,13 +70,24 @@ def effects(_context: click.Context, _option: click.Parameter, begun: str) -> li
     return [CompletionItem(f"{head}{key}=") for key in keys if key.startswith(last)]
 
 
+def technologies(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Device technologies: those that are shipped, then runs of `xbar fit`."""
+    from xbar_cli.config.known.offers import technologies as shipped
+
+    named = [CompletionItem(name) for name in shipped() if name.startswith(begun)]
+    own = [item for item in runs("fit")(context, option, begun) if item.type != "dir"]
+    return named + own or [CompletionItem(begun, type="file")]
+
+
 def completion_of(key: str) -> Complete | None:
     """What is offered for the option of a key; None where nothing is known."""
-    from xbar_cli.config import offers
+    from xbar_cli.config.known import offers
 
     leaf = key.rpartition(".")[2]
-    if leaf in ("technology", "switching") or key == "programming.device":
-        return offered(offers.technologies if leaf == "technology" else offers.switching_models)
+    if leaf == "technology":
+        return technologies
+    if leaf == "switching" or key == "programming.device":
+        return offered(offers.switching_models)
     if key in ("cell.run", "tile.run"):
         return runs(*RUNS["cell" if key == "cell.run" else "map"])
     if leaf in RUNS:

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from xbar_cli.config.base import SUFFIXES, Apart, Option, Section
-from xbar_cli.config.keys import literals_of, marks_of, sections_of, tag_of, types_of
+from xbar_cli.config.known.keys import literals_of, marks_of, sections_of, tag_of, types_of
 
 UNITS = {"ohm": "OHM", "volt": "VOLT", "ampere": "AMPERE", "siemens": "SIEMENS", "seconds": "SECONDS",
          "celsius": "CELSIUS", "m": "METRE", "nm": "NM"}  # fmt: skip

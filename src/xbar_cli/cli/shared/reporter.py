@@ -30,7 +30,7 @@ PATIENCE = 2.0
 
 
 @dataclass
-class Standing:
+class Underway:
     """What is being done: words, what it came to so far, how much of it is done."""
 
     what: str = ""
@@ -64,7 +64,7 @@ def time_said(seconds: float) -> str:
 class Bars(Progress):
     """Bars, with a line below them on what is being done."""
 
-    standing = Standing()
+    standing = Underway()
 
     def get_renderables(self) -> Iterator[RenderableType]:
         """The bars of the tasks, then the line."""
@@ -111,7 +111,7 @@ class TerminalReporter:
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(),
             TimeRemainingColumn(), console=STDERR, transient=True, disable=quiet or not terminal,
         )  # fmt: skip
-        self._bars.standing = Standing()
+        self._bars.standing = Underway()
         self._lines = None if quiet or terminal else EveryMinute(self._tell, every=every)
         self._tasks: dict[str, TaskID] = {}
         self._depth = 0
@@ -139,7 +139,7 @@ class TerminalReporter:
 
     def doing(self, what: str) -> None:
         """Say what is being done, in the line below the bars."""
-        self._bars.standing = Standing(what=what, since=time.monotonic())
+        self._bars.standing = Underway(what=what, since=time.monotonic())
         self._bars.refresh()
 
     def progress(self, label: str, done: float, total: float, said: str = "") -> None:
@@ -150,7 +150,7 @@ class TerminalReporter:
         old = self._bars.standing
         same = old.what == label and old.total == total
         since, before = (old.since, old.said) if same else (time.monotonic(), "")
-        self._bars.standing = Standing(label, said or before, done, total, since)
+        self._bars.standing = Underway(label, said or before, done, total, since)
 
     def _tell(self) -> None:
         """The line where stderr is no terminal."""

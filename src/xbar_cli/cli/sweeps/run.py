@@ -1,6 +1,5 @@
 """`xbar run`."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import click
 from rich.console import Console
 
 from xbar_cli.cli.shared.console import HEADS, print_fitting, print_json, say
-from xbar_cli.cli.shared.typed import typed
+from xbar_cli.cli.shared.typed import way_on
 from xbar_cli.interruption import unwinding
 
 from .cluster import cluster_options, require_one
@@ -45,17 +44,11 @@ def run(
     if dry_run:
         summary = workflow.dry_run(loaded, out=folder, only=only)
     else:
-        with unwinding(way_on()), SweepTable(quiet=quiet, notice=untrusted(scheduler)) as table:
+        with unwinding(way_on("with what is missing")), SweepTable(quiet=quiet, notice=untrusted(scheduler)) as table:
             summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
                                    timeout=timeout, formats=ends, only=only, watcher=table)  # fmt: skip
     print_json(summary) if as_json else show(summary)
     fail(summary)
-
-
-def way_on() -> Callable[[], str]:
-    """What goes on after Ctrl-C: said when no command runs any more."""
-    said = f"`{typed()}` goes on with what is missing"
-    return lambda: said
 
 
 def untrusted(scheduler: str | None) -> str | None:

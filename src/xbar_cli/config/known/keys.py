@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from .base import Apart, Section, parse_quantity, parse_seconds, parse_share, parse_time
+from xbar_cli.config.base import Apart, Section, parse_quantity, parse_seconds, parse_share, parse_time
 
 
 def fields_of(section: type[Section], prefix: str = "") -> dict[str, FieldInfo]:

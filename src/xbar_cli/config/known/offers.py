@@ -4,11 +4,10 @@ import tomllib
 from importlib import resources
 from typing import get_args
 
+from xbar_cli.config.base import require
+from xbar_cli.config.network import NetworkName
 from xbar_cli.data.known import known_names
 from xbar_cli.outside import did_you_mean, quoted
-
-from .base import require
-from .network import NetworkName
 
 
 def networks() -> tuple[str, ...]:
@@ -38,7 +37,7 @@ def _tables(package: str, file: str) -> tuple[str, ...]:
 def require_technology(name: str, *, key: str) -> None:
     """Raise ConfigError for a technology that is neither shipped nor a file or run of one's own."""
     known = technologies()
-    own = name.endswith(".toml") or "/" in name
+    own = name.endswith(".toml") or name.startswith("@") or "/" in name
     require(
         own or name in known,
         f"{key} = {quoted(name)} is no technology{did_you_mean(name, known)}: use {', '.join(known)}, or a file that ends "
