@@ -1,7 +1,9 @@
 """Writes the generated pages of docs/reference from the sections of the configuration; `--check` fails where they are old."""
 
+import math
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,13 +11,13 @@ from typing import Any
 
 from reference import summaries
 
-from xbar_cli.cli.shared.declared import UNITS, declared, spelled
+from xbar_cli.cli.shared.declared import UNITS, Declared, declared, spelled
 from xbar_cli.config.base import RootSection
 from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
 from xbar_cli.config.chips.advise import AdviseConfig
 from xbar_cli.config.chips.design import DesignConfig
 from xbar_cli.config.chips.evaluate import EvaluateConfig, PartitionConfig
-from xbar_cli.config.devices import FitConfig, ImportConfig
+from xbar_cli.config.devices import DataConfig, FitConfig, ImportConfig
 from xbar_cli.config.effects import EFFECTS
 from xbar_cli.config.energy import EnergyConfig, ParetoConfig
 from xbar_cli.config.hardware import MapConfig
@@ -28,7 +30,7 @@ ROOTS: dict[str, type[RootSection]] = {
     "characterize": CharacterizeConfig, "characterize power": PowerConfig, "characterize array": ArrayConfig,
     "characterize tile": TileConfig, "train": TrainConfig, "import": ImportConfig, "map": MapConfig, "evaluate": EvaluateConfig,
     "energy": EnergyConfig, "partition": PartitionConfig, "advise": AdviseConfig, "design": DesignConfig, "fit": FitConfig,
-    "pareto": ParetoConfig, "verify": VerifyConfig,
+    "pareto": ParetoConfig, "verify": VerifyConfig, "data add": DataConfig,
 }  # fmt: skip
 STAGES = {
     "programming": "what programming leaves", "device": "each device differs", "chip": "all devices of a chip together",
@@ -36,6 +38,10 @@ STAGES = {
     "read": "anew at every read",
 }  # fmt: skip
 """In the order in which they act."""
+EXAMPLES: dict[str, str] = tomllib.loads(
+    (Path(__file__).parent / "reference" / "effects.toml").read_text(encoding="utf-8")
+)
+"""Each effect, as `--effect` takes it."""
 SYMBOLS = {"ohm": "Ω", "volt": "V", "ampere": "A", "siemens": "S", "seconds": "s", "celsius": "°C", "m": "m", "nm": "nm",
            "joule": "J", "watt": "W"}  # fmt: skip
 WRITTEN = "Written by `scripts/make_reference.py` from the source; do not edit."
@@ -62,7 +68,7 @@ def keys_of_all() -> list[Keys]:
     """The sections of all commands: those of one class at one place once."""
     found: dict[tuple[str, str], Keys] = {}
     for command, root in ROOTS.items():
-        options = {key: option.name for option in declared(root) for key in option.keys}
+        options = {key: option for option in declared(root) for key in option.keys}
         schema = root.model_json_schema()
         for place, title, section in _sections(schema, schema.get("$defs", {}), "", root.__name__):
             own = place or command
@@ -71,7 +77,7 @@ def keys_of_all() -> list[Keys]:
             for name, info in section.get("properties", {}).items():
                 if not _is_section(info):
                     dotted = f"{place}.{name}" if place else name
-                    option = options.get(dotted, options.get(f"{place.partition('.')[0]}.{name}", ""))
+                    option = options.get(dotted)
                     keys.rows.setdefault(name, row(name, info, option=option))
     return list(found.values())
 
@@ -87,9 +93,7 @@ def _sections(
     """A section and those within it, with the table that each stands in."""
     yield place, title, section
     for name, info in section.get("properties", {}).items():
-        if not _is_section(info):
-            continue
-        for reference in _references(info):
+        for reference in [*_references(info), *_listed(info)]:
             target = defs[reference]
             inner = f"{place}.{name}" if place else name
             if name == "method" and "discriminator" in info:  # a table of its own by the method's name
@@ -102,18 +106,27 @@ def _references(info: Mapping[str, Any]) -> list[str]:
     return [kind["$ref"].rpartition("/")[2] for kind in kinds if "$ref" in kind]
 
 
+def _listed(info: Mapping[str, Any]) -> list[str]:
+    """The section of which a key holds a list; not those of effects, which have a page."""
+    lists = [kind["items"] for kind in info.get("anyOf", [info]) if "items" in kind]
+    return [reference for items in lists if "oneOf" not in items for reference in _references(items)]
+
+
 def _is_section(info: Mapping[str, Any]) -> bool:
     return bool(_references(info))
 
 
-def row(name: str, info: Mapping[str, Any], *, option: str) -> tuple[str, ...]:
+def row(name: str, info: Mapping[str, Any], *, option: Declared | None = None) -> tuple[str, ...]:
     """Key, option, what it takes, default, meaning."""
     unit = unit_of(name)
     default = info.get("default")
     shown = str(default).lower() if isinstance(default, bool) else spelled(default, unit=unit)
     text = f"`{shown}`" if isinstance(default, bool) or default not in (None, "", [], ()) else ""
     meaning = " ".join(str(info.get("description", "")).split())
-    return f"`{name}`", f"`{option}`" if option else "", allowed(info, unit=unit), text, cell(meaning)
+    takes = allowed(info, unit=unit)
+    if option is not None and option.metavar and takes == "text":
+        takes = cell(f"`{option.metavar}`")
+    return f"`{name}`", f"`{option.name}`" if option else "", takes, text, cell(meaning)
 
 
 def unit_of(name: str) -> str:
@@ -144,9 +157,28 @@ def _one(kind: Mapping[str, Any]) -> str:
 
 
 def bounds(kind: Mapping[str, Any]) -> list[str]:
-    """The bounds of a number."""
-    found = [f"{sign} {kind[key]:g}" for key, sign in SIGNS.items() if key in kind and abs(kind[key]) < 2**31]
-    return [", ".join(found)] if found else []
+    """The bounds of a number: the narrower ones, where a type has some and a key others."""
+    low, above = (
+        max(kind.get(key, -math.inf) for key in keys) for keys in (("minimum", "ge"), ("exclusiveMinimum", "gt"))
+    )
+    high, below = (
+        min(kind.get(key, math.inf) for key in keys) for keys in (("maximum", "le"), ("exclusiveMaximum", "lt"))
+    )
+    least = f"above {figure(above)}" if above >= low else f"from {figure(low)}"
+    most = f"below {figure(below)}" if below <= high else f"to {figure(high)}"
+    besides = "".join(f"{figure(value)} or " for value in kind.get("besides", ()))
+    found = [least] if max(low, above) > -math.inf else []
+    found += [most] if min(high, below) < math.inf else []
+    return [besides + " ".join(found)] if found else []
+
+
+def figure(value: float) -> str:
+    """A number without what its power of ten does not need: 1e-09 is 1e-9; whole ones with their digits up to a million."""
+    if value == 2**32:
+        return "2^32"
+    if float(value).is_integer() and abs(value) <= 10**6:
+        return str(int(value))
+    return re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), f"{value:g}")
 
 
 def cell(text: str) -> str:
@@ -175,9 +207,6 @@ def configuration() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-SIGNS = {
-    "minimum": "≥", "ge": "≥", "exclusiveMinimum": ">", "gt": ">", "maximum": "≤", "le": "≤", "exclusiveMaximum": "<", "lt": "<",
-}  # fmt: skip
 HEAD = ("key", "option", "takes", "default", "meaning")
 CONFIGURATION = f"""# Configuration keys
 
@@ -201,10 +230,11 @@ def effects() -> str:
             if kind.stage == stage:
                 parts.append(f"### {name}\n\n{about({'description': kind.__doc__})}")
                 schema = kind.model_json_schema()
-                rows = [row(key, info, option="") for key, info in schema["properties"].items() if key != "model"]
+                rows = [row(key, info) for key, info in schema["properties"].items() if key != "model"]
                 needed = [f"`{key}`" for key in schema["required"] if key != "model"]
                 parts += [table(HEAD, rows)] if rows else []
-                parts += [f"Must be given: {', '.join(needed)}."] if needed else []
+                must = f"Must be given: {', '.join(needed)}. " if needed else ""
+                parts.append(f"{must}Example: `--effect {EXAMPLES[name]}`.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -221,8 +251,8 @@ effects = ["lognormal:sigma=0.1", {{ model = "stuck", off = 0.01 }}]
 ```
 
 `--variation X` is the short form of `additive` (or of `proportional`, with `--variation-model`). In whatever order they are
-given, effects act in the order of this page. What an effect draws depends on the seed and the chip's number alone. Shares,
-spreads and exponents are plain numbers; times take their unit (`t=1h`)."""
+given, effects act in the order of this page. What an effect draws depends on the seed and the chip's number alone. Shares
+and relative spreads may be per cent (`2%`), times take their unit (`t=1h`)."""
 PAGES = {"configuration.md": configuration, "effects.md": effects, "json.md": summaries.page}
 
 

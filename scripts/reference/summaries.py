@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -48,22 +48,18 @@ def unexplained(summary: Mapping[str, Any], command: str | None = None) -> list[
     known = words()[ANY] | words().get(command or str(summary.get("command")), {})
     patterns = [pattern_of(key) for key in known]
     opened = {re.split(r"\.|\[\]", key)[0] for key in known if re.search(r"\.|\[\]", key)}
-    found = []
-    for path in dict.fromkeys(paths(summary)):
-        around = re.split(r"\.|\[\]", path)[0]
-        inside = path != around
-        covered = inside and around not in opened
-        # a name of its own, and what is two levels below words, has those of what is around it
-        last = path.rpartition(".")[0]
-        above = inside and any(pattern.fullmatch(last) for pattern in patterns) and last != around
-        if not covered and not above and not named(path, known) and not any(p.fullmatch(path) for p in patterns):
-            found.append(path)
-    return found
+    return [path for path in dict.fromkeys(paths(summary)) if not explained(path, patterns, opened)]
 
 
-def named(path: str, known: Mapping[str, str]) -> bool:
-    """Whether a key is a name, such as a layer's, below which words begin."""
-    return any(pattern_of(key.rpartition(".")[0]).fullmatch(path) for key in known if "NAME." in key)
+def explained(path: str, patterns: Sequence[re.Pattern[str]], opened: Collection[str]) -> bool:
+    """Whether a key has words, or what is around it has: outermost keys do not count of which the insides have words."""
+    steps = [path[: mark.start()] for mark in re.finditer(r"\.|\[\]|$", path)]
+    counting = [step for step in steps if step == path or step != steps[0] or steps[0] not in opened]
+    if any(pattern.fullmatch(step) for step in counting for pattern in patterns):
+        return True
+    return (
+        any(pattern.pattern.startswith(f"{re.escape(steps[0])}\\.[^") for pattern in patterns) and path.count(".") == 1
+    )
 
 
 def unit_of(key: str) -> str:

@@ -25,7 +25,9 @@ class Result:
 
 def command_in(words):
     """The command of a call, as docs/reference/json.md calls it, where its JSON does not say so; None where it does."""
-    return {"layers": "layers", "doctor": "doctor"}.get(words[0]) or ("data ls" if words[:2] == ("data", "ls") else None)
+    return {"layers": "layers", "doctor": "doctor"}.get(words[0]) or (
+        "data ls" if words[:2] == ("data", "ls") else None
+    )
 
 
 @pytest.fixture

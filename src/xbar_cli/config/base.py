@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted
@@ -205,13 +215,22 @@ class Bounds:
             return value
         raise ValueError(f"{value:g} is out of bounds: {self} is allowed")
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A field with these bounds is checked by them."""
+        return no_info_after_validator_function(self, handler(source))
 
-def within(low: float, high: float, unit: str = "", *, besides: tuple[float, ...] = ()) -> AfterValidator:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The pages say them."""
+        inner = {key: value for key, value in handler(schema).items() if not key.startswith("exclusive")}
+        return inner | {"minimum": self.low, "maximum": self.high, "besides": list(self.besides)}
+
+
+def within(low: float, high: float, unit: str = "", *, besides: tuple[float, ...] = ()) -> Bounds:
     """That a number lies from `low` to `high`, or is one of `besides`.
 
     Bounds are wide enough for any study; beyond them single precision, memory or time end.
     """
-    return AfterValidator(Bounds(low, high, unit, besides))
+    return Bounds(low, high, unit, besides)
 
 
 DeviceResistance = Annotated[PositiveQuantity, within(1e-12, 1e12, "ohm"), in_unit("ohm")]
