@@ -36,7 +36,7 @@ import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
-from tests.docs.explained import require_words  # noqa: E402
+from tests.docs.explained import require_files, require_words  # noqa: E402
 from xbar_cli.runs.directory import Run  # noqa: E402
 
 # where a shell starts jobs that ignore Ctrl-C, the processes of tests would too
@@ -54,12 +54,13 @@ gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _every_key_of_a_run_has_words():
-    """Whatever a test computes: a run whose summary has a key that docs/reference/json.md does not know is an error."""
+def _whatever_a_run_holds_has_words():
+    """Whatever a test computes: a key of a summary, or a file of a run, of which docs/reference has no words is an error."""
     finish = Run.finish
 
     def checked(self, summary, **more):
         require_words(summary)
+        require_files(self.path)
         return finish(self, summary, **more)
 
     Run.finish = checked
