@@ -89,11 +89,11 @@ def run(page: Path, folder: Path, *, kinds: Sequence[str]) -> None:
 @pytest.mark.timeout(SECONDS + 30)
 @pytest.mark.parametrize("page", pages_with("run"), ids=lambda page: page.stem)
 def test_blocks_run_as_they_stand(page: Path, tmp_path: Path) -> None:
-    run(page, tmp_path, kinds=("run",))
+    run(page, tmp_path, kinds=("run", "need"))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 30)
 @pytest.mark.parametrize("page", pages_with("slow"), ids=lambda page: page.stem)
 def test_long_blocks_run_as_they_stand(page: Path, tmp_path: Path) -> None:
-    run(page, tmp_path, kinds=("run", "slow"))
+    run(page, tmp_path, kinds=("run", "slow", "need"))
