@@ -337,7 +337,7 @@ def words() -> None:
     sheet.text(170, 50, "8 levels: 3 bits a device", fill=BLUE)
     sheet.line((left, 92), (left, 100), (right, 100), (right, 92), stroke=GREY)
     sheet.text(170, 118, "G_on − G_off: the largest weight", fill=GREY)
-    sheet.text(170, 146, "“5 % of full scale” = 5 % of this")
+    sheet.text(170, 146, "--variation 0.05: σ is 5 % of this")
     sheet.save()
 
 
