@@ -55,6 +55,7 @@ check: setup ## lint, types, import contracts, structure, spelling, generated do
 	@$(BIN)/python scripts/structure.py --summary
 	@$(BIN)/codespell README.md CHANGELOG.md docs src tests benchmarks experiments scripts spice_netlists
 	@$(BIN)/python scripts/make_cli_docs.py --check
+	@$(BIN)/python scripts/make_reference.py --check
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 docs: setup ## build the pages into site/ (site/index.html opens them); a broken link is an error

@@ -45,6 +45,7 @@ class DatasetSection(Section):
     data_dir: Annotated[str | None, Option(metavar="DIR")] = None
     """Where imported data sets are."""
     validation_fraction: Annotated[Quantity, Field(gt=0, lt=1)] = 0.1
+    """Share of the training part that is held out to choose by."""
     train_images: Annotated[Annotated[int, Field(ge=2, le=1_000_000_000)] | None, Option()] = None
     """Only the first training images (default all)."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None

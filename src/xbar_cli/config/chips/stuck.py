@@ -19,8 +19,11 @@ class Stuck(Effect):
     stage: ClassVar = "faults"
     once: ClassVar = "one entry takes all its rates"
     on: Share = 0.0
+    """Share of the devices that are stuck at G_on."""
     off: Share = 0.0
+    """Share of the devices that are stuck at G_off."""
     open: Share = 0.0
+    """Share of the devices that do not conduct."""
     row: Share = 0.0
     """Share of the rows of arrays that are cut off, with all their devices open."""
     column: Share = 0.0
