@@ -222,7 +222,10 @@ def test_bad_combinations_are_one_line(xbar, tmp_path, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--method", "biased", "--seed", 5), "was trained on images that are held out here: its --seed or"),
+        (
+            ("--method", "biased", "--dataset", "fashion_mnist_mini", "--seed", 5),
+            "was trained on images that are held out here: its --seed or",
+        ),
         (("--method", "biased", "--train-images", 500), "its --train-images is 600"),
         (("--method", "biased", "--hidden", 13), "its --hidden is 12 and here it is 13; ask for the same"),
         (("--method", "neat", "--vg", "auto", "--vg-offset", "-0.03"), "which is not in the list 0.8, 0.9, 1"),

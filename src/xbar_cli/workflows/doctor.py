@@ -19,11 +19,11 @@ Group = Literal["needed", "extra", "data set"]
 EXTRAS = {
     "onnx": ("onnx", "networks from ONNX files"),
     "optuna": ("search", "xbar search"),
-    "vl-convert-python": ("interactive", "xbar report --interactive"),
-    "tensorboard": ("tensorboard", "--track tensorboard"),
-    "mlflow-skinny": ("mlflow", "--track mlflow"),
-    "wandb": ("wandb", "--track wandb"),
-    "dask-jobqueue": ("slurm", "--scheduler slurm"),
+    "vl-convert-python": ("interactive", "charts of reports that answer to the pointer"),
+    "tensorboard": ("tensorboard", "tracking by TensorBoard"),
+    "mlflow-skinny": ("mlflow", "tracking by MLflow"),
+    "wandb": ("wandb", "tracking by Weights & Biases"),
+    "dask-jobqueue": ("slurm", "sweeps on a Slurm cluster"),
     "jax-cuda12-plugin": ("cuda", "NVIDIA GPUs"),
 }
 """Packages of extras, with the extra's name and what it is for."""
