@@ -68,9 +68,11 @@ def unit_of(key: str) -> str:
 
 
 def rows(keys: Mapping[str, str]) -> str:
-    """A table of keys."""
-    lines = ["| key | unit | meaning |", "| --- | --- | --- |"]
-    lines += [f"| `{key}` | {unit_of(key)} | {text.replace('|', chr(92) + '|')} |" for key, text in keys.items()]
+    """A table of keys, with the unit before what each means."""
+    lines = ["| key | meaning |", "| --- | --- |"]
+    for key, text in keys.items():
+        unit = f"[{unit_of(key)}] " if unit_of(key) else ""
+        lines.append(f"| `{key}` | {unit}{text.replace('|', chr(92) + '|')} |")
     return "\n".join(lines)
 
 
