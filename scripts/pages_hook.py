@@ -1,4 +1,4 @@
-"""What mkdocs does to a page's HTML beyond its plugins: what docs/assets/pages.css keeps on one line, or keeps wide, is marked."""
+"""What mkdocs does to a page's HTML beyond its plugins: marks of what docs/assets/pages.css keeps on one line, or keeps wide."""
 
 import re
 
