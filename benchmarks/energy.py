@@ -25,7 +25,10 @@ class Steps:
     def __init__(self) -> None:
         self.at: dict[str, list[float]] = {}
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def doing(self, what: str) -> None:
+        """Nothing to note."""
+
+    def progress(self, what: str, done: int, total: int, said: str = "") -> None:
         self.at.setdefault(what, []).append(time.perf_counter())
 
     def note(self, text: str) -> None:

@@ -57,7 +57,7 @@ def test_decimal_commas_are_named_and_not_read_as_two_numbers(reader, cell, mess
 def test_empty_cells_behind_the_last_column_are_a_spreadsheets(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("target_siemens,measured_siemens\n1e-6,1.1e-6,,\n2e-6,2.1e-6\n")
-    target, measured = devices(path)
+    target, measured, _ = devices(path)
     assert target.tolist() == [1e-6, 2e-6]
     assert measured.tolist() == [1.1e-6, 2.1e-6]
 

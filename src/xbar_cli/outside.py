@@ -1,9 +1,12 @@
 """What comes from outside: texts, paths and files, each through one check before anything else looks at it."""
 
+import difflib
 import json
 import os
+import re
 import stat
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,9 @@ LONGEST_NAME = 255
 """Bytes of a file's name."""
 
 
+_END = re.compile(r"[./]")
+
+
 def quoted(value: object) -> str:
     """A value as an error quotes it: on one line, printable, at most 80 characters."""
     try:
@@ -26,6 +32,20 @@ def quoted(value: object) -> str:
         return f"<{type(value).__name__} too long to show>"
     text = printable(text)
     return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 1]}…"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` (did you mean X?)` where a name that is not known looks like one that is, or like the end of one; else nothing."""
+    plain = {key: key.casefold().replace("-", "_") for key in known}
+    asked = name.casefold().replace("-", "_")[:LONGEST_NAME]
+    ends = [key for key, text in plain.items() if _END.split(text)[-1] == _END.split(asked)[-1]]
+    by_text = {text: key for key, text in reversed(plain.items())}
+    near = [by_text[text] for text in difflib.get_close_matches(asked, by_text, n=1, cutoff=0.7)]
+    if not near and "." not in asked:
+        by_end = {_END.split(text)[-1]: key for key, text in reversed(plain.items())}
+        near = [by_end[text] for text in difflib.get_close_matches(asked, by_end, n=1, cutoff=0.7)]
+    meant = ends[:3] or near
+    return f" (did you mean {' or '.join(meant)}?)" if meant else ""
 
 
 def printable(text: str) -> str:

@@ -17,8 +17,12 @@ class Reporter(Protocol):
         """Something worth saying once."""
         ...
 
-    def progress(self, label: str, done: float, total: float) -> None:
-        """`done` of `total` steps of the task called `label`."""
+    def doing(self, what: str) -> None:
+        """What is being done now that may take a while, such as compiling, in words; until something else is said."""
+        ...
+
+    def progress(self, label: str, done: float, total: float, said: str = "") -> None:
+        """`done` of `total` steps of the task called `label`, and what came of it so far in words."""
         ...
 
 
@@ -28,7 +32,10 @@ class Silent:
     def note(self, message: str) -> None:
         """Ignore the message."""
 
-    def progress(self, label: str, done: float, total: float) -> None:
+    def doing(self, what: str) -> None:
+        """Ignore what is being done."""
+
+    def progress(self, label: str, done: float, total: float, said: str = "") -> None:
         """Ignore the progress."""
 
 

@@ -33,6 +33,9 @@ class Heard:
     def note(self, message):
         self.notes.append(message)
 
+    def doing(self, *_):
+        pass
+
     def progress(self, *_):
         pass
 

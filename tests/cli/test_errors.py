@@ -156,7 +156,10 @@ def test_an_unknown_key_in_a_file(xbar, tmp_path):
     file = tmp_path / "c.toml"
     file.write_text("[training]\nepoch = 3\n")
     found = xbar("train", "--config", file)
-    assert (found.code, found.err) == (1, f"Error: {file}: unknown key 'training.epoch'\n")
+    assert (found.code, found.err) == (
+        1,
+        f"Error: {file}: unknown key 'training.epoch' (did you mean training.epochs?)\n",
+    )
 
 
 def test_no_simulator(xbar, monkeypatch, tmp_path):

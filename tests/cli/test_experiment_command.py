@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from xbar_cli.cli.sweeps.run import SweepTable, untrusted
+from xbar_cli.cli.sweeps.run import untrusted
+from xbar_cli.cli.sweeps.table import SweepTable
 from xbar_cli.runs.sweep import Outcome
 
 CELLS = """
@@ -125,7 +126,8 @@ def test_interrupted_it_leaves_no_process_and_goes_on_to_the_same_bits(xbar, fil
         process.send_signal(sign)
     code, _, err = finish(process)
     if sign == signal.SIGINT:
-        assert (code, err.strip()) == (130, "Error: interrupted; the same command goes on with what is missing")
+        again = f"xbar run {file} --workers 1 --out {out} --json --quiet"
+        assert (code, err.strip()) == (130, f"Error: interrupted; `{again}` goes on with what is missing")
     gone, alive = psutil.wait_procs(family, timeout=10)
     assert (bool(gone), alive) == (True, [])
     before = checksums(out)
@@ -153,7 +155,7 @@ def test_one_failed_point_fails_no_other(xbar, tmp_path):
     failed = next(entry for entry in summary["list"] if entry["state"] == "failed")
     assert "no.lib" in failed["reason"]
     assert failed["reason"] in Path(failed["log"]).read_text()
-    assert found.err.splitlines()[-1].startswith("Error: 1 of 2 points failed; cell.cell.card=no.lib")
+    assert found.err.splitlines()[-1].startswith("Error: 1 of 2 points failed; card=no.lib, temperature=27")
     assert failed["log"] in found.err
     assert not (tmp_path / "out" / "done").exists()
 
@@ -243,5 +245,5 @@ def test_the_table_counts_every_run_in_one_column_and_tells_how_long_the_rest_ta
     grid, names, _ = table._draw().renderables
     cells = [list(column.cells) for column in grid.columns]
     assert [list(row) for row in zip(*cells, strict=True)] == [list("a110000"), list("b401111")]
-    assert str(names).startswith("running: b-2")
+    assert str(names).startswith("at work: b-2")
     assert table.remaining_seconds() == pytest.approx((10 + 10) / 2, abs=0.5)

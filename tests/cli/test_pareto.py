@@ -1,5 +1,7 @@
 """`xbar pareto`: fronts, and the runs that make one."""
 
+import json
+
 import pytest
 
 from xbar_cli.workflows.pareto import front
@@ -100,3 +102,17 @@ def test_presets_make_no_front(xbar, tmp_path, preset):
     model, name = preset
     assert xbar("energy", "--model", model, "--preset", name, "--out", tmp_path / "a").code == 0
     assert "is a preset" in xbar("pareto", tmp_path / "a", "--out", tmp_path / "x").err
+
+
+@pytest.mark.parametrize(("run", "key"), [("evaluate", "accuracy_mean"), ("energy", "area_m2")])
+@pytest.mark.parametrize("value", [None, "much", float("inf")])
+def test_figures_that_no_run_has_are_one_line(xbar, trained, tmp_path, run, key, value):
+    assert xbar("map", trained, "--bits", 4, "--out", tmp_path / "m").code == 0
+    assert xbar("energy", tmp_path / "m", "--images", 8, "--out", tmp_path / "energy").code == 0
+    assert xbar("eval", tmp_path / "m", "--samples", 1, "--images", 20, "--out", tmp_path / "evaluate").code == 0
+    file = tmp_path / run / "summary.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
+    (tmp_path / run / "done").write_text("")
+    found = xbar("pareto", tmp_path / "energy", tmp_path / "evaluate", "--out", tmp_path / "p")
+    assert (found.code, found.err.count("Error: ")) == (1, 1)
+    assert "damaged" in found.err

@@ -287,7 +287,11 @@ def test_python_archive_and_wrong_sources(tmp_path):
         ("mnist", tmp_path / "cifar-10-python.tar.gz", "is a file: give the directory that holds train-images"),
         ("mnist", tmp_path / "absent", "no such directory"),
         ("mnist", None, "say from where the files of mnist are"),
-        ("minst", tmp_path, "unknown data set 'minst': it must be one of fashion_mnist_mini, mnist"),
+        (
+            "minst",
+            tmp_path,
+            r"unknown data set 'minst' \(did you mean mnist\?\): it must be one of fashion_mnist_mini, mnist",
+        ),
         ("fashion_mnist_mini", tmp_path, "inside the package"),
     ):
         with pytest.raises(DataError, match=match):

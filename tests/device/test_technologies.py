@@ -141,7 +141,7 @@ def test_refusals_name_file_and_key(tmp_path, text, message):
 
 
 def test_unknown_name_and_file(tmp_path):
-    with pytest.raises(ConfigError, match="technology 'tao' is unknown: use tio2, agsi, taox"):
+    with pytest.raises(ConfigError, match=r"technology 'tao' is unknown \(did you mean taox\?\): use tio2, agsi, taox"):
         load_technology("tao")
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
         load_technology(tmp_path / "none.toml")

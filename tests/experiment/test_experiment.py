@@ -21,12 +21,12 @@ TEXT = """
 [stages.evaluate]
 command = "evaluate"
 run = "@map"
-cell.run = "@cell"
 [stages.cell]
 command = "characterize"
 [stages.map]
 command = "map"
 run = "@net"
+cell.run = "@cell"
 [stages.net]
 command = "train"
 [stages.cost]
@@ -67,7 +67,8 @@ def test_a_grid_is_the_product_of_its_axes_and_shared_stages_run_once(load):
         ("1k", "lumped"), ("2k", "published"), (3000, "nodal"),
     }  # fmt: skip
     run = points[0].runs["evaluate"]
-    assert run.needs == (points[0].runs["map"].key, points[0].runs["cell"].key)
+    assert run.needs == (points[0].runs["map"].key,)
+    assert points[0].runs["map"].needs == (points[0].runs["net"].key, points[0].runs["cell"].key)
     job = payload(run, Path("somewhere"))["config"]
     assert job["run"] == f"somewhere/{points[0].runs['map'].key}"
     assert job["array"]["r_source_ohm"] == 1000.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xbar_cli.cli.sweeps.run import SweepTable
+from xbar_cli.cli.sweeps.table import SweepTable
 from xbar_cli.errors import ConfigError
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand

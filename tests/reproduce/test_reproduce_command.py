@@ -30,7 +30,7 @@ VARIED = """
 name = "varied"
 {net}
 [sweep]
-evaluate.variation.amount = [0.1, 2.0]
+evaluate.variation.amount = [0.1, 1.0]
 [reproduce]
 figure = "Fig. 1"
 title = "Accuracy under <b>variation</b>"
@@ -40,7 +40,7 @@ assumptions = ["additive"]
 what = "accuracy lost [points]"
 value = "evaluate.accuracy_mean"
 where = {{ amount = 0.1 }}
-minus = {{ value = "evaluate.accuracy_mean", where = {{ amount = 2.0 }} }}
+minus = {{ value = "evaluate.accuracy_mean", where = {{ amount = 1.0 }} }}
 scale = 100
 direction = ">"
 [[reproduce.expect]]

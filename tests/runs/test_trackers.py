@@ -28,6 +28,9 @@ class Notes(list):
 
     note = list.append
 
+    def doing(self, *_):
+        pass
+
     def progress(self, *_):
         pass
 

@@ -24,6 +24,7 @@ from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.nn.wired.solved import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import Reporter
+from xbar_cli.statistics import estimate
 
 Batch = tuple[Array, Array, Array]
 """Images, labels, and what each image counts."""
@@ -219,10 +220,9 @@ def sample(
     """
     tally = Tally(alone={name: [] for name in alone})
     for chips, numbers in sampler.executor.chunks(n, first=first):
-        if warm and not tally.computed:
-            _, leaves, _ = _prepare(sampler, numbers, Tally())
-            sampler.count(numbers, leaves, parts=1)
-        reporter.progress("chips", chips.start - first, n)
+        reporter.progress("chips", chips.start - first, n, said_of(tally.values, sampler.measure.metric))
+        if not tally.computed:
+            _compile(sampler, numbers, n, warm=warm, reporter=reporter)
         found, leaves, corrections = _prepare(sampler, numbers, tally, of=chips)
         began = time.perf_counter()
         counts, trusts = sampler.count(numbers, leaves)
@@ -245,10 +245,30 @@ def sample(
                 require_scores(sampler, alone_counts[k, 0], made[name], k, chip=chip, layer=name)
                 tally.alone[name].append(sampler.value(alone_counts[k, 0]))
             if enough(tally.values):
-                reporter.progress("chips", n, n)
-                return tally
-    reporter.progress("chips", n, n)
+                n = len(tally.values)
+                break
+        if len(tally.values) >= n:
+            break
+    reporter.progress("chips", n, n, said_of(tally.values, sampler.measure.metric))
     return tally
+
+
+def _compile(sampler: Sampler, numbers: Array, n: int, *, warm: bool, reporter: Reporter) -> None:
+    """Say that the first of `n` chips is compiled, and with `warm` do so."""
+    reporter.doing("compiling a chip: its devices, its arrays, the images through them")
+    if warm:
+        _, leaves, _ = _prepare(sampler, numbers, Tally())
+        sampler.count(numbers, leaves, parts=1)
+        reporter.progress("chips", 0, n)
+
+
+def said_of(values: Sequence[float], metric: str) -> str:
+    """The running mean of chips with Student's 95 % interval, in words; nothing before there is one."""
+    if not values:
+        return ""
+    found = estimate(values)
+    span = "" if found.ci95 is None else f" (95 %: {found.ci95[0]:.4f} … {found.ci95[1]:.4f})"
+    return f"mean {metric} {found.mean:.4f}{span}"
 
 
 def _prepare(

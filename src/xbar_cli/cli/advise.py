@@ -10,14 +10,16 @@ from xbar_cli.config.chips.advise import ADVISE_WITHOUT, AdviseConfig
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import effect_text
 
+from .shared.completion import runs
 from .shared.console import print_table
 from .shared.declared import declared
+from .shared.groups import Grouped
 from .shared.options import options
 from .shared.running import execute
 
 
-@click.command(epilog="Example: xbar advise runs/net --variation 0.15 --samples 10")
-@click.argument("run", metavar="RUN")
+@click.command(cls=Grouped, epilog="Example: xbar advise runs/net --variation 0.15 --samples 10")
+@click.argument("run", metavar="RUN", shell_complete=runs("train", "map"))
 @options(AdviseConfig, argument="run", without=ADVISE_WITHOUT, draws=False)
 def advise(config: AdviseConfig, **output: Any) -> None:
     """What costs a train run its accuracy on chips, and what wins it back.

@@ -9,6 +9,8 @@ from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.cli.shared.reporter import TerminalReporter
 from xbar_cli.interruption import unwinding
 
+from .shared.typed import way_on
+
 
 @click.command(epilog="Example: xbar demo --out runs/demo")
 @click.option(
@@ -26,7 +28,7 @@ def demo(seed: int, out: Path, as_json: bool, quiet: bool) -> None:
     """
     from xbar_cli.workflows.demo import run
 
-    with unwinding(lambda: "the same command goes on"), TerminalReporter(quiet=quiet) as reporter:
+    with unwinding(way_on("where it stands")), TerminalReporter(quiet=quiet) as reporter:
         summary = run(out, seed=seed, reporter=reporter)
     if as_json:
         print_json(summary)

@@ -7,13 +7,15 @@ import click
 
 from xbar_cli.config.energy import EnergyConfig
 
+from .shared.completion import runs
 from .shared.console import print_table
+from .shared.groups import Grouped
 from .shared.options import options
 from .shared.running import execute
 
 
-@click.command(epilog="Example: xbar energy runs/mapped --model resparc")
-@click.argument("run", metavar="[RUN]", required=False)
+@click.command(cls=Grouped, epilog="Example: xbar energy runs/mapped --model resparc")
+@click.argument("run", metavar="[RUN]", shell_complete=runs("map"), required=False)
 @options(EnergyConfig, argument="run")
 @click.option("--per-layer", is_flag=True, help="Table of the layers in place of the parts.")
 def energy(config: EnergyConfig, per_layer: bool, **output: Any) -> None:

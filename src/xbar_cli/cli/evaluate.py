@@ -7,14 +7,16 @@ import click
 from xbar_cli.config.base import duration
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 
+from .shared.completion import runs
 from .shared.console import print_table
+from .shared.groups import Grouped
 from .shared.options import options
 from .shared.running import execute
 from .shared.tracking import track_option
 
 
-@click.command(epilog="Example: xbar eval runs/net --variation 0.15 --samples 25")
-@click.argument("run", metavar="RUN")
+@click.command(cls=Grouped, epilog="Example: xbar eval runs/net --variation 0.15 --samples 25")
+@click.argument("run", metavar="RUN", shell_complete=runs("train", "map"))
 @options(EvaluateConfig, argument="run")
 @track_option
 def evaluate(config: EvaluateConfig, **output: Any) -> None:

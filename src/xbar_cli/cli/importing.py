@@ -8,12 +8,15 @@ import click
 from xbar_cli.config.devices import ImportConfig
 
 from .shared.console import print_table
+from .shared.groups import Grouped
 from .shared.options import options
 from .shared.running import execute
 
 
 @click.command(
-    name="import", epilog="Example: xbar import model.safetensors --network lenet5 --dataset mnist --out runs/net"
+    cls=Grouped,
+    name="import",
+    epilog="Example: xbar import model.safetensors --network lenet5 --dataset mnist --out runs/net",
 )
 @click.argument("file", metavar="MODEL.safetensors|INDEX.json|MODEL.onnx")
 @options(

@@ -7,12 +7,14 @@ import click
 
 from xbar_cli.config.chips.evaluate import PARTITION_WITHOUT, PartitionConfig
 
+from .shared.completion import runs
 from .shared.console import print_json, print_table
+from .shared.groups import Grouped
 from .shared.options import options
 
 
 @click.command(epilog="Example: xbar layers runs/net --tile 128x128")
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", shell_complete=runs("train", "map"), type=click.Path(path_type=Path))
 @click.option(
     "--layers", default="all", show_default=True, metavar="all|dense|PATTERN[,...]", help="Layers that are on arrays."
 )
@@ -72,8 +74,8 @@ def shape_text(shape: list[int]) -> str:
     return "×".join(map(str, shape)) or "1"
 
 
-@click.command(epilog="Example: xbar partition runs/net --variation 0.2 --loss 0.01")
-@click.argument("run", metavar="RUN")
+@click.command(cls=Grouped, epilog="Example: xbar partition runs/net --variation 0.2 --loss 0.01")
+@click.argument("run", metavar="RUN", shell_complete=runs("train", "map"))
 @options(PartitionConfig, argument="run", without=PARTITION_WITHOUT)
 def partition(config: PartitionConfig, **output: Any) -> None:
     """Which layers of a train run to keep digital, so that the arrays of the others cost no more than --loss.

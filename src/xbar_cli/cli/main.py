@@ -15,9 +15,9 @@ import click
 
 from xbar_cli import interruption
 from xbar_cli.errors import XbarError
-from xbar_cli.outside import LONGEST_QUOTE, clean_text, printable, quoted
+from xbar_cli.outside import LONGEST_QUOTE, clean_text, did_you_mean, printable, quoted
 
-from .shared.console import STDERR, note
+from .shared.console import note
 from .shared.start import run as run
 
 COMMANDS = {
@@ -67,6 +67,16 @@ class Commands(click.Group):
         module = importlib.import_module(f"xbar_cli.cli.{COMMANDS[name][0]}")
         return getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named; where there is none, Click's error with the one that may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = did_you_mean(args[0], [*COMMANDS, *ALIASES])
+            raise click.UsageError(f"{error.message.removesuffix('.')}{near}.", error.ctx) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """The command; Ctrl-C as Click's own error, which it passes on without an empty line."""
         try:
@@ -106,7 +116,7 @@ def guarded(arguments: list[str]) -> int:
         return _fail(str(error), 2)
     try:
         with noted():
-            code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False)
+            code = cli.main(args=arguments, prog_name="xbar", standalone_mode=False, obj=tuple(arguments))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2
@@ -204,5 +214,5 @@ def _fail(message: str, code: int) -> int:
     line = printable(" ".join(message.split()))
     if len(line) > LONGEST_LINE:  # a message of a library that quotes its input, or a path without an end
         line = f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 3 :]}"
-    STDERR.print(f"Error: {line}", markup=False, soft_wrap=True, highlight=False)
+    note(f"Error: {line}")
     return code

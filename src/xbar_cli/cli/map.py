@@ -6,13 +6,15 @@ import click
 
 from xbar_cli.config.hardware import MapConfig
 
+from .shared.completion import runs
 from .shared.console import print_table
+from .shared.groups import Grouped
 from .shared.options import options
 from .shared.running import execute
 
 
-@click.command(epilog="Example: xbar map runs/net --tile 128x128 --out runs/mapped")
-@click.argument("run", metavar="RUN")
+@click.command(cls=Grouped, epilog="Example: xbar map runs/net --tile 128x128 --out runs/mapped")
+@click.argument("run", metavar="RUN", shell_complete=runs("train"))
 @options(MapConfig, argument="run")
 def map(config: MapConfig, **output: Any) -> None:
     """Put the weights of a train run on devices: conductances, tiles, scales."""

@@ -8,7 +8,8 @@ import click
 from xbar_cli.interruption import unwinding
 
 from .shared.console import print_json, print_table
-from .sweeps.run import GOES_ON, SweepTable
+from .shared.typed import way_on
+from .sweeps.table import SweepTable
 
 if TYPE_CHECKING:
     from xbar_cli.reproduce.sections import Preset
@@ -55,7 +56,7 @@ def reproduce(
         return
     from xbar_cli.reproduce.report import reproduce_items
 
-    with unwinding(lambda: GOES_ON), SweepTable(quiet=quiet) as table:
+    with unwinding(way_on("with what is missing")), SweepTable(quiet=quiet) as table:
         name = paper if only is None else f"{paper}-{only}"
         summary = reproduce_items(
             plans, preset=preset, out=folder, name=name, workers=workers, watcher=table,

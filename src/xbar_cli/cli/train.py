@@ -9,13 +9,15 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import ConfigError
 
 from .shared.console import print_table
+from .shared.groups import Grouped
 from .shared.options import options
 from .shared.running import execute
 from .shared.tracking import track_option
 
 
 @click.command(
-    epilog="Example: xbar train --method neat --vg 0.8 --network lenet5 --dataset fashion_mnist_mini --cell runs/cell"
+    cls=Grouped,
+    epilog="Example: xbar train --method neat --vg 0.8 --network lenet5 --dataset fashion_mnist_mini --cell runs/cell",
 )
 @options(TrainConfig)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue this interrupted run.")

@@ -38,13 +38,13 @@ def _summary(config: Any, *, out: Path | None, overwrite: bool, quiet: bool) -> 
     from xbar_cli.workflows.verify import run
 
     from .shared.console import plain
-    from .shared.reporter import TerminalReporter
+    from .shared.reporter import reporting
 
     if out is None:
-        with TerminalReporter(quiet=quiet) as reporter:
+        with reporting(quiet=quiet) as reporter:
             return run(config, reporter=reporter)
     opened = new_run(out, overwrite=overwrite)
-    with unwinding(lambda: AGAIN), opened as directory, TerminalReporter(quiet=quiet) as reporter:
+    with unwinding(lambda: AGAIN), opened as directory, reporting(quiet=quiet) as reporter:
         summary = plain(run(config, directory, reporter=reporter))
         directory.finish(summary, overwrite=overwrite)
     return summary

@@ -80,8 +80,8 @@ class RootSection(Section):
 
     @classmethod
     def key_of(cls, loc: tuple[int | str, ...]) -> str:
-        """The dotted key of the place where pydantic found something."""
-        return ".".join(map(str, loc))
+        """The dotted key of the place where pydantic found something; an effect in a list is at its name."""
+        return ".".join(str(part) for n, part in enumerate(loc) if loc[n - 1 : n] != ("effects",) or n + 1 == len(loc))
 
 
 def _holds(annotation: Any, kind: type) -> bool:
@@ -106,17 +106,59 @@ def parse_quantity(value: Any) -> Any:
     return float(f"{mantissa}e{int(exponent or 0) + SUFFIXES[match[2]]}")
 
 
+_UNITS = {"ohm": "ohm", "Ω": "ohm", "V": "V", "A": "A", "S": "S", "J": "J", "K": "K", "eV": "eV", "°C": "C", "C": "C", "m": "m",
+          "nm": "nm"}  # fmt: skip
+"""Units that a number may end in."""
+
+
+def in_unit(unit: str) -> BeforeValidator:
+    """A number that may end in its unit, with an SI suffix or not: `5ohm`, `1.5kΩ`, `0.8V`; a length behind one alone, `90nm`."""
+    names = [name for name, of in _UNITS.items() if of == unit]
+    before = "[fpnuµ]" if unit == "m" else "[^a-zA-Z]|[fpnuµmkMG]|meg"
+    pattern = re.compile(rf"(.*(?:{before}))\s*(?:{'|'.join(names)})\s*", re.DOTALL)
+
+    def without(value: Any) -> Any:
+        found = pattern.fullmatch(value) if isinstance(value, str) and len(value) <= LONGEST_NUMBER else None
+        return value if found is None else found[1]
+
+    return BeforeValidator(without)
+
+
 _TIME = re.compile(r"(.*?)\s*(min|s|h|d|y)", re.ASCII | re.DOTALL)
+_MINUTES = re.compile(r"\s*([\d.]+)\s*m\s*", re.ASCII)
 TIMES = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "y": 365.25 * 86400.0}
 """Units of time [s]."""
 
 
 def parse_time(value: Any) -> Any:
+    """Seconds as `parse_seconds` reads them, but that `5m` are minutes: the age of a chip, or a limit, is none in ms."""
+    if isinstance(value, str) and len(value) <= LONGEST_NUMBER and (minutes := _MINUTES.fullmatch(value)):
+        return parse_quantity(minutes[1]) * TIMES["min"]
+    return parse_seconds(value)
+
+
+def parse_seconds(value: Any) -> Any:
     """Seconds from a text that may end in a unit: `90ns`, `20s`, `5min`, `1h`, `30d`, `1y`; else as `parse_quantity`."""
     match = _TIME.fullmatch(value) if isinstance(value, str) and len(value) <= LONGEST_NUMBER else None
     if match is None:
         return parse_quantity(value)
     return parse_quantity(match[1]) * TIMES[match[2]]
+
+
+def parse_share(value: Any) -> Any:
+    """A share, or a text such as `2%`; anything else as `parse_quantity` has it."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        found = parse_quantity(value.strip()[:-1])
+        return found / 100 if isinstance(found, float) else found
+    return parse_quantity(value)
+
+
+def asks_percent(value: Any) -> Any:
+    """A share as it is; ValueError, with what may be meant, for a number above 1 that looks like one of per cent."""
+    found = parse_share(value)
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and 1 < found <= 100:
+        raise ValueError(f"{found:g} is {100 * found:g} %: is {found:g} % meant? write {found / 100:g} or {found:g}%")
+    return value
 
 
 def parse_resistance(value: Any) -> Any:
@@ -136,6 +178,8 @@ def text_of(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(text_of)]
+VoltText = Annotated[str, in_unit("V"), BeforeValidator(text_of)]
+"""A voltage, or a word in its place."""
 Quantity = Annotated[float, BeforeValidator(parse_quantity)]
 PositiveQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(gt=0)]
 NonNegativeQuantity = Annotated[float, BeforeValidator(parse_quantity), Field(ge=0)]
@@ -156,22 +200,23 @@ def within(low: float, high: float, unit: str = "", *, besides: tuple[float, ...
     return AfterValidator(check)
 
 
-DeviceResistance = Annotated[PositiveQuantity, within(1e-12, 1e12, "ohm")]
+DeviceResistance = Annotated[PositiveQuantity, within(1e-12, 1e12, "ohm"), in_unit("ohm")]
 """Of a device: single precision holds it with squares and sums [ohm]."""
 OpenResistance = Annotated[
     float,
     Field(gt=0, allow_inf_nan=True),
     BeforeValidator(parse_resistance),
     within(1e-12, 1e15, "ohm", besides=(math.inf,)),
+    in_unit("ohm"),
 ]
 """A resistance that may be infinite [ohm]."""
-LineResistance = Annotated[NonNegativeQuantity, within(1e-9, 1e12, "ohm", besides=(0,))]
+LineResistance = Annotated[NonNegativeQuantity, within(1e-9, 1e12, "ohm", besides=(0,)), in_unit("ohm")]
 """Of a source, a neuron or a wire [ohm]."""
-Voltage = Annotated[PositiveQuantity, within(1e-9, 100, "V")]
+Voltage = Annotated[PositiveQuantity, within(1e-9, 100, "V"), in_unit("V")]
 """Above 0 [V]."""
-Length = Annotated[PositiveQuantity, within(1e-9, 1e-3, "m")]
+Length = Annotated[PositiveQuantity, within(1e-9, 1e-3, "m"), in_unit("m")]
 """Of a gate [m]."""
-Timeout = Annotated[PositiveQuantity, within(1e-3, 1e7, "s")]
+Timeout = Annotated[PositiveQuantity, within(1e-3, 1e7, "s"), BeforeValidator(parse_time)]
 """From a millisecond to four months [s]."""
 LearningRate = Annotated[PositiveQuantity, within(1e-20, 1e4)]
 """A learning rate."""
@@ -191,11 +236,11 @@ LayerChoice = Annotated[str, Field(max_length=2000), AfterValidator(_layer_choic
 
 
 def split_numbers(text: str, form: str) -> tuple[float, float, float]:
-    """The three numbers of a range `A:B:C`; `form` names what is wanted in the error."""
+    """The three numbers of a range `A:B:C` of voltages, with or without their unit; `form` names what is wanted in the error."""
     parts = text.split(":")
     if len(parts) != 3:
         raise ValueError(f"{quoted(text)} is not a range; write {form}")
-    start, stop, third = (float(parse_quantity(part)) for part in parts)
+    start, stop, third = (float(parse_quantity(part.strip().removesuffix("V"))) for part in parts)
     return start, stop, third
 
 

@@ -16,14 +16,15 @@ from .base import (
     Section,
     Timeout,
     Voltage,
+    in_unit,
     parse_quantity,
     text_of,
     within,
 )
 from .ranges import GateRange, InputRange
 
-Current = Annotated[PositiveQuantity, within(1e-24, 1e3, "A")]
-Spread = Annotated[PositiveQuantity, within(1e-9, 1, "V")]
+Current = Annotated[PositiveQuantity, within(1e-24, 1e3, "A"), in_unit("A")]
+Spread = Annotated[PositiveQuantity, within(1e-9, 1, "V"), in_unit("V")]
 """Of threshold voltages [V]."""
 MOST_VOLTAGES = 256
 
@@ -68,7 +69,7 @@ class CellSection(Section):
     """Gate width."""
     length_m: Annotated[Length, Option()] = 45e-9
     """Gate length."""
-    temperature_celsius: Annotated[Quantity, Field(ge=-100, le=300), Option()] = 27.0
+    temperature_celsius: Annotated[Quantity, in_unit("C"), Field(ge=-100, le=300), Option()] = 27.0
     """Temperature of the cell."""
     topology: Annotated[Literal["drain", "source"], Option()] = "drain"
     """The terminal of the transistor that the memristor sits on."""
@@ -90,7 +91,7 @@ class SweepSection(Section):
     g_spacing: Annotated[Literal["linear", "log"] | None, Option()] = None
     """Conductances at even steps, or their logarithms (default linear; log with the memristor at the source, whose currents
     bend at low conductances). The surrogate's cubics follow."""
-    vbl_volt: Annotated[NonNegativeQuantity, Field(le=1), Option()] = 0.0
+    vbl_volt: Annotated[NonNegativeQuantity, in_unit("V"), Field(le=1), Option()] = 0.0
     """Highest voltage of a bit line that a second surrogate follows, such as 60m; to ± this where V_in has both signs
     (default 0: no second surrogate)."""
     jobs: Annotated[int, Field(ge=1, le=64), Option()] = 1

@@ -21,7 +21,7 @@ class FitConfig(RootSection):
     """Statistics of measured devices."""
 
     file: str = ""
-    """CSV whose first line names the columns target_siemens and measured_siemens."""
+    """CSV whose first line names the columns target_siemens and measured_siemens, or the same in another unit."""
     kind: Annotated[Literal["states", "smooth"], Option()] = "states"
     """Mean and spread of each distinct target, or as polynomials of the target."""
     min_count: Annotated[int, Field(ge=2, le=1_000_000), Option()] = 5

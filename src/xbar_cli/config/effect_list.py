@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from xbar_cli.outside import quoted
+from xbar_cli.outside import did_you_mean, quoted
 
 from .base import Quantity, Section, duration, parse_quantity, require
 from .effects import EFFECTS, Ageing, AnyEffect, OnDevices, Smooth, States, step_of
+from .known.keys import takes_time
+from .ranges import TechnologyName
 
 if TYPE_CHECKING:
     from xbar_cli.device.chip import Step
@@ -20,8 +22,7 @@ def parse_effect(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     model, _, rest = value.partition(":")
-    if model not in EFFECTS:
-        raise ValueError(f"{quoted(model)} is no effect; use {', '.join(EFFECTS)}")
+    require_effect(model)
     table = {"model": model}
     for part in filter(None, rest.split(",")):
         key, equals, text = part.partition("=")
@@ -29,8 +30,47 @@ def parse_effect(value: Any) -> Any:
             raise ValueError(f"{quoted(value)}: write {model}:key=value,key=value with keys {_keys(model)}")
         table[key.strip()] = text.strip()
     if unknown := [key for key in table if key != "model" and key not in _keys(model).split(", ")]:
-        raise ValueError(f"{quoted(value)}: {model} has no {quoted(unknown[0])}; its keys are {_keys(model)}")
+        near = did_you_mean(unknown[0], _keys(model).split(", "))
+        raise ValueError(f"{quoted(value)}: {model} has no {quoted(unknown[0])}{near}; its keys are {_keys(model)}")
     return table
+
+
+def require_effect(model: str) -> None:
+    """Raise ValueError unless there is an effect of this name."""
+    if model not in EFFECTS:
+        raise ValueError(f"{quoted(model)} is no effect{did_you_mean(model, EFFECTS)}; use {', '.join(EFFECTS)}")
+
+
+def require_amounts(effect: Any) -> Any:
+    """The table of an effect, if it has every key without a default; else ValueError, with what the effect takes."""
+    model = effect.get("model") if isinstance(effect, Mapping) else None
+    if model not in EFFECTS:
+        return effect
+    fields = EFFECTS[model].model_fields
+    absent = [key for key, info in fields.items() if info.is_required() and key not in effect]
+    if absent:
+        example = ",".join(f"{key}={'1h' if takes_time(fields[key]) else 'X'}" for key in absent)
+        raise ValueError(f"{model} needs {', '.join(absent)}: write {model}:{example}; it takes {_keys(model)}")
+    return effect
+
+
+def listed(value: Any) -> Any:
+    """Effects by their names, `{drift: {t: 1h}}`, as a list of tables; anything else as it is."""
+    if not isinstance(value, Mapping) or "model" in value:
+        return value
+    found: list[Any] = []
+    for model, table in value.items():
+        require_effect(model)
+        if not isinstance(table, Mapping):
+            raise ValueError(
+                f"{model} = {quoted(table)} must be a table of {_keys(model)}, such as {model}.{_first(model)}"
+            )
+        found.append({"model": model, **table})
+    return found
+
+
+def _first(model: str) -> str:
+    return _keys(model).partition(",")[0]
 
 
 def effect_text(effect: Mapping[str, Any]) -> str:
@@ -44,7 +84,9 @@ def _keys(model: str) -> str:
     return ", ".join(key for key in EFFECTS[model].model_fields if key != "model")
 
 
-_OneEffect = Annotated[Annotated[AnyEffect, Field(discriminator="model")], BeforeValidator(parse_effect)]
+_OneEffect = Annotated[
+    Annotated[AnyEffect, Field(discriminator="model")], BeforeValidator(require_amounts), BeforeValidator(parse_effect)
+]
 
 
 def agree(chosen: Sequence[AnyEffect]) -> Sequence[AnyEffect]:
@@ -60,7 +102,8 @@ def agree(chosen: Sequence[AnyEffect]) -> Sequence[AnyEffect]:
     return chosen
 
 
-Effects = Annotated[tuple[_OneEffect, ...], AfterValidator(agree)]
+Effects = Annotated[tuple[_OneEffect, ...], AfterValidator(agree), BeforeValidator(listed)]
+"""Effects on a chip: a list of texts or tables with a `model`, or a table of them by name, `effects.drift.t = "1h"`."""
 
 
 def steps_of(chosen: Sequence[OnDevices], devices: "Devices") -> "list[Step]":
@@ -104,7 +147,7 @@ class InjectSection(Section):
     """Standard deviation, in the unit of the model; of stuck, the share."""
     effects: Effects | None = None
     """Or any effects of evaluate on the devices that hold the weights: a new chip at every step."""
-    technology: Annotated[str, Field(min_length=1)] | None = None
+    technology: TechnologyName | None = None
     """Of those devices: a name or a file; the method's own, or 30 and 300 kohm, when absent."""
 
     @model_validator(mode="after")

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, asser
 
 from pydantic import Field, model_validator
 
-from .base import Quantity
+from .base import Quantity, in_unit
 from .chips.ageing_effects import ReadDisturb, Relaxing, Retention, Temperature, age_of, model_of
-from .chips.effect import Effect, Relative, Time
+from .chips.effect import Effect, PulseTime, Relative, Time
 from .chips.stuck import Stuck
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class WriteVerify(Effect):
     once: ClassVar = "each says what programming leaves"
     tolerance: Relative
     """Accepted distance over the target."""
-    tolerance_siemens: Annotated[Quantity, Field(ge=0, le=1)] = 0.0
+    tolerance_siemens: Annotated[Quantity, in_unit("S"), Field(ge=0, le=1)] = 0.0
     """Accepted distance besides [S]."""
     sigma_over_tolerance: Annotated[Quantity, Field(ge=1e-3, le=1e3)] = 1.0
     """Spread of one attempt over the accepted distance."""
@@ -75,8 +75,18 @@ class States(Effect):
     once: ClassVar = "each is the measured spread of the same devices"
     file: str | None = None
     """Statistics that `xbar fit` wrote; the technology's own when absent."""
+    part: Literal["all", "device", "cycle"] = "all"
+    """Of a file: all of the spread, that between devices, or that between the writes of one."""
     scale: Relative = 1.0
     """Multiplies the spread of every state."""
+
+    @model_validator(mode="after")
+    def _parted(self) -> Self:
+        if self.part != "all" and self.file is None:
+            raise ValueError(
+                f"states: part={self.part} needs file=, what xbar fit wrote of a table with a column device"
+            )
+        return self
 
 
 class Smooth(Effect):
@@ -145,7 +155,7 @@ class Mismatch(Effect):
     model: Literal["mismatch"]
     stage: ClassVar = "transistor"
     once: ClassVar = "a transistor has one threshold voltage"
-    sigma: Annotated[Quantity, Field(ge=0, le=0.2)] | None = None
+    sigma: Annotated[Quantity, in_unit("V"), Field(ge=0, le=0.2)] | None = None
     """Standard deviation [V]; that of `xbar characterize --vth-sigma` when absent."""
     scale: Relative = 1.0
     """Multiplies it."""
@@ -176,7 +186,7 @@ class PcmRead(Effect):
     once: ClassVar = "a device has one 1/f noise"
     t: Time | None = None
     """Age of the chip [s], such as 1h; that of `--at` where several times are evaluated."""
-    t_read: Time = 250e-9
+    t_read: PulseTime = 250e-9
     """Width of the read pulse [s]."""
 
     @model_validator(mode="after")
@@ -226,7 +236,7 @@ def _model(effect: OnDevices, devices: "Devices") -> "tuple[Callable[..., Array]
         case Lognormal():
             return variation.lognormal, {"sigma_log": effect.sigma}
         case States():
-            table, _ = figures.statistics_of(devices, effect.model, file=effect.file)
+            table, _ = figures.statistics_of(devices, effect.model, file=effect.file, part=effect.part)
             return variation.per_state, {"table": table._replace(sigma=effect.scale * table.sigma)}
         case Smooth():
             return variation.smooth, {"curve": figures.statistics_of(devices, effect.model, file=effect.file)[0]}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .arrays import WiresSection
-from .base import NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, require, within
+from .base import NonNegativeQuantity, Option, PositiveQuantity, Quantity, RootSection, in_unit, require, within
 
 Model = Literal["resparc", "neurosim", "isaac"]
 PRESETS = {"acm-table1": "neurosim", "biased-table1": "isaac", "neat": "resparc"}
@@ -41,7 +41,7 @@ class EnergyConfig(RootSection):
     """A mapped run of the same network: the gain over it, by gate voltage and by conductances."""
     accuracy: Annotated[Quantity | None, Field(ge=0, le=1), Option(metavar="SHARE")] = None
     """Share of the operations that is right (default the run's own accuracy)."""
-    node_nm: Annotated[Annotated[PositiveQuantity, within(1, 1000, "nm")] | None, Option()] = None
+    node_nm: Annotated[Annotated[PositiveQuantity, within(1, 1000, "nm"), in_unit("nm")] | None, Option()] = None
     """neurosim: technology node, 7 to 130 nm (default 14, or that of the preset)."""
     line_charge: Annotated[Literal["read", "column"], Option()] = "read"
     """neurosim: word lines and driven rows are charged once a read, or once for each column of it, as NeuroSim counts them."""

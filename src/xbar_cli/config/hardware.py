@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .base import DeviceResistance, LayerChoice, OpenResistance, Option, RootSection, Section, Text, require
+from .base import DeviceResistance, LayerChoice, OpenResistance, Option, RootSection, Section, VoltText, require
 from .converters import ReadSection
-from .ranges import OwnSettings, TileSize, WeightLimit, parse_tile, parse_weight_limit
+from .ranges import OwnSettings, TechnologyName, TileSize, WeightLimit, parse_tile, parse_weight_limit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,8 +56,9 @@ class MappingSection(Section):
     of it is clipped)."""
     encoding: Annotated[Literal["offset", "twos_complement", "differential"], Option()] = "offset"
     """bitslice: code of negative weights."""
-    technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
-    """Device technology, or a TOML file with one: the resistances between which weights are mapped."""
+    technology: Annotated[TechnologyName | None, Option(metavar="NAME|FILE|RUN")] = None
+    """Device technology, a TOML file with one, or a fit run: the resistances between which weights are mapped, and of a fit of
+    states the levels of the devices."""
     tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
     """Size of one array, as built (default 128x128; evaluate: that of the arrays that tat trained through)."""
     pack: Annotated[bool, Option()] = False
@@ -191,7 +192,7 @@ class MappingSection(Section):
             value = getattr(self, key)
             require(value == default, f"mapping.{key} = {value} needs a 1T-1R cell: cell.run")
         if self.technology is None:
-            g_off, g_on = 1 / (self.r_off_ohm or R_OFF_OHM), 1 / (self.r_on_ohm or R_ON_OHM)
+            g_off, g_on, own = 1 / (self.r_off_ohm or R_OFF_OHM), 1 / (self.r_on_ohm or R_ON_OHM), None
         else:
             technology = load_technology(self.technology)
             require(
@@ -199,16 +200,23 @@ class MappingSection(Section):
                 f"mapping.technology = {self.technology} sets the resistances; leave out mapping.r_on_ohm and "
                 "mapping.r_off_ohm",
             )
-            g_off, g_on = technology.g_off, technology.g_on
-        return DeviceRange(g_off, g_on, levels=self.levels_between(g_off, g_on), technology=self.technology)
+            g_off, g_on, own = technology.g_off, technology.g_on, technology.levels
+        levels = self.levels_between(g_off, g_on, own=own)
+        return DeviceRange(g_off, g_on, levels=levels, technology=self.technology)
 
-    def levels_between(self, g_off: float, g_on: float) -> "NDArray[np.float64] | None":
-        """The levels of resistive devices [S]; None where any conductance can be programmed."""
+    def levels_between(
+        self, g_off: float, g_on: float, *, own: "tuple[float, ...] | None" = None
+    ) -> "NDArray[np.float64] | None":
+        """The levels of resistive devices [S]; None where any conductance can be programmed. `own` are the technology's."""
+        import numpy as np
+
         from xbar_cli.device.levels import check_levels, ratio_levels, read_levels, uniform_levels
 
         match self.levels:
             case "uniform":
-                return None if self.bits is None else uniform_levels(self.bits, g_min=g_off, g_max=g_on)
+                if self.bits is not None:
+                    return uniform_levels(self.bits, g_min=g_off, g_max=g_on)
+                return None if own is None else np.asarray(own, np.float64)
             case "ratio":
                 assert self.bits is not None
                 return ratio_levels(self.bits, ratio=g_on / g_off, limit=g_on)
@@ -223,7 +231,7 @@ class CellReference(Section):
 
     run: Annotated[str | None, Option("--cell", metavar="RUN")] = None
     """Characterize run whose 1T-1R cell the arrays are made of."""
-    vg: Annotated[Text | None, Option(metavar="VOLT")] = None
+    vg: Annotated[VoltText | None, Option(metavar="VOLT")] = None
     """Gate voltage of every layer (default the run's own)."""
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -10,17 +10,23 @@ import tomli_w
 from pydantic import ValidationError
 
 from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.outside import clean_text, parse_toml, quoted, read_text
+from xbar_cli.outside import clean_text, did_you_mean, parse_toml, quoted, read_text
 from xbar_cli.outside import read_toml as read_toml
 from xbar_cli.runs.directory import CONFIG, partial
 from xbar_cli.runs.seal import ANEW, RunNote
 from xbar_cli.runs.whole import write_whole
 
 from .base import RootSection
+from .known.keys import names_in
+from .known.started import config_of, with_start
 
 C = TypeVar("C", bound=RootSection)
 CHECKED = "# as written; crc32 of the above: "
 """Before the checksum that ends the configuration of a run."""
+
+
+EFFECTS = "effects"
+"""Key of a list whose tables have a model each, by which dotted keys reach into it: `variation.effects.drift.t`."""
 
 
 class OriginError(ConfigError):
@@ -43,6 +49,8 @@ def resolve(model: type[C], **asked: Unpack[Asked]) -> C:
     """The configuration of one command; ConfigError names the origin, the key and what is allowed."""
     given = list(_given(asked))
     tree, origin = collect(given, names=_names(model, given, {}))
+    if "network" in model.model_fields:
+        tree = with_start(tree, config_of)
     return validate(model, tree, origin)
 
 
@@ -153,7 +161,7 @@ def validate(model: type[C], tree: Mapping[str, Any], origin: Mapping[str, str])
     try:
         config = model.model_validate(tree)
     except ValidationError as error:
-        raise described(error, origin, key_of=model.key_of) from None
+        raise described(error, origin, key_of=model.key_of, known=lambda: names_in(model)) from None
     config.check()
     return config
 
@@ -168,15 +176,19 @@ def stored(model: type[C], run: Path) -> C:
 
 
 def described(
-    error: ValidationError, origin: Mapping[str, str], *, key_of: Callable[[tuple[int | str, ...]], str]
+    error: ValidationError,
+    origin: Mapping[str, str],
+    *,
+    key_of: Callable[[tuple[int | str, ...]], str],
+    known: Callable[[], Iterable[str]] = tuple,
 ) -> ConfigError:
-    """The first thing that pydantic found wrong, in one line."""
+    """The first thing that pydantic found wrong, in one line; `known` are the keys that there are."""
     first = error.errors()[0]
     key = key_of(first["loc"])
     source = source_of(key, origin)
     where = f"{source}: " if source else ""
     if first["type"] == "extra_forbidden":
-        return OriginError(f"{where}unknown key {quoted(key)}")
+        return OriginError(f"{where}unknown key {quoted(key)}{did_you_mean(key, known())}")
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if first["type"] == "value_error":
@@ -218,11 +230,44 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 def put(tree: dict[str, Any], key: str, value: Any, *, where: str) -> None:
     """Set a dotted key in nested tables."""
     *sections, name = key.split(".")
-    for section in sections:
-        tree = tree.setdefault(section, {})
+    for depth, section in enumerate(sections):
+        below = tree.setdefault(section, {})
+        if section == EFFECTS and isinstance(below, list | tuple):
+            tree[section] = with_parameter(below, [*sections[depth + 1 :], name], value, where=f"{where}: {key}")
+            return
+        tree = below
         if not isinstance(tree, dict):
             raise ConfigError(f"{where}: {key}: {quoted(section)} is a value, not a section")
     tree[name] = value
+
+
+def with_parameter(effects: Sequence[Any], path: Sequence[str], value: Any, *, where: str) -> list[Any]:
+    """A list of effects, texts or tables, with one parameter of one of them set: `path` is its model and the parameter.
+
+    An effect that is not among them is added. ConfigError where two have the model.
+    """
+    if len(path) != 2:
+        raise ConfigError(f"{where}: name an effect and one of its parameters, such as {EFFECTS}.drift.t")
+    model, parameter = path
+    found = list(effects)
+    places = [n for n, effect in enumerate(found) if _model_of(effect) == model]
+    if len(places) > 1:
+        raise ConfigError(f"{where}: {len(places)} effects are {model}: which of them is meant is not said")
+    if not places:
+        return [*found, {"model": model, parameter: value}]
+    old = found[places[0]]
+    if isinstance(old, str):
+        others = [part for part in old.partition(":")[2].split(",") if part]
+        table = {name.strip(): text.strip() for name, _, text in (part.partition("=") for part in others)}
+        found[places[0]] = {"model": model, **table, parameter: value}
+    else:
+        found[places[0]] = {**old, parameter: value}
+    return found
+
+
+def _model_of(effect: Any) -> str | None:
+    """The model of an effect, a text or a table."""
+    return effect.partition(":")[0] if isinstance(effect, str) else dict(effect).get("model")
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -10,10 +10,22 @@ from pydantic_core import PydanticCustomError
 from xbar_cli.errors import ConfigError
 
 from .arrays import ArrayModel, ArraySection, Neuron, WiredError, WiredWay
-from .base import LayerChoice, LearningRate, Magnitude, Option, Quantity, Section, Text, require, text_of, within
+from .base import (
+    LayerChoice,
+    LearningRate,
+    Magnitude,
+    Option,
+    Quantity,
+    Section,
+    VoltText,
+    in_unit,
+    require,
+    text_of,
+    within,
+)
 from .chips.insitu import InsituMethod
 from .hardware import MappingSection
-from .ranges import Bits, FavourableStates, TileSize, WeightLimit, parse_tile
+from .ranges import Bits, FavourableStates, TechnologyName, TileSize, WeightLimit, parse_tile
 
 if TYPE_CHECKING:
     from xbar_cli.mapping.bitslice import SliceFormat
@@ -40,11 +52,13 @@ class NeatMethod(Section):
     name: Literal["neat"] = "neat"
     cell: Annotated[str | None, Option(metavar="RUN")] = None
     """The characterize run whose linear ranges apply."""
-    vg: Annotated[Text | None, Option(metavar="VOLT|auto")] = None
+    vg: Annotated[VoltText | None, Option(metavar="VOLT|auto")] = None
     """Gate voltage of every layer, one of the cell's table, or each layer's own (auto: Algorithm 1)."""
     vg_rule: Annotated[Literal["previous", "covering"] | None, Option()] = None
     """auto takes the gate voltage before the first whose W_cut covers the layer's weights, or that one (default previous)."""
-    vg_offset: Annotated[Annotated[Quantity, within(-100, 100, "V")] | None, Option(metavar="VOLT")] = None
+    vg_offset: Annotated[Annotated[Quantity, within(-100, 100, "V"), in_unit("V")] | None, Option(metavar="VOLT")] = (
+        None
+    )
     """auto adds this to every layer's gate voltage, such as -0.05 (default 0)."""
     start: Annotated[str | None, Option(metavar="RUN")] = None
     """The train run to start from (default none: a network is trained first)."""
@@ -142,7 +156,7 @@ class TatMapping(MappingSection):
     of it at which the levels cost the least accuracy on held-out images (auto)."""
     layers: Annotated[LayerChoice | None, Option(metavar="all|dense|PATTERN[,...]")] = None
     """Layers on arrays (default all)."""
-    technology: Annotated[str | None, Option(metavar="NAME|FILE")] = None
+    technology: Annotated[TechnologyName | None, Option(metavar="NAME|FILE|RUN")] = None
     """Sets R_on and the ratio of the levels, R_off/R_on."""
     tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
     """Size of one array, two columns an output (default the layer's)."""
@@ -215,7 +229,7 @@ class BiasedMethod(Section):
     favourable: Annotated[FavourableStates, Option(metavar="STATES|best:N")] = "best:3"
     """Favourable states of a device, such as 0,1,3, or the N of least error current of the technology (default best:3;
     docs/training.md says which of them weights have)."""
-    technology: Annotated[str, Option(metavar="NAME|FILE")] = "rram2bit"
+    technology: Annotated[TechnologyName, Option(metavar="NAME|FILE|RUN")] = "rram2bit"
     """Whose state table orders the states."""
     encoding: Annotated[Encoding, Option()] = "offset"
     """Code of negative weights."""

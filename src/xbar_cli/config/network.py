@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, ass
 from pydantic import AfterValidator, Field, model_validator
 
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import quoted
+from xbar_cli.outside import did_you_mean, quoted
 
 from .base import Option, Quantity, Section, require
 from .ranges import PixelValues, above_zero
@@ -62,7 +62,8 @@ def _known_network(name: str) -> str:
     names = get_args(NetworkName)
     if name not in names and not is_own(name):
         raise ValueError(
-            f"{quoted(name)} is no network: give one of {', '.join(names)}, or FILE.py:NAME or FILE.onnx for your own"
+            f"{quoted(name)} is no network{did_you_mean(name, names)}: give one of {', '.join(names)}, or FILE.py:NAME or "
+            "FILE.onnx for your own"
         )
     return name
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from xbar_cli.outside import quoted
+from xbar_cli.outside import clean_path, quoted
 
 from .base import (
     LayerChoice,
@@ -14,6 +14,7 @@ from .base import (
     PositiveQuantity,
     Quantity,
     Section,
+    in_unit,
     parse_quantity,
     split_numbers,
     text_of,
@@ -143,6 +144,14 @@ def check_states(text: str) -> str:
     return text
 
 
+def technology_place(text: str) -> str:
+    """A technology's name or file as it is; for the run of a fit, the file in it."""
+    inside = clean_path(text) / "technology.toml"
+    return str(inside) if inside.is_file() else text
+
+
+TechnologyName = Annotated[str, Field(min_length=1), AfterValidator(technology_place)]
+"""Of a device technology: a name, a TOML file, or the run of a fit."""
 Bits = Annotated[int, Field(ge=1, le=16)]
 FavourableStates = Annotated[str, BeforeValidator(parse_states), AfterValidator(check_states)]
 
@@ -196,5 +205,5 @@ class OwnSettings(Section):
     """Bits of one device."""
     weight_limit: WeightLimit | None = None
     """|Weight| at full scale."""
-    vg_volt: Annotated[PositiveQuantity, within(1e-12, HIGHEST_VOLT, "volt")] | None = None
+    vg_volt: Annotated[PositiveQuantity, within(1e-12, HIGHEST_VOLT, "volt"), in_unit("V")] | None = None
     """Gate voltage of their cells."""

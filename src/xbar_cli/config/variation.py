@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from .base import Option, Quantity, Section
+from .base import Option, Quantity, Section, asks_percent, parse_share
 from .effect_list import Effects, effect_said
 from .effects import (
     EFFECTS,
@@ -26,8 +26,10 @@ _BESIDES = ", ".join(name for name in EFFECTS if name not in get_args(VariationM
 class VariationSection(Section):
     """What befalls the programmed conductances of a chip."""
 
-    amount: Annotated[Quantity, Field(ge=0, le=10), Option("--variation")] = 0.0
-    """Standard deviation X of a normal variation, the first of the effects."""
+    amount: Annotated[
+        Quantity, BeforeValidator(asks_percent), BeforeValidator(parse_share), Field(ge=0, le=10), Option("--variation")
+    ] = 0.0
+    """Standard deviation X of a normal variation, the first of the effects, such as 0.05 or 5%."""
     model: Annotated[VariationModel, Option("--variation-model")] = "additive"
     """additive: σ = X (G_on − G_off), the default; proportional: σ = X G."""
     effects: Annotated[

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from xbar_cli.errors import DataError
-from xbar_cli.outside import quoted
+from xbar_cli.outside import did_you_mean, quoted
 
 SPLITS = ("train", "test")
 BUNDLED = "fashion_mnist_mini"
@@ -252,7 +252,8 @@ def find(name: str) -> Spec:
     for spec in SPECS:
         if spec.name == name:
             return spec
-    raise DataError(f"unknown data set {quoted(name)}: it must be one of {', '.join(names())}")
+    near = did_you_mean(name, names())
+    raise DataError(f"unknown data set {quoted(name)}{near}: it must be one of {', '.join(names())}")
 
 
 def import_again(spec: Spec) -> str:

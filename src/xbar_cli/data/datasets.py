@@ -14,7 +14,7 @@ from xbar_cli.data.formats import check_labels
 from xbar_cli.data.own import stored
 from xbar_cli.data.prepared import Prepared, default_data_dir, inspect, read_cache, write_cache
 from xbar_cli.errors import DataError
-from xbar_cli.outside import quoted
+from xbar_cli.outside import did_you_mean, quoted
 from xbar_cli.reporter import OnProgress
 from xbar_cli.tasks import Task
 
@@ -96,9 +96,10 @@ def load(name: str, *, data_dir: Path | None) -> Dataset:
         facts, arrays = stored.read(found)
         return _dataset(name, arrays, tuple(facts["class_names"]), facts.get("note"), task=facts["task"])
     if name not in names():
-        known = ", ".join((*names(), *stored.bundled(), *stored.own_names(folder)))
+        known = (*names(), *stored.bundled(), *stored.own_names(folder))
         raise DataError(
-            f"unknown data set {quoted(name)}: it must be one of {known}; `xbar data add` makes one of your own"
+            f"unknown data set {quoted(name)}{did_you_mean(name, known)}: it must be one of {', '.join(known)}; "
+            "`xbar data add` makes one of your own"
         )
     spec = catalogue.find(name)
     prepared = inspect(spec, folder)

@@ -1,7 +1,6 @@
 """What lies in a TFDS folder, told from its JSON files alone (no TFDS import), and the decoded cache beside it."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,19 +8,14 @@ from typing import Any
 import numpy as np
 
 from xbar_cli.data.catalogue import SPLITS, Spec, import_again, wanted_files
+from xbar_cli.data.known import default_data_dir as default_data_dir
 from xbar_cli.data.npz import DAMAGED, read_npz, write_npz
 from xbar_cli.errors import DataError
-from xbar_cli.outside import at_home, quoted
+from xbar_cli.outside import quoted
 
 CACHE_NAME = "xbar_cache.npz"
 _CACHE_VERSION = 1
 _ARRAY_RECORD = "array_record"
-
-
-def default_data_dir() -> Path:
-    """`$XBAR_DATA_DIR`, else `$TFDS_DATA_DIR`, else `~/tensorflow_datasets` (TFDS's own default)."""
-    folder = os.environ.get("XBAR_DATA_DIR") or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return at_home(folder)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Figures of an effect that were not given: those of the devices' technology, or of a file of statistics."""
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from xbar_cli.device.statistics import Statistics, fit_for
 from xbar_cli.device.technologies import Technology, load_technology, read_statistics
@@ -35,19 +35,22 @@ def technology_of(devices: Devices, effect: str) -> Technology:
     return load_technology(devices.technology)
 
 
-def statistics_of(devices: Devices, effect: str, *, file: str | None) -> tuple[Statistics, str | None]:
+def statistics_of(
+    devices: Devices, effect: str, *, file: str | None, part: Literal["all", "device", "cycle"] = "all"
+) -> tuple[Statistics, str | None]:
     """A table or curve of the devices, and a remark where it covers them in part.
 
     Args:
         devices: that the statistics must be of.
         effect: that needs them.
         file: that holds them; the technology's own when None.
+        part: of the spread; that between devices, or between writes, where the file tells them apart.
 
     Raises:
         ConfigError: there is none, or it is of other devices: a slip of a unit.
     """
     if file:
-        found, where = read_statistics(Path(file)), f"{effect}:file={file}"
+        found, where = read_statistics(Path(file), part=part), f"{effect}:file={file}"
     else:
         own = technology_of(devices, effect).states
         if own is None:

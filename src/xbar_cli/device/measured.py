@@ -1,86 +1,96 @@
 """Statistics from measurements: a CSV of target and measured conductances becomes a table or a smooth curve."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.optimize import nnls
 from scipy.special import comb
 
+from xbar_cli.device.fitting.columns import COLUMNS, MeasuredColumn, column, device_place
 from xbar_cli.device.statistics import SAME, Statistics, check_conductances, span, statistics
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted, read_text
 from xbar_cli.tables import check_point, header_cells, row_cells
 
-COLUMNS = ("target_siemens", "measured_siemens")
 SLIP = 100.0
 """Medians of the two columns further apart than this are of different units."""
 
 
-def read_measurements(path: str | Path) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Read a CSV whose first line names the columns `target_siemens` and `measured_siemens`; others are left out.
+class Measurements(NamedTuple):
+    """Target and measured conductances [S], and the number of the device of each; None where the file does not say."""
+
+    target: Float[np.ndarray, " n"]
+    measured: Float[np.ndarray, " n"]
+    device: Int[np.ndarray, " n"] | None
+
+
+def read_measurements(path: str | Path) -> Measurements:
+    """Read a CSV whose first line names the columns `target_siemens` and `measured_siemens`, or the same in another unit.
+
+    A column `device` says which device a line is of; others are left out.
 
     Args:
         path: the file. Empty lines and lines that begin with # are skipped.
 
-    Returns:
-        Target and measured conductances [S], one of each per device.
-
     Raises:
-        ConfigError: with file and line, for a missing file, column or value, or a value that is no finite conductance; with
-            both ranges, for columns of another unit or sign.
+        ConfigError: with file and line, for a missing file, column or value, a unit that is not known, or a value that is no
+            finite conductance; with both ranges, for columns of another unit or sign.
     """
     path = Path(path)
     lines = read_text(path).splitlines()
     rows = [(n, line) for n, line in enumerate(lines, start=1) if line.strip() and not line.lstrip().startswith("#")]
     if not rows:
         raise ConfigError(f"{path}: holds no measurements; the first line must name {', '.join(COLUMNS)}")
-    header = header_cells(f"{path}:{rows[0][0]}", rows[0][1])
-    if missing := [name for name in COLUMNS if name not in header]:
-        raise ConfigError(f"{path}:{rows[0][0]}: no column {missing[0]}; the first line must name {', '.join(COLUMNS)}")
-    places = {name: header.index(name) for name in COLUMNS}
-    pairs = [_pair(f"{path}:{n}", line, places, columns=len(header)) for n, line in rows[1:]]
-    if not pairs:
-        raise ConfigError(f"{path}:{rows[0][0]}: holds no measurements below its first line")
+    where = f"{path}:{rows[0][0]}"
+    header = header_cells(where, rows[0][1])
+    columns = [column(header, kind, where=where) for kind in ("target", "measured")]
+    cells = [(f"{path}:{n}", row_cells(f"{path}:{n}", line, columns=len(header))) for n, line in rows[1:]]
+    if not cells:
+        raise ConfigError(f"{where}: holds no measurements below its first line")
+    pairs = [[_conductance(at, row, found) for found in columns] for at, row in cells]
     target, measured = np.asarray(pairs, np.float64).T
-    _check_columns(target, measured, where=str(path))
-    return target, measured
+    _check_columns(target, measured, [found.name for found in columns], where=str(path))
+    place = device_place(header)
+    return Measurements(target, measured, None if place is None else _devices(cells, place, name=header[place]))
 
 
-def _check_columns(target: np.ndarray, measured: np.ndarray, *, where: str) -> None:
+def _devices(cells: Sequence[tuple[str, Sequence[str]]], place: int, *, name: str) -> Int[np.ndarray, " n"]:
+    """The number of the device of each line."""
+    for where, row in cells:
+        if place >= len(row) or not row[place].strip():
+            raise ConfigError(f"{where}: no value of {name}")
+    return np.unique([row[place].strip() for _, row in cells], return_inverse=True)[1]
+
+
+def _check_columns(target: np.ndarray, measured: np.ndarray, names: Sequence[str], *, where: str) -> None:
     """Refuse columns that are no conductances, or not of the same devices: a slip of unit or sign."""
-    for name, values in zip(COLUMNS, (target, measured), strict=True):
+    first, second = names
+    for name, values in zip(names, (target, measured), strict=True):
         check_conductances(values, where=where, column=name)
     if target.min() < 0:
-        raise ConfigError(f"{where}: target_siemens spans {span(target)}; a conductance is 0 or more")
+        raise ConfigError(f"{where}: {first} spans {span(target)}; a conductance is 0 or more")
     if np.median(measured) < 0:
-        raise ConfigError(f"{where}: measured_siemens spans {span(measured)}, most of it below 0: turn the sign")
+        raise ConfigError(f"{where}: {second} spans {span(measured)}, most of it below 0: turn the sign")
     middles = np.median(target), np.median(measured)
     if min(middles) > 0 and max(middles) > SLIP * min(middles):
         raise ConfigError(
-            f"{where}: target_siemens spans {span(target)} and measured_siemens {span(measured)}: one of them is in another "
-            "unit"
+            f"{where}: {first} spans {span(target)} and {second} {span(measured)}: one of them is in another unit"
         )
 
 
-def _pair(where: str, line: str, places: Mapping[str, int], *, columns: int) -> list[float]:
-    cells = row_cells(where, line, columns=columns)
-    return [_conductance(where, cells, name, place) for name, place in places.items()]
-
-
-def _conductance(where: str, cells: Sequence[str], name: str, place: int) -> float:
-    if place >= len(cells) or not cells[place].strip():
-        raise ConfigError(f"{where}: no value of {name}")
-    check_point(where, cells[place])
+def _conductance(where: str, cells: Sequence[str], found: MeasuredColumn) -> float:
+    if found.place >= len(cells) or not cells[found.place].strip():
+        raise ConfigError(f"{where}: no value of {found.name}")
+    text = cells[found.place]
+    check_point(where, text)
     try:
-        value = float(cells[place])
+        value = float(text)
     except ValueError:
-        raise ConfigError(f"{where}: {name} is {quoted(cells[place].strip())}, not a number") from None
-    if not math.isfinite(value):
-        raise ConfigError(f"{where}: {name} is {value}, not a finite conductance")
-    return value
+        raise ConfigError(f"{where}: {found.name} is {quoted(text.strip())}, not a number") from None
+    return found.siemens(where, value)
 
 
 def fit_states(target: Float[np.ndarray, " n"], measured: Float[np.ndarray, " n"], *, min_count: int) -> Statistics:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from xbar_cli.device.statistics import LARGEST_SIEMENS, Statistics, fit_for, statistics
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import quoted, read_toml
+from xbar_cli.outside import did_you_mean, quoted, read_toml
 
+TECHNOLOGY = "technology.toml"
+"""File of a fit run that says what devices were measured."""
 STATISTICS = "statistics.toml"
 """File of a fit run that holds its table or curve."""
 
@@ -23,6 +25,7 @@ _OPTIONAL = (
     "r_neuron_ohm",
     "sigma_chip_relative",
     "states",
+    "levels_siemens",
     "drift",
 )
 _STATES = ("target_siemens", "mean_siemens", "sigma_siemens")
@@ -53,6 +56,7 @@ class Technology:
         r_neuron: lowest and highest sense resistance considered [ohm].
         sigma_chip_relative: relative standard deviation between chips.
         states: table of a multi-level device [S].
+        levels: conductances that its devices are programmed to [S]; any where None.
         drift: power-law drift.
     """
 
@@ -66,6 +70,7 @@ class Technology:
     r_neuron: tuple[float, float] | None = None
     sigma_chip_relative: float | None = None
     states: Statistics | None = None
+    levels: tuple[float, ...] | None = None
     drift: PowerLawDrift | None = None
 
     @property
@@ -98,15 +103,23 @@ def load_technology(name_or_path: str | Path) -> Technology:
     shipped = tomllib.loads((resources.files("xbar_cli.device") / "technologies.toml").read_text(encoding="utf-8"))
     if text not in shipped:
         raise ConfigError(
-            f"technology {quoted(text)} is unknown: use {', '.join(shipped)}, or a file that ends in .toml"
+            f"technology {quoted(text)} is unknown{did_you_mean(text, shipped)}: use {', '.join(shipped)}, or a file that "
+            "ends in .toml"
         )
     return _technology(text, shipped[text], where=f"technologies.toml, [{text}]")
 
 
-def read_statistics(path: Path) -> Statistics:
-    """The table or curve (target, mean, spread) that `xbar fit` wrote: its run directory, or a TOML file; else ConfigError."""
+def read_statistics(path: Path, *, part: Literal["all", "device", "cycle"] = "all") -> Statistics:
+    """The table or curve (target, mean, spread) that `xbar fit` wrote: its run directory, or a TOML file; else ConfigError.
+
+    `part` takes the spread between devices, or between the writes of one, in the place of all of it.
+    """
     file = path / STATISTICS if path.is_dir() else path
-    found = _states(read_toml(file), where=str(file))
+    table = read_toml(file)
+    parts = {kind: table.pop(f"sigma_{kind}_siemens", None) for kind in ("device", "cycle")}
+    if part != "all" and parts[part] is None:
+        raise ConfigError(f"{file}: has no sigma_{part}_siemens; fit a table that names the device of every line")
+    found = _states(table if part == "all" else {**table, "sigma_siemens": parts[part]}, where=str(file))
     assert found is not None
     return found
 
@@ -135,8 +148,20 @@ def _technology(name: str, table: Mapping[str, Any], *, where: str) -> Technolog
         r_neuron=_interval(table, "r_neuron_ohm", where=where),
         sigma_chip_relative=sigma,
         states=states,
+        levels=_levels(table.get("levels_siemens"), where=where),
         drift=_drift(table.get("drift"), where=where),
     )
+
+
+def _levels(given: object, *, where: str) -> tuple[float, ...] | None:
+    """Ascending conductances [S]."""
+    if given is None:
+        return None
+    values = given if isinstance(given, list) else []
+    found = tuple(_number(value, "levels_siemens", where=where) for value in values)
+    if len(found) < 2 or list(found) != sorted(set(found)):
+        raise ConfigError(f"{where}: levels_siemens must be a list of ascending conductances, two or more [S]")
+    return found
 
 
 def _check_keys(table: object, *, required: tuple[str, ...], allowed: tuple[str, ...], where: str) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 from xbar_cli.config.base import RootSection, require
 from xbar_cli.config.characterize import ArrayConfig, CharacterizeConfig, PowerConfig
 from xbar_cli.config.chips.evaluate import EvaluateConfig
-from xbar_cli.config.devices import DataConfig
+from xbar_cli.config.devices import DataConfig, FitConfig
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import MapConfig
 from xbar_cli.config.load import SEED, SET, flatten, parse_setting, put, read_toml
@@ -39,6 +39,7 @@ from xbar_cli.outside import quoted
 
 MODELS: dict[str, type[RootSection]] = {
     "data add": DataConfig,
+    "fit": FitConfig,
     "characterize": CharacterizeConfig,
     "characterize power": PowerConfig,
     "characterize array": ArrayConfig,

@@ -3,14 +3,17 @@
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from xbar_cli.config.known.started import config_of, with_start
 from xbar_cli.config.load import put, validate
-from xbar_cli.errors import ConfigError
-from xbar_cli.experiment.file import MODELS, Experiment, label, references
+from xbar_cli.errors import ConfigError, XbarError
+from xbar_cli.experiment.file import MODELS, Axis, Experiment, label, references
+from xbar_cli.experiment.inputs import check_inputs
+from xbar_cli.experiment.naming import short_name, short_names
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def expand(experiment: Experiment) -> list[Point]:
     known: dict[str, StageRun] = {}
     points: list[Point] = []
     owners: dict[tuple[str, ...], str] = {}
+    short = short_names([key for axis in experiment.axes for key in axis.keys])
     for index in product(*(range(len(axis.rows)) for axis in experiment.axes)):
         values: dict[str, Any] = {}
         for axis, position in zip(experiment.axes, index, strict=True):
@@ -61,7 +65,11 @@ def expand(experiment: Experiment) -> list[Point]:
         name = ",".join(f"{key}={label(value)}" for key, value in values.items()) or experiment.name
         runs: dict[str, StageRun] = {}
         for stage in experiment.stages:
-            runs[stage] = _stage_run(experiment, stage, values, runs, known)
+            try:
+                runs[stage] = _stage_run(experiment, stage, values, runs, known)
+            except XbarError as error:
+                at = f"point {short_name(values, names=short)}: " if values else ""
+                raise ConfigError(f"{experiment.file}: {at}stages.{stage}: {error}") from None
         identity = tuple(run.key for run in runs.values())
         if identity in owners:
             raise ConfigError(
@@ -77,19 +85,20 @@ def _stage_run(
 ) -> StageRun:  # fmt: skip
     """The run of a stage at the point with these values; equal ones are checked once."""
     tree = copy.deepcopy(experiment.stages[stage])
-    for key, value in values.items():
+    for key in sorted(values, key=lambda key: key.count(".")):  # a table before what reaches into it
         name, _, rest = key.partition(".")
         if name == stage:
-            put(tree, rest, copy.deepcopy(value), where=f"{experiment.file}: sweep.{key}")
+            put(tree, rest, copy.deepcopy(values[key]), where=f"sweep.{key}")
     needs = tuple(dict.fromkeys(runs[name].key for name in references(tree)))
     tree = renamed(tree, lambda name: f"@{runs[name].key}")
     command = experiment.commands[stage]
+    inputs = {run.key: run for run in runs.values()}
+    if command == "train":
+        tree = with_start(tree, lambda run: inputs[run[1:]].config if run[:1] == "@" else config_of(run))
     signature = json.dumps([stage, tree], sort_keys=True, default=str)
     if signature not in known:
-        try:
-            config = validate(MODELS[command], tree, {}).in_use()
-        except ConfigError as error:
-            raise ConfigError(f"{experiment.file}: stages.{stage}: {error}") from None
+        config = validate(MODELS[command], tree, {}).in_use()
+        check_inputs(command, config, inputs)
         content = json.dumps({"command": command, "config": config}, sort_keys=True, default=str)
         digest = hashlib.sha256(content.encode()).hexdigest()[:12]
         known[signature] = StageRun(stage, command, f"{stage}-{digest}", config, needs)
@@ -103,3 +112,16 @@ def renamed(tree: Any, name_of: Callable[[str], str]) -> Any:
     if isinstance(tree, (list, tuple)):
         return [renamed(value, name_of) for value in tree]
     return name_of(tree[1:]) if isinstance(tree, str) and tree.startswith("@") else tree
+
+
+def run_names(points: Sequence[Point], axes: Sequence[Axis]) -> dict[str, str]:
+    """Every run by its stage and those swept values that all of its points have in common: `evaluate r_wire=1`."""
+    names = short_names([key for axis in axes for key in axis.keys])
+    shared: dict[str, dict[str, Any]] = {}
+    stages: dict[str, str] = {}
+    for point in points:
+        for run in point.runs.values():
+            stages[run.key] = run.stage
+            before = shared.setdefault(run.key, dict(point.values))
+            shared[run.key] = {key: value for key, value in before.items() if point.values.get(key) == value}
+    return {key: f"{stage} {short_name(shared[key], names=names)}".strip() for key, stage in stages.items()}

@@ -2,16 +2,18 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic.fields import FieldInfo
 
 from xbar_cli.config.base import parse_quantity
-from xbar_cli.experiment.file import Axis, label
+from xbar_cli.config.known.keys import fields_of, parser_of, unit_in
+from xbar_cli.experiment.file import MODELS, Axis, Experiment, label
 from xbar_cli.experiment.plan import Plan, read_summary
 from xbar_cli.runs.results import Field, field, write_fields
 from xbar_cli.runs.whole import write_whole
@@ -84,25 +86,34 @@ def gather(plan: Plan) -> Results:
         variables[whole] = field(
             dims, values, unit=unit_of(name), long_name=f"{name.replace('_', ' ')} of stage {stage}"
         )
-    return Results(plan.experiment.name, axes, coordinates(axes), dict(sorted(variables.items())))
+    return Results(plan.experiment.name, axes, coordinates(plan.experiment), dict(sorted(variables.items())))
 
 
-def coordinates(axes: Sequence[Axis]) -> dict[str, Field]:
+def coordinates(experiment: Experiment) -> dict[str, Field]:
     """The values of every swept key; zipped keys lie along the dimension of the first."""
     found: dict[str, Field] = {}
-    for axis in axes:
+    for axis in experiment.axes:
         for number, key in enumerate(axis.keys):
-            values = as_array([row[number] for row in axis.rows])
-            found[key] = field((axis.keys[0],), values, unit=unit_of(key), long_name=key)
+            info = field_of(key, experiment.commands)
+            values = as_array([row[number] for row in axis.rows], parse=parser_of(info))
+            said = "1" if info is None else unit_in(info)
+            unit = unit_of(key) if said == "1" else said
+            found[key] = field((axis.keys[0],), values, unit=unit, long_name=key)
     return found
 
 
-def as_array(values: Sequence[Any]) -> NDArray[Any]:
-    """Swept values as numbers where all are some, with SI suffix or not; else as texts."""
+def field_of(key: str, commands: Mapping[str, str]) -> FieldInfo | None:
+    """The field of the configuration that a swept key sets; None where it is not one of its own."""
+    stage, _, rest = key.partition(".")
+    return fields_of(MODELS[commands[stage]]).get(rest)
+
+
+def as_array(values: Sequence[Any], *, parse: Callable[[Any], Any] = parse_quantity) -> NDArray[Any]:
+    """Swept values as numbers where `parse` makes some of all, times in seconds; else as texts."""
     try:
         if any(isinstance(value, bool) for value in values):
             raise ValueError
-        numbers = [float(parse_quantity(value)) for value in values]
+        numbers = [float(parse(value)) for value in values]
     except (TypeError, ValueError):
         return np.asarray([label(value) for value in values], dtype=object)
     return np.asarray(values) if all(isinstance(value, int) for value in values) else np.asarray(numbers)

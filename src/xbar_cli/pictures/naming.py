@@ -1,5 +1,6 @@
 """What a user calls a key or a figure, and the one that is meant."""
 
+import contextlib
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -87,11 +88,12 @@ def selected(grid: SweepGrid, conditions: Sequence[str]) -> SweepGrid:
 
 def is_value(value: object, text: str) -> bool:
     """Whether a swept value is what a text says, as a number or to the letter."""
-    from xbar_cli.config.base import parse_quantity
+    from xbar_cli.config.base import parse_quantity, parse_time
 
     if isinstance(value, str):
         return value == text
-    try:
-        return abs(float(value) - float(parse_quantity(text))) <= 1e-9 * abs(float(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
+    for parse in (parse_quantity, parse_time):
+        with contextlib.suppress(TypeError, ValueError):
+            if abs(float(value) - float(parse(text))) <= 1e-9 * abs(float(value)):  # type: ignore[arg-type]
+                return True
+    return False

@@ -112,13 +112,22 @@ def renewing(
 
 
 def run_epoch(
-    step: TrainingStep, state: State, batches: Iterable[tuple[Array, Array]], *, epoch: int
+    step: TrainingStep,
+    state: State,
+    batches: Iterable[tuple[Array, Array]],
+    *,
+    epoch: int,
+    told: Callable[[int], None] = lambda _: None,
 ) -> tuple[State, float]:
-    """One epoch; the mean of the steps' losses. ModelError, with epoch and step, for a loss or weights that are not finite."""
+    """One epoch; the mean of the steps' losses. `told` hears how many steps are under way.
+
+    ModelError, with epoch and step, for a loss or weights that are not finite.
+    """
     losses: list[Array] = []
     for images, labels in batches:
         state, loss = step(state, images, labels)
         losses.append(loss)
+        told(len(losses))
     values = np.asarray(jnp.stack(losses)) if losses else np.zeros(1)
     finite = np.isfinite(values)
     advice = "try a lower training.learning_rate in a new run"

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,9 @@ from xbar_cli.train.clipping import clipping
 from xbar_cli.train.loop import State, TrainingStep, make_optimizer, make_step, renewing, run_epoch
 from xbar_cli.train.optimizers import chain, learning_rate
 from xbar_cli.train.session import Counter, Ended, Phase, Progress, Session, counter, measured
+
+TOLD_EVERY = 0.2
+"""Between two words on the steps of an epoch [s]."""
 
 
 class Standing(NamedTuple):
@@ -156,17 +159,19 @@ def optimiser(session: Session, phase: Phase) -> optax.GradientTransformation:
 def train_phase(stretch: Stretch, here: Standing, checkpoints: Checkpoints) -> Standing:
     """The epochs of one phase that are still to do."""
     session, phase = stretch.session, stretch.phase
-    step = stretch.step(epoch=here.progress.epoch)
+    step, said = stretch.step(epoch=here.progress.epoch), ""
     if phase.restrict_first and here.progress.epoch == 0:
         here = restrict_first(stretch, here)
     for epoch in range(here.progress.epoch, phase.epochs):
         if has_stalled(stretch, here.progress):
             session.reporter.note(f"stopped after epoch {epoch}: none better since epoch {here.progress.best_epoch}")
             break
-        session.reporter.progress(phase.name, epoch, phase.epochs)
-        here = train_epoch(stretch, here, step)
+        if epoch == here.progress.epoch and not said:
+            session.reporter.doing(f"{phase.name}: compiling the training step")
+        here, said = train_epoch(stretch, here, step, said)
         checkpoints.save(stretch.before + epoch + 1, here.arrays, asdict(here.progress))
-    session.reporter.progress(phase.name, phase.epochs, phase.epochs)
+        session.reporter.progress(phase.name, epoch + 1, phase.epochs, said)
+    session.reporter.progress(phase.name, phase.epochs, phase.epochs, said)
     return here
 
 
@@ -190,11 +195,14 @@ def restrict_first(stretch: Stretch, here: Standing) -> Standing:
     return here._replace(kept=here.state[0])
 
 
-def train_epoch(stretch: Stretch, here: Standing, step: TrainingStep) -> Standing:
-    """One epoch: steps, the restriction where it is its turn, the metric, the line of metrics."""
+def train_epoch(stretch: Stretch, here: Standing, step: TrainingStep, said: str) -> tuple[Standing, str]:
+    """One epoch: steps, the restriction where it is its turn, the metric, the line of metrics; and what came of it in words.
+
+    `said` is what came of the epochs before.
+    """
     session, phase, epoch = stretch.session, stretch.phase, here.progress.epoch
     began, images = time.perf_counter(), session.epoch_batches(stretch.before + epoch)
-    state, loss = run_epoch(step, here.state, images, epoch=epoch)
+    state, loss = run_epoch(step, here.state, images, epoch=epoch, told=told_of(stretch, epoch, said))
     here, metrics = here._replace(state=state), {}
     if phase.restrict_every and (epoch + 1) % phase.restrict_every == 0:
         here, metrics = stretch.restrict(here, epoch)
@@ -204,7 +212,21 @@ def train_epoch(stretch: Stretch, here: Standing, step: TrainingStep) -> Standin
     seconds = time.perf_counter() - began
     line = {"phase": phase.name, "epoch": epoch + 1, "loss": loss, **metrics, **reached, "seconds": seconds}
     session.run.append_metrics({"step": stretch.before + epoch + 1, **line})
-    return here
+    words = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in reached.items()]
+    return here, ", ".join([f"loss {loss:.4g}", *words])
+
+
+def told_of(stretch: Stretch, epoch: int, said: str) -> Callable[[int], None]:
+    """What tells the reporter of the steps of an epoch, a few times a second at most."""
+    session, phase, last = stretch.session, stretch.phase, 0.0
+
+    def told(steps: int) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last > TOLD_EVERY:
+            last = now
+            session.reporter.progress(phase.name, epoch + steps / session.steps_per_epoch, phase.epochs, said)
+
+    return told
 
 
 def judged(here: Standing, reached: float, *, sign: int, keep: str) -> Standing:

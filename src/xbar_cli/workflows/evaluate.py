@@ -51,8 +51,10 @@ def run(config: EvaluateConfig, run: Run, *, reporter: Reporter = SILENT) -> dic
     """Evaluate as `config` says into `run`; returns the summary."""
     if (unusual := environment.drawing_note(config.seed)) is not None:
         reporter.note(unusual)
+    reporter.doing(f"opening {config.run}")
     config, trained, network = open_network(config, reporter)
     write_toml(run.path / CONFIG, config)
+    reporter.doing("compiling the network in floating point, and how a chip is made")
     hardware, result, tally = measured(config, trained, network, reporter=reporter)
     result |= evaluate_summary.origin(trained, network, *test_part(trained, config.monte_carlo.images))
     if (skewed := evaluate_summary.skew_note(result)) is not None:
@@ -232,13 +234,12 @@ def measure(
     sampler, fitted_to = make_sampler(
         config, trained, hardware, steps, parts, measure, most=most, strategy=strategy, preparer=preparer, writer=writer
     )
-    kernels = {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}
     tally = sample(
         sampler,
         most,
         first=config.first_chip,
         enough=lambda samples: wanted.ci_width is not None and enough(samples, width=wanted.ci_width),
-        alone=each_alone(sampler, kernels),
+        alone=each_alone(sampler, {name: trained.kernels[name] for name in network.layers} if wanted.per_layer else {}),
         warm=not hardware.solved,  # such arrays take so long that compilation is lost in it
         reporter=reporter,
     )

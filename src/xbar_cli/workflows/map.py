@@ -28,6 +28,7 @@ WHERE_NEEDED = (DEVICES, KEPT, KEPT_GRAPH)
 
 def run(config: MapConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Map the train run of `config` into `run`; returns the summary."""
+    reporter.doing(f"opening {config.run}")
     trained = open_trained(Path(config.run), use="xbar map", data_dir=config.data_dir)
     write_toml(run.path / CONFIG, config)
     reporter.progress("map", 0, 2)

@@ -1,5 +1,6 @@
 """`xbar pareto`: accuracy against energy, area and latency over runs, and which of them no other run beats."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,13 @@ from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.errors import RunError
 from xbar_cli.figures import drawing
 from xbar_cli.figures.style import PAGE
+from xbar_cli.outside import quoted
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.listing import SWEEPS, Entry, open_entry
 from xbar_cli.runs.opening import open_run
+from xbar_cli.runs.seal import ANEW
 
 COSTS = {"energy": "energy_joule", "area": "area_m2", "latency": "latency_seconds"}
 LABELS = {
@@ -48,6 +51,13 @@ class Candidate:
     interval: list[float] | None
     origin: str
     converters: dict[str, Any] | None
+
+    def __post_init__(self) -> None:
+        """RunError for figures that a run cannot have."""
+        given = {"accuracy": self.accuracy, **{key: self.summary.get(key) for key in COSTS.values()}}
+        for key, value in given.items():
+            if not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise RunError(f"{self.run}: {key} is {quoted(value)}: damaged; {ANEW}")
 
     def cost(self, against: str) -> float:
         """Energy [J], area [m²] or latency [s]."""

@@ -18,7 +18,7 @@ import tomli_w
 from xbar_cli.errors import RunError
 from xbar_cli.experiment.announced import announce
 from xbar_cli.experiment.file import MODELS, Experiment
-from xbar_cli.experiment.grid import StageRun, renamed
+from xbar_cli.experiment.grid import StageRun, renamed, run_names
 from xbar_cli.experiment.part import only_stage
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
 from xbar_cli.runs.directory import (
@@ -32,6 +32,7 @@ from xbar_cli.runs.directory import (
     resumable,
     take,
 )
+from xbar_cli.runs.listing import figures_of
 from xbar_cli.runs.seal import seal
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
@@ -62,8 +63,19 @@ COST = ".cost.json"
 class SweepWatcher(Watcher, Protocol):
     """Is told how the sweep stands; it counts runs, a run being one stage at one point."""
 
-    def begin(self, runs: Mapping[str, StageRun], *, cached: Collection[str], workers: int | None) -> None:
-        """What there is to do, what of it is there, and by how many processes it is done where that is known."""
+    def begin(
+        self,
+        runs: Mapping[str, StageRun],
+        *,
+        cached: Collection[str],
+        workers: int | None,
+        names: Mapping[str, str],
+        results: Callable[[str], Mapping[str, Any]],
+    ) -> None:
+        """What there is to do, what of it is there, and by how many processes it is done where that is known.
+
+        `names` are what runs are called; `results` are the figures of a run that is done, none of one that others need.
+        """
         ...
 
 
@@ -74,10 +86,14 @@ class LogReporter:
         """Write the message."""
         print(message, flush=True)
 
-    def progress(self, label: str, done: float, total: float) -> None:
-        """Write where a task begins and ends."""
+    def doing(self, what: str) -> None:
+        """Write what is being done."""
+        print(what, flush=True)
+
+    def progress(self, label: str, done: float, total: float, said: str = "") -> None:
+        """Write where a task begins and ends, and what came of it."""
         if done in (0, total):
-            print(f"{label}: {done:g} of {total:g}", flush=True)
+            print(f"{label}: {done:g} of {total:g}{f', {said}' if said else ''}", flush=True)
 
 
 def run(
@@ -130,8 +146,20 @@ def compute_missing(
     opened = existing_cluster(scheduler) if scheduler is not None else local_cluster(count, LOCAL_ENVIRONMENT)
     with opened as client:
         runs = {key: run for plan in plans for key, run in plan.runs.items()}
-        watcher.begin(runs, cached=frozenset[str]().union(*(plan.cached for plan in plans)), workers=here)
+        watcher.begin(
+            runs,
+            cached=frozenset[str]().union(*(plan.cached for plan in plans)),
+            workers=here,
+            names={key: name for plan in plans for key, name in run_names(plan.points, plan.experiment.axes).items()},
+            results=lambda key: figures_at(plans, key),
+        )
         return compute(client, todo, plans[0].out, retries=retries, timeout=timeout, workers=here, watcher=watcher)
+
+
+def figures_at(plans: Sequence[Plan], key: str) -> dict[str, Any]:
+    """The figures of a run that is a result of its experiment; none of another."""
+    last = any(run.key == key for plan in plans for point in plan.points for run in plan.last_runs(point))
+    return figures_of(read_summary(plans[0].out / key) or {}) if last else {}
 
 
 def processors() -> int:

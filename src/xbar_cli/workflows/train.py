@@ -120,9 +120,11 @@ def best_of_rates(
 
 def open_session(config: TrainConfig, run: Run, *, reporter: Reporter) -> Session:
     """Data, network and method of a run; files that the method depends on are copied into it."""
+    reporter.doing(f"reading data set {config.dataset.name}")
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
     parts = split_parts(config.dataset, data, seed=config.seed)
     keep_network_file(config.network, run.path)
+    reporter.doing(f"building network {config.network.name}")
     net = build.network(config.network, data, seed=config.seed)
     shapes = tuple(build.shapes_of(net, data))
     require_step_memory(config, shapes, images=len(parts["train"][1]))
@@ -155,6 +157,7 @@ def require_step_memory(config: TrainConfig, shapes: Sequence[LayerShape], *, im
 def conclude(session: Session, ended: Ended) -> dict[str, Any]:
     """Measure the finished network once on the test set, let the method sum up, and write the weights."""
     config, run = session.config, session.run
+    session.reporter.doing("measuring the network on all parts of the data")
     if config.training.fold_norm:
         net = session.network(ended.final)
         fold_norms(net)

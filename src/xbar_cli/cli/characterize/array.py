@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.groups import Grouped
 from xbar_cli.cli.shared.options import options
 from xbar_cli.cli.shared.running import execute
 from xbar_cli.config.characterize import ArrayConfig
@@ -12,7 +13,7 @@ from xbar_cli.config.characterize import ArrayConfig
 from .ranges import OF_RANGES
 
 
-@click.command(epilog="Example: xbar characterize array --size 16x16 --r-wire 2.5 --seed 1")
+@click.command(cls=Grouped, epilog="Example: xbar characterize array --size 16x16 --r-wire 2.5 --seed 1")
 @options(ArrayConfig, without=("sweep.vg_range", "sweep.vbl_volt", "cell.table", *OF_RANGES))
 def array(config: ArrayConfig, **output: Any) -> None:
     """Simulate a whole array of 1T-1R cells with its wires in ngspice, and compare the project's models with it."""

@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.groups import GroupedCommands
 from xbar_cli.cli.shared.options import Function, options
 from xbar_cli.cli.shared.running import execute
 from xbar_cli.config.characterize import CharacterizeConfig
@@ -40,6 +41,7 @@ def alone(function: Function) -> Function:
 
 
 @click.group(
+    cls=GroupedCommands,
     invoke_without_command=True,
     subcommand_metavar="[power|array|tile] [OPTIONS]",
     epilog="Example: xbar characterize --vg-range 0.7:1.0:0.05 --width 90n --out runs/cell",

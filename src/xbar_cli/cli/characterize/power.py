@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.groups import Grouped
 from xbar_cli.cli.shared.options import options
 from xbar_cli.cli.shared.running import execute
 from xbar_cli.config.characterize import PowerConfig
@@ -12,7 +13,7 @@ from xbar_cli.config.characterize import PowerConfig
 from .ranges import OF_RANGES
 
 
-@click.command(epilog="Example: xbar characterize power --array 8x8 --weights normal:0,0.1 --samples 200")
+@click.command(cls=Grouped, epilog="Example: xbar characterize power --array 8x8 --weights normal:0,0.1 --samples 200")
 @options(PowerConfig, without=("sweep.vbl_volt", *OF_RANGES))
 def power(config: PowerConfig, **output: Any) -> None:
     """Monte Carlo of the mean power per synapse, for random weights and inputs, against the gate voltage."""

@@ -5,12 +5,13 @@ from typing import Any
 import click
 
 from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.groups import Grouped
 from xbar_cli.cli.shared.options import options
 from xbar_cli.cli.shared.running import execute
 from xbar_cli.config.tile import TileConfig
 
 
-@click.command(epilog="Example: xbar characterize tile --size 64x64 --r-wire 2.5")
+@click.command(cls=Grouped, epilog="Example: xbar characterize tile --size 64x64 --r-wire 2.5")
 @options(TileConfig)
 def tile(config: TileConfig, **output: Any) -> None:
     """Node voltages and device currents of one resistive array with wires, as maps."""

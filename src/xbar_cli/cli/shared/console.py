@@ -101,4 +101,9 @@ def fitting(columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: 
 
 def note(message: str) -> None:
     """Say something on stderr, so that stdout stays machine-readable."""
-    STDERR.print(message, markup=False, soft_wrap=True)
+    say(STDERR, message)
+
+
+def say(console: Console, message: str) -> None:
+    """A line of text; a terminal has it broken between words where it is longer."""
+    console.print(message, markup=False, highlight=False, soft_wrap=not console.is_terminal)

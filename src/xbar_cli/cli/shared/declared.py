@@ -3,13 +3,13 @@
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from xbar_cli.config.base import SUFFIXES, Apart, Option, Section
+from xbar_cli.config.known.keys import literals_of, marks_of, sections_of, tag_of, types_of
 
 UNITS = {"ohm": "OHM", "volt": "VOLT", "ampere": "AMPERE", "siemens": "SIEMENS", "seconds": "SECONDS",
          "celsius": "CELSIUS", "m": "METRE", "nm": "NM"}  # fmt: skip
@@ -82,8 +82,10 @@ def declared(root: type[Section]) -> list[Declared]:
 
 def _of_variants(root: type[Section], places: Sequence[_Place]) -> Iterator[_Place]:
     """The places, those in common sections as places of the variants that share them; what none shares is left out."""
-    variants = [part for info in root.model_fields.values() for part in _sections(info)]
-    shared = {key: [_tag(part) for part in variants if key in part.shares] for part in variants for key in part.shares}
+    variants = [part for info in root.model_fields.values() for part in sections_of(info.annotation)]
+    shared = {
+        key: [tag_of(part) for part in variants if key in part.shares] for part in variants for key in part.shares
+    }
     common = {key.partition(".")[0] for key in shared}
     for place in places:
         if place.key.partition(".")[0] not in common:
@@ -97,13 +99,13 @@ def _places(section: type[Section], prefix: str) -> Iterator[_Place]:
         info = section.model_fields.get(key)
         if info is None:
             continue
-        marks = [*info.metadata, *_marks(info.annotation)]
+        marks = [*info.metadata, *marks_of(info.annotation)]
         yield from (_Place(prefix + key, info, mark) for mark in marks if isinstance(mark, Option))
-        sections = _sections(info)
-        tags = tuple(tag for tag in map(_tag, sections) if tag) if len(sections) > 1 else ()
+        sections = sections_of(info.annotation)
+        tags = tuple(tag for tag in map(tag_of, sections) if tag) if len(sections) > 1 else ()
         apart = any(isinstance(mark, Apart) for mark in marks)
         for part in sections:
-            tag = _tag(part) if tags else ""
+            tag = tag_of(part) if tags else ""
             for place in _places(part, f"{tag}." if apart else f"{prefix}{key}."):
                 yield replace(place, variant=tag, variants=tags) if tags else place
 
@@ -127,55 +129,19 @@ def _merged(places: Sequence[_Place]) -> Declared:
     )
 
 
-def _marks(annotation: Any) -> Iterator[Any]:
-    """The metadata inside an annotation, not of what its lists and tables hold."""
-    if get_origin(annotation) is Annotated:
-        yield from annotation.__metadata__
-        yield from _marks(get_args(annotation)[0])
-    elif get_origin(annotation) in (Union, UnionType):
-        for part in get_args(annotation):
-            yield from _marks(part)
-
-
-def _types(annotation: Any) -> list[Any]:
-    """The types of which an annotation is a union, None left out."""
-    if get_origin(annotation) is Annotated:
-        return _types(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        return [kind for part in get_args(annotation) for kind in _types(part)]
-    return [] if annotation is NoneType else [annotation]
-
-
-def _sections(info: FieldInfo) -> list[type[Section]]:
-    return [kind for kind in _types(info.annotation) if isinstance(kind, type) and issubclass(kind, Section)]
-
-
-def _tag(section: type[Section]) -> str:
-    """The text that tells a variant of a union from the others: that of its field with one choice."""
-    alone = (_literals(info) for info in section.model_fields.values())
-    return next((texts[0] for texts in alone if len(texts) == 1), "")
-
-
-def _literals(info: FieldInfo) -> tuple[str, ...]:
-    """The texts of a field that takes nothing else."""
-    kinds = _types(info.annotation)
-    literal = kinds and all(get_origin(kind) is Literal for kind in kinds)
-    return tuple(text for kind in kinds for text in get_args(kind)) if literal else ()
-
-
 def _choices(info: FieldInfo) -> tuple[str, ...]:
     """The texts that the option of a field takes; for a tagged union, its tags."""
-    sections = _sections(info)
-    return tuple(map(_tag, sections)) if len(sections) > 1 else _literals(info)
+    sections = sections_of(info.annotation)
+    return tuple(map(tag_of, sections)) if len(sections) > 1 else literals_of(info.annotation)
 
 
 def _flag(info: FieldInfo) -> str | None:
     """The text that a flag stands for: the opposite of the default."""
-    return ("false" if info.default is True else "true") if _types(info.annotation) == [bool] else None
+    return ("false" if info.default is True else "true") if types_of(info.annotation) == [bool] else None
 
 
 def _metavar(place: _Place) -> str:
-    kinds = _types(place.info.annotation)
+    kinds = types_of(place.info.annotation)
     return UNITS.get(place.unit) or {int: "N", float: "X"}.get(kinds[0] if len(kinds) == 1 else None, "VALUE")
 
 
@@ -183,7 +149,7 @@ def _help(places: Sequence[_Place]) -> str:
     """What the docstrings say, for each variant where not all of them say the same."""
     texts: dict[str, list[str]] = {}
     for place in places:
-        tag = len(_literals(place.info)) == 1  # the same option whichever variant explains it
+        tag = len(literals_of(place.info.annotation)) == 1  # the same option whichever variant explains it
         texts.setdefault(_sentence(place), []).append("" if tag else place.variant)
     texts.pop("", None)
     if len(texts) == 1 and (not any(named := next(iter(texts.values()))) or {*places[0].variants} <= {*named}):
@@ -197,8 +163,8 @@ def _sentence(place: _Place) -> str:
     text = " ".join((place.info.description or "").partition("\n\n")[0].split())
     value = place.info.default
     if isinstance(value, Section):
-        value = _tag(type(value))
-    tag = len(_literals(place.info)) == 1
+        value = tag_of(type(value))
+    tag = len(literals_of(place.info.annotation)) == 1
     unsaid = not text or "default" in text.lower() or tag or isinstance(value, bool)
     if unsaid or value is PydanticUndefined or value in (None, "", ()):
         return text

@@ -12,10 +12,15 @@ from xbar_cli.config.load import OriginError, resolve, resume_config
 from xbar_cli.errors import XbarError
 from xbar_cli.figures.formats import also
 
+from .completion import completion_of
 from .declared import Declared, declared
+from .groups import InGroup, NearChoice, order_of, place_of
+from .reporter import reporting
 from .spelling import speak, spoken
 
 Function = Callable[..., Any]
+LOADING = "loading JAX and the models"
+"""What a command does first."""
 FORMATS_HELP = "Write figures as pdf or svg too, beside PNG."
 
 
@@ -47,7 +52,10 @@ def options(
             speak(found)
             try:
                 with also(values.pop("formats", None) or "png"):
-                    return function(config=_resolved(model, values, options=given, option_names=spelling), **values)
+                    config = _resolved(model, values, options=given, option_names=spelling)
+                    with reporting(quiet=values.get("quiet", False)) as reporter:
+                        reporter.doing(LOADING)
+                        return function(config=config, **values)
             except OriginError:
                 raise
             except XbarError as error:
@@ -76,7 +84,7 @@ def _ordered(found: Sequence[Declared], *, draws: bool) -> list[Callable[[Functi
     """The options in the order of the help: the sections', then those of every command, the seed among them."""
     path = click.Path(path_type=Path)
     return [
-        *(_click(option) for option in found if option.key != "seed"),
+        *(_click(option) for option in sorted(found, key=lambda o: order_of(o.key)) if option.key != "seed"),
         click.option("--config", "config_file", type=path, help="TOML file with settings."),
         click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set one key: section.key=value."),
         *(_click(option) for option in found if option.key == "seed"),
@@ -94,5 +102,10 @@ def _click(option: Declared) -> Callable[[Function], Function]:
     if option.flag is not None:
         kind = {"is_flag": True, "flag_value": option.flag, "default": None}
     elif option.choices:
-        kind["type"] = click.Choice(option.choices)
-    return click.option(option.name, _parameter(option), help=option.help, metavar=option.metavar or None, **kind)
+        kind["type"] = NearChoice(option.choices)
+    if (complete := completion_of(option.key)) is not None:
+        kind["shell_complete"] = complete
+    return click.option(
+        option.name, _parameter(option), help=option.help, metavar=option.metavar or None, cls=InGroup,
+        group=place_of(option.key)[0], **kind,
+    )  # fmt: skip

@@ -12,7 +12,7 @@ import click
 from xbar_cli.interruption import AGAIN, held, unwinding
 
 from .console import print_json
-from .reporter import TerminalReporter
+from .reporter import reporting
 
 if TYPE_CHECKING:
     from xbar_cli.runs.trackers.tracker import TrackerName
@@ -52,7 +52,7 @@ def execute(
     fresh = functools.partial(new_run, target, overwrite=overwrite, keep_partial=keep_partial)
     opened = fresh() if resume is None else reopened_run(resume)
     told = functools.partial(way_on, command, final, can_resume=keep_partial, named=out is not None)
-    with unwinding(lambda: told(finished=finished)), opened as run, TerminalReporter(quiet=quiet) as reporter:
+    with unwinding(lambda: told(finished=finished)), opened as run, reporting(quiet=quiet) as reporter:
         settings = dict(flatten(config if isinstance(config, dict) else config.in_use()))
         with tracked(track, run, settings, command=command, reporter=reporter) as (followed, tracking):
             summary = workflow(config, followed, reporter=reporter)

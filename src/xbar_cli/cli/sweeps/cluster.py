@@ -6,6 +6,24 @@ from typing import Any
 import click
 
 
+class Seconds(click.ParamType[float]):
+    """A time above 0, with its unit or in seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; Click's own error for what is no time above 0."""
+        from xbar_cli.config.base import parse_time
+
+        try:
+            found = float(parse_time(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if found <= 0:
+            self.fail(f"{found:g} s is no time above 0", param, ctx)
+        return found
+
+
 def cluster_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --workers, --scheduler, --retries and --timeout."""
     options = (
@@ -20,9 +38,9 @@ def cluster_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            metavar="SECONDS",
-            help="Limit of each run (default none).",
+            type=Seconds(),
+            metavar="TIME",
+            help="Limit of each run, such as 600, 10m or 2h (default none).",
         ),
     )
     for option in reversed(options):

@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
+from xbar_cli.cli.shared.completion import runs
 from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.groups import Grouped
 from xbar_cli.cli.shared.options import options
 from xbar_cli.cli.shared.running import execute
 from xbar_cli.config.chips.advise import ADVISE_WITHOUT
@@ -16,10 +18,11 @@ COSTS = (("energy_joule", "energy an image", "J"), ("area_m2", "area", "m2"),
 
 
 @click.command(
+    cls=Grouped,
     epilog="Example: xbar design runs/net --array nodal --r-wire 5 --tile 64x64 --adc-bits 8 --variation 0.05 "
-    "--over adc_bits --over wire_width --over weight_limit --energy-weight 0.1 --area-weight 0.05"
+    "--over adc_bits --over wire_width --over weight_limit --energy-weight 0.1 --area-weight 0.05",
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=runs("train", "map"))
 @options(DesignConfig, argument="run", without=ADVISE_WITHOUT)
 def design(config: DesignConfig, **output: Any) -> None:
     """Parameters of arrays by gradient descent through their physics, from the evaluation that the options describe.

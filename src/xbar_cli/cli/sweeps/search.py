@@ -1,6 +1,7 @@
 """`xbar search`."""
 
 import functools
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
+from xbar_cli.cli.shared.reporter import EVERY
+from xbar_cli.cli.shared.typed import way_on
 from xbar_cli.interruption import unwinding
 
 from .cluster import cluster_options, require_one
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
     from xbar_cli.runs.sweep import Outcome
     from xbar_cli.search.asked import Search
     from xbar_cli.search.trial import Trial
-
-GOES_ON = "the same command goes on where the search stands"
 
 
 @click.command(epilog="Example: xbar search experiments/search_lenet5.toml --workers 2")
@@ -57,7 +58,7 @@ def search(
     if dry_run:
         summary = outcome.dry_run(asked, out=folder)
     else:
-        with unwinding(lambda: GOES_ON), SearchLine(quiet=quiet, notice=untrusted(scheduler)) as line:
+        with unwinding(way_on("where the search stands")), SearchLine(quiet=quiet, notice=untrusted(scheduler)) as line:
             engine = functools.partial(
                 Cluster, asked.experiment, folder, workers, scheduler, retries, timeout, watcher=line
             )
@@ -140,7 +141,7 @@ def values_of(axis: dict[str, Any]) -> str:
 class SearchLine:
     """A watcher of a search and its runs that keeps a line on the terminal; a context manager.
 
-    Where stderr is no terminal it only notes what fails.
+    Where stderr is no terminal it notes what fails, and says once a minute how it stands.
     """
 
     def __init__(self, *, quiet: bool, notice: str | None = None) -> None:
@@ -148,7 +149,7 @@ class SearchLine:
         self._quiet, self._notice = quiet, notice
         self._live: Live | None = None
         self._running: dict[str, None] = {}
-        self._said = ""
+        self._said, self._told = "", time.monotonic()
 
     def __enter__(self) -> "SearchLine":
         """Say the notice."""
@@ -186,7 +187,11 @@ class SearchLine:
         self.tick()
 
     def tick(self) -> None:
-        """Draw the line again."""
+        """Draw the line again; where stderr is no terminal, say it once a minute."""
+        running = ", ".join(list(self._running)[:4])
+        line, now = self._said + (f"; running: {running}" if running else ""), time.monotonic()
         if self._live is not None:
-            running = ", ".join(list(self._running)[:4])
-            self._live.update(Text(self._said + (f"; running: {running}" if running else "")), refresh=True)
+            self._live.update(Text(line), refresh=True)
+        elif not self._quiet and self._said and now - self._told >= EVERY:
+            self._told = now
+            note(line)

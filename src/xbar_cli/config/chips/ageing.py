@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
-from xbar_cli.config.base import Option, Quantity, Section, require
+from xbar_cli.config.base import Option, Quantity, Section, in_unit, require
 from xbar_cli.config.effects import Time
 from xbar_cli.config.ranges import checked, joined
 from xbar_cli.config.variation import VariationSection
@@ -61,7 +61,7 @@ class AgeingSection(Section):
     """What is done every so often, such as gain@30d,reprogram@1y: gain and affine fit outputs to the floating-point network
     anew, global scales each layer by what the summed current of its devices has lost, reprogram writes all devices again."""
 
-    pulse_joule: Annotated[Quantity, Field(ge=0, le=1)] | None = None
+    pulse_joule: Annotated[Quantity, in_unit("J"), Field(ge=0, le=1)] | None = None
     """Energy of a pulse that writes [J], for what reprogramming costs (default that of phase change; of other devices nothing
     is known)."""
     pulses: Annotated[Quantity, Field(gt=0, le=1e6)] | None = None

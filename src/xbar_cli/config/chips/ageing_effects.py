@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, asser
 
 from pydantic import Field, model_validator
 
-from xbar_cli.config.base import Quantity, require
+from xbar_cli.config.base import Quantity, in_unit, require
 
 from .effect import Effect, Time
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xbar_cli.device.figures import Devices
     from xbar_cli.types import Array
 
-Kelvin = Annotated[Quantity, Field(ge=4, le=1000)]
+Kelvin = Annotated[Quantity, in_unit("K"), Field(ge=4, le=1000)]
 Coefficient = Annotated[Quantity, Field(ge=-0.1, le=0.1)]
 LogSpread = Annotated[Quantity, Field(ge=0, le=3)]
 
@@ -30,7 +30,7 @@ class Retention(Effect):
     """The state that it ends in."""
     tau_sigma: LogSpread = 0.0
     """Standard deviation between devices of the natural logarithm of the time constant."""
-    ea: Annotated[Quantity, Field(ge=0, le=5)] = 0.0
+    ea: Annotated[Quantity, in_unit("eV"), Field(ge=0, le=5)] = 0.0
     """Activation energy [eV]."""
     kelvin: Kelvin = 300.0
     """Temperature of the device [K]."""
@@ -90,7 +90,10 @@ Relaxing = Retention | ReadDisturb
 
 def age_of(effect: Any) -> float:
     """The age that an effect is told [s]; ConfigError where it is not."""
-    require(effect.t is not None, f"effect {effect.model} needs t=, the age of the chip, such as {effect.model}:t=1h")
+    require(
+        effect.t is not None,
+        f"effect {effect.model} needs t=, the age of the chip, such as {effect.model}:t=1h, or ageing.at, several of them",
+    )
     assert effect.t is not None
     return effect.t
 

@@ -4,12 +4,16 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from xbar_cli.config.base import Quantity, Section, parse_time
+from xbar_cli.config.base import Quantity, Section, asks_percent, parse_seconds, parse_share, parse_time
 
-Share = Annotated[Quantity, Field(ge=0, le=1)]
-Relative = Annotated[Quantity, Field(ge=0, le=10)]
+Share = Annotated[Quantity, BeforeValidator(parse_share), BeforeValidator(asks_percent), Field(ge=0, le=1)]
+"""From 0 to 1, as 0.05 or 5%."""
+Relative = Annotated[Quantity, BeforeValidator(parse_share), Field(ge=0, le=10)]
+"""Over something, as 0.05 or 5%."""
 Time = Annotated[float, BeforeValidator(parse_time), Field(ge=1e-9, le=1e12)]
-"""From a nanosecond to 30 000 years [s], as 3600 or 1h."""
+"""From a nanosecond to 30 000 years [s], as 3600, 60m or 1h."""
+PulseTime = Annotated[float, BeforeValidator(parse_seconds), Field(ge=1e-9, le=1e12)]
+"""Of a pulse [s], as 250n or 1ms."""
 
 Stage = Literal["programming", "device", "chip", "drift", "faults", "transistor", "read"]
 """When an effect acts; transistor and read are no part of the memristors."""

@@ -14,6 +14,7 @@ from xbar_cli.config.monte_carlo import MonteCarloSection, PartitionSection
 from xbar_cli.config.variation import VariationSection
 
 from .ageing import AgeingSection
+from .ageing_effects import age_of
 from .programming import ProgrammingSection
 from .repair import RepairSection
 
@@ -40,6 +41,9 @@ class EvaluateConfig(RootSection):
     @model_validator(mode="after")
     def ages(self) -> Self:
         """Rules that join times and programming with what else is asked for."""
+        if self.ageing.at is None:
+            for effect in self.variation.ageing():
+                age_of(effect)
         self.programming.agree(self.variation)
         self.ageing.agree(self.variation, ci_width=self.monte_carlo.ci_width, calibrate=self.decoding.calibrate)
         self.repair.agree(self.variation, aged=self.ageing.at is not None)

@@ -1,19 +1,11 @@
 """How the devices of every chip are programmed: pulses on a switching model, cell by cell or by gradient."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from xbar_cli.config.base import Option, Quantity, Section, parse_quantity, require
+from xbar_cli.config.base import Option, Quantity, Section, parse_share, require
 from xbar_cli.config.variation import VariationSection
-
-
-def parse_share(value: Any) -> Any:
-    """A share, or a text such as `2%`; anything else as `parse_quantity` has it."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        found = parse_quantity(value.strip()[:-1])
-        return found / 100 if isinstance(found, float) else found
-    return parse_quantity(value)
 
 
 class ProgrammingSection(Section):

@@ -87,7 +87,8 @@ class RepairSection(Section):
         Annotated[str, BeforeValidator(joined), checked(remedies_of), Option("--repair", metavar="REMEDY[=N][,...]")]
         | None
     ) = None
-    """What is done about stuck devices, such as sign-flip,differential,permute,spares=4,ensemble=3 (docs/repair.md)."""
+    """What is done about stuck devices: sign-flip, differential, permute, code, spares=N, ensemble=N, retrain=N with commas between
+    them (docs/repair.md)."""
     fault_map: Annotated[Literal["march", "given"] | None, Option()] = None
     """How the faults become known: a march test of every chip, whose reads and writes are counted, or given for nothing."""
 

@@ -11,30 +11,24 @@ from typing import Any, get_args
 import numpy as np
 
 from xbar_cli.data.catalogue import SPLITS
+from xbar_cli.data.known import BUNDLED_FOLDER, FACTS, FOLDER
+from xbar_cli.data.known import bundled as bundled
 from xbar_cli.data.npz import DAMAGED, member
 from xbar_cli.data.own.raw import LARGEST_BYTES
 from xbar_cli.errors import ConfigError, DataError
 from xbar_cli.outside import MEGABYTE, quoted, read_json, require_file
 from xbar_cli.tasks import Task
 
-FOLDER = "xbar"
-"""In the data directory, beside the sets of TFDS."""
-FACTS, ARRAYS = "set.json", "arrays.npz"
+ARRAYS = "arrays.npz"
 KEYS = tuple(f"{split}_{kind}" for split in SPLITS for kind in ("images", "labels"))
 TOKENS = tuple(f"{split}_tokens" for split in SPLITS)
 """In the place of inputs and labels that are the same tokens, one place apart."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-BUNDLED_FOLDER = Path(__file__).parents[1] / "bundled"
 
 
 def folder_of(name: str, data_dir: Path) -> Path:
     """Where the set called `name` is kept."""
     return data_dir / FOLDER / name
-
-
-def bundled() -> tuple[str, ...]:
-    """The names of the sets inside the package that are kept in this way."""
-    return tuple(sorted(path.parent.name for path in BUNDLED_FOLDER.glob(f"*/{FACTS}")))
 
 
 def find(name: str, data_dir: Path) -> Path | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from xbar_cli.device.switching.model import PulseBranch, Switching
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import quoted, read_toml
+from xbar_cli.outside import did_you_mean, quoted, read_toml
 
 _BOUNDS = {
     **{f"pulses_{way}": (1.0, 1e9) for way in ("up", "down")},
@@ -40,7 +40,8 @@ def load_switching(name_or_path: str | Path) -> Switching:
         return _model(text, shipped[text], where=f"presets.toml, [{text}]")
     if not text.endswith(".toml"):
         raise ConfigError(
-            f"switching model {quoted(text)} is unknown: use {', '.join(shipped)}, or a file that ends in .toml"
+            f"switching model {quoted(text)} is unknown{did_you_mean(text, shipped)}: use {', '.join(shipped)}, or a file that "
+            "ends in .toml"
         )
     return _model(Path(text).stem, read_toml(Path(text)), where=text)
 

@@ -1,0 +1,1 @@
+"""Measured devices: their columns with units, and the spread between devices and between the writes of one, apart."""

@@ -1,0 +1,58 @@
+"""What points of a sweep are called: by the swept keys, as short as tells them apart, and their values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xbar_cli.config.load import EFFECTS
+from xbar_cli.experiment.file import label
+
+UNIT_WORDS = ("ohm", "volt", "siemens", "joule", "m2", "m", "nm", "seconds", "celsius", "ampere", "watt", "farad")
+"""Last words of keys that are units, and are left out."""
+LONGEST_VALUE = 40
+"""Characters of a value in a name."""
+
+
+PLAIN_WORDS = ("model", "name", "run", "amount")
+"""Last parts of keys that say less than the part before: `array` of `array.model`."""
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Each dotted key by the shortest end of it that no other one has, without its unit: `r_wire` of `…r_wire_ohm`.
+
+    A parameter of an effect keeps the effect's name: `drift.t`.
+    """
+    found = {key: _shortest(key, keys) for key in keys}
+    names = list(found.values())
+    return {key: _end(key, 2) if names.count(name) > 1 else name for key, name in found.items()}
+
+
+def _end(key: str, count: int) -> str:
+    return ".".join(key.split(".")[-count:])
+
+
+def _shortest(key: str, keys: Sequence[str]) -> str:
+    """The shortest name of one of the keys."""
+    parts = key.split(".")
+    if parts[-1] in PLAIN_WORDS and len(parts) > 2 and EFFECTS not in parts:
+        return parts[-2]
+    for count in range(2 if EFFECTS in parts[:-2] else 1, len(parts)):
+        end = _end(key, count)
+        if sum(f".{other}".endswith(f".{end}") for other in keys) == 1:
+            return _bare(end)
+    return key
+
+
+def _bare(name: str) -> str:
+    """A name without its unit."""
+    stem, _, unit = name.rpartition("_")
+    return stem if stem and unit in UNIT_WORDS else name
+
+
+def short_name(values: Mapping[str, Any], *, names: Mapping[str, str] | None = None) -> str:
+    """`r_wire=1, tile=64x64`: the values of a point; empty without any."""
+    names = names or short_names(list(values))
+    return ", ".join(f"{names[key]}={_cut(label(value))}" for key, value in values.items())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
