@@ -6,7 +6,11 @@ A fenced block of language `sh` has one of three lines right above it:
     <!-- run slow -->        run by `make slow`
     <!-- shown: REASON -->   not run, and why
 
-The blocks of a page are run in order, in one folder of their own.
+The blocks of a page are run in order, in one folder of their own. A block of any language below
+
+    <!-- file: NAME -->
+
+is written there first, as NAME.
 """
 
 import re
@@ -20,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r"^(?P<above>[^\n]*)\n```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"<!-- (?:(?P<run>run)(?P<slow> slow)?|shown: (?P<reason>.{3,})) -->")
+FILE = re.compile(r"<!-- file: (?P<name>[\w.]+) -->")
 SHELL = ("sh", "bash", "shell", "console")
 SEPARATORS = ("&&", "||", "|", ";", "&")
 
@@ -76,6 +81,12 @@ def blocks(page: Path) -> list[Block]:
         line = content[: match.start("text") - 1].count("\n") + 1
         found.append(Block(page, line, kind_of(match["above"]), match["text"]))
     return found
+
+
+def files(page: Path) -> dict[str, str]:
+    """The files that a page shows, by name."""
+    found = FENCE.finditer("\n" + page.read_text(encoding="utf-8"))
+    return {named["name"]: match["text"] for match in found if (named := FILE.fullmatch(match["above"].strip()))}
 
 
 def kind_of(above: str) -> Kind | None:
