@@ -83,7 +83,7 @@ def shown(cell: object) -> str:
 
 
 def fitting(columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: Sequence[str]) -> list[int]:
-    """The columns that a terminal has room for without breaking a cell: the first, those of `least` wanted, then those that differ most.
+    """The columns that fit without breaking a cell: the first, those of `least` wanted, then those that differ most.
 
     Where stdout is no terminal all are.
     """
