@@ -18,9 +18,7 @@ HEAD = "# The command line\n\nWritten by `scripts/make_cli_docs.py` from the com
 
 def sections(command: click.Command, path: str, parent: click.Context | None) -> list[str]:
     """The help of a command and, for a group, of its subcommands."""
-    context = click.Context(
-        command, info_name=path.split()[-1], parent=parent, terminal_width=100, max_content_width=100
-    )
+    context = click.Context(command, info_name=path.split()[-1], parent=parent, terminal_width=80, max_content_width=80)
     texts = [f"\n## {path}\n\n```\n{command.get_help(context)}\n```\n"]
     if isinstance(command, click.Group):
         names = COMMANDS if command is cli else command.list_commands(context)

@@ -178,3 +178,10 @@ def test_skewed_samples_are_told_from_normal_ones():
     assert (skewness([0.8] * 5), skewness([0.8, 0.9])) == (None, None)
     x = skewed(rng, 30)
     assert skewness(x.tolist()) == pytest.approx(stats.skew(x, bias=False))
+
+
+def test_equal_values_have_no_spread():
+    """Their mean may round: 0.755 five times is off by a bit, and its spread would be 1e-16."""
+    found = estimate([0.755] * 5)
+    assert found.std == 0.0
+    assert found.ci95 == (found.mean, found.mean)

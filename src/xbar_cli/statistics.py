@@ -52,7 +52,7 @@ def estimate(samples: Sequence[float], *, within: Interval = ANYTHING) -> Estima
     mean = float(values.mean())
     if values.size < 2:
         return Estimate(mean=mean, std=0.0, ci95=None)
-    std = float(values.std(ddof=1))
+    std = float(values.std(ddof=1)) if np.ptp(values) > 0 else 0.0  # the mean of equal values may round
     half = float(half_width(std, values.size))
     return Estimate(mean=mean, std=std, ci95=(max(mean - half, within[0]), min(mean + half, within[1])))
 

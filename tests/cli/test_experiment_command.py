@@ -163,7 +163,7 @@ def test_one_failed_point_fails_no_other(xbar, tmp_path):
 BAD = {
     "no stages": ("", "needs at least one [stages.NAME]"),
     "unknown table": ("[stage.a]", "unknown key stage"),
-    "unknown command": ('[stages.a]\ncommand = "fly"', "stages.a: command = 'fly'; use one of data add, characterize"),
+    "unknown command": ('[stages.a]\ncommand = "fly"', "stages.a: command = 'fly'; use one of data add, fit, characterize"),
     "unknown stage": ('[stages.a]\ncommand = "map"\nrun = "@b"', "stages.a: input '@b': there is no stage 'b'; stages: a"),
     "stage without @": (
         '[stages.a]\ncommand = "train"\n[stages.b]\ncommand = "map"\nrun = "a"',

@@ -6,10 +6,11 @@ A fenced block of language `sh` has one of three lines right above it:
     <!-- run slow -->        run by `make slow`
     <!-- shown: REASON -->   not run, and why
 
-The blocks of a page are run in order, in one folder of their own. What they need besides stands in two more lines:
+The blocks of a page are run in order, in one folder of their own. A block of any language below
 
-    <!-- before: COMMAND -->   run at that place, and not shown: the run of one's own that a page speaks of
-    <!-- file: NAME -->        above a block of any language: a file that is there from that place on
+    <!-- file: NAME -->
+
+is written there first, as NAME.
 """
 
 import re
@@ -23,12 +24,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r"^(?P<above>[^\n]*)\n```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"<!-- (?:(?P<run>run)(?P<slow> slow)?|shown: (?P<reason>.{3,})) -->")
-BEFORE = re.compile(r"^<!-- before: (?P<text>.+) -->$", re.MULTILINE)
-FILE = re.compile(r"<!-- file: (?P<name>[\w.-]+) -->")
+FILE = re.compile(r"<!-- file: (?P<name>[\w.]+) -->")
 SHELL = ("sh", "bash", "shell", "console")
 SEPARATORS = ("&&", "||", "|", ";", "&")
 
-Kind = Literal["run", "slow", "shown", "need"]
+Kind = Literal["run", "slow", "shown"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Block:
     Attributes:
         page: the page's file.
         line: of its first command.
-        kind: what is done with it, `need` for what the others need; None where no marker says it.
+        kind: what is done with it; None where no marker says it.
         text: its commands.
     """
 
@@ -53,9 +53,7 @@ class Block:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
     def calls(self) -> Iterator[list[str]]:
-        """The words behind `xbar` in every call of it; none of a file."""
-        if self.text.startswith("cat > "):
-            return
+        """The words behind `xbar` in every call of it."""
         for line in self.text.replace("\\\n", " ").splitlines():
             words: list[str] = []
             for word in [*shlex.split(line, comments=True), ";"]:
@@ -74,19 +72,21 @@ def redirected(words: list[str]) -> list[str]:
 
 
 def blocks(page: Path) -> list[Block]:
-    """The shell blocks of a page and what they need, in order."""
+    """The shell blocks of a page, in order."""
     content = page.read_text(encoding="utf-8")
     found: list[Block] = []
     for match in FENCE.finditer("\n" + content):
+        if match["language"] not in SHELL:
+            continue
         line = content[: match.start("text") - 1].count("\n") + 1
-        if match["language"] in SHELL:
-            found.append(Block(page, line, kind_of(match["above"]), match["text"]))
-        elif file := FILE.fullmatch(match["above"].strip()):
-            text = f"cat > {file['name']} <<'END OF FILE'\n{match['text']}END OF FILE\n"
-            found.append(Block(page, line, "need", text))
-    for match in BEFORE.finditer(content):
-        found.append(Block(page, content[: match.start()].count("\n") + 1, "need", match["text"] + "\n"))
-    return sorted(found, key=lambda block: block.line)
+        found.append(Block(page, line, kind_of(match["above"]), match["text"]))
+    return found
+
+
+def files(page: Path) -> dict[str, str]:
+    """The files that a page shows, by name."""
+    found = FENCE.finditer("\n" + page.read_text(encoding="utf-8"))
+    return {named["name"]: match["text"] for match in found if (named := FILE.fullmatch(match["above"].strip()))}
 
 
 def kind_of(above: str) -> Kind | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.docs.pages import FENCE, PAGES, SHELL, Block, blocks, kind_of
+from tests.docs.pages import FENCE, PAGES, SHELL, Block, blocks, files, kind_of
 from xbar_cli.cli.main import cli
 
 EVERY = [block for page in PAGES for block in blocks(page)]
@@ -78,6 +78,8 @@ def pages_with(*kinds: str) -> list[Path]:
 def run(page: Path, folder: Path, *, kinds: Sequence[str]) -> None:
     """Run the blocks of a page in order, in one folder, as they stand."""
     script = "set -eo pipefail\n" + "".join(b.text for b in EVERY if b.page == page and b.kind in kinds)
+    for name, text in files(page).items():
+        (folder / name).write_text(text, encoding="utf-8")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script.replace(".venv/bin/xbar", "xbar")], cwd=folder, env=os.environ | {"PATH": path},
@@ -89,11 +91,11 @@ def run(page: Path, folder: Path, *, kinds: Sequence[str]) -> None:
 @pytest.mark.timeout(SECONDS + 30)
 @pytest.mark.parametrize("page", pages_with("run"), ids=lambda page: page.stem)
 def test_blocks_run_as_they_stand(page: Path, tmp_path: Path) -> None:
-    run(page, tmp_path, kinds=("run", "need"))
+    run(page, tmp_path, kinds=("run",))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 30)
 @pytest.mark.parametrize("page", pages_with("slow"), ids=lambda page: page.stem)
 def test_long_blocks_run_as_they_stand(page: Path, tmp_path: Path) -> None:
-    run(page, tmp_path, kinds=("run", "slow", "need"))
+    run(page, tmp_path, kinds=("run", "slow"))

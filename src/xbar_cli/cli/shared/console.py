@@ -83,7 +83,7 @@ def shown(cell: object) -> str:
 
 
 def fitting(columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: Sequence[str]) -> list[int]:
-    """The columns that a terminal has room for without breaking a cell: the first, those of `least` wanted, then by their order.
+    """The columns that fit without breaking a cell: the first, those of `least` wanted, then those that differ most.
 
     Where stdout is no terminal all are.
     """
@@ -92,7 +92,8 @@ def fitting(columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: 
     console = Console()
     widths = [max(len(name), *(len(shown(row[n])) for row in rows)) + 3 for n, name in enumerate(columns)]
     room, chosen = console.width - 1 - widths[0], [0]
-    for n in sorted(range(1, len(columns)), key=lambda n: (columns[n] not in least, n)):
+    kinds = [len({shown(row[n]) for row in rows}) for n in range(len(columns))]  # what tells rows apart is wanted first
+    for n in sorted(range(1, len(columns)), key=lambda n: (columns[n] not in least, -kinds[n], n)):
         if widths[n] <= room:
             chosen.append(n)
             room -= widths[n]

@@ -13,6 +13,9 @@ from xbar_cli.interruption import unwinding
 from .cluster import cluster_options, require_one
 from .table import SweepTable
 
+MOST_WAITING = 12
+"""Points of a sweep of which nothing is there yet that are listed."""
+
 
 @click.command(epilog="Example: xbar run experiments/schemes.toml --workers 2")
 @click.argument("experiment", metavar="EXPERIMENT.toml", type=click.Path(path_type=Path))
@@ -87,7 +90,10 @@ def show(summary: dict[str, Any]) -> None:
     figures = list(dict.fromkeys(name for entry in summary["list"] for name in entry["figures"]))
     mixed = any(entry["state"] != "done" for entry in summary["list"])
     rows = []
-    for entry in summary["list"]:
+    listed = (
+        summary["list"] if summary["done"] or len(summary["list"]) <= MOST_WAITING else summary["list"][:MOST_WAITING]
+    )
+    for entry in listed:
         numbers = (f"{entry['figures'][name]:.4g}" if name in entry["figures"] else None for name in figures)
         run = Path(next(reversed(entry["runs"].values()))).name
         state = entry["state"] if mixed else None
@@ -103,6 +109,8 @@ def show(summary: dict[str, Any]) -> None:
         least=[*head, "state", *named],
         hint="--json has all",
     )
+    if len(listed) < len(summary["list"]):
+        click.echo(f"and {len(summary['list']) - len(listed)} more (--json has all)")
     if summary["results"]:
         click.echo(f"results: {summary['results']}")
     for picture in summary.get("pictures", ()):
