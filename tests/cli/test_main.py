@@ -53,6 +53,20 @@ def test_a_real_process_returns_the_exit_codes():
     assert failed.stderr == "Error: nowhere.toml: cannot be read (No such file or directory)\n"
 
 
+def test_a_place_that_is_taken_is_told_before_anything_is_loaded(tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "done").touch()
+    code = (
+        "import sys; from xbar_cli.cli.main import guarded; "
+        f"code = guarded(['train', '--out', {str(tmp_path / 'taken')!r}]); "
+        "assert 'jax' not in sys.modules, 'loaded'; sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "is a complete run" in done.stderr
+    assert "loaded" not in done.stderr
+
+
 def test_doctor_finds_the_bundled_data(xbar):
     report = xbar("doctor", "--json").json
     found = {f["name"]: f for f in report["findings"]}

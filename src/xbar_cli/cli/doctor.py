@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from xbar_cli.cli.shared.console import note, print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table
 
 TITLES = {"needed": "What xbar needs", "extra": "Extras, for those who want them", "data set": "Data sets"}
 
@@ -31,7 +31,7 @@ def doctor(ctx: click.Context, data_dir: str | None, as_json: bool) -> None:
             rows = [(f["name"].removeprefix("data set "), _state(f), f["found"], f["remedy"]) for f in found]
             columns = ["", "", "found", "what to do"] if any(row[-1] for row in rows) else ["", "", "found"]
             print_table(title, columns, [row[: len(columns)] for row in rows])
-        note(_verdict(report))
+        click.echo(_verdict(report))
     ctx.exit(0 if report["healthy"] else 1)
 
 

@@ -9,6 +9,7 @@ from xbar_cli.config.base import parse_quantity, require
 from xbar_cli.config.known.offers import data_sets, require_technology
 from xbar_cli.config.load import flatten
 from xbar_cli.config.ranges import gate_voltages
+from xbar_cli.experiment.own_files import check_file
 from xbar_cli.outside import did_you_mean, quoted
 from xbar_cli.runs.opening import require_run
 
@@ -67,6 +68,8 @@ def check_inputs(command: str, config: Mapping[str, Any], runs: Mapping[str, Off
             _check_kind(key, value, runs, takes=TAKES[command, key])
         elif key.endswith(".technology"):
             require_technology(value, key=key)
+    if command == "train" and isinstance(given.get("network.name"), str):
+        check_file(given["network.name"], given.get("network.args") or ())
     name = given.get("dataset.name")
     if name is not None and not given.get("dataset.data_dir"):
         known = data_sets()

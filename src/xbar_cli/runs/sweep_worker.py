@@ -65,7 +65,7 @@ def attempt(key: str, work: Callable[[Any], None], payload: Any, terms: Terms) -
                     mark("done", terms)
                 except XbarError as error:
                     again = not isinstance(error, (ConfigError, ModelError))
-                    print(f"Error: {error}", flush=True)
+                    print(f"{getattr(error, 'trace', '')}Error: {error}", flush=True)
                     raise
                 except BaseException:
                     traceback.print_exc(file=sys.stdout)

@@ -1,7 +1,7 @@
 """The options of a command: those that the sections of its configuration declare, and those of every command."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ def options(
             try:
                 with also(values.pop("formats", None) or "png"):
                     config = _resolved(model, values, options=given, option_names=spelling)
+                    require_place(values)
                     with reporting(quiet=values.get("quiet", False)) as reporter:
                         reporter.doing(LOADING)
                         return function(config=config, **values)
@@ -67,6 +68,14 @@ def options(
         )
 
     return decorate
+
+
+def require_place(values: Mapping[str, Any]) -> None:
+    """RunError where a complete run stands at --out: before anything is loaded, which takes seconds."""
+    from xbar_cli.runs.directory import check_free
+
+    if values.get("out") is not None and values.get("resume") is None:
+        check_free(values["out"], overwrite=values["overwrite"])
 
 
 def _resolved(model: type[RootSection], values: dict[str, Any], **given: Any) -> Any:

@@ -102,4 +102,5 @@ def _called(file: Path, function: Callable[[], Any], what: str) -> Any:
         if not frames and not isinstance(error, SyntaxError | TypeError | SystemExit):
             raise
         shown = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
-        raise NetworkFileError(f"{file}: {what} raises {type(error).__name__}", trace=shown) from None
+        said = f": {quoted(str(error))}" if str(error) else ""
+        raise NetworkFileError(f"{file}: {what} raises {type(error).__name__}{said}", trace=shown) from None
