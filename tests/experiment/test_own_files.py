@@ -48,8 +48,8 @@ def test_what_may_be_right_is_let_be(file, name, given):
     [
         (
             "Net",
-            ["widht=8"],
-            r"Net of .*net\.py has no argument 'widht' \(did you mean width\?\); it takes width, depth",
+            ["widths=8"],
+            r"Net of .*net\.py has no argument 'widths' \(did you mean width\?\); it takes width, depth",
         ),
         ("small", ["width=8"], r"small of .* has no argument 'width'; it takes hidden"),
     ],
