@@ -26,6 +26,7 @@ from xbar_cli.config.hardware import MappingSection
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.datasets import Dataset
+from xbar_cli.nn.score import ACCURACY
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import SILENT
 from xbar_cli.runs.directory import Run
@@ -164,7 +165,7 @@ def test_each_layer_alone_is_the_network_with_that_layers_weights_replaced():
 class Dice:
     """In the place of the compiled stages: chips whose accuracies are drawn by NumPy from their numbers."""
 
-    images = 1000.0
+    images, measure = 1000.0, ACCURACY
 
     def value(self, total):
         return total / self.images

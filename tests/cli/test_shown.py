@@ -13,6 +13,8 @@ from xbar_cli.cli.shared.reporter import TerminalReporter
 from xbar_cli.cli.shared.running import execute
 from xbar_cli.errors import RunError
 
+pytestmark = pytest.mark.made_up
+
 
 def test_numpy_becomes_python_and_what_json_cannot_hold_becomes_null():
     value = {"a": np.float32(0.5), "b": np.arange(3), "c": (np.nan, [np.inf, 1]), 4: {"d": np.bool_(True), "e": None}}

@@ -20,6 +20,8 @@ from xbar_cli.runs.results import (
     write_tensors,
 )
 
+pytestmark = pytest.mark.made_up
+
 
 def complete(path, command="fit"):
     with new_run(path, overwrite=False) as run:

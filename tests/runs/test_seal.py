@@ -9,6 +9,8 @@ from xbar_cli.runs.directory import new_run
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.seal import RunNote, require_intact, seal, sealed_files
 
+pytestmark = pytest.mark.made_up
+
 
 @pytest.fixture
 def run(tmp_path):

@@ -13,6 +13,8 @@ from xbar_cli.runs.trackers import tracking as module
 from xbar_cli.runs.trackers.tracker import numbers_of
 from xbar_cli.runs.trackers.tracking import check_trackers, known, tracked
 
+pytestmark = pytest.mark.made_up
+
 LINES = [
     {"step": 1, "phase": "train", "epoch": 1, "loss": 0.5, "validation_accuracy": 0.75},
     {"step": 2, "phase": "train", "epoch": 2, "loss": 0.25, "validation_accuracy": 0.8},
