@@ -59,6 +59,16 @@ def test_map_counts_devices_and_decodes_to_the_weights(xbar, neat, tmp_path):
     assert (tmp_path / "m" / "results.nc").exists()
 
 
+def test_figures_are_written_in_the_formats_that_are_asked_for(xbar, neat, tmp_path):
+    assert xbar("map", neat, "--figure-format", "pdf,svg", "--out", tmp_path / "more").code == 0
+    assert {p.suffix for p in (tmp_path / "more" / "figures").iterdir()} == {".png", ".pdf", ".svg"}
+    assert xbar("map", neat, "--out", tmp_path / "usual").code == 0
+    assert {p.suffix for p in (tmp_path / "usual" / "figures").iterdir()} == {".png"}
+    wrong = xbar("map", neat, "--figure-format", "bmp", "--out", tmp_path / "wrong")
+    assert (wrong.code, wrong.err) == (1, "Error: 'bmp' is no format of a picture; use png, pdf, svg\n")
+    assert not (tmp_path / "wrong").exists()
+
+
 def test_programmed_devices_stay_in_the_linear_range(mapped):
     cell = load_cell(mapped / "cell.nc")
     results = read_dataset(mapped / "results.nc")

@@ -15,6 +15,7 @@ from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.plan import ChipPlan
 from xbar_cli.errors import RunError
 from xbar_cli.figures import drawing
+from xbar_cli.figures.labels import Label, prefixed
 from xbar_cli.figures.style import KINDS, PAGE
 from xbar_cli.runs.results import RESULTS, Field, field, numbers, opened, write_fields
 
@@ -169,7 +170,7 @@ def draw(folder: Path, layers: dict[str, Component], *, caption: str) -> Path:
     parts = list(dict.fromkeys(part.name for layer in layers.values() for part in layer.children))
     values = {p: [layer.part_joule(p) for layer in layers.values()] for p in parts}
     largest = max(layer.energy_joule for layer in layers.values())
-    unit, scale = next(((u, s) for u, s in (("µJ", 1e6), ("nJ", 1e9)) if largest * s >= 1), ("pJ", 1e12))
+    label = prefixed(Label("energy per image", unit="J"), largest)
     kept = {p: v for p, v in values.items() if max(v) > 1e-3 * largest}
 
     def paint(figure: Figure) -> None:
@@ -177,7 +178,7 @@ def draw(folder: Path, layers: dict[str, Component], *, caption: str) -> Path:
         base = np.zeros(len(names))
         places = np.arange(len(names))[::-1]
         for number, (part, v) in enumerate(kept.items()):
-            heights = np.asarray(v) * scale
+            heights = np.asarray(v) * label.factor
             axes.barh(
                 places,
                 heights,
@@ -188,7 +189,7 @@ def draw(folder: Path, layers: dict[str, Component], *, caption: str) -> Path:
             )
             base = base + heights
         axes.set_yticks(places, names)
-        axes.set(xlabel=f"energy per image ({unit})")
+        axes.set_xlabel(label.text)
         axes.grid(axis="y", visible=False)
         drawing.legend_above(figure, axes)
 

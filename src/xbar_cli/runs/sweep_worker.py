@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from xbar_cli.errors import ConfigError, ModelError, RunError, XbarError
+from xbar_cli.errors import ConfigError, ModelError, NetworkFileError, RunError, XbarError
 
 _ONE_AT_A_TIME = threading.Lock()
 """A job owns its process: working directory, output and memory."""
@@ -65,7 +65,7 @@ def attempt(key: str, work: Callable[[Any], None], payload: Any, terms: Terms) -
                     mark("done", terms)
                 except XbarError as error:
                     again = not isinstance(error, (ConfigError, ModelError))
-                    print(f"{getattr(error, 'trace', '')}Error: {error}", flush=True)
+                    print(f"{error.trace if isinstance(error, NetworkFileError) else ''}Error: {error}", flush=True)
                     raise
                 except BaseException:
                     traceback.print_exc(file=sys.stdout)

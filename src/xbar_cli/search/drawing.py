@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from xbar_cli.experiment.results import unit_of
 from xbar_cli.figures import drawing
+from xbar_cli.figures.labels import Label, label_of_figure, prefixed
 from xbar_cli.figures.style import KINDS
 from xbar_cli.search.asked import Search
 from xbar_cli.search.trial import COMPLETE, DROPPED, FAILED, INFEASIBLE, REPEATED, Trial
@@ -32,12 +32,11 @@ def draw(
     draw_history(folder / "history.png", search, history)
 
 
-def axis_of(axes: Any, letter: str, name: str, values: Sequence[float]) -> None:
-    """Label and scale of an axis."""
-    unit = unit_of(name)
-    words = name.split("_") if unit == "1" else [*name.split("_")[:-1], f"({unit})"]
+def axis_of(name: str, values: Sequence[float]) -> tuple[Label, str]:
+    """Label of an axis, with the prefix that suits its values, and its scale."""
     wide = min(values, default=0.0) > 0 and max(values) > DECADES * min(values)
-    axes.set(**{f"{letter}label": " ".join(words), f"{letter}scale": "log" if wide else "linear"})
+    label = label_of_figure(name, unit=unit_of(name))
+    return prefixed(label, max(map(abs, values), default=0.0)), "log" if wide else "linear"
 
 
 def draw_front(path: Path, search: Search, trials: Sequence[Trial], best: Sequence[Trial]) -> Path:
@@ -45,18 +44,22 @@ def draw_front(path: Path, search: Search, trials: Sequence[Trial], best: Sequen
     x, y = search.objectives[1].figure, search.objectives[0].figure
     shown = [trial for trial in trials if trial.figures and trial.state not in (FAILED, REPEATED)]
 
+    (across, x_scale), (up, y_scale) = (axis_of(name, [t.value(name) for t in shown]) for name in (x, y))
+
+    def places(trials: Sequence[Trial]) -> tuple[list[float], list[float]]:
+        return [t.value(x) * across.factor for t in trials], [t.value(y) * up.factor for t in trials]
+
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         for state, (marker, colour, name) in MARKS.items():
             own = [trial for trial in shown if trial.state == state]
             if own:
-                axes.scatter([t.value(x) for t in own], [t.value(y) for t in own], marker=marker, color=colour, s=12,
+                axes.scatter(*places(own), marker=marker, color=colour, s=12,
                              label=f"{name} ({len(own)})")  # fmt: skip
         if best:
-            axes.plot([t.value(x) for t in best], [t.value(y) for t in best], "s-", color=KINDS[2], markersize=4,
+            axes.plot(*places(best), "s-", color=KINDS[2], markersize=4,
                       label=f"front ({len(best)})")  # fmt: skip
-        axis_of(axes, "x", x, [t.value(x) for t in shown])
-        axis_of(axes, "y", y, [t.value(y) for t in shown])
+        axes.set(xlabel=across.text, ylabel=up.text, xscale=x_scale, yscale=y_scale)
         drawing.legend_above(figure, axes)
 
     spent = sum(trial.spent for trial in trials)

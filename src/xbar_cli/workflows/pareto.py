@@ -15,6 +15,7 @@ from xbar_cli.energy.agreement import converters_of, of_energy, of_evaluation, p
 from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.errors import RunError
 from xbar_cli.figures import drawing
+from xbar_cli.figures.labels import label_of_figure, prefixed
 from xbar_cli.figures.style import PAGE
 from xbar_cli.outside import quoted
 from xbar_cli.reporter import SILENT, Reporter
@@ -25,11 +26,6 @@ from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.seal import ANEW
 
 COSTS = {"energy": "energy_joule", "area": "area_m2", "latency": "latency_seconds"}
-LABELS = {
-    "energy": ("energy per image (nJ)", 1e9),
-    "area": ("area (mm²)", 1e6),
-    "latency": ("latency per image (µs)", 1e6),
-}
 
 
 @dataclass(frozen=True)
@@ -226,7 +222,8 @@ def draw(path: Path, points: list[Candidate], fronts: dict[str, list[bool]], *, 
     def paint(figure: Figure) -> None:
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for panel, kind in zip(axes, panels, strict=True):
-            name, scale = LABELS[kind]
+            name = prefixed(label_of_figure(COSTS[kind]), max(point.cost(kind) for point in points))
+            scale = name.factor
             for number, point in enumerate(points):
                 low, high = point.interval or (point.accuracy, point.accuracy)
                 bars = [[100 * (point.accuracy - low)], [100 * (high - point.accuracy)]]
@@ -238,7 +235,7 @@ def draw(path: Path, points: list[Candidate], fronts: dict[str, list[bool]], *, 
             both = zip(points, fronts[kind], strict=True)
             chosen = sorted((p.cost(kind) * scale, 100 * p.accuracy) for p, best in both if best)
             panel.plot(*zip(*chosen, strict=True), color="0.5", linewidth=1, zorder=0)
-            panel.set(xlabel=name, xscale="log")
+            panel.set(xlabel=name.text, xscale="log")
             drawing.plain_log(panel.xaxis, at=(1.0, 2.0, 3.0, 5.0))
             panel.margins(x=0.15)
         axes[0].set_ylabel("accuracy (%)")
