@@ -152,6 +152,17 @@ def test_energy_runs_of_earlier_versions(pairs, costed, tmp_path, lost, said):
     one_line(pairs("pareto", "energy:a", "--out", tmp_path / "x"), said)
 
 
+@pytest.mark.parametrize("key", ["stated", "operation"])
+def test_an_energy_run_that_says_nothing_of_how_arrays_are_read_is_damaged(pairs, costed, tmp_path, key):
+    shutil.copytree(costed("--accuracy", 0.8), tmp_path / "a")
+    file = tmp_path / "a" / "summary.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {key: None}))
+    seal(tmp_path / "a")
+    said = f"summary.json is damaged ({key} = None: input should be"
+    one_line(pairs("energy", "map", "--activity", "energy:a", "--out", tmp_path / "x"), said)
+    one_line(pairs("pareto", "energy:a", "--out", tmp_path / "x"), said)
+
+
 @pytest.mark.parametrize(
     ("asked", "values"),
     [

@@ -137,12 +137,12 @@ def resolve_mapping(
 def mapping_of(fixed: Fixed, mapping: MappingSection, *, of: Path, cell: bool, reporter: Reporter) -> MappingSection:
     """The mapping with what the training of a run (`of`) has fixed; `cell` says whether 1T-1R cells are asked for.
 
-    Conductances that were trained (periphery) have a scheme and nothing else: ConfigError for a setting that says otherwise.
-    Weights trained in slices (biased) or on levels (tat) go onto these where no scheme, device or cell is given; the reporter
-    is told.
+    Conductances that were trained (periphery, insitu) have a scheme, and a technology where training knew one: ConfigError for a
+    setting that says otherwise. Weights trained in slices (biased) or on levels (tat) go onto these where no scheme, device or
+    cell is given; the reporter is told.
     """
     if fixed.devices is not None:
-        return _as_trained(fixed, mapping, of=of)
+        return _as_trained(fixed, mapping, of=of, cell=cell, reporter=reporter)
     offered = _offered(fixed)
     if cell or asks_for_devices(mapping):
         kept = ("layers", *(FORMAT if mapping.scheme == "bitslice" else ()))
@@ -202,7 +202,7 @@ def _offered(fixed: Fixed) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _as_trained(fixed: Fixed, mapping: MappingSection, *, of: Path) -> MappingSection:
+def _as_trained(fixed: Fixed, mapping: MappingSection, *, of: Path, cell: bool, reporter: Reporter) -> MappingSection:
     """The mapping of trained conductances."""
     if any(own.bits or own.weight_limit for own in mapping.per_layer or ()):
         raise ConfigError(f"{of} trained its conductances: leave out bits and weight_limit of mapping.per_layer")
@@ -212,4 +212,8 @@ def _as_trained(fixed: Fixed, mapping: MappingSection, *, of: Path) -> MappingSe
     if given:
         keys = ", ".join(f"mapping.{key}" for key in given)
         raise ConfigError(f"{of} trained its conductances behind scheme {fixed.scheme}; leave out {keys}")
-    return mapping.model_copy(update={"scheme": fixed.scheme})
+    update = {"scheme": fixed.scheme}
+    if fixed.technology is not None and not cell and not asks_for_devices(mapping.model_copy(update={"scheme": None})):
+        reporter.note(f"{of} was trained for these devices, which the mapping takes: technology {fixed.technology}")
+        update["technology"] = fixed.technology
+    return mapping.model_copy(update=update)

@@ -224,6 +224,7 @@ class TrainConfig(RootSection):
             case "insitu":
                 plain, injected = TrainingSection().model_dump(), self.inject != InjectSection()
                 method.agree(training.model_dump(), plain, optimizer=self.optimizer, injected=injected)
+                method.agree_with(self.array, self.mapping)
             case "biased":
                 require(
                     method.select == "validation" or training.keep == "best",

@@ -178,7 +178,7 @@ class EnergySummary(PresetSummary):
     accuracy_from: str | None
     accuracy_converters: dict[str, Count | None] | None
     operation: Operation
-    stated: Operation | None = None
+    stated: Operation = Field(default_factory=Operation)
 
 
 class CharacterizeSummary(Summary):

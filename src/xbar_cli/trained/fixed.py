@@ -58,7 +58,7 @@ class Fixed:
         weight_scale: what w_max is the largest of: network or layer (neat).
         weight_limits: weight at the highest level of each layer, where that is not its largest (tat).
         scheme: of the columns (periphery, biased).
-        technology: name or file of the devices (tat, biased).
+        technology: name or file of the devices (tat, biased, insitu).
         levels: `ratio` (tat); else levels are uniform.
         bits: of one device (tat, periphery, biased).
         layers: which are on arrays, where some are digital (tat): `dense`, or patterns of names.
@@ -68,7 +68,7 @@ class Fixed:
         devices: trained conductances of each layer, 0 … 1 of their range [*window columns] (periphery, insitu).
         activation_bits: of every layer's inputs, 0 for floating point (periphery).
         input_ranges: inputs at the ends of these levels; 0 where none was seen.
-        arrays: those that the weights were trained on (tat, neat).
+        arrays: those that the weights were trained on (tat, neat, insitu).
     """
 
     vg: Mapping[str, float] | None = None
@@ -144,7 +144,7 @@ class Fixed:
         def named(key: str) -> dict[str, float] | None:
             return None if summary.get(key) is None else NUMBERS.validate_python(summary[key])
 
-        own = {"neat": _neat, "tat": _tat, "biased": _biased, "periphery": _periphery, "insitu": _periphery}.get(
+        own = {"neat": _neat, "tat": _tat, "biased": _biased, "periphery": _periphery, "insitu": _insitu}.get(
             summary["method"]
         )
         return cls(
@@ -175,6 +175,13 @@ def _periphery(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, f
         raise RunError(f"{folder}: {SUMMARY} is damaged (scheme {quoted(asked['scheme'])}); {ANEW}")
     _require_mapping(asked, f"{folder}: bits of {SUMMARY} are damaged")
     return asked | {"devices": read_tensors(folder / DEVICES)}
+
+
+def _insitu(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:
+    """Trained conductances, and the arrays that they were read in, where these were not ideal."""
+    found = summary.get("arrays")
+    read = {} if found is None else {"arrays": _arrays(found, folder), "technology": summary["technology"]}
+    return _periphery(summary, config, folder) | read
 
 
 def _biased(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:

@@ -1,15 +1,25 @@
 """In-situ training: which devices are pulsed, and how."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.base import Magnitude, Option, Quantity, Section, require
 
 
 class InsituMethod(Section):
-    """Training the devices themselves by stochastic pulses: outer products of bit streams (Gokmen and Vlasov 2016)."""
+    """Training the devices themselves by stochastic pulses: outer products of bit streams (Gokmen and Vlasov 2016).
+
+    With `array.model = nodal` products and errors are read through the wires, as `xbar evaluate` has them.
+    """
+
+    shares: ClassVar[tuple[str, ...]] = (
+        *(f"array.{key}" for key in ArraySection.model_fields),
+        "mapping.technology",
+        "mapping.tile",
+    )
 
     name: Literal["insitu"] = "insitu"
     switching: Annotated[str, Option(metavar="NAME|FILE")] = "gokmen_vlasov"
@@ -22,6 +32,9 @@ class InsituMethod(Section):
     """Weights at the ends of a nominal device's window, -X and X."""
     transfer_rate: Annotated[Annotated[Quantity, Field(gt=0, le=1000)] | None, Option(metavar="X")] = None
     """tiki-taka: pulses of a weight for each pulse that its fast device stands away from its symmetry point (default 0.1)."""
+    refold: Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, Option()] = None
+    """nodal: steps between two solutions of the arrays (default 256, or an epoch's); in between a device conducts its part of
+    the last one."""
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -30,6 +43,21 @@ class InsituMethod(Section):
             "insitu.transfer_rate belongs to insitu.algorithm = tiki-taka",
         )
         return self
+
+    def agree_with(self, array: ArraySection, mapping: Section) -> None:
+        """That arrays have something to be read through, and nothing is said of arrays that are not there."""
+        require(array.model in (None, "nodal"), f"method = insitu reads array.model = nodal, not {array.model}")
+        given = [f"array.{key}" for key in sorted(array.model_fields_set - {"model"})]
+        given += [f"mapping.{key}" for key in sorted(mapping.model_fields_set)] + ["insitu.refold"] * bool(self.refold)
+        require(
+            array.model is not None or not given,
+            f"method = insitu reads ideal arrays and does not use {', '.join(given)}; array.model = nodal does",
+        )
+        require(
+            array.model is None or array.wires().any,
+            "array.model = nodal of method = insitu reads through resistances: give array.r_wire_ohm, array.r_source_ohm or "
+            "array.r_neuron_ohm",
+        )
 
     @staticmethod
     def agree(training: Mapping[str, Any], plain: Mapping[str, Any], *, optimizer: str, injected: bool) -> None:

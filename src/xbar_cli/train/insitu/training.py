@@ -1,7 +1,8 @@
 """In-situ training: weights are devices, and every step pulses them where bit streams of inputs and errors coincide.
 
 A weight is its device's conductance less that of a reference in the middle of the window, in units of weight. Inputs, errors and
-digital biases are exact; arrays are ideal. What the pulses do is the switching model's, with the spreads of its devices.
+digital biases are exact; arrays are ideal, or read through wires (`arrays`). What the pulses do is the switching model's, with
+the spreads of its devices.
 
 Tiki-Taka v2 pulses fast devices instead, whose distance from their symmetry points gathers the gradient. A row of them is read at
 every step into a digital buffer, and weights get a pulse for every whole unit that stands there.
@@ -12,7 +13,7 @@ References:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,7 +24,9 @@ import optax
 from flax import nnx
 from jax import Array
 
+from xbar_cli.config.arrays import ArraySection, tile_fold
 from xbar_cli.config.chips.insitu import InsituMethod
+from xbar_cli.config.hardware import MappingSection
 from xbar_cli.config.train import TrainConfig
 from xbar_cli.device.switching.model import Switching, SwitchingDevices, draw_devices, mean_step, pulsed, symmetry_point
 from xbar_cli.device.switching.presets import load_switching
@@ -31,11 +34,12 @@ from xbar_cli.errors import ConfigError
 from xbar_cli.nn.layers import Product
 from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.shapes import LayerShape
-from xbar_cli.numerics import stream
+from xbar_cli.numerics import straight_through, stream
 from xbar_cli.train.forward import Forward
+from xbar_cli.train.insitu.arrays import RATIO, ReadArrays, make_renewal, make_room, make_settle
 from xbar_cli.train.insitu.pulses import PulsedProduct
 from xbar_cli.train.session import Conclusion, Ended, Method, Phase, Session
-from xbar_cli.trained.fixed import Fixed
+from xbar_cli.trained.fixed import Fixed, TrainedArrays
 
 TALLY = "tally"
 """Variable of a layer whose gradient is how many pulses its devices get, up and down together."""
@@ -55,6 +59,7 @@ class Pulsing:
         weights: the devices of the weights, by layer.
         fast: the fast devices of Tiki-Taka, by layer.
         seed: of what pulses draw.
+        arrays: that devices are read in; None for ideal ones.
     """
 
     model: Switching
@@ -64,6 +69,7 @@ class Pulsing:
     weights: Mapping[str, SwitchingDevices]
     fast: Mapping[str, SwitchingDevices]
     seed: int
+    arrays: ReadArrays | None = None
 
     @property
     def step(self) -> float:
@@ -73,6 +79,13 @@ class Pulsing:
     def pulse(self, key: Array, w: Array, n: Array, devices: SwitchingDevices) -> Array:
         """Weights after trains of pulses."""
         return pulsed(key, w, n, model=self.model, devices=devices)
+
+    def read(self, layer: Any, kernel: Array) -> Array:
+        """What a layer's kernel is read as: gradients are those of the kernel itself."""
+        arrays = self.arrays
+        if arrays is None:
+            return kernel
+        return straight_through(lambda w: arrays.by_ratio(w, getattr(layer, RATIO)[...]), kernel)
 
 
 def pulsed_forward(rule: Pulsing, *, rate: float) -> Forward:
@@ -86,8 +99,11 @@ def pulsed_forward(rule: Pulsing, *, rate: float) -> Forward:
                 return contract(x, kernel)
             use = uses[name] = uses.get(name, -1) + 1
             own = jax.random.fold_in(stream(stream(key, "pulses"), name), use)
-            tally = getattr(getattr(net, name), TALLY)[...]
-            return PulsedProduct(contract, rule.bits)(x, kernel, tally, own, jnp.asarray(rate / rule.step, x.dtype))
+            layer = getattr(net, name)
+            gain = jnp.asarray(rate / rule.step, x.dtype)
+            return PulsedProduct(contract, rule.bits)(
+                x, rule.read(layer, kernel), getattr(layer, TALLY)[...], own, gain
+            )
 
         return one_by_one(product)
 
@@ -190,27 +206,47 @@ def method(
         weights={name: draw(stream(key, name), like) for name, like in kernels.items()},
         fast={name: draw(stream(stream(key, "fast"), name), like) for name, like in kernels.items()} if tiki else {},
         seed=config.seed,
+        arrays=read_arrays(config, limit=limit),
     )
     for name, devices in rule.weights.items():
         layer = getattr(net, name)
         layer.kernel = nnx.Param(jnp.clip(layer.kernel[...], devices.low, devices.high))
         setattr(layer, TALLY, nnx.Param(jnp.zeros_like(devices.low)))
-    return Method(
+    found = Method(
         (plain,),
         pulsed_forward(rule, rate=plain.learning_rate),
         optimizer=pulsed_sgd(rule, rate=plain.learning_rate),
         conclude=partial(conclude, rule),
     )
+    if rule.arrays is None:
+        return found
+    names = list(rule.weights)
+    make_room(net, names, rule.arrays)
+    renewal = make_renewal(names, rule.arrays, every=section.refold)
+    return replace(found, settle=make_settle(net, names, rule.arrays), renewal=renewal)
+
+
+def read_arrays(config: TrainConfig, *, limit: float) -> ReadArrays | None:
+    """The arrays that the configuration reads devices in; None for ideal ones."""
+    array, mapping = config.array, config.mapping
+    if array.model is None:
+        return None
+    fold = tile_fold(array.known(array.model))
+    assert fold is not None
+    devices = MappingSection(technology=mapping.technology).resistive()
+    return ReadArrays(fold, mapping.array_size, devices.g_off, devices.g_on, limit)
 
 
 def conclude(rule: Pulsing, session: Session, ended: Ended) -> Conclusion:
     """The network without what only training needs, and its devices, 0 … 1 of the nominal window, with their reference."""
-    net = session.network(ended.final)
+    net, mapping = session.network(ended.final), session.config.mapping
     shares: dict[str, np.ndarray] = {}
     beyond: list[float] = []
     for name in session.layers:
         layer = getattr(net, name)
-        delattr(layer, TALLY)
+        for kept in (TALLY, RATIO):
+            if hasattr(layer, kept):
+                delattr(layer, kept)
         share = (np.asarray(layer.kernel[...]) / rule.limit + 1) / 2
         beyond.append(float(np.mean((share < 0) | (share > 1))))
         share = np.clip(share, 0, 1)
@@ -222,5 +258,10 @@ def conclude(rule: Pulsing, session: Session, ended: Ended) -> Conclusion:
         devices=shares,
         activation_bits=0,
         input_ranges={},
+        technology=mapping.technology,
+        arrays=rule.arrays
+        and TrainedArrays(
+            ArraySection(**session.config.array.model_dump(exclude_none=True)), "{}x{}".format(*rule.arrays.tile)
+        ),
     )
     return Conclusion(net, fixed, {"switching": rule.model.name, "beyond_window_fraction": beyond})
