@@ -36,6 +36,10 @@ BIASED = Fixed(scheme="bitslice", technology="rram2bit", bits=2, slices=SliceFor
 KNOWN = {
     "ideal": Fixed(), "neat": NEAT, "tat": TAT, "periphery": PERIPHERY, "biased": BIASED,
     "insitu": replace(PERIPHERY, scheme="bc", bits=None, activation_bits=0, input_ranges={}),
+    "insitu in wires": replace(
+        PERIPHERY, scheme="bc", bits=None, activation_bits=0, input_ranges={}, technology="taox",
+        arrays=TrainedArrays(ArraySection(model="nodal", r_wire_ohm=2), "64x32"),
+    ),
 }  # fmt: skip
 CONFIGS = {
     "biased": TrainConfig.model_validate(
@@ -48,6 +52,7 @@ CONFIGS = {
 def test_what_was_fixed_is_read_as_it_was_written(method, tmp_path):
     fixed = KNOWN[method]
     fixed.save(tmp_path)
+    method = method.split()[0]
     summary = json.loads(json.dumps({"method": method, "layers": list(LAYERS), **fixed.summary()}))
     found = Fixed.read(summary, CONFIGS.get(method, TrainConfig()), tmp_path)
     for field in fields(Fixed):
@@ -95,11 +100,12 @@ def test_trained_conductances_that_are_lost_are_an_error(tmp_path):
         ("periphery", {"scheme": "bitslice"}), ("insitu", {"m_max": [True, 1.0]}),
         ("neat", {"vg_volt": [0.8, None]}), ("neat", {"weight_scale": "networK"}), ("neat", {"w_cut": [0.1, float("inf")]}),
         ("tat", {"arrays": {"array": {"model": "published"}, "tile": 7}}), ("tat", {"arrays": {"array": {}, "tile": None}}),
+        ("insitu in wires", {"arrays": {"array": {"model": "nodal"}, "tile": "8"}}), ("insitu in wires", {"arrays": {}}),
         ("tat", {"weight_limits": [1.0, 2.0]}), ("tat", {"weight_limits": {"hidden": "1"}}),
     ],
 )  # fmt: skip
 def test_values_of_a_wrong_kind_are_one_line(method, wrong, tmp_path):
     KNOWN[method].save(tmp_path)
-    summary = {"method": method, "layers": list(LAYERS), **KNOWN[method].summary()}
+    summary = {"method": method.split()[0], "layers": list(LAYERS), **KNOWN[method].summary()}
     with pytest.raises(RunError, match=r"summary\.json (is|are) damaged"):
         Fixed.read(summary | wrong, TrainConfig(), tmp_path)

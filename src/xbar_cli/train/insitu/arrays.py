@@ -87,16 +87,24 @@ def make_renewal(names: Sequence[str], arrays: ReadArrays, *, every: int | None)
     return Renewal(every, renew)
 
 
-def make_settle(net: nnx.Module, names: Sequence[str], arrays: ReadArrays) -> Callable[[State], State]:
-    """`network state -> state` whose kernels are what the arrays act as, solved as they are."""
+def make_settle(
+    net: nnx.Module, names: Sequence[str], *, limit: float, arrays: ReadArrays | None
+) -> Callable[[State], State]:
+    """`network state -> state` whose kernels are what will be read of the devices that are kept.
+
+    Those beyond the nominal window are cut to it, as they are when training ends; arrays, where there are any, are solved as they
+    are then.
+    """
     graphdef = nnx.split(net)[0]
-    solve = jax.jit(arrays.ratios, compiler_options=quick_compilation())
+    solve = None if arrays is None else jax.jit(arrays.ratios, compiler_options=quick_compilation())
 
     def settle(state: State) -> State:
         net = nnx.merge(graphdef, state, copy=True)
-        kernels = {name: getattr(net, name).kernel[...] for name in names}
-        for name, ratio in solve(kernels).items():
-            getattr(net, name).kernel[...] = arrays.by_ratio(kernels[name], ratio)
+        kept = {name: jnp.clip(getattr(net, name).kernel[...], -limit, limit) for name in names}
+        if arrays is not None and solve is not None:
+            kept = {name: arrays.by_ratio(kept[name], ratio) for name, ratio in solve(kept).items()}
+        for name, kernel in kept.items():
+            getattr(net, name).kernel[...] = kernel
         return nnx.state(net)
 
     return settle

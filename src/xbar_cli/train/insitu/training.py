@@ -13,7 +13,7 @@ References:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -212,18 +212,18 @@ def method(
         layer = getattr(net, name)
         layer.kernel = nnx.Param(jnp.clip(layer.kernel[...], devices.low, devices.high))
         setattr(layer, TALLY, nnx.Param(jnp.zeros_like(devices.low)))
-    found = Method(
+    names, renewal = list(rule.weights), None
+    if rule.arrays is not None:
+        make_room(net, names, rule.arrays)
+        renewal = make_renewal(names, rule.arrays, every=section.refold)
+    return Method(
         (plain,),
         pulsed_forward(rule, rate=plain.learning_rate),
+        settle=make_settle(net, names, limit=limit, arrays=rule.arrays),
+        renewal=renewal,
         optimizer=pulsed_sgd(rule, rate=plain.learning_rate),
         conclude=partial(conclude, rule),
     )
-    if rule.arrays is None:
-        return found
-    names = list(rule.weights)
-    make_room(net, names, rule.arrays)
-    renewal = make_renewal(names, rule.arrays, every=section.refold)
-    return replace(found, settle=make_settle(net, names, rule.arrays), renewal=renewal)
 
 
 def read_arrays(config: TrainConfig, *, limit: float) -> ReadArrays | None:
