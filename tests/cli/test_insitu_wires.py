@@ -44,8 +44,8 @@ def test_training_in_place_makes_up_for_the_wires(xbar, placed, tmp_path):
     assert read_summary(placed["wired"])["test_accuracy"] > there + 0.05
 
 
-def test_how_often_arrays_are_solved_is_felt_and_no_more(placed):
-    seldom, often = (read_summary(placed[name])["test_accuracy"] for name in ("wired", "often"))
-    assert read_summary(placed["wired"])["arrays"] == read_summary(placed["often"])["arrays"]
-    assert seldom != often
-    assert seldom == pytest.approx(often, abs=0.06)
+def test_how_often_arrays_are_solved_is_felt(placed):
+    seldom, often = (read_summary(placed[name]) for name in ("wired", "often"))
+    assert seldom["arrays"] == often["arrays"] == {"array": {"model": "nodal", "r_wire_ohm": 50.0, "r_source_ohm": 100.0},
+                                                   "tile": "64x32"}  # fmt: skip
+    assert seldom["test_accuracy"] != often["test_accuracy"]

@@ -163,7 +163,7 @@ def test_tiki_taka_reaches_what_sgd_on_asymmetric_devices_does_not():
         ({"training": {"optimizer": "adam"}}, "method = insitu pulses devices by plain sgd, not adam"),
         ({"training": {"schedule": "cosine"}}, "does not use training.schedule"),
         ({"inject": "normal:0.1"}, "does not use inject"),
-        ({"array": "lumped", "array.r_source_ohm": 5}, "method = insitu reads array.model = nodal, not lumped"),
+        ({"array": {"model": "lumped", "r_source_ohm": 5}}, "method = insitu reads array.model = nodal, not lumped"),
         ({"array": "nodal"}, "array.model = nodal of method = insitu reads through resistances: give array.r_wire_ohm"),
         (
             {"tile": "64x64"},
@@ -171,7 +171,7 @@ def test_tiki_taka_reaches_what_sgd_on_asymmetric_devices_does_not():
         ),
         ({"refold": 8}, "does not use insitu.refold; array.model = nodal does"),
         ({"array": {"r_wire_ohm": 1}}, "method = insitu reads ideal arrays and does not use array.r_wire_ohm"),
-        ({"array": "nodal", "bits": 4}, "method = insitu does not use `bits`"),
+        ({"mapping": {"bits": 4}}, "method = insitu does not use mapping.bits"),
         ({"insitu": {"transfer_rate": 0.2}}, "insitu.transfer_rate belongs to insitu.algorithm = tiki-taka"),
     ],
 )

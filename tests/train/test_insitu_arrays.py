@@ -42,7 +42,7 @@ def test_currents_less_those_of_the_reference_are_what_a_kernel_is_read_as():
             tile = g[top : top + 16, left : left + 8]
             currents[:, left : left + 8] += x[:, top : top + 16] @ np.asarray(nodal(jnp.asarray(tile), WIRES).g_eff)
     wanted = (currents[:, :-1] - currents[:, -1:]) / (G_ON - G_OFF) * 2 * LIMIT
-    found = dense(x, read(own, kernel))
+    found = dense(jnp.asarray(x), read(own, kernel))
     np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-4 * np.abs(wanted).max())
     assert np.abs(found - x @ kernel).max() > 0.05 * np.abs(x @ kernel).max()
 
