@@ -19,6 +19,7 @@ from xbar_cli.energy.activity import Coding, measure
 from xbar_cli.energy.agreement import of_evaluation, wires_of
 from xbar_cli.energy.constants import Constants, figures, load
 from xbar_cli.energy.costs import costs, repaired_costs, works_of
+from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.operation import coding_of, reading_of
 from xbar_cli.energy.reading import Reading
 from xbar_cli.errors import ConfigError
@@ -83,21 +84,18 @@ class CostedArrays:
         """Of every array."""
         return 1 if self.repair is None else self.repair["ensemble"]
 
+    def works(self, network: MappedNetwork, activity: dict[str, LayerActivity]) -> list[LayerWork]:
+        """What one image, or input vector, of that activity asks of one copy of the arrays."""
+        works, _ = works_of(
+            EnergyConfig(model=MODEL), self.constants, lambda: self.trained, network, self.coding, self.reading, activity,
+            self.wires, reporter=SILENT,
+        )  # fmt: skip
+        return works
+
     def read(self, network: MappedNetwork, activity: dict[str, LayerActivity]) -> Spent:
         """One image, or input vector, of that activity; every copy is read."""
-        asked = EnergyConfig(model=MODEL)
-        works, _ = works_of(
-            asked,
-            self.constants,
-            lambda: self.trained,
-            network,
-            self.coding,
-            self.reading,
-            activity,
-            self.wires,
-            reporter=SILENT,
-        )
-        parts = repaired_costs(costs(asked, self.constants, works, network), self.repair)
+        works = self.works(network, activity)
+        parts = repaired_costs(costs(EnergyConfig(model=MODEL), self.constants, works, network), self.repair)
         joule = sum(layer.energy_joule - layer.part_joule("digital") for layer in parts.values())
         reads, conversions = sum(work.reads for work in works), sum(work.drives * work.sensed for work in works)
         return Spent(self.copies * reads, self.copies * conversions, 0, joule)
@@ -107,6 +105,10 @@ class CostedArrays:
         images = min(IMAGES, len(self.trained.data.test_labels))
         activity = measure(self.trained, self.network, self.coding.wanted, images=images, reporter=SILENT)
         return self.read(self.network, activity)
+
+    def fit(self, images: int) -> Spent:
+        """What outputs are fitted to once: the pictures that are held out of so many."""
+        return self.image().times(len(held_out(self.trained, images=images)[0]))
 
     def summed_current(self) -> Spent:
         """All rows of every layer at full drive, once."""
@@ -173,7 +175,7 @@ def spent_until(
     if "global" in kinds:
         fit = arrays.summed_current()
     elif kinds.keys() - {"reprogram"}:
-        fit = arrays.image().times(len(held_out(trained, images=config.calibration.images)[0]))
+        fit = arrays.fit(config.calibration.images)
     write = arrays.writing(config) if "reprogram" in kinds else Spent()
     found = []
     for moment in lives:
