@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from xbar_cli.advise.changes import remedies, without_one
-from xbar_cli.advise.run import all_that_win, paired
-from xbar_cli.cli.advise import command
+from xbar_cli.advise.run import all_that_win, paired, tried
+from xbar_cli.cli.advise import command, show, spelled
 from xbar_cli.config.chips.evaluate import EvaluateConfig, changed
 from xbar_cli.config.load import flatten
 from xbar_cli.outside import read_json
@@ -34,6 +34,64 @@ def test_every_remedy_is_what_its_command_finds(advice, xbar):
     assert row["won"] == pytest.approx(difference.mean())
     half = 4.302653 * difference.std(ddof=1) / np.sqrt(3)
     np.testing.assert_allclose(row["won_ci95"], [difference.mean() - half, difference.mean() + half], rtol=1e-5)
+
+
+def parted(found, row):
+    """What `xbar map`, and then `xbar eval`, take of a remedy's settings."""
+    wanted = {**found["settings"], **{key: value for key, value in row["changes"].items() if value is not None}}
+    run = wanted.pop("run")
+    own = {key: value for key, value in wanted.items() if key.startswith("mapping.")}
+    return (run, *spelled(own)), spelled({key: value for key, value in wanted.items() if key not in own})
+
+
+def test_joules_of_an_image_are_those_of_map_eval_and_energy(advice, xbar, tmp_path):
+    names = ["two bits more a device", "three copies averaged", f"{next(iter(advice['per_layer']))} digital"]
+    rows = [row for row in advice["remedies"] if row["name"] in names]
+    assert len(rows) == len(names)
+    for n, row in enumerate(({"changes": {}, **advice}, *rows)):
+        own, rest = parted(advice, row)
+        mapped, evaluated = tmp_path / f"m{n}", tmp_path / f"e{n}"
+        assert xbar("map", *own, "--out", mapped).code == 0
+        assert xbar("eval", mapped, *rest, "--out", evaluated).code == 0
+        found = xbar("energy", mapped, "--activity", evaluated, "--json", "--out", tmp_path / f"j{n}").json
+        assert row["energy_joule"] == pytest.approx(found["energy_joule"], rel=1e-6)
+        assert row["devices"] == found["devices"]
+    by_name = {row["name"]: row for row in advice["remedies"]}
+    assert by_name[names[1]]["energy_joule"] == pytest.approx(3 * advice["energy_joule"])
+    assert by_name[names[1]]["once_joule"] is None  # nothing says what writing the copies takes
+    assert by_name[names[0]]["once_joule"] == advice["once_joule"] == 0
+
+
+def test_a_calibration_costs_once_what_an_evaluation_says_of_a_correction(advice, xbar, tmp_path):
+    row = next(row for row in advice["remedies"] if row["name"] == "calibrate every column")
+    _, rest = parted(advice, {"changes": {}})
+    words = ("--bits", 3, "--effect", "drift:nu=0.1,nu_sigma=0,t0=1", "--at", "1h", "--recalibrate", "affine@1y")
+    found = xbar("eval", advice["settings"]["run"], *rest, *words, "--json", "--out", tmp_path / "a").json
+    (age,) = found["ages"]
+    assert age["corrections"] == 1
+    assert row["once_joule"] == pytest.approx(age["spent"]["correction_joule"], rel=1e-6)
+    assert row["once_joule"] == pytest.approx(60 * row["energy_joule"], rel=0.1)  # the pictures held out of 600
+
+
+def test_programming_is_spent_once_and_what_no_model_costs_is_null(start):
+    few = {"run": str(start), "monte_carlo": {"samples": 1, "images": 20}}
+    program = {"method": "verify", "device": "gokmen_vlasov", "pulses": 20}
+    found, result = tried(EvaluateConfig.model_validate({**few, "programming": program}), costed=True)
+    assert found.joules is not None
+    assert found.joules.once == result["programming"]["joules_mean"] > 0
+    array = {"model": "published", "r_source_ohm": 500.0, "r_neuron_ohm": 500.0}
+    found, _ = tried(EvaluateConfig.model_validate({**few, "array": array}), costed=True)
+    assert found.joules is not None
+    assert (found.joules.image, found.joules.once) == (None, None)
+
+
+def test_tables_fit_eighty_columns(advice, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    show(advice)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("│", "┃", "┏", "└"))]
+    assert max(map(len, lines)) <= 80
+    (copies,) = (line for line in lines if "three copies averaged" in line and "J" in line)
+    assert [cell.strip() for cell in copies.split("│")][-2] == "–"  # writing the copies: no model
 
 
 def test_remedies_stand_in_order_and_their_chips_are_kept(advice):

@@ -13,7 +13,7 @@ STUCK = {"effects": ["stuck:on=0.1"]}
 
 def config(remedies, fault_map=None, kind=EvaluateConfig, **more):
     repair = {"remedies": remedies} | ({} if fault_map is None else {"fault_map": fault_map})
-    return validate(kind, {"run": "r", "variation": STUCK, "repair": repair, **more}, {})
+    return validate(kind, {"run": "r", "variation": STUCK, "repair": repair} | more, {})
 
 
 def test_remedies_are_read_in_any_order():
@@ -55,15 +55,6 @@ def test_texts_that_are_no_remedies(text, message):
         ({"remedies": "permute", "fault_map": "given", "variation": {}}, "nothing is stuck; add effect stuck"),
         ({"remedies": "permute", "fault_map": "given", "kind": PartitionConfig}, "belongs to xbar evaluate"),
         ({"remedies": "permute", "fault_map": "given", "kind": AdviseConfig}, "belongs to xbar evaluate"),
-        (
-            {
-                "remedies": "permute",
-                "fault_map": "given",
-                "variation": {"effects": ["stuck:on=0.1", "pcm_drift"]},
-                "ageing": {"at": "1h"},
-            },
-            "one of them at a time",
-        ),
     ],
 )
 def test_what_does_not_go_together(given, message):
@@ -75,6 +66,12 @@ def test_what_does_not_go_together(given, message):
     with pytest.raises(ConfigError, match=message) as raised:
         validate(kind, {**tree, "repair": repair}, {}).check()
     assert "\n" not in str(raised.value)
+
+
+def test_repaired_chips_may_age():
+    variation = {"effects": ["stuck:on=0.1", "pcm_drift"]}
+    found = config("permute", "march", variation=variation, ageing={"at": "1h", "recalibrate": "gain@1d"})
+    assert found.ageing.times == (3600.0,)
 
 
 def test_an_ensemble_needs_neither_faults_nor_a_test():

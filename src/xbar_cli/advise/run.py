@@ -12,6 +12,7 @@ from xbar_cli.config.chips.advise import AdviseConfig
 from xbar_cli.config.chips.evaluate import EvaluateConfig, changed
 from xbar_cli.config.load import flatten, stored, write_toml
 from xbar_cli.config.train import TrainConfig
+from xbar_cli.energy.policies import MODEL
 from xbar_cli.errors import XbarError
 from xbar_cli.nn.score import Measure
 from xbar_cli.reporter import SILENT, Reporter
@@ -24,6 +25,7 @@ from xbar_cli.tasks import MetricName
 from xbar_cli.workflows import evaluate, train
 
 from .changes import Change, remedies, without_one
+from .joules import Joules, joules_of
 
 REMEDIES = "repair.remedies"
 ROBUST = "robust"
@@ -36,11 +38,13 @@ class Tried:
 
     Attributes:
         values: the metric of every chip.
-        devices: on arrays.
+        devices: on arrays, spare ones and copies too.
+        joules: that it takes; None where nobody asked.
     """
 
     values: Sequence[float]
     devices: int
+    joules: Joules | None = None
 
 
 def run(config: AdviseConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
@@ -50,23 +54,25 @@ def run(config: AdviseConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
         reporter.note(unusual)
     base = config.evaluation()
     with_layers = base.model_copy(update={"monte_carlo": base.monte_carlo.model_copy(update={"per_layer": True})})
-    first, whole = tried(with_layers, reporter)
+    first, whole = tried(with_layers, reporter, costed=True)
     write_toml(run.path / CONFIG, config)
     metric = whole["metric"]
     layers = {name: found["cost"] for name, found in whole.get("per_layer", {}).items()}
     costliest = whole.get("costliest_layer") if len(layers) > 1 else None
     losses, wins = list(without_one(base)), list(remedies(base, costliest=costliest))
     done = Trials(base, first, metric, total=len(losses) + len(wins) + 1 + config.advise.train, reporter=reporter)
-    less, more = done.all(losses), done.all(wins)
+    less, more = done.all(losses), done.all(wins, costed=True)
     if (together := all_that_win(wins, more)) is not None:
-        more += done.all([together])
+        more += done.all([together], costed=True)
     if config.advise.train:
-        trained = done.all([against_variation(base, run, reporter=reporter)])
-        more += [row | {"changes": {"run": str(run.final / ROBUST)}} for row in trained]
+        trained = done.all([against_variation(base, run, reporter=reporter)], costed=True)
+        own = {"changes": {"run": str(run.final / ROBUST)}, "once_joule": None}  # no model has the joules of a training
+        more += [row | own for row in trained]
     found = {
         "command": "advise", "network": whole["network"], "dataset": whole["dataset"], "metric": metric,
         "images": whole["images"], "samples": len(first.values), f"ideal_{metric}": whole[f"ideal_{metric}"],
         "metric_value": whole["metric_value"], "metric_ci95": whole["metric_ci95"], "devices": first.devices,
+        **taken(first), "cost_model": MODEL,
         "settings": settings(base), "per_layer": dict(sorted(layers.items(), key=lambda item: -item[1])),
         "without": less, "remedies": sorted(more, key=lambda row: -row["won"]), "trained": config.advise.train,
     }  # fmt: skip
@@ -75,13 +81,20 @@ def run(config: AdviseConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     return found | {"out": str(run.final)}
 
 
-def tried(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[Tried, dict[str, Any]]:
-    """An evaluation, and all that it found."""
-    opened, trained, network = evaluate.open_network(config, reporter)
+def tried(config: EvaluateConfig, reporter: Reporter = SILENT, *, costed: bool = False) -> tuple[Tried, dict[str, Any]]:
+    """An evaluation, and all that it found; its joules where they are asked for (`costed`)."""
+    opened, trained, network = evaluate.open_network(config, reporter, keep_activity=costed)
     _, result, _ = evaluate.measured(opened, trained, network, reporter=reporter)
     names = {"network": trained.network, "dataset": trained.dataset}
-    devices = sum(network.devices(name) for name in network.layers)
-    return Tried(result[f"{result['metric']}_samples"], devices), result | names
+    mapped = sum(network.devices(name) for name in network.layers)
+    devices = result["repair"]["devices"] if "repair" in result else mapped
+    joules = joules_of(opened, trained, network, result, reporter=reporter) if costed else None
+    return Tried(result[f"{result['metric']}_samples"], devices, joules), result | names
+
+
+def taken(found: Tried) -> dict[str, float | None]:
+    """What the summary says of joules; nothing where nobody asked."""
+    return {} if found.joules is None else {"energy_joule": found.joules.image, "once_joule": found.joules.once}
 
 
 @dataclass
@@ -105,12 +118,12 @@ class Trials:
     def __post_init__(self) -> None:
         self.values: dict[str, Sequence[float]] = {}
 
-    def all(self, changes: Iterable[Change]) -> list[dict[str, Any]]:
-        """The rows of changes; those that do not go with the rest of the evaluation are left out."""
+    def all(self, changes: Iterable[Change], *, costed: bool = False) -> list[dict[str, Any]]:
+        """The rows of changes, with joules where they are `costed`; what does not go with the rest is left out."""
         rows = []
         for change in changes:
             try:
-                found, _ = tried(changed(self.base, change.keys))
+                found, _ = tried(changed(self.base, change.keys), costed=costed)
             except (XbarError, ValidationError) as error:
                 self.reporter.note(f"{change.name}: not tried ({str(error).splitlines()[0]})")
             else:
@@ -124,7 +137,7 @@ class Trials:
         sign = Measure.of(self.metric, np.zeros(1)).sign
         mean, won = estimate(list(found.values)), paired(self.first.values, found.values, sign=sign)
         return {
-            "name": change.name, "changes": dict(change.keys), "cost": change.cost, "devices": found.devices,
+            "name": change.name, "changes": dict(change.keys), "cost": change.cost, "devices": found.devices, **taken(found),
             "metric_value": mean.mean, "metric_ci95": None if mean.ci95 is None else list(mean.ci95),
             "won": won.mean, "won_ci95": None if won.ci95 is None else list(won.ci95),
         }  # fmt: skip

@@ -10,6 +10,7 @@ from xbar_cli.config.chips.advise import ADVISE_WITHOUT, AdviseConfig
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import effect_text
 
+from .energy import engineering
 from .shared.completion import runs
 from .shared.console import print_table
 from .shared.declared import declared
@@ -55,18 +56,33 @@ def show(summary: dict[str, Any]) -> None:
         print_table("Each layer alone on arrays", ["layer", f"lost{unit}"], rows)
     print_table(
         "Remedies, on the same chips",
-        ["", "remedy", f"{metric}{unit}", f"won back{unit}", "devices"],
+        ["", "remedy", f"{metric}{unit}", f"won back{unit}"],
         [
-            (n, row["name"], number(row["metric_value"], None), number(row["won"], row["won_ci95"]), row["devices"])
+            (n, row["name"], number(row["metric_value"], None), number(row["won"], row["won_ci95"]))
             for n, row in enumerate(summary["remedies"], start=1)
         ],
     )
+    show_costs(summary)
     click.echo(f"in brackets: 95 % intervals over {summary['samples']} chips, the same ones throughout")
     for n, row in enumerate(summary["remedies"], start=1):
         cost = f"   # costs {row['cost']}" if row["cost"] else ""
         click.echo(f"{n}. {command(summary, row['changes'])}{cost}")
     if not summary["trained"]:
         click.echo("not tried: xbar train --robust (--try-training does)")
+
+
+def show_costs(summary: dict[str, Any]) -> None:
+    """Print what a chip takes of devices and joules, as it is and with each remedy."""
+    rows = [("", "as it is", summary), *((n, row["name"], row) for n, row in enumerate(summary["remedies"], start=1))]
+    keys = ("energy_joule", "once_joule")
+    print_table(
+        f"What they cost ({summary['cost_model']})",
+        ["", "remedy", "devices", "an image", "once"],
+        [
+            (n, name, row["devices"], *(None if row[key] is None else engineering(row[key], "J") for key in keys))
+            for n, name, row in rows
+        ],
+    )
 
 
 def command(summary: dict[str, Any], changes: Mapping[str, Any]) -> str:

@@ -207,6 +207,8 @@ def share(value: float, total: float) -> str:
 
 def engineering(value: float, unit: str) -> str:
     """A number with an SI prefix."""
+    if not value:
+        return f"0 {unit}"
     for prefix, scale in (("", 1.0), ("m", 1e3), ("µ", 1e6), ("n", 1e9), ("p", 1e12)):
         if abs(value) * scale >= 1:
             return f"{value * scale:.4g} {prefix}{unit}"

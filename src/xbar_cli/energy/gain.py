@@ -51,7 +51,7 @@ def gain(
     reading = costed.works[0].reading
     codings = [coding_of(constants, case, reading, stated) for case in (base, lowered)]
     most = max(codings, key=lambda coding: coding.wanted.orders)
-    activity, _ = activity_of(config, opened, base, most, reporter=reporter)
+    activity, _ = activity_of(config, opened.network, lambda: opened.trained, base, most, reporter=reporter)
     totals = []
     for case, coding in zip((base, lowered), codings, strict=True):
         case_works, _ = works_of(

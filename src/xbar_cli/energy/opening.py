@@ -1,6 +1,6 @@
 """What an energy run opens: a mapped network, and how data drives it. Network and data set only where they are needed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -59,28 +59,32 @@ class Opened:
     def digital_macs(self) -> dict[str, int]:
         """Multiply-accumulates of an image of the layers that are not on arrays."""
         names = self.summary["digital_layers"]
-        if not names:
-            return {}
-        shapes = build.shapes_of(self.trained.net, self.trained.data)
-        return {shape.name: shape.macs for shape in shapes if shape.name in names}
+        return digital_macs(self.trained, names) if names else {}
+
+
+def digital_macs(trained: Trained, names: Collection[str]) -> dict[str, int]:
+    """Multiply-accumulates of an image of the layers of these names."""
+    shapes = build.shapes_of(trained.net, trained.data)
+    return {shape.name: shape.macs for shape in shapes if shape.name in names}
 
 
 def activity_of(
-    config: EnergyConfig, opened: Opened, network: MappedNetwork, coding: Coding, *, reporter: Reporter
-) -> tuple[dict[str, LayerActivity], str]:
-    """The activity of a mapped network and where it is from: what the map run kept, unless images are asked for.
+    config: EnergyConfig, mapped: MappedNetwork, trained: Callable[[], Trained], network: MappedNetwork, coding: Coding,
+    *, reporter: Reporter,
+) -> tuple[dict[str, LayerActivity], str]:  # fmt: skip
+    """The activity of a network as it is driven, and where it is from: what was kept as it was `mapped`, unless images are asked.
 
-    Where it kept nothing, or nothing of such inputs, the network is passed over test images.
+    Where nothing was kept, or nothing of such inputs, the network is passed over test images.
     """
-    kept = opened.network.activity
+    kept = mapped.activity
     if config.images == 0:
         rows = {name: (len(seen.squares), seen.positions) for name, seen in kept.items()}
         full = {name: full_drive(*shape, coding.wanted) for name, shape in rows.items()}
-        return full or worst_case(opened.trained, coding), WORST
-    own = {name: layer.full_scale for name, layer in opened.network.layers.items()}
+        return full or worst_case(trained(), coding), WORST
+    own = {name: layer.full_scale for name, layer in mapped.layers.items()}
     if config.images is None and kept and coding.covered(kept) and scaled_alike(kept, network, own=own):
         return kept, CALIBRATION
-    found = measure(opened.trained, network, coding.wanted, images=config.images, reporter=reporter)
+    found = measure(trained(), network, coding.wanted, images=config.images, reporter=reporter)
     return found, MEASURED
 
 

@@ -18,7 +18,8 @@ from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.energy.activity import Coding, measure
 from xbar_cli.energy.agreement import of_evaluation, wires_of
 from xbar_cli.energy.constants import Constants, figures, load
-from xbar_cli.energy.costs import costs, works_of
+from xbar_cli.energy.costs import costs, repaired_costs, works_of
+from xbar_cli.energy.models.work import LayerWork
 from xbar_cli.energy.operation import coding_of, reading_of
 from xbar_cli.energy.reading import Reading
 from xbar_cli.errors import ConfigError
@@ -57,7 +58,7 @@ class Spent:
 
 @dataclass(frozen=True)
 class CostedArrays:
-    """The arrays of an evaluation, as reads of them are costed."""
+    """The arrays of an evaluation, as reads of them are costed; `repair` is what its summary says of repair, None without."""
 
     trained: Trained
     network: MappedNetwork
@@ -65,6 +66,7 @@ class CostedArrays:
     coding: Coding
     constants: Constants
     wires: Wires
+    repair: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
@@ -74,33 +76,39 @@ class CostedArrays:
         constants, stated = load(MODEL), of_evaluation(Path(config.run), config, result)
         asked = EnergyConfig(run=config.run, model=MODEL)
         reading = reading_of(asked, constants, network, stated, device_bits=None)
-        return cls(
-            trained, network, reading, coding_of(constants, network, reading, stated), constants, wires_of(stated)
-        )
+        coding, wires = coding_of(constants, network, reading, stated), wires_of(stated)
+        return cls(trained, network, reading, coding, constants, wires, result.get("repair"))
+
+    @property
+    def copies(self) -> int:
+        """Of every array."""
+        return 1 if self.repair is None else self.repair["ensemble"]
+
+    def works(self, network: MappedNetwork, activity: dict[str, LayerActivity]) -> list[LayerWork]:
+        """What one image, or input vector, of that activity asks of one copy of the arrays."""
+        works, _ = works_of(
+            EnergyConfig(model=MODEL), self.constants, lambda: self.trained, network, self.coding, self.reading, activity,
+            self.wires, reporter=SILENT,
+        )  # fmt: skip
+        return works
 
     def read(self, network: MappedNetwork, activity: dict[str, LayerActivity]) -> Spent:
-        """One image, or input vector, of that activity."""
-        asked = EnergyConfig(model=MODEL)
-        works, _ = works_of(
-            asked,
-            self.constants,
-            lambda: self.trained,
-            network,
-            self.coding,
-            self.reading,
-            activity,
-            self.wires,
-            reporter=SILENT,
-        )
-        parts = costs(asked, self.constants, works, network)
+        """One image, or input vector, of that activity; every copy is read."""
+        works = self.works(network, activity)
+        parts = repaired_costs(costs(EnergyConfig(model=MODEL), self.constants, works, network), self.repair)
         joule = sum(layer.energy_joule - layer.part_joule("digital") for layer in parts.values())
-        return Spent(sum(work.reads for work in works), sum(work.drives * work.sensed for work in works), 0, joule)
+        reads, conversions = sum(work.reads for work in works), sum(work.drives * work.sensed for work in works)
+        return Spent(self.copies * reads, self.copies * conversions, 0, joule)
 
     def image(self) -> Spent:
         """An image on average."""
         images = min(IMAGES, len(self.trained.data.test_labels))
         activity = measure(self.trained, self.network, self.coding.wanted, images=images, reporter=SILENT)
         return self.read(self.network, activity)
+
+    def fit(self, images: int) -> Spent:
+        """What outputs are fitted to once: the pictures that are held out of so many."""
+        return self.image().times(len(held_out(self.trained, images=images)[0]))
 
     def summed_current(self) -> Spent:
         """All rows of every layer at full drive, once."""
@@ -111,15 +119,17 @@ class CostedArrays:
         return self.read(one, {name: full_drive(count, 1, self.coding.wanted) for name, count in rows.items()})
 
     def writing(self, config: EvaluateConfig) -> Spent:
-        """All devices once: pulses, each verified by a read and a conversion of its own."""
+        """All devices once, spare ones at G_off too: pulses, each verified by a read and a conversion of its own."""
         known = programming_of(config, self.network)
-        devices = sum(int((layer.conductance > 0).sum()) for layer in self.network.layers.values())
         if known is None:
             return Spent(0, 0, None, None)
+        layers, spare = self.network.layers.values(), 0
+        if self.repair is not None:
+            spare = self.repair["devices"] - self.copies * sum(layer.conductance.size for layer in layers)
+        devices = self.copies * sum(int((layer.conductance > 0).sum()) for layer in layers) + spare
+        siemens = self.copies * sum(float(layer.conductance.sum()) for layer in layers) + spare * self.network.g_off
+        watts = siemens * known["verify_volt"] ** 2
         pulses = round(devices * known["pulses"])
-        watts = (
-            sum(float(layer.conductance.sum()) for layer in self.network.layers.values()) * known["verify_volt"] ** 2
-        )
         scale = 2.0 ** (self.reading.adc_bits - self.constants["adc.energy_bits"])
         each = known["pulse_joule"] + self.constants["adc.energy_joule"] * scale
         return Spent(pulses, pulses, pulses, pulses * each + known["pulses"] * watts * known["verify_seconds"])
@@ -165,7 +175,7 @@ def spent_until(
     if "global" in kinds:
         fit = arrays.summed_current()
     elif kinds.keys() - {"reprogram"}:
-        fit = arrays.image().times(len(held_out(trained, images=config.calibration.images)[0]))
+        fit = arrays.fit(config.calibration.images)
     write = arrays.writing(config) if "reprogram" in kinds else Spent()
     found = []
     for moment in lives:

@@ -43,12 +43,12 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     if stored is not None:
         activity, kind = stored, f"stored in {config.activity}"
     else:
-        activity, kind = activity_of(config, opened, network, coding, reporter=reporter)
+        activity, kind = activity_of(config, opened.network, lambda: opened.trained, network, coding, reporter=reporter)
     images = next(iter(activity.values())).images
     works, gap = works_of(
         config, constants, lambda: opened.trained, network, coding, reading, activity, wires, reporter=reporter
     )
-    costed = costed_of(config, constants, opened, works, network, source.repair)
+    costed = costed_of(config, constants, works, network, source.repair, macs=opened.digital_macs)
     write_toml(run.path / CONFIG, config)
     (run.path / CONSTANTS).write_text(tomli_w.dumps(constants.as_toml()), encoding="utf-8")
     write_results(run.path, costed.every, activity)
@@ -76,11 +76,11 @@ def run(config: EnergyConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
 
 
 def costed_of(
-    config: EnergyConfig, constants: Constants, opened: Opened, works: list[LayerWork], network: MappedNetwork,
-    repair: Mapping[str, Any] | None,
+    config: EnergyConfig, constants: Constants, works: list[LayerWork], network: MappedNetwork,
+    repair: Mapping[str, Any] | None, *, macs: dict[str, int],
 ) -> Costed:  # fmt: skip
-    """The layers on arrays, the digital ones, and the chip."""
-    layers, macs = repaired_costs(costs(config, constants, works, network), repair), opened.digital_macs
+    """The layers on arrays, the digital ones of so many multiply-accumulates, and the chip."""
+    layers = repaired_costs(costs(config, constants, works, network), repair)
     sums = any(part.name == digital.PART for layer in layers.values() for part in layer.children)
     return Costed(
         works=works,

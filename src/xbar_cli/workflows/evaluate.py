@@ -103,8 +103,10 @@ def measured(
     return first, result | {"ages": known}, tally
 
 
-def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[EvaluateConfig, Trained, MappedNetwork]:
-    """The trained network and its devices: what was mapped, or mapped on the fly from a train run.
+def open_network(
+    config: EvaluateConfig, reporter: Reporter = SILENT, *, keep_activity: bool = False
+) -> tuple[EvaluateConfig, Trained, MappedNetwork]:
+    """The trained network and its devices: what was mapped, or mapped on the fly from a train run, as `map` with `keep_activity`.
 
     Rows are read as a mapped run says where `config` does not: the configuration returned has it all.
     """
@@ -138,7 +140,9 @@ def open_network(config: EvaluateConfig, reporter: Reporter = SILENT) -> tuple[E
     gates, read = resolve_cell(trained, config.cell, config.mapping.per_layer), config.converters.read
     config = on_trained_arrays(trained, config, reporter=reporter)
     placement = resolve_mapping(trained, config.mapping, gates, read=read, reporter=reporter)
-    network = map_network(trained, placement, gates, read=read, images=config.calibration.images, reporter=reporter)
+    network = map_network(
+        trained, placement, gates, read=read, images=config.calibration.images, reporter=reporter, keep_activity=keep_activity
+    )  # fmt: skip
     return config, trained, network
 
 

@@ -8,13 +8,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from xbar_cli.chip.conversion.drawn import Range
-from xbar_cli.chip.fabricate import make_fabricator
+from xbar_cli.chip.fabricate import Fabricator, make_fabricator
 from xbar_cli.chip.fold import Residuals, make_folder
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.life.history import Moment, Policy, moments
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.chip.prepare import make_calibrator, make_preparer, nominal_ranges
 from xbar_cli.chip.programming.writer import Writer, writer_of
+from xbar_cli.chip.repair.asked import repairing
+from xbar_cli.chip.repair.fabricator import RepairedFabricator
 from xbar_cli.chip.sample import Prepare
 from xbar_cli.config.chips.ageing import AgeingSection
 from xbar_cli.config.chips.evaluate import EvaluateConfig
@@ -71,21 +73,25 @@ class Aged:
         """The hardware whose reads are as noisy as at an age [s]."""
         return read_at(self.variation, hardware, age=age)
 
+    def fabricator(
+        self, config: EvaluateConfig, trained: Trained, hardware: Hardware, *, age: float
+    ) -> Fabricator | RepairedFabricator:
+        """What makes the chips as they were at an age [s], repaired as they are: faults have no age, nor has their repair."""
+        steps, writer = self.steps(hardware.network, age=age), self.writer(config, hardware)
+        plain = make_fabricator(hardware.network, steps, negative=config.variation.negative, writer=writer)
+        return repairing(plain, hardware, config.repair.wanted, trained)
+
     def preparer(self, config: EvaluateConfig, trained: Trained, hardware: Hardware) -> tuple[Prepare, int]:
         """As `prepare.make_preparer`, with corrections that were fitted to the chip when the policy acted last."""
         if self.correct is None:
             return make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
         assert self.moment.fitted_at is not None
-        fold, network = make_folder(hardware), hardware.network
+        fold = make_folder(hardware)
         ranges = nominal_ranges(trained, hardware, fold, images=config.calibration.images)
-        negative = config.variation.negative
-        writer = self.writer(config, hardware)
-        then = make_fabricator(
-            network, self.steps(network, age=self.moment.fitted_at), negative=negative, writer=writer
-        )
+        then = self.fabricator(config, trained, hardware, age=self.moment.fitted_at)
         if self.correct.kind == "global":
-            earliest = first_read(config.variation, network)[0]
-            new = make_fabricator(network, self.steps(network, age=earliest), negative=negative, writer=writer)
+            earliest = first_read(config.variation, hardware.network)[0]
+            new = self.fabricator(config, trained, hardware, age=earliest)
 
             def correct(key: Array) -> Mapping[str, Correction]:
                 return compensation(new(key).conductances, then(key).conductances)
@@ -135,21 +141,27 @@ def _preparer(
     return prepare
 
 
-def compensation(new: Mapping[str, Array], then: Mapping[str, Array]) -> dict[str, Correction]:
+def compensation(new: Any, then: Any) -> dict[str, Correction]:
     """Gain of each layer by which its summed current has fallen since it was new: all rows driven, all columns added.
 
     Args:
-        new: conductances of each layer at the first read [S].
+        new: conductances at the first read [S], as `Chip.conductances` has them.
         then: when the current was measured last [S].
 
     References:
         Joshi et al., Accurate deep neural network inference using computational phase-change memory, Nature
         Communications 11, 2473 (2020): global drift compensation.
     """
-    return {
-        name: Correction(gain=jnp.sum(g) / jnp.sum(then[name]), offset=jnp.zeros((), g.dtype))
-        for name, g in new.items()
-    }
+    before, after = summed(new), summed(then)
+    return {name: Correction(gain=g / after[name], offset=jnp.zeros((), g.dtype)) for name, g in before.items()}
+
+
+def summed(conductances: Any) -> dict[str, Array]:
+    """Summed conductance of each layer's devices where they stand, in all copies [S]; no line is driven that holds none."""
+    if isinstance(conductances, Mapping):
+        return {name: jnp.sum(g) for name, g in conductances.items()}
+    parts = [{name: jnp.sum(built.at_home) for name, built in copy.items()} for copy in conductances]
+    return {name: jnp.stack([part[name] for part in parts]).sum() for name in parts[0]}
 
 
 def first_read(variation: VariationSection, network: MappedNetwork) -> tuple[float, str]:

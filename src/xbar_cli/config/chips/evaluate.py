@@ -46,7 +46,7 @@ class EvaluateConfig(RootSection):
                 age_of(effect)
         self.programming.agree(self.variation)
         self.ageing.agree(self.variation, ci_width=self.monte_carlo.ci_width, calibrate=self.decoding.calibrate)
-        self.repair.agree(self.variation, aged=self.ageing.at is not None)
+        self.repair.agree(self.variation)
         require(
             self.repair.remedies is None or self.programming.method is None,
             "repair.remedies and programming.method both say what devices are aimed at: give one of them",

@@ -97,8 +97,8 @@ class RepairSection(Section):
         """The remedies."""
         return Remedies() if self.remedies is None else remedies_of(self.remedies)
 
-    def agree(self, variation: VariationSection, *, aged: bool) -> None:
-        """Rules that join it with the effects and with what else is asked of the chips."""
+    def agree(self, variation: VariationSection) -> None:
+        """Rules that join it with the effects."""
         knowing = self.wanted.knowing
         if not knowing:
             require(self.fault_map is None, "repair.fault_map: no remedy asks where faults are; leave it out")
@@ -109,4 +109,3 @@ class RepairSection(Section):
             )
             stuck = any(effect.model == "stuck" for effect in variation.effects)
             require(stuck, f"repair.remedies = {', '.join(knowing)}: nothing is stuck; add effect stuck")
-        require(not (self.wanted.any and aged), "repair.remedies and ageing.at: one of them at a time")
