@@ -113,6 +113,30 @@ def test_pulsed_sgd_follows_plain_sgd_on_average():
     np.testing.assert_allclose(measured, x @ (kernel + 1), rtol=1e-5)
 
 
+@pytest.mark.parametrize("transfer", [None, 0.5])
+def test_drift_of_devices_is_weight_decay(transfer):
+    """Without pulses weights fade; under the gradient of (w − 0.5)²/2 at rate η they stop at 0.5 η/(η + 1/lifetime)."""
+    own, eta, lifetime = replace(rule(transfer=transfer), kept=float(np.exp(-1 / 50))), 0.02, 50
+    still = {"a": {"kernel": jnp.zeros((6, 3)), "tally": jnp.zeros((6, 3))}}
+    params = {"a": {"kernel": jnp.full((6, 3), 0.4), "tally": jnp.zeros((6, 3))}}
+    optimizer = pulsed_sgd(own, rate=eta)
+
+    def step(carry, count):
+        params, state = carry
+        w = params["a"]["kernel"]
+        net = jnp.round(count * eta * (0.5 - w) / own.step)
+        grads = {"a": {"kernel": net, "tally": jnp.abs(net)}} if transfer is None else still
+        updates, state = optimizer.update(grads, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    start = (params, optimizer.init(params))
+    (faded, _), _ = jax.lax.scan(step, start, jnp.zeros(lifetime))
+    np.testing.assert_allclose(faded["a"]["kernel"], 0.4 / np.e, rtol=1e-4)
+    if transfer is None:
+        (held, _), _ = jax.lax.scan(step, start, jnp.ones(20 * lifetime))
+        np.testing.assert_allclose(held["a"]["kernel"], 0.5 * eta / (eta + 1 / lifetime), rtol=0.05)
+
+
 def soft(pulses=200.0):
     up = PulseBranch(pulses=10 * pulses, nonlinearity=10.0, volt=1.0, seconds=1e-9)
     down = replace(up, pulses=10 * pulses)

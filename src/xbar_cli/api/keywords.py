@@ -107,6 +107,7 @@ class TrainKeywords(Configured, total=False):
     bit_length: int
     weight_range: Value
     transfer_rate: Value
+    lifetime: Value
     network: Value
     network_arg: Sequence[Any]
     width: Value

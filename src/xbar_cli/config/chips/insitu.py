@@ -32,6 +32,8 @@ class InsituMethod(Section):
     """Weights at the ends of a nominal device's window, -X and X."""
     transfer_rate: Annotated[Annotated[Quantity, Field(gt=0, le=1000)] | None, Option(metavar="X")] = None
     """tiki-taka: pulses of a weight for each pulse that its fast device stands away from its symmetry point (default 0.1)."""
+    lifetime: Annotated[Annotated[Quantity, Field(ge=1, le=1e12)] | None, Option(metavar="STEPS")] = None
+    """Steps in which devices drift to 1/e of their distance from the middle of the window: weight decay (default for ever)."""
     refold: Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, Option()] = None
     """nodal: steps between two solutions of the arrays (default 256, or an epoch's); in between a device conducts its part of
     the last one."""

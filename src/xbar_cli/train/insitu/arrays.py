@@ -53,7 +53,7 @@ class ReadArrays:
 
     def weights(self, g: Float[Array, "rows columns"], shape: tuple[int, ...]) -> Float[Array, "*window out"]:
         """What effective conductances [S] are as a kernel of this shape."""
-        return (combine("bc", g) * (2 * self.limit / (self.g_on - self.g_off))).reshape(shape)
+        return jnp.asarray(combine("bc", g)).reshape(shape) * (2 * self.limit / (self.g_on - self.g_off))
 
     def by_ratio(self, kernel: Float[Array, "*window out"], ratio: Float[Array, "rows columns"]) -> Array:
         """The kernel that a layer acts as by what its last solution kept."""

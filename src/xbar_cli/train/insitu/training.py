@@ -12,6 +12,7 @@ References:
     Gokmen, Front. Artif. Intell. 4 (2021) 699148: Tiki-Taka v2.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -60,6 +61,7 @@ class Pulsing:
         fast: the fast devices of Tiki-Taka, by layer.
         seed: of what pulses draw.
         arrays: that devices are read in; None for ideal ones.
+        kept: share of its distance from the middle of the window that a device keeps over a step, the rest being lost to drift.
     """
 
     model: Switching
@@ -70,6 +72,7 @@ class Pulsing:
     fast: Mapping[str, SwitchingDevices]
     seed: int
     arrays: ReadArrays | None = None
+    kept: float = 1.0
 
     @property
     def step(self) -> float:
@@ -79,6 +82,10 @@ class Pulsing:
     def pulse(self, key: Array, w: Array, n: Array, devices: SwitchingDevices) -> Array:
         """Weights after trains of pulses."""
         return pulsed(key, w, n, model=self.model, devices=devices)
+
+    def drifted(self, w: Array) -> Array:
+        """Weights at the end of a step."""
+        return w if self.kept == 1 else w * jnp.asarray(self.kept, w.dtype)
 
     def read(self, layer: Any, kernel: Array) -> Array:
         """What a layer's kernel is read as: gradients are those of the kernel itself."""
@@ -135,11 +142,12 @@ def pulsed_sgd(rule: Pulsing, *, rate: float) -> optax.GradientTransformation:
                 continue
             own, up, down = stream(key, name), (both[name] + net[name]) / 2, (both[name] - net[name]) / 2
             if rule.transfer is None:
-                moved[name] = _both_ways(rule, own, w, up, down, rule.weights[name], state.steps) - w
+                moved[name] = rule.drifted(_both_ways(rule, own, w, up, down, rule.weights[name], state.steps)) - w
             else:
                 fast[name] = _both_ways(rule, own, fast[name], up, down, rule.fast[name], state.steps)
                 away, buffer[name] = _transfer(rule, name, fast[name], buffer[name], state.steps)
-                moved[name] = rule.pulse(stream(own, "weights"), w, away, rule.weights[name]) - w
+                moved[name] = rule.drifted(rule.pulse(stream(own, "weights"), w, away, rule.weights[name])) - w
+                fast[name] = rule.drifted(fast[name])
 
         def one(path: tuple[object, ...], value: Array) -> Array:
             name, kind = _place(path)
@@ -207,6 +215,7 @@ def method(
         fast={name: draw(stream(stream(key, "fast"), name), like) for name, like in kernels.items()} if tiki else {},
         seed=config.seed,
         arrays=read_arrays(config, limit=limit),
+        kept=1.0 if section.lifetime is None else math.exp(-1 / section.lifetime),
     )
     for name, devices in rule.weights.items():
         layer = getattr(net, name)
