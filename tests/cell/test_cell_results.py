@@ -115,6 +115,7 @@ def test_a_cell_read_from_its_file_gives_the_currents_that_were_simulated(tmp_pa
     [
         ("mean_effective_conductance", 1e300, "beyond all bounds"), ("mean_effective_conductance", np.nan, "beyond all bounds"),
         ("g", np.inf, "g does not ascend"), ("vin", -1.0, "vin does not ascend"), ("current_factors", np.inf, "a surrogate"),
+        ("power_factors", 1e300, "a surrogate is not finite, or beyond all bounds"),
     ],
 )  # fmt: skip
 def test_a_cell_with_numbers_that_none_has_is_damaged(tmp_path, fields, name, value, said):

@@ -1,5 +1,6 @@
 """Every training method by its command: its figures, the devices it leaves, and the same bits after an interruption."""
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -239,6 +240,20 @@ def test_a_start_that_does_not_fit_is_one_line(xbar, tiny, cell, start, tmp_path
     assert message in found.err
     assert len(found.err.strip().splitlines()) == 1
     assert not list(tmp_path.glob("run*"))
+
+
+def test_a_cell_that_lost_its_tables_is_one_line(xbar, tiny, cell, start, tmp_path):
+    """Of a run without the list of its files, so that nothing tells before they are looked for."""
+    lost = tmp_path / "cell"
+    shutil.copytree(cell, lost)
+    (lost / "results.nc").unlink()
+    (lost / "done").write_text("")
+    words = ("--method", "neat", "--vg", "0.8", "--cell", lost, "--start", start, "--out", tmp_path / "run")
+    found = xbar("train", *tiny, *words)
+    assert found.code == 1
+    (line,) = (line for line in found.err.splitlines() if line.startswith("Error"))
+    assert "results.nc" in line
+    assert "Traceback" not in found.err
 
 
 def test_hidden_units_that_come_to_the_same_are_the_same():

@@ -15,6 +15,8 @@ from xbar_cli.runs.results import RESULTS, opened
 
 LARGEST_SIEMENS = 1e3
 """Of a cell."""
+LARGEST_LEAF = 1e9
+"""Of a surrogate's numbers, which are about 1: products of a few of them are no numbers beyond."""
 
 
 def _arrays(dataset: xr.Dataset, name: str, index: int) -> dict[str, jax.Array]:
@@ -87,14 +89,18 @@ def require_sound(cell: Cell) -> Cell:
     if not (np.abs(cell.mean_effective) <= LARGEST_SIEMENS).all():
         raise ValueError("mean_effective_conductance is not finite, or beyond all bounds")
     fitted = [part for n in range(len(cell.vg)) if n not in cell.marked for part in (cell.current[n], cell.power[n])]
-    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(fitted)):
-        raise ValueError("a surrogate is not finite")
+    if not all((np.abs(leaf) <= LARGEST_LEAF).all() for leaf in jax.tree.leaves(fitted)):
+        raise ValueError("a surrogate is not finite, or beyond all bounds")
     return cell
 
 
 def copy_cell(run: Path, target: Path) -> None:
-    """Copy the cell of the characterize run at `run`, so that what depends on it stays whole when the run moves."""
+    """Copy the cell of the characterize run at `run`, so that what depends on it stays whole when the run moves.
+
+    RunError where it is missing or damaged.
+    """
     found, _ = open_run(run, commands=("characterize",), use="a cell")
+    load_cell(found.path / RESULTS)
     part = target.with_name(target.name + ".part")
     shutil.copyfile(found.path / RESULTS, part)
     part.replace(target)
