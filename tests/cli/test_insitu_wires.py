@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 WIRES = ("--array", "nodal", "--r-wire", 50, "--r-source", 100, "--tile", "64x32", "--technology", "taox")
 ONE_CHIP = ("--variation", 0, "--samples", 1, "--json")
@@ -22,6 +24,7 @@ def placed(shared, tiny):
         "wired": shared("insitu-wired", *words, *WIRES),
         "often": shared("insitu-often", *words, *WIRES, "--refold", 1),
         "ideal": shared("insitu-ideal", *words),
+        "fading": shared("insitu-fading", *words, "--lifetime", 5),
     }
 
 
@@ -49,3 +52,16 @@ def test_how_often_arrays_are_solved_is_felt(placed):
     assert seldom["arrays"] == often["arrays"] == {"array": {"model": "nodal", "r_wire_ohm": 50.0, "r_source_ohm": 100.0},
                                                    "tile": "64x32"}  # fmt: skip
     assert seldom["test_accuracy"] != often["test_accuracy"]
+
+
+def test_devices_that_drift_end_nearer_to_the_middle_of_their_window(placed):
+    away = [
+        np.concatenate(
+            [
+                np.abs(share[..., :-1] - 0.5).ravel()
+                for share in load_file(placed[name] / "devices.safetensors").values()
+            ]
+        )
+        for name in ("fading", "ideal")
+    ]
+    assert away[0].mean() < 0.5 * away[1].mean()

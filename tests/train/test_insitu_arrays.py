@@ -10,7 +10,7 @@ import pytest
 from xbar_cli.array.nodal import nodal
 from xbar_cli.array.wires import Wires, wired_fold
 from xbar_cli.nn.contracts import dense
-from xbar_cli.train.insitu.arrays import ReadArrays, make_renewal
+from xbar_cli.train.insitu.arrays import ReadArrays, make_renewal, make_solve
 
 KEY = jax.random.key(5)
 WIRES = Wires(word=20.0, bit=10.0, source=300.0, neuron=100.0)
@@ -58,7 +58,7 @@ def test_errors_go_back_through_the_same_conductances():
 def test_between_two_solutions_a_small_change_is_read_nearly_as_the_arrays_would():
     own, kernel = arrays(), weights()
     net = SimpleNamespace(a=SimpleNamespace(kernel=kernel, fold_ratio=np.zeros((30, 12))))
-    make_renewal(["a"], own, every=None).renew(net)
+    make_renewal(["a"], make_solve(own), every=None).renew(net)
     moved = kernel + 0.02 * LIMIT * jax.random.normal(jax.random.key(6), kernel.shape)
     exact, kept = read(own, moved), own.by_ratio(moved, jnp.asarray(net.a.fold_ratio))
     change = float(jnp.linalg.norm(exact - read(own, kernel)))

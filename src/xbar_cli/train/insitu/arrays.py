@@ -25,6 +25,9 @@ from xbar_cli.train.loop import Renewal, State
 RATIO = "fold_ratio"
 """Variable of a layer: what its devices and their reference conduct of their own in the last solution [rows out + 1]."""
 
+SolveRatios = Callable[[Mapping[str, Array]], dict[str, Array]]
+"""Kernels by layer to what devices conduct of their own."""
+
 
 @dataclass(frozen=True)
 class ReadArrays:
@@ -76,9 +79,13 @@ def make_room(net: nnx.Module, names: Sequence[str], arrays: ReadArrays) -> None
         setattr(layer, RATIO, nnx.BatchStat(jnp.ones_like(arrays.conductances(layer.kernel[...]))))
 
 
-def make_renewal(names: Sequence[str], arrays: ReadArrays, *, every: int | None) -> Renewal:
+def make_solve(arrays: ReadArrays) -> SolveRatios:
+    """The jitted `ReadArrays.ratios`: training and measuring share one program."""
+    return jax.jit(arrays.ratios, compiler_options=quick_compilation())
+
+
+def make_renewal(names: Sequence[str], solve: SolveRatios, *, every: int | None) -> Renewal:
     """The arrays of all layers are solved every so many steps."""
-    solve = jax.jit(arrays.ratios, compiler_options=quick_compilation())
 
     def renew(net: Any) -> None:
         for name, ratio in solve({name: getattr(net, name).kernel[...] for name in names}).items():
@@ -88,23 +95,24 @@ def make_renewal(names: Sequence[str], arrays: ReadArrays, *, every: int | None)
 
 
 def make_settle(
-    net: nnx.Module, names: Sequence[str], *, limit: float, arrays: ReadArrays | None
+    net: nnx.Module, names: Sequence[str], *, limit: float, read: Callable[[Mapping[str, Array]], Mapping[str, Array]]
 ) -> Callable[[State], State]:
     """`network state -> state` whose kernels are what will be read of the devices that are kept.
 
-    Those beyond the nominal window are cut to it, as they are when training ends; arrays, where there are any, are solved as they
-    are then.
+    Those beyond the nominal window are cut to it, as they are when training ends, and `read` says what they are then, by layer.
     """
     graphdef = nnx.split(net)[0]
-    solve = None if arrays is None else jax.jit(arrays.ratios, compiler_options=quick_compilation())
 
     def settle(state: State) -> State:
         net = nnx.merge(graphdef, state, copy=True)
         kept = {name: jnp.clip(getattr(net, name).kernel[...], -limit, limit) for name in names}
-        if arrays is not None and solve is not None:
-            kept = {name: arrays.by_ratio(kept[name], ratio) for name, ratio in solve(kept).items()}
-        for name, kernel in kept.items():
+        for name, kernel in read(kept).items():
             getattr(net, name).kernel[...] = kernel
         return nnx.state(net)
 
     return settle
+
+
+def make_read(arrays: ReadArrays, solve: SolveRatios) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
+    """Kernels by layer to what the arrays act as, solved as they are."""
+    return lambda kernels: {name: arrays.by_ratio(kernels[name], ratio) for name, ratio in solve(kernels).items()}

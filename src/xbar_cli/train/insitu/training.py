@@ -37,7 +37,7 @@ from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.numerics import straight_through, stream
 from xbar_cli.train.forward import Forward
-from xbar_cli.train.insitu.arrays import RATIO, ReadArrays, make_renewal, make_room, make_settle
+from xbar_cli.train.insitu.arrays import RATIO, ReadArrays, make_read, make_renewal, make_room, make_settle, make_solve
 from xbar_cli.train.insitu.pulses import PulsedProduct
 from xbar_cli.train.session import Conclusion, Ended, Method, Phase, Session
 from xbar_cli.trained.fixed import Fixed, TrainedArrays
@@ -221,14 +221,15 @@ def method(
         layer = getattr(net, name)
         layer.kernel = nnx.Param(jnp.clip(layer.kernel[...], devices.low, devices.high))
         setattr(layer, TALLY, nnx.Param(jnp.zeros_like(devices.low)))
-    names, renewal = list(rule.weights), None
+    names, renewal, read = list(rule.weights), None, dict
     if rule.arrays is not None:
         make_room(net, names, rule.arrays)
-        renewal = make_renewal(names, rule.arrays, every=section.refold)
+        solve = make_solve(rule.arrays)
+        renewal, read = make_renewal(names, solve, every=section.refold), make_read(rule.arrays, solve)
     return Method(
         (plain,),
         pulsed_forward(rule, rate=plain.learning_rate),
-        settle=make_settle(net, names, limit=limit, arrays=rule.arrays),
+        settle=make_settle(net, names, limit=limit, read=read),
         renewal=renewal,
         optimizer=pulsed_sgd(rule, rate=plain.learning_rate),
         conclude=partial(conclude, rule),
