@@ -41,7 +41,7 @@ BAD = [
     (("train", "--network", "alexnet"), "mlp, lenet5, lenet, cnn"),
     (("train", "--dataset", "imagenet"), "imagenet"),
     (("train", "--method", "neat"), "needs --cell"),
-    (("train", "--r-wire", "2"), "--method ideal does not use --r-wire; only --method neat or tat does"),
+    (("train", "--r-wire", "2"), "--method ideal does not use --r-wire; only --method neat or tat or insitu does"),
     (("train", "--vg", "0.8"), "does not use --vg; only --method neat does"),
     (("train", "--config", "nowhere.toml"), "nowhere.toml: cannot be read"),
     (("train", "--resume", "nowhere"), "no interrupted run to resume"),
