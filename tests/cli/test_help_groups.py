@@ -34,7 +34,21 @@ def headings(text):
     ("command", "groups"),
     [
         ("eval", ["Devices", "Arrays", "Inputs", "Converters", "Monte Carlo", "Mapping", OUTPUT]),
-        ("train", ["Method", "Network", "Data", "Training", "Of one method", "Arrays", "Mapping", OUTPUT]),
+        (
+            "train",
+            [
+                "Method",
+                "Network",
+                "Data",
+                "Training",
+                "Of one method",
+                "Arrays",
+                "Inputs",
+                "Converters",
+                "Mapping",
+                OUTPUT,
+            ],
+        ),
         ("map", ["Arrays", "Inputs", "Mapping", OUTPUT]),
         ("energy", ["Costs", "Arrays", "Inputs", "Converters", OUTPUT]),
     ],

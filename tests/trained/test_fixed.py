@@ -12,6 +12,7 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.errors import RunError
 from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.trained.fixed import Fixed, TrainedArrays
+from xbar_cli.trained.learned import LearnedRanges
 
 LAYERS = ("hidden", "output")
 
@@ -33,8 +34,13 @@ PERIPHERY = Fixed(
 )  # fmt: skip
 SLICES = {"weight_bits": 8, "fraction_bits": 6, "encoding": "offset"}
 BIASED = Fixed(scheme="bitslice", technology="rram2bit", bits=2, slices=SliceFormat(device_bits=2, **SLICES))
+LEARNED = {
+    "dac_bits": 4, "inputs": by_layer(1.0, 3.5), "adc_bits": 3, "outputs": by_layer(0.5, 7.0), "tile": "64x64",
+}  # fmt: skip
 KNOWN = {
-    "ideal": Fixed(), "neat": NEAT, "tat": TAT, "periphery": PERIPHERY, "biased": BIASED,
+    "ideal": Fixed(), "ideal between converters": Fixed(learned=LearnedRanges(**LEARNED)),
+    "ideal behind a DAC": Fixed(learned=LearnedRanges(dac_bits=2, inputs=by_layer(1.0, 3.5))),
+    "neat": NEAT, "tat": TAT, "periphery": PERIPHERY, "biased": BIASED,
     "insitu": replace(PERIPHERY, scheme="bc", bits=None, activation_bits=0, input_ranges={}),
     "insitu in wires": replace(
         PERIPHERY, scheme="bc", bits=None, activation_bits=0, input_ranges={}, technology="taox",
@@ -101,6 +107,9 @@ def test_trained_conductances_that_are_lost_are_an_error(tmp_path):
         ("neat", {"vg_volt": [0.8, None]}), ("neat", {"weight_scale": "networK"}), ("neat", {"w_cut": [0.1, float("inf")]}),
         ("tat", {"arrays": {"array": {"model": "published"}, "tile": 7}}), ("tat", {"arrays": {"array": {}, "tile": None}}),
         ("insitu in wires", {"arrays": {"array": {"model": "nodal"}, "tile": "8"}}), ("insitu in wires", {"arrays": {}}),
+        ("ideal", {"learned_ranges": LEARNED | {"inputs": {"hidden": 1.0}}}), ("ideal", {"learned_ranges": {"tile": "8x8"}}),
+        ("ideal", {"learned_ranges": LEARNED | {"outputs": by_layer(1.0, 0.0)}}), ("ideal", {"learned_ranges": 3}),
+        ("ideal", {"learned_ranges": LEARNED | {"adc_bits": "3"}}),
         ("tat", {"weight_limits": [1.0, 2.0]}), ("tat", {"weight_limits": {"hidden": "1"}}),
     ],
 )  # fmt: skip

@@ -15,14 +15,13 @@ if TYPE_CHECKING:
 
     from xbar_cli.nn.sites.crossbar import Crossbar
 
+    from .common import Kept, RunOf
     from .keywords import (
         CharacterizeKeywords,
         EnergyKeywords,
         EvaluateKeywords,
-        Kept,
         MapKeywords,
         PartitionKeywords,
-        RunOf,
         TrainKeywords,
     )
 

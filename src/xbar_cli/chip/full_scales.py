@@ -13,10 +13,11 @@ from jax import Array
 from xbar_cli.array.built.lloyd import lloyd_max
 from xbar_cli.array.ideal import Contract
 from xbar_cli.chip.conversion.drawn import Range
+from xbar_cli.chip.conversion.learned import learned_drive, learned_range
 from xbar_cli.chip.fold import Hardware
-from xbar_cli.chip.layers import groups_of
+from xbar_cli.chip.layers import rows_at_once
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
-from xbar_cli.config.converters import parse_range
+from xbar_cli.config.converters import ReadSection, parse_range
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import sufficient_adc_bits
@@ -47,9 +48,15 @@ class Observed(NamedTuple):
     largest: float
 
 
-def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None, *, images: int) -> MappedNetwork:
-    """The network whose layers' full drive is at the activation that `rule` says; None leaves what was mapped."""
-    ranges = drive_ranges(trained, network.layers, rule, images=images)
+def with_drive_range(trained: Trained, network: MappedNetwork, read: ReadSection, *, images: int) -> MappedNetwork:
+    """The network whose layers' full drive is at the activation that its rule says, or that training learned for its bits.
+
+    Where it says neither, what was mapped stays, but for ranges that were learned for other bits.
+    """
+    ranges = dict(learned_drive(trained.fixed.learned, read))
+    left = not ranges and bool(learned_drive(trained.fixed.learned, network.read))
+    if not ranges and (left or read.dac_range != network.read.dac_range):
+        ranges = drive_ranges(trained, network.layers, read.dac_range or ("max" if left else None), images=images)
     layers = {
         name: replace(layer, full_scale=ranges.get(name, layer.full_scale)) for name, layer in network.layers.items()
     }
@@ -57,12 +64,12 @@ def with_drive_range(trained: Trained, network: MappedNetwork, rule: str | None,
 
 
 def row_full_scales(
-    trained: Trained, seen: Mapping[str, tuple[float, float]], names: Iterable[str], rule: str | None, *, images: int
+    trained: Trained, seen: Mapping[str, tuple[float, float]], names: Iterable[str], read: ReadSection, *, images: int
 ) -> dict[str, float]:
     """The activation of the full drive of the layers `names`: what `dac_range` says, else what training fixed or was `seen`."""
-    fixed = trained.fixed.input_ranges or {}
+    fixed = trained.fixed.input_ranges or learned_drive(trained.fixed.learned, read)
     own = {name: fixed.get(name) or max(high, -low) or 1.0 for name, (low, high) in seen.items()}
-    return own | drive_ranges(trained, names, rule, images=images)
+    return own | drive_ranges(trained, names, read.dac_range, images=images)
 
 
 def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, images: int) -> dict[str, float]:
@@ -82,18 +89,20 @@ def drive_ranges(trained: Trained, names: Iterable[str], rule: str | None, *, im
 def adc_ranges(
     trained: Trained, hardware: Hardware, nominal: Callable[[], Circuit], *, images: int
 ) -> dict[str, Range]:
-    """What each layer's converters take, as `adc_range` says, for rows that floating-point activations drive.
+    """What each layer's converters take, as `adc_range` says or training learned, for rows that floating-point activations drive.
 
     Currents that are 0 in every image need no range: the converters of such a layer take all that its columns can carry.
     `nominal` gives the circuit of the chip without variation, whose column currents the range is taken from.
     """
     wanted = {name: hardware.of(name) for name in hardware.network.layers}
-    rules = {name: own.converters.adc_range or "max" for name, own in wanted.items()}
+    fitting = {name: learned_range(trained.fixed.learned, own, name) for name, own in wanted.items()}
+    learned = {name: Range(full) for name, full in fitting.items() if full is not None}
+    rules = {name: own.converters.adc_range or "max" for name, own in wanted.items() if name not in learned}
     seen = [name for name, rule in rules.items() if parse_range(rule)[0] in ("max", "percentile", "lloyd")]
-    found = {name: stated_range(wanted[name], name) for name in rules if name not in seen}
+    found = learned | {name: stated_range(wanted[name], name) for name in rules if name not in seen}
     if not seen:
         return found
-    tiled = {name: layer for name, layer in nominal().layers.items() if isinstance(layer, TiledLayer)}
+    tiled = {name: layer for name, layer in nominal().layers.items() if isinstance(layer, TiledLayer) and name in rules}
     products = products_of(trained)
     # of one image some networks are another program
     batch = max(2, min([BATCH, *(layer.part_size(*products[name]) for name, layer in tiled.items())]))
@@ -108,7 +117,7 @@ def adc_ranges(
         if rule == "lloyd":
             bits = {name: wanted[name].converters.adc_bits or 0 for name in some}
             found |= fitted_ranges(trained, some, tops, bits=bits, images=images, batch=batch)
-    return {name: found[name] for name in rules}
+    return {name: found[name] for name in wanted}
 
 
 def stated_range(hardware: Hardware, name: str) -> Range:
@@ -164,12 +173,6 @@ def share_of_most(share: float, hardware: Hardware, layer: LayerMapping) -> floa
     """A share of the most that a read sends to a converter, of a column or as the difference of two, over full voltage [S]."""
     span = layer.top - (layer.bottom if hardware.converters.adc_input == "pair" else 0.0)
     return share * rows_at_once(hardware, layer) * span
-
-
-def rows_at_once(hardware: Hardware, layer: LayerMapping) -> int:
-    """Rows whose currents one conversion sees: of a group, or all where charges of the groups are added."""
-    rows = groups_of(hardware, layer)
-    return rows.rows if hardware.converters.analog else rows.each
 
 
 def level_range(hardware: Hardware, layer: LayerMapping) -> float:

@@ -71,6 +71,12 @@ def groups_of(hardware: Hardware, layer: LayerMapping) -> RowGroups:
     return row_groups(layer.conductance.shape[0], height=height, at_once=at_once)
 
 
+def rows_at_once(hardware: Hardware, layer: LayerMapping) -> int:
+    """Rows whose currents one conversion sees: of a group, or all where charges of the groups are added."""
+    rows = groups_of(hardware, layer)
+    return rows.rows if hardware.converters.analog else rows.each
+
+
 def converted_scale(hardware: Hardware, layer: LayerMapping) -> Scale:
     """How codes are decoded: what the converters' baseline took off is added digitally."""
     base = baseline(hardware, layer)

@@ -62,7 +62,7 @@ def map_network(
     regroup(trained.net, {name: groups_left(trained, placements[name], name) for name in names})
     w_max = full_weights(trained, placements)
     seen = observe(trained, images=images, sampled=keep_activity)
-    drives = row_full_scales(trained, seen.ranges, names, read.dac_range, images=images)
+    drives = row_full_scales(trained, seen.ranges, names, read, images=images)
     layers = {
         name: on_devices(
             trained.fixed, placements[name], name, trained.kernels[name], vg=vg.get(name), w_max=w_max[name],

@@ -130,6 +130,9 @@ def converter_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append((f"{summary['dac_bits']}-bit inputs", summary["input"]))
     if summary["adc_bits"] is not None:
         rows.append((f"{summary['adc_bits']}-bit converters", converters(summary)))
+    if learned := {kind: names for kind, names in summary.get("learned_ranges", {}).items() if names}:
+        said = "; ".join(f"{kind} of {', '.join(names)}" for kind, names in learned.items())
+        rows.append(("ranges learned in training", said))
     for kind, name in (("dac", "inputs beyond the full drive"), ("adc", "ADC beyond its range")):
         share = summary[f"{kind}_saturated_fraction"]
         if share is not None:

@@ -56,6 +56,14 @@ def show(summary: dict[str, Any]) -> None:
     if summary["dataset_note"]:
         rows.append(("data set", summary["dataset_note"]))
     print_table(f"{summary['method']}: {summary['network']} on {summary['dataset']}", ["", ""], rows)
+    if learned := summary.get("learned_ranges"):
+        kinds = [kind for kind in ("inputs", "outputs") if learned[kind]]
+        bits = {"inputs": learned.get("dac_bits"), "outputs": learned.get("adc_bits")}
+        print_table(
+            "Learned ranges of converters",
+            ["layer", *(f"{kind}, {bits[kind]} bits" for kind in kinds)],
+            [(name, *(f"{learned[kind][name]:.4g}" for kind in kinds)) for name in summary["layers"]],
+        )
     if summary["method"] == "neat":
         names = ["layers", "vg_volt", "w_max", "w_cut", "in_range_fraction_at_start", "in_range_fraction"]
         layers = zip(*(summary[name] for name in names), strict=True)

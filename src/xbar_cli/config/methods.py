@@ -36,6 +36,8 @@ Encoding = Literal["offset", "twos_complement", "differential"]
 class IdealMethod(Section):
     """Plain training."""
 
+    shares: ClassVar[tuple[str, ...]] = ("mapping.tile",)
+
     name: Literal["ideal"] = "ideal"
     start: Annotated[str | None, Option(metavar="RUN")] = None
     """The train run to go on from (default fresh weights, or those of an ONNX file)."""
@@ -159,7 +161,7 @@ class TatMapping(MappingSection):
     technology: Annotated[TechnologyName | None, Option(metavar="NAME|FILE|RUN")] = None
     """Sets R_on and the ratio of the levels, R_off/R_on."""
     tile: Annotated[TileSize | None, Option(metavar="ROWSxCOLS")] = None
-    """Size of one array, two columns an output (default the layer's)."""
+    """Size of one array, two columns an output (default the layer's; 128x128 of converters)."""
 
     @model_validator(mode="before")
     @classmethod

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from xbar_cli.outside import quoted
 from xbar_cli.tasks import MetricName
 
 from .base import (
@@ -24,17 +23,13 @@ from .base import (
     require,
     within,
 )
+from .chips.learned import TrainConverters
 from .chips.robust import made_robust
 from .effect_list import InjectSection, parse_injection
+from .known.shorthands import SHORTHANDS, key_in, written_out
 from .methods import METHODS, AnyMethod, IdealMethod, NeatMethod, TatArray, TatMapping, TatMethod, check_method
 from .network import NetworkSection
 from .ranges import Rates
-
-SHORTHANDS = (
-    "array", "bits", "levels", "scheme", "start", "tile", "weight_limit", "weight_scale", "technology", "encoding", "layers",
-    "refold",
-)  # fmt: skip
-"""Top-level keys that stand for the key of the same name in the section of the method, or in one that the method shares."""
 
 
 class DatasetSection(Section):
@@ -122,6 +117,7 @@ class TrainConfig(RootSection):
     training: TrainingSection = TrainingSection()
     array: TatArray = TatArray()
     mapping: TatMapping = TatMapping()
+    converters: TrainConverters = TrainConverters()
     robust: Annotated[bool, Option()] = False
     """Against 15 % additive variation of the devices: what this stands for is said, and any of it given otherwise is kept."""
     inject: Annotated[InjectSection, BeforeValidator(parse_injection), Option(metavar="MODEL:X")] = InjectSection()
@@ -137,7 +133,7 @@ class TrainConfig(RootSection):
         method = tree.get("method", "ideal")
         if not isinstance(method, str) or method not in METHODS:
             return tree  # a section, or for pydantic to say so
-        tree = _written_out(tree, method, cls.stands_for(tree))
+        tree = written_out(tree, method, cls.stands_for(tree))
         if tree.get("robust") in (True, "true"):
             tree = made_robust(tree, method)
         for name in [name for name in METHODS if name != method and name in tree]:
@@ -157,7 +153,7 @@ class TrainConfig(RootSection):
         """The keys of the method's section, and of those that it shares, that shorthands stand for."""
         method = given.get("method", "ideal")
         section = METHODS.get(method) if isinstance(method, str) else None
-        return {key: found for key in SHORTHANDS if section and (found := _key_in(section, key)) is not None}
+        return {key: found for key in SHORTHANDS if section and (found := key_in(section, key)) is not None}
 
     @classmethod
     def key_of(cls, loc: tuple[int | str, ...]) -> str:
@@ -172,6 +168,8 @@ class TrainConfig(RootSection):
         for shared in ("array", "mapping"):
             used = {key: value for key, value in tree.pop(shared).items() if f"{shared}.{key}" in self.method.shares}
             tree |= {shared: used} if used else {}
+        if not tree["converters"]:
+            del tree["converters"]
         if self.retrains_only:
             tree["training"] = {key: value for key, value in tree["training"].items() if key not in PLAIN_ONLY}
         return tree | {"method": name} | ({name: own} if own else {})
@@ -216,6 +214,7 @@ class TrainConfig(RootSection):
             method.name not in ("periphery", "biased") or training.clip_weights is None,
             f"training.clip_weights cuts weights; those of method = {method.name} have a range of their own",
         )
+        self.converters.agree(method.name, tile=self.mapping.tile is not None, fold_norm=training.fold_norm)
         match method.name:
             case "neat":
                 self._neat_agrees(method)
@@ -267,33 +266,3 @@ class TrainConfig(RootSection):
             mapping.weight_limit != "auto" or tat.start is not None,
             "mapping.weight_limit = auto chooses for weights that are trained: it needs tat.start, or give max or a number",
         )
-
-
-def _key_in(section: type[Section], short: str) -> str | None:
-    """The dotted key that a shorthand stands for; None where the method has none of that name."""
-    if short in section.model_fields:
-        return f"{section.model_fields['name'].default}.{short}"
-    long = f"{short}.model" if short == "array" else f"mapping.{short}"
-    return long if long in section.shares else None
-
-
-def _written_out(tree: Mapping[str, Any], method: str, names: Mapping[str, str]) -> dict[str, Any]:
-    """Top-level `bits`, `start`, … moved into the sections that they stand for."""
-    found = dict(tree)
-    for key in [key for key in SHORTHANDS if key in tree and not isinstance(tree[key], Mapping | Section)]:
-        if key not in names:
-            users = [name for name, section in METHODS.items() if _key_in(section, key) is not None]
-            raise ValueError(f"method = {method} does not use `{key}`; it belongs to {', '.join(users)}")
-        _put(found, names[key], found.pop(key), spelled=key)
-    return found
-
-
-def _put(tree: dict[str, Any], key: str, value: Any, *, spelled: str) -> None:
-    """Set `section.key` of a tree, in a copy of the section."""
-    section, _, name = key.partition(".")
-    table = tree.get(section, {})
-    if not isinstance(table, dict):
-        raise ValueError(f"{section} = {quoted(table)} is a value, not a section")
-    if name in table:
-        raise ValueError(f"{spelled} and {key} say the same: give one of them")
-    tree[section] = {**table, name: value}

@@ -9,6 +9,7 @@ from xbar_cli.chip.activity import LayerActivity
 from xbar_cli.chip.full_scales import with_drive_range
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.chips.evaluate import EvaluateConfig
+from xbar_cli.config.converters import ReadSection
 from xbar_cli.config.energy import GIVEN, EnergyConfig
 from xbar_cli.config.load import stored
 from xbar_cli.energy.activity import Coding
@@ -96,9 +97,9 @@ def of_eval(path: Path, config: EvaluateConfig, summary: Mapping[str, Any], open
     if opened.network.cell is not None:
         mapped = f"map run {opened.path}", opened.network.read_volt
         programmed_alike(mapped, (stated.by, stated.values.get("v_read_volt")))
-    rule, scales = stated.values["dac_range"], {}
-    if rule is not None and rule != opened.config.read.dac_range:
-        ranged = with_drive_range(opened.trained, opened.network, rule, images=config.calibration.images)
+    read, scales = ReadSection(dac_bits=stated.values["dac_bits"], dac_range=stated.values["dac_range"]), {}
+    if read.dac_range not in (None, opened.config.read.dac_range) or opened.trained.fixed.learned is not None:
+        ranged = with_drive_range(opened.trained, opened.network, read, images=config.calibration.images)
         scales = {name: layer.full_scale for name, layer in ranged.layers.items()}
     return Source(
         stated,

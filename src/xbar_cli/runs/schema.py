@@ -61,6 +61,7 @@ class TrainSummary(Summary):
     technology: str | None = None
     encoding: str | None = None
     arrays: dict[str, Any] | None = None
+    learned_ranges: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _measured(self) -> Self:

@@ -21,20 +21,31 @@ from xbar_cli.numerics import straight_through
 from .transforms import Site, Transform
 
 Forward = Callable[[Any, Array | None, Array | None], Product]
+Exact = Callable[[Contract, Array, Array], Array]
+"""`(contract, inputs, kernel) -> outputs` in the precision of the training's products."""
+Converters = Callable[[str, Any, Array, Array, Contract, Exact], Array]
+"""`(name, layer, inputs, kernel, contract, exact) -> outputs` of a layer between converters."""
 
 INPUT_MOMENTUM = 0.9
 """Share of its old input range that a layer keeps at each step, as batch norm does with its statistics."""
 
 
 def make_forward(
-    transform: Transform | None = None, *, activation_bits: int | None = None, precision: str = "float32"
+    transform: Transform | None = None,
+    *,
+    activation_bits: int | None = None,
+    precision: str = "float32",
+    converters: Converters | None = None,
 ) -> Forward:
     """A forward pass in which every kernel goes through `transform`; products are `float32` or `bfloat16`.
 
     `activation_bits` are those of every layer's inputs, None for floating point: layers need an `input_range` then
-    (`add_input_ranges`).
+    (`add_input_ranges`). `converters` stand around every product.
     """
     dtype = jnp.dtype(precision)
+
+    def exact(contract: Contract, x: Array, kernel: Array) -> Array:
+        return contract(x.astype(dtype), kernel.astype(dtype)).astype(x.dtype)
 
     def forward(net: Any, key: Array | None, step: Array | None) -> Product:
         def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
@@ -43,7 +54,11 @@ def make_forward(
                 kernel = transform(Site(name, layer=layer, key=key, step=step), kernel)
             if activation_bits is not None:
                 x = quantised_inputs(layer, x, bits=activation_bits, training=step is not None)
-            return contract(x.astype(dtype), kernel.astype(dtype)).astype(x.dtype)
+            return (
+                exact(contract, x, kernel)
+                if converters is None
+                else converters(name, layer, x, kernel, contract, exact)
+            )
 
         keeps = activation_bits is not None and step is not None  # what a layer keeps leaves no traced loop
         return one_by_one(product) if keeps else product

@@ -11,8 +11,7 @@ from xbar_cli.config.train import TrainConfig
 from xbar_cli.nn.shapes import LayerShape
 from xbar_cli.runs.directory import Run
 from xbar_cli.tasks import MetricName
-from xbar_cli.train import biased, neat, periphery, tat
-from xbar_cli.train.forward import make_forward
+from xbar_cli.train import biased, learned, neat, periphery, tat
 from xbar_cli.train.injection import injected
 from xbar_cli.train.insitu import training as insitu
 from xbar_cli.train.session import Method, Phase, start_from
@@ -44,7 +43,7 @@ def method_of(
         case IdealMethod():
             if method.start is not None:
                 start_from(net, method.start, config)
-            return Method((plain,), make_forward(injected(inject, ramp=ramp), precision=training.precision))
+            return learned.plainly(config, net, shapes, plain, injected(inject, ramp=ramp), parts["train"])
         case NeatMethod():
             return neat.method(method, config, run, net, shapes, plain, parts, ramp)
         case TatMethod():

@@ -23,6 +23,7 @@ from xbar_cli.outside import quoted, quoted_error
 from xbar_cli.runs.directory import SUMMARY
 from xbar_cli.runs.results import read_tensors, write_tensors
 from xbar_cli.runs.seal import ANEW
+from xbar_cli.trained.learned import LearnedRanges
 
 DEVICES = "devices.safetensors"
 """Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
@@ -69,6 +70,7 @@ class Fixed:
         activation_bits: of every layer's inputs, 0 for floating point (periphery).
         input_ranges: inputs at the ends of these levels; 0 where none was seen.
         arrays: those that the weights were trained on (tat, neat, insitu).
+        learned: ranges of converters that were learned with the weights (ideal).
     """
 
     vg: Mapping[str, float] | None = None
@@ -88,6 +90,7 @@ class Fixed:
     activation_bits: int | None = None
     input_ranges: Mapping[str, float] | None = None
     arrays: TrainedArrays | None = None
+    learned: LearnedRanges | None = None
 
     def summary(self) -> dict[str, Any]:
         """The keys of a training's summary that say so."""
@@ -103,7 +106,7 @@ class Fixed:
             limits = None if self.weight_limits is None else dict(self.weight_limits)
             found |= {"array": self.arrays.array.model, "technology": self.technology, "weight_limits": limits}
             found |= {"arrays": self._arrays(self.arrays)}
-        return found
+        return found if self.learned is None else found | {"learned_ranges": self.learned.in_use()}
 
     def point_of(self, name: str, slices: Slices) -> float | None:
         """The fraction bits that a layer was trained for; None for none, or where `slices` have other bits."""
@@ -157,6 +160,7 @@ class Fixed:
             fraction_bits=by_layer("fraction_bits"),
             activation_bits=BITS.validate_python(summary.get("activation_bits")),
             input_ranges=named("input_ranges"),
+            learned=None if (found := summary.get("learned_ranges")) is None else LearnedRanges.read(found, names),
             **(own(summary, config, folder) if own else {}),
         )
 

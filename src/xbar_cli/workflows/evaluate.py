@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from xbar_cli.chip.certificates.wired import settle, told
+from xbar_cli.chip.conversion.learned import as_learned, taken
 from xbar_cli.chip.executor import Strategy
 from xbar_cli.chip.floating import floating_value
 from xbar_cli.chip.full_scales import with_drive_range
@@ -130,6 +131,7 @@ def open_network(
                 )
             }
         )
+        config = as_learned(trained, config, scheme=network.scheme, mapped=True, reporter=reporter)
         if (arrays := trained.fixed.arrays) is not None and config.array.model is None:
             reporter.note(
                 f"{path}: its weights were trained through {arrays.array.model} arrays, and ideal ones are evaluated: give "
@@ -139,6 +141,7 @@ def open_network(
     trained = open_trained(path, use="xbar evaluate", data_dir=config.data_dir)
     gates, read = resolve_cell(trained, config.cell, config.mapping.per_layer), config.converters.read
     config = on_trained_arrays(trained, config, reporter=reporter)
+    config = as_learned(trained, config, scheme=config.mapping.chosen, mapped=False, reporter=reporter)
     placement = resolve_mapping(trained, config.mapping, gates, read=read, reporter=reporter)
     network = map_network(
         trained, placement, gates, read=read, images=config.calibration.images, reporter=reporter, keep_activity=keep_activity
@@ -195,8 +198,7 @@ def build_hardware(
     array = array_of(config, network)
     check_array(array, config, network)
     config.converters.check(model=array.model, scheme=network.scheme, cell=network.cell is not None)
-    if config.converters.dac_range != network.read.dac_range:
-        network = with_drive_range(trained, network, config.converters.dac_range, images=config.calibration.images)
+    network = with_drive_range(trained, network, config.converters.read, images=config.calibration.images)
     hardware = Hardware(
         network, model=array.model, fold=tile_fold(array), wires=array.wires(), converters=config.converters,
         own=own_converters(trained, network, config.converters),
@@ -229,7 +231,7 @@ def measure(
     parts = batched(images, labels, size=wanted.batch_size)
     steps = steps_of(config.variation.on_devices(), network) if aged is None else aged.steps(network)
     order = programmed_first(config, effects_in_order(config.variation, steps))
-    tell(config, trained, network, order, reporter)
+    tell(config, trained, hardware, order, reporter)
     ideal = floating_value(trained, parts, measure)
     most = (wanted.samples or wanted.max_samples or 1) if config.differing else 1
     preparer = None if aged is None else aged.preparer(config, trained, hardware)
@@ -257,12 +259,17 @@ def measure(
             "effects": order,
             "effects_said": config.variation.said(),
         }
-        | ({"wired": wired} if (wired := told(hardware)) else {})
+        | where_there({"wired": told(hardware), "learned_ranges": taken(trained, hardware)})
         | repair_told(config.repair, network, tally)
     )
     return found | evaluate_summary.summarise(
         config, hardware, tally, measure, ideal=ideal, images=len(labels), fitted_to=fitted_to
     ), tally
+
+
+def where_there(parts: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a summary that are not empty."""
+    return {key: part for key, part in parts.items() if part}
 
 
 def batched(images: np.ndarray, labels: np.ndarray, *, size: int) -> list[Batch]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from xbar_cli.chip.mapped import MappedNetwork
+from xbar_cli.chip.conversion.learned import told_of_ranges
+from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.result import summary as evaluate_summary
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import described, remarks
@@ -26,12 +27,14 @@ def programmed_first(config: EvaluateConfig, order: Sequence[str]) -> list[str]:
 
 
 def tell(
-    config: EvaluateConfig, trained: Trained, network: MappedNetwork, order: Sequence[str], reporter: Reporter
+    config: EvaluateConfig, trained: Trained, hardware: Hardware, order: Sequence[str], reporter: Reporter
 ) -> None:
     """Say what the figures will not show: inputs unlike those of training, converters alike, effects and their figures."""
     converters, bits = config.converters, trained.fixed.activation_bits
     if bits and converters.dac_bits is None:
         reporter.note(f"trained with {bits}-bit inputs: converters.dac_bits = {bits} converts them here too")
+    for line in told_of_ranges(trained, hardware):
+        reporter.note(line)
     if converters.columns_per_adc and not converters.differing:
         reporter.note(
             "converters.columns_per_adc: converters without converters.adc_gain_error or converters.adc_offset_error are "
@@ -39,7 +42,7 @@ def tell(
         )
     if len(order) > 2:
         reporter.note("effects in order: " + "; ".join(order))
-    for remark in remarks(config.variation.effects, network):
+    for remark in remarks(config.variation.effects, hardware.network):
         reporter.note(remark)
     if config.differing and (line := evaluate_summary.out_of_reach(config)) is not None:
         reporter.note(line)
