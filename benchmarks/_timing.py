@@ -39,5 +39,7 @@ def measure(
     compiled = jax.jit(function).lower(*args).compile(compiler_options=options)
     compile_seconds = time.perf_counter() - start
     result = jax.block_until_ready(compiled(*args))
-    apart = {"compile_seconds": compile_seconds, "temporary_bytes": compiled.memory_analysis().temp_size_in_bytes}
+    analysis = compiled.memory_analysis()
+    assert analysis is not None
+    apart = {"compile_seconds": compile_seconds, "temporary_bytes": analysis.temp_size_in_bytes}
     return statistics(timed(lambda: compiled(*args), repeats)) | apart, result

@@ -44,9 +44,12 @@ class Case:
     mean: float
 
 
-def make(draw: Callable[[np.random.Generator, tuple[int, ...]], Floats]) -> Case:
+def make(draw: Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.floating[Any]]]) -> Case:
     """The distribution that `draw` draws of, as accuracies of whole images; its mean from eight million draws."""
-    whole = lambda rng, shape: np.round(np.clip(draw(rng, shape), 0, 1) * IMAGES) / IMAGES  # noqa: E731
+
+    def whole(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+        return np.round(np.clip(draw(rng, shape).astype(np.float64), 0, 1) * IMAGES) / IMAGES
+
     rng = np.random.default_rng(99)
     return Case(whole, float(np.mean([whole(rng, (1_000_000,)).mean() for _ in range(8)])))
 

@@ -36,6 +36,7 @@ from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import steps_of
 from xbar_cli.config.hardware import MappingSection
 from xbar_cli.config.network import NetworkSection
+from xbar_cli.config.train import TrainConfig
 from xbar_cli.data.batches import eval_batches
 from xbar_cli.data.datasets import Dataset
 from xbar_cli.nn.shapes import layer_shapes
@@ -65,7 +66,8 @@ def random_network(name: str, *, images: int) -> Trained:
     net = NetworkSection.model_validate({"name": name}).build(shape=shape, outputs=10, seed=0)
     names = [layer.name for layer in layer_shapes(net, shape=shape)]
     summary = {"layers": names, "network": name, "dataset": "random", "method": "ideal"}
-    return Trained(Run(Path(), Path()), summary, {"dataset": {"name": "random"}, "network": {"name": name}}, net, data)
+    config = TrainConfig.model_validate({"network": {"name": name}})
+    return Trained(Run(Path(), Path()), summary, config, net, data)
 
 
 def make_sampler(trained: Trained, parts: list[Batch], *, samples: int, strategy: Strategy) -> Sampler:
@@ -196,7 +198,7 @@ def told(name: str, part: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--samples", type=int, default=25)
     parser.add_argument("--repeats", type=int, default=3)

@@ -49,7 +49,7 @@ def one(size: int, tiles: int, repeats: int, rng: np.random.Generator) -> dict[s
 def exponent(cases: list[dict[str, Any]], over: str, of: str = "best_seconds") -> dict[str, Any]:
     """Slope of log `of` over log `over`, and its standard error."""
     x, y = (np.log([case[name] for case in cases]) for name in (over, of))
-    line = linregress(x, y)
+    line: Any = linregress(x, y)
     return {"of": of, "exponent": float(line.slope), "standard_error": float(line.stderr), "n": len(cases)}
 
 

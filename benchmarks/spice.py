@@ -34,7 +34,7 @@ def batch(program: str) -> float:
     control = [
         ".control",
         "set num_threads=1",
-        *speed_commands(card),
+        *speed_commands(CELL.card),
         f"dc {sweeps}",
         "write out.raw",
         "quit",

@@ -24,7 +24,7 @@ os.environ["NPROC"] = "1"
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.cli.sweeps.run import SweepTable
 from xbar_cli.experiment.file import load_experiment
-from xbar_cli.experiment.plan import Plan, make_plan
+from xbar_cli.experiment.plan import Plan, make_plan, missing
 from xbar_cli.runs.sweep_cluster import local_cluster
 from xbar_cli.workflows.run import LOCAL_ENVIRONMENT, compute, payload, run_stage
 
@@ -68,7 +68,8 @@ def swept(plan: Plan, client: Any) -> float:
     """Seconds to compute every point on a cluster."""
     workers = len(client.nthreads())
     began = time.perf_counter()
-    outcomes = compute(client, plan, retries=0, timeout=None, workers=workers, watcher=SweepTable(quiet=True))
+    todo = {run.key: run for run in missing(plan)}
+    outcomes = compute(client, todo, plan.out, retries=0, timeout=None, workers=workers, watcher=SweepTable(quiet=True))
     seconds = time.perf_counter() - began
     assert all(outcome.ok for outcome in outcomes.values()), outcomes
     return seconds
@@ -111,7 +112,7 @@ def measure(folder: Path, *, points: int, samples: int, repeats: int) -> dict[st
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--points", type=int, default=8)
     parser.add_argument("--samples", type=int, default=40)

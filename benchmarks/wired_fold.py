@@ -114,7 +114,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=5, help="timed repetitions")
     options = parser.parse_args()
     cases = [one(vg, r, size=options.size, repeats=options.repeats) for vg in G_CUT for r in LIMITS]
-    (print_json if options.json else show)({"cases": cases} if options.json else cases)
+    print_json({"cases": cases}) if options.json else show(cases)
     return int(any(
         case["largest"] > case["limit"] or case["products"] > case["allowed_products"]
         or case["sweep_largest"] > SWEEP_LIMIT or case["newton_of_sweep"] < SWEEP_FASTER

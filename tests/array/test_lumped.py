@@ -82,7 +82,7 @@ def test_gradients(model):
             return 1e3 * model(*(1e-3 * g for g in arrays), Wires(source=1e2 * r_source, neuron=1e2 * r_neuron)).g_eff
 
         point = (jnp.asarray(3.0), jnp.asarray(0.8), *(1e3 * g for g in arrays))
-        check_grads(scaled, point, order=1, modes=["rev"], rtol=1e-6, atol=1e-8)
+        check_grads(scaled, point, order=1, modes=["fwd", "rev"], rtol=1e-6, atol=1e-8)
         at_zero = (jnp.asarray(0.0), jnp.asarray(0.0), *(1e3 * g for g in arrays))
         assert all(jnp.all(jnp.isfinite(x)) for x in jax.grad(lambda *a: scaled(*a).sum(), (0, 1, 2))(*at_zero))
 

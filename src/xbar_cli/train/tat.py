@@ -15,10 +15,11 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from xbar_cli.array.lumped import lumped, lumped_dual
 from xbar_cli.array.pairs import halves, interleaved
 from xbar_cli.array.published import published_columns, published_signed
 from xbar_cli.array.tiling import fold_pairs
-from xbar_cli.config.arrays import AnyArrayModel, ArraySection, NeuronSection, tile_fold
+from xbar_cli.config.arrays import AnyArrayModel, ArraySection, LumpedArray, NeuronSection, tile_fold
 from xbar_cli.config.base import parse_quantity
 from xbar_cli.config.effects import ChipCorner
 from xbar_cli.config.hardware import MappingSection
@@ -90,6 +91,7 @@ def on_arrays(
         limit=float(parse_quantity(mapping.weight_limit)) if fixed_limit else None,
         g_on=device.g_on,
         arrays=exact,
+        stepped=quick_arrays(array.known(array.model), tile=tile),
         cheap=cheap,
         corner=corner_of(section, device.name, device.sigma_chip_relative),
         layers=None if mapping.layers in (None, "all") else frozenset(chosen_layers(layers, mapping.layers)),
@@ -120,6 +122,17 @@ def dual_folds(array: AnyArrayModel, *, tile: tuple[int, int] | None) -> tuple[D
     fold = tile_fold(array)
     assert fold is not None
     return lambda g: fold_pairs(g, lambda part: interleaved(fold, *halves(part)), tile=tile).g_eff, cheap
+
+
+def quick_arrays(array: AnyArrayModel, *, tile: tuple[int, int] | None) -> DualFold | None:
+    """The pairs of arrays of a layer in the precision of the training, where that is enough for a step; else None."""
+    if not isinstance(array, LumpedArray):
+        return None
+    if array.neuron == "shared":
+        dual = partial(lumped_dual, wires=array.wires(), float64=False)
+        return lambda g: fold_pairs(g, lambda part: dual(*halves(part)), tile=tile).g_eff
+    one = partial(lumped, wires=array.wires(), float64=False)
+    return lambda g: fold_pairs(g, lambda part: interleaved(one, *halves(part)), tile=tile).g_eff
 
 
 def make_solve(rule: OnArrays) -> Solve:

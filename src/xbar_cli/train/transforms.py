@@ -57,6 +57,7 @@ class OnArrays:
         limit: the weight at the highest level; None for `share` of the largest of the layer.
         g_on: conductance of the highest level [S].
         arrays: the dual arrays of a layer.
+        stepped: the same in every step that solves them, where less precision costs less; None for `arrays`.
         cheap: an approximation of them that costs next to nothing, for the steps between two solutions.
         corner: every device at `1 + corner` times its conductance (chip-to-chip, k·σ).
         layers: on arrays, the others staying as they are; None for all.
@@ -82,13 +83,15 @@ class OnArrays:
     kept: bool = False
     noise: Transform | None = None
     share: float = 1.0
+    stepped: DualFold | None = None
 
     def __call__(self, site: Site, kernel: Array) -> Array:
         """The kernel that the arrays act as, decoded at the nominal scale: solved now, or by the last solution."""
         if not self.applies(site.name):
             return kernel
         if not self.kept or site.step is None:
-            return self._through(self.arrays, kernel, site, groups=groups_in(site.layer))
+            arrays = self.arrays if site.step is None else self.stepped or self.arrays
+            return self._through(arrays, kernel, site, groups=groups_in(site.layer))
         ratio = site.layer.fold_ratio[...]
         cheap = apart(self.cheap, groups_in(site.layer))
         return self._through(lambda g: cheap(g) * ratio, kernel, site)
