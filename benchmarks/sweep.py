@@ -68,8 +68,9 @@ def swept(plan: Plan, client: Any) -> float:
     """Seconds to compute every point on a cluster."""
     workers = len(client.nthreads())
     began = time.perf_counter()
-    todo = {run.key: run for run in missing(plan)}
-    outcomes = compute(client, todo, plan.out, retries=0, timeout=None, workers=workers, watcher=SweepTable(quiet=True))
+    todo, watcher = {run.key: run for run in missing(plan)}, SweepTable(quiet=True)
+    watcher.begin(plan.runs, cached=plan.cached, workers=workers, names={}, results=lambda _: {})
+    outcomes = compute(client, todo, plan.out, retries=0, timeout=None, workers=workers, watcher=watcher)
     seconds = time.perf_counter() - began
     assert all(outcome.ok for outcome in outcomes.values()), outcomes
     return seconds
