@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.docs.pages import FENCE, PAGES, SHELL, Block, blocks, files, kind_of
+from tests.docs.pages import FENCE, PAGES, ROOT, SHELL, Block, blocks, files, kind_of
 from xbar_cli.cli.main import cli
 
 EVERY = [block for page in PAGES for block in blocks(page)]
-SECONDS = 900
+SECONDS = 1800
 COMMAND = re.compile(r"^(?: {4,}|\t)(?:\.venv/bin/)?(?:xbar|make) \w", re.MULTILINE)
 """A command in a block by indentation."""
 BARE = re.compile(r"^(?:\.venv/bin/)?(?:xbar|make) \w", re.MULTILINE)
@@ -78,6 +78,8 @@ def pages_with(*kinds: str) -> list[Path]:
 def run(page: Path, folder: Path, *, kinds: Sequence[str]) -> None:
     """Run the blocks of a page in order, in one folder, as they stand."""
     script = "set -eo pipefail\n" + "".join(b.text for b in EVERY if b.page == page and b.kind in kinds)
+    for name in ("experiments", "scripts", "spice_netlists"):
+        (folder / name).symlink_to(ROOT / name)
     for name, text in files(page).items():
         (folder / name).write_text(text, encoding="utf-8")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
