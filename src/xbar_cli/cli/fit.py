@@ -59,7 +59,13 @@ def show_switching(summary: dict[str, Any]) -> None:
 def show(summary: dict[str, Any]) -> None:
     """Print the summary as a table."""
     if summary["kind"] == "pulses":
-        return show_switching(summary)
+        show_switching(summary)
+    else:
+        show_statistics(summary)
+
+
+def show_statistics(summary: dict[str, Any]) -> None:
+    """Print mean and spread at every target."""
     parts = [name for name in PARTS if f"{name}_siemens" in summary]
     names = ("target", "mean", "sigma", *parts)
     columns = [[f"{value * 1e6:.4g}" for value in summary[f"{name}_siemens"]] for name in names]

@@ -39,7 +39,7 @@ class PulsesSection(Section):
     """pulses: width of a verify read."""
 
     def sizes(self, *, volts: Mapping[str, float], seconds: Mapping[str, float]) -> dict[str, float]:
-        """All six numbers; ConfigError where the file, which has `volts` and `seconds` by direction, and the keys do not say one."""
+        """All six numbers, of the keys and of the file, which has `volts` and `seconds` by direction; ConfigError without one."""
         file = {
             f"{kind}_{way}": size for kind, of in (("volt", volts), ("seconds", seconds)) for way, size in of.items()
         }
