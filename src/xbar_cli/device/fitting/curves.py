@@ -21,7 +21,9 @@ def pulse_curves(
     reads: Float[np.ndarray, "trains reads"], plan: PulsePlan, found: SwitchingFit
 ) -> dict[str, TrainCurves]:
     """The pulses up and down of trains, beside what was fitted to them; each device in its own window."""
-    low, high = found.raw.low[plan.device, None], found.raw.high[plan.device, None]
+    raw = found.raw
+    low = (raw.low + (found.g_min - raw.low.mean()))[plan.device, None]
+    high = (raw.high + (found.g_max - raw.high.mean()))[plan.device, None]
     s, result = (reads - low) / (high - low), {}
     for way, sign in zip(WAYS, (1, -1), strict=True):
         runs = _same_sign(reads, plan.sign, sign)

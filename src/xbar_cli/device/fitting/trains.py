@@ -22,8 +22,8 @@ SIGNS = {
 CYCLE = ("cycle", "train")
 VOLTS = {"V": 1.0, "volt": 1.0, "mV": 1e-3}
 SECONDS = {"s": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "\u03bcs": 1e-6, "ns": 1e-9, "ps": 1e-12}
-_VOLT = re.compile(r"(?:volts?()|(?:voltage|amplitude|volt)[\s_]*[\[(]?\s*(\w+)\s*[\])]?)")
-_WIDTH = re.compile(r"(?:seconds()|(?:width|duration)[\s_]*[\[(]?\s*(\w+)\s*[\])]?)")
+_VOLT = re.compile(r"(?:volts?()|(?:voltage|amplitude|volt)(?:[\s_\[(]+(\w+)[\s\])]*)?)")
+_WIDTH = re.compile(r"(?:seconds()|(?:width|duration)(?:[\s_\[(]+(\w+)[\s\])]*)?)")
 LONGEST = 1000
 """Pulses of a train; a longer one counts as several."""
 SHORTEST = 2
