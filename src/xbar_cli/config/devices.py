@@ -1,6 +1,7 @@
 """Configuration of `xbar fit`, `xbar import` and the stage `data add`: what comes in from outside."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from xbar_cli.outside import quoted
 from xbar_cli.tasks import Task
 
-from .base import Option, RootSection, Text, require
+from .base import Option, PositiveQuantity, RootSection, Section, Text, in_unit, parse_seconds, require, within
 from .network import NetworkSection
 from .train import DatasetSection
 
@@ -17,23 +18,63 @@ if TYPE_CHECKING:
     from xbar_cli.data.own.raw import Ingest
 
 
+PulseVolt = Annotated[PositiveQuantity, within(1e-6, 100, "V"), in_unit("V")]
+PulseWidth = Annotated[PositiveQuantity, within(1e-15, 1e3, "s"), BeforeValidator(parse_seconds)]
+
+
+class PulsesSection(Section):
+    """Pulses and reads of measured trains, where the file does not say it."""
+
+    volt_up: Annotated[PulseVolt | None, Option(metavar="VOLT")] = None
+    """pulses: of pulses up (default that of the file)."""
+    volt_down: Annotated[PulseVolt | None, Option(metavar="VOLT")] = None
+    """pulses: of pulses down, without its sign (default that of the file)."""
+    seconds_up: Annotated[PulseWidth | None, Option(metavar="SECONDS")] = None
+    """pulses: width of pulses up (default that of the file)."""
+    seconds_down: Annotated[PulseWidth | None, Option(metavar="SECONDS")] = None
+    """pulses: width of pulses down (default that of the file)."""
+    volt_read: Annotated[PulseVolt | None, Option(metavar="VOLT")] = None
+    """pulses: of a verify read of these devices."""
+    seconds_read: Annotated[PulseWidth | None, Option(metavar="SECONDS")] = None
+    """pulses: width of a verify read."""
+
+    def sizes(self, *, volts: Mapping[str, float], seconds: Mapping[str, float]) -> dict[str, float]:
+        """All six numbers, of the keys and of the file, which has `volts` and `seconds` by direction; ConfigError without one."""
+        file = {
+            f"{kind}_{way}": size for kind, of in (("volt", volts), ("seconds", seconds)) for way, size in of.items()
+        }
+        given = self.model_dump(exclude_none=True)
+        twice = sorted(file.keys() & given)
+        require(
+            not twice, f"{', '.join(f'pulses.{key}' for key in twice)}: the file says it; leave it out, or the column"
+        )
+        missing = [f"pulses.{key}" for key in type(self).model_fields if key not in file and key not in given]
+        require(
+            not missing, f"the file does not say {', '.join(missing)}: give {'it' if len(missing) == 1 else 'them'}"
+        )
+        return {key: (file | given)[key] for key in type(self).model_fields}
+
+
 class FitConfig(RootSection):
-    """Statistics of measured devices."""
+    """Statistics of measured devices, or how they switch."""
 
     file: str = ""
-    """CSV whose first line names the columns target_siemens and measured_siemens, or the same in another unit."""
-    kind: Annotated[Literal["states", "smooth"], Option()] = "states"
-    """Mean and spread of each distinct target, or as polynomials of the target."""
+    """CSV whose first line names the columns target_siemens and measured_siemens; of pulses conductance_siemens, and direction or
+    volt; or the same in another unit."""
+    kind: Annotated[Literal["states", "smooth", "pulses"], Option()] = "states"
+    """Mean and spread of each distinct target, the same as polynomials of the target, or a switching model of pulse trains."""
     min_count: Annotated[int, Field(ge=2, le=1_000_000), Option()] = 5
     """states: measurements that a state needs."""
     degree: Annotated[int, Field(ge=0, le=12), Option()] = 2
     """smooth: degree of the mean and of the variance."""
     knots: Annotated[int, Field(ge=2, le=4096), Option()] = 33
     """smooth: conductances at which the curve is kept."""
+    pulses: PulsesSection = PulsesSection()
 
     def check(self) -> None:
-        """Keys of the other kind are refused."""
-        others = {"states": {"degree", "knots"}, "smooth": {"min_count"}}[self.kind]
+        """Keys of the other kinds are refused."""
+        own = {"states": {"min_count"}, "smooth": {"degree", "knots"}, "pulses": {"pulses"}}
+        others = set().union(*(keys for kind, keys in own.items() if kind != self.kind))
         given = sorted(others & self.model_fields_set)
         require(not given, f"kind = {self.kind} does not use {', '.join(f'`{name}`' for name in given)}")
 

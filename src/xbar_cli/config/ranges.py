@@ -144,14 +144,20 @@ def check_states(text: str) -> str:
     return text
 
 
-def technology_place(text: str) -> str:
-    """A technology's name or file as it is; for the run of a fit, the file in it."""
-    inside = clean_path(text) / "technology.toml"
-    return str(inside) if inside.is_file() else text
+def _place(file: str) -> AfterValidator:
+    """A name or a file as it is; for the run of a fit, the file in it that is called so."""
+
+    def place(text: str) -> str:
+        inside = clean_path(text) / file
+        return str(inside) if inside.is_file() else text
+
+    return AfterValidator(place)
 
 
-TechnologyName = Annotated[str, Field(min_length=1), AfterValidator(technology_place)]
+TechnologyName = Annotated[str, Field(min_length=1), _place("technology.toml")]
 """Of a device technology: a name, a TOML file, or the run of a fit."""
+SwitchingName = Annotated[str, Field(min_length=1), _place("switching.toml")]
+"""Of a switching model: a name, a TOML file, or the run of a fit of pulses."""
 Bits = Annotated[int, Field(ge=1, le=16)]
 FavourableStates = Annotated[str, BeforeValidator(parse_states), AfterValidator(check_states)]
 

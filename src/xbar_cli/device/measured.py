@@ -9,11 +9,9 @@ from jaxtyping import Float, Int
 from scipy.optimize import nnls
 from scipy.special import comb
 
-from xbar_cli.device.fitting.columns import COLUMNS, MeasuredColumn, column, device_place
+from xbar_cli.device.fitting.columns import COLUMNS, column, device_place, read_table
 from xbar_cli.device.statistics import SAME, Statistics, check_conductances, span, statistics
 from xbar_cli.errors import ConfigError
-from xbar_cli.outside import quoted, read_text
-from xbar_cli.tables import check_point, header_cells, row_cells
 
 SLIP = 100.0
 """Medians of the two columns further apart than this are of different units."""
@@ -40,29 +38,12 @@ def read_measurements(path: str | Path) -> Measurements:
             finite conductance; with both ranges, for columns of another unit or sign.
     """
     path = Path(path)
-    lines = read_text(path).splitlines()
-    rows = [(n, line) for n, line in enumerate(lines, start=1) if line.strip() and not line.lstrip().startswith("#")]
-    if not rows:
-        raise ConfigError(f"{path}: holds no measurements; the first line must name {', '.join(COLUMNS)}")
-    where = f"{path}:{rows[0][0]}"
-    header = header_cells(where, rows[0][1])
-    columns = [column(header, kind, where=where) for kind in ("target", "measured")]
-    cells = [(f"{path}:{n}", row_cells(f"{path}:{n}", line, columns=len(header))) for n, line in rows[1:]]
-    if not cells:
-        raise ConfigError(f"{where}: holds no measurements below its first line")
-    pairs = [[_conductance(at, row, found) for found in columns] for at, row in cells]
-    target, measured = np.asarray(pairs, np.float64).T
+    table = read_table(path, wanted=", ".join(COLUMNS))
+    columns = [column(table.header, kind, where=table.where) for kind in ("target", "measured")]
+    target, measured = (table.siemens(found) for found in columns)
     _check_columns(target, measured, [found.name for found in columns], where=str(path))
-    place = device_place(header)
-    return Measurements(target, measured, None if place is None else _devices(cells, place, name=header[place]))
-
-
-def _devices(cells: Sequence[tuple[str, Sequence[str]]], place: int, *, name: str) -> Int[np.ndarray, " n"]:
-    """The number of the device of each line."""
-    for where, row in cells:
-        if place >= len(row) or not row[place].strip():
-            raise ConfigError(f"{where}: no value of {name}")
-    return np.unique([row[place].strip() for _, row in cells], return_inverse=True)[1]
+    place = device_place(table.header)
+    return Measurements(target, measured, None if place is None else table.named(place)[1])
 
 
 def _check_columns(target: np.ndarray, measured: np.ndarray, names: Sequence[str], *, where: str) -> None:
@@ -79,18 +60,6 @@ def _check_columns(target: np.ndarray, measured: np.ndarray, names: Sequence[str
         raise ConfigError(
             f"{where}: {first} spans {span(target)} and {second} {span(measured)}: one of them is in another unit"
         )
-
-
-def _conductance(where: str, cells: Sequence[str], found: MeasuredColumn) -> float:
-    if found.place >= len(cells) or not cells[found.place].strip():
-        raise ConfigError(f"{where}: no value of {found.name}")
-    text = cells[found.place]
-    check_point(where, text)
-    try:
-        value = float(text)
-    except ValueError:
-        raise ConfigError(f"{where}: {found.name} is {quoted(text.strip())}, not a number") from None
-    return found.siemens(where, value)
 
 
 def fit_states(target: Float[np.ndarray, " n"], measured: Float[np.ndarray, " n"], *, min_count: int) -> Statistics:

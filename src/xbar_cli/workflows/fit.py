@@ -1,20 +1,24 @@
-"""`xbar fit`: measured devices become statistics that evaluations draw from."""
+"""`xbar fit`: measured devices become statistics that evaluations draw from, or a model of how they switch."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tomli_w
-from matplotlib.figure import Figure
 
 from xbar_cli.config.devices import FitConfig
 from xbar_cli.config.load import write_toml
+from xbar_cli.device.fitting import described
 from xbar_cli.device.fitting.components import Components, components
+from xbar_cli.device.fitting.curves import pulse_curves
+from xbar_cli.device.fitting.moments import PulseMoments
+from xbar_cli.device.fitting.pulses import fit_switching
+from xbar_cli.device.fitting.trains import read_trains
 from xbar_cli.device.measured import distinct, fit_smooth, fit_states, read_measurements
 from xbar_cli.device.statistics import Statistics
+from xbar_cli.device.switching.presets import SWITCHING
 from xbar_cli.device.technologies import STATISTICS, TECHNOLOGY
-from xbar_cli.figures import drawing
+from xbar_cli.figures.measured import missed_targets, pulse_trains
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
@@ -23,6 +27,37 @@ from xbar_cli.runs.results import RESULTS, field, write_fields
 
 def run(config: FitConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
     """Fit the measurements of `config` into `run`; returns the summary."""
+    summary = fit_pulses(config, run, reporter) if config.kind == "pulses" else fit_statistics(config, run, reporter)
+    write_toml(run.path / CONFIG, config)
+    environment.write(run.path / "env.json", environment.describe(seed=config.seed))
+    return {"command": "fit", "kind": config.kind, **summary, "out": str(run.final)}
+
+
+def fit_pulses(config: FitConfig, run: Run, reporter: Reporter) -> dict[str, Any]:
+    """How devices switch, from trains of pulses."""
+    trains = read_trains(config.file)
+    sizes = config.pulses.sizes(volts=trains.volts, seconds=trains.seconds)
+    reporter.doing("drawing trains of the model")
+    found = fit_switching(trains.reads, trains.plan, names=trains.names, seed=config.seed)
+    for remark in described.remarks(found):
+        reporter.note(remark)
+    source = f"xbar fit {Path(config.file).name}"
+    table = described.switching_table(found, sizes, source=source)
+    (run.path / SWITCHING).write_text(tomli_w.dumps(table), encoding="utf-8")
+    technology = write_technology(run.path, source, described.window_of(found))
+    write_fields(run.path / RESULTS, device_fields(trains.names, found.raw), attributes={"xbar_kind": "switching"})
+    curves = pulse_curves(trains.reads, trains.plan, found)
+    pulse_trains(run.figures / "pulses.png", curves=curves, caption=f"{Path(config.file).name}, pulses up and down")
+    counts = {
+        "measurements": int(np.isfinite(trains.reads).sum()),
+        "devices": len(trains.names),
+        "trains": len(trains.reads),
+    }
+    return {**counts, **described.summary_of(found), **sizes, "technology": technology}
+
+
+def fit_statistics(config: FitConfig, run: Run, reporter: Reporter) -> dict[str, Any]:
+    """Where devices ended up that were programmed to targets."""
     target, measured, device = read_measurements(config.file)
     apart = None
     if config.kind == "states":
@@ -35,26 +70,24 @@ def run(config: FitConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str
     table = {f"{name}_siemens": [float(value) for value in getattr(found, name)] for name in found._fields}
     parts = {f"sigma_{name}_siemens": values.tolist() for name, values in (apart._asdict() if apart else {}).items()}
     (run.path / STATISTICS).write_text(tomli_w.dumps(table | parts), encoding="utf-8")
-    described = technology_of_fit(found, config, table)
-    if described is not None:
-        (run.path / TECHNOLOGY).write_text(tomli_w.dumps(described), encoding="utf-8")
-    write_toml(run.path / CONFIG, config)
+    more = {"states": table, "levels_siemens": table["target_siemens"]} if config.kind == "states" else {}
+    present = found.target[found.target > 0]  # a target of 0, an absent device, is a level and no end of the range
+    ends = (float(present[0]), float(present[-1])) if len(present) > 1 else None
+    technology = write_technology(run.path, f"xbar fit {Path(config.file).name}", ends, **more)
     write_fields(run.path / RESULTS, fields(found), attributes={"xbar_kind": "statistics", "kind": config.kind})
-    draw(run.figures / "statistics.png", target, measured, found, caption=f"{Path(config.file).name}, {config.kind}")
-    environment.write(run.path / "env.json", environment.describe(seed=config.seed))
-    bias, spread = found.mean - found.target, found.sigma
+    missed_targets(
+        run.figures / "statistics.png", target=target, measured=measured, knots=found.target, mean=found.mean,
+        sigma=found.sigma, caption=f"{Path(config.file).name}, {config.kind}",
+    )  # fmt: skip
     return {
-        "command": "fit",
-        "kind": config.kind,
         "measurements": int(target.size),
         "points": int(found.target.size),
         "devices": None if device is None else int(device.max()) + 1,
         **table,
         **parts,
-        "technology": described is not None,
-        "largest_bias_siemens": float(np.abs(bias).max()),
-        "largest_sigma_siemens": float(spread.max()),
-        "out": str(run.final),
+        "technology": technology,
+        "largest_bias_siemens": float(np.abs(found.mean - found.target).max()),
+        "largest_sigma_siemens": float(found.sigma.max()),
     }
 
 
@@ -73,22 +106,12 @@ def parted(
     return found
 
 
-def technology_of_fit(found: Statistics, config: FitConfig, table: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The technology that measured devices are: the range of their targets, and of states the levels; None for no range.
-
-    A target of 0, an absent device, is a level and no end of the range.
-    """
-    present = found.target[found.target > 0]
-    if len(present) < 2:
-        return None
-    described: dict[str, Any] = {
-        "source": f"xbar fit {Path(config.file).name}",
-        "r_on_ohm": float(1 / present[-1]),
-        "r_off_ohm": float(1 / present[0]),
-    }
-    if config.kind == "states":
-        described |= {"states": dict(table), "levels_siemens": table["target_siemens"]}
-    return described
+def write_technology(folder: Path, source: str, ends: tuple[float, float] | None, **more: Any) -> bool:
+    """The technology that measured devices are: their range [S], and what is known `more`; False without a range."""
+    if ends is not None:
+        described = {"source": source, "r_on_ohm": 1 / ends[1], "r_off_ohm": 1 / ends[0], **more}
+        (folder / TECHNOLOGY).write_text(tomli_w.dumps(described), encoding="utf-8")
+    return ends is not None
 
 
 def fields(found: Statistics) -> dict[str, Any]:
@@ -100,15 +123,13 @@ def fields(found: Statistics) -> dict[str, Any]:
     }
 
 
-def draw(path: Path, target: np.ndarray, measured: np.ndarray, found: Statistics, *, caption: str) -> None:
-    """Measurements about their targets, with the mean and one standard deviation to each side."""
-
-    def panel(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.plot(target * 1e6, (measured - target) * 1e6, ".", color="0.6", markersize=3, label="measured")
-        bias = (found.mean - found.target) * 1e6
-        axes.errorbar(found.target * 1e6, bias, yerr=found.sigma * 1e6, fmt="o-", markersize=3, label="mean ± σ")
-        axes.set(xlabel="target conductance (µS)", ylabel="measured − target (µS)")
-        drawing.legend_above(figure, axes)
-
-    drawing.save(path, panel, caption=caption)
+def device_fields(names: list[str], raw: PulseMoments) -> dict[str, Any]:
+    """results.nc of pulses: the window and the steps of every device, at first sight."""
+    found = {
+        "low": (raw.low, "S", "lowest conductance"),
+        "high": (raw.high, "S", "highest conductance"),
+        "steps_up": (raw.factor[0], "1", "steps up over those of all devices"),
+        "steps_down": (raw.factor[1], "1", "steps down over those of all devices"),
+    }
+    each = {name: field(("device",), values, unit=unit, long_name=text) for name, (values, unit, text) in found.items()}
+    return {"device": field(("device",), names, unit="1", long_name="device"), **each}

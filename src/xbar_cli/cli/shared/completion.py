@@ -70,13 +70,15 @@ def effects(_context: click.Context, _option: click.Parameter, begun: str) -> li
     return [CompletionItem(f"{head}{key}=") for key in keys if key.startswith(last)]
 
 
-def technologies(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Device technologies: those that are shipped, then runs of `xbar fit`."""
-    from xbar_cli.config.known.offers import technologies as shipped
+def or_fitted(shipped: Callable[[], Iterable[str]]) -> Complete:
+    """What is shipped, then runs of `xbar fit`."""
 
-    named = [CompletionItem(name) for name in shipped() if name.startswith(begun)]
-    own = [item for item in runs("fit")(context, option, begun) if item.type != "dir"]
-    return named + own or [CompletionItem(begun, type="file")]
+    def complete(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
+        named = [CompletionItem(name) for name in shipped() if name.startswith(begun)]
+        own = [item for item in runs("fit")(context, option, begun) if item.type != "dir"]
+        return named + own or [CompletionItem(begun, type="file")]
+
+    return complete
 
 
 def completion_of(key: str) -> Complete | None:
@@ -85,9 +87,9 @@ def completion_of(key: str) -> Complete | None:
 
     leaf = key.rpartition(".")[2]
     if leaf == "technology":
-        return technologies
+        return or_fitted(offers.technologies)
     if leaf == "switching" or key == "programming.device":
-        return offered(offers.switching_models)
+        return or_fitted(offers.switching_models)
     if key in ("cell.run", "tile.run"):
         return runs(*RUNS["cell" if key == "cell.run" else "map"])
     if leaf in RUNS:

@@ -17,6 +17,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Search": ("design", "advise", "partition", "search"),
     "Cell": ("cell.card", "cell", "mismatch"),
     "Sweep": ("sweep",),
+    "Pulses": ("pulses",),
     "Power": ("power",),
     "Range and surrogate": ("range", "surrogate"),
     "Costs": ("model", "preset", "activity", "accuracy", "baseline", "images", "pipeline", "node_nm", "line_charge",

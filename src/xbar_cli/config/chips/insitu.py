@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from xbar_cli.config.arrays import ArraySection
 from xbar_cli.config.base import Magnitude, Option, Quantity, Section, require
+from xbar_cli.config.ranges import SwitchingName
 
 
 class InsituMethod(Section):
@@ -22,8 +23,8 @@ class InsituMethod(Section):
     )
 
     name: Literal["insitu"] = "insitu"
-    switching: Annotated[str, Option(metavar="NAME|FILE")] = "gokmen_vlasov"
-    """How devices switch: agsi, alox_hfo2, pcmo, gokmen_vlasov (default), reram_sb, or one's own TOML."""
+    switching: Annotated[SwitchingName, Option(metavar="NAME|FILE|RUN")] = "gokmen_vlasov"
+    """How devices switch: agsi, alox_hfo2, pcmo, gokmen_vlasov (default), reram_sb, one's own TOML, or a fit of pulses."""
     algorithm: Annotated[Literal["sgd", "tiki-taka"], Option()] = "sgd"
     """Pulses go to the weights (sgd), or to fast devices that are read into them through a digital buffer (tiki-taka v2)."""
     bit_length: Annotated[int, Field(ge=1, le=1000), Option()] = 10

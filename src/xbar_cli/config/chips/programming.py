@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from xbar_cli.config.base import Option, Quantity, Section, parse_share, require
+from xbar_cli.config.ranges import SwitchingName
 from xbar_cli.config.variation import VariationSection
 
 
@@ -14,8 +15,9 @@ class ProgrammingSection(Section):
     method: Annotated[Literal["verify", "gradient"] | None, Option("--program")] = None
     """Program every chip by pulses and reads: cell by cell until each is within the tolerance (verify), or whole arrays by the
     gradient of their measured outputs (gradient)."""
-    device: Annotated[str | None, Option("--program-device", metavar="NAME|FILE")] = None
-    """How devices switch: agsi, alox_hfo2, pcmo, gokmen_vlasov, reram_sb, or one's own TOML (docs/programming.md)."""
+    device: Annotated[SwitchingName | None, Option("--program-device", metavar="NAME|FILE|RUN")] = None
+    """How devices switch: agsi, alox_hfo2, pcmo, gokmen_vlasov, reram_sb, one's own TOML, or a fit of pulses
+    (docs/programming.md)."""
     tolerance: Annotated[
         Quantity, BeforeValidator(parse_share), Field(gt=0, le=1), Option("--program-tolerance", metavar="SHARE")
     ] = 0.02

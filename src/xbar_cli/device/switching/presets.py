@@ -11,6 +11,8 @@ from xbar_cli.device.switching.model import PulseBranch, Switching
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import did_you_mean, quoted, read_toml
 
+SWITCHING = "switching.toml"
+"""File of a fit run that holds its switching model."""
 _BOUNDS = {
     **{f"pulses_{way}": (1.0, 1e9) for way in ("up", "down")},
     **{f"nonlinearity_{way}": (-20.0, 20.0) for way in ("up", "down")},
@@ -37,16 +39,17 @@ def load_switching(name_or_path: str | Path) -> Switching:
     text = str(name_or_path)
     shipped = presets()
     if text in shipped:
-        return _model(text, shipped[text], where=f"presets.toml, [{text}]")
+        return parse_switching(text, shipped[text], where=f"presets.toml, [{text}]")
     if not text.endswith(".toml"):
         raise ConfigError(
             f"switching model {quoted(text)} is unknown{did_you_mean(text, shipped)}: use {', '.join(shipped)}, or a file that "
             "ends in .toml"
         )
-    return _model(Path(text).stem, read_toml(Path(text)), where=text)
+    return parse_switching(Path(text).stem, read_toml(Path(text)), where=text)
 
 
-def _model(name: str, table: Mapping[str, Any], *, where: str) -> Switching:
+def parse_switching(name: str, table: Mapping[str, Any], *, where: str) -> Switching:
+    """A model from the table of a file; ConfigError, `where` first, for what `load_switching` says."""
     if unknown := [key for key in table if key not in _BOUNDS and key != "source"]:
         raise ConfigError(f"{where}: unknown key {quoted(unknown[0])}; allowed are source, {', '.join(_BOUNDS)}")
     if missing := [key for key in ("source", *_BOUNDS) if key not in table and key not in _OPTIONAL]:
