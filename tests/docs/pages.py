@@ -6,7 +6,8 @@ A fenced block of language `sh` has one of three lines right above it:
     <!-- run slow -->        run by `make slow`
     <!-- shown: REASON -->   not run, and why
 
-The blocks of a page are run in order, in one folder of their own that has the clone's experiments, scripts and cards. A block of any language below
+The blocks of a page are run in order, in one folder of their own that has the clone's experiments, scripts and cards. A block of
+any language below
 
     <!-- file: NAME -->
 

@@ -12,6 +12,7 @@ References:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -31,6 +32,8 @@ LARGEST_SHARE = 0.98
 """Of the way to where steps end, that a pulse takes at most."""
 FEWEST = 10
 """Steps of either sign that each device needs between the ends of its window."""
+VARIED = 0.25
+"""Variation of the squares of the steps that tells the two parts of a pulse's spread apart."""
 TAIL = 0.025
 WAYS = ("up", "down")
 LAWS = ("middle_up", "middle_down", "bend_up", "bend_down", "window", "step", "read", "low", "high")
@@ -91,7 +94,7 @@ def fit_switching(
         the model the intervals are too narrow.
     """
     raw = _checked(reads, plan, names)
-    parts = (True, any(raw.seen))
+    parts = (True, raw.varied > VARIED)
     raw = raw if parts[1] else moments(reads, plan, parts=parts)
     low, wide = float(np.mean(raw.low)), float(np.mean(raw.high - raw.low))
     start = np.clip((reads[:, 0] - raw.low[plan.device]) / (raw.high - raw.low)[plan.device], 0, 1)
@@ -172,7 +175,7 @@ def _bend(nu: float) -> float:
     return float(np.tanh(nu / 2))
 
 
-def _shape(laws: Float[np.ndarray, "... laws"]) -> dict[str, Float[np.ndarray, "..."]]:
+def _shape(laws: Float[np.ndarray, "... laws"]) -> dict[str, Any]:
     """The figures of a model, by its keys.
 
     A step `m (1 - t (2 s - 1))` with m in the middle is `(1 - b s) (1 - e^-rho)/b` with `t = tanh(nu/2)`, `1 - e^-rho = 2 m t`.
