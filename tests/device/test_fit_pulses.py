@@ -69,8 +69,8 @@ def test_without_noise_trains_follow_the_curve_and_the_fit_is_exact():
     up = conductance(jnp.arange(41.0), pulses=40.0, nu=1.5, g_min=LOW, g_max=LOW + WIDE)
     np.testing.assert_allclose(reads[0, :41], up, rtol=1e-4)
     raw = moments(reads, plan)
-    np.testing.assert_allclose(raw.low, LOW, rtol=2e-2)
-    np.testing.assert_allclose(raw.bend, np.tanh([0.75, 1.5]), rtol=0.02)
+    np.testing.assert_allclose(raw.low, LOW, rtol=5e-2)
+    np.testing.assert_allclose(raw.bend, np.tanh([0.75, 1.5]), rtol=0.05)
     found = fit(reads, plan, rounds=(2, 2, 4))
     for name, value in truth(QUIET).items():
         assert found.figures[name] in (None, pytest.approx(value, rel=2e-2, abs=2e-2))

@@ -160,8 +160,10 @@ def _pulse_spread(
     rest = np.where(there, rest, 0)
     whole = inner[:, 1:-1] & there[:, 2:] & there[:, :-2]
     own, last, after = rest[:, 1:-1][whole], rest[:, :-2][whole], rest[:, 2:][whole]
-    read = -float(np.mean(own * (last + after))) / 2
+    read = -float(np.mean(own * (last + after))) / 2 if own.size else np.nan
     value, columns = own**2 + own * (last + after), np.stack([np.ones(own.size), square[:, 1:-1][whole]])
+    if own.size < 3 or not (np.isfinite(value).all() and np.isfinite(columns).all()):
+        return np.nan, np.nan, np.nan, (False, False)
     used = np.stack([column for column, asked in zip(columns, parts, strict=True) if asked])
     found, _ = _least_squares(used, value, np.ones(own.size))
     level = np.maximum(found, 0) @ used + 2 * max(read, 0.0)

@@ -12,6 +12,7 @@ References:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -172,7 +173,7 @@ def _bend(nu: float) -> float:
     return float(np.tanh(nu / 2))
 
 
-def _shape(laws: Float[np.ndarray, "... laws"]) -> dict[str, Float[np.ndarray, "..."]]:
+def _shape(laws: Float[np.ndarray, "... laws"]) -> dict[str, Any]:
     """The figures of a model, by its keys.
 
     A step `m (1 - t (2 s - 1))` with m in the middle is `(1 - b s) (1 - e^-rho)/b` with `t = tanh(nu/2)`, `1 - e^-rho = 2 m t`.
