@@ -18,8 +18,6 @@ from jaxtyping import Bool, Float, Int
 
 INNER = 0.1
 """Steps from places nearer to an end of the window are left out: there they are cut by it."""
-SEEN = 2.0
-"""Standard errors at which a part of a pulse's spread is seen."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class PulseMoments(NamedTuple):
         window: variance of a pulse, the part that is the same everywhere.
         step: variance of a pulse, the part that goes with the square of the step.
         read: variance of a read.
-        seen: whether `window` and `step` are further from 0 than their standard errors explain.
+        varied: how much the squares of the mean steps vary, over their mean: without it `window` and `step` are one.
         steps: how many steps each device has between the ends of its window, up and down.
     """
 
@@ -64,7 +62,7 @@ class PulseMoments(NamedTuple):
     window: float
     step: float
     read: float
-    seen: tuple[bool, bool]
+    varied: float
     steps: Int[np.ndarray, "2 devices"]
 
 
@@ -151,7 +149,7 @@ def _pulse_spread(
     inner: Bool[np.ndarray, "trains steps"],
     there: Bool[np.ndarray, "trains steps"],
     parts: tuple[bool, bool],
-) -> tuple[float, float, float, tuple[bool, bool]]:
+) -> tuple[float, float, float, float]:
     """Variance of a pulse in its two parts and of a read, from what steps differ by from their mean.
 
     The noise of a read is in the step before it and, turned round, in the step after it: `E[e_k e_k+1] = -read`, and so
@@ -163,20 +161,16 @@ def _pulse_spread(
     read = -float(np.mean(own * (last + after))) / 2 if own.size else np.nan
     value, columns = own**2 + own * (last + after), np.stack([np.ones(own.size), square[:, 1:-1][whole]])
     if own.size < 3 or not (np.isfinite(value).all() and np.isfinite(columns).all()):
-        return np.nan, np.nan, np.nan, (False, False)
+        return np.nan, np.nan, np.nan, np.nan
     used = np.stack([column for column, asked in zip(columns, parts, strict=True) if asked])
-    found, _ = _least_squares(used, value, np.ones(own.size))
+    found = _least_squares(used, value, np.ones(own.size))
     level = np.maximum(found, 0) @ used + 2 * max(read, 0.0)
-    found, error = _least_squares(used, value, 1 / np.maximum(level, 1e-3 * np.mean(own**2) + 1e-30) ** 2)
-    both, seen = np.zeros(2), [False, False]
-    for place, one, of in zip(np.flatnonzero(parts), found, error, strict=True):
-        both[place], seen[place] = one, bool(one > SEEN * of)
-    return float(both[0]), float(both[1]), read, (seen[0], seen[1])
+    found = _least_squares(used, value, 1 / np.maximum(level, 1e-3 * np.mean(own**2) + 1e-30) ** 2)
+    both = np.zeros(2)
+    both[np.flatnonzero(parts)] = found
+    return float(both[0]), float(both[1]), read, float(columns[1].std() / (columns[1].mean() + 1e-30))
 
 
-def _least_squares(columns: np.ndarray, value: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients of the columns by weighted least squares, and their standard errors whatever the spread (White 1980)."""
-    inverse = np.linalg.pinv((columns * weight) @ columns.T)
-    found = inverse @ ((columns * weight) @ value)
-    inner = (columns * (weight * (value - found @ columns)) ** 2) @ columns.T
-    return found, np.sqrt(np.maximum(np.diag(inverse @ inner @ inverse), 0))
+def _least_squares(columns: np.ndarray, value: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Coefficients of the columns by weighted least squares."""
+    return np.linalg.pinv((columns * weight) @ columns.T) @ ((columns * weight) @ value)

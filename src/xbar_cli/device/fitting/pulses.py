@@ -32,6 +32,8 @@ LARGEST_SHARE = 0.98
 """Of the way to where steps end, that a pulse takes at most."""
 FEWEST = 10
 """Steps of either sign that each device needs between the ends of its window."""
+VARIED = 0.25
+"""Variation of the squares of the steps that tells the two parts of a pulse's spread apart."""
 TAIL = 0.025
 WAYS = ("up", "down")
 LAWS = ("middle_up", "middle_down", "bend_up", "bend_down", "window", "step", "read", "low", "high")
@@ -92,7 +94,7 @@ def fit_switching(
         the model the intervals are too narrow.
     """
     raw = _checked(reads, plan, names)
-    parts = (True, any(raw.seen))
+    parts = (True, raw.varied > VARIED)
     raw = raw if parts[1] else moments(reads, plan, parts=parts)
     low, wide = float(np.mean(raw.low)), float(np.mean(raw.high - raw.low))
     start = np.clip((reads[:, 0] - raw.low[plan.device]) / (raw.high - raw.low)[plan.device], 0, 1)
