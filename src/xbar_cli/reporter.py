@@ -9,13 +9,17 @@ OnProgress = Callable[[str, int, int], None]
 """Is told of a task, what is done of it, and how much there is: 0 where that is not known."""
 
 
-@runtime_checkable
-class Reporter(Protocol):
-    """Receives notes and progress."""
+class Notes(Protocol):
+    """Receives notes."""
 
     def note(self, message: str) -> None:
         """Something worth saying once."""
         ...
+
+
+@runtime_checkable
+class Reporter(Notes, Protocol):
+    """Receives notes and progress."""
 
     def doing(self, what: str) -> None:
         """What is being done now that may take a while, such as compiling, in words; until something else is said."""

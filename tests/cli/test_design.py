@@ -11,6 +11,7 @@ from xbar_cli.design.costs import Costing
 from xbar_cli.design.descent import DescentStep, Objective, Shares
 from xbar_cli.design.opening import open_bench
 from xbar_cli.design.parameters import starts
+from xbar_cli.numerics import stream
 from xbar_cli.outside import read_json
 from xbar_cli.reporter import SILENT
 from xbar_cli.runs.results import read_dataset
@@ -209,3 +210,36 @@ def test_parameters_that_nothing_weighed_depends_on_are_told(start, xbar, tmp_pa
     assert "nothing that is weighed depends on r_on" in found.err
     assert "What 1 % more" in found.out
     assert np.isfinite(stored(DesignConfig, tmp_path / "d").design.rate)
+
+
+def test_rate_images_and_chips_of_a_step_act(start, xbar, tmp_path):
+    """The first step of Adam is the rate; a step's loss is the mean over its images, more chips have another."""
+
+    def designed_with(**own):
+        words = {"rate": 0.02, "step-images": 24, "step-chips": 1} | own
+        given = [word for name, value in words.items() for word in (f"--{name}", value)]
+        fixed = ("--over", "r_on=10k:40k", "--r-on", "20k", "--variation", 0.1, "--energy-weight", 0.1, "--steps", 2)
+        out = tmp_path / "-".join(map(str, words.values()))
+        summary = xbar("design", start, *fixed, *given, "--samples", 2, "--images", 20, "--out", out, "--json").json
+        history = read_dataset(f"{summary['out']}/results.nc")
+        return summary, history["loss"].values.tolist(), np.log(history["r_on"].values / 10e3) / np.log(4)
+
+    summary, losses, shares = designed_with()
+    assert shares[0] == pytest.approx(0.5)
+    assert abs(shares[1] - shares[0]) == pytest.approx(0.02, rel=1e-3)
+    _, alike, faster = designed_with(rate=0.05)
+    assert alike[0] == losses[0]
+    assert faster[1] - 0.5 == pytest.approx(2.5 * (shares[1] - 0.5), rel=1e-3)
+    less, fewer, _ = designed_with(**{"step-images": 8})
+    more, both, _ = designed_with(**{"step-chips": 3})
+    assert len({losses[0], fewer[0], both[0]}) == 3
+    assert (summary["chips_seen"], less["chips_seen"], more["chips_seen"]) == (2, 2, 6)
+
+    tree = {"mapping": {"r_on_ohm": 20e3}, "variation": {"amount": 0.1}}
+    objective = opened(start, **tree, design={"over": ["r_on=10k:40k"], "step_images": 24, "step_chips": 1})
+    key = jax.random.fold_in(stream(jax.random.key(objective.seed), "design"), 0)
+    found = [
+        float(objective.losses(())({"r_on": jnp.asarray(0.5)}, key, objective.ranges({}), images, labels)[0])
+        for images, labels in zip(*(jnp.split(part, 3) for part in objective.batch(0)), strict=True)
+    ]
+    assert np.mean(found) == pytest.approx(losses[0], rel=1e-5)

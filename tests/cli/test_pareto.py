@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from xbar_cli.cli.main import guarded
 from xbar_cli.workflows.pareto import front
 
 
@@ -91,6 +92,96 @@ def test_the_points_of_a_sweep_are_those_of_its_runs(xbar, trained, tmp_path):
     refused = xbar("pareto", tmp_path / "b", "--out", tmp_path / "x")
     assert (refused.code, refused.err.count("\n")) == (1, 1)
     assert "a point has 0 energy and 2 evaluate runs" in refused.err
+
+
+WIRED = """
+name = "wired"
+[stages.map]
+command = "map"
+run = "{run}"
+[stages.evaluate]
+command = "evaluate"
+run = "@map"
+array.model = "lumped"
+monte_carlo = {{ samples = 4, images = 50 }}
+variation.amount = 0.1
+[stages.energy]
+command = "energy"
+run = "@map"
+images = 8
+[sweep]
+map.mapping.bits = [2, 4]
+evaluate.array.r_source_ohm = [100, 2000]
+[search]
+objectives = ["max accuracy_mean", "min energy_joule"]
+budget.chips = 16
+race = {{ first = 2, margin = 0.005 }}
+"""
+
+
+@pytest.fixture(scope="module")
+def wired(trained, tmp_path_factory):
+    """An experiment whose accuracies know of resistances that its costs leave out, as a grid and as a search."""
+    folder = tmp_path_factory.mktemp("wired")
+    (folder / "wired.toml").write_text(WIRED.format(run=trained))
+    for command in ("run", "search"):
+        words = (command, folder / "wired.toml", "--workers", 1, "--out", folder / command, "--quiet")
+        assert guarded([str(word) for word in words]) == 0
+    return folder
+
+
+def test_a_sweep_whose_costs_leave_resistances_out_has_a_front_and_a_note(xbar, wired, tmp_path):
+    folder = wired / "run"
+    found = xbar("pareto", folder, "--json", "--out", tmp_path / "p")
+    entries = json.loads((folder / "summary.json").read_text())["list"]
+    told = {tuple(point["values"].values()): point for point in found.json["points"]}
+    assert found.code == 0
+    assert len(told) == len(entries) == 4
+    for entry in entries:
+        point = told[tuple(entry["values"].values())]
+        assert (point["accuracy"], point["energy_joule"]) == (
+            entry["figures"]["accuracy"],
+            entry["figures"]["energy_joule"],
+        )
+        assert f"source {entry['values']['evaluate.array.r_source_ohm']} ohm" in point["disagreement"]
+    figures = [(entry["figures"]["energy_joule"], entry["figures"]["accuracy"]) for entry in entries]
+    best = {tuple(entry["values"].values()) for entry, mark in zip(entries, front(figures), strict=True) if mark}
+    assert {values for values, point in told.items() if point["on_front"]["energy"]} == best
+    assert "not of one hardware at 4 of 4 points" in found.err
+    assert "r_source=2000" in xbar("pareto", folder, "--out", tmp_path / "t").out
+    pair = [entries[0]["runs"][stage] for stage in ("energy", "evaluate")]
+    refused = xbar("pareto", *pair, "--out", tmp_path / "x")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert "that is other hardware" in refused.err
+
+
+def test_a_search_has_the_front_of_its_designs_with_all_chips(xbar, wired, tmp_path):
+    folder = wired / "search"
+    summary = json.loads((folder / "summary.json").read_text())
+    complete = [entry for entry in summary["list"] if entry["state"] == "complete"]
+    assert any(len(entry["runs"]["evaluate"]) > 1 for entry in complete)  # two chips first, then the others
+    points = xbar("pareto", folder, "--json", "--out", tmp_path / "p").json["points"]
+    told = {tuple(sorted(point["values"].items())): point for point in points}
+    assert len(told) == len(complete) > 1
+    for entry in complete:
+        point = told[tuple(sorted(entry["values"].items()))]
+        assert point["accuracy"] == pytest.approx(entry["figures"]["accuracy_mean"], rel=1e-12)
+        assert point["energy_joule"] == entry["figures"]["energy_joule"]
+        assert point["accuracy_ci95"][0] <= point["accuracy"] <= point["accuracy_ci95"][1]
+    best = {tuple(sorted(entry["values"].items())) for entry in summary["front"]}
+    assert {values for values, point in told.items() if point["on_front"]["energy"]} == best
+
+
+@pytest.mark.parametrize("damage", [{"list": 3}, {"list": [{"state": "done", "runs": 3, "values": {}}]}, {"list": []}])
+def test_a_sweep_without_points_is_one_line(xbar, wired, tmp_path, damage):
+    folder = tmp_path / "s"
+    folder.mkdir()
+    summary = json.loads((wired / "run" / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps(summary | damage))
+    (folder / "done").write_text("")
+    found = xbar("pareto", folder, "--out", tmp_path / "p", "--quiet")
+    assert (found.code, found.err.count("\n")) == (1, 1)
+    assert "damaged" in found.err or "no point of that sweep is done" in found.err
 
 
 def test_no_run_is_a_usage_error(xbar):

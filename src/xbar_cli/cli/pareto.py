@@ -11,6 +11,8 @@ from .shared.console import print_fitting
 from .shared.options import options
 from .shared.running import execute
 
+TOLD = ("mapping.scheme", "mapping.bits", "mapping.tile", "cell.vg")
+"""Ends of swept keys that have columns of their own."""
 FIGURES = ("accuracy [%]", "energy [nJ]", "area [mm²]")
 
 
@@ -30,21 +32,38 @@ def pareto(config: ParetoConfig, **output: Any) -> None:
 def show(summary: dict[str, Any]) -> None:
     """Print the points, cheapest first."""
     points = summary["points"]
-    folder = common(points)
+    folder, swept = common(points), swept_names(points)
     rows = [
         (
-            "*" if point["on_front"][summary["against"]] else "", Path(point["run"]).name if folder else point["run"],
+            "*" if point["on_front"][summary["against"]] else "",
+            swept[number] if swept else Path(point["run"]).name if folder else point["run"],
             point["scheme"], point["bits"], gates(point["vg_volt"]), "x".join(map(str, point["tile"])), accuracy(point),
             f"{point['energy_joule'] * 1e9:.4g}", f"{point['area_m2'] * 1e6:.4g}",
         )
-        for point in points
+        for number, point in enumerate(points)
     ]  # fmt: skip
-    columns = ["", "run", "scheme", "bits", "V_g [V]", "tile", *FIGURES]
+    columns = ["", "swept" if swept else "run", "scheme", "bits", "V_g [V]", "tile", *FIGURES]
     title = f"{summary['model']}: * no other run beats it in accuracy and {summary['against']}"
     title += f"; runs of {folder}" if folder else ""
     print_fitting(title, columns, rows, least=("scheme", "bits", *FIGURES[:2]), hint="--json has all")
     for said, names in said_of(points).items():
         click.echo(f"{', '.join(names) if len(names) < len(points) else 'all'}: {said}")
+
+
+def swept_names(points: list[dict[str, Any]]) -> list[str]:
+    """What tells points of a sweep apart besides the table's own columns; nothing where not all are of sweeps."""
+    from xbar_cli.experiment.naming import short_name, short_names
+
+    if not all(point["values"] for point in points):
+        return []
+    keys = dict.fromkeys(key for point in points for key in point["values"])
+    told = [
+        key for key in keys if len({str(point["values"].get(key)) for point in points}) > 1 and not key.endswith(TOLD)
+    ]
+    own = short_names(list(keys))
+    return [
+        short_name({key: point["values"][key] for key in told if key in point["values"]}, names=own) for point in points
+    ]
 
 
 def common(points: list[dict[str, Any]]) -> str | None:

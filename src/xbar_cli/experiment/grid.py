@@ -114,14 +114,18 @@ def renamed(tree: Any, name_of: Callable[[str], str]) -> Any:
     return name_of(tree[1:]) if isinstance(tree, str) and tree.startswith("@") else tree
 
 
-def run_names(points: Sequence[Point], axes: Sequence[Axis]) -> dict[str, str]:
-    """Every run by its stage and those swept values that all of its points have in common: `evaluate r_wire=1`."""
-    names = short_names([key for axis in axes for key in axis.keys])
+def shared_values(points: Sequence[Point]) -> dict[str, dict[str, Any]]:
+    """Every run's swept values that all of its points have in common, by dotted key."""
     shared: dict[str, dict[str, Any]] = {}
-    stages: dict[str, str] = {}
     for point in points:
         for run in point.runs.values():
-            stages[run.key] = run.stage
             before = shared.setdefault(run.key, dict(point.values))
             shared[run.key] = {key: value for key, value in before.items() if point.values.get(key) == value}
+    return shared
+
+
+def run_names(points: Sequence[Point], axes: Sequence[Axis]) -> dict[str, str]:
+    """Every run by its stage and those swept values that all of its points have in common: `evaluate r_wire=1`."""
+    names, shared = short_names([key for axis in axes for key in axis.keys]), shared_values(points)
+    stages = {run.key: run.stage for point in points for run in point.runs.values()}
     return {key: f"{stage} {short_name(shared[key], names=names)}".strip() for key, stage in stages.items()}

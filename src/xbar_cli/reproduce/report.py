@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from xbar_cli.experiment.watching import SweepWatcher
 from xbar_cli.report.opening import picture
 from xbar_cli.report.page import RunSection, render
 from xbar_cli.report.tables import Table, as_markdown
@@ -17,7 +18,6 @@ from xbar_cli.reproduce.selection import matching
 from xbar_cli.reproduce.verdicts import VERDICTS, Judged, judge_all, verdict_of, why
 from xbar_cli.runs import environment
 from xbar_cli.runs.whole import write_whole
-from xbar_cli.workflows.run import SweepWatcher
 
 SIZES: Mapping[Preset, str] = {
     "smoke": "smoke: small networks on bundled data, to see that every item runs; its verdicts say nothing of the papers.",

@@ -10,11 +10,12 @@ from xbar_cli.data.datasets import status
 from xbar_cli.errors import ConfigError
 from xbar_cli.experiment.grid import Point
 from xbar_cli.experiment.plan import LOGS, Plan, describe_point, read_summary
+from xbar_cli.experiment.watching import SweepWatcher
 from xbar_cli.outside import read_json
 from xbar_cli.reproduce.items import Item
 from xbar_cli.reproduce.values import ItemRuns
 from xbar_cli.runs.sweep import Outcome
-from xbar_cli.workflows.run import COST, SweepWatcher, compute_missing, only_one
+from xbar_cli.workflows.run import COST, compute_missing, only_one
 
 RETRIES = 1
 

@@ -1,68 +1,35 @@
 """`xbar pareto`: accuracy against energy, area and latency over runs, and which of them no other run beats."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.energy import ParetoConfig
-from xbar_cli.config.load import stored, write_toml
-from xbar_cli.energy.agreement import converters_of, of_energy, of_evaluation, paired, programmed_alike
-from xbar_cli.energy.presets import FLOATING_POINT
-from xbar_cli.errors import RunError
+from xbar_cli.config.load import write_toml
+from xbar_cli.energy.points import COSTS, Candidate, points_of
 from xbar_cli.figures import drawing
 from xbar_cli.figures.labels import label_of_figure, prefixed
 from xbar_cli.figures.style import PAGE
-from xbar_cli.outside import quoted
 from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
-from xbar_cli.runs.listing import SWEEPS, Entry, open_entry
-from xbar_cli.runs.opening import open_run
-from xbar_cli.runs.seal import ANEW
 
-COSTS = {"energy": "energy_joule", "area": "area_m2", "latency": "latency_seconds"}
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One mapped network.
-
-    Attributes:
-        run: the energy run.
-        summary: its summary.
-        accuracy: share of right answers.
-        interval: 95 % confidence interval; None for a single figure.
-        origin: what says so.
-        converters: that the accuracy was evaluated with; None without any.
-    """
-
-    run: str
-    summary: dict[str, Any]
-    accuracy: float
-    interval: list[float] | None
-    origin: str
-    converters: dict[str, Any] | None
-
-    def __post_init__(self) -> None:
-        """RunError for figures that a run cannot have."""
-        given = {"accuracy": self.accuracy, **{key: self.summary.get(key) for key in COSTS.values()}}
-        for key, value in given.items():
-            if not isinstance(value, (int, float)) or not math.isfinite(value):
-                raise RunError(f"{self.run}: {key} is {quoted(value)}: damaged; {ANEW}")
-
-    def cost(self, against: str) -> float:
-        """Energy [J], area [m²] or latency [s]."""
-        return float(self.summary[COSTS[against]])
+MOST_NAMED = 16
+"""Points that a picture names each; of more, those of its front."""
 
 
 def run(config: ParetoConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
-    """Compare the runs of `config`; returns the summary. ConfigError for costs of other hardware than their accuracies."""
+    """Compare the runs of `config`; returns the summary. ConfigError for costs of other hardware than their accuracies.
+
+    Of points of a sweep that is said instead, with the point and in a note.
+    """
     points = points_of([Path(name) for name in config.runs])
+    if odd := [p.disagreement for p in points if p.disagreement]:
+        reporter.note(
+            f"accuracy and cost are not of one hardware at {len(odd)} of {len(points)} points; the first: {odd[0]}"
+        )
     fronts = {against: front([(p.cost(against), p.accuracy) for p in points]) for against in COSTS}
     write_toml(run.path / CONFIG, config)
     draw(run.figures / "pareto.png", points, fronts, against=config.against)
@@ -77,110 +44,6 @@ def run(config: ParetoConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
         "front": [r["run"] for r in rows if r["on_front"][config.against]],
         "out": str(run.final),
     }
-
-
-def points_of(paths: Sequence[Path]) -> list[Candidate]:
-    """Energy runs, with the accuracy of the evaluate runs of the same mapped network where there are some; points of sweeps."""
-    sweeps = [(path, entry) for path in paths if (entry := open_entry(path)) is not None and entry.command in SWEEPS]
-    swept = [found for _, entry in sweeps for found in points_of_sweep(entry)]
-    comparable([(found.run, found.summary) for found in swept])
-    singles = [path for path in paths if path not in [sweep for sweep, _ in sweeps]]
-    both = swept + (points_of_runs(singles) if singles else [])
-    comparable([(found.run, found.summary) for found in both])
-    return both
-
-
-def points_of_sweep(entry: Entry) -> list[Candidate]:
-    """The points of a sweep that are done: each has an energy stage, and an evaluate stage where that says no accuracy."""
-    found: dict[tuple[str, ...], Candidate] = {}
-    for place in entry.summary["list"]:
-        if place["state"] not in ("done", "cached"):
-            continue
-        runs = [entry.path / Path(run).name for run in place["runs"].values()]
-        kinds = {run: of.command for run in runs if (of := open_entry(run)) is not None}
-        costs, chips = ([run for run in runs if kinds.get(run) == kind] for kind in ("energy", "evaluate"))
-        if len(costs) != 1 or len(chips) > 1:
-            have = f"{len(costs)} energy and {len(chips)} evaluate runs"
-            raise RunError(
-                f"{entry.path}: a point has {have}: a front takes one energy run and at most one evaluate run"
-            )
-        if (key := tuple(map(str, (*costs, *chips)))) not in found:
-            (found[key],) = points_of_runs([*costs, *chips])
-    if not found:
-        raise RunError(f"{entry.path}: no point of that sweep is done; `xbar run` goes on with it")
-    return list(found.values())
-
-
-def points_of_runs(paths: Sequence[Path]) -> list[Candidate]:
-    """Energy runs, each with the evaluate run of the same mapped network where there is one."""
-    costs: list[tuple[str, dict[str, Any]]] = []
-    evaluations: dict[Path, EvaluateRun] = {}
-    for path in paths:
-        found, summary = open_run(path, commands=("energy", "evaluate"), use="xbar pareto")
-        if summary["command"] == "energy":
-            if summary.get("preset"):
-                raise RunError(f"{path} is a preset: a front is of mapped networks")
-            costs.append((str(path), summary))
-            continue
-        config = stored(EvaluateConfig, found.path)
-        mapped = Path(config.run).resolve()
-        if mapped in evaluations:
-            raise RunError(f"{path} and {evaluations[mapped].path} evaluate the same mapped run: give one of them")
-        evaluations[mapped] = EvaluateRun(path, config, summary)
-    comparable(costs)
-    points = [point(path, summary, evaluations) for path, summary in costs]
-    used = {Path(summary["run"]).resolve() for _, summary in costs}
-    for mapped, evaluation in evaluations.items():
-        if mapped not in used:
-            raise RunError(
-                f"{evaluation.path} evaluates {mapped.name}, of which no energy run is given: xbar energy costs it"
-            )
-    if not points:
-        raise RunError("no energy run among the runs: xbar energy makes one")
-    return points
-
-
-class EvaluateRun(NamedTuple):
-    """An evaluate run: where it is, its configuration, its summary."""
-
-    path: Path
-    config: EvaluateConfig
-    summary: dict[str, Any]
-
-
-def comparable(costs: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """Raise RunError where costs or accuracies are not of one kind: the model, the data set, the worst case or data."""
-    kinds = (
-        lambda summary: f"by model {summary['model']}",
-        lambda summary: f"on {summary['dataset']}",
-        lambda summary: "in the worst case" if summary["images"] == 0 else "with the activity of data",
-    )
-    for kind in kinds:
-        (first, start), *others = [(path, kind(summary)) for path, summary in costs] or [("", "")]
-        for path, value in others:
-            if value != start:
-                raise RunError(f"{first} is {start}, {path} {value}: they cannot be compared")
-
-
-def point(path: str, summary: dict[str, Any], evaluations: dict[Path, EvaluateRun]) -> Candidate:
-    """An energy run with its accuracy."""
-    stated = of_energy(Path(path), summary)
-    evaluation = evaluations.get(Path(summary["run"]).resolve())
-    if evaluation is not None:
-        evaluated, found = of_evaluation(*evaluation), evaluation.summary
-        rows, columns = summary["tile"]
-        paired(stated, summary["operation"], evaluated, tile=(rows, columns))
-        if any(vg is not None for vg in summary["vg_volt"]) and "programmed_volt" in summary["operation"]:
-            costed = f"energy run {path}", summary["operation"]["programmed_volt"]
-            programmed_alike(costed, (evaluated.by, evaluated.values.get("v_read_volt")))
-        known = found["accuracy_mean"], found["accuracy_ci95"], evaluated.by, converters_of(evaluated)
-        return Candidate(path, summary, *known)
-    if summary["accuracy"] is None or summary["accuracy_from"] == FLOATING_POINT:
-        raise RunError(
-            f"{path} holds no accuracy of the arrays: give an evaluate run of {summary['run']} too, or cost it with the "
-            "`activity` of one"
-        )
-    return Candidate(path, summary, *(summary[f"accuracy{key}"] for key in ("", "_ci95", "_from", "_converters")))
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[bool]:
@@ -202,6 +65,8 @@ def row(point: Candidate, on_front: dict[str, bool]) -> dict[str, Any]:
         "accuracy_from": point.origin,
         "accuracy_converters": point.converters,
         "operation": point.summary["operation"],
+        "disagreement": point.disagreement,
+        "values": dict(point.values),
         "on_front": on_front,
     }
 
@@ -215,9 +80,18 @@ def label(summary: dict[str, Any]) -> str:
     return ", ".join([*words, "x".join(map(str, summary["tile"]))])
 
 
+def look(number: int | None, point: Candidate) -> dict[str, Any]:
+    """Colour and name of one of the points that are named, or how one of the others is drawn."""
+    if number is None:
+        return {"color": "0.7", "markersize": 3, "linewidth": 0.5, "zorder": 0}
+    return {"color": f"C{number % 8}", "markersize": 5, "label": label(point.summary)}
+
+
 def draw(path: Path, points: list[Candidate], fronts: dict[str, list[bool]], *, against: str) -> Path:
     """Accuracy with its interval against the chosen cost and against area (or energy), fronts joined."""
     panels = list(dict.fromkeys([against, "energy" if against == "area" else "area"]))
+    shown = [n for n in range(len(points)) if len(points) <= MOST_NAMED or any(fronts[kind][n] for kind in panels)]
+    numbers = {number: place for place, number in enumerate(shown[:MOST_NAMED])}
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -230,7 +104,7 @@ def draw(path: Path, points: list[Candidate], fronts: dict[str, list[bool]], *, 
                 best = fronts[kind][number]
                 panel.errorbar(
                     point.cost(kind) * scale, 100 * point.accuracy, yerr=bars, fmt="o" if best else "x", capsize=3,
-                    color=f"C{number % 8}", markersize=5, label=label(point.summary),
+                    **look(numbers.get(number), point),
                 )  # fmt: skip
             both = zip(points, fronts[kind], strict=True)
             chosen = sorted((p.cost(kind) * scale, 100 * p.accuracy) for p, best in both if best)
@@ -243,5 +117,5 @@ def draw(path: Path, points: list[Candidate], fronts: dict[str, list[bool]], *, 
 
     models = {p.summary["model"] for p in points}
     caption = f"model {', '.join(sorted(models))}; dots, line: no other run costs less and is as accurate; bars: 95 % intervals"
-    rows = drawing.legend_rows([label(p.summary) for p in points], width=PAGE)
+    rows = drawing.legend_rows([label(points[n].summary) for n in numbers], width=PAGE)
     return drawing.save(path, paint, caption=caption, width=PAGE, height=drawing.HEIGHT + 4 * rows)

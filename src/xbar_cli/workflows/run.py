@@ -8,10 +8,10 @@ import importlib
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
@@ -21,6 +21,8 @@ from xbar_cli.experiment.file import MODELS, Experiment
 from xbar_cli.experiment.grid import StageRun, renamed, run_names
 from xbar_cli.experiment.part import only_stage
 from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
+from xbar_cli.experiment.watching import SweepWatcher, followed
+from xbar_cli.reporter import SILENT, Notes
 from xbar_cli.runs.directory import (
     CONFIG,
     DONE,
@@ -36,6 +38,7 @@ from xbar_cli.runs.listing import figures_of
 from xbar_cli.runs.seal import seal
 from xbar_cli.runs.sweep import Job, Outcome, Watcher, execute
 from xbar_cli.runs.sweep_cluster import existing_cluster, local_cluster
+from xbar_cli.runs.trackers.tracker import TrackerName
 from xbar_cli.runs.whole import write_whole
 
 if TYPE_CHECKING:
@@ -58,25 +61,6 @@ LOCAL_ENVIRONMENT = {
 
 COST = ".cost.json"
 """End of the name, in the folder of logs, of what a run took."""
-
-
-class SweepWatcher(Watcher, Protocol):
-    """Is told how the sweep stands; it counts runs, a run being one stage at one point."""
-
-    def begin(
-        self,
-        runs: Mapping[str, StageRun],
-        *,
-        cached: Collection[str],
-        workers: int | None,
-        names: Mapping[str, str],
-        results: Callable[[str], Mapping[str, Any]],
-    ) -> None:
-        """What there is to do, what of it is there, and by how many processes it is done where that is known.
-
-        `names` are what runs are called; `results` are the figures of a run that is done, none of one that others need.
-        """
-        ...
 
 
 class LogReporter:
@@ -106,25 +90,32 @@ def run(
     timeout: float | None = None,
     formats: Sequence[str] = ("png",),
     only: str | None = None,
+    track: Sequence[TrackerName] = (),
     watcher: SweepWatcher,
+    notes: Notes = SILENT,
 ) -> dict[str, Any]:
     """Compute what is missing of an experiment in the folder `out`; returns the summary.
 
     Pictures are written in the `formats`. `only` computes one stage and what it needs: the folder's results stay as they are.
 
     It runs on so many `workers` of this machine (None: one a processor), or on the existing Dask cluster at `scheduler`. A run
-    may take `timeout` seconds; a failed one is tried `retries` times more.
+    may take `timeout` seconds; a failed one is tried `retries` times more. The trackers of `track` are told of every run that is
+    complete, those of before too; a tracker that fails is one of the `notes`.
     """
     plan = make_plan(experiment if only is None else only_stage(experiment, only), out)
-    with only_one(out):
+    with only_one(out), followed(plan, track, watcher=watcher, notes=notes) as (watching, finish):
         began = time.perf_counter()
         if missing(plan) and only is None:
             (out / DONE).unlink(missing_ok=True)
         outcomes = compute_missing([plan], workers=workers, scheduler=scheduler, retries=retries, timeout=timeout,
-                                   watcher=watcher)  # fmt: skip
+                                   watcher=watching)  # fmt: skip
+        seconds = time.perf_counter() - began
         if only is not None:
-            return summarise(plan, outcomes) | {"only": only, "wall_seconds": time.perf_counter() - began}
-        return conclude(plan, outcomes, seconds=time.perf_counter() - began, formats=formats)
+            summary = summarise(plan, outcomes) | {"only": only, "wall_seconds": seconds}
+        else:
+            summary = conclude(plan, outcomes, seconds=seconds, formats=formats)
+        finish(summary)
+        return summary
 
 
 def compute_missing(

@@ -7,8 +7,10 @@ import click
 from rich.console import Console
 
 from xbar_cli.cli.shared.console import HEADS, print_fitting, print_json, say
+from xbar_cli.cli.shared.tracking import track_option
 from xbar_cli.cli.shared.typed import way_on
 from xbar_cli.interruption import unwinding
+from xbar_cli.runs.trackers.tracker import TrackerName
 
 from .cluster import cluster_options, require_one
 from .table import SweepTable
@@ -25,6 +27,7 @@ MOST_WAITING = 12
 @click.option(
     "--figure-format", "formats", default="png", show_default=True, metavar="FORMAT[,...]", help="png, pdf, svg."
 )
+@track_option
 @click.option("--set", "settings", multiple=True, metavar="STAGE.KEY=VALUE", help="Set one key of a stage.")
 @click.option("--seed", metavar="N", help="Seed of every stage.")
 @click.option(
@@ -34,22 +37,26 @@ MOST_WAITING = 12
 @click.option("--quiet", is_flag=True, help="No progress table, no notes.")
 def run(
     experiment: Path, workers: int | None, scheduler: str | None, retries: int, timeout: float | None, dry_run: bool,
-    only: str | None, formats: str, settings: tuple[str, ...], seed: str | None, out: Path | None, as_json: bool, quiet: bool,
+    only: str | None, formats: str, track: tuple[TrackerName, ...], settings: tuple[str, ...], seed: str | None, out: Path | None,
+    as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Run a pipeline, or a sweep of one, from a file: what is complete stays, what is missing or failed is computed."""
     require_one(workers, scheduler)
     from xbar_cli.experiment.file import load_experiment
     from xbar_cli.figures.formats import formats_of
+    from xbar_cli.runs.trackers.tracking import check_trackers
     from xbar_cli.workflows import run as workflow
 
     loaded = load_experiment(experiment, settings=settings, seed=seed)
     folder, ends = out or Path("runs") / loaded.name, formats_of(formats)
+    check_trackers(track, folder)
     if dry_run:
         summary = workflow.dry_run(loaded, out=folder, only=only)
     else:
         with unwinding(way_on("with what is missing")), SweepTable(quiet=quiet, notice=untrusted(scheduler)) as table:
             summary = workflow.run(loaded, out=folder, workers=workers, scheduler=scheduler, retries=retries,
-                                   timeout=timeout, formats=ends, only=only, watcher=table)  # fmt: skip
+                                   timeout=timeout, formats=ends, only=only, track=track,
+                                   watcher=table, notes=table)  # fmt: skip
     print_json(summary) if as_json else show(summary)
     fail(summary)
 

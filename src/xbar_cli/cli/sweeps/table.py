@@ -56,6 +56,11 @@ class SweepTable:
         if self._live is not None:
             self._live.stop()
 
+    def note(self, message: str) -> None:
+        """Print a line above the table."""
+        if not self._quiet:
+            note(message)
+
     def begin(
         self,
         runs: "Mapping[str, StageRun]",

@@ -17,7 +17,7 @@ VERSION = "brain.Event:2"
 
 
 class EventFiles:
-    """`tensorboard/NAME` beside the run; a run of the same name as one that is there gets a number."""
+    """`tensorboard/NAME` beside the run, one of a sweep in the sweep's folder; a second of the same name gets a number."""
 
     def __init__(self, run: Tracked) -> None:
         """Of a run."""
@@ -41,12 +41,12 @@ class EventFiles:
                 key: value if isinstance(value, bool | int | float | str) else str(value)
                 for key, value in config.items()
             }
-            self._write(summary=hparams_pb(plain, trial_id=folder.name))
+            self._write(summary=hparams_pb(plain, trial_id="/".join(filter(None, (self._run.parent, folder.name)))))
             self._write(summary=text_pb("config", table(config)))
         return folder.name
 
     def _new(self) -> Path:
-        place, count = self._run.folder / FOLDER / self._run.name, 1
+        place, count = self._run.folder / FOLDER / (self._run.parent or "") / self._run.name, 1
         while place.exists():
             count += 1
             place = place.with_name(f"{self._run.name}-{count}")

@@ -48,7 +48,9 @@ class MlflowStore:
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
             found = self._client.get_experiment_by_name(name)
             experiment = found.experiment_id if found is not None else self._client.create_experiment(name)
-            tags = {"xbar.command": self._run.command, "xbar.run": str(self._run.folder / self._run.name)}
+            tags = {"xbar.command": self._run.command, "xbar.run": str(self._run.path)}
+            if self._run.parent is not None:
+                tags["mlflow.parentRunId"] = self._run.parent
             self._id = self._client.create_run(experiment, run_name=self._run.name, tags=tags).info.run_id
             params = [Param(key, str(value)[:LONGEST]) for key, value in config.items()]
             for first in range(0, len(params), AT_ONCE):

@@ -46,14 +46,21 @@ class Tracked:
     """The run as a tracker names and places it.
 
     Attributes:
-        name: of the run.
+        path: of the run.
         folder: beside the run, where trackers keep what they keep.
         command: that makes the run.
+        parent: the identity, in this tracker, of the sweep that it is a run of.
     """
 
-    name: str
+    path: Path
     folder: Path
     command: str
+    parent: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The run's own, without where it lies."""
+        return self.path.name
 
 
 def require_installed(names: Sequence[TrackerName]) -> None:

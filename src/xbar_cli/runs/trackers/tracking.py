@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from xbar_cli.errors import ConfigError
 from xbar_cli.outside import quoted_error, read_json
-from xbar_cli.reporter import Reporter
+from xbar_cli.reporter import Notes
 from xbar_cli.runs.directory import CONFIG, TRACKING, Run
 from xbar_cli.runs.trackers.event_files import EventFiles
 from xbar_cli.runs.trackers.mlflow_store import MlflowStore
@@ -52,17 +52,17 @@ class Tracking:
     """
 
     run: Run
-    reporter: Reporter
+    reporter: Notes
     following: dict[TrackerName, Following] = field(default_factory=dict)
 
     def start(self, names: Sequence[TrackerName], config: Mapping[str, Any], *, command: str) -> None:
         """Begin with each tracker, or go on with what it was told before the run was interrupted."""
         before = known(self.run.path / TRACKING)
-        place = Tracked(self.run.final.name, self.run.final.parent, command)
+        place = Tracked(self.run.final, self.run.final.parent, command)
         wanted: list[TrackerName] = [name for name in TRACKERS if name in names or name in before]
         for name in wanted:
             tracker, (identity, told) = make_tracker(name, place), before.get(name, (None, FIRST))
-            with self._failing(name):
+            with self.failing(name):
                 self.following[name] = Following(tracker, tracker.start(config, known=identity), told)
         self._keep()
 
@@ -80,25 +80,25 @@ class Tracking:
             for record in done.read_metrics():
                 self._tell(name, record)
             if (one := self.following.get(name)) is not None:
-                with self._failing(name):
+                with self.failing(name):
                     one.tracker.finish(summary, artefacts)
 
     def leave(self) -> None:
         """The run did not come to its end."""
         for name, one in list(self.following.items()):
-            with self._failing(name):
+            with self.failing(name):
                 one.tracker.leave()
 
     def _tell(self, name: TrackerName, record: Mapping[str, Any]) -> None:
         one, place = self.following.get(name), (record["step"], record["epoch"] == 0)
         if one is None or place <= one.told:
             return
-        with self._failing(name):
+        with self.failing(name):
             one.tracker.log(record["step"], numbers_of({key: v for key, v in record.items() if key != "step"}))
             one.told = place
 
     @contextlib.contextmanager
-    def _failing(self, name: TrackerName) -> Iterator[None]:
+    def failing(self, name: TrackerName) -> Iterator[None]:
         """What a tracker raises is told once, and it is left alone from then on: the run goes on."""
         try:
             yield
@@ -149,7 +149,7 @@ def check_trackers(names: Sequence[TrackerName], out: Path) -> None:
 
 @contextlib.contextmanager
 def tracked(
-    names: Sequence[TrackerName], run: Run, config: Mapping[str, Any], *, command: str, reporter: Reporter
+    names: Sequence[TrackerName], run: Run, config: Mapping[str, Any], *, command: str, reporter: Notes
 ) -> Iterator[tuple[Run, Tracking]]:
     """The run with its metrics told to trackers; a resumed one to those that it was told to before, too."""
     tracking = Tracking(run, reporter)

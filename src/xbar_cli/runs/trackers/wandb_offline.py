@@ -30,7 +30,7 @@ class WandbOffline:
         self._open = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT), name=self._run.name, job_type=self._run.command,
             id=known or uuid.uuid4().hex[:12], resume="allow", mode=_mode(), dir=str(self._run.folder),
-            config=dict(config), settings=quiet,
+            config=dict(config), settings=quiet, group=self._run.parent, reinit="create_new",
         )  # fmt: skip
         self._open.define_metric("*", step_metric="step")
         return str(self._open.id)
