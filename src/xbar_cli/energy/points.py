@@ -231,10 +231,20 @@ def agree(path: str, summary: dict[str, Any], evaluation: EvaluateRun) -> None:
 
 def accuracy_of(chips: Sequence[EvaluateRun]) -> tuple[float, list[float] | None]:
     """The mean accuracy of chips and its 95 % interval: of one evaluation as it says, of several parts of one over all."""
+    seen: list[float] = []
     for path, _, summary in chips:
         if "accuracy_mean" not in summary:
             raise RunError(f"{path} has {summary.get('metric')} and no accuracy, which a front is of")
+        own = [summary["accuracy_mean"]] if len(chips) == 1 else summary.get("accuracy_samples")
+        if not isinstance(own, list) or not own or not all(is_share(x) for x in own):
+            raise RunError(f"{path}: its accuracies are {quoted(own)}: damaged; {ANEW}")
+        seen += own
     if len(chips) == 1:
-        return chips[0].summary["accuracy_mean"], chips[0].summary["accuracy_ci95"]
-    over = estimate([x for of in chips for x in of.summary["accuracy_samples"]], within=ACCURACY)
+        return seen[0], chips[0].summary["accuracy_ci95"]
+    over = estimate(seen, within=ACCURACY)
     return over.mean, None if over.ci95 is None else list(over.ci95)
+
+
+def is_share(value: object) -> bool:
+    """Whether it is a number from 0 to 1."""
+    return isinstance(value, (int, float)) and 0 <= value <= 1

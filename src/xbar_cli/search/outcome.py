@@ -65,8 +65,8 @@ def volume(search: Search, trials: Sequence[Trial], reference: Mapping[str, floa
     return hypervolume([vector(search, trial) for trial in feasible(search, trials)], ends)
 
 
-def entry(search: Search, trial: Trial, out: Path) -> dict[str, Any]:
-    """A trial for the summary; its runs are in the folder `out`, one a stage and part of the chips."""
+def entry(search: Search, trial: Trial, out: Path | None = None) -> dict[str, Any]:
+    """A trial for the summary, with the names of its runs, one a stage and part of the chips; with `out`, where they are."""
     wanted = dict.fromkeys([*(o.figure for o in search.objectives), *(c.figure for c in search.constraints)])
     return {
         "trial": trial.number,
@@ -75,7 +75,7 @@ def entry(search: Search, trial: Trial, out: Path) -> dict[str, Any]:
         "values": dict(trial.values),
         "figures": {name: trial.value(name) for name in wanted if trial.figures},
         "chips": trial.spent,
-        "runs": {stage: [str(out / key) for key in keys] for stage, keys in trial.runs.items()},
+        "runs": {stage: [key if out is None else str(out / key) for key in keys] for stage, keys in trial.runs.items()},
     }
 
 
@@ -105,7 +105,7 @@ def summarise(search: Search, trials: Sequence[Trial], *, out: Path) -> dict[str
         "front": [entry(search, t, out) for t in best],
         "nearest": None if nearest is None else entry(search, nearest, out),
         "disagreement": next(filter(None, (disagreement(search, trial, out) for trial in best)), None),
-        "list": [entry(search, trial, out) for trial in trials],
+        "list": [entry(search, trial) for trial in trials],
         "results": str(out / RESULTS) if any(trial.figures for trial in trials) else None,
         "csv": str(out / CSV),
         "out": str(out),
