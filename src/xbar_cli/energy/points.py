@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.load import stored
-from xbar_cli.energy.agreement import converters_of, of_energy, of_evaluation, paired, programmed_alike
+from xbar_cli.energy.agreement import Statement, converters_of, of_energy, of_evaluation, paired, programmed_alike
 from xbar_cli.energy.presets import FLOATING_POINT
 from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.outside import quoted
@@ -195,11 +195,12 @@ def point(
     swept = dict(values or {})
     if summary.get("preset"):
         raise RunError(f"{path} is a preset: a front is of mapped networks")
+    stated = of_energy(Path(path), summary)
     if chips:
         contradiction, known = None, None
         try:
             known = converters_of(of_evaluation(*chips[0]))
-            agree(path, summary, chips[0])
+            agree(path, summary, stated, chips[0])
         except ConfigError as error:
             if refuse:
                 raise
@@ -216,12 +217,12 @@ def point(
     return Candidate(path, summary, *own, values=swept)
 
 
-def agree(path: str, summary: dict[str, Any], evaluation: EvaluateRun) -> None:
+def agree(path: str, summary: dict[str, Any], stated: Statement, evaluation: EvaluateRun) -> None:
     """Raise ConfigError unless an evaluation is of the hardware that is costed."""
     if evaluation.mapped.name != Path(summary["run"]).name:
         raise ConfigError(f"evaluate run {evaluation.path} is of {evaluation.mapped.name}, energy run {path} of "
                           f"{Path(summary['run']).name}: these may be mapped in other ways")  # fmt: skip
-    stated, evaluated = of_energy(Path(path), summary), of_evaluation(*evaluation)
+    evaluated = of_evaluation(*evaluation)
     rows, columns = summary["tile"]
     paired(stated, summary["operation"], evaluated, tile=(rows, columns))
     if any(vg is not None for vg in summary["vg_volt"]) and "programmed_volt" in summary["operation"]:
