@@ -55,6 +55,27 @@ def test_bars_of_names_stand_beside_each_other():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["de", "bc", "acm"]
 
 
+def test_long_names_stand_below_the_panel_and_within_the_picture():
+    names = [f"drift:t={days}d,t0=20s,nu=0.05,nu_sigma=0.02" for days in (1, 30, 365)] + ["stuck:off=0.1"]
+    short = paint(picture_of(grid(SEED, TILE, SCHEME), "accuracy_mean", KeysAsked(x=SCHEME[0])))
+    figure = paint(
+        picture_of(
+            grid(SEED, TILE, ("evaluate.variation.effects", names)),
+            "accuracy_mean",
+            KeysAsked(x="evaluate.variation.effects"),
+        )
+    )
+    (axes,) = figure.axes
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {90}
+    for label in (*axes.get_xticklabels(), axes.xaxis.label):
+        box = label.get_window_extent(renderer)
+        assert box.y0 >= 0
+        assert box.y1 < axes.get_window_extent(renderer).y0
+    tall, usual = (one.axes[0].get_window_extent().height for one in (figure, short))
+    assert tall > 0.8 * usual
+
+
 def test_zero_of_a_broken_axis_is_labelled_apart():
     picture = picture_of(grid(BROKEN), "accuracy_mean")
     (axes,) = paint(picture).axes

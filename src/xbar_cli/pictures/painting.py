@@ -43,6 +43,8 @@ BAR_STEP = 0.012
 """Bars of neighbouring lines are so far apart, as a share of the axis."""
 FEW = 2
 """Panels side by side in a column."""
+SHORT = 4
+"""Letters of a name that stands in the room that a number takes."""
 
 
 def paint(picture: Chart, *, width: float | None = None) -> Figure:
@@ -53,6 +55,7 @@ def paint(picture: Chart, *, width: float | None = None) -> Figure:
     down = math.ceil(count / across)
     legend = rows_above(picture, wide)
     tall = (PANEL_HEIGHT if count == 1 else ROW_HEIGHT * down) + 4.0 * legend + (4.0 if picture.note else 0.0)
+    tall += standing(picture, wide / across)
     with styled():
         figure = Figure(figsize=(wide * MILLIMETRE, tall * MILLIMETRE), layout="constrained")
         grid = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
@@ -107,7 +110,8 @@ def ruled(axes: Any, side: str, along: Along, *, placed: bool) -> None:
         axis.set_major_locator(FixedLocator(list(range(len(along.names)))))
         axis.set_major_formatter(FuncFormatter(lambda value, _: name_at(along, value)))
         axis.set_minor_locator(NullLocator())
-        if side == "x" and crowded(axes, along):
+        across = axes.get_subplotspec().get_gridspec().ncols
+        if side == "x" and crowded(along, axes.figure.get_figwidth() / MILLIMETRE / across):
             axis.set_tick_params(rotation=90)
         if not placed:
             axes.set_xlim(-0.5, len(along.names) - 0.5)
@@ -147,11 +151,16 @@ def drawn_at(along: Along) -> tuple[float, ...]:
     return along.seen if along.scale == "broken" else along.places
 
 
-def crowded(axes: Any, along: Along) -> bool:
-    """Whether names beside each other would touch."""
-    across = axes.get_subplotspec().get_gridspec().ncols
-    room = axes.figure.get_figwidth() / MILLIMETRE * 0.8 / across
-    return (max(map(len, along.names)) + 1) * LETTER * len(along.names) > room
+def crowded(along: Along, wide: float) -> bool:
+    """Whether names beside each other would touch in a panel, `wide` mm with its labels."""
+    return (max(map(len, along.names)) + 1) * LETTER * len(along.names) > 0.8 * wide
+
+
+def standing(picture: Chart, wide: float) -> float:
+    """Height of names that have to stand below the panels, beyond that of numbers [mm]."""
+    if not (picture.heat or picture.x.scale == "names") or not crowded(picture.x, wide):
+        return 0.0
+    return max(LETTER * (max(map(len, picture.x.names)) - SHORT), 0.0)
 
 
 def broken(axes: Any, along: Along) -> None:
