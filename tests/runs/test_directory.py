@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -222,3 +223,15 @@ def test_results_of_another_kind_and_what_is_wrong_in_them_is_one_line(tmp_path)
             opened(tmp_path / "r.nc", kind="accuracy") as found,
         ):
             numbers(found, name, dims)
+
+
+@pytest.mark.parametrize("out", [".", "/", ".."])
+def test_a_place_without_a_name_is_one_line(out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for check in (
+        lambda: check_free(Path(out), overwrite=True),
+        lambda: new_run(Path(out), overwrite=True).__enter__(),
+    ):
+        with pytest.raises(RunError, match=f"needs a name of its own, and '{re.escape(out)}' is none"):
+            check()
+    assert list(tmp_path.iterdir()) == []

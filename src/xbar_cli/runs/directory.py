@@ -128,8 +128,8 @@ def replaced(out: Path) -> Path:
 
 def check_free(out: Path, *, overwrite: bool) -> None:
     """Raise RunError where a new run at `out` would destroy something that was not given up."""
-    clean_path(replaced(out))
     unfinished = partial(out)
+    clean_path(replaced(out))
     if out.exists():
         if not (out / DONE).exists() and not (out.is_dir() and not any(out.iterdir())):
             raise RunError(f"{out} exists and is no xbar run; choose another folder")
