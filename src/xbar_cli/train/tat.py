@@ -128,11 +128,9 @@ def quick_arrays(array: AnyArrayModel, *, tile: tuple[int, int] | None) -> DualF
     """The pairs of arrays of a layer in the precision of the training, where that is enough for a step; else None."""
     if not isinstance(array, LumpedArray):
         return None
-    if array.neuron == "shared":
-        dual = partial(lumped_dual, wires=array.wires(), float64=False)
-        return lambda g: fold_pairs(g, lambda part: dual(*halves(part)), tile=tile).g_eff
-    one = partial(lumped, wires=array.wires(), float64=False)
-    return lambda g: fold_pairs(g, lambda part: interleaved(one, *halves(part)), tile=tile).g_eff
+    known = {"wires": array.wires(), "float64": False}
+    dual = partial(lumped_dual, **known) if array.neuron == "shared" else partial(interleaved, partial(lumped, **known))
+    return lambda g: fold_pairs(g, lambda part: dual(*halves(part)), tile=tile).g_eff
 
 
 def make_solve(rule: OnArrays) -> Solve:
