@@ -20,10 +20,13 @@ from scripts.reference.summaries import pattern_of, unexplained, words
 from tests.docs.explained import known_files, require_files, require_words
 from tests.docs.pages import ROOT
 from xbar_cli.cli.main import cli
-from xbar_cli.config.base import RootSection
+from xbar_cli.config.base import RootSection, Section
 from xbar_cli.config.effect_list import Effects
 from xbar_cli.config.effects import EFFECTS
 from xbar_cli.config.known.keys import fields_of, literals_of
+from xbar_cli.reproduce.sections import ItemSection
+from xbar_cli.search.axes import OF_AXIS
+from xbar_cli.search.section import SearchSection
 
 REFERENCE = ROOT / "docs" / "reference"
 LEAST_WORDS = 2
@@ -96,6 +99,19 @@ def test_every_key_has_words(root: type[RootSection]) -> None:
     assert not missing, (
         f"{root.__name__}: {', '.join(missing)}: a docstring below the key, then scripts/make_reference.py"
     )
+
+
+@pytest.mark.parametrize("root", [SearchSection, ItemSection], ids=lambda root: root.__name__)
+def test_every_key_of_an_experiment_s_tables_has_words(root: type[Section]) -> None:
+    page = sections("experiments.md")
+    classes = {root.__name__: root.model_json_schema()} | root.model_json_schema()["$defs"]
+    said = [meanings(text) for text in page.values()]
+    for name, schema in classes.items():
+        keys = set(schema["properties"])
+        found = next((one for one in said if one.keys() == keys), None)
+        assert found, f"{name}: scripts/make_reference.py"
+        assert all(len(text.split()) >= LEAST_WORDS for texts in found.values() for text in texts), name
+    assert meanings(page["[search.STAGE.KEY]"]).keys() == set(OF_AXIS)
 
 
 def test_a_key_without_words_is_met() -> None:

@@ -29,6 +29,7 @@ class Pick(Section):
     """Figures of a stage's summary at some points of the grid."""
 
     value: Figure
+    """`STAGE.FIGURE` of the summary, tables within it by dots: `array.models.gated.nrmsd`."""
     at: int | dict[str, Any] | None = None
     """Of a list, the place (-1 the last), or `{vg_volt = 0.8}`: the place at which that list of the summary has that value."""
     where: dict[str, Any] = Field(default_factory=dict)
@@ -51,8 +52,11 @@ class Compared(Pick):
     """
 
     minus: Pick | None = None
+    """What is taken away, of the same seed."""
     over: Pick | None = None
+    """What it is divided by then, of the same seed."""
     scale: float = 1.0
+    """What the result is multiplied by: 100 for per cent."""
 
     def other(self, name: Literal["minus", "over"]) -> Pick | None:
         """The figures to compare with, with what they take over."""
@@ -75,6 +79,7 @@ class Expect(Compared):
     direction: Literal[">", "<"] | None = None
     """The claim of order: ours lies above or below `than`."""
     than: float = 0.0
+    """The number that `direction` compares with."""
     presets: tuple[Preset, ...] = PRESETS
     """Sizes at which it is judged."""
 
@@ -91,8 +96,11 @@ class PaperPoints(Section):
     """Points of the paper's own figure, as its text gives them."""
 
     label: OneLine
+    """In the plot's legend."""
     x: tuple[float | str, ...]
+    """Values along the axis, numbers or the texts that are swept."""
     y: tuple[float, ...]
+    """As many values, in the unit of the axis."""
 
     @model_validator(mode="after")
     def _paired(self) -> Self:
@@ -105,6 +113,7 @@ class PlotLine(Compared):
     """A line of a plot, or one for each value of a swept key."""
 
     label: str = ""
+    """In the legend, before the value of `by`."""
     by: str | None = None
     """A swept key, or the end of its name."""
     by_after: str | None = None
@@ -118,33 +127,47 @@ class Plot(Section):
     """
 
     title: str = ""
+    """Above the plot in the report."""
     x: str | None = None
+    """A swept key, or the end of its name, or STAGE.LIST of the summary; without it 0, 1, …."""
     x_after: str | None = None
     """As `by_after`, of the values along the axis."""
     x_label: OneLine
+    """Words along the axis, with the unit."""
     y_label: OneLine
+    """Words of the other axis, with the unit."""
     x_scale: float = 1.0
+    """What values along the axis are multiplied by: 1e9 for ns."""
     log: tuple[Literal["x", "y"], ...] = ()
+    """Axes that are logarithmic."""
     bars: bool = False
+    """Bars in groups in place of lines."""
     line: Annotated[tuple[PlotLine, ...], Field(min_length=1)]
+    """The lines of ours, a table each."""
     paper: tuple[PaperPoints, ...] = ()
+    """The paper's points, a table each."""
 
 
 class Picture(Section):
     """A figure that a run of a stage has drawn itself, FILE in its folder `figures`, at the first point of `where`."""
 
     stage: OneLine
+    """The stage whose run has drawn it."""
     file: Annotated[str, Field(pattern=r"^[\w.-]+\.png$")]
+    """Its name in the run's folder `figures`."""
     title: str = ""
+    """Above the figure in the report."""
     where: dict[str, Any] = Field(default_factory=dict)
+    """Swept keys and their values, as those of a quantity."""
 
 
 class ItemSection(Section):
-    """The table `[reproduce]`."""
+    """A figure or table of a paper: its claim, how it is judged, what is drawn, and its three sizes."""
 
     figure: OneLine
     """As the paper counts: `Fig. 8`, `Table I`."""
     title: OneLine
+    """What the figure shows, in words."""
     claim: OneLine
     """What the paper says, in one sentence."""
     assumptions: tuple[OneLine, ...] = ()
@@ -152,12 +175,17 @@ class ItemSection(Section):
     fitted: tuple[OneLine, ...] = ()
     """Values that were chosen after results were seen, and by which result."""
     expect: Annotated[tuple[Expect, ...], Field(min_length=1)]
+    """The quantities that are judged, a table each."""
     plot: tuple[Plot, ...] = ()
+    """Plots in the paper's axes, a table each."""
     picture: tuple[Picture, ...] = ()
+    """Figures that runs have drawn themselves, a table each."""
     smoke: dict[str, Any] = Field(default_factory=dict)
     """Keys of stages, and lists of swept keys, that the size replaces; a plain value takes a key out of the grid."""
     desk: dict[str, Any] = Field(default_factory=dict)
+    """As `smoke`, for hours on two processors; mostly nothing, as the file says that size."""
     full: dict[str, Any] = Field(default_factory=dict)
+    """As `smoke`, for the paper's own sizes."""
 
     def replaced(self, preset: Preset) -> dict[str, Any]:
         """What a size replaces."""

@@ -10,7 +10,16 @@ from xbar_cli.outside import quoted
 from xbar_cli.search.conditions import parse_condition
 from xbar_cli.search.space import Dimension, Listed, Real, Whole, rising
 
-OF_AXIS = ("low", "high", "step", "log", "choices", "also", "when")
+OF_AXIS = {
+    "low": "The least value: a number, with an SI suffix where it is in quotes.",
+    "high": "The greatest value; the axis is of whole numbers where both are.",
+    "step": "Between one value and the next, from `low` on.",
+    "log": "`true`: even on a logarithmic scale.",
+    "choices": "A list of values in place of bounds; rising or falling numbers keep their order.",
+    "also": "A list of further dotted keys that have the same value.",
+    "when": "Counts only where other axes are so: `KEY == VALUE` (`!=`, `<`, `<=`, `>`, `>=`, `in [A, B]`), joined by `and`.",
+}
+"""What an axis may say, and what it means."""
 FORM = "an axis is {low = A, high = B}, with log = true or step = S, or {choices = [...]}"
 MOST_CHOICES = 10_000
 

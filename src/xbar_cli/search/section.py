@@ -47,6 +47,7 @@ class SearchSection(Section):
     constraints: Annotated[tuple[Wish, ...], Field(max_length=32)] = ()
     """`FIGURE >= NUMBER` or `FIGURE <= NUMBER`."""
     budget: BudgetSection = BudgetSection(trials=DEFAULT_TRIALS)
+    """When the search ends; a number alone is of trials."""
     sampler: SamplerName = "tpe"
     """What proposes designs: a Parzen estimator, a genetic algorithm, chance, or every design of a finite space in turn."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
