@@ -1,6 +1,7 @@
 """A network of the user's file, from training to joules, and files that cannot be used."""
 
 import shutil
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -117,16 +118,24 @@ def test_a_changed_file_is_said(own, xbar, tmp_path):
     shutil.copytree(run, copy)
     moved = tmp_path / "net.py"
     moved.write_text(NET + "\n# another\n")
-    config = (copy / "config.toml").read_text().replace(str(file), str(moved))
-    (copy / "config.toml").write_text(config)
-    summary = (copy / "summary.json").read_text().replace(str(file), str(moved))
-    (copy / "summary.json").write_text(summary)
-    seal(copy)
+    rename(copy, str(file), str(moved))
     found = xbar("map", copy, "--out", tmp_path / "map")
     assert found.code == 1
     assert f"{moved} has changed since the run began" in found.err
     moved.unlink()
-    assert "which is not there: put it back" in xbar("map", copy, "--out", tmp_path / "map").err
+    assert f"{moved}, which is not there: work in the folder" in xbar("map", copy, "--out", tmp_path / "map").err
+    rename(copy, str(moved), "gone.py")
+    found = xbar("map", copy, "--out", tmp_path / "map")
+    assert f"gone.py, which is not there in {Path.cwd()}: work in the folder that has it" in found.err.replace(
+        "\n", " "
+    )
+
+
+def rename(run: Path, old: str, new: str) -> None:
+    """Gives a run another name of its network file."""
+    for name in ("config.toml", "summary.json"):
+        (run / name).write_text((run / name).read_text().replace(old, new))
+    seal(run)
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -44,8 +44,11 @@ def kept_network(section: NetworkSection, folder: Path) -> NetworkSection:
     if graph is not None:
         return section.model_copy(update={"name": str(kept)})
     if own is not None and not own.path.exists():
+        looked = "" if own.path.is_absolute() else f" in {Path.cwd()}"
+        looked = "" if own.path.is_absolute() else f" in {Path.cwd()}"
         raise NetworkFileError(
-            f"{folder} was trained with {own.path}, which is not there: put it back (its text is in {kept})"
+            f"{folder} was trained with {own.path}, which is not there{looked}: work in the folder that has it, or copy it "
+            f"from {kept} once you have read it (no run's Python is executed)"
         )
     keep_network_file(section, folder)
     return section
