@@ -327,3 +327,13 @@ def test_arrays_that_share_neurons_are_refused(xbar, small, tmp_path):
     found = xbar("energy", run, "--activity", evaluated, "--out", tmp_path / "energy")
     assert (found.code, found.err.count("\n")) == (1, 1)
     assert "its columns share neurons" in found.err
+
+
+def test_a_part_that_is_not_there_has_no_row(xbar, sliced, tmp_path):
+    plain = xbar("energy", sliced, "--r-wire", 1, "--out", tmp_path / "plain").out
+    assert "wires" in plain
+    assert "sources" not in plain
+    assert "gate lines" not in plain
+    found = xbar("energy", sliced, "--r-source", 100, "--out", tmp_path / "sources").out
+    assert "sources" in found
+    assert "wires" not in found

@@ -110,7 +110,7 @@ def converters(known: dict[str, Any] | None) -> str:
 
 
 def parts(summary: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Rows of the table of parts: energy and area, with shares."""
+    """Rows of the table of parts: energy and area, with shares; a part that has neither, such as sources of 0 Ω, has no row."""
     found: dict[str, list[float]] = {}
     tree = summary["breakdown"]["tree"]
     for name, layer in tree["children"].items():
@@ -123,7 +123,7 @@ def parts(summary: dict[str, Any]) -> list[tuple[str, ...]]:
             name.replace("_", " "), engineering(e, "J"), share(e, tree["energy_joule"]), f"{a * 1e12:.4g}",
             share(a, tree["area_m2"]),
         )
-        for name, (e, a) in found.items()
+        for name, (e, a) in found.items() if e or a
     ]  # fmt: skip
     return [
         *rows,
