@@ -2,16 +2,19 @@
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 
 from xbar_cli.device.cell import Cell, Sampled
 from xbar_cli.device.transistor import BitLineSeparable, Separable
 from xbar_cli.runs.opening import open_run
 from xbar_cli.runs.results import RESULTS, opened
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 LARGEST_SIEMENS = 1e3
 """Of a cell."""
@@ -19,7 +22,7 @@ LARGEST_LEAF = 1e9
 """Of a surrogate's numbers, which are about 1: products of a few of them are no numbers beyond."""
 
 
-def _arrays(dataset: xr.Dataset, name: str, index: int) -> dict[str, jax.Array]:
+def _arrays(dataset: "xr.Dataset", name: str, index: int) -> dict[str, jax.Array]:
     # not isel: it imports dask, a second before anything is computed
     at = {n: dataset[f"{name}_{n}"].values[index] for n in ("rank", "degree", "base", "factors", "polynomials")}
     rank, degree = int(at["rank"]), int(at["degree"])
@@ -33,25 +36,25 @@ def _arrays(dataset: xr.Dataset, name: str, index: int) -> dict[str, jax.Array]:
     }
 
 
-def _surrogate(dataset: xr.Dataset, name: str, index: int) -> Separable:
+def _surrogate(dataset: "xr.Dataset", name: str, index: int) -> Separable:
     with jax.enable_x64(True):
         return Separable(**_arrays(dataset, name, index), log_g=bool(dataset["g_knot_log"]))
 
 
-def _line_surrogate(dataset: xr.Dataset, index: int) -> BitLineSeparable:
+def _line_surrogate(dataset: "xr.Dataset", index: int) -> BitLineSeparable:
     with jax.enable_x64(True):
         ends = {name: jnp.asarray(float(dataset[name])) for name in ("line_min", "line_max")}
         return BitLineSeparable(**_arrays(dataset, "bit_line", index), **ends, log_g=bool(dataset["g_knot_log"]))
 
 
-def _sampled(dataset: xr.Dataset) -> Sampled:
+def _sampled(dataset: "xr.Dataset") -> Sampled:
     """The sampled transistors; runs from before the spread itself was kept have its estimate over the samples."""
     shift = dataset["vth_shift"].values
     sigma = float(dataset["vth_sigma"]) if "vth_sigma" in dataset else float(np.sqrt(np.mean(shift**2)))
     return Sampled(sigma, shift, dataset["mismatch_g"].values, dataset["mismatch_g_eff"].values)
 
 
-def cell_of(dataset: xr.Dataset) -> Cell:
+def cell_of(dataset: "xr.Dataset") -> Cell:
     """The cell that a dataset of results.nc describes. Raises KeyError where something is missing."""
     count, vin = dataset.sizes["vg"], dataset["vin"].values
     fits = dataset["surrogate_fits"].values if "surrogate_fits" in dataset else np.ones(count)  # once all had to fit

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from xbar_cli.array.gated import Drive
@@ -22,6 +21,9 @@ from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.program import Scale
 from xbar_cli.runs.results import RESULTS, numbers, opened, variable
 from xbar_cli.trained.opening import CELL
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 TECHNOLOGY = "technology.toml"
 """A user's own technology, copied into the map run that uses it."""
@@ -170,8 +172,10 @@ BEYOND = 10
 """Times G_on, above which a conductance is no device's: it is damage."""
 
 
-def to_dataset(network: MappedNetwork) -> xr.Dataset:
+def to_dataset(network: MappedNetwork) -> "xr.Dataset":
     """results.nc of a map run: for each layer its conductances, with scale and tile of every device."""
+    import xarray as xr
+
     data: dict[str, xr.Variable] = {}
     for name, layer in network.layers.items():
         rows, cols = f"{name}_row", f"{name}_col"
@@ -234,7 +238,7 @@ def load_mapped(path: Path) -> MappedNetwork:
         )
 
 
-def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
+def _layers(dataset: "xr.Dataset") -> Iterator[tuple[str, LayerMapping]]:
     for name in dataset.attrs["layers"].split():
         conductance = numbers(dataset, f"{name}_conductance", f"{name}_row", f"{name}_col")
         if (
@@ -263,7 +267,7 @@ def _layers(dataset: xr.Dataset) -> Iterator[tuple[str, LayerMapping]]:
         )
 
 
-def _activity(dataset: xr.Dataset, layers: Iterable[str]) -> dict[str, LayerActivity]:
+def _activity(dataset: "xr.Dataset", layers: Iterable[str]) -> dict[str, LayerActivity]:
     """The activity of every layer; empty where the run was made before it was kept."""
     kept = {name: dataset[f"{name}_activity"] for name in layers if f"{name}_activity" in dataset}
     return {name: from_values(stored.values, stored.attrs) for name, stored in kept.items()}

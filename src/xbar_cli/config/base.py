@@ -53,7 +53,12 @@ class Section(BaseModel):
     """Base of the configuration sections: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
     shares: ClassVar[tuple[str, ...]] = ()

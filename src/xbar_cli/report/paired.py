@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from xbar_cli.errors import RunError
 from xbar_cli.report.compared import Evaluation, chips_apart, differences, require_same_test
@@ -72,8 +72,8 @@ def compare(a: Sequence[float] | Vector, b: Sequence[float] | Vector, *, paired:
         variance = float(parts.sum())
         freedom = variance**2 / float((parts**2 / np.asarray([x.size - 1, y.size - 1])).sum())
     error = math.sqrt(variance)
-    half = float(stats.t.ppf(0.975, freedom)) * error
-    p = float(2 * stats.t.sf(abs(difference) / error, freedom))
+    half = float(special.stdtrit(freedom, 0.975)) * error
+    p = float(2 * special.stdtr(freedom, -abs(difference) / error))
     ends = max(difference - half, -1.0), min(difference + half, 1.0)  # accuracies differ by no more
     return Comparison("paired t" if paired else "Welch t", difference, ends, p)
 
