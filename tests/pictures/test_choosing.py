@@ -125,3 +125,19 @@ def test_a_sweep_draws_its_main_results_and_no_others():
         "latency": "latency_seconds",
     }  # fmt: skip
     assert main_figures(grid(WIRE, metric_value=ramp)) == {"metric": "metric_value"}
+
+
+def test_an_axis_that_a_figure_is_the_same_along_makes_no_lines():
+    """A stage beside the one that reads the key: its points repeat one another."""
+    alone = np.linspace(0.2, 0.9, 15).reshape(5, 1, 3)
+    both = grid(WIRE, SCHEME, SEED, free_accuracy_mean=alone + np.zeros((5, 3, 3)))
+    found = picture_of(both, "free_accuracy_mean")
+    assert (found.by, len(found.panels[0].lines), found.about) == (None, 1, "the same for every scheme")
+    np.testing.assert_allclose(found.panels[0].lines[0].y, 100 * alone.mean(axis=2)[:, 0])
+    assert "3 seeds" in found.spread
+    asked = picture_of(both, "free_accuracy_mean", KeysAsked(by=SCHEME[0]))
+    assert len(asked.panels[0].lines) == 3
+    flat = picture_of(grid(WIRE, accuracy_mean=lambda shape: np.full(shape, 0.5)), "accuracy_mean")
+    assert len(flat.panels[0].lines[0].y) == 5
+    nearly = alone + np.asarray([0, 0, 1e-12]).reshape(1, 3, 1)
+    assert len(picture_of(grid(WIRE, SCHEME, SEED, a=nearly), "a").panels[0].lines) == 3

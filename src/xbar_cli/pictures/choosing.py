@@ -57,6 +57,7 @@ class Roles:
 def picture_of(grid: SweepGrid, figure: str, asked: KeysAsked | None = None) -> Chart:
     """The picture of a figure of a sweep; ConfigError where there is no axis, or there are too many."""
     asked = asked or KeysAsked()
+    grid, idle = grid.without_idle(figure, kept=grid.keys if asked.kind == "heat" else asked.keys)
     found = estimated(grid, figure, kept=asked.keys)
     if not found.axes:  # nothing but seeds is swept
         found = estimated(grid, figure, kept=grid.keys)
@@ -69,7 +70,9 @@ def picture_of(grid: SweepGrid, figure: str, asked: KeysAsked | None = None) -> 
     if count > MOST_PANELS:
         names = ", ".join(axes[i].keys[0] for i in chosen.panels)
         raise ConfigError(f"{names} make {count} panels; at most {MOST_PANELS} are drawn: choose values of some")
-    return composed(found, grid, figure, drawn=drawn, chosen=chosen)
+    chart = composed(found, grid, figure, drawn=drawn, chosen=chosen)
+    said = f"the same for every {', '.join(key.rpartition('.')[2] for key in idle)}" if idle else ""
+    return replace(chart, about="; ".join(filter(None, [chart.about, said])))
 
 
 def seen_by(axis: Swept, keys: Sequence[str]) -> Swept:

@@ -1,6 +1,6 @@
 """What a sweep found, as its pictures see it: axes with their values, figures over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,23 @@ class SweepGrid:
         axes = (*self.axes[:axis], part, *self.axes[axis + 1 :])
         figures = {name: np.take(values, list(positions), axis=axis) for name, values in self.figures.items()}
         return replace(self, axes=axes, figures=figures)
+
+    def without_idle(self, figure: str, *, kept: Collection[str] = ()) -> tuple["SweepGrid", tuple[str, ...]]:
+        """The grid without the axes that a figure is the same along, to the last bit, and the keys of those.
+
+        A sweep has points for every pair of values, also of a stage that does not read one of them. Seeds stay, keys in `kept`
+        too, and an axis where nothing else is swept.
+        """
+        found, gone = self, list[str]()
+        for axis in self.axes:
+            if axis.size == 1 or axis.is_seed or set(axis.keys) & set(kept):
+                continue
+            at, values = found.axis_of(axis.keys[0]), found.figures[figure]
+            others = [one for one in found.axes if one is not axis and one.size > 1 and not one.is_seed]
+            if others and np.array_equal(values, np.broadcast_to(values.take([0], at), values.shape), equal_nan=True):
+                found = found.at(at, [0])
+                gone += axis.keys
+        return found, tuple(gone)
 
 
 def grid_of(name: str, *, coordinates: Mapping[str, Field], variables: Mapping[str, Field]) -> SweepGrid:
