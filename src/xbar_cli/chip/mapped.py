@@ -199,12 +199,8 @@ def to_dataset(network: MappedNetwork) -> "xr.Dataset":
         if layer.readout.fmt is not None:
             array.attrs |= {f"slice_{key}": value for key, value in asdict(layer.readout.fmt).items()}
         data[f"{name}_conductance"] = array
-        data[f"{name}_digital"] = variable(
-            (rows, f"{name}_out")[2 - layer.digital.ndim :],
-            layer.digital,
-            unit="1",
-            long_name=f"digital weight of {name}",
-        )
+        digital = (rows, f"{name}_out")[2 - layer.digital.ndim :]
+        data[f"{name}_digital"] = variable(digital, layer.digital, unit="1", long_name=f"digital weight of {name}")
     for name, seen in network.activity.items():
         data[f"{name}_activity"] = xr.Variable(*to_field(name, seen, groups=network.layers[name].groups))
     attributes: dict[str, Any] = {
