@@ -14,7 +14,8 @@ from xbar_cli.device.switching.model import PulseBranch, Switching, draw_devices
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.contracts import Convolution, dense
 from xbar_cli.train.insitu.pulses import PulsedProduct, coincidences
-from xbar_cli.train.insitu.training import Pulsing, pulsed_forward, pulsed_sgd
+from xbar_cli.train.insitu.residual import TILES, Residual
+from xbar_cli.train.insitu.updates import Pulsing, pulsed_forward, pulsed_sgd
 
 KEY = jax.random.key(2)
 CONSTANT = PulseBranch(pulses=2000.0, nonlinearity=0.0, volt=1.0, seconds=1e-9)
@@ -175,6 +176,43 @@ def descended(transfer, steps=3000):
     return float(jnp.abs(path[-500:].mean(axis=0) - wanted).mean())
 
 
+def coarse(algorithm, steps=6000):
+    """The error of weights that noisy gradients should lead to 0.33, on devices of 16 pulses from end to end that differ."""
+    branch, shape = PulseBranch(pulses=16.0, nonlinearity=1.0, volt=1.0, seconds=1e-9), (64, 2)
+    model = replace(QUIET, up=branch, down=branch, sigma_step=0.1, sigma_asymmetry=0.1, sigma_window=0.1)
+    layer, params = SimpleNamespace(kernel=jnp.zeros(shape)), {"tally": jnp.zeros(shape)}
+    if algorithm == "residual":
+        factors = (1.0, 0.25, 0.0625)
+        own = rule(model, shape=(len(factors), *shape), transfer=None)
+        own = replace(own, residual=Residual(factors, own.weights, model))
+        own.residual.begin(layer, "a", limit=1.0)
+        params |= {TILES: getattr(layer, TILES)[...]}
+    else:
+        own = rule(model, shape=shape)
+    params = {"a": params | {"kernel": layer.kernel[...]}}
+    optimizer = pulsed_sgd(own, rate=0.1)
+
+    def step(carry, key):
+        params, state = carry
+        noise, dither = jax.random.normal(key, shape), jax.random.uniform(jax.random.fold_in(key, 1), shape)
+        net = jnp.round(0.02 * (0.33 - params["a"]["kernel"] + 0.3 * noise) / own.finest + dither - 0.5)
+        grads = jax.tree.map(jnp.zeros_like, params["a"]) | {"kernel": net, "tally": jnp.abs(net)}
+        updates, state = optimizer.update({"a": grads}, state, params)
+        return (optax.apply_updates(params, updates), state), params["a"]["kernel"]
+
+    keys = jax.random.split(KEY, steps)
+    (last, _), path = jax.jit(lambda c: jax.lax.scan(step, c, keys))((params, optimizer.init(params)))
+    if algorithm == "residual":
+        np.testing.assert_allclose(last["a"]["kernel"], own.residual.weights(last["a"][TILES]), atol=1e-4)
+    return float(jnp.sqrt(((path[-2000:] - 0.33) ** 2).mean()))
+
+
+def test_residual_tiles_hold_what_one_device_of_few_states_cannot():
+    one, several = coarse("sgd"), coarse("residual")
+    assert one > 0.1
+    assert several < one / 3
+
+
 def test_tiki_taka_reaches_what_sgd_on_asymmetric_devices_does_not():
     assert descended(None) > 0.1
     assert descended(0.1) < 0.05
@@ -196,7 +234,10 @@ def test_tiki_taka_reaches_what_sgd_on_asymmetric_devices_does_not():
         ({"refold": 8}, "does not use insitu.refold; array.model = nodal does"),
         ({"array": {"r_wire_ohm": 1}}, "method = insitu reads ideal arrays and does not use array.r_wire_ohm"),
         ({"mapping": {"bits": 4}}, "method = insitu does not use mapping.bits"),
-        ({"insitu": {"transfer_rate": 0.2}}, "insitu.transfer_rate belongs to insitu.algorithm = tiki-taka"),
+        (
+            {"insitu": {"transfer_rate": 0.2}},
+            "insitu.transfer_rate belongs to insitu.algorithm = tiki-taka",
+        ),
     ],
 )
 def test_what_in_situ_training_has_no_use_for_is_one_line(given, message):

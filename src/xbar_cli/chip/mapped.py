@@ -1,7 +1,7 @@
 """Networks on devices: programmed conductances of every layer with the scale they are decoded by."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from xbar_cli.chip.activity import LayerActivity, from_values, to_field
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.device.cell import Cell
 from xbar_cli.errors import ConfigError
-from xbar_cli.mapping.bitslice import SliceFormat
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.nn.program import Scale
 from xbar_cli.runs.results import RESULTS, numbers, opened, variable
@@ -192,12 +191,9 @@ def to_dataset(network: MappedNetwork) -> "xr.Dataset":
             "beyond_fraction": layer.beyond_fraction,
             "tiles": network.tiles(name),
         }
-        if layer.groups > 1:
-            array.attrs["groups"] = layer.groups
+        array.attrs |= layer.readout.attributes()
         if layer.vg is not None:
             array.attrs["vg_volt"] = layer.vg
-        if layer.readout.fmt is not None:
-            array.attrs |= {f"slice_{key}": value for key, value in asdict(layer.readout.fmt).items()}
         data[f"{name}_conductance"] = array
         digital = (rows, f"{name}_out")[2 - layer.digital.ndim :]
         data[f"{name}_digital"] = variable(digital, layer.digital, unit="1", long_name=f"digital weight of {name}")
@@ -248,7 +244,7 @@ def _layers(dataset: "xr.Dataset") -> Iterator[tuple[str, LayerMapping]]:
             LayerMapping(
                 conductance=conductance,
                 kernel=tuple(int(n) for n in np.atleast_1d(attributes["kernel_shape"])),
-                readout=Readout(dataset.attrs["scheme"], _format(attributes), int(attributes.get("groups", 1))),
+                readout=Readout.of(dataset.attrs["scheme"], attributes),
                 slope=np.asarray(attributes["slope_siemens"], np.float64),
                 digital=numbers(dataset, digital, *dataset[digital].dims),
                 bottom=float(attributes["bottom_siemens"]),
@@ -267,16 +263,6 @@ def _activity(dataset: "xr.Dataset", layers: Iterable[str]) -> dict[str, LayerAc
     """The activity of every layer; empty where the run was made before it was kept."""
     kept = {name: dataset[f"{name}_activity"] for name in layers if f"{name}_activity" in dataset}
     return {name: from_values(stored.values, stored.attrs) for name, stored in kept.items()}
-
-
-def _format(attributes: dict[Any, Any]) -> SliceFormat | None:
-    """The slice format among a layer's attributes."""
-    if "slice_encoding" not in attributes:
-        return None
-    bits = {key: int(attributes[f"slice_{key}"]) for key in ("weight_bits", "device_bits")}
-    return SliceFormat(
-        **bits, fraction_bits=float(attributes["slice_fraction_bits"]), encoding=attributes["slice_encoding"]
-    )
 
 
 def surrogates(network: MappedNetwork, quantity: str) -> dict[str, Any]:

@@ -151,8 +151,9 @@ def placed_in(
     if fixed.devices is not None and fixed.m_max is not None:
         shares, m_max = fixed.devices[name], fixed.m_max[name]
         return place_shares(
-            shares.reshape(-1, shares.shape[-1]), placement.scheme, m_max=m_max, bottom=span.bottom, top=span.top
-        )
+            shares.reshape(-1, shares.shape[-1]), placement.scheme, m_max=m_max, bottom=span.bottom, top=span.top,
+            factors=fixed.factors,
+        )  # fmt: skip
     weights = kernel.reshape(-1, kernel.shape[-1])
     try:
         fmt = (

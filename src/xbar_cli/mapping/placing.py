@@ -244,11 +244,22 @@ def place_slices(fmt: SliceFormat, weights: NDArray[np.float32], *, bottom: floa
     )
 
 
-def place_shares(shares: NDArray[np.float32], scheme: str, *, m_max: float, bottom: float, top: float) -> Placed:
-    """Trained conductances [rows columns], 0 … 1 of the range from `bottom` to `top` [S]; `m_max` is the whole of it."""
+def place_shares(
+    shares: NDArray[np.float32],
+    scheme: str,
+    *,
+    m_max: float,
+    bottom: float,
+    top: float,
+    factors: tuple[float, ...] = (),
+) -> Placed:
+    """Trained conductances [rows columns], 0 … 1 of the range from `bottom` to `top` [S]; `m_max` is the whole of it.
+
+    `factors` are those of residual tiles.
+    """
     return Placed(
         wanted=bottom + shares.astype(np.float64) * (top - bottom),
-        readout=Readout(scheme),
+        readout=Readout(scheme, factors=factors),
         slope=np.asarray((top - bottom) / m_max),
         digital=np.zeros(()),
         scale_kept=1.0,

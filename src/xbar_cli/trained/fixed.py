@@ -29,6 +29,7 @@ DEVICES = "devices.safetensors"
 """Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
 
 NUMBERS = TypeAdapter(dict[str, FiniteFloat], config=ConfigDict(strict=True))
+FACTORS: TypeAdapter[list[float]] = TypeAdapter(list[Annotated[float, Field(gt=0, le=1)]])
 BITS: TypeAdapter[int | None] = TypeAdapter(Annotated[int | None, Field(strict=True, ge=0, le=32)])
 WEIGHT_SCALES = TypeAdapter(Literal["network", "layer"] | None)
 
@@ -67,6 +68,7 @@ class Fixed:
         fraction_bits: behind the point of each layer, where they are not those of `slices` (biased).
         m_max: conductance range of each layer in units of its weights (periphery, insitu).
         devices: trained conductances of each layer, 0 … 1 of their range [*window columns] (periphery, insitu).
+        factors: of the residual tiles that a weight is on, neighbouring columns; none where it is on one (insitu).
         activation_bits: of every layer's inputs, 0 for floating point (periphery).
         input_ranges: inputs at the ends of these levels; 0 where none was seen.
         arrays: those that the weights were trained on (tat, neat, insitu).
@@ -87,6 +89,7 @@ class Fixed:
     fraction_bits: Mapping[str, float] | None = None
     m_max: Mapping[str, float] | None = None
     devices: Mapping[str, NDArray[np.float32]] | None = None
+    factors: tuple[float, ...] = ()
     activation_bits: int | None = None
     input_ranges: Mapping[str, float] | None = None
     arrays: TrainedArrays | None = None
@@ -100,6 +103,8 @@ class Fixed:
         if self.m_max is not None:
             found |= {"scheme": self.scheme, "bits": self.bits, "activation_bits": self.activation_bits}
             found |= {"input_ranges": dict(self.input_ranges or {}), "m_max": _values(self.m_max)}
+        if self.factors:
+            found |= {"residual_factors": list(self.factors)}
         if self.slices is not None:
             found |= {"encoding": self.slices.encoding, "fraction_bits": _values(self.fraction_bits)}
         if self.arrays is not None:
@@ -185,7 +190,11 @@ def _insitu(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, fold
     """Trained conductances, and the arrays that they were read in, where these were not ideal."""
     found = summary.get("arrays")
     read = {} if found is None else {"arrays": _arrays(found, folder), "technology": summary["technology"]}
-    return _periphery(summary, config, folder) | read
+    return (
+        _periphery(summary, config, folder)
+        | read
+        | {"factors": tuple(FACTORS.validate_python(summary.get("residual_factors", ())))}
+    )
 
 
 def _biased(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:
