@@ -71,7 +71,9 @@ class TrainKeywords(Configured, total=False):
     tile: Value
     select: Literal["validation", "test"]
     switching: Value
-    algorithm: Literal["sgd", "tiki-taka"]
+    algorithm: Literal["sgd", "tiki-taka", "residual"]
+    residual_tiles: int
+    residual_factor: Value
     bit_length: int
     weight_range: Value
     transfer_rate: Value

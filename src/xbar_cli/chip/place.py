@@ -13,7 +13,7 @@ from xbar_cli.chip.observe import observe
 from xbar_cli.chip.resolve import Gates, fitting
 from xbar_cli.config.converters import ReadSection
 from xbar_cli.device.cell import Cell
-from xbar_cli.errors import ConfigError
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.mapping.placing import (
     Placed,
     Placement,
@@ -25,11 +25,13 @@ from xbar_cli.mapping.placing import (
     programmed,
     span_of,
 )
+from xbar_cli.mapping.readout import Readout
 from xbar_cli.mapping.window import scale_top
 from xbar_cli.nn.layers import groups_in
 from xbar_cli.nn.sites.crossbar import regroup
 from xbar_cli.reporter import SILENT, Reporter
-from xbar_cli.trained.fixed import Fixed
+from xbar_cli.runs.seal import ANEW
+from xbar_cli.trained.fixed import DEVICES, Fixed
 from xbar_cli.trained.opening import Trained
 
 
@@ -150,6 +152,9 @@ def placed_in(
     """A layer on its columns: its trained conductances, its slices, or its weights."""
     if fixed.devices is not None and fixed.m_max is not None:
         shares, m_max = fixed.devices[name], fixed.m_max[name]
+        columns = Readout(placement.scheme, factors=fixed.factors).columns(kernel.shape[-1])
+        if shares.shape != (*kernel.shape[:-1], columns):
+            raise RunError(f"{DEVICES}: devices of {name} are not those of its weights; {ANEW}")
         return place_shares(
             shares.reshape(-1, shares.shape[-1]), placement.scheme, m_max=m_max, bottom=span.bottom, top=span.top,
             factors=fixed.factors,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
 
 from xbar_cli.config.arrays import ArraySection
+from xbar_cli.config.chips.insitu import InsituMethod
 from xbar_cli.config.devices import ImportConfig
 from xbar_cli.config.effects import ChipCorner
 from xbar_cli.config.hardware import MappingSection
@@ -29,7 +30,6 @@ DEVICES = "devices.safetensors"
 """Conductances that periphery training ended with, 0 … 1 of their range, by layer [*window columns]."""
 
 NUMBERS = TypeAdapter(dict[str, FiniteFloat], config=ConfigDict(strict=True))
-FACTORS: TypeAdapter[list[float]] = TypeAdapter(list[Annotated[float, Field(gt=0, le=1)]])
 BITS: TypeAdapter[int | None] = TypeAdapter(Annotated[int | None, Field(strict=True, ge=0, le=32)])
 WEIGHT_SCALES = TypeAdapter(Literal["network", "layer"] | None)
 
@@ -190,11 +190,12 @@ def _insitu(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, fold
     """Trained conductances, and the arrays that they were read in, where these were not ideal."""
     found = summary.get("arrays")
     read = {} if found is None else {"arrays": _arrays(found, folder), "technology": summary["technology"]}
-    return (
-        _periphery(summary, config, folder)
-        | read
-        | {"factors": tuple(FACTORS.validate_python(summary.get("residual_factors", ())))}
-    )
+    assert isinstance(config, TrainConfig)
+    assert isinstance(config.method, InsituMethod)
+    factors = config.method.factors()
+    if summary.get("residual_factors", []) != list(factors):
+        raise RunError(f"{folder}: residual_factors of {SUMMARY} are not those of its configuration; {ANEW}")
+    return _periphery(summary, config, folder) | read | {"factors": factors}
 
 
 def _biased(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, folder: Path) -> dict[str, Any]:

@@ -45,7 +45,9 @@ class InsituMethod(Section):
     the last one."""
 
     def factors(self) -> tuple[float, ...]:
-        """What each residual tile counts, the coarsest 1."""
+        """What each residual tile counts, the coarsest 1; none where a weight is one device."""
+        if self.algorithm != "residual":
+            return ()
         return tuple((self.residual_factor or 0.25) ** k for k in range(self.residual_tiles or 3))
 
     @model_validator(mode="after")

@@ -47,46 +47,22 @@ def method(
     """Devices trained by pulses, from the network's own first weights."""
     if grouped := [layer.name for layer in shapes if layer.groups > 1]:
         raise ConfigError(f"{grouped[0]}: a grouped product cannot be trained in place; use another method")
-    model, limit = load_switching(section.switching), section.weight_range
-    key = stream(jax.random.key(config.seed), "insitu devices")
-    draw = partial(draw_devices, model=model, g_min=-limit, g_max=limit, floor=-jnp.inf)
-    kernels = {layer.name: jnp.zeros(layer.kernel) for layer in shapes}
-    tiki, several = section.algorithm == "tiki-taka", section.algorithm == "residual"
-    factors: tuple[float, ...] = section.factors() if several else (1.0,)
-    if several and (factor := min(factors[:2])) < 2 * mean_step(model):
-        raise ConfigError(
-            f"insitu.residual_factor = {factor:g}: a finer tile would hold less than a pulse of {model.name}; at least "
-            f"{2 * mean_step(model):.2g} is needed"
-        )
-    like = {name: jnp.zeros((len(factors), *kernel.shape)) if several else kernel for name, kernel in kernels.items()}
-    weights = {name: draw(stream(key, name), each) for name, each in like.items()}
-    rule = Pulsing(
-        model=model,
-        limit=limit,
-        bits=section.bit_length,
-        transfer=(section.transfer_rate or TRANSFER_RATE) if tiki else None,
-        weights=weights,
-        fast={name: draw(stream(stream(key, "fast"), name), like) for name, like in kernels.items()} if tiki else {},
-        seed=config.seed,
-        arrays=read_arrays(config, limit=limit),
-        kept=1.0 if section.lifetime is None else math.exp(-1 / section.lifetime),
-        residual=Residual(factors, weights, model) if several else None,
-    )
+    rule = pulsing(section, config, shapes)
     for name, devices in rule.weights.items():
         layer = getattr(net, name)
         if rule.residual is None:
             layer.kernel = nnx.Param(jnp.clip(layer.kernel[...], devices.low, devices.high))
         else:
-            rule.residual.begin(layer, name, limit=limit)
+            rule.residual.begin(layer, name, limit=rule.limit)
         setattr(layer, TALLY, nnx.Param(jnp.zeros_like(layer.kernel[...])))
     names, renewal, read = list(rule.weights), None, dict
     if rule.arrays is not None:
         make_room(net, names, rule.arrays)
         solve = make_solve(rule.arrays)
         renewal, read = make_renewal(names, solve, every=section.refold), make_read(rule.arrays, solve)
-    settle = make_settle(net, names, limit=limit, read=read)
+    settle = make_settle(net, names, limit=rule.limit, read=read)
     if rule.residual is not None:
-        settle = residual.make_settle(net, names, rule.residual, limit=limit)
+        settle = residual.make_settle(net, names, rule.residual, limit=rule.limit)
     return Method(
         (plain,),
         pulsed_forward(rule, rate=plain.learning_rate),
@@ -94,6 +70,35 @@ def method(
         renewal=renewal,
         optimizer=pulsed_sgd(rule, rate=plain.learning_rate),
         conclude=partial(conclude, rule),
+    )
+
+
+def pulsing(section: InsituMethod, config: TrainConfig, shapes: Sequence[LayerShape]) -> Pulsing:
+    """How weights are pulsed, with the devices of this chip. ConfigError where a residual tile would hold less than a pulse."""
+    model, limit, factors = load_switching(section.switching), section.weight_range, section.factors()
+    least = 2 * mean_step(model)
+    if factors and factors[1] < least:
+        raise ConfigError(
+            f"insitu.residual_factor = {factors[1]:g}: a finer tile would hold less than a pulse of {model.name}; at least "
+            f"{least:.2g} is needed"
+        )
+    key, tiki = stream(jax.random.key(config.seed), "insitu devices"), section.algorithm == "tiki-taka"
+    draw = partial(draw_devices, model=model, g_min=-limit, g_max=limit, floor=-jnp.inf)
+    shape = {layer.name: (len(factors), *layer.kernel) if factors else tuple(layer.kernel) for layer in shapes}
+    weights = {name: draw(stream(key, name), jnp.zeros(own)) for name, own in shape.items()}
+    return Pulsing(
+        model=model,
+        limit=limit,
+        bits=section.bit_length,
+        transfer=(section.transfer_rate or TRANSFER_RATE) if tiki else None,
+        weights=weights,
+        fast={name: draw(stream(stream(key, "fast"), name), jnp.zeros(own)) for name, own in shape.items()}
+        if tiki
+        else {},
+        seed=config.seed,
+        arrays=read_arrays(config, limit=limit),
+        kept=1.0 if section.lifetime is None else math.exp(-1 / section.lifetime),
+        residual=Residual(factors, weights, model) if factors else None,
     )
 
 
