@@ -190,9 +190,8 @@ def _insitu(summary: Mapping[str, Any], config: TrainConfig | ImportConfig, fold
     """Trained conductances, and the arrays that they were read in, where these were not ideal."""
     found = summary.get("arrays")
     read = {} if found is None else {"arrays": _arrays(found, folder), "technology": summary["technology"]}
-    assert isinstance(config, TrainConfig)
-    assert isinstance(config.method, InsituMethod)
-    factors = config.method.factors()
+    asked = config.method if isinstance(config, TrainConfig) else None
+    factors = asked.factors() if isinstance(asked, InsituMethod) else ()
     if summary.get("residual_factors", []) != list(factors):
         raise RunError(f"{folder}: residual_factors of {SUMMARY} are not those of its configuration; {ANEW}")
     return _periphery(summary, config, folder) | read | {"factors": factors}
