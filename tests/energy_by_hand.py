@@ -40,6 +40,14 @@ def lenet_rows(weights, pictures):
     return found
 
 
+def mlp_rows(weights, pictures):
+    """What the rows of both layers of `mlp` see, [images 1 rows], from pictures [n h w 1] in [0, 1]."""
+    w = {name: value.astype(np.float64) for name, value in weights.items()}
+    x = pictures.astype(np.float64).reshape(len(pictures), -1)
+    hidden = np.maximum(x @ w["hidden.kernel"] + w["hidden.bias"], 0)
+    return {"hidden": x[:, None, :], "output": hidden[:, None, :]}
+
+
 def number(attribute):
     """A number among a file's attributes."""
     return float(np.ravel(attribute)[0])
@@ -189,8 +197,11 @@ def summary(run: Path):
     return json.loads((run / "summary.json").read_text(encoding="utf-8"))
 
 
-def expected(mapped, k, model, case, pictures):
+def expected(mapped, k, model, case, pictures, *, rows_of=lenet_rows):
     """Energy of the parts of every layer [J], latency of an image [s] and area of the converters [m²], by hand.
+
+    Args:
+        rows_of: of a network's weights and the pictures, what the rows of its layers see.
 
     Returns:
         {layer: {part: (joule, of which rounding leaves so much open)}}, seconds, m².
@@ -201,7 +212,7 @@ def expected(mapped, k, model, case, pictures):
     tile = mapped.tile
     cycles = bits if kind == "bitserial" else 1
     layers, latency, area = {}, 0.0, 0.0
-    for name, rows in lenet_rows(mapped.weights, pictures).items():
+    for name, rows in rows_of(mapped.weights, pictures).items():
         g, phases, positions = mapped.g[name], 2 if mapped.signed[name] else 1, rows.shape[1]
         volt = case.get("volt") or k["read.volt"]
         used = bits if rounded or kind != "amplitude" else None

@@ -6,6 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
+from tests import energy_by_hand as by_hand
+from xbar_cli.data.datasets import load
 from xbar_cli.mapping.readout import Readout
 from xbar_cli.runs.results import read_tensors, write_tensors
 from xbar_cli.runs.seal import seal
@@ -40,6 +42,41 @@ def test_a_weight_has_a_device_on_every_tile_and_one_reference_serves_all(residu
     assert joules["energy_joule"] > 0
     again = xbar("eval", tmp_path / "map", "--samples", 1, "--out", tmp_path / "chips", "--json").json
     assert again["accuracy_mean"] == pytest.approx(again["ideal_accuracy"], abs=0.002)
+
+
+def test_energy_of_several_tiles_by_hand(residual, xbar, tmp_path):
+    """Every column of every tile is driven and converted: from the written conductances, with nothing of the package."""
+    known = by_hand.Mapped(made(xbar, "map", residual, out=tmp_path / "map"))
+    evaluated = made(xbar, "eval", tmp_path / "map", "--images", 4, "--samples", 1, out=tmp_path / "eval")
+    out = made(xbar, "energy", tmp_path / "map", "--activity", evaluated, "--images", 6, out=tmp_path / "energy")
+    pictures = load("fashion_mnist_mini", data_dir=None).test_images[:6] / 255
+    k = by_hand.constants(out)
+    asked = {"input": "amplitude", "dac_bits": round(k["input.bits"]), "adc_bits": round(k["adc.bits"])}
+    layers, latency, _ = by_hand.expected(
+        known, k, "resparc", asked | {"rounded": False}, pictures, rows_of=by_hand.mlp_rows
+    )
+    found = by_hand.summary(out)
+    for name, parts in layers.items():
+        for part, (joule, _) in parts.items():
+            assert found["breakdown"]["layers"][name][f"{part}_joule"] == pytest.approx(joule, rel=1e-6), (name, part)
+    assert found["latency_seconds"] == pytest.approx(latency, rel=1e-9)
+
+
+def made(xbar, *words, out):
+    assert xbar(*words, "--out", out).code == 0
+    return out
+
+
+@pytest.mark.parametrize("own", [("--residual-tiles", 3), ("--residual-factor", 0.25)])
+def test_tiles_and_factor_each_alone_change_the_training(residual, xbar, tmp_path, own):
+    options = dict(zip(OWN[::2], OWN[1::2], strict=True)) | dict([own])
+    words = [word for pair in options.items() for word in pair]
+    other = made(xbar, *WORDS, *words, out=tmp_path / "other")
+    ours, theirs = (by_hand.load_file(run / "model.safetensors") for run in (residual, other))
+    assert any(not np.array_equal(ours[name], theirs[name]) for name in ours)
+    tiles = options["--residual-tiles"]
+    summary = json.loads((other / "summary.json").read_text())
+    assert summary["residual_factors"] == [options["--residual-factor"] ** n for n in range(tiles)]
 
 
 def test_a_readout_with_factors_is_the_sum_by_hand_and_comes_back_from_attributes():
