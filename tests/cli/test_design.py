@@ -102,7 +102,7 @@ RESISTIVE = {
 OVER = ["r_on", "r_off", "wire_width", "r_source", "r_neuron", "weight_limit", "adc_bits"]
 
 
-@pytest.mark.parametrize("kind", ["resistive", "cells", "tile"])
+@pytest.mark.parametrize("kind", ["resistive", "cells", "tile", "range"])
 def test_gradients_are_those_of_central_differences(kind, start, cell):
     """In float64: the loss has the kinks of its ReLUs, and steps of a millionth of the bounds meet hardly any."""
     trees = {
@@ -113,6 +113,10 @@ def test_gradients_are_those_of_central_differences(kind, start, cell):
         },
         "tile": RESISTIVE | {"converters": {}, "design": {"over": ["tile=16:128", "wire_width"]}},
     }  # fmt: skip
+    trees["range"] = RESISTIVE | {
+        "converters": {"adc_bits": 6, "adc_range": "0.1"},
+        "design": {"over": ["adc_range", "adc_bits"]},
+    }
     middle = {p.name: p.at(0.5) for p in opened(start, **trees[kind]).chosen}
     ranges = opened(start, **trees[kind]).ranges(middle)
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
@@ -173,6 +177,8 @@ def difference(of, shares, name, step=1e-5):
     [
         (("--over", "vg"), "vg is of 1T-1R cells"),
         (("--over", "adc_bits"), "adc_bits needs --adc-bits"),
+        (("--over", "adc_range", "--adc-bits", 6), "adc_range starts at a share of the most that a column can send"),
+        (("--over", "adc_range"), "adc_range needs --adc-bits"),
         (("--over", "wire_width"), "of resistive arrays with --r-wire"),
         (("--over", "r_source"), "r_source needs --r-source"),
         (("--over", "tile", "--tile", "60x64"), "not 60x64"),

@@ -22,7 +22,7 @@ from xbar_cli.workflows import energy, evaluate
 from xbar_cli.workflows import map as mapping
 
 from .costs import COSTS
-from .descent import Descent, Objective
+from .descent import Descent, Objective, Shares
 from .parameters import Parameter
 
 MOST_TRIED = 16
@@ -52,7 +52,7 @@ def rounded(objective: Objective, descent: Descent) -> dict[str, float]:
     tried = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
     if len(tried) == 1:
         return near
-    reached = [totals(objective, values) for values in tried]
+    reached = [totals(objective, values, descent.shares) for values in tried]
     return tried[best_of(reached, tried.index(near))]
 
 
@@ -72,10 +72,10 @@ def _distance(parameter: Parameter, value: float, choice: float) -> float:
     return abs(parameter.share(value) - parameter.share(choice))
 
 
-def totals(objective: Objective, values: Mapping[str, float]) -> NDArray[np.float64]:
-    """What descends, at values that can be built, on some batches, each on chips of its own."""
-    shares = {p.name: jnp.asarray(p.share(values[p.name]), float) for p in objective.chosen}
-    ranges = objective.ranges(values)
+def totals(objective: Objective, values: Mapping[str, float], reached: Shares) -> NDArray[np.float64]:
+    """What descends at values that can be built, with the weights that were `reached`, on some batches and chips of their own."""
+    shares = reached | {p.name: jnp.asarray(p.share(values[p.name]), float) for p in objective.chosen}
+    ranges = objective.ranges(values, shares)
     return np.asarray([objective.at(shares, number, ranges, of="roundings").total for number in range(BATCHES)])
 
 
@@ -104,6 +104,8 @@ def keys_of(values: Mapping[str, float], base: EvaluateConfig) -> tuple[dict[str
                 keys["mapping.weight_limit"] = f"{100 * value:g}%"
             case "adc_bits":
                 keys["converters.adc_bits"] = round(value)
+            case "adc_range":
+                keys["converters.adc_range"] = f"{value:g}"
             case _:
                 keys["mapping.tile"] = f"{value:.0f}x{value:.0f}"
     if layers:
@@ -128,9 +130,21 @@ class BuiltDesign:
     costs: Mapping[str, float]
 
 
-def checked(objective: Objective, values: Mapping[str, float], folder: Path, *, reporter: Reporter) -> BuiltDesign:
-    """Map, evaluate and cost a design by the ordinary workflows, in a folder that does not stay."""
+def checked(
+    objective: Objective, values: Mapping[str, float], folder: Path, *, reporter: Reporter, network: Path | None = None
+) -> BuiltDesign:
+    """Map, evaluate and cost a design by the ordinary workflows, in a folder that does not stay.
+
+    Args:
+        objective: of the design.
+        values: its parameters.
+        folder: for the runs.
+        reporter: of progress.
+        network: the train run with its weights, where they are not those of the start.
+    """
     base = objective.bench.config
+    if network is not None:
+        base = base.model_copy(update={"run": str(network)})
     keys, factors = keys_of(values, base)
     constants = {key: objective.costing.constants[key] * factor for key, factor in factors.items()}
     evaluation = changed(base, keys)
@@ -181,11 +195,11 @@ def done(workflow: Any, config: Any, folder: Path, reporter: Reporter) -> dict[s
     return summary
 
 
-def write_configs(objective: Objective, found: BuiltDesign, run: Run) -> None:
-    """The configurations of the design: of an evaluation of the train run, a mapping, and a costing of that."""
-    write_toml(run.path / "evaluate.toml", found.evaluation)
+def write_configs(objective: Objective, found: BuiltDesign, run: Run, *, network: str) -> None:
+    """The configurations of the design: of an evaluation of the train run `network`, a mapping, and a costing of that."""
+    write_toml(run.path / "evaluate.toml", found.evaluation.model_copy(update={"run": network}))
     mapped = MapConfig.model_validate(
-        {"run": found.evaluation.run, "mapping": found.evaluation.mapping, "cell": found.evaluation.cell,
+        {"run": network, "mapping": found.evaluation.mapping, "cell": found.evaluation.cell,
          "seed": found.evaluation.seed, "data_dir": found.evaluation.data_dir}
     )  # fmt: skip
     write_toml(run.path / "map.toml", mapped)

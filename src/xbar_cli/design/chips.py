@@ -16,7 +16,7 @@ from xbar_cli.array.tiling import fold_layers
 from xbar_cli.array.wires import WiredFold
 from xbar_cli.chip.conversion.drawn import Range, draw_adc
 from xbar_cli.chip.fabricate import make_fabricator
-from xbar_cli.chip.full_scales import adc_ranges
+from xbar_cli.chip.full_scales import adc_ranges, share_of_most
 from xbar_cli.chip.hardware import Hardware, linear_cells
 from xbar_cli.chip.layers import folded_layer, read_noise, tiled_layer
 from xbar_cli.chip.mapped import MappedNetwork
@@ -27,12 +27,14 @@ from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM
 from xbar_cli.mapping.placing import Placement
 from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, on_arrays
+from xbar_cli.nn.shapes import kernels
 from xbar_cli.numerics import quick_compilation, stream
 from xbar_cli.train.losses import loss_of
 from xbar_cli.trained.opening import Trained
 
 from .parameters import DesignValues
 from .placing import Gated, ScaleEnds, lay, resistive
+from .weights import FullScale, retrained, with_values
 
 WIDTH_OF = {"word": "wire_width", "bit": "wire_width"}
 ENDS_OF = {"source": "r_source", "neuron": "r_neuron"}
@@ -70,7 +72,9 @@ class Bench:
         trained: the network.
         hardware: of the start.
         placement: how weights are put on devices there.
+        kernels: the weights of the layers.
         w_max: weight at full scale of each layer, where the limit is 1.
+        scaled: how that follows the weights; None where it is a number.
         gated: the cell; None on resistive arrays.
         split: the network's graph and its arrays, in the precision of the process.
         nominal: compiled circuits without variation, by size of tile, as they are asked for.
@@ -80,7 +84,9 @@ class Bench:
     trained: Trained
     hardware: Hardware
     placement: Placement
-    w_max: Mapping[str, np.ndarray]
+    kernels: Mapping[str, Any]
+    w_max: Mapping[str, Any]
+    scaled: FullScale | None
     gated: Gated | None
     split: tuple[Any, Any]
     nominal: dict[int | None, Callable[..., Any]] = field(default_factory=dict)
@@ -89,6 +95,15 @@ class Bench:
     def network(self) -> MappedNetwork:
         """As it was mapped at the start."""
         return self.hardware.network
+
+    def with_weights(self, weights: Mapping[str, Any]) -> "Bench":
+        """The same with other parameters of the network, by dotted name; with none of them, itself."""
+        if not weights:
+            return self
+        graphdef, state = self.split
+        own = {name: kernels(weights)[name] for name in self.kernels}
+        w_max = self.w_max if self.scaled is None else self.scaled(own)
+        return replace(self, kernels=own, w_max=w_max, split=(graphdef, with_values(state, weights)))
 
     def gate(self, values: DesignValues, name: str) -> Array:
         """The gate voltage of a layer [V]."""
@@ -112,7 +127,7 @@ class Bench:
         for name, layer in self.network.layers.items():
             ends = self.ends(values, name)
             w_max = limit * jnp.asarray(self.w_max[name], float)
-            kernel = jnp.asarray(self.trained.kernels[name], float)
+            kernel = jnp.asarray(self.kernels[name], float)
             bits = self.placement.devices.bits if self.gated is not None else self.config.mapping.bits
             wanted, placed = lay(layer, kernel, ends, w_max, bits=bits)
             if self.gated is not None:
@@ -178,34 +193,41 @@ class Bench:
     def converters(self, values: DesignValues, hardware: Hardware, name: str, found: Range, key: Array) -> Adc:
         """The converters of a layer: as evaluated, or of any number of bits where these are designed."""
         drawn = draw_adc(hardware.of(name), name, found, key)
-        if "adc_bits" not in values:
+        if not {"adc_bits", "adc_range"} & set(values):
             return drawn
-        bits: Any = values["adc_bits"]
-        return SmoothAdc(drawn.full_scale, drawn.gain, drawn.offset, drawn.baseline, bits, drawn.signed)
+        bits: Any = values.get("adc_bits", drawn.bits)
+        full: Any = drawn.full_scale
+        if "adc_range" in values:
+            share: Any = values["adc_range"]
+            full = share_of_most(share, hardware.of(name), hardware.network.layers[name])
+        return SmoothAdc(full, drawn.gain, drawn.offset, drawn.baseline, bits, drawn.signed)
 
-    def ranges(self, values: Mapping[str, float], *, tile: int | None = None) -> dict[str, Range]:
-        """What the converters take, of the nominal chip of these parameters; empty without converters."""
+    def ranges(
+        self, values: Mapping[str, float], weights: Mapping[str, Any], *, tile: int | None = None
+    ) -> dict[str, Range]:
+        """What the converters take, of the nominal chip of these parameters and weights; empty without converters."""
         if self.hardware.converters.path == "folded":
             return {}
         found = {name: jnp.asarray(value, float) for name, value in values.items()}
         if tile not in self.nominal:
             fresh = dict.fromkeys(self.network.layers, Range(1.0))
             still = replace(self, config=self.config.model_copy(update={"variation": type(self.config.variation)()}))
-            self.nominal[tile] = jax.jit(
-                lambda values: (
-                    Circuit(still.circuit(values, jax.random.key(0), fresh, tile=tile).layers),
-                    {name: layer.conductance for name, layer in still.mapped(values).layers.items()},
-                ),
-                compiler_options=quick_compilation(),
-            )
-        circuit, conductances = self.nominal[tile](found)
+
+            def nominal(values: DesignValues, weights: Mapping[str, Any]) -> tuple[Circuit, dict[str, Any]]:
+                own = still.with_weights(weights)
+                circuit = Circuit(own.circuit(values, jax.random.key(0), fresh, tile=tile).layers)
+                return circuit, {name: layer.conductance for name, layer in own.mapped(values).layers.items()}
+
+            self.nominal[tile] = jax.jit(nominal, compiler_options=quick_compilation())
+        circuit, conductances = self.nominal[tile](found, weights)
         layers = {
             name: replace(layer, conductance=np.asarray(conductances[name]))
             for name, layer in self.network.layers.items()
         }
         size = self.network.tile if tile is None else (tile, tile)
         hardware = replace(self.hardware, network=replace(self.network, layers=layers, tile=size))
-        return adc_ranges(self.trained, hardware, lambda: circuit, images=self.config.calibration.images)
+        trained = retrained(self.trained, self.split, weights) if weights else self.trained
+        return adc_ranges(trained, hardware, lambda: circuit, images=self.config.calibration.images)
 
     def loss(
         self, values: DesignValues, key: Array, ranges: Mapping[str, Mapping[str, Range]], images: Array, labels: Array, *,

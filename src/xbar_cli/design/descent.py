@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from xbar_cli.reporter import Reporter
 from .chips import Bench
 from .costs import Costing
 from .parameters import Parameter, starts
+from .weights import PREFIX, trainable, weights_in
 
 RENEWAL = 20
 """Steps after which the ranges of converters are taken anew."""
@@ -30,7 +31,7 @@ AVERAGED = 0.25
 WEIGHTS = {"energy_joule": "energy_weight", "area_m2": "area_weight", "latency_seconds": "latency_weight"}
 
 Shares = dict[str, Any]
-"""Where each parameter is between its bounds, 0 … 1."""
+"""Where each parameter is between its bounds, 0 … 1; and weights that descend along, by their names behind `PREFIX`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +80,10 @@ class Objective:
         above = next((n for n, size in enumerate(sizes) if size > float(values["tile"]) * (1 + 1e-9)), len(sizes) - 1)
         return tuple(map(int, sizes[max(above - 1, 0) : above + 1]))
 
-    def ranges(self, values: Mapping[str, float]) -> dict[str, dict[str, Range]]:
-        """What converters take, by size of tile."""
-        return {str(tile): self.bench.ranges(values, tile=tile) for tile in self.tiles(values) or (None,)}
+    def ranges(self, values: Mapping[str, float], shares: Shares | None = None) -> dict[str, dict[str, Range]]:
+        """What converters take, by size of tile, with the weights among `shares` or those of the start."""
+        weights = weights_in(shares or {})
+        return {str(tile): self.bench.ranges(values, weights, tile=tile) for tile in self.tiles(values) or (None,)}
 
     def total(self, loss: float, costs: Mapping[str, float]) -> float:
         """What descends."""
@@ -95,8 +97,8 @@ class Objective:
         if ("loss", tiles) not in self.compiled:
 
             def loss(shares: Shares, key: Array, ranges: Any, images: Array, labels: Array) -> Array:
-                chips = self.settings.step_chips
-                return self.bench.loss(self.values(shares), key, ranges, images, labels, tiles=tiles, chips=chips)
+                chips, bench = self.settings.step_chips, self.bench.with_weights(weights_in(shares))
+                return bench.loss(self.values(shares), key, ranges, images, labels, tiles=tiles, chips=chips)
 
             self.compiled["loss", tiles] = jax.jit(jax.value_and_grad(loss), compiler_options=quick_compilation())
         return self.compiled["loss", tiles]
@@ -106,7 +108,8 @@ class Objective:
         if ("costs", tiles) not in self.compiled:
 
             def costs(shares: Shares) -> Any:
-                found = self.costing(self.values(shares), tiles=tiles)
+                bench = self.bench.with_weights(weights_in(shares))
+                found = replace(self.costing, bench=bench)(self.values(shares), tiles=tiles)
                 return found, found
 
             self.compiled["costs", tiles] = jax.jit(jax.jacrev(costs, has_aux=True))
@@ -170,23 +173,37 @@ class Descent:
     history: list[dict[str, float]]
 
 
+def beginning(objective: Objective) -> Shares:
+    """Where a descent starts."""
+    shares: Shares = {name: jnp.asarray(value) for name, value in starts(objective.chosen).items()}
+    return shares | (trainable(objective.bench.split) if objective.settings.train_weights else {})
+
+
+def optimizer_of(settings: DesignSection) -> optax.GradientTransformation:
+    """Adam for parameters and, at a rate of its own, for weights; both rates fall to a tenth along half a cosine."""
+    rates = {"parameter": settings.rate, "weight": settings.weight_rate}
+    parts: dict[Any, optax.GradientTransformation] = {
+        name: optax.adam(optax.cosine_decay_schedule(rate, settings.steps, alpha=0.1)) for name, rate in rates.items()
+    }
+    return optax.partition(parts, lambda shares: {n: "weight" if n.startswith(PREFIX) else "parameter" for n in shares})
+
+
 def descend(objective: Objective, *, reporter: Reporter) -> Descent:
-    """Adam on the shares, which are kept from 0 to 1. ModelError where the loss is not finite.
+    """Adam on the shares, which are kept from 0 to 1, and on weights where they descend. ModelError where the loss is not finite.
 
     References:
         Kingma and Ba, Adam, ICLR 2015; the mean of the last iterates: Polyak and Juditsky, SIAM J. Control Optim. 30 (1992).
     """
     steps = objective.settings.steps
-    rate = optax.cosine_decay_schedule(objective.settings.rate, steps, alpha=0.1)
-    optimizer = optax.adam(rate)
-    shares: Shares = {name: jnp.asarray(value) for name, value in starts(objective.chosen).items()}
+    shares = beginning(objective)
+    optimizer = optimizer_of(objective.settings)
     state, ranges, tiles = optimizer.init(shares), {}, None
     history: list[dict[str, float]] = []
     kept: list[Shares] = []
     for number in range(steps):
         values = {name: float(value) for name, value in objective.values(shares).items()}
         if number % RENEWAL == 0 or objective.tiles(values) != tiles:
-            ranges, tiles = objective.ranges(values), objective.tiles(values)
+            ranges, tiles = objective.ranges(values, shares), objective.tiles(values)
         step = objective.at(shares, number, ranges)
         if not math.isfinite(step.total):
             raise ModelError(
@@ -196,11 +213,11 @@ def descend(objective: Objective, *, reporter: Reporter) -> Descent:
         with jax.numpy_dtype_promotion("standard"):
             moves, state = optimizer.update(objective.downhill(step), state)
             moved: Any = optax.apply_updates(shares, moves)
-        shares = {name: jnp.clip(value, 0.0, 1.0) for name, value in moved.items()}
+        shares = {name: v if name.startswith(PREFIX) else jnp.clip(v, 0.0, 1.0) for name, v in moved.items()}
         if number >= steps - max(1, round(AVERAGED * steps)):
             kept.append(shares)
         reporter.progress("design", number + 1, steps)
-    mean = {name: jnp.mean(jnp.stack([found[name] for found in kept])) for name in shares}
+    mean = {name: jnp.mean(jnp.stack([found[name] for found in kept]), axis=0) for name in shares}
     return Descent(mean, history)
 
 
@@ -210,7 +227,7 @@ def sensitivities(objective: Objective, shares: Shares, *, batches: int = 4) -> 
     Means over some batches, each on chips of its own.
     """
     values = {name: float(value) for name, value in objective.values(shares).items()}
-    ranges = objective.ranges(values)
+    ranges = objective.ranges(values, shares)
     steps = [objective.at(shares, number, ranges, of="slopes") for number in range(batches)]
     found: dict[str, dict[str, float]] = {}
     for p in objective.chosen:

@@ -18,6 +18,7 @@ from xbar_cli.workflows.evaluate import build_hardware
 from .chips import Bench, in_use
 from .parameters import Parameter, parameters, usable_gates
 from .placing import Gated
+from .weights import full_scale, require_free
 
 
 def open_bench(config: DesignConfig, *, reporter: Reporter) -> tuple[Bench, list[Parameter]]:
@@ -25,6 +26,8 @@ def open_bench(config: DesignConfig, *, reporter: Reporter) -> tuple[Bench, list
     trained = open_trained(Path(config.run), use="xbar design", data_dir=config.data_dir)
     if trained.fixed.devices is not None or trained.fixed.slices is not None:
         raise ConfigError(f"{config.run} fixed its conductances or slices: design a network of weights")
+    if config.design.train_weights:
+        require_free(trained, config.run)
     gates, read = resolve_cell(trained, config.cell), config.converters.read
     asked = on_trained_arrays(trained, config.evaluation(), reporter=reporter)
     placement = resolve_mapping(trained, asked.mapping, gates, read=read, reporter=reporter)
@@ -44,6 +47,7 @@ def open_bench(config: DesignConfig, *, reporter: Reporter) -> tuple[Bench, list
         )
     chosen = parameters(config, network)
     full = full_weights(trained, dict.fromkeys(network.layers, placement))
+    limited = "weight_limit" in (p.name for p in chosen)
     limit = next((p.start for p in chosen if p.name == "weight_limit"), 1.0)
     if limit != 1.0 and trained.fixed.w_max is not None:
         raise ConfigError(
@@ -54,4 +58,5 @@ def open_bench(config: DesignConfig, *, reporter: Reporter) -> tuple[Bench, list
     gated = None if gates is None else Gated.of(placement.devices, placement.scheme, nodes)
     graphdef, state = nnx.split(trained.net)
     split = graphdef, jax.tree.map(in_use, state)
-    return Bench(asked, trained, hardware, placement, w_max, gated, split), chosen
+    scaled = full_scale(placement, designed=limited)
+    return Bench(asked, trained, hardware, placement, trained.kernels, w_max, scaled, gated, split), chosen

@@ -10,6 +10,7 @@ from jax import Array
 
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.chips.design import DesignConfig, parse_over
+from xbar_cli.config.converters import parse_range
 from xbar_cli.config.hardware import R_OFF_OHM, R_ON_OHM
 from xbar_cli.config.ranges import parse_weight_limit
 from xbar_cli.errors import ConfigError
@@ -125,12 +126,8 @@ def _of_name(
             low, high = bounds or (0.3, 1.0)
             percent = tuple(round(x * 0.01, 2) for x in range(1, 101))
             return [Parameter(name, limit_share(mapping.weight_limit), low, high, "of the largest", built=percent)]
-        case "adc_bits":
-            if config.converters.adc_bits is None:
-                raise ConfigError("design.over: adc_bits needs converters.adc_bits, where it starts")
-            start = float(config.converters.adc_bits)
-            low, high = bounds or (2.0, max(start, 8.0))
-            return [Parameter(name, start, low, high, "bits", built=tuple(float(b) for b in range(1, 17)))]
+        case "adc_bits" | "adc_range":
+            return [_converters(name, bounds, config)]
         case _:
             rows, columns = network.tile
             if rows != columns or rows not in TILES:
@@ -141,6 +138,19 @@ def _of_name(
             return [
                 Parameter("tile", float(rows), low, high, "rows and columns", log=True, built=tuple(map(float, TILES)))
             ]
+
+
+def _converters(name: str, bounds: tuple[float, float] | None, config: DesignConfig) -> Parameter:
+    """Bits or range of the converters."""
+    if config.converters.adc_bits is None:
+        raise ConfigError(f"design.over: {name} needs converters.adc_bits{', where it starts' * (name == 'adc_bits')}")
+    if name == "adc_range":
+        share = adc_share(config.converters.adc_range)
+        low, high = bounds or (share / 4, min(share * 4, 1.0))
+        return Parameter(name, share, low, high, "of the most a column sends", log=True)
+    start = float(config.converters.adc_bits)
+    low, high = bounds or (2.0, max(start, 8.0))
+    return Parameter(name, start, low, high, "bits", built=tuple(float(b) for b in range(1, 17)))
 
 
 def _gates(name: str, bounds: tuple[float, float] | None, network: MappedNetwork) -> list[Parameter]:
@@ -184,6 +194,17 @@ def limit_share(text: Any) -> float:
     raise ConfigError(
         f"design.over: weight_limit starts at a share of the largest weight, not at mapping.weight_limit = {text}"
     )
+
+
+def adc_share(rule: str | None) -> float:
+    """The share of what a column can send that converters take. ConfigError for a range that is found on images."""
+    kind, value = parse_range(rule) if rule is not None else ("max", None)
+    if kind != "value" or value is None:
+        raise ConfigError(
+            "design.over: adc_range starts at a share of the most that a column can send: give converters.adc_range as a number, "
+            "such as 0.1"
+        )
+    return float(value)
 
 
 def starts(chosen: Sequence[Parameter]) -> dict[str, np.ndarray]:

@@ -21,6 +21,10 @@ from .descent import Descent, Objective, descend, sensitivities
 from .drawing import draw
 from .opening import open_bench
 from .parameters import Parameter
+from .weights import keep, moved, retrained, trainable, weights_in
+
+NETWORK = "network"
+"""The train run of weights that descended, in the run of its design."""
 
 
 def run(config: DesignConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:
@@ -38,14 +42,27 @@ def run(config: DesignConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     seconds = time.perf_counter() - began
     slopes = sensitivities(objective, descent.shares)
     before = checked(objective, {p.name: p.start for p in chosen}, run.path / "check", reporter=reporter)
-    after = checked(objective, values, run.path / "check", reporter=SILENT)
-    write_configs(objective, after, run)
+    kept = keep_weights(objective, descent, run)
+    own = run.path / NETWORK if kept else None
+    after = checked(objective, values, run.path / "check", reporter=SILENT, network=own)
+    write_configs(objective, after, run, network=kept.get("network_run", config.run))
     write_fields(run.path / RESULTS, history_fields(chosen, descent), attributes={"xbar_kind": "design"})
     draw(run.figures / "descent.png", chosen, descent, caption=f"{bench.trained.network} on {bench.trained.dataset}")
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
-    return summary(objective, descent, values, slopes, before, after) | {
+    return summary(objective, descent, values, slopes, before, after) | kept | {
         "design_seconds": seconds, "out": str(run.final),
     }  # fmt: skip
+
+
+def keep_weights(objective: Objective, descent: Descent, run: Run) -> dict[str, Any]:
+    """Write the network whose weights descended along into the run; what the summary says of it, nothing where they stayed."""
+    weights = weights_in(descent.shares)
+    if not weights:
+        return {}
+    bench, final = objective.bench, run.final / NETWORK
+    changed = retrained(bench.trained, bench.split, weights)
+    keep(changed, run.path / NETWORK, final=final, seed=objective.seed)
+    return {"network_run": str(final), "weights_moved": moved(weights_in(trainable(bench.split)), weights)}
 
 
 def tell_free(objective: Objective, reporter: Reporter) -> None:
@@ -53,7 +70,7 @@ def tell_free(objective: Objective, reporter: Reporter) -> None:
     settings = objective.settings
     costly = {
         "vg": "energy", "r_on": "energy", "r_off": "energy", "wire_width": "area", "weight_limit": "energy",
-        "adc_bits": "energy area", "tile": "energy area latency", "r_source": "", "r_neuron": "",
+        "adc_bits": "energy area", "adc_range": "", "tile": "energy area latency", "r_source": "", "r_neuron": "",
     }  # fmt: skip
     weighed = [name for name in ("energy", "area", "latency") if getattr(settings, f"{name}_weight")]
     free = [p.name for p in objective.chosen if not set(costly[p.name.partition(":")[0]].split()) & set(weighed)]

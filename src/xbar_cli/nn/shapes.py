@@ -1,9 +1,9 @@
 """What a network's layers look like to the hardware: kernels, inputs, output positions, parameters by name."""
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from xbar_cli.outside import quoted
 from .contracts import MatrixProduct
 from .layers import groups_in, is_dense
 
+T = TypeVar("T")
 KERNELS = ".kernel"
 """What the names of kernels end in."""
 KEPT = nnx.Any(nnx.Param, nnx.BatchStat)
@@ -212,6 +213,6 @@ def set_parameters(net: nnx.Module, values: dict[str, NDArray[np.float32]]) -> N
     nnx.update(net, nnx.from_flat_state(list(flat.items())))
 
 
-def kernels(values: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+def kernels(values: Mapping[str, T]) -> dict[str, T]:
     """The kernels among named parameters, by layer name."""
     return {name.removesuffix(KERNELS): value for name, value in values.items() if name.endswith(KERNELS)}

@@ -20,6 +20,7 @@ from xbar_cli.reporter import SILENT, Reporter
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import MODEL
+from xbar_cli.tasks import MetricName
 from xbar_cli.trained import build
 from xbar_cli.trained.network_file import keep_network_file
 from xbar_cli.trained.opening import network_measure, save_weights
@@ -110,10 +111,11 @@ def adopted_network(
 
 
 def summary(
-    config: ImportConfig, layout: str, adopted: Adopted, shapes: list[LayerShape], net: nnx.Module, data: Dataset
-) -> dict[str, Any]:
-    """The summary, as summary.json holds it but for `out`."""
-    network, metric = config.network, build.metric_of(data, None, key="metric")
+    config: ImportConfig, layout: str, adopted: Adopted, shapes: list[LayerShape], net: nnx.Module, data: Dataset, *,
+    metric: MetricName | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The summary, as summary.json holds it but for `out`; the data set's own metric where none is given."""
+    network, metric = config.network, build.metric_of(data, metric, key="metric")
     tested = network_measure(net, data.test_images, data.test_labels, metric=metric)
     return {
         "command": "train",

@@ -71,7 +71,11 @@ def show(summary: dict[str, Any]) -> None:
             for p in summary["parameters"]
         ],
     )  # fmt: skip
-    out, net = shlex.quote(summary["out"]), shlex.quote(summary["run"])
+    out, net = shlex.quote(summary["out"]), shlex.quote(summary.get("network_run", summary["run"]))
+    if "network_run" in summary:
+        click.echo(
+            f"the weights descended too, by {100 * summary['weights_moved']:.1f} % of their rms; the network: {net}"
+        )
     click.echo("in brackets: 95 % intervals over the same chips; the design again, by the ordinary commands:")
     click.echo(f"xbar eval {net} --config {out}/evaluate.toml")
     click.echo(f"xbar map {net} --config {out}/map.toml --out MAPPED; xbar energy MAPPED --config {out}/energy.toml")

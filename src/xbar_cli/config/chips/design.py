@@ -20,11 +20,8 @@ from xbar_cli.outside import quoted
 from .advise import ADVISE_WITHOUT
 from .evaluate import EvaluateConfig
 
-DesignName = Literal[
-    "vg", "vg_layers", "r_on", "r_off", "wire_width", "r_source", "r_neuron", "weight_limit", "adc_bits", "tile"
-]
 DESIGN_NAMES: tuple[str, ...] = (
-    "vg", "vg_layers", "r_on", "r_off", "wire_width", "r_source", "r_neuron", "weight_limit", "adc_bits", "tile",
+    "vg", "vg_layers", "r_on", "r_off", "wire_width", "r_source", "r_neuron", "weight_limit", "adc_bits", "adc_range", "tile",
 )  # fmt: skip
 
 
@@ -82,6 +79,10 @@ class DesignSection(Section):
     """Training images of a step."""
     step_chips: Annotated[int, Field(ge=1, le=1000), Option()] = 1
     """Chips of a step, none of which is ever seen again."""
+    train_weights: Annotated[bool, Option("--train-weights")] = False
+    """Whether the weights of the network descend beside the parameters; the design keeps them as a train run of its own."""
+    weight_rate: Annotated[Annotated[PositiveQuantity, within(1e-7, 1)], Option("--weight-rate", metavar="X")] = 1e-3
+    """Learning rate of the weights (Adam), where they descend."""
 
 
 class DesignConfig(EvaluateConfig):
