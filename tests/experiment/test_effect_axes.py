@@ -8,7 +8,7 @@ from xbar_cli.config.known.keys import fields_of, takes_time, types_of, unit_in
 from xbar_cli.errors import ConfigError, XbarError
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand
-from xbar_cli.experiment.naming import short_name, short_names
+from xbar_cli.experiment.naming import short_name, short_names, telling
 from xbar_cli.experiment.results import coordinates
 from xbar_cli.figures.labels import label_of_key
 from xbar_cli.pictures.naming import is_value
@@ -154,3 +154,23 @@ def test_points_are_called_by_the_shortest_names_of_what_they_sweep():
         "variation.model",
     }
     assert short_name({"e.array.r_wire_ohm": 1, "e.mapping.tile": "64x64"}) == "r_wire=1, tile=64x64"
+
+
+def test_what_moves_with_another_stage_is_named_once():
+    effects = [["stuck:on=0.05,off=0.05"], ["stuck:row=0.02"]]
+    points = [
+        {
+            "net.seed": seed,
+            "base.seed": seed,
+            "e.seed": 7 + seed,
+            "f.variation.effects": one,
+            "r.variation.effects": one,
+        }
+        for seed in (0, 1)
+        for one in effects
+    ]
+    kept = telling(points)
+    assert kept == ["net.seed", "e.seed", "f.variation.effects"]
+    assert short_name(points[0], names=short_names(kept)) == "net.seed=0, e.seed=7, effects=stuck:on=0.05,off=0.05"
+    assert telling([{"net.seed": 0, "base.seed": 0}, {"net.seed": 1, "base.seed": 2}]) == ["net.seed", "base.seed"]
+    assert short_names(telling([{"net.seed": 0, "base.seed": 0}])) == {"net.seed": "seed"}

@@ -8,9 +8,10 @@ from scipy import stats
 
 from xbar_cli.experiment.file import parse_experiment
 from xbar_cli.experiment.grid import expand
-from xbar_cli.reproduce.drawing import lines_of
+from xbar_cli.figures import drawing
+from xbar_cli.reproduce.drawing import Drawn, draw, lines_of
 from xbar_cli.reproduce.sections import Compared, Expect, Pick, Plot
-from xbar_cli.reproduce.values import Absent, ItemRuns, compared, figure, quantity
+from xbar_cli.reproduce.values import Absent, ItemRuns, SeedMean, compared, figure, quantity
 from xbar_cli.reproduce.verdicts import Judged, judge, judge_all, verdict_of, why
 
 SEEDS, AMOUNTS = (0, 1, 2), (0.1, 0.2)
@@ -156,6 +157,16 @@ def test_a_claim_of_order_within_its_interval_says_so(found):
     assert one.judgement == "met"
     assert "which its interval holds" in one.sentence()
     assert not judge_all([expected(direction=">", presets=("full",))], found, preset="smoke")
+
+
+@pytest.mark.parametrize(("x", "whole"), [((2, 3, 6), True), ((0.5, 1.0, 2.0), False), ((1, 1), False)])
+def test_axes_of_counts_have_ticks_at_integers(x, whole, tmp_path, monkeypatch):
+    painted = []
+    monkeypatch.setattr(drawing, "whole", painted.append)
+    plot = Plot(x_label="bits", y_label="y", line=({"value": "chip.accuracy_mean"},))
+    line = Drawn("ours", x, tuple(SeedMean(0.1 * at, None, 1) for at in x))
+    assert draw(tmp_path / "one.png", plot, [line], caption="c").exists()
+    assert bool(painted) is whole
 
 
 def test_lines_are_drawn_over_swept_keys_and_over_lists(found):

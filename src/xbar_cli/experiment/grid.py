@@ -11,9 +11,9 @@ from typing import Any
 from xbar_cli.config.known.started import config_of, with_start
 from xbar_cli.config.load import put, validate
 from xbar_cli.errors import ConfigError, XbarError
-from xbar_cli.experiment.file import MODELS, Axis, Experiment, label, references
+from xbar_cli.experiment.file import MODELS, Experiment, label, references
 from xbar_cli.experiment.inputs import check_inputs
-from xbar_cli.experiment.naming import short_name, short_names
+from xbar_cli.experiment.naming import short_name, short_names, telling
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ def shared_values(points: Sequence[Point]) -> dict[str, dict[str, Any]]:
     return shared
 
 
-def run_names(points: Sequence[Point], axes: Sequence[Axis]) -> dict[str, str]:
+def run_names(points: Sequence[Point]) -> dict[str, str]:
     """Every run by its stage and those swept values that all of its points have in common: `evaluate r_wire=1`."""
-    names, shared = short_names([key for axis in axes for key in axis.keys]), shared_values(points)
+    names, shared = short_names(telling([point.values for point in points])), shared_values(points)
     stages = {run.key: run.stage for point in points for run in point.runs.values()}
     return {key: f"{stage} {short_name(shared[key], names=names)}".strip() for key, stage in stages.items()}

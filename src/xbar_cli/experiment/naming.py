@@ -26,6 +26,20 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     return {key: _end(key, 2) if names.count(name) > 1 else name for key, name in found.items()}
 
 
+def telling(points: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The swept keys that tell points apart: of those that differ in their stage alone, and never in value, the first.
+
+    So of the seeds of three stages that are swept together there is one.
+    """
+    kept: list[str] = []
+    for key in dict.fromkeys(key for values in points for key in values):
+        own = key.partition(".")[2]
+        alike = (k for k in kept if k.partition(".")[2] == own)
+        if not any(all(values.get(k) == values.get(key) for values in points) for k in alike):
+            kept.append(key)
+    return kept
+
+
 def _end(key: str, count: int) -> str:
     return ".".join(key.split(".")[-count:])
 
@@ -49,9 +63,14 @@ def _bare(name: str) -> str:
 
 
 def short_name(values: Mapping[str, Any], *, names: Mapping[str, str] | None = None) -> str:
-    """`r_wire=1, tile=64x64`: the values of a point; empty without any."""
+    """`r_wire=1, tile=64x64`: the values of a point, those that have names; empty without any."""
     names = names or short_names(list(values))
-    return ", ".join(f"{names[key]}={_cut(label(value))}" for key, value in values.items())
+    return ", ".join(f"{names[key]}={_cut(said(value))}" for key, value in values.items() if key in names)
+
+
+def said(value: Any) -> str:
+    """A swept value as names and tables have it: of a list what is in it."""
+    return ", ".join(map(str, value)) if value and isinstance(value, list | tuple) else label(value)
 
 
 def _cut(text: str) -> str:

@@ -1,7 +1,7 @@
 """The plots of an item, in the paper's own axes, with the paper's points where its text gives them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -113,6 +113,12 @@ def placed(line: PlotLine, place: int) -> PlotLine:
     return line.model_copy(update={"at": place, **others})
 
 
+def counts(values: Iterable[Any]) -> bool:
+    """Whether numbers are whole, and not all the same: their axis has ticks at integers."""
+    found = {float(value) for value in values}
+    return len(found) > 1 and all(value.is_integer() for value in found)
+
+
 def draw(path: Path, plot: Plot, lines: Sequence[Drawn], *, caption: str) -> Path:
     """Write a plot as PNG."""
     names = [text for line in lines for text in line.x if isinstance(text, str)]
@@ -141,6 +147,8 @@ def draw(path: Path, plot: Plot, lines: Sequence[Drawn], *, caption: str) -> Pat
         if places:
             drawing.name_bars(axes, list(places))
         axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
+        if not places and "x" not in plot.log and counts(x for line in lines for x in line.x):
+            drawing.whole(axes.xaxis)
         for side in plot.log:
             getattr(axes, f"set_{side}scale")("log")
             drawing.plain_log(getattr(axes, f"{side}axis"), at=(1.0, 2.0, 5.0))

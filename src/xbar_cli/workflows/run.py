@@ -141,7 +141,7 @@ def compute_missing(
             runs,
             cached=frozenset[str]().union(*(plan.cached for plan in plans)),
             workers=here,
-            names={key: name for plan in plans for key, name in run_names(plan.points, plan.experiment.axes).items()},
+            names={key: name for plan in plans for key, name in run_names(plan.points).items()},
             results=lambda key: figures_at(plans, key),
         )
         return compute(client, todo, plans[0].out, retries=retries, timeout=timeout, workers=here, watcher=watcher)

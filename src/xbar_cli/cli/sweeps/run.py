@@ -77,23 +77,32 @@ def fail(summary: dict[str, Any]) -> None:
     if summary["failed"]:
         first = next(entry for entry in summary["list"] if entry["state"] == "failed")
         raise RunError(
-            f"{summary['failed']} of {summary['points']} points failed; {point_name(first)}, stage {first['stage']}: "
+            f"{summary['failed']} of {summary['points']} points failed; {point_name(first, summary)}, stage {first['stage']}: "
             f"{first['reason']} (log: {first['log']}); the same command tries them again"
         )
 
 
-def point_name(entry: dict[str, Any]) -> str:
+def point_name(entry: dict[str, Any], summary: dict[str, Any]) -> str:
     """A point by what it sweeps."""
-    from xbar_cli.experiment.naming import short_name
+    from xbar_cli.experiment.naming import short_name, short_names, telling
 
-    return short_name(entry["values"]) or entry["name"]
+    names = short_names(telling([point["values"] for point in summary["list"]]))
+    return short_name(entry["values"], names=names) or entry["name"]
+
+
+def plain(value: Any) -> Any:
+    """A swept value in a column: lists by what is in them, anything else as it is."""
+    from xbar_cli.experiment.naming import said
+
+    return said(value) if isinstance(value, list | tuple) else value
 
 
 def show(summary: dict[str, Any]) -> None:
     """Print the points as a table."""
-    from xbar_cli.experiment.naming import short_names
+    from xbar_cli.experiment.naming import short_names, telling
 
-    head = short_names(list(summary["list"][0]["values"])).values()
+    names = short_names(telling([entry["values"] for entry in summary["list"]]))
+    head = names.values()
     figures = list(dict.fromkeys(name for entry in summary["list"] for name in entry["figures"]))
     mixed = any(entry["state"] != "done" for entry in summary["list"])
     rows = []
@@ -105,7 +114,7 @@ def show(summary: dict[str, Any]) -> None:
         run = Path(next(reversed(entry["runs"].values()))).name
         state = entry["state"] if mixed else None
         reason = f"{entry['reason']} ({entry['log']})" if entry["reason"] else None
-        rows.append((*entry["values"].values(), state, *numbers, run, reason))
+        rows.append((*(plain(entry["values"][key]) for key in names), state, *numbers, run, reason))
     counts = f"{summary['done']} done ({summary['cached']} of them before), {summary['failed']} failed"
     title = f"{summary['experiment']}: {summary['points']} points, {counts}"
     named = [str(HEADS.get(name, name.replace("_", " "))) for name in figures]
