@@ -162,3 +162,12 @@ def test_what_is_no_switching_device_is_one_line(change, message):
         fit(*change(reads, plan))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_pulses_up_that_only_move_to_and_fro_are_one_line():
+    """Between two places: no line goes through them, which no warning says beside the message."""
+    up = 1e-6 + 0.5e-6 * (-1.0) ** np.arange(30)
+    reads = np.stack([up, 1e-6 + 1e-7 * np.arange(30)])
+    plan = PulsePlan(np.repeat([[1], [-1]], 29, axis=1), np.zeros(2, np.int64))
+    with pytest.raises(ConfigError, match="pulses up move conductances down on average"):
+        fit(reads, plan)

@@ -107,7 +107,8 @@ def moments(
         own = inner & (sign == way)
         told, at = (before, place) if way > 0 else (1 - before, 1 - place)
         level, slope = _line(told[own], at[own], way * step[own])
-        line = level + slope * (at - 0.5)
+        with np.errstate(all="ignore"):  # places that are all one have no slope
+            line = level + slope * (at - 0.5)
         device = np.broadcast_to(plan.device[:, None], own.shape)[own]
         counts.append(np.bincount(device, minlength=plan.devices))
         taken, meant = (np.bincount(device, v[own], minlength=plan.devices) for v in (way * step, line))
