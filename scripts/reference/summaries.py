@@ -47,18 +47,27 @@ def unexplained(summary: Mapping[str, Any], command: str | None = None) -> list[
     """The keys of a summary that have no words, and that no words on the key around them cover."""
     known = words()[ANY] | words().get(command or str(summary.get("command")), {})
     patterns = [pattern_of(key) for key in known]
-    opened = {re.split(r"\.|\[\]", key)[0] for key in known if re.search(r"\.|\[\]", key)}
-    return [path for path in dict.fromkeys(paths(summary)) if not explained(path, patterns, opened)]
+    around = [pattern_of(step) for step in dict.fromkeys(step for key in known for step in steps_of(key)[:-1])]
+    opened = {steps_of(key)[0] for key in known if len(steps_of(key)) > 1}
+    return [path for path in dict.fromkeys(paths(summary)) if not explained(path, patterns, around, opened)]
 
 
-def explained(path: str, patterns: Sequence[re.Pattern[str]], opened: Collection[str]) -> bool:
-    """Whether a key has words, or what is around it has: outermost keys do not count of which the insides have words."""
-    steps = [path[: mark.start()] for mark in re.finditer(r"\.|\[\]|$", path)]
+def steps_of(path: str) -> list[str]:
+    """A dotted key and all that it is in, from the outside in."""
+    return [path[: mark.start()] for mark in re.finditer(r"\.|\[\]|$", path)]
+
+
+def explained(
+    path: str, patterns: Sequence[re.Pattern[str]], around: Sequence[re.Pattern[str]], opened: Collection[str]
+) -> bool:
+    """Whether a key has words, or what is around it has, or it is around what has words.
+
+    Outermost keys whose insides have words do not speak for these.
+    """
+    steps = steps_of(path)
     counting = [step for step in steps if step == path or step != steps[0] or steps[0] not in opened]
-    if any(pattern.fullmatch(step) for step in counting for pattern in patterns):
-        return True
-    return (
-        any(pattern.pattern.startswith(f"{re.escape(steps[0])}\\.[^") for pattern in patterns) and path.count(".") == 1
+    return any(pattern.fullmatch(step) for step in counting for pattern in patterns) or any(
+        pattern.fullmatch(path) for pattern in around
     )
 
 
