@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,8 @@ from safetensors.numpy import load_file, save_file
 
 from xbar_cli.config.network import NetworkSection
 from xbar_cli.nn.shapes import parameters
+from xbar_cli.outside import read_json
+from xbar_cli.runs.results import read_tensors, write_tensors
 from xbar_cli.trained.opening import open_trained
 
 
@@ -222,3 +225,36 @@ def test_a_run_without_these_settings_is_what_it_was(xbar, normalised, tmp_path)
     x = jax.random.uniform(jax.random.key(0), (2, 28, 28, 1))
     np.testing.assert_array_equal(old.net(x), new.net(x))
     assert json.loads((out / "summary.json").read_text())["network"] == "resnet20"
+
+
+def test_weights_of_a_network_file_come_in_with_its_file(xbar, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(MINE)
+    words = ("--network", "mine.py:Net", "--out")
+    assert xbar("train", "--train-images", 200, "--epochs", 1, *words, "net").code == 0
+    found = xbar("import", "net/model.safetensors", *words, "again", "--json").json
+    assert found["test_accuracy"] == read_json(Path("net/summary.json"))["test_accuracy"]
+    assert found["sources"] == {"first": "first", "head": "head"}
+    before, after = (xbar("eval", run, "--samples", 2, "--images", 20, "--variation", 0.1, "--json").json
+                     for run in ("net", "again"))  # fmt: skip
+    assert before["accuracy_samples"] == after["accuracy_samples"]
+    tensors = read_tensors(Path("net/model.safetensors"))
+    write_tensors(Path("fewer.safetensors"), {name: tensors[name] for name in tensors if name.endswith("kernel")})
+    refused = xbar("import", "fewer.safetensors", *words, "none")
+    assert refused.code == 1
+    assert refused.err.count("\n") == 1
+
+
+MINE = """import jax
+from flax import nnx
+
+
+class Net(nnx.Module):
+    def __init__(self, shape, n_classes, rngs):
+        self.first = nnx.Conv(shape[-1], 4, (5, 5), strides=4, rngs=rngs)
+        self.head = nnx.Linear(4 * 7 * 7, n_classes, rngs=rngs)
+
+    def __call__(self, x):
+        x = jax.nn.relu(self.first(x))
+        return self.head(x.reshape(x.shape[0], -1))
+"""

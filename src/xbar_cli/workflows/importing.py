@@ -43,6 +43,7 @@ def run(config: ImportConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
         net, shapes, adopted = adopted_network(config, tensors, layout, data)
     except ValueError as error:
         raise RunError(f"{config.file}: {error}") from None
+    keep_network_file(config.network, run.path)
     write_toml(run.path / CONFIG, config)
     save_weights(run.path / MODEL, net)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
