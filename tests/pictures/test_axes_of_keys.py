@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xbar_cli.figures.labels import Label, label_of_figure, label_of_key, prefixed, safe
-from xbar_cli.pictures.values import along, one_number, scale_of, written, written_time
+from xbar_cli.pictures.values import along, one_number, scale_of, together, written, written_time
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,17 @@ def test_every_value_is_a_tick_where_there_is_room_and_else_round_ones():
     assert apart[0] == 0
     assert apart[-1] == 13
     assert 4 < len(apart) < 14
+
+
+def test_positions_that_the_first_of_several_keys_does_not_tell_apart_are_named_by_the_others_too():
+    effects = np.asarray(['["stuck:on=0.05"]', '["stuck:on=0.05"]', '["stuck:row=0.02"]'], dtype=object)
+    remedies = np.asarray(["spares=4", "permute", "permute"], dtype=object)
+    keys = ("faulty.variation.effects", "repaired.variation.effects", "repaired.repair.remedies")
+    found = together(keys, (effects, effects, remedies), ("1", "1", "1"))
+    assert found.names == ("stuck:on=0.05; spares=4", "stuck:on=0.05; permute", "stuck:row=0.02; permute")
+    assert found.label.words == ", ".join(label_of_key(key).words for key in keys[::2])
+    ohms = np.asarray([1.0, 2.0, 5.0])
+    alone = together(("e.array.r_wire_ohm", keys[2]), (ohms, remedies), ("ohm", "1"))
+    assert alone == along("e.array.r_wire_ohm", ohms, unit="ohm")
+    twice = together(("e.array.r_wire_ohm", keys[2]), (np.asarray([1.0, 1.0, 5.0]), remedies), ("ohm", "1"))
+    assert twice.names == ("1.0; spares=4", "1.0; permute", "5.0; permute")

@@ -13,7 +13,7 @@ from xbar_cli.figures.labels import Label, label_of_figure, prefixed
 from xbar_cli.pictures.grid import SweepGrid, Swept
 from xbar_cli.pictures.picture import Chart, Panel, Trace
 from xbar_cli.pictures.replicates import Estimated, estimated
-from xbar_cli.pictures.values import Along, along
+from xbar_cli.pictures.values import Along, together
 from xbar_cli.vectors import Floats
 
 Kind = Literal["line", "heat"]
@@ -64,7 +64,7 @@ def picture_of(grid: SweepGrid, figure: str, asked: KeysAsked | None = None) -> 
     if not found.axes:
         raise ConfigError("the sweep has one point: there is no axis to draw")
     axes = tuple(seen_by(axis, asked.keys) for axis in found.axes)
-    drawn = tuple(along(axis.keys[0], axis.values[0], unit=axis.units[0]) for axis in axes)
+    drawn = tuple(together(axis.keys, axis.values, axis.units) for axis in axes)
     chosen = roles(axes, drawn, asked)
     count = math.prod(axes[i].size for i in chosen.panels)
     if count > MOST_PANELS:

@@ -108,6 +108,22 @@ def along(key: str, values: NDArray[Any], *, unit: str = "1") -> Along:
     return _names(label, texts, order=range(len(texts)), ranked=False)
 
 
+def together(keys: Sequence[str], values: Sequence[NDArray[Any]], units: Sequence[str]) -> Along:
+    """The axis of keys that vary together: of the first where that tells all positions apart, else named by others too."""
+    texts = [[plain_text(str(value)) for value in own] for own in values]
+    taken = [0]
+    told = len(set(texts[0]))
+    for at in range(1, len(keys)):
+        more = len(set(zip(*(texts[i] for i in (*taken, at)), strict=True)))
+        if more > told:
+            taken, told = [*taken, at], more
+    if len(taken) == 1:
+        return along(keys[0], values[0], unit=units[0])
+    words = dict.fromkeys(label_of_key(keys[at]).words for at in taken)
+    names = ["; ".join(row) for row in zip(*(texts[at] for at in taken), strict=True)]
+    return _names(Label(", ".join(words)), names, order=range(len(names)), ranked=False)
+
+
 def one_number(texts: Sequence[str]) -> tuple[str, NDArray[np.float64]] | None:
     """Where texts differ in one number alone: the parameter that it is (`stuck.on`), and the numbers; else None.
 
