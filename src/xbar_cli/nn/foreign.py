@@ -86,6 +86,15 @@ def plain(tensors: Tensors) -> dict[str, np.ndarray]:
     return found
 
 
+def as_named(tensors: Tensors, wanted: Mapping[str, tuple[int, ...]], *, layers: Sequence[str]) -> Adopted | None:
+    """Tensors with just the names and shapes of a network that has some beside its layers, as a network file; else None."""
+    own = [name for name in wanted if not name.endswith((".kernel", ".bias")) and f"{NORM}." not in name]
+    if not own or {name: value.shape for name, value in tensors.items()} != dict(wanted):
+        return None
+    same = {name: value.astype(np.float32) for name, value in tensors.items()}
+    return Adopted(same, {layer: layer for layer in layers}, {}, "names", [])
+
+
 def adopt(
     tensors: Tensors,
     wanted: Mapping[str, tuple[int, ...]],
@@ -97,8 +106,7 @@ def adopt(
 ) -> Adopted:
     """Tensors in the names and layout of our network.
 
-    Layers are matched as `pairing.pair` says; a network file's own parameters by their names. A dense layer that flattens a
-    picture sees torch's [c h w] as our [h w c].
+    Layers are matched as `pairing.pair` says. A dense layer that flattens a picture sees torch's [c h w] as our [h w c].
 
     Args:
         tensors: by name, as `plain` gives them, kernels as `layout` says.
@@ -111,10 +119,6 @@ def adopt(
     Raises:
         ValueError: a layer without a source of its shape, one that could have several, or a tensor without a layer.
     """
-    own = [name for name in wanted if not name.endswith((".kernel", ".bias")) and f"{NORM}." not in name]
-    if own and layout == "xbar" and {name: value.shape for name, value in tensors.items()} == dict(wanted):
-        same = {name: value.astype(np.float32) for name, value in tensors.items()}
-        return Adopted(same, {layer: layer for layer in layers}, {}, "names", [])
     suffix = "." + KERNEL[layout]
     kernels = {n.removesuffix(suffix): v for n, v in tensors.items() if n.endswith(suffix) and v.ndim > 1}
     paired = _pair(tensors, kernels, wanted, layers, layout, given)

@@ -13,7 +13,7 @@ from xbar_cli.data.datasets import Dataset
 from xbar_cli.data.own.adding import add, digest_of
 from xbar_cli.data.tensors import read_foreign
 from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, layout_of, plain
+from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, as_named, layout_of, plain
 from xbar_cli.nn.layers import bias_rows
 from xbar_cli.nn.shapes import LayerShape, parameters, set_parameters
 from xbar_cli.reporter import SILENT, Reporter
@@ -102,7 +102,7 @@ def adopted_network(
     net = build.network(section, data, seed=0)
     wanted = {name: value.shape for name, value in parameters(net).items()}
     layers = [layer.name for layer in build.shapes_of(net, data)]
-    adopted = adopt(
+    adopted = (as_named(tensors, wanted, layers=layers) if layout == "xbar" and not config.pairs else None) or adopt(
         tensors, wanted, layers=layers, layout=layout, channels=build.input_shape(data)[-1], given=config.pairs
     )
     set_parameters(net, adopted.parameters)
