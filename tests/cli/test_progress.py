@@ -162,8 +162,9 @@ def test_a_search_into_a_file_says_once_a_minute_how_it_stands(stderr, monkeypat
         line.standing([SimpleNamespace(state="complete", spent=5)], budget)
         assert written.getvalue() == ""
         monkeypatch.setattr(search, "EVERY", 0.0)
-        line.started("net-1")
-    assert written.getvalue() == "designs: 1 of 8, chips: 5; running: net-1\n"
+        for key in ("net-1a", "net-2b", "map-3c"):
+            line.started(key)
+    assert written.getvalue().splitlines()[-1] == "designs: 1 of 8, chips: 5; running: net (2), map"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("600", 600), ("10m", 600), ("1.5h", 5400), ("90s", 90)])

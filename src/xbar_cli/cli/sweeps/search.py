@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,13 @@ import click
 from rich.live import Live
 from rich.text import Text
 
-from xbar_cli.cli.shared.console import STDERR, note, print_json, print_table
+from xbar_cli.cli.shared.console import STDERR, note, print_fitting, print_json, print_table
 from xbar_cli.cli.shared.reporter import EVERY
 from xbar_cli.cli.shared.typed import way_on
 from xbar_cli.interruption import unwinding
 
 from .cluster import cluster_options, require_one
-from .run import untrusted
+from .run import HEADS, untrusted
 
 if TYPE_CHECKING:
     from xbar_cli.runs.sweep import Outcome
@@ -82,14 +83,10 @@ def fail(summary: dict[str, Any]) -> None:
         raise RunError(f"all {summary['failed']} trials failed; trial {first['trial']}: {first['reason']}")
 
 
-def short(keys: Sequence[str]) -> list[str]:
-    """The last words of dotted keys, whole ones where two end alike."""
-    words = [key.rpartition(".")[2] for key in keys]
-    return [word if words.count(word) == 1 else key for word, key in zip(words, keys, strict=True)]
-
-
 def show(summary: dict[str, Any]) -> None:
     """Print the front, or what comes nearest to meeting the constraints."""
+    from xbar_cli.experiment.naming import short_names
+
     entries = summary["front"] or ([summary["nearest"]] if summary["nearest"] else [])
     keys = [key for key in summary["axes"] if any(key in entry["values"] for entry in entries)]
     figures = list(dict.fromkeys(name for entry in entries for name in entry["figures"]))
@@ -101,7 +98,10 @@ def show(summary: dict[str, Any]) -> None:
         f"{summary[s]} {s}" for s in ("complete", "dropped", "infeasible", "failed", "repeated") if summary[s]
     )
     title = f"{summary['experiment']}: {summary['trials']} trials ({counts}), {summary['chips']} evaluations of a chip"
-    print_table(title, ["trial", *short(keys), *figures], rows)
+    named = [str(HEADS.get(name, name.replace("_", " "))) for name in figures]
+    sought = [named[n] for n, name in enumerate(figures) if any(name in o.split() for o in summary["objectives"])]
+    head = ["trial", *short_names(keys).values(), *named]
+    print_fitting(title, head, rows, least=["trial", *sought], hint="--json has all")
     if not summary["front"]:
         bounds = " and ".join(summary["constraints"]) or "all chips"
         click.echo(f"no design meets {bounds}" + ("; the nearest is shown" if entries else ""))
@@ -188,7 +188,8 @@ class SearchLine:
 
     def tick(self) -> None:
         """Draw the line again; where stderr is no terminal, say it once a minute."""
-        running = ", ".join(list(self._running)[:4])
+        counts = Counter(key.rpartition("-")[0] for key in self._running)
+        running = ", ".join(stage if count == 1 else f"{stage} ({count})" for stage, count in counts.items())
         line, now = self._said + (f"; running: {running}" if running else ""), time.monotonic()
         if self._live is not None:
             self._live.update(Text(line), refresh=True)
