@@ -11,13 +11,13 @@ import click
 from rich.live import Live
 from rich.text import Text
 
-from xbar_cli.cli.shared.console import STDERR, note, print_fitting, print_json, print_table
+from xbar_cli.cli.shared.console import HEADS, STDERR, note, print_fitting, print_json, print_table
 from xbar_cli.cli.shared.reporter import EVERY
 from xbar_cli.cli.shared.typed import way_on
 from xbar_cli.interruption import unwinding
 
 from .cluster import cluster_options, require_one
-from .run import HEADS, untrusted
+from .run import untrusted
 
 if TYPE_CHECKING:
     from xbar_cli.runs.sweep import Outcome
