@@ -249,3 +249,23 @@ def test_rate_images_and_chips_of_a_step_act(start, xbar, tmp_path):
         for images, labels in zip(*(jnp.split(part, 3) for part in objective.batch(0)), strict=True)
     ]
     assert np.mean(found) == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_a_designed_range_of_the_converters_is_that_of_the_evaluation(start, xbar, tmp_path):
+    tree = {"mapping": {"tile": "32x32"}, "converters": {"adc_bits": 5, "adc_range": "0.1"}}
+    objective = opened(start, **tree, design={"over": ["adc_range"]})
+    asked = opened(start, **tree | {"converters": {"adc_bits": 5, "adc_range": "0.25"}}, design={"over": ["adc_bits"]})
+    wanted = asked.bench.ranges({"adc_bits": 5.0}, {})
+    values = {"adc_range": jnp.asarray(0.25)}
+    built = objective.bench.built(values)
+    for name, found in objective.bench.ranges({"adc_range": 0.1}, {}).items():
+        adc = objective.bench.converters(values, built, name, found, jax.random.key(0))
+        assert float(adc.full_scale) == pytest.approx(float(wanted[name].full_scale), rel=1e-6)
+    words = ("--adc-bits", 5, "--adc-range", 0.1, "--over", "adc_range", "--samples", 2, "--images", 20)
+    made = xbar("design", start, *words, "--steps", 2, "--out", tmp_path / "d", "--json").json
+    (parameter,) = made["parameters"]
+    folder = tmp_path / "d"
+    assert parameter["built"] != parameter["start"]
+    assert f'adc_range = "{parameter["built"]:g}"' in (folder / "evaluate.toml").read_text()
+    found = xbar("eval", start, "--config", folder / "evaluate.toml", "--out", tmp_path / "e", "--json").json
+    assert found["metric_value"] == made["metric_value"]

@@ -19,7 +19,7 @@ from xbar_cli.trained.opening import open_trained
 
 WORDS = (
     "--variation", 0.1, "--samples", 3, "--images", 200, "--over", "r_on", "--energy-weight", 0.02, "--steps", 40,
-    "--step-images", 64, "--weight-rate", 3e-3,
+    "--step-images", 64,
 )  # fmt: skip
 
 
@@ -41,7 +41,9 @@ class Net(nnx.Module):
 
 @pytest.fixture(scope="module")
 def along(shared, start):
-    return read_json(shared("along", "design", start, *WORDS, "--train-weights") / "summary.json")
+    return read_json(
+        shared("along", "design", start, *WORDS, "--train-weights", "--weight-rate", 3e-3) / "summary.json"
+    )
 
 
 def test_trained_along_a_network_gains_what_its_devices_alone_do_not(along, start, xbar, tmp_path):
@@ -115,6 +117,22 @@ def test_bound_weights_are_refused(shared, xbar, tmp_path):
     assert found.code == 1
     assert "--train-weights: the training of" in found.err
     assert found.err.count("\n") == 1
+
+
+def test_the_rate_of_weights_acts_and_is_of_weights_that_descend(start, xbar, tmp_path):
+    """The first step of Adam is the rate, of every weight that has a gradient at all."""
+    few = ("--over", "r_on", "--steps", 1, "--step-images", 16, "--samples", 2, "--images", 20)
+    went = []
+    for rate in (1e-3, 4e-3):
+        out = tmp_path / f"{rate}"
+        assert xbar("design", start, *few, "--train-weights", "--weight-rate", rate, "--out", out).code == 0
+        before, after = (read_tensors(run / MODEL)["output.bias"] for run in (start, out / "network"))
+        went.append(np.abs(after - before).max())
+    np.testing.assert_allclose(went, (1e-3, 4e-3), rtol=1e-2)
+    refused = xbar("design", start, *few, "--weight-rate", 4e-3)
+    assert refused.code in (1, 2)
+    assert "--weight-rate is of weights that descend: give --train-weights too" in refused.err
+    assert refused.err.count("\n") == 1
 
 
 def test_a_network_of_a_file_is_kept_with_its_design(xbar, tmp_path, monkeypatch):

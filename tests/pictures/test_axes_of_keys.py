@@ -134,4 +134,4 @@ def test_positions_that_the_first_of_several_keys_does_not_tell_apart_are_named_
     alone = together(("e.array.r_wire_ohm", keys[2]), (ohms, remedies), ("ohm", "1"))
     assert alone == along("e.array.r_wire_ohm", ohms, unit="ohm")
     twice = together(("e.array.r_wire_ohm", keys[2]), (np.asarray([1.0, 1.0, 5.0]), remedies), ("ohm", "1"))
-    assert twice.names == ("1.0; spares=4", "1.0; permute", "5.0; permute")
+    assert twice.names == ("1; spares=4", "1; permute", "5; permute")

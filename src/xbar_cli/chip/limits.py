@@ -61,7 +61,7 @@ def maxima(trained: Trained, placement: Placement, names: list[str]) -> Weights:
     fixed, scale = trained.fixed, placement.weight_scale
     if fixed.w_max is None:
         own = {name: trained.kernels[name] for name in names}
-        return weight_maxima(own, scale=scale or ("layer" if placement.devices.cell is None else "network"))
+        return weight_maxima(own, scale=placement.largest_of)
     if scale not in (None, fixed.weight_scale):
         raise ConfigError(
             f"mapping.weight_scale = {scale}: this run was restricted with scale {fixed.weight_scale!r}; another one would "

@@ -12,18 +12,14 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.config.devices import ImportConfig
-from xbar_cli.config.load import write_toml
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.placing import LimitShare, Placement
-from xbar_cli.nn.foreign import Adopted
-from xbar_cli.runs import environment
-from xbar_cli.runs.directory import CONFIG, new_run
+from xbar_cli.runs.directory import new_run
 from xbar_cli.runs.results import MODEL
-from xbar_cli.trained import build
 from xbar_cli.trained.fixed import Fixed
 from xbar_cli.trained.network_file import keep_network_file, kept_network
-from xbar_cli.trained.opening import Trained, save_weights
-from xbar_cli.workflows.importing import summary
+from xbar_cli.trained.opening import Trained, weight_maxima
+from xbar_cli.workflows.importing import as_it_is
 
 PREFIX = "weights:"
 """What the names of weights begin with among all that descends."""
@@ -44,24 +40,14 @@ class FullScale:
     share: float
 
     def __call__(self, kernels: Mapping[str, Array]) -> dict[str, Array]:
-        """By layer, one number or one an output: `trained.opening.weight_maxima`, traced."""
-        columns = {name: jnp.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0) for name, kernel in kernels.items()}
-        if self.scale == "column":
-            return {name: self.share * _or_one(largest) for name, largest in columns.items()}
-        own = {name: largest.max() for name, largest in columns.items()}
-        if self.scale == "layer":
-            return {name: self.share * _or_one(largest) for name, largest in own.items()}
-        return dict.fromkeys(own, self.share * _or_one(jnp.stack(list(own.values())).max()))
-
-
-def _or_one(largest: Array) -> Array:
-    """Where all weights are 0 any scale is right."""
-    return jnp.where(largest > 0, largest, 1.0)
+        """By layer, one number or one an output."""
+        largest = weight_maxima(kernels, scale=self.scale, xp=jnp)
+        return {name: self.share * value for name, value in largest.items()}
 
 
 def full_scale(placement: Placement, *, designed: bool) -> FullScale | None:
     """How the weight at full scale follows the weights; None where it is a number."""
-    scale = placement.weight_scale or ("layer" if placement.devices.cell is None else "network")
+    scale = placement.largest_of
     match placement.weight_limit:
         case "max" | "largest":
             return FullScale(scale, 1.0)
@@ -127,14 +113,9 @@ def keep(trained: Trained, folder: Path, *, final: Path, seed: int) -> dict[str,
     """
     own = trained.config
     config = ImportConfig(file=str(final / MODEL), network=own.network, dataset=own.dataset, layout="xbar", seed=seed)
-    shapes = build.shapes_of(trained.net, trained.data)
-    adopted = Adopted({}, {shape.name: shape.name for shape in shapes}, {}, "names", [])
     with new_run(folder, overwrite=True) as run:
         keep_network_file(kept_network(own.network, trained.run.path), run.path)
-        write_toml(run.path / CONFIG, config)
-        save_weights(run.path / MODEL, trained.net)
-        environment.write(run.path / "env.json", environment.describe(seed=seed))
-        found = summary(config, "xbar", adopted, shapes, trained.net, trained.data, metric=trained.summary["metric"])
+        found = as_it_is(config, "xbar", trained.net, trained.data, run, metric=trained.summary["metric"])
         found |= {"designed_from": str(trained.run.path), "out": str(final)}
         run.finish(found, overwrite=True)
     return found

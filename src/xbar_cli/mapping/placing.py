@@ -118,6 +118,11 @@ class Placement:
     pack: bool = False
     own: tuple[tuple[str, "Placement"], ...] = ()
 
+    @property
+    def largest_of(self) -> Literal["network", "layer", "column"]:
+        """What the weight at full scale is the largest of."""
+        return self.weight_scale or ("layer" if self.devices.cell is None else "network")
+
     def groups(self, groups: int, *, rows: int, outputs: int) -> int:
         """The groups that are left where `groups` of so many rows each, and so many outputs in all, are packed if asked for."""
         if not self.pack:

@@ -91,8 +91,12 @@ def as_named(tensors: Tensors, wanted: Mapping[str, tuple[int, ...]], *, layers:
     own = [name for name in wanted if not name.endswith((".kernel", ".bias")) and f"{NORM}." not in name]
     if not own or {name: value.shape for name, value in tensors.items()} != dict(wanted):
         return None
-    same = {name: value.astype(np.float32) for name, value in tensors.items()}
-    return Adopted(same, {layer: layer for layer in layers}, {}, "names", [])
+    return unmatched(layers, {name: value.astype(np.float32) for name, value in tensors.items()})
+
+
+def unmatched(layers: Sequence[str], parameters: Mapping[str, NDArray[np.float32]] | None = None) -> Adopted:
+    """Parameters that are ours already, each layer its own source."""
+    return Adopted(dict(parameters or {}), {layer: layer for layer in layers}, {}, "names", [])
 
 
 def adopt(

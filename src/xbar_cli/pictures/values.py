@@ -110,7 +110,10 @@ def along(key: str, values: NDArray[Any], *, unit: str = "1") -> Along:
 
 def together(keys: Sequence[str], values: Sequence[NDArray[Any]], units: Sequence[str]) -> Along:
     """The axis of keys that vary together: of the first where that tells all positions apart, else named by others too."""
-    texts = [[plain_text(str(value)) for value in own] for own in values]
+    texts = [
+        [written(float(value)) if own.dtype.kind in "iuf" else plain_text(str(value)) for value in own]
+        for own in values
+    ]
     taken = [0]
     told = len(set(texts[0]))
     for at in range(1, len(keys)):

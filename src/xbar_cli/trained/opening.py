@@ -128,19 +128,19 @@ def save_weights(path: Path, net: nnx.Module) -> None:
     write_tensors(path, parameters(net))
 
 
-def weight_maxima(values: dict[str, NDArray[np.float32]], *, scale: str) -> dict[str, NDArray[np.float64]]:
+def weight_maxima(values: Mapping[str, Any], *, scale: str, xp: Any = np) -> dict[str, Any]:
     """W_max of each layer: the largest |w| of the whole network (`network`), of the layer, or of each output (`column`).
 
-    Where all are 0 any scale is right, and 1 is taken.
+    Where all are 0 any scale is right, and 1 is taken. `xp` is the module that computes: NumPy in float64, or jax.numpy in the
+    precision of the process.
     """
-    if scale == "column":
-        own = {name: np.abs(kernel.reshape(-1, kernel.shape[-1])).max(axis=0) for name, kernel in values.items()}
-        return {name: np.where(largest > 0, largest, 1.0).astype(np.float64) for name, largest in own.items()}
-    own = {name: np.asarray(np.abs(kernel).max(), np.float64) for name, kernel in values.items()}
-    one = np.ones(())
-    if scale == "layer":
-        return {name: largest if largest > 0 else one for name, largest in own.items()}
-    return dict.fromkeys(own, max(own.values()) or one)
+    wide = float if xp is jnp else np.float64
+    columns = {name: xp.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0) for name, kernel in values.items()}
+    own: dict[str, Any] = columns if scale == "column" else {name: each.max() for name, each in columns.items()}
+    if scale == "network":
+        most: Any = xp.stack(list(own.values())).max()
+        own = dict.fromkeys(own, most)
+    return {name: xp.asarray(xp.where(largest > 0, largest, 1.0), wide) for name, largest in own.items()}
 
 
 def kernel_measure(

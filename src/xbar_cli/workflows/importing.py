@@ -13,7 +13,7 @@ from xbar_cli.data.datasets import Dataset
 from xbar_cli.data.own.adding import add, digest_of
 from xbar_cli.data.tensors import read_foreign
 from xbar_cli.errors import ConfigError, RunError
-from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, as_named, layout_of, plain
+from xbar_cli.nn.foreign import Adopted, Layout, Tensors, adopt, as_named, layout_of, plain, unmatched
 from xbar_cli.nn.layers import bias_rows
 from xbar_cli.nn.shapes import LayerShape, parameters, set_parameters
 from xbar_cli.reporter import SILENT, Reporter
@@ -64,12 +64,18 @@ def of_graph(config: ImportConfig, run: Run) -> dict[str, Any]:
     data = build.dataset(config.dataset.name, data_dir=config.dataset.data_dir)
     keep_network_file(network, run.path)
     net = build.network(network, data, seed=0)
+    return as_it_is(config, "onnx", net, data, run) | {"out": str(run.final)}
+
+
+def as_it_is(
+    config: ImportConfig, layout: str, net: nnx.Module, data: Dataset, run: Run, *, metric: MetricName | None = None
+) -> dict[str, Any]:
+    """Write a network that is whole already into `run`; returns the summary but for `out`."""
     shapes = build.shapes_of(net, data)
     write_toml(run.path / CONFIG, config)
     save_weights(run.path / MODEL, net)
     environment.write(run.path / "env.json", environment.describe(seed=config.seed))
-    adopted = Adopted({}, {shape.name: shape.name for shape in shapes}, {}, "names", [])
-    return summary(config, "onnx", adopted, shapes, net, data) | {"out": str(run.final)}
+    return summary(config, layout, unmatched([shape.name for shape in shapes]), shapes, net, data, metric=metric)
 
 
 def add_data(config: DataConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[str, Any]:

@@ -102,6 +102,11 @@ class DesignConfig(EvaluateConfig):
             own = getattr(self, section)
             given = getattr(own, name)
             require(given == type(own).model_fields[name].default, f"{key} is not followed by a design: leave it out")
+        rate = DesignSection.model_fields["weight_rate"].default
+        require(
+            self.design.train_weights or self.design.weight_rate == rate,
+            "design.weight_rate is of weights that descend: give design.train_weights too, or leave it out",
+        )
         require(self.mapping.levels == "uniform", "mapping.levels must be uniform in a design")
         require(self.mapping.per_layer is None, "mapping.per_layer is not followed by a design: leave it out")
         require(self.mapping.scheme != "bitslice", "mapping.scheme = bitslice has no gradient: design de, bc or acm")
