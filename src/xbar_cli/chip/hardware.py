@@ -38,6 +38,7 @@ class Hardware:
         swept: those whose reads are sweeps.
         spare: rows and columns that a tile of a repaired chip has besides.
         certificates: by layer, how far its products, or sweeps, are from exact, where that was measured.
+        volt: the one voltage of driven rows of cells [V], where it is traced; None for that of the converters.
     """
 
     network: MappedNetwork
@@ -52,6 +53,7 @@ class Hardware:
     swept: frozenset[str] = frozenset()
     spare: tuple[int, int] = (0, 0)
     certificates: Mapping[str, WiredCertificate] = field(default_factory=dict)
+    volt: Array | None = None
 
     def of(self, name: str) -> "Hardware":
         """The hardware of one layer."""
@@ -89,8 +91,10 @@ class Hardware:
         return self.wired and not self.folded | self.swept >= self.network.layers.keys()
 
     @property
-    def v_read(self) -> float:
+    def v_read(self) -> Array | float:
         """The one voltage of driven rows of cells [V]; where they see all, the largest."""
+        if self.volt is not None:
+            return self.volt
         assert self.network.cell is not None
         return read_voltage(self.network.cell, self.converters) or self.network.cell.v_max
 
@@ -110,7 +114,7 @@ def linear_cells(hardware: Hardware, cells: Mapping[str, AnyCell]) -> dict[str, 
     if hardware.network.cell is None:
         return {}
     if hardware.single:
-        v_read = jnp.asarray(hardware.v_read, jnp.float32)
+        v_read = jnp.asarray(hardware.v_read, jnp.float32) if hardware.volt is None else hardware.volt
         return {name: one_voltage(surrogate, v_read) for name, surrogate in cells.items()}
     vin = jnp.asarray(hardware.network.cell.vin, jnp.float32)
     return {name: mean_cell(surrogate, vin) for name, surrogate in cells.items()}

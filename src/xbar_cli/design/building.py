@@ -91,6 +91,8 @@ def keys_of(values: Mapping[str, float], base: EvaluateConfig) -> tuple[dict[str
                 layers.append({"layers": layer or "all", "vg_volt": value})
             case "vg":
                 keys["cell.vg"] = f"{value:g}"
+            case "v_read":
+                keys["converters.v_read_volt"] = value
             case "r_on" | "r_off":
                 keys[f"mapping.{kind}_ohm"] = value
             case "r_source" | "r_neuron":
@@ -148,12 +150,7 @@ def checked(
     keys, factors = keys_of(values, base)
     constants = {key: objective.costing.constants[key] * factor for key, factor in factors.items()}
     evaluation = changed(base, keys)
-    mapped, told = folder / "mapped", {"seed": base.seed, "data_dir": base.data_dir}
-    read = {key: getattr(evaluation.converters.read, key) for key in type(evaluation.converters.read).model_fields}
-    on_devices = MapConfig.model_validate(
-        {"run": base.run, "mapping": evaluation.mapping, "cell": evaluation.cell, "read": read,
-         "calibration": evaluation.calibration, **told}
-    )  # fmt: skip
+    mapped, on_devices = folder / "mapped", mapping_of(evaluation)
     of_mapped = evaluation.model_copy(update={"run": str(mapped), "mapping": MappingSection(), "cell": CellReference()})
     if not evaluation.observes:
         of_mapped = of_mapped.model_copy(update={"calibration": type(evaluation.calibration)()})
@@ -163,6 +160,16 @@ def checked(
     found = done(energy.run, own, folder / "cost", reporter)
     shutil.rmtree(folder)
     return BuiltDesign(evaluation, constants, summary, {name: found[name] for name in COSTS})
+
+
+def mapping_of(evaluation: EvaluateConfig) -> MapConfig:
+    """The mapping of an evaluation's network, programmed for the reads of the evaluation."""
+    section = evaluation.converters.read
+    read = {key: getattr(section, key) for key in type(section).model_fields}
+    return MapConfig.model_validate(
+        {"run": evaluation.run, "mapping": evaluation.mapping, "cell": evaluation.cell, "read": read,
+         "calibration": evaluation.calibration, "seed": evaluation.seed, "data_dir": evaluation.data_dir}
+    )  # fmt: skip
 
 
 def costing_of(
@@ -197,10 +204,7 @@ def done(workflow: Any, config: Any, folder: Path, reporter: Reporter) -> dict[s
 
 def write_configs(objective: Objective, found: BuiltDesign, run: Run, *, network: str) -> None:
     """The configurations of the design: of an evaluation of the train run `network`, a mapping, and a costing of that."""
-    write_toml(run.path / "evaluate.toml", found.evaluation.model_copy(update={"run": network}))
-    mapped = MapConfig.model_validate(
-        {"run": network, "mapping": found.evaluation.mapping, "cell": found.evaluation.cell,
-         "seed": found.evaluation.seed, "data_dir": found.evaluation.data_dir}
-    )  # fmt: skip
-    write_toml(run.path / "map.toml", mapped)
+    evaluation = found.evaluation.model_copy(update={"run": network})
+    write_toml(run.path / "evaluate.toml", evaluation)
+    write_toml(run.path / "map.toml", mapping_of(evaluation))
     write_toml(run.path / "energy.toml", costing_of(objective, found.constants, "", read=found.evaluation))

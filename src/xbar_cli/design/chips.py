@@ -110,10 +110,16 @@ class Bench:
         own = values.get("vg", values.get(f"vg:{name}"))
         return jnp.asarray(self.network.layers[name].vg if own is None else own, float)
 
-    def ends(self, values: DesignValues, name: str) -> ScaleEnds:
-        """The ends of a layer's scale."""
-        if self.gated is not None:
-            return self.gated.ends(self.gated.weights(self.gate(values, name)))
+    def cell(self, values: DesignValues) -> Gated | None:
+        """The cell as it is read; None on resistive arrays."""
+        if self.gated is None or "v_read" not in values:
+            return self.gated
+        return self.gated.read_at(values["v_read"])
+
+    def ends(self, values: DesignValues, name: str, cell: Gated | None) -> ScaleEnds:
+        """The ends of a layer's scale on a `cell`, or on resistive devices."""
+        if cell is not None:
+            return cell.ends(cell.weights(self.gate(values, name)))
         mapping = self.config.mapping
         if mapping.technology is not None:
             return resistive(1 / self.network.g_on, 1 / self.network.g_off, self.network.scheme)
@@ -123,20 +129,20 @@ class Bench:
     def mapped(self, values: DesignValues, *, tile: int | None = None) -> MappedNetwork:
         """The network on the devices of a design, on arrays of `tile` rows and columns where it is given."""
         found: dict[str, Any] = {}
-        limit = values.get("weight_limit", 1.0)
+        limit, cell = values.get("weight_limit", 1.0), self.cell(values)
         for name, layer in self.network.layers.items():
-            ends = self.ends(values, name)
+            ends = self.ends(values, name, cell)
             w_max = limit * jnp.asarray(self.w_max[name], float)
             kernel = jnp.asarray(self.kernels[name], float)
-            bits = self.placement.devices.bits if self.gated is not None else self.config.mapping.bits
+            bits = self.placement.devices.bits if cell is not None else self.config.mapping.bits
             wanted, placed = lay(layer, kernel, ends, w_max, bits=bits)
-            if self.gated is not None:
-                wanted = self.gated.memristors(wanted, self.gated.weights(self.gate(values, name)))
+            if cell is not None:
+                wanted = cell.memristors(wanted, cell.weights(self.gate(values, name)))
             found[name] = replace(placed, conductance=wanted)
         size = self.network.tile if tile is None else (tile, tile)
-        if self.gated is not None:
+        if cell is not None:
             return replace(self.network, layers=found, tile=size)
-        ends: Any = self.ends(values, next(iter(found)))
+        ends: Any = self.ends(values, next(iter(found)), None)
         return replace(self.network, layers=found, tile=size, g_off=ends.bottom, g_on=ends.top)
 
     def built(self, values: DesignValues, *, tile: int | None = None) -> Hardware:
@@ -152,7 +158,7 @@ class Bench:
                     ohm[name] = jnp.asarray(values.get(ENDS_OF[name], ohm[name]), float)
             fold = WiredFold(fold.model, ohm)
         noises = tuple(read_spread_of(noise, network) for noise in self.config.variation.read_noises())
-        return replace(start, network=network, fold=fold, noises=noises)
+        return replace(start, network=network, fold=fold, noises=noises, volt=values.get("v_read"))
 
     def circuit(
         self, values: DesignValues, key: Array, ranges: Mapping[str, Range], *, tile: int | None = None
@@ -216,14 +222,15 @@ class Bench:
             def nominal(values: DesignValues, weights: Mapping[str, Any]) -> tuple[Circuit, dict[str, Any]]:
                 own = still.with_weights(weights)
                 circuit = Circuit(own.circuit(values, jax.random.key(0), fresh, tile=tile).layers)
-                return circuit, {name: layer.conductance for name, layer in own.mapped(values).layers.items()}
+                placed = own.mapped(values).layers
+                return circuit, {n: (layer.conductance, layer.bottom, layer.top) for n, layer in placed.items()}
 
             self.nominal[tile] = jax.jit(nominal, compiler_options=quick_compilation())
-        circuit, conductances = self.nominal[tile](found, weights)
-        layers = {
-            name: replace(layer, conductance=np.asarray(conductances[name]))
-            for name, layer in self.network.layers.items()
-        }
+        circuit, placed = self.nominal[tile](found, weights)
+        layers = {}
+        for name, layer in self.network.layers.items():
+            g, bottom, top = map(np.asarray, placed[name])
+            layers[name] = replace(layer, conductance=g, bottom=float(bottom), top=float(top))
         size = self.network.tile if tile is None else (tile, tile)
         hardware = replace(self.hardware, network=replace(self.network, layers=layers, tile=size))
         trained = retrained(self.trained, self.split, weights) if weights else self.trained

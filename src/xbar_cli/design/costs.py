@@ -103,7 +103,7 @@ class Costing:
         groups, phases = layer.groups, 2 if layer.signed else 1
         work = LayerWork(
             name=name, rows=rows, columns=columns // groups, outputs=layer.kernel[-1], positions=seen.positions, phases=phases,
-            reading=replace(self.reading, adc_bits=bits), tile=network.tile, r_on=1.0, volt=self.coding.volt,
+            reading=replace(self.reading, adc_bits=bits), tile=network.tile, r_on=1.0, volt=self.volt(values),
             driven_rows=float(seen.driven(self.coding.kind, self.coding.bits).sum()),
             watt={"cells": self.watt(values, layer, name, phases)}, vg=vg, groups=groups,
         )  # fmt: skip
@@ -112,6 +112,10 @@ class Costing:
         gate, own = cell_figures(self.constants, network)
         area: Any = own * values.get("wire_width", 1.0) ** 2
         return resparc.layer_cost(work, self.constants, gate_farad=gate, cell_area_m2=area)
+
+    def volt(self, values: DesignValues) -> Any:
+        """The voltage of the full drive [V]."""
+        return values.get("v_read", self.coding.volt)
 
     def watt(self, values: DesignValues, layer: LayerMapping, name: str, phases: int) -> Any:
         """Mean power of the cells of a layer [W], summed over the phases and pulses of a read: `energy.power.layer_watt`."""
@@ -125,7 +129,7 @@ class Costing:
         sums = jnp.concatenate([part.sum(axis=1) for part in factors])
         idle = phases * self.coding.cycles * power.at_zero(jnp.asarray(layer.conductance)).sum()
         if self.coding.single:
-            volt = jnp.asarray(self.coding.volt, float)
+            volt = jnp.asarray(self.volt(values), float)
             return driven @ sums @ power.in_v(volt) + idle
         weights = [voltage_factors(gated.cell.power[gated.cell.index(vg)]) for vg in gated.nodes]
         orders = max(w.shape[1] for w in weights)

@@ -101,6 +101,8 @@ def _of_name(
     match name:
         case "vg" | "vg_layers":
             return _gates(name, bounds, network)
+        case "v_read":
+            return [_voltage(bounds, network)]
         case "r_on" | "r_off":
             start = (mapping.r_on_ohm or R_ON_OHM) if name == "r_on" else (mapping.r_off_ohm or R_OFF_OHM)
             if cells or mapping.technology is not None or not math.isfinite(start):
@@ -171,6 +173,22 @@ def _gates(name: str, bounds: tuple[float, float] | None, network: MappedNetwork
     if len(set(starts.values())) > 1:
         raise ConfigError("design.over: vg is one gate voltage, and layers start at several: design vg_layers")
     return [Parameter("vg", next(iter(starts.values())), low, high, "V", built=usable)]
+
+
+def _voltage(bounds: tuple[float, float] | None, network: MappedNetwork) -> Parameter:
+    """The one voltage of the driven rows of cells."""
+    start, cell = network.read_volt, network.cell
+    if start is None or cell is None:
+        raise ConfigError(
+            "design.over: v_read is the one voltage of the rows of 1T-1R cells: give cell.run and "
+            "converters.input = bitserial or pwm"
+        )
+    low, high = bounds or (start / 5, start)
+    if high > cell.v_max:
+        raise ConfigError(
+            f"design.over: v_read up to {high:g} V is beyond the cell's table, which ends at {cell.v_max:g} V"
+        )
+    return Parameter("v_read", start, low, high, "V")
 
 
 def usable_gates(network: MappedNetwork) -> tuple[float, ...]:

@@ -22,7 +22,10 @@ from xbar_cli.device.mismatch import MismatchedCell
 from xbar_cli.mapping.encode import encode
 from xbar_cli.mapping.placing import DeviceRange, span_of
 from xbar_cli.mapping.readout import Readout
+from xbar_cli.mapping.window import scale_top
+from xbar_cli.nn.program import one_voltage
 from xbar_cli.numerics import straight_through
+from xbar_cli.types import AnyArray
 
 CURVE = 2049
 """Points of the curve from memristor to effective conductance."""
@@ -47,7 +50,8 @@ class Gated:
     """A cell between the gate voltages of its table.
 
     Attributes:
-        cell: the table.
+        devices: of the table, and the voltages that they are programmed for.
+        scheme: mapping scheme.
         nodes: gate voltages that are interpolated over [V].
         coefficients: of the cubics that say how much each node counts, highest power first [4 segments nodes].
         memristor: conductances of the curves [S], ascending.
@@ -57,14 +61,15 @@ class Gated:
         slope: of the scale, the same at all gate voltages, of a weight limit of 1 [S].
     """
 
-    cell: Cell
+    devices: DeviceRange
+    scheme: str
     nodes: tuple[float, ...]
     coefficients: Float[np.ndarray, "4 segments nodes"]
     memristor: Float[np.ndarray, " points"]
-    curves: Float[np.ndarray, "nodes points"]
-    bottoms: Float[np.ndarray, " nodes"]
-    tops: Float[np.ndarray, " nodes"]
-    slope: float
+    curves: Float[AnyArray, "nodes points"]
+    bottoms: Float[AnyArray, " nodes"]
+    tops: Float[AnyArray, " nodes"]
+    slope: Float[AnyArray, ""]
 
     @classmethod
     def of(cls, devices: DeviceRange, scheme: str, nodes: Sequence[float]) -> "Gated":
@@ -75,9 +80,37 @@ class Gated:
         memristor = np.linspace(cell.g_off, cell.g_on, CURVE)
         curves = [cell.effective(cell.index(vg), memristor, volt=devices.volt) for vg in nodes]
         return cls(
-            cell, tuple(nodes), CubicSpline(np.asarray(nodes), np.eye(len(nodes)), bc_type="natural").c, memristor,
-            np.stack(curves), np.array([s.bottom for s in spans]), np.array([s.top for s in spans]), float(spans[0].slope),
+            devices, scheme, tuple(nodes), CubicSpline(np.asarray(nodes), np.eye(len(nodes)), bc_type="natural").c, memristor,
+            np.stack(curves), np.array([s.bottom for s in spans]), np.array([s.top for s in spans]), spans[0].slope,
         )  # fmt: skip
+
+    @property
+    def cell(self) -> Cell:
+        """The table."""
+        assert self.devices.cell is not None
+        return self.devices.cell
+
+    def read_at(self, volt: Float[Array, ""]) -> "Gated":
+        """The same programmed for, and read at, one voltage of the driven rows [V]: what `of` has there, traced."""
+        cell, dtype = self.cell, jnp.result_type(float)
+
+        def effective(index: int, g: Any) -> Array:
+            with jax.enable_x64(True):
+                current = cell.current[index].astype(dtype)
+            return one_voltage(current, volt)(jnp.asarray(g, dtype))
+
+        index = [cell.index(vg) for vg in self.nodes]
+        lower, upper = zip(*(effective(n, cell.edges(n)) for n in index), strict=True)
+        if self.devices.top == "device":
+            upper = [effective(n, cell.g_on) for n in index]
+        low, high = effective(scale_top(cell), cell.edges(scale_top(cell)))
+        return replace(
+            self,
+            curves=jnp.stack([effective(n, self.memristor) for n in index]),
+            bottoms=jnp.stack(lower),
+            tops=jnp.stack(upper),
+            slope=(high - low) / (2 if self.scheme == "bc" else 1),
+        )
 
     def weights(self, vg: Float[Array, ""]) -> Float[Array, " nodes"]:
         """How much each node counts at the gate voltage `vg` [V]; they add up to 1."""

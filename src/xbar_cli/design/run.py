@@ -69,7 +69,7 @@ def tell_free(objective: Objective, reporter: Reporter) -> None:
     """Say which parameters cost nothing that is weighed: they go where the loss is least."""
     settings = objective.settings
     costly = {
-        "vg": "energy", "r_on": "energy", "r_off": "energy", "wire_width": "area", "weight_limit": "energy",
+        "vg": "energy", "v_read": "energy", "r_on": "energy", "r_off": "energy", "wire_width": "area", "weight_limit": "energy",
         "adc_bits": "energy area", "adc_range": "", "tile": "energy area latency", "r_source": "", "r_neuron": "",
     }  # fmt: skip
     weighed = [name for name in ("energy", "area", "latency") if getattr(settings, f"{name}_weight")]

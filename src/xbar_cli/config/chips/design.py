@@ -21,7 +21,8 @@ from .advise import ADVISE_WITHOUT
 from .evaluate import EvaluateConfig
 
 DESIGN_NAMES: tuple[str, ...] = (
-    "vg", "vg_layers", "r_on", "r_off", "wire_width", "r_source", "r_neuron", "weight_limit", "adc_bits", "adc_range", "tile",
+    "vg", "vg_layers", "v_read", "r_on", "r_off", "wire_width", "r_source", "r_neuron", "weight_limit", "adc_bits",
+    "adc_range", "tile",
 )  # fmt: skip
 
 

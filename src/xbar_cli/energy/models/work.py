@@ -39,7 +39,7 @@ class LayerWork:
     reading: Reading
     tile: tuple[int, int]
     r_on: float
-    volt: float
+    volt: Figure
     driven_rows: float
     watt: Mapping[str, Figure]
     vg: Figure | None = None
