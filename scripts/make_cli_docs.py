@@ -62,14 +62,14 @@ def keywords(name: str, options: dict[str, Declared], *, base: str, more: str = 
 def all_keywords() -> str:
     """The module of the keywords."""
     found = {name: keywords_of(command) for name, command in TYPED.items()}
-    shared, evaluate = keywords_of("partition"), keywords_of("evaluate")
+    of_chips = {name: keywords_of(name.lower()) for name in ("Evaluate", "Partition", "Advise", "Design")}
     parts = [
         keywords(name, options, base="Configured", more="    resume: RunOf\n" if name == "Train" else "")
         for name, options in found.items()
     ]
-    chips = {key: option for key, option in evaluate.items() if key in shared}
+    chips = {key: o for key, o in of_chips["Evaluate"].items() if all(key in own for own in of_chips.values())}
     parts.append(keywords("Chip", chips, base="Configured"))
-    for name, own in {"Evaluate": evaluate, "Partition": shared}.items():
+    for name, own in of_chips.items():
         parts.append(keywords(name, {key: o for key, o in own.items() if key not in chips}, base="ChipKeywords"))
     return KEYWORDS_HEAD + "".join(parts)
 

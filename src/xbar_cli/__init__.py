@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import (
         Result,
+        advise,
         characterize,
         compare,
+        design,
         energy,
         evaluate,
         open_result,
@@ -24,8 +26,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Result",
     "XbarError",
+    "advise",
     "characterize",
     "compare",
+    "design",
     "energy",
     "evaluate",
     "open_result",
@@ -37,7 +41,7 @@ __all__ = [
 
 
 class _Package(ModuleType):
-    """This package: functions are loaded when asked for, and `train` and `energy` stay theirs when rooms of these names are."""
+    """This package: functions are loaded when asked for, and stay theirs when rooms of their names are, as of `train`."""
 
     def __getattr__(self, name: str) -> Any:
         """One of the functions, at its first use: the command line needs none of them."""

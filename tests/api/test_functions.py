@@ -50,6 +50,8 @@ def test_the_package_alone_loads_nothing_and_its_functions_stay_when_rooms_of_th
         "heavy = {'jax', 'flax', 'numpy', 'pydantic', 'click', 'xarray', 'rich'} & set(sys.modules)\n"
         "import xbar_cli.energy.reading\n"
         "import xbar_cli.train\n"
+        "import xbar_cli.design.run\n"
+        "assert xbar_cli.design.__module__ == 'xbar_cli.api'\n"
         "assert xbar_cli.train.__name__ == 'train' and xbar_cli.energy.__module__ == 'xbar_cli.api'\n"
         "sys.exit(' '.join(heavy) or 0)"
     )
@@ -94,6 +96,23 @@ def test_a_partition_ends_with_the_layers_of_an_evaluation(net, parted, tmp_path
         [*map(str, ["partition", net.path, *words, "--loss", 0.9, "--per", "mac", "--out", tmp_path / "p"]), "--quiet"]
     ) == 0  # fmt: skip
     assert "--layers 'all'" in capsys.readouterr().out
+
+
+def test_advice_and_a_design_are_those_of_the_commands(net, tmp_path, capsys):
+    told = xbar_cli.advise(net, out=tmp_path / "a", **HARDWARE)
+    words = ("--variation", 0.3, "--samples", 3, "--images", 200)
+    wanted = said(capsys, "advise", net.path, *words, "--out", tmp_path / "b")
+    assert timeless(wanted) == timeless(json.loads(json.dumps(dict(told.summary))))
+    assert told.dataset.sizes["chip"] == 3
+    given = {"over": ["r_on", "weight_limit=0.5:1"], "energy_weight": 0.1, "steps": 2, "step_images": 16}
+    made = xbar_cli.design(net, out=tmp_path / "d", **given, **HARDWARE)
+    more = ("--over", "r_on", "--over", "weight_limit=0.5:1", "--energy-weight", 0.1, "--steps", 2, "--step-images", 16)
+    wanted = said(capsys, "design", net.path, *words, *more, "--out", tmp_path / "e")
+    assert [p["built"] for p in wanted["parameters"]] == [p["built"] for p in made.parameters]
+    assert made.dataset.sizes["step"] == 2
+    assert xbar_cli.open_result(made.path).won == made.won
+    with pytest.raises(ConfigError, match="design has no keyword 'ci_width'"):
+        xbar_cli.design(net, over=["r_on"], ci_width=0.1)
 
 
 def test_settings_go_before_keywords_and_these_before_the_file(net, tmp_path):

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from .common import Kept, RunOf
     from .keywords import (
+        AdviseKeywords,
         CharacterizeKeywords,
+        DesignKeywords,
         EnergyKeywords,
         EvaluateKeywords,
         MapKeywords,
@@ -98,6 +100,38 @@ def partition(run: "RunOf", /, **options: "Unpack[PartitionKeywords]") -> Result
     from .calls import call
 
     return call("partition", run, options)
+
+
+def advise(run: "RunOf", /, **options: "Unpack[AdviseKeywords]") -> Result:
+    """What costs a network its accuracy on chips, and what wins it back, as `xbar advise` does.
+
+    Args:
+        run: a result of `train`, or its folder.
+        **options: of the command, such as `variation=0.15`, `samples=10`; those of every function: see `Kept`.
+
+    Returns:
+        Figures such as `without` and `remedies`, the best first: lists of what each wins back on the same chips; `dataset` holds
+        the accuracy of every chip with each change.
+    """
+    from .calls import call
+
+    return call("advise", run, options)
+
+
+def design(run: "RunOf", /, **options: "Unpack[DesignKeywords]") -> Result:
+    """Parameters of arrays by gradient through their physics, as `xbar design` does.
+
+    Args:
+        run: a result of `train`, or its folder.
+        **options: of the command, such as `over=["adc_bits", "tile=32:128"]`, `energy_weight=0.1`; those of every function: see
+            `Kept`.
+
+    Returns:
+        Figures such as `parameters`, `won`, `energy_joule`; `dataset` holds every step of the descent.
+    """
+    from .calls import call
+
+    return call("design", run, options)
 
 
 def energy(run: "RunOf | None" = None, /, **options: "Unpack[EnergyKeywords]") -> Result:

@@ -13,6 +13,8 @@ from xbar_cli.cli.shared.declared import Declared, declared
 from xbar_cli.cli.shared.reporter import TerminalReporter
 from xbar_cli.config.base import RootSection
 from xbar_cli.config.characterize import CharacterizeConfig
+from xbar_cli.config.chips.advise import ADVISE_WITHOUT, AdviseConfig
+from xbar_cli.config.chips.design import DesignConfig
 from xbar_cli.config.chips.evaluate import PARTITION_WITHOUT, EvaluateConfig, PartitionConfig
 from xbar_cli.config.energy import EnergyConfig
 from xbar_cli.config.hardware import MapConfig
@@ -28,9 +30,13 @@ from .result import Result
 
 SECTIONS: dict[str, type[RootSection]] = {
     "characterize": CharacterizeConfig, "train": TrainConfig, "map": MapConfig, "evaluate": EvaluateConfig,
-    "partition": PartitionConfig, "energy": EnergyConfig,
+    "partition": PartitionConfig, "advise": AdviseConfig, "design": DesignConfig, "energy": EnergyConfig,
 }  # fmt: skip
 """The configuration of each command."""
+WITHOUT = {"partition": PARTITION_WITHOUT, "advise": ADVISE_WITHOUT, "design": ADVISE_WITHOUT}
+"""Keys of an evaluation that a command has no use for."""
+ROOMS = {"advise": "advise.run", "design": "design.run"}
+"""Where the workflows are that have a room of their own."""
 WHERE = ("out", "overwrite", "quiet", "figure_format")
 KEPT = (*WHERE, "config", "settings")
 """Keywords of every function: see `keywords.Kept`."""
@@ -38,8 +44,7 @@ KEPT = (*WHERE, "config", "settings")
 
 def keywords_of(command: str) -> dict[str, Declared]:
     """The options of a command by the keyword that each is."""
-    without = PARTITION_WITHOUT if command == "partition" else ()
-    found = [option for option in declared(SECTIONS[command]) if option.key not in without]
+    found = [option for option in declared(SECTIONS[command]) if option.key not in WITHOUT.get(command, ())]
     return {option.name.removeprefix("--").replace("-", "_"): option for option in found}
 
 
@@ -113,7 +118,7 @@ def workflow_of(command: str, config: Any) -> Callable[..., dict[str, Any]]:
     """What computes a command."""
     if command == "energy" and config.preset is not None:
         return import_module("xbar_cli.energy.presets").run
-    return import_module(f"xbar_cli.workflows.{command}").run
+    return import_module(f"xbar_cli.{ROOMS.get(command, f'workflows.{command}')}").run
 
 
 def computed(

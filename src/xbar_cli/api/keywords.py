@@ -200,8 +200,6 @@ class ChipKeywords(Configured, total=False):
     program_rounds: int
     program_adc_bits: int
     program_margin: Value
-    at: Value
-    recalibrate: Value
     repair: Value
     fault_map: Literal["march", "given"]
     metric: Literal["accuracy", "top5", "mse", "r2", "cross_entropy", "perplexity"]
@@ -258,6 +256,8 @@ class ChipKeywords(Configured, total=False):
 class EvaluateKeywords(ChipKeywords, total=False):
     """Of `evaluate`."""
 
+    at: Value
+    recalibrate: Value
     ci_width: Value
     max_samples: int
     yield_at: Value
@@ -270,3 +270,27 @@ class PartitionKeywords(ChipKeywords, total=False):
     loss: Value
     per: Literal["device", "mac"]
     held_out: int
+    at: Value
+    recalibrate: Value
+
+
+class AdviseKeywords(ChipKeywords, total=False):
+    """Of `advise`."""
+
+    try_training: bool
+
+
+class DesignKeywords(ChipKeywords, total=False):
+    """Of `design`."""
+
+    over: Sequence[Any]
+    energy_weight: Value
+    area_weight: Value
+    latency_weight: Value
+    cost_model: Literal["resparc", "isaac"]
+    steps: int
+    rate: Value
+    step_images: int
+    step_chips: int
+    train_weights: bool
+    weight_rate: Value
