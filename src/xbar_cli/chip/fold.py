@@ -18,7 +18,7 @@ from xbar_cli.array.wired.sweep import require_swept
 from xbar_cli.array.wires import WiredFold
 from xbar_cli.chip.conversion.drawn import Range, draw_adc
 from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
-from xbar_cli.chip.layers import folded_layer, read_noise, solved_layer, tiled_layer
+from xbar_cli.chip.layers import driven_wired_layer, folded_layer, read_noise, solved_layer, tiled_layer
 from xbar_cli.chip.mapped import surrogates
 from xbar_cli.chip.mismatch import cells_at
 from xbar_cli.chip.repair.fabricator import Built
@@ -26,6 +26,7 @@ from xbar_cli.chip.repair.grid import at_places
 from xbar_cli.device.mismatch import MismatchedCell, mismatched
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.noise import ColumnNoise
+from xbar_cli.nn.program import DrivenLayer
 from xbar_cli.nn.reading import Circuit, ProgrammedLayer
 from xbar_cli.nn.wired.folded import fold_wired_layers
 from xbar_cli.nn.wired.solved import Trust, WiredLayer
@@ -83,8 +84,10 @@ def make_folder(hardware: Hardware) -> Folder:
                     hardware, network.layers[name], g, targets[name], cells.get(name), linear.get(name)
                 )
         wired = {name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer)}
-        layers |= fold_wired_layers({name: layer for name, layer in wired.items() if name in hardware.folded})
-        layers |= {name: SweptWiredLayer(layer) for name, layer in wired.items() if name in hardware.swept}
+        products = fold_wired_layers({name: layer for name, layer in wired.items() if name in hardware.folded})
+        sweeps = {name: SweptWiredLayer(layer) for name, layer in wired.items() if name in hardware.swept}
+        for name, read in {**wired, **sweeps, **products}.items():
+            layers[name] = driven_wired_layer(hardware.of(name), network.layers[name], read)
         adcs = {name: draw_adc(hardware.of(name), name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
 
@@ -155,7 +158,8 @@ def judge(residuals: Residuals, *, chip: int | None = None) -> None:
 def require_trust(circuit: Circuit, trusts: Mapping[str, Trust], *, chip: int | None = None) -> None:
     """Raise ModelError where the wired arrays of a layer were not solved, with the tile's name."""
     for name, trust in trusts.items():
-        read = circuit.layers[name]
+        layer = circuit.layers[name]
+        read = layer.layer if isinstance(layer, DrivenLayer) else layer
         assert isinstance(read, WiredLayer | SweptWiredLayer)
         layer, require = (read, require_solved) if isinstance(read, WiredLayer) else (read.layer, require_swept)
         zero = jnp.zeros(())

@@ -127,10 +127,14 @@ def bit_lines(hardware: Hardware) -> dict[str, BitLineSeparable]:
         raise ConfigError(
             "array.model = gated with resistances needs a cell characterized up to a bit-line voltage, such as 60 mV"
         )
-    if converters.input != "amplitude" or converters.dac_bits is not None or converters.adc_bits is not None:
+    if converters.input == "pwm" or (hardware.serial and converters.adc_bits is None):
         raise ConfigError(
-            "array.model = gated with resistances takes amplitude inputs without converters: evaluate (and map) without "
-            "converters.input, converters.dac_bits, converters.adc_bits"
+            "array.model = gated with resistances takes converters.input = amplitude, or bitserial with converters.adc_bits: "
+            "what rows draw through the same wires depends on which are driven at a time"
+        )
+    if converters.rows_at_once is not None:
+        raise ConfigError(
+            "array.model = gated with resistances drives all rows of a tile at once: leave out converters.rows_at_once"
         )
     layers = hardware.network.layers.items()
     return {name: cell.bit_line[cell.index(layer.vg)] for name, layer in layers if layer.vg is not None}

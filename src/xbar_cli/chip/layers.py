@@ -15,7 +15,13 @@ from xbar_cli.device.transistor import BitLineSeparable
 from xbar_cli.nn.noise import ColumnNoise, gated_noise, linear_noise
 from xbar_cli.nn.program import DrivenLayer, MeanCell, Scale, gated_layer, linear_layer
 from xbar_cli.nn.tiled import TiledLayer
+from xbar_cli.nn.wired.converted import ConvertedWiredLayer
+from xbar_cli.nn.wired.folded import FoldedWiredLayer
 from xbar_cli.nn.wired.solved import WiredLayer
+from xbar_cli.nn.wired.swept import SweptWiredLayer
+
+ReadWired = WiredLayer | SweptWiredLayer | FoldedWiredLayer
+"""A layer of cells with wires: solved, swept or folded."""
 
 
 def folded_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array, cell: AnyCell | None) -> Any:
@@ -38,7 +44,7 @@ def solved_layer(hardware: Hardware, layer: LayerMapping, g: Array, cell: BitLin
     """A layer of 1T-1R cells whose arrays are solved at every read; arguments as for `folded_layer`."""
     network = hardware.network
     assert network.cell is not None
-    v_max = jnp.asarray(network.cell.v_max, jnp.float32)
+    v_max = jnp.asarray(hardware.v_read if hardware.single else network.cell.v_max, jnp.float32)
     return WiredLayer(
         g, cell, layer.scale, drive_of(layer), v_max, signed=layer.signed, tile=network.tile, wires=hardware.wires
     )
@@ -52,17 +58,31 @@ def tiled_layer(hardware: Hardware, layer: LayerMapping, wanted: Array, g: Array
         if hardware.curved:
             factors = jnp.moveaxis(cell.in_g(g), -1, 0)
         leakage = rows.split(cell.at_zero(g)[None]).sum(axis=(1, 2)) / full_voltage(hardware, cell)
-    return TiledLayer(
-        factors=rows.split(factors),
-        leakage=leakage,
-        scale=converted_scale(hardware, layer),
-        dac=hardware.dac(layer),
-        rows=rows,
-        surrogate=cell if hardware.curved else None,
-        serial=hardware.serial,
-        pairs=hardware.converters.adc_input == "pair",
-        analog=hardware.converters.analog,
-    )
+    surrogate = cell if hardware.curved else None
+    return TiledLayer(rows.split(factors), leakage, surrogate=surrogate, **_behind(hardware, layer, rows))
+
+
+def driven_wired_layer(hardware: Hardware, layer: LayerMapping, wired: ReadWired) -> Any:
+    """A layer of cells with wires behind what drives its rows, and in front of converters where there are some."""
+    if hardware.converters.path == "folded":
+        return wired if hardware.converters.dac_bits is None else DrivenLayer(wired, hardware.dac(layer))
+    assert isinstance(wired, FoldedWiredLayer)
+    rows, columns = groups_of(hardware, layer), layer.conductance.shape[1]
+    none = jnp.zeros((rows.count, 0, rows.each, columns), jnp.float32)
+    idle = jnp.zeros((rows.count, columns), jnp.float32)
+    return ConvertedWiredLayer(none, idle, wired=wired, **_behind(hardware, layer, rows))
+
+
+def _behind(hardware: Hardware, layer: LayerMapping, rows: RowGroups) -> dict[str, Any]:
+    """How tiles with converters are driven, read and decoded, whatever their currents are."""
+    return {
+        "scale": converted_scale(hardware, layer),
+        "dac": hardware.dac(layer),
+        "rows": rows,
+        "serial": hardware.serial,
+        "pairs": hardware.converters.adc_input == "pair",
+        "analog": hardware.converters.analog,
+    }
 
 
 def groups_of(hardware: Hardware, layer: LayerMapping) -> RowGroups:

@@ -1,7 +1,9 @@
 """Programmed conductances to layers that compute: what a chip puts in the place of each kernel."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -104,19 +106,19 @@ class DrivenLayer:
     """A folded layer behind converters of its inputs.
 
     Attributes:
-        layer: what computes the product of the activations that the drive stands for.
+        layer: what computes the product of the activations that the drive stands for: linear, of cells, or of cells with wires.
         dac: activations to row drive.
         leakage: decoded sum of the currents of each output at no drive; None where there are none, or two reads cancel it.
         serial: whether rows are driven bit by bit, each cycle a read of its own.
     """
 
-    layer: LinearLayer | GatedLayer
+    layer: Callable[[Array, Contract], Any]
     dac: Dac
     leakage: Float[Array, " out"] | None = None
     serial: bool = field(default=False, metadata={"static": True})
 
-    def __call__(self, x: Array, contract: Contract) -> Array:
-        """The layer's outputs, decoded, before any bias."""
+    def __call__(self, x: Array, contract: Contract) -> Any:
+        """The layer's outputs, decoded, before any bias; with the trust in them where arrays are solved at every read."""
         y = self.layer(self.dac(x), contract)
         return y if self.leakage is None else y + along_last(self.leakage, y)
 

@@ -121,7 +121,7 @@ def _outputs(
             if counts is not None:
                 positions = y[0].size // y.shape[-1]
                 _add(counts, f"adc {name}", Counts(saturated, layer.conversions(positions)))
-        case WiredLayer() | SweptWiredLayer():
+        case WiredLayer() | SweptWiredLayer() | DrivenLayer(layer=WiredLayer() | SweptWiredLayer()):
             y, trust = layer(x, contract)
             if trusts is not None:
                 trusts[name] = trust if name not in trusts else trusts[name].worst(trust)

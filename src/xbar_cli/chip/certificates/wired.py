@@ -7,10 +7,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jaxtyping import Float
 
+from xbar_cli.array.converters import bit
 from xbar_cli.chip.full_scales import training_parts
 from xbar_cli.chip.hardware import Hardware, bit_lines
 from xbar_cli.chip.layers import solved_layer
+from xbar_cli.chip.mapped import LayerMapping
 from xbar_cli.config.arrays import AnyArrayModel, GatedArray
 from xbar_cli.config.base import require
 from xbar_cli.nn.contracts import rows_of
@@ -44,6 +48,10 @@ def settle(trained: Trained, hardware: Hardware, array: AnyArrayModel, *, report
     if not hardware.wired:
         require(not given, f"{', '.join(given)} needs array.r_wire_ohm, array.r_source_ohm or array.r_neuron_ohm")
         return hardware
+    require(
+        hardware.converters.path == "folded" or array.wired not in ("exact", "sweep"),
+        f"array.wired = {array.wired} reads layers as a whole: converters of every tile (converters.adc_bits) take auto or fold",
+    )
     if array.wired == "exact":
         require(array.wired_error is None, "array.wired = exact has no array.wired_error")
         return hardware
@@ -56,7 +64,20 @@ def settle(trained: Trained, hardware: Hardware, array: AnyArrayModel, *, report
     sweeps = certificates(trained, hardware, others, swept_layers, reporter=reporter)
     swept = [name for name in others if array.wired == "sweep" or sweeps[name].largest <= limit]
     tell(found, sweeps, folded=folded, swept=swept, limit=limit, reporter=reporter)
+    if hardware.converters.path == "tiled":
+        require_products(found, folded, limit=limit)
     return replace(hardware, folded=frozenset(folded), swept=frozenset(swept), certificates=found | sweeps)
+
+
+def require_products(products: Mapping[str, WiredCertificate], folded: list[str], *, limit: float) -> None:
+    """Raise ConfigError where layers with converters at every tile are no products."""
+    others = {name: found.largest for name, found in products.items() if name not in folded}
+    require(
+        not others,
+        f"arrays of {', '.join(others)} differ as products by up to {max(others.values(), default=0):.1e} of full scale "
+        f"(array.wired_error = {limit:g}), and converters of every tile (converters.adc_bits) take products alone: allow "
+        "that error, or give array.wired = fold",
+    )
 
 
 def swept_layers(layers: Mapping[str, WiredLayer]) -> Mapping[str, SweptWiredLayer]:
@@ -105,6 +126,18 @@ def told(hardware: Hardware) -> dict[str, dict[str, Any]]:
     }
 
 
+def drives(hardware: Hardware, layer: LayerMapping, x: Array, seed: int) -> Float[Array, "reads rows"]:
+    """The row drive over the full one of some reads of a layer whose rows see `x` [… rows]: of bit-serial inputs a cycle each."""
+    dac, rng = hardware.dac(layer), np.random.default_rng(seed)
+    codes = np.asarray(dac.codes(x)).reshape(-1, x.shape[-1])
+    driven = codes[np.abs(codes).max(axis=1) > 0] if codes.any() else codes
+    chosen = jnp.asarray(driven[rng.choice(len(driven), READS, replace=len(driven) < READS)])
+    if not hardware.serial or dac.bits is None:
+        return chosen / dac.top
+    cycles = jnp.asarray(rng.integers(dac.bits, size=READS))
+    return jnp.sign(chosen) * bit(jnp.abs(chosen), cycles[:, None])
+
+
 def certificates(
     trained: Trained, hardware: Hardware, names: list[str], quick: Quick, *, reporter: Reporter
 ) -> dict[str, WiredCertificate]:
@@ -126,11 +159,7 @@ def certificates(
         layer = exact[name]
         reporter.progress("certificates of wires", len(found), len(names))
         values, contract = inputs[name]
-        share = layer.drive.share(rows_of(contract, values, layer.scale.kernel))
-        share = np.asarray(share).reshape(-1, share.shape[-1])
-        driven = share[np.abs(share).max(axis=1) > 0] if share.any() else share
-        rng = np.random.default_rng(number)
-        chosen = driven[rng.choice(len(driven), READS, replace=len(driven) < READS)]
-        found[name] = certify(layer, ready[name], jnp.asarray(chosen), name=name)
+        share = drives(hardware, layers[name], rows_of(contract, values, layer.scale.kernel), number)
+        found[name] = certify(layer, ready[name], share, name=name)
     reporter.progress("certificates of wires", len(names), len(names))
     return found

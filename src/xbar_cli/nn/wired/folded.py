@@ -79,6 +79,14 @@ class FoldedWiredLayer:
             return group(jax.tree.map(lambda leaf: leaf[0], (apart, self.bands)))
         return jnp.moveaxis(jax.lax.map(group, (apart, self.bands)), 0, 1).reshape(v.shape[0], -1)
 
+    def bands_at(self, number: int, v: Float[Array, "reads groups rows"]) -> Float[Array, "reads columns"]:
+        """Column currents of one band of tiles of every group [A], the columns of a group after another's."""
+        if v.shape[1] == 1:
+            return self.band(0, number, v[:, 0])
+        apart = jnp.moveaxis(v, 1, 0), self.bands[number]
+        currents = jax.lax.map(lambda given: given[1](*self.basis.at(given[0])), apart)
+        return jnp.moveaxis(currents, 0, 1).reshape(v.shape[0], -1)
+
     def band(self, group: int, number: int, v: Float[Array, "reads rows"]) -> Float[Array, "reads columns"]:
         """Column currents of one band of tiles of a group at the voltages of its rows [A]."""
         products = jax.tree.map(lambda leaf: leaf[group], self.bands[number])
