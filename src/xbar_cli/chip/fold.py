@@ -83,11 +83,7 @@ def make_folder(hardware: Hardware) -> Folder:
                 noises[name] = read_noise(
                     hardware, network.layers[name], g, targets[name], cells.get(name), linear.get(name)
                 )
-        wired = {name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer)}
-        products = fold_wired_layers({name: layer for name, layer in wired.items() if name in hardware.folded})
-        sweeps = {name: SweptWiredLayer(layer) for name, layer in wired.items() if name in hardware.swept}
-        for name, read in {**wired, **sweeps, **products}.items():
-            layers[name] = driven_wired_layer(hardware.of(name), network.layers[name], read)
+        layers |= _read_wired(hardware, layers)
         adcs = {name: draw_adc(hardware.of(name), name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
 
@@ -95,6 +91,17 @@ def make_folder(hardware: Hardware) -> Folder:
         return fold(g, key, ranges, hardware.fold, cells, linear, lines, nodes, aimed, places)
 
     return _of_chips(one, targets)
+
+
+def _read_wired(hardware: Hardware, layers: Mapping[str, ProgrammedLayer]) -> dict[str, ProgrammedLayer]:
+    """The layers of cells with wires as each is read: products, sweeps or solved, behind what drives its rows."""
+    wired = {name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer)}
+    products = fold_wired_layers({name: layer for name, layer in wired.items() if name in hardware.folded})
+    sweeps = {name: SweptWiredLayer(layer) for name, layer in wired.items() if name in hardware.swept}
+    return {
+        name: driven_wired_layer(hardware.of(name), hardware.network.layers[name], read)
+        for name, read in {**wired, **sweeps, **products}.items()
+    }
 
 
 def _of_chips(one: Callable[..., Any], targets: Mapping[str, Array]) -> Folder:
