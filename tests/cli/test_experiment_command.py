@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from xbar_cli.cli.sweeps.run import untrusted
+from xbar_cli.cli.sweeps.run import show, untrusted
 from xbar_cli.cli.sweeps.table import SweepTable
 from xbar_cli.runs.sweep import Outcome
 
@@ -247,3 +247,15 @@ def test_the_table_counts_every_run_in_one_column_and_tells_how_long_the_rest_ta
     assert [list(row) for row in zip(*cells, strict=True)] == [list("a110000"), list("b401111")]
     assert str(names).startswith("at work: b-2")
     assert table.remaining_seconds() == pytest.approx((10 + 10) / 2, abs=0.5)
+
+
+@pytest.mark.parametrize(("spread", "shown"), [(0.0, False), (0.02, True)])
+def test_a_spread_stands_in_the_table_where_there_is_one(spread, shown, capsys):
+    """Points of one chip each have none."""
+    entry = {
+        "values": {"evaluate.seed": 1}, "figures": {"accuracy": 0.5, "accuracy_std": spread}, "runs": {"e": "runs/e"},
+        "state": "done", "reason": None, "log": None,
+    }  # fmt: skip
+    counts = {"done": 1, "cached": 0, "failed": 0, "points": 1}
+    show({"experiment": "one", "list": [entry], "results": None, "out": "runs", **counts})
+    assert ("std" in capsys.readouterr().out) is shown
