@@ -139,6 +139,33 @@ def test_gradients_are_those_of_central_differences(kind, start, cell):
                 assert float(by_share[name]) == pytest.approx(wanted, rel=1e-4, abs=1e-6 * size), (name, cost)
 
 
+@pytest.mark.parametrize(
+    "converters",
+    [
+        {"adc_bits": 12, "adc_range": "0.3"},
+        {"dac_bits": 10},
+        {"dac_bits": 10, "adc_bits": 12, "adc_range": "0.3"},
+        {"dac_bits": 8, "adc_bits": 16, "adc_range": "0.3", "input": "bitserial"},
+    ],
+)
+def test_gradients_pass_converters_that_are_not_designed(converters, start):
+    """Many bits say what none say, and so do gradients by what is in front of them."""
+
+    def slopes(converters):
+        tree = RESISTIVE | {"converters": converters, "design": {"over": ["r_source", "weight_limit"]}}
+        objective = opened(start, **tree)
+        shares = {name: jnp.asarray(0.4) for name in ("r_source", "weight_limit")}
+        ranges = objective.ranges({name: float(v) for name, v in objective.values(shares).items()})
+        loss, found = objective.losses(())(shares, jax.random.key(5), ranges, *objective.batch(0))
+        return float(loss), {name: float(value) for name, value in found.items()}
+
+    (loss, found), (free, wanted) = slopes(converters), slopes({})
+    assert loss == pytest.approx(free, rel=0.02)
+    for name, slope in wanted.items():
+        assert abs(slope) > 1e-3
+        assert found[name] == pytest.approx(slope, rel=0.2), name
+
+
 def test_a_size_of_tiles_that_is_built_has_a_gradient_toward_the_next(start):
     objective = opened(start, **RESISTIVE | {"converters": {}, "design": {"over": ["tile=16:128"]}})
     assert [objective.tiles({"tile": size}) for size in (16, 20, 32, 127, 128)] == [

@@ -49,16 +49,23 @@ class Dac:
         """The highest code, 2^bits − 1; 1 without a converter."""
         return 1 if self.bits is None else 2**self.bits - 1
 
+    def share(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Activations over that of the full drive, where the drive ends no further than its ends."""
+        share = x / self.full_scale
+        return jnp.clip(share, -1 if self.signed else 0, 1) if self.limited else share
+
     def codes(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Codes of activations, with their sign; without a converter any number of that range."""
-        share = x / self.full_scale
-        if self.limited:
-            share = jnp.clip(share, -1 if self.signed else 0, 1)
+        share = self.share(x)
         return share if self.bits is None else jnp.round(share * self.top)
 
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The activations that the drive stands for."""
         return self.codes(x) * (self.full_scale / self.top)
+
+    def cycle(self, magnitude: Float[Array, "*shape"], place: Array | int) -> Float[Array, "*shape"]:
+        """What a cycle of bit-serial inputs drives of whole magnitudes: the bit at `place`."""
+        return bit(magnitude, place)
 
     def saturated(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """1 where an activation is beyond the range by more than rounding to its end, else 0."""
@@ -146,11 +153,15 @@ class Adc:
         """The lowest code."""
         return -self.top if self.signed else 0
 
-    def convert(self, i: Float[Array, "*batch signals"], *, band: Array | int, noise: Array | None = None) -> Converted:
-        """Codes of the signals over the full voltage [S], in the tiles of row band `band`; `noise` in steps is added to them."""
+    def scaled(self, i: Float[Array, "*batch signals"], *, band: Array | int, noise: Array | None) -> Array:
+        """Signals over the full voltage [S] in steps of the converters of row band `band`, `noise` in steps added."""
         gain, offset = along_last(self.gain[band], i), along_last(self.offset[band], i)
         value = (i * (1 + gain) + offset * self.full_scale) / self.step
-        value = value if noise is None else value + noise
+        return value if noise is None else value + noise
+
+    def convert(self, i: Float[Array, "*batch signals"], *, band: Array | int, noise: Array | None = None) -> Converted:
+        """Codes of the signals over the full voltage [S], in the tiles of row band `band`; `noise` in steps is added to them."""
+        value = self.scaled(i, band=band, noise=noise)
         rounded = jnp.round(value)
         codes = jnp.clip(rounded, self.lowest, self.top)
         saturated = (rounded != codes).astype(i.dtype)

@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from xbar_cli.array.converters import Adc, Converted
+from xbar_cli.array.converters import Adc
 from xbar_cli.array.ideal import Contract
 from xbar_cli.array.tiling import fold_layers
 from xbar_cli.array.wires import WiredFold
@@ -32,35 +32,13 @@ from xbar_cli.numerics import quick_compilation, stream
 from xbar_cli.train.losses import loss_of
 from xbar_cli.trained.opening import Trained
 
+from .converting import SmoothAdc, passed
 from .parameters import DesignValues
 from .placing import Gated, ScaleEnds, lay, resistive
 from .weights import FullScale, retrained, with_values
 
 WIDTH_OF = {"word": "wire_width", "bit": "wire_width"}
 ENDS_OF = {"source": "r_source", "neuron": "r_neuron"}
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class SmoothAdc(Adc):
-    """Converters of any number of bits: what rounding does is noise of its variance, `step² / 12`, and the range ends.
-
-    References:
-        Widrow and Kollár, Quantization Noise, Cambridge University Press 2008, chapter 1.
-    """
-
-    noise: float = field(default=12**-0.5, metadata={"static": True})
-
-    def __post_init__(self) -> None:
-        """Bits need not be whole."""
-
-    def convert(self, i: Array, *, band: Array | int, noise: Array | None = None) -> Converted:
-        """Codes that are no whole numbers, with noise; 1 where a current was beyond the range, else 0."""
-        del band
-        value = i / self.step
-        value = value if noise is None else value + noise
-        codes = jnp.clip(value, self.lowest, self.top)
-        return Converted(codes, (codes != value).astype(i.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +158,7 @@ class Bench:
         noises = {}
         for name, g in devices.items():
             layer = network.layers[name]
-            layers[name] = build(hardware.of(name), layer, wanted[name], g, cells.get(name))
+            layers[name] = passed(build(hardware.of(name), layer, wanted[name], g, cells.get(name)))
             if hardware.noises:
                 aimed = jnp.asarray(layer.conductance)
                 noises[name] = read_noise(hardware, layer, g, aimed, cells.get(name), linear.get(name))
@@ -197,10 +175,8 @@ class Bench:
         }
 
     def converters(self, values: DesignValues, hardware: Hardware, name: str, found: Range, key: Array) -> Adc:
-        """The converters of a layer: as evaluated, or of any number of bits where these are designed."""
+        """The converters of a layer, which gradients pass; of any number of bits where these are designed."""
         drawn = draw_adc(hardware.of(name), name, found, key)
-        if not {"adc_bits", "adc_range"} & set(values):
-            return drawn
         bits: Any = values.get("adc_bits", drawn.bits)
         full: Any = drawn.full_scale
         if "adc_range" in values:

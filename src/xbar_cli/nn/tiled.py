@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from xbar_cli.array.converters import Adc, Dac, bit
+from xbar_cli.array.converters import Adc, Dac
 from xbar_cli.array.ideal import Contract
 from xbar_cli.array.tiling import RowGroups
 from xbar_cli.device.mismatch import AnyCell
@@ -179,7 +179,7 @@ class TiledLayer:
 
             def read(carry: Any, place: Array, sign: int = sign, magnitude: Array = magnitude) -> tuple[Any, None]:
                 weight = jnp.asarray(sign, x.dtype) * (1 << place).astype(x.dtype)
-                share = bit(magnitude, place) if self.serial else magnitude / self.dac.top
+                share = self.dac.cycle(magnitude, place) if self.serial else magnitude / self.dac.top
                 own = None if key is None else jax.random.fold_in(key, place * 2 + int(sign < 0))
 
                 def signals(group: Array) -> Signals:
