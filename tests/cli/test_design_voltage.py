@@ -1,13 +1,12 @@
 """`xbar design --over v_read`: cells programmed for, and read at, a voltage that descends; its costs follow."""
 
-import jax
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.cli.test_design import RESISTIVE, difference, opened
-from xbar_cli.design import converting
-from xbar_cli.design.descent import Shares
+from tests.cli.test_design import RESISTIVE, opened
 from xbar_cli.design.placing import Gated
 
 PWM = {"input": "pwm", "dac_bits": 6}
@@ -32,39 +31,12 @@ def test_at_any_voltage_the_network_is_what_map_makes_for_it(volt, start, cell):
 def test_a_cell_read_at_a_voltage_is_the_one_programmed_for_it(scheme, top, start, cell):
     tree = {"cell": {"run": str(cell), "vg": "0.9"}, "mapping": {"scheme": scheme}, "converters": PWM}
     gated = opened(start, **tree, design={"over": ["v_read"]}).bench.gated
-    devices = gated.devices.__class__(**vars(gated.devices) | {"volt": 0.2, "top": top})
+    devices = replace(gated.devices, volt=0.2, top=top)
     wanted = Gated.of(devices, scheme, gated.nodes)
     assert not np.allclose(wanted.curves, gated.curves, rtol=1e-3)
-    found = Gated.of(devices.__class__(**vars(devices) | {"volt": 0.5}), scheme, gated.nodes).read_at(jnp.asarray(0.2))
+    found = Gated.of(replace(devices, volt=0.5), scheme, gated.nodes).read_at(jnp.asarray(0.2))
     for name in ("curves", "bottoms", "tops", "slope"):
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), rtol=1e-5)
-
-
-def test_gradients_by_the_voltage_are_those_of_central_differences(start, cell, monkeypatch):
-    """Of row drive that is not rounded: that is what gradients pass straight through."""
-    monkeypatch.setattr(converting, "straight_through", lambda _, x: x)
-    tree = {
-        "cell": {"run": str(cell), "vg": "0.9"}, "mapping": {"tile": "32x32"},
-        "variation": {"amount": 0.02, "negative": "reflect"},
-        "converters": PWM | {"adc_bits": 7, "adc_range": "0.2"}, "design": {"over": ["v_read", "vg"]},
-    }  # fmt: skip
-    middle = {p.name: p.at(0.5) for p in opened(start, **tree).chosen}
-    ranges = opened(start, **tree).ranges(middle)
-    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
-        objective = opened(start, **tree)
-        shares: Shares = {"v_read": jnp.asarray(0.4, jnp.float64), "vg": jnp.asarray(0.6, jnp.float64)}
-        losses, costings = objective.losses(()), objective.costings(())
-        slopes = losses(shares, jax.random.key(5), ranges, *objective.batch(0))[1]
-        steep = costings(shares)[0]
-        for name in shares:
-            wanted, size = difference(
-                lambda s: losses(s, jax.random.key(5), ranges, *objective.batch(0))[0], shares, name
-            )
-            assert float(slopes[name]) == pytest.approx(wanted, rel=1e-4, abs=1e-4 * size), name
-            for cost, by_share in steep.items():
-                wanted, size = difference(lambda s, c=cost: costings(s)[1][c], shares, name)
-                assert float(by_share[name]) == pytest.approx(wanted, rel=1e-4, abs=1e-6 * size), (name, cost)
-        assert float(steep["energy_joule"]["v_read"]) > 0
 
 
 def test_a_designed_voltage_is_what_the_commands_read_at(start, cell, xbar, tmp_path):
@@ -96,16 +68,15 @@ def test_a_stated_range_of_the_converters_follows_devices_that_are_designed(star
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("over", "words", "said"),
     [
-        ((), "v_read is the one voltage of the rows of 1T-1R cells"),
-        (("--cell", "CELL", "--vg", 0.9), "give --cell and --input bitserial or pwm"),
-        (("--cell", "CELL", "--vg", 0.9, "--input", "pwm", "--dac-bits", 6, "--over", "tile", "HIGH"), "beyond the cell's table"),
+        ("v_read", (), "v_read is the one voltage of the rows of 1T-1R cells"),
+        ("v_read", ("--vg", 0.9), "give --cell and --input bitserial or pwm"),
+        ("v_read=0.1:0.9", ("--vg", 0.9, "--input", "pwm", "--dac-bits", 6), "beyond the cell's table"),
     ],
-)  # fmt: skip
-def test_a_voltage_that_is_none_of_the_evaluation_is_one_line(words, said, start, cell, xbar):
-    over = "v_read=0.1:0.9" if "HIGH" in words else "v_read"
-    given = [cell if word == "CELL" else word for word in words if word not in ("HIGH", "--over", "tile")]
+)
+def test_a_voltage_that_is_none_of_the_evaluation_is_one_line(over, words, said, start, cell, xbar):
+    given = ("--cell", cell, *words) if words else ()
     found = xbar("design", start, *given, "--over", over, "--steps", 1)
     assert found.code == 1
     assert said in found.err

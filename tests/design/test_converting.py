@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from xbar_cli.array.converters import Dac
-from xbar_cli.design.converting import PassingDac
+from xbar_cli.array.converters import Adc, Dac
+from xbar_cli.design.converting import PassingDac, SmoothAdc
 
 X = jnp.asarray(np.random.default_rng(2).uniform(-1.3, 1.3, 200), jnp.float32)
 
@@ -24,3 +24,14 @@ def test_codes_and_cycles_are_those_of_the_converter(bits, signed, limited):
             np.testing.assert_array_equal(passing.cycle(codes, place), plain.cycle(codes, place))
         whole = jax.grad(lambda c: sum(2**k * passing.cycle(c, k) for k in range(bits)).sum())(codes)
         np.testing.assert_allclose(whole, 1.0, rtol=1e-6)
+
+
+def test_smooth_converters_have_the_gains_offsets_and_ends_of_those_that_round():
+    gain, offset = jnp.asarray([[0.1, -0.2, 0.0]]), jnp.asarray([[0.02, 0.0, -0.03]])
+    given = jnp.asarray(3.0), gain, offset, jnp.zeros(()), 5
+    i = jnp.linspace(-0.5, 4.0, 90).reshape(-1, 3)
+    smooth, rounding = (kind(*given).convert(i, band=0) for kind in (SmoothAdc, Adc))
+    assert float(jnp.abs(smooth.codes - rounding.codes).max()) <= 0.5 + 1e-5
+    slopes = jax.grad(lambda i: SmoothAdc(*given).convert(i, band=0).codes.sum())(i)
+    inside = (smooth.codes > 0) & (smooth.codes < 31)
+    np.testing.assert_allclose(slopes, jnp.where(inside, (1 + gain) * 31 / 3, 0.0), rtol=1e-5)

@@ -10,7 +10,6 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from xbar_cli.array.converters import bit
 from xbar_cli.chip.full_scales import training_parts
 from xbar_cli.chip.hardware import Hardware, bit_lines
 from xbar_cli.chip.layers import solved_layer
@@ -135,7 +134,7 @@ def drives(hardware: Hardware, layer: LayerMapping, x: Array, seed: int) -> Floa
     if not hardware.serial or dac.bits is None:
         return chosen / dac.top
     cycles = jnp.asarray(rng.integers(dac.bits, size=READS))
-    return jnp.sign(chosen) * bit(jnp.abs(chosen), cycles[:, None])
+    return jnp.sign(chosen) * dac.cycle(jnp.abs(chosen), cycles[:, None])
 
 
 def certificates(

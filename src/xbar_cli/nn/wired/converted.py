@@ -28,7 +28,7 @@ class ConvertedWiredLayer(TiledLayer):
     wired: FoldedWiredLayer | None = None
 
     def part_size(self, shape: tuple[int, ...], contract: Contract) -> int:
-        """Images that may be computed at once: every functions of every row's voltage is kept."""
+        """Images that may be computed at once: the functions of every row's voltage are kept."""
         assert self.wired is not None
         terms = self.wired.basis.currents.shape[-1] + self.wired.basis.slopes.shape[-1]
         one = jax.ShapeDtypeStruct((1, *shape[1:]), jnp.float32)
