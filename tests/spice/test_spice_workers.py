@@ -1,6 +1,7 @@
 """The worker processes: they hang, die and are interrupted, and nothing of them is left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,3 +185,31 @@ def test_sizes_and_limits_are_checked():
     for bad in ((0.0, np.inf, 3), (0.0, 1.0, 0), (1.0, 0.0, 3), (0.0, 1.0, 1), (0.0, 1.0, 2.5), (0.0, 0.0, 2)):
         with pytest.raises(ValueError, match="grid"):
             Grid(*bad)
+
+
+UNKNOWN = "12345"
+"""A number that no user of a usual machine has."""
+
+
+def test_a_user_whom_the_system_does_not_know_simulates_too():
+    inside = ["unshare", "--user", f"--map-user={UNKNOWN}", f"--map-group={UNKNOWN}"]
+    script = """
+import os, pwd
+try:
+    pwd.getpwuid(os.getuid())
+except KeyError:
+    from xbar_cli.spice.jobs import Analysis, Grid, Simulation
+    from xbar_cli.spice.pool import Pool
+    job = Simulation(("v1 a 0 dc 1", "r1 a 0 2", ".save i(v1)"), (Analysis((("v1", Grid(0.0, 1.0, 3)),), ("i(v1)",)),))
+    with Pool(1, backend="ctypes") as pool:
+        print("solved", len(pool.run([job], timeout_s=60.0)))
+"""
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no name spaces of users here")
+    done = subprocess.run(
+        [*inside, sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "solved 1\n", done.stderr

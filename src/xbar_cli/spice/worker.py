@@ -100,7 +100,10 @@ class Worker:
 def serve() -> None:
     """The worker's main loop: jobs in, outcomes out, until the parent closes or the engine dies."""
     settings = json.loads(sys.argv[1])
-    os.environ["HOME"] = os.getcwd()  # a user's ~/.spiceinit must not change results
+    # a user's ~/.spiceinit must not change results, and is not looked for where there is one here: ngspice asks the system
+    # for the user's folder, and crashes for a user whom the system doesn't know, as in a container
+    Path(".spiceinit").touch()
+    os.environ["HOME"] = os.getcwd()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection = Connection(settings["socket"])
     try:
