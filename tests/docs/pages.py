@@ -11,7 +11,7 @@ any language below
 
     <!-- file: NAME -->
 
-is written there first, as NAME.
+is written there first, as NAME; what `given.py` names is made there where a block uses it.
 """
 
 import re

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.docs.given import GIVEN
 from tests.docs.pages import FENCE, PAGES, ROOT, SHELL, Block, blocks, files, kind_of
 from xbar_cli.cli.main import cli
 
@@ -75,6 +76,15 @@ def pages_with(*kinds: str) -> list[Path]:
     return [page for page in PAGES if any(block.kind in kinds for block in EVERY if block.page == page)]
 
 
+def given(script: str) -> list[str]:
+    """Names of the reader's own files that commands use."""
+    return [name for name in GIVEN if re.search(rf"(?<![\w/]){re.escape(name)}", script)]
+
+
+def test_every_file_that_readers_have_is_used():
+    assert set(given("".join(block.text for block in EVERY if block.kind != "shown"))) == set(GIVEN)
+
+
 def run(page: Path, folder: Path, *, kinds: Sequence[str]) -> None:
     """Run the blocks of a page in order, in one folder, as they stand."""
     script = "set -eo pipefail\n" + "".join(b.text for b in EVERY if b.page == page and b.kind in kinds)
@@ -82,9 +92,12 @@ def run(page: Path, folder: Path, *, kinds: Sequence[str]) -> None:
         (folder / name).symlink_to(ROOT / name)
     for name, text in files(page).items():
         (folder / name).write_text(text, encoding="utf-8")
+    for name in given(script):
+        GIVEN[name](folder / name)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", script.replace(".venv/bin/xbar", "xbar")], cwd=folder, env=os.environ | {"PATH": path},
+        ["bash", "-c", script.replace(".venv/bin/xbar", "xbar")], cwd=folder,
+        env=os.environ | {"PATH": path, "XBAR_DATA_DIR": str(folder / "data sets")},
         capture_output=True, text=True, timeout=SECONDS,
     )  # fmt: skip
     assert done.returncode == 0, f"{page.name}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"

@@ -18,6 +18,8 @@ LOADED = re.compile(
     r"<(?:script|img|iframe|source|link(?=[^>]*rel=\"?(?:stylesheet|preload|preconnect|icon)))\b[^>]*?(?:src|href)=\"?(?:https?:)?//[^\"\s>]+"
 )
 """A tag that fetches from elsewhere as the page opens."""
+ALONE = re.compile(r"<a class=\"alone\" href=\"([^\"]+)\"><img [^>]*src=\"\1\"")
+"""A picture in a link to itself."""
 BEYOND = """[...document.querySelectorAll('.md-content *')]
     .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
     .filter(e => !e.closest('.md-typeset__scrollwrap, pre, .highlight, .jupyter-wrapper, svg'))
@@ -49,6 +51,15 @@ def test_a_page_that_loads_from_elsewhere_is_met() -> None:
     assert LOADED.search('<link href="//fonts.example/a.css" rel="stylesheet">')
     assert not LOADED.search('<a href="https://example.org">')
     assert not LOADED.search('<script src="../a.js">')
+
+
+def test_pictures_open_alone(site: Path) -> None:
+    pages = [page for page in site.rglob("*.html") if page.parent.name != "notebooks"]
+    alone = [(page, src) for page in pages for src in ALONE.findall(page.read_text(encoding="utf-8"))]
+    assert len(alone) > 20
+    assert not [src for page, src in alone if not (page.parent / src).exists()]
+    left = [ALONE.sub("", page.read_text(encoding="utf-8")) for page in pages]
+    assert not [found for text in left for found in re.findall(r"<img [^>]*src=\"[^\":]+\.(?:png|svg)\"", text)]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")

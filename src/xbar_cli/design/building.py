@@ -35,7 +35,7 @@ CROSSPOINT = "cell.crosspoint_features2"
 """Area of a resistive cell in units of F²: it grows with the square of the width of wires."""
 
 
-def rounded(objective: Objective, descent: Descent) -> dict[str, float]:
+def rounded(objective: Objective, descent: Descent, *, reporter: Reporter) -> dict[str, float]:
     """The values that can be built about a design: the nearest, unless other roundings are better for certain.
 
     Where there are too many roundings, the parameters that are nearest to a value that can be built take it. For certain: over
@@ -52,7 +52,11 @@ def rounded(objective: Objective, descent: Descent) -> dict[str, float]:
     tried = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
     if len(tried) == 1:
         return near
-    reached = [totals(objective, values, descent.shares) for values in tried]
+    reached = []
+    for number, values in enumerate(tried):
+        reporter.progress("roundings", number, len(tried))
+        reached.append(totals(objective, values, descent.shares))
+    reporter.progress("roundings", len(tried), len(tried))
     return tried[best_of(reached, tried.index(near))]
 
 

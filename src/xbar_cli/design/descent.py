@@ -200,6 +200,7 @@ def descend(objective: Objective, *, reporter: Reporter) -> Descent:
     state, ranges, tiles = optimizer.init(shares), {}, None
     history: list[dict[str, float]] = []
     kept: list[Shares] = []
+    reporter.doing("compiling the chips of a step, and what descends")
     for number in range(steps):
         values = {name: float(value) for name, value in objective.values(shares).items()}
         if number % RENEWAL == 0 or objective.tiles(values) != tiles:

@@ -31,6 +31,7 @@ def run(config: DesignConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     """Design as `config` says into `run`; returns the summary."""
     if (unusual := environment.drawing_note(config.seed)) is not None:
         reporter.note(unusual)
+    reporter.doing(f"opening {config.run}")
     bench, chosen = open_bench(config, reporter=reporter)
     write_toml(run.path / CONFIG, config)
     costing = Costing.of(bench, model=config.design.cost_model)
@@ -38,12 +39,15 @@ def run(config: DesignConfig, run: Run, *, reporter: Reporter = SILENT) -> dict[
     tell_free(objective, reporter)
     began = time.perf_counter()
     descent = descend(objective, reporter=reporter)
-    values = rounded(objective, descent)
+    values = rounded(objective, descent, reporter=reporter)
     seconds = time.perf_counter() - began
+    reporter.doing("taking the slopes at the design")
     slopes = sensitivities(objective, descent.shares)
+    reporter.doing("mapping, evaluating and costing the start")
     before = checked(objective, {p.name: p.start for p in chosen}, run.path / "check", reporter=reporter)
     kept = keep_weights(objective, descent, run)
     own = run.path / NETWORK if kept else None
+    reporter.doing("mapping, evaluating and costing the design")
     after = checked(objective, values, run.path / "check", reporter=SILENT, network=own)
     write_configs(objective, after, run, network=kept.get("network_run", config.run))
     write_fields(run.path / RESULTS, history_fields(chosen, descent), attributes={"xbar_kind": "design"})
