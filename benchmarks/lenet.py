@@ -74,7 +74,7 @@ def benchmark(trained: Trained, *, images: int, repeats: int) -> dict[str, Any]:
 
     circuits = {"floating point": None, "ideal array": ideal, "folded, 1 ohm wires": circuit}
     seconds: dict[str, list[float]] = {name: [] for name in circuits}
-    accuracy = {name: float(sum(counts[0] for counts, _ in passes(c))) / images for name, c in circuits.items()}
+    accuracy = {name: float(sum(found.totals[0] for found in passes(c))) / images for name, c in circuits.items()}
     for _ in range(repeats):
         for name, chosen in circuits.items():
             seconds[name].append(timed(lambda chosen=chosen: passes(chosen)))

@@ -25,12 +25,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from xbar_cli.chip.counting import Batch
 from xbar_cli.chip.executor import Strategy, make_executor, strategy_here
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.floating import make_counter
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_preparer
-from xbar_cli.chip.sample import Batch, Sampler, sample
+from xbar_cli.chip.sample import Sampler, sample
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import steps_of

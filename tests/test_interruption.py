@@ -30,8 +30,8 @@ except BaseException as error:
 """
 
 
-def told(body, *, presses=1, every=0.5):
-    """Run the lines, press Ctrl-C once they say `ready`: (exit status, stdout, stderr)."""
+def told(body, *, presses=1, every=0.5, sent=signal.SIGINT):
+    """Run the lines, press Ctrl-C (or send another signal) once they say `ready`: (exit status, stdout, stderr)."""
     code = f"{BEFORE}\ntry:\n" + "".join(f"    {line}\n" for line in body.strip().splitlines()) + AFTER
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -40,7 +40,7 @@ def told(body, *, presses=1, every=0.5):
     for number in range(presses):
         if number:
             time.sleep(every)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, sent)
     out, err = process.communicate(timeout=30)
     return process.returncode, out, err
 
@@ -58,6 +58,20 @@ with unwinding(lambda: "`xbar go` goes on"):
         print("put away", flush=True)
 """
     assert told(body) == (130, "put away\nKeyboardInterrupt\n", "Error: interrupted; `xbar go` goes on\n")
+
+
+def test_a_request_to_end_is_an_interruption_with_its_own_status():
+    body = """
+with unwinding(lambda: "`xbar go` goes on"):
+    try:
+        work()
+    finally:
+        print("put away", flush=True)
+"""
+    line = "Error: interrupted; `xbar go` goes on\n"
+    assert told(body, sent=signal.SIGTERM) == (143, "put away\nKeyboardInterrupt\n", line)
+    line = "Error: interrupted; nothing was kept: the same command starts again\n"
+    assert told("work()", sent=signal.SIGTERM) == (143, "", line)
 
 
 def test_a_step_that_is_held_ends_first():

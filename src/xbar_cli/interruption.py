@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment: one line, and the command that goes on.
+"""Ctrl-C, or a request to end (SIGTERM, of `timeout` and schedulers), at any moment: one line, and the command that goes on.
 
 The first one unwinds what has something to put away, or leaves at once where nothing has. A second one, more than `PATIENCE`
 later, leaves at once in any case, also while the process is inside a compiler or a computation that Python cannot interrupt:
@@ -18,8 +18,8 @@ AGAIN = "nothing was kept: the same command starts again"
 """Where a command keeps nothing of what it has not finished."""
 PATIENCE = 1.0
 """How long after the first a second Ctrl-C is taken for the same one [s]."""
-CODE = 130
-"""Exit status of what was interrupted."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What is taken for an interruption."""
 LOST = 0.05
 """After this time a Ctrl-C is tried again that came where Python drops exceptions [s]."""
 CLEAR = "\r\x1b[2K\x1b[?25h"
@@ -33,21 +33,23 @@ class _Heard:
         self.way_on: Callable[[], str] = lambda: AGAIN
         self.unwinding = self.holding = 0
         self.asked = self.raised = self.told = False
+        self.code = 128 + signal.SIGINT
 
 
 _state = _Heard()
 
 
 def listen() -> None:
-    """Take Ctrl-C from now on; for the main thread of a process that is this command line and nothing else."""
+    """Take interruptions from now on; for the main thread of a process that is this command line and nothing else."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the thread inherits this: signals are for the main one
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the thread inherits this: signals are for the main one
     threading.Thread(target=_watch, args=(reading,), daemon=True, name="ctrl-c").start()
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    signal.signal(signal.SIGINT, _asked)
+    for number in SIGNALS:
+        signal.signal(number, _asked)
     sys.unraisablehook = _dropped
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def begin() -> None:
@@ -58,6 +60,11 @@ def begin() -> None:
 def asked() -> bool:
     """Whether Ctrl-C was pressed: whatever fails afterwards fails of that."""
     return _state.asked
+
+
+def code() -> int:
+    """Exit status of what was interrupted: 128 and the signal's number, as a shell has it."""
+    return _state.code
 
 
 def way_on() -> str:
@@ -100,12 +107,12 @@ def held() -> Iterator[None]:
             _raise()
 
 
-def leave(code: int = CODE) -> None:
+def leave() -> None:
     """End this process now; whoever waits for an explanation gets the line."""
-    if not _state.told and code == CODE:
+    if not _state.told:
         with contextlib.suppress(OSError):
             os.write(2, f"{CLEAR if os.isatty(2) else ''}Error: {message()}\n".encode(errors="replace"))
-    os._exit(code)
+    os._exit(code())
 
 
 def _raise() -> None:
@@ -115,10 +122,10 @@ def _raise() -> None:
     raise KeyboardInterrupt
 
 
-def _asked(*_: object) -> None:
+def _asked(number: int = signal.SIGINT, *_: object) -> None:
     """Python's handler, in the main thread: the first Ctrl-C, or one that was dropped."""
     if not _state.asked:
-        _state.asked = True
+        _state.asked, _state.code = True, 128 + number
         threading.excepthook = lambda _: None  # threads of libraries tell what the end does to them
         if (logging := sys.modules.get("logging")) is not None:
             logging.disable(logging.CRITICAL)
@@ -140,7 +147,7 @@ def _watch(reading: int) -> None:
     first: float | None = None
     while True:
         for number in os.read(reading, 64):
-            if number == signal.SIGINT:
+            if number in SIGNALS:
                 first = first or time.monotonic()
                 if time.monotonic() - first > PATIENCE:
                     leave()

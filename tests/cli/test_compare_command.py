@@ -5,7 +5,10 @@ import shutil
 
 import h5py
 import jax
+import numpy as np
 import pytest
+
+from xbar_cli.runs.seal import seal
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,36 @@ def test_compare_says_which_is_better_and_knows_the_same(xbar, evaluations, tmp_
     text = xbar("compare", coarse, same, "--out", tmp_path / "d").out
     assert "Identical: every chip has the same accuracy in both." in text
     assert "A is better on these images" in xbar("compare", ideal, coarse, "--out", tmp_path / "e").out
+
+
+def answers(folder):
+    with h5py.File(folder / "results.nc") as file:
+        return file["answered"][()]
+
+
+def test_images_are_compared_in_pairs_where_both_runs_say_what_they_made_of_them(xbar, evaluations, small, tmp_path):
+    ideal, coarse = evaluations / "ideal", evaluations / "coarse"
+    half = xbar(
+        "eval", small, "--bits", 3, "--variation", 0.15, "--samples", 10, "--images", 150, "--out", tmp_path / "half"
+    )
+    assert half.code == 0
+    np.testing.assert_array_equal(answers(tmp_path / "half"), answers(coarse)[:150])
+    found = xbar("compare", ideal, coarse, "--out", tmp_path / "c", "--json").json
+    differences = answers(coarse) - answers(ideal)
+    assert found["images_paired"]
+    assert found["difference"] == pytest.approx(differences.mean())
+    assert found["difference_test_set_error"] == pytest.approx(differences.std(ddof=1) / np.sqrt(300))
+    assert found["difference_test_set_error"] < 0.9 * np.hypot(*found["test_set_error"])
+    same = xbar("compare", coarse, evaluations / "same", "--out", tmp_path / "s", "--json").json
+    assert same["difference_test_set_error"] == 0
+    older = shutil.copytree(coarse, tmp_path / "older")
+    with h5py.File(older / "results.nc", "a") as file:
+        del file["answered"]
+    seal(older)
+    found = xbar("compare", ideal, older, "--out", tmp_path / "o", "--json").json
+    assert not found["images_paired"]
+    assert found["difference_test_set_error"] == pytest.approx(np.hypot(*found["test_set_error"]))
+    assert "at most: images taken as independent" in xbar("compare", ideal, older, "--out", tmp_path / "p").out
 
 
 def test_compare_knows_which_chips_are_the_same(xbar, evaluations, small, tmp_path):

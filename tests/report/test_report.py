@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import tomli_w
 
-from xbar_cli.errors import RunError
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.report.tables import MAX_ROWS, Table, by_command, in_markdown, shortened
 from xbar_cli.runs.listing import listing
 from xbar_cli.runs.results import field, write_fields
+from xbar_cli.runs.selecting import named
 from xbar_cli.workflows.report import run
 
 PIXEL = base64.b64decode(
@@ -209,6 +210,37 @@ def test_the_listing_follows_inputs_and_tolerates_damage(runs):
     }  # fmt: skip
     with pytest.raises(RunError, match="no such folder"):
         listing(runs / "nowhere")
+
+
+def test_runs_of_a_sweep_are_listed_by_its_own_folder_and_by_terms(runs):
+    make(runs / "sweep" / "evaluate-1", {"command": "evaluate", "accuracy_mean": 0.7})
+    make(runs / "deep" / "search", {"command": "search", "experiment": "s"})
+    make(runs / "deep" / "search" / "net-1", {"command": "train", "test_accuracy": 0.7})
+
+    def names(folder, **more):
+        return {entry["path"].removeprefix(f"{runs}/") for entry in listing(folder, **more)["runs"]}
+
+    assert names(runs) == {"net", "eval", "sweep", "deep/search"}
+    assert names(runs / "sweep") == {"sweep", "sweep/evaluate-1"}
+    assert names(runs, where=["accuracy=0.7"]) == {"sweep/evaluate-1", "deep/search/net-1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "key"),
+    [
+        ("r_wire", ["sweep.evaluate.array.r_wire_ohm", "array.r_wire_ohm"], "array.r_wire_ohm"),
+        ("effects", ["variation.effects", "effects_said"], "variation.effects"),
+        ("bits", ["mapping.bits", "converters.adc_bits"], "mapping.bits"),
+        ("accuracy", ["accuracy", "ideal_accuracy"], "accuracy"),
+    ],
+)
+def test_an_end_is_the_key_that_all_others_end_with(name, known, key):
+    assert named(name, known) == key
+
+
+def test_an_end_of_two_keys_is_neither():
+    with pytest.raises(ConfigError, match=r"'seed' is net\.seed, evaluate\.seed: write more of it"):
+        named("seed", ["net.seed", "evaluate.seed"])
 
 
 def test_markdown_has_a_table_a_command_without_empty_columns():

@@ -14,6 +14,7 @@ from jax import Array
 
 from xbar_cli.array.ideal import Contract
 from xbar_cli.chip.conversion.drawn import Range
+from xbar_cli.chip.counting import Batch
 from xbar_cli.chip.executor import Strategy, make_executor
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import Folder, Residuals, judge, make_folder
@@ -21,7 +22,7 @@ from xbar_cli.chip.full_scales import adc_ranges
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.programming.writer import Writer
 from xbar_cli.chip.repair.asked import repairing
-from xbar_cli.chip.sample import Batch, Prepare, Sampler
+from xbar_cli.chip.sample import Prepare, Sampler
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import DecodingSection
 from xbar_cli.data.batches import network_inputs

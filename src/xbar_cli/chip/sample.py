@@ -11,45 +11,25 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from xbar_cli.chip.executor import Executor, by_patches, hoist
+from xbar_cli.chip.counting import Batch, Counted, count_batch
+from xbar_cli.chip.executor import Executor, hoist
 from xbar_cli.chip.fabricate import Fabricator
 from xbar_cli.chip.fold import Residuals, judge, require_trust
 from xbar_cli.chip.repair.fabricator import RepairedFabricator
 from xbar_cli.chip.result.tally import Findings, Tally
 from xbar_cli.errors import ModelError
-from xbar_cli.nn.layers import Product, digital
+from xbar_cli.nn.layers import Product
 from xbar_cli.nn.loops import one_by_one
-from xbar_cli.nn.reading import Circuit, Counts, on_arrays, share_beyond
+from xbar_cli.nn.reading import Circuit, on_arrays
 from xbar_cli.nn.score import ACCURACY, Measure
 from xbar_cli.nn.wired.solved import Trust
 from xbar_cli.numerics import stream
 from xbar_cli.reporter import Reporter
 from xbar_cli.statistics import estimate
 
-Batch = tuple[Array, Array, Array]
-"""Images, labels, and what each image counts."""
 Prepare = Callable[[Any, Array], tuple[Circuit, Residuals]]
 Leaves = list[Array]
 """Of a circuit: a stack of the circuits of many chips is no circuit, and stages pass on its parts."""
-
-
-def count_batch(
-    net: Any, circuit: Circuit | None, key: Array, first: Array, part: Batch, measure: Measure, *, patches: bool = False
-) -> tuple[Array, dict[str, Trust]]:
-    """Five counts of a batch, and how well arrays with wires were solved.
-
-    The counts are the total of the metric (NaN where scores are not finite), the ADC's conversions beyond its range and all of
-    them, and the same of the DAC. Without a circuit the network computes in floating point; `key` is of what is drawn at
-    every read, `first` the number of the first image, `patches` takes convolutions as products of patches.
-    """
-    x, y, weight = part
-    counts: dict[str, Counts] = {}
-    trusts: dict[str, Trust] = {}
-    product: Product = digital
-    if circuit is not None:
-        product = on_arrays(circuit, key=key, first=first, counts=counts, trusts=trusts)
-    total = measure.total(net(x, by_patches(product) if patches else product), y, weight)
-    return jnp.stack([total, *share_beyond(counts, "adc", weight), *share_beyond(counts, "dac", weight)]), trusts
 
 
 class Sampler:
@@ -116,10 +96,8 @@ class Sampler:
         """One of the stacked circuits."""
         return jax.tree.unflatten(self.trees[layer], [leaf[chip] for leaf in leaves])
 
-    def count(
-        self, numbers: Array, leaves: Leaves, *, layer: str | None = None, parts: int | None = None
-    ) -> tuple[np.ndarray, list[dict[str, Trust]]]:
-        """Counts [chips 5] over the images (or their first so many `parts`), and how well the arrays were solved, part by part.
+    def count(self, numbers: Array, leaves: Leaves, *, layer: str | None = None, parts: int | None = None) -> Counted:
+        """Counts over the images (or their first so many `parts`): [chips 5], [chips images], and of each part how it was solved.
 
         `leaves` are the stacked circuits of the chips `numbers`, with `layer` alone on arrays in them; None for all.
         """
@@ -129,15 +107,16 @@ class Sampler:
             count((self.state, self.root, jnp.asarray(n * size), part), numbers, leaves)
             for n, part in enumerate(self.parts[:parts])
         ]
-        total = np.sum([np.asarray(counts, np.float64) for counts, _ in found], axis=0)
-        return total, [trusts for _, trusts in found]
+        total = np.sum([np.asarray(one.totals, np.float64) for one in found], axis=0)
+        each = np.concatenate([np.asarray(one.each, np.float64) for one in found], axis=1)
+        return Counted(total, each[:, : round(self.images)], [one.trusts for one in found])
 
     def _counter(self, tree: Any) -> Callable[..., Any]:
         """The compiled counting of circuits of this structure."""
         if tree not in self._counters:
             patches = self.executor.strategy.inner == "patches"
 
-            def count(shared: Any, number: Array, leaves: Leaves) -> tuple[Array, dict[str, Trust]]:
+            def count(shared: Any, number: Array, leaves: Leaves) -> Counted:
                 state, root, first, part = shared
                 key = stream(jax.random.fold_in(root, number), "read")
                 net, circuit = nnx.merge(self.graphdef, state), jax.tree.unflatten(tree, leaves)
@@ -225,11 +204,11 @@ def sample(
             _compile(sampler, numbers, n, warm=warm, reporter=reporter)
         found, leaves, corrections = _prepare(sampler, numbers, tally, of=chips)
         began = time.perf_counter()
-        counts, trusts = sampler.count(numbers, leaves)
+        counts, each, trusts = sampler.count(numbers, leaves)
         tally.seconds += time.perf_counter() - began
         tally.computed += sampler.executor.chunk
         made = {name: make(numbers, leaves) for name, make in alone.items()}
-        layers = {name: sampler.count(numbers, made[name], layer=name)[0] for name in alone}
+        layers = {name: sampler.count(numbers, made[name], layer=name).totals for name in alone}
         for k, chip in enumerate(chips):
             for trusted in filter(None, trusts):
                 of_chip = {name: Trust(*(v[k] for v in trust)) for name, trust in trusted.items()}
@@ -237,6 +216,7 @@ def sample(
             require_scores(sampler, counts[k, 0], leaves, k, chip=chip)
             tally.values.append(sampler.value(counts[k, 0]))
             tally.beyond += counts[k, 1:]
+            tally.each = tally.each + each[k]
             tally.devices.append(tuple(float(value[k]) for value in found.devices))
             tally.costs.append({name: float(value[k]) for name, value in found.costs.items()})
             tally.repaired.append({name: float(value[k]) for name, value in found.repaired.items()})

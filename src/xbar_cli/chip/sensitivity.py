@@ -83,5 +83,7 @@ def draw(path: Path, summary: Mapping[str, Any], *, caption: str, measure: Measu
         drawing.name_bars(axes, list(layers))
         axes.set(ylabel=f"{measure.metric} lost\n(layer alone on arrays){unit}")
         axes.grid(axis="x", visible=False)
+        if any(layer["cost_ci95"] for layer in layers.values()):
+            drawing.note_below(figure, "mean over chips; bars: 95 % interval")
 
     return drawing.save(path, bars, caption=caption)

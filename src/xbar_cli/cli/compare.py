@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from xbar_cli.report.said import method, value, verdict
+from xbar_cli.report.said import interval, method, value, verdict
 
 from .shared.console import print_table
 from .shared.running import execute
@@ -31,16 +31,15 @@ def compare(a: str, b: str, out: Path | None, overwrite: bool, as_json: bool, qu
 def show(summary: dict[str, Any]) -> None:
     """Print the summary as a table."""
     (mean_a, mean_b), (error_a, error_b) = summary["accuracy_mean"], summary["test_set_error"]
-    low, high = summary["difference_ci95"]
     p = summary["p_value"]
     rows = [
         (f"A: {summary['a']}", f"{mean_a:.4f}", f"±{error_a:.4f}"),
         (f"B: {summary['b']}", f"{mean_b:.4f}", f"±{error_b:.4f}"),
         ("B − A", f"{summary['difference']:+.4f}", f"±{summary['difference_test_set_error']:.4f}"),
-        ("its 95 % interval over chips", f"{low:+.4f} … {high:+.4f}", ""),
+        ("its 95 % interval over chips", interval(summary), ""),
         ("p of no difference over chips", "–" if p is None else f"{p:.3g}", ""),
     ]
-    print_table(f"{method(summary)}, {summary['images']} images", ["", "accuracy", "test set"], rows)
+    print_table(f"{method(summary)}, {summary['images']} images", ["", "accuracy", "std error over test sets"], rows)
     if summary["differ_in"]:
         told = (f"{key} {' / '.join(map(value, both))}" for key, both in summary["differ_in"].items())
         click.echo(f"A / B differ in: {', '.join(told)}")

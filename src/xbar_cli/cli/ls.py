@@ -17,7 +17,10 @@ from .shared.console import HEADS, note, print_fitting, print_json
 @click.option("--columns", metavar="KEY[,...]", help="These columns instead: any keys and figures, or their ends.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
 def ls(folder: Path, where: tuple[str, ...], sort: str | None, columns: str | None, as_json: bool) -> None:
-    """List the runs in a folder (default runs) with the keys and figures that tell them apart."""
+    """List the runs in a folder (default runs) with the keys and figures that tell them apart.
+
+    A sweep is one line; its runs are listed by its own folder, and by --where.
+    """
     from xbar_cli.runs import listing
 
     found = listing.listing(folder, where=where, sort=sort)
@@ -35,11 +38,16 @@ def ls(folder: Path, where: tuple[str, ...], sort: str | None, columns: str | No
 def show(found: dict[str, Any], *, whole: bool = False) -> None:
     """Print a table for each command; what all of its runs share stands in the title, unless the `whole` of it is asked for."""
     folder = Path(found["out"])
+    from xbar_cli.runs.listing import SWEEPS
+
     commands = dict.fromkeys(run["command"] for run in found["runs"])
     for command in commands:
         show_command(command, [run for run in found["runs"] if run["command"] == command], folder, whole=whole)
     if not commands:
         click.echo(f"no runs in {folder}")
+    below = [run["path"] for run in found["runs"] if run["command"] in SWEEPS and Path(run["path"]) != folder]
+    if below:
+        click.echo(f"runs of sweeps: xbar ls {below[0]}" + (", …" if len(below) > 1 else ""))
     for damaged in found["damaged"]:
         note(f"damaged: {damaged['path']}: {damaged['reason']}")
 
@@ -57,11 +65,13 @@ def show_command(command: str | None, runs: list[dict[str, Any]], folder: Path, 
     rows = [(_short(run["path"], folder), *(_cell(run, n) for n in chosen)) for run in runs]
     heads = ["run", *_heads(chosen)]
     title = ", ".join([command or "interrupted, or at work", *titled])
-    least = [HEADS.get(n, n) for n in ("state", *FIGURES)]
-    print_fitting(title, heads, rows, least=least, hint="--columns chooses")
+    least = [HEADS.get(n, n) for n in ("state", "effects", *FIGURES)]
+    print_fitting(title, heads, rows, least=least, hint="--columns chooses", longest=ASKED if whole else LONGEST)
 
 
 FIGURES = ("accuracy", "accuracy_std", "energy_joule", "difference", "p_value")
+LONGEST, ASKED = 18, 28
+"""Characters of a cell of 80 columns: of those that are chosen here, and of those that are asked for."""
 
 
 def _heads(names: list[str]) -> list[str]:

@@ -126,7 +126,7 @@ def guarded(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        return _fail(interruption.message(), interruption.CODE)
+        return _fail(interruption.message(), interruption.code())
     except Exception as error:
         return _failed(error)
     return code if isinstance(code, int) else 0
@@ -135,7 +135,7 @@ def guarded(arguments: list[str]) -> int:
 def _failed(error: Exception) -> int:
     """The line on what a command raised, and its exit code; what nobody expects is raised again."""
     if interruption.asked():  # a library made another error of Ctrl-C
-        return _fail(interruption.message(), interruption.CODE)
+        return _fail(interruption.message(), interruption.code())
     if isinstance(error, XbarError):
         click.echo(getattr(error, "trace", ""), err=True, nl=False)  # of the user's own file
         return _fail("; ".join([str(error), *way_on(error)]), 1)

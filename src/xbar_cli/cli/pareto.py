@@ -32,38 +32,43 @@ def pareto(config: ParetoConfig, **output: Any) -> None:
 def show(summary: dict[str, Any]) -> None:
     """Print the points, cheapest first."""
     points = summary["points"]
-    folder, swept = common(points), swept_names(points)
+    folder, swept = common(points), swept_columns(points)
+    of_sweep = all(point["values"] for point in points)
+    runs = [Path(point["run"]).name if folder else point["run"] for point in points]
+    own = swept if of_sweep else {"run": runs}
     rows = [
         (
             "*" if point["on_front"][summary["against"]] else "",
-            swept[number] if swept else Path(point["run"]).name if folder else point["run"],
+            *(column[number] for column in own.values()),
             point["scheme"], point["bits"], gates(point["vg_volt"]), "x".join(map(str, point["tile"])), accuracy(point),
             f"{point['energy_joule'] * 1e9:.4g}", f"{point['area_m2'] * 1e6:.4g}",
         )
         for number, point in enumerate(points)
     ]  # fmt: skip
-    columns = ["", "swept" if swept else "run", "scheme", "bits", "V_g [V]", "tile", *FIGURES]
+    columns = ["", *own, "scheme", "bits", "V_g [V]", "tile", *FIGURES]
     title = f"{summary['model']}: * no other run beats it in accuracy and {summary['against']}"
+    title += "; ± half the 95 % interval" if any(point["accuracy_ci95"] for point in points) else ""
     title += f"; runs of {folder}" if folder else ""
-    print_fitting(title, columns, rows, least=("scheme", "bits", *FIGURES[:2]), hint="--json has all")
+    print_fitting(title, columns, rows, least=(*swept, "scheme", "bits", *FIGURES[:2]), hint="--json has all")
     for said, names in said_of(points).items():
         click.echo(f"{', '.join(names) if len(names) < len(points) else 'all'}: {said}")
 
 
-def swept_names(points: list[dict[str, Any]]) -> list[str]:
-    """What tells points of a sweep apart besides the table's own columns; nothing where not all are of sweeps."""
-    from xbar_cli.experiment.naming import short_name, short_names
+def swept_columns(points: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Values of each swept key that tells points apart, by its short name, besides the table's own columns.
 
-    if not all(point["values"] for point in points):
-        return []
-    keys = dict.fromkeys(key for point in points for key in point["values"])
-    told = [
-        key for key in keys if len({str(point["values"].get(key)) for point in points}) > 1 and not key.endswith(TOLD)
-    ]
-    own = short_names(list(keys))
-    return [
-        short_name({key: point["values"][key] for key in told if key in point["values"]}, names=own) for point in points
-    ]
+    Of keys of one name that are never apart, such as an ADC's bits of two stages, there is one.
+    """
+    from xbar_cli.experiment.naming import said, short_names
+
+    found: dict[str, list[str]] = {}
+    for key in dict.fromkeys(key for point in points for key in point["values"]):
+        column = [said(point["values"][key]) if key in point["values"] else "–" for point in points]
+        known = any(column == other for name, other in found.items() if name.split(".")[-1] == key.split(".")[-1])
+        if len(set(column)) > 1 and not key.endswith(TOLD) and not known:
+            found[key] = column
+    names = short_names(list(found))
+    return {names[key]: column for key, column in found.items()}
 
 
 def common(points: list[dict[str, Any]]) -> str | None:

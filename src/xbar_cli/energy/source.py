@@ -68,7 +68,9 @@ def source_of(config: EnergyConfig, opened: Opened) -> Source:
         _, summary = open_run(path, commands=("energy", "evaluate"), use="`activity`")
         other = stored(EnergyConfig if summary["command"] == "energy" else EvaluateConfig, path)
         if Path(other.run).resolve() != Path(config.run).resolve():
-            raise ConfigError(f"activity = {path}: it is of {other.run or 'a preset'}, not of {config.run}")
+            raise ConfigError(
+                f"activity = {path}: it is of {other.run or 'a preset'}, not of {config.run}; evaluate {config.run}"
+            )
         named = (
             of_eval(path, other, summary, opened)
             if isinstance(other, EvaluateConfig)

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from xbar_cli.figures import saving
 from xbar_cli.figures.formats import asked
-from xbar_cli.figures.style import COLUMN, LETTER, MILLIMETRE, styled
+from xbar_cli.figures.style import COLUMN, LETTER, MILLIMETRE, NOTE, styled
 
 Axes = Any
 HEIGHT = 58.0
@@ -73,11 +73,18 @@ def by_rows(items: Sequence[Any], *, across: int) -> list[Any]:
     return [items[row * across + column] for column, height in enumerate(heights) for row in range(height)]
 
 
-def legend_above(figure: Figure, axes: Axes, *, title: str | None = None) -> None:
-    """The legend of `axes` above all panels, where it hides nothing."""
+def note_below(figure: Figure, text: str) -> None:
+    """What bars and bands are, small, below all panels."""
+    figure.supxlabel(text, fontsize=NOTE, color="0.35")
+
+
+def legend_above(figure: Figure, axes: Axes, *, title: str | None = None, alone: bool = False) -> None:
+    """The legend of `axes` above all panels, or `alone` above its own, where it hides nothing."""
     handles, names = axes.get_legend_handles_labels()
     across = legend_columns(names, width=figure.get_figwidth() / MILLIMETRE)
     rows = [by_rows(items, across=across) for items in (handles, names)]
-    figure.legend(
-        *rows, title=title, loc="outside upper center", ncols=across, handlelength=2.6, columnspacing=1.2, borderpad=0.1,
-    )  # fmt: skip
+    style = {"title": title, "ncols": across, "handlelength": 2.6, "columnspacing": 1.2, "borderpad": 0.1}
+    if alone:
+        axes.legend(*rows, loc="lower center", bbox_to_anchor=(0.5, 1.0), **style)
+    else:
+        figure.legend(*rows, loc="outside upper center", **style)

@@ -226,11 +226,11 @@ def sample_accuracies(
         scale = 100 if percent else 1
         ordered = np.sort(np.asarray(samples)) * scale
         mean = f"mean {ordered.mean():.2f} %" if percent else f"mean {ordered.mean():.4g}"
-        axes.plot(np.arange(1, ordered.size + 1), ordered, "o", color=KINDS[1], label="chips, sorted")
+        axes.plot(np.arange(1, ordered.size + 1), ordered, "o", color=KINDS[1], label="chips")
         axes.axhline(float(ordered.mean()), color=KINDS[1], linewidth=0.8, label=mean)
         exact = f"{reference * 100:.2f} %" if percent else f"{reference:.4g}"
         axes.axhline(reference * scale, color="0.3", linestyle=":", label=f"floating point {exact}")
-        axes.set(xlabel="chip", ylabel=name + percent * " (%)")
+        axes.set(xlabel="chips, sorted", ylabel=name + percent * " (%)")
         whole(axes.xaxis)
         legend_above(figure, axes)
 

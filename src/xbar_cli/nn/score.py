@@ -78,22 +78,28 @@ class Measure:
         """1 where more is better, -1 where less is."""
         return 1 if self.is_share or self.metric == "r2" else -1
 
-    def total(
+    def each(
         self, scores: Float[Array, "n *outputs"], labels: Shaped[Array, "n *rest"], weight: Float[Array, " n"]
-    ) -> Float[Array, ""]:
-        """Sum over inputs of what each counts, the mean over its places or numbers; `weight` is 0 for padding.
+    ) -> Float[Array, " n"]:
+        """What each input counts, the mean over its places or numbers; `weight` is 0 for padding.
 
         NaN where the scores of an input that counts are not finite: they name no class, not the first one.
         """
         finite = jnp.isfinite(scores).all(axis=tuple(range(1, scores.ndim))) | (weight == 0)
         counted = scores_of(self.metric, scores, labels).reshape(len(weight), -1).mean(axis=1)
-        return jnp.sum(jnp.where(finite, jnp.where(weight == 0, 0.0, counted * weight), jnp.nan))
+        return jnp.where(finite, jnp.where(weight == 0, 0.0, counted * weight), jnp.nan)
+
+    def total(
+        self, scores: Float[Array, "n *outputs"], labels: Shaped[Array, "n *rest"], weight: Float[Array, " n"]
+    ) -> Float[Array, ""]:
+        """Sum of `each`."""
+        return jnp.sum(self.each(scores, labels, weight))
 
     def value(self, total: float, samples: float | int, *, of: str) -> float:
         """The metric that a total of `samples` inputs makes.
 
         Args:
-            total: sums of `total`.
+            total: sums of `each`.
             samples: that were asked.
             of: what answered, for the error.
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from xbar_cli.figures.drawing import legend_above, legend_rows
+from xbar_cli.figures.drawing import legend_above, legend_rows, note_below
 from xbar_cli.figures.style import (
     CELLS,
     COLUMN,
@@ -72,7 +72,7 @@ def paint(picture: Chart, *, width: float | None = None) -> Figure:
         elif picture.legend:
             legend_above(figure, grid[0], title=picture.by.label.text if picture.by else None)
         if picture.note:
-            figure.supxlabel(picture.note, fontsize=NOTE, color="0.35")
+            note_below(figure, picture.note)
         for _ in range(2):  # ticks depend on the layout, and the layout on them
             figure.draw_without_rendering()
         figure.set_layout_engine("none")

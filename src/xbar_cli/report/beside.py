@@ -7,7 +7,7 @@ from typing import Any
 from xbar_cli.config.load import flatten
 from xbar_cli.errors import RunError
 from xbar_cli.report.page import SideBySide
-from xbar_cli.report.said import method, verdict
+from xbar_cli.report.said import interval, method, verdict
 from xbar_cli.report.tables import Table, text
 from xbar_cli.runs.listing import Entry
 
@@ -51,7 +51,6 @@ def paired(a: Path, b: Path) -> tuple[dict[str, Any], list[str]]:
 def difference_table(found: Mapping[str, Any]) -> Table:
     """Both means and their difference, over the chips and over test sets."""
     (mean_a, mean_b), (error_a, error_b) = found["accuracy_mean"], found["test_set_error"]
-    low, high = found["difference_ci95"]
     p = found["p_value"]
     rows = [
         ("A", f"{mean_a:.4f}", None, f"±{error_a:.4f}"),
@@ -59,12 +58,12 @@ def difference_table(found: Mapping[str, Any]) -> Table:
         (
             "B − A",
             f"{found['difference']:+.4f}",
-            f"{low:+.4f} … {high:+.4f}",
+            interval(found),
             f"±{found['difference_test_set_error']:.4f}",
         ),
         ("p of no difference over chips", None if p is None else f"{p:.3g}", None, None),
     ]
-    return Table("Accuracy", ["", "mean", "95 % interval over chips", "test set"], rows)
+    return Table("Accuracy", ["", "mean", "95 % interval over chips", "std error over test sets"], rows)
 
 
 def differing_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, str, str]]:

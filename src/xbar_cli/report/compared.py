@@ -14,7 +14,7 @@ from xbar_cli.errors import RunError
 from xbar_cli.runs import environment
 from xbar_cli.runs.directory import SUMMARY
 from xbar_cli.runs.opening import open_run, read_summary
-from xbar_cli.runs.results import RESULTS, numbers, opened
+from xbar_cli.runs.results import BY_IMAGE, RESULTS, numbers, opened
 from xbar_cli.runs.seal import ANEW
 
 ADC_SPREAD = ("adc_gain_error", "adc_offset_error")
@@ -39,6 +39,7 @@ class Evaluation:
         tested: digest of the test images.
         random: how it drew random numbers.
         devices: shapes of the devices by layer.
+        answered: what each test image adds to the accuracy, as a mean over the chips.
         facts: configuration and origin, by dotted key.
     """
 
@@ -51,6 +52,7 @@ class Evaluation:
     tested: str | None = None
     random: Mapping[str, Any] | None = None
     devices: Mapping[str, Any] | None = None
+    answered: NDArray[np.float64] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -63,6 +65,8 @@ def open_evaluation(path: Path) -> Evaluation:
         raise RunError(f"{path}: its metric is {metric}; shares of right answers are compared, as accuracy is")
     with opened(run.path / RESULTS, kind=metric) as dataset:
         samples = np.asarray(numbers(dataset, metric, *dataset[metric].dims), np.float64).squeeze()
+        known = BY_IMAGE in dataset
+        answered = np.asarray(numbers(dataset, BY_IMAGE, "image"), np.float64) if known else None
     if samples.ndim > 1:
         raise RunError(f"{path}: its accuracies have {samples.ndim} axes; compare runs of one condition")
     if samples.reshape(-1).tolist() != summary[f"{metric}_samples"]:
@@ -83,6 +87,7 @@ def open_evaluation(path: Path) -> Evaluation:
         tested=summary.get("test_images_sha256"),
         random=where.get("random"),
         devices=summary.get("chip_devices"),
+        answered=answered,
         facts=kept | {key: value for key, value in origin.items() if value is not None} | computing(where),
     )
 

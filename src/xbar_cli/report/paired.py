@@ -118,6 +118,7 @@ def figures(a: Evaluation, b: Evaluation, pair: OnChips) -> dict[str, Any]:
     """What the comparison comes to, as `xbar compare` writes it."""
     found, means = pair.found, [float(pair.a.mean()), float(pair.b.mean())]
     errors = [sampling_error(mean, e.images) for mean, e in zip(means, (a, b), strict=True)]
+    of_pairs = over_images(a, b)
     return {
         "method": found.method,
         "samples": [int(a.samples.size), int(b.samples.size)],
@@ -132,8 +133,19 @@ def figures(a: Evaluation, b: Evaluation, pair: OnChips) -> dict[str, Any]:
         "identical": found.method == "identical",
         "better": found.better,
         "test_set_error": errors,
-        "difference_test_set_error": math.hypot(*errors),
+        "difference_test_set_error": math.hypot(*errors) if of_pairs is None else of_pairs,
+        "images_paired": of_pairs is not None,
     }
+
+
+def over_images(a: Evaluation, b: Evaluation) -> float | None:
+    """Standard error of the difference over test sets: that of the mean difference of each image, which both answered.
+
+    None where a run does not say what it made of each image (an older version).
+    """
+    if a.answered is None or b.answered is None or a.answered.size < 2:
+        return None
+    return float((b.answered - a.answered).std(ddof=1) / math.sqrt(a.answered.size))
 
 
 def notes(a: Evaluation, b: Evaluation, pair: OnChips) -> list[str]:

@@ -21,6 +21,12 @@ def value(value: Any) -> str:
     return "–" if value is None else ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def interval(summary: Mapping[str, Any]) -> str:
+    """The 95 % interval of the difference over chips; a dash where nothing spreads over them."""
+    low, high = summary["difference_ci95"]
+    return "–" if summary["p_value"] is None else f"{low:+.4f} … {high:+.4f}"
+
+
 def verdict(summary: Mapping[str, Any]) -> str:
     """One sentence: which is better, and whether the test set is large enough to say so of other images."""
     if summary["identical"]:
@@ -31,7 +37,8 @@ def verdict(summary: Mapping[str, Any]) -> str:
     margin = 1.96 * summary["difference_test_set_error"]
     beyond = abs(summary["difference"]) > margin
     images = "more than" if beyond else "less than"
+    taken = "over the images in pairs" if summary["images_paired"] else "at most: images taken as independent"
     return (
         f"{which} is better on these images, by {abs(summary['difference']):.4f}; that is {images} the ±{margin:.4f} "
-        "that another test set of this size could shift it (95 %, images taken as independent)."
+        f"that another test set of this size could shift it (95 %, {taken})."
     )

@@ -66,14 +66,22 @@ class Entry:
         return self.summary.get("command")
 
 
-def find_runs(folder: Path) -> Iterator[Entry]:
-    """Every run in a folder, at any depth, by path; what lies inside of a run is part of it, but for a sweep's runs."""
+def find_runs(folder: Path, *, inside: bool = True) -> Iterator[Entry]:
+    """Every run in a folder, at any depth, by path; what lies inside of a run is part of it, but for a sweep's runs.
+
+    Those of a sweep that lies in the folder are found where it is looked `inside` of sweeps.
+    """
     if not folder.is_dir():
         raise RunError(f"{folder}: no such folder")
+    yield from _found(folder, deeper=True, inside=inside)
+
+
+def _found(folder: Path, *, deeper: bool, inside: bool) -> Iterator[Entry]:
+    """The runs in a folder; those of a sweep in this very folder where it is looked `deeper`."""
     entry = open_entry(folder)
     if entry is not None:
         yield entry
-        if entry.command not in SWEEPS:
+        if entry.command not in SWEEPS or not deeper:
             return
     try:
         children = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
@@ -82,7 +90,7 @@ def find_runs(folder: Path) -> Iterator[Entry]:
         return
     for child in children:
         if os.access(child, os.R_OK | os.X_OK):
-            yield from find_runs(child)
+            yield from _found(child, deeper=inside, inside=inside)
         else:
             yield Entry(child, "damaged", {}, {}, reason="cannot be read (permission denied)")
 
@@ -180,11 +188,13 @@ def figures_of(summary: Mapping[str, Any]) -> dict[str, Any]:
 def listing(folder: Path, *, where: Sequence[str] = (), sort: str | None = None) -> dict[str, Any]:
     """The runs in a folder, those alone of which all terms `where` are true, and what is damaged.
 
+    Runs of a sweep in the folder are among them where there are terms, and where the folder is the sweep's own.
+
     Runs of one command come with what differs in their configurations besides the listing's own columns (`differs`). With `sort`
     they are in the order of a key, falling where it begins with `-`; those without it come last. ConfigError where none has such
     a key.
     """
-    entries = list(find_runs(folder))
+    entries = list(find_runs(folder, inside=bool(where)))
     runs = [(describe(e), e) for e in entries if e.state != "damaged"]
     every = [values_of(described, entry.config, entry.summary) for described, entry in runs]
     known = list(dict.fromkeys(key for values in every for key in values))

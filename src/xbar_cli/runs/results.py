@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 RESULTS = "results.nc"
 MODEL = "model.safetensors"
+BY_IMAGE = "answered"
+"""Of an evaluation by shares of right answers: what each test image adds to them, as a mean over the chips."""
 LARGEST = 2**35
 """Bytes of a file of arrays."""
 FORMAT = 1

@@ -45,15 +45,15 @@ def values_of(described: Mapping[str, Any], config: Mapping[str, Any], summary: 
 
 
 def named(name: str, known: Sequence[str]) -> str:
-    """The key that a name or the end of one means. ConfigError where it is none, or several."""
+    """The key that a name or the end of one means: of several the one that all of them end with. ConfigError for others."""
     if name in known:
         return name
-    ends = [
-        key for key in known if key.endswith((f".{name}", f"_{name}")) or key.removesuffix(f"_{_unit(key)}") == name
-    ]
+    ends = [key for key in known if key.endswith(f".{name}")]
+    ends = ends or [key for key in known if key.endswith(f"_{name}") or key.removesuffix(f"_{_unit(key)}") == name]
     ends = ends or [key for key in known if key.rpartition(".")[2].removesuffix(f"_{_unit(key)}") == name]
-    if len(ends) == 1:
-        return ends[0]
+    shortest = min(ends, key=len, default="")
+    if ends and all(key == shortest or key.endswith(f".{shortest}") for key in ends):
+        return shortest
     if ends:
         raise ConfigError(f"{quoted(name)} is {', '.join(ends[:6])}: write more of it")
     near = get_close_matches(name, known, n=3, cutoff=0.5) or sorted(known)[:12]

@@ -9,6 +9,7 @@ import numpy as np
 
 from xbar_cli.chip.certificates.wired import settle, told
 from xbar_cli.chip.conversion.learned import as_learned, taken
+from xbar_cli.chip.counting import Batch
 from xbar_cli.chip.executor import Strategy
 from xbar_cli.chip.floating import floating_value
 from xbar_cli.chip.full_scales import with_drive_range
@@ -26,7 +27,7 @@ from xbar_cli.chip.result import ages
 from xbar_cli.chip.result import summary as evaluate_summary
 from xbar_cli.chip.result.drawing import draw
 from xbar_cli.chip.result.notes import effects_in_order, programmed_first, tell
-from xbar_cli.chip.sample import Batch, Tally, sample
+from xbar_cli.chip.sample import Tally, sample
 from xbar_cli.chip.sensitivity import each_alone
 from xbar_cli.config.arrays import AnyArrayModel, check_neurons, tile_fold
 from xbar_cli.config.chips.evaluate import EvaluateConfig

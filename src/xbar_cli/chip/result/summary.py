@@ -14,7 +14,7 @@ from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.errors import ConfigError
 from xbar_cli.nn.score import ACCURACY as RIGHT
 from xbar_cli.nn.score import Measure
-from xbar_cli.runs.results import MODEL, Field, digest, field
+from xbar_cli.runs.results import BY_IMAGE, MODEL, Field, digest, field
 from xbar_cli.statistics import (
     ACCURACY,
     ANYTHING,
@@ -247,6 +247,9 @@ def results(samples: list[float], tally: Tally, *, metric: MetricName = "accurac
     """results.nc: the metric of every chip, with each layer alone too, and what each chip was calibrated to."""
     fields = {"sample": field(("sample",), first + np.arange(len(samples)), unit="1", long_name="chip")}
     fields[metric] = field(("sample",), samples, unit="1", long_name=f"{metric} on the test images")
+    if Measure(metric).is_share:
+        said = f"{metric} of each test image, mean over the chips"
+        fields[BY_IMAGE] = field(("image",), tally.each / len(tally.values), unit="1", long_name=said)
     for name, alone in tally.alone.items():
         long_name = f"{metric} on the test images with {name} alone on arrays"
         fields[f"{name}_alone_{metric}"] = field(("chip",), alone, unit="1", long_name=long_name)

@@ -27,6 +27,7 @@ class Tally:
 
     Attributes:
         values: the metric of each.
+        each: what every image adds to the metric, summed over the chips.
         alone: of each, by layer, with that layer alone on arrays.
         beyond: ADC conversions beyond the range and all of them, and the same of the DAC.
         devices: share of devices below 0, mean shift [S] and share off the table, of each.
@@ -39,6 +40,7 @@ class Tally:
     """
 
     values: list[float] = field(default_factory=list)
+    each: np.ndarray = field(default_factory=lambda: np.zeros(1))
     alone: dict[str, list[float]] = field(default_factory=dict)
     beyond: np.ndarray = field(default_factory=lambda: np.zeros(4))
     devices: list[tuple[float, ...]] = field(default_factory=list)

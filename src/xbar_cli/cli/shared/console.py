@@ -54,18 +54,27 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def print_fitting(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: Sequence[str] = (), hint: str = ""
-) -> None:
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: Sequence[str] = (), hint: str = "",
+    longest: int | None = None,
+) -> None:  # fmt: skip
     """Print a table without its empty columns, and without those that the terminal has no room for, which it names below.
 
-    `least` are columns that are wanted before others; `hint` is what else shows those that are left out.
+    `least` are columns that are wanted before others; `hint` is what else shows those that are left out; cells but for the first
+    are cut to the `longest` where lines have an end.
     """
+    if longest is not None and _has_width():
+        rows = [[row[0], *(cut(cell, longest) for cell in row[1:])] for row in rows]
     full = [n for n in range(len(columns)) if n == 0 or any(row[n] not in (None, "") for row in rows)]
     columns, rows = [columns[n] for n in full], [[row[n] for n in full] for row in rows]
     kept = fitting(columns, rows, least=least)
     print_table(title, [columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
     if left := [columns[n] for n in range(len(columns)) if n not in kept]:
         Console(highlight=False).print(Text(f"no room for {', '.join(left)}" + (f" ({hint})" if hint else "")))
+
+
+def cut(cell: object, longest: int) -> object:
+    """A cell, whose text is cut where it is longer."""
+    return f"{cell[: longest - 1]}…" if isinstance(cell, str) and len(cell) > longest else cell
 
 
 def _has_width() -> bool:

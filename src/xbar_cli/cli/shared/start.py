@@ -21,7 +21,10 @@ def run() -> None:
 
     keep_compiled()
     code = importlib.import_module("xbar_cli.cli.main").guarded(sys.argv[1:])
-    if code == interruption.CODE:  # threads that are still at work would tell how the interpreter ends
+    if (
+        interruption.asked() and code == interruption.code()
+    ):  # threads that are still at work would tell how the interpreter ends
         interruption.leave()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is done is done: the interpreter ends with its code
+    for number in interruption.SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # what is done is done: the interpreter ends with its code
     sys.exit(code)

@@ -13,7 +13,7 @@ from xbar_cli.cli.shared.running import execute
 from xbar_cli.config.chips.advise import ADVISE_WITHOUT
 from xbar_cli.config.chips.design import DesignConfig
 
-COSTS = (("energy_joule", "energy an image", "J"), ("area_m2", "area", "m2"),
+COSTS = (("energy_joule", "energy an image", "J"), ("area_m2", "area", "m²"),
          ("latency_seconds", "time an image", "s"))  # fmt: skip
 
 
@@ -37,14 +37,15 @@ def design(config: DesignConfig, **output: Any) -> None:
 
 def show(summary: dict[str, Any]) -> None:
     """Print what was designed, what it reaches and costs, and what each parameter is worth there."""
+    from xbar_cli.figures.labels import Label, prefixed
+
     percent = summary["metric"] in ("accuracy", "top5", "r2")
     scale, unit = (100, " [%]") if percent else (1, "")
     start, metric = summary["start"], summary["metric"]
 
-    def number(value: float, ci: list[float] | None) -> str:
-        """A value with its interval."""
-        span = "" if ci is None else f" ({ci[0] * scale:.1f} … {ci[1] * scale:.1f})"
-        return f"{value * scale:.1f}{span}"
+    def span(ci: list[float] | None) -> str:
+        """An interval."""
+        return "–" if ci is None else f"{ci[0] * scale:.1f} … {ci[1] * scale:.1f}"
 
     title = f"{summary['network']} on {summary['dataset']}, {summary['steps']} steps"
     print_table(
@@ -55,12 +56,17 @@ def show(summary: dict[str, Any]) -> None:
             for p in summary["parameters"]
         ],
     )
-    rows = [(f"{metric}{unit}", number(start["metric_value"], start["metric_ci95"]),
-             number(summary["metric_value"], summary["metric_ci95"]), number(summary["won"], summary["won_ci95"]))]  # fmt: skip
-    rows += [
-        (f"{text} [{of}]", f"{start[key]:.4g}", f"{summary[key]:.4g}", f"× {summary[key] / start[key]:.3f}")
-        for key, text, of in COSTS
+    found = (start["metric_value"], summary["metric_value"], summary["won"])
+    spans = (start["metric_ci95"], summary["metric_ci95"], summary["won_ci95"])
+    start_value, value, won = (scale * one for one in found)
+    rows = [
+        (f"{metric}{unit}", f"{start_value:.1f}", f"{value:.1f}", f"{won:+.1f}"),
+        ("its 95 % interval", *map(span, spans)),
     ]
+    for key, text, of in COSTS:
+        label = prefixed(Label(text, unit=of), start[key])
+        before, after = start[key] * label.factor, summary[key] * label.factor
+        rows.append((f"{text} [{label.unit}]", f"{before:.4g}", f"{after:.4g}", f"× {after / before:.3f}"))
     print_table(f"On {summary['samples']} chips that no step saw", ["", "start", "design", "change"], rows)
     print_table(
         "What 1 % more of a parameter does at the design",
@@ -76,6 +82,6 @@ def show(summary: dict[str, Any]) -> None:
         click.echo(
             f"the weights descended too, by {100 * summary['weights_moved']:.1f} % of their rms; the network: {net}"
         )
-    click.echo("in brackets: 95 % intervals over the same chips; the design again, by the ordinary commands:")
+    click.echo("changes are over the same chips; the design again, by the ordinary commands:")
     click.echo(f"xbar eval {net} --config {out}/evaluate.toml")
     click.echo(f"xbar map {net} --config {out}/map.toml --out MAPPED; xbar energy MAPPED --config {out}/energy.toml")
