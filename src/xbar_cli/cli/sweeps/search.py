@@ -149,7 +149,7 @@ class SearchLine:
         self._quiet, self._notice = quiet, notice
         self._live: Live | None = None
         self._running: dict[str, None] = {}
-        self._said, self._told = "", time.monotonic()
+        self._said, self._told, self._since = "", time.monotonic(), 0
 
     def __enter__(self) -> "SearchLine":
         """Say the notice."""
@@ -172,6 +172,7 @@ class SearchLine:
         of_chips = f" of {budget.chips}" if budget.chips else ""
         tried = sum(trial.state != "repeated" for trial in trials)
         self._said = f"designs: {tried}{of_trials}, chips: {sum(t.spent for t in trials)}{of_chips}"
+        self._since = 0
         self.tick()
 
     def started(self, key: str) -> None:
@@ -182,6 +183,7 @@ class SearchLine:
     def ended(self, key: str, outcome: "Outcome") -> None:
         """A run is done or has failed."""
         self._running.pop(key, None)
+        self._since += outcome.ok
         if not outcome.ok and not self._quiet and outcome.attempts:
             note(f"failed: {key}: {outcome.reason}")
         self.tick()
@@ -190,7 +192,8 @@ class SearchLine:
         """Draw the line again; where stderr is no terminal, say it once a minute."""
         counts = Counter(key.rpartition("-")[0] for key in self._running)
         running = ", ".join(stage if count == 1 else f"{stage} ({count})" for stage, count in counts.items())
-        line, now = self._said + (f"; running: {running}" if running else ""), time.monotonic()
+        since = f", runs of the next ones: {self._since}" if self._since else ""
+        line, now = self._said + since + (f"; running: {running}" if running else ""), time.monotonic()
         if self._live is not None:
             self._live.update(Text(line), refresh=True)
         elif not self._quiet and self._said and now - self._told >= EVERY:
