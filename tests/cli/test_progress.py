@@ -166,7 +166,9 @@ def test_a_search_into_a_file_says_once_a_minute_how_it_stands(stderr, monkeypat
             line.started(key)
         assert written.getvalue().splitlines()[-1] == "designs: 1 of 8, chips: 5; running: net (2), map"
         line.ended("map-3c", Outcome(True, None, 1.0, 1))
-    assert written.getvalue().splitlines()[-1] == "designs: 1 of 8, chips: 5, runs of the next ones: 1; running: net (2)"
+    assert (
+        written.getvalue().splitlines()[-1] == "designs: 1 of 8, chips: 5, runs of the next ones: 1; running: net (2)"
+    )
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("600", 600), ("10m", 600), ("1.5h", 5400), ("90s", 90)])

@@ -12,7 +12,7 @@ from xbar_cli.config.effect_list import effect_text
 
 from .energy import engineering
 from .shared.completion import runs
-from .shared.console import print_table
+from .shared.console import print_table, say
 from .shared.declared import declared
 from .shared.groups import Grouped
 from .shared.options import options
@@ -63,12 +63,12 @@ def show(summary: dict[str, Any]) -> None:
         ],
     )
     show_costs(summary)
-    click.echo(f"in brackets: 95 % intervals over {summary['samples']} chips, the same ones throughout")
+    say(f"in brackets: 95 % intervals over {summary['samples']} chips, the same ones throughout")
     for n, row in enumerate(summary["remedies"], start=1):
         cost = f"   # costs {row['cost']}" if row["cost"] else ""
         click.echo(f"{n}. {command(summary, row['changes'])}{cost}")
     if not summary["trained"]:
-        click.echo("not tried: xbar train --robust (--try-training does)")
+        say("not tried: xbar train --robust (--try-training does)")
 
 
 def show_costs(summary: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import click
 
 from xbar_cli.report.said import interval, method, value, verdict
 
-from .shared.console import print_table
+from .shared.console import print_table, say
 from .shared.running import execute
 
 
@@ -42,5 +42,5 @@ def show(summary: dict[str, Any]) -> None:
     print_table(f"{method(summary)}, {summary['images']} images", ["", "accuracy", "std error over test sets"], rows)
     if summary["differ_in"]:
         told = (f"{key} {' / '.join(map(value, both))}" for key, both in summary["differ_in"].items())
-        click.echo(f"A / B differ in: {', '.join(told)}")
-    click.echo(verdict(summary))
+        say(f"A / B differ in: {', '.join(told)}")
+    say(verdict(summary))

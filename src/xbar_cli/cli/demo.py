@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from xbar_cli.cli.shared.console import print_json, print_table
+from xbar_cli.cli.shared.console import print_json, print_table, say
 from xbar_cli.cli.shared.reporter import TerminalReporter
 from xbar_cli.interruption import unwinding
 
@@ -58,7 +58,7 @@ def show(summary: dict[str, Any]) -> None:
     lines.append(("arrays, per image [nJ]", *(f"{r['energy_joule'] * 1e9:.2f}" for r in rows)))
     lines.append((f"against {rows[0]['vg_volt']:g} V [%]", *(f"{(r['energy_ratio'] - 1) * 100:+.1f}" for r in rows)))
     print_table("NEAT: LeNet-5, fashion_mnist_mini", ["gate voltage", *(f"{r['vg_volt']:g} V" for r in rows)], lines)
-    click.echo(
+    say(
         f"Test accuracy before any restriction: {rows[0]['start_accuracy']:.1%}. In range: share of the weights, at first\n"
         "and before the last restriction. 1T-1R: mean of 25 chips ± half of its 95 % interval; variation:\n"
         "addi(tive) σ = x (G_on − G_off), prop(ortional) σ = x G. --robust: trained against it."

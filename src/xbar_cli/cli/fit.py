@@ -6,7 +6,7 @@ import click
 
 from xbar_cli.config.devices import FitConfig
 
-from .shared.console import print_table
+from .shared.console import print_table, say
 from .shared.options import options
 from .shared.running import execute
 
@@ -75,4 +75,4 @@ def show_statistics(summary: dict[str, Any]) -> None:
     head = ["target [µS]", "mean [µS]", "σ [µS]", *(f"σ between {PARTS[name]} [µS]" for name in parts)]
     print_table(title, head, rows if len(rows) <= 16 else rows[:: len(rows) // 8])
     if len(rows) > 16:
-        click.echo(f"every {len(rows) // 8}th of {len(rows)} knots; all of them are in statistics.toml")
+        say(f"every {len(rows) // 8}th of {len(rows)} knots; all of them are in statistics.toml")

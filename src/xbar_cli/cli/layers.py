@@ -8,7 +8,7 @@ import click
 from xbar_cli.config.chips.evaluate import PARTITION_WITHOUT, PartitionConfig
 
 from .shared.completion import runs
-from .shared.console import print_json, print_table
+from .shared.console import print_json, print_table, say
 from .shared.groups import Grouped
 from .shared.options import options
 
@@ -51,7 +51,7 @@ def show(found: dict[str, Any]) -> None:
         ["layer", "product", "kernel", "groups", "reads", "devices", "tiles"],
         rows,
     )
-    click.echo("reads: of its arrays, for one input")
+    say("reads: of its arrays, for one input")
     if found["digital_products"]:
         print_table(
             "products that stay digital",
@@ -105,10 +105,10 @@ def show_partition(summary: dict[str, Any]) -> None:
         ["", "made digital", "devices left", "lost [%]", "won back [%]"],
         rows,
     )
-    click.echo("in brackets: 95 % intervals over chips, the same ones throughout")
+    say("in brackets: 95 % intervals over chips, the same ones throughout")
     if not summary["reached"]:
-        click.echo(f"a loss below {summary['wanted_loss']:g} is not reached with any layer on arrays")
-    click.echo(
+        say(f"a loss below {summary['wanted_loss']:g} is not reached with any layer on arrays")
+    say(
         f"on the {summary['test_images']} test images: {summary['test_accuracy_mean']:.4f}, lost "
         f"{summary['test_loss'] * 100:.2f} % of {summary['test_ideal_accuracy']:.4f} in floating point"
     )

@@ -7,7 +7,7 @@ import click
 from xbar_cli.config.hardware import MapConfig
 
 from .shared.completion import runs
-from .shared.console import print_table
+from .shared.console import print_table, say
 from .shared.groups import Grouped
 from .shared.options import options
 from .shared.running import execute
@@ -48,7 +48,7 @@ def show(summary: dict[str, Any]) -> None:
     of = f", {summary['technology']}" if summary["technology"] else ""
     print_table(f"Scheme {summary['scheme']}{of}, {span}, tiles of {tile}", head, rows)
     notes = ["µS: conductance per unit of weight"] + ["kept: of the scale, so that running sums fit"] * shrunk
-    click.echo("; ".join([*notes, "RMSE: of the decoded weights"]))
+    say("; ".join([*notes, "RMSE: of the decoded weights"]))
 
 
 def scale(slope: float | list[float]) -> str:

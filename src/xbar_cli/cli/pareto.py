@@ -7,7 +7,7 @@ import click
 
 from xbar_cli.config.energy import ParetoConfig
 
-from .shared.console import print_fitting
+from .shared.console import print_fitting, say
 from .shared.options import options
 from .shared.running import execute
 
@@ -51,7 +51,7 @@ def show(summary: dict[str, Any]) -> None:
     title += f"; runs of {folder}" if folder else ""
     print_fitting(title, columns, rows, least=(*swept, "scheme", "bits", *FIGURES[:2]), hint="--json has all")
     for said, names in said_of(points).items():
-        click.echo(f"{', '.join(names) if len(names) < len(points) else 'all'}: {said}")
+        say(f"{', '.join(names) if len(names) < len(points) else 'all'}: {said}")
 
 
 def swept_columns(points: list[dict[str, Any]]) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.console import print_table, say
 from xbar_cli.cli.shared.groups import Grouped
 from xbar_cli.cli.shared.options import options
 from xbar_cli.cli.shared.running import execute
@@ -32,7 +32,7 @@ def show(summary: dict[str, Any]) -> None:
     wires = "" if summary["r_wire_ohm"] is None else f"{summary['r_wire_ohm']:g} Ω a wire segment, "
     title = f"{size}, {wires}V_g {summary['vg_volt']:g} V, against ngspice"
     print_table(title, ["model", "NRMSD", "largest relative error", "of full scale"], rows)
-    click.echo(
+    say(
         f"ngspice: {summary['oracle_seconds']:.3g} s for {summary['inputs']} inputs, "
         f"{summary['oracle_seconds_first_input']:.3g} s for the first"
     )

@@ -69,7 +69,7 @@ def print_fitting(
     kept = fitting(columns, rows, least=least)
     print_table(title, [columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
     if left := [columns[n] for n in range(len(columns)) if n not in kept]:
-        Console(highlight=False).print(Text(f"no room for {', '.join(left)}" + (f" ({hint})" if hint else "")))
+        say(f"no room for {', '.join(left)}" + (f" ({hint})" if hint else ""))
 
 
 def cut(cell: object, longest: int) -> object:
@@ -111,9 +111,10 @@ def fitting(columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: 
 
 def note(message: str) -> None:
     """Say something on stderr, so that stdout stays machine-readable."""
-    say(STDERR, message)
+    say(message, console=STDERR)
 
 
-def say(console: Console, message: str) -> None:
-    """A line of text; a terminal has it broken between words where it is longer."""
+def say(message: str, *, console: Console | None = None) -> None:
+    """A line of text, on stdout if on no other console; a terminal has it broken between words where it is longer."""
+    console = console or Console()
     console.print(message, markup=False, highlight=False, soft_wrap=not console.is_terminal)

@@ -135,7 +135,7 @@ class TerminalReporter:
     def note(self, message: str) -> None:
         """Print a line above the bars."""
         if not self._quiet:
-            say(self._bars.console, spoken(message))
+            say(spoken(message), console=self._bars.console)
 
     def doing(self, what: str) -> None:
         """Say what is being done, in the line below the bars."""
@@ -155,7 +155,7 @@ class TerminalReporter:
     def _tell(self) -> None:
         """The line where stderr is no terminal."""
         if self._bars.standing.what:
-            say(STDERR, self._bars.standing.line(time.monotonic()))
+            say(self._bars.standing.line(time.monotonic()), console=STDERR)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from xbar_cli.cli.shared.completion import runs
-from xbar_cli.cli.shared.console import print_table
+from xbar_cli.cli.shared.console import print_table, say
 from xbar_cli.cli.shared.groups import Grouped
 from xbar_cli.cli.shared.options import options
 from xbar_cli.cli.shared.running import execute
@@ -79,9 +79,7 @@ def show(summary: dict[str, Any]) -> None:
     )  # fmt: skip
     out, net = shlex.quote(summary["out"]), shlex.quote(summary.get("network_run", summary["run"]))
     if "network_run" in summary:
-        click.echo(
-            f"the weights descended too, by {100 * summary['weights_moved']:.1f} % of their rms; the network: {net}"
-        )
-    click.echo("changes are over the same chips; the design again, by the ordinary commands:")
+        say(f"the weights descended too, by {100 * summary['weights_moved']:.1f} % of their rms; the network: {net}")
+    say("changes are over the same chips; the design again, by the ordinary commands:")
     click.echo(f"xbar eval {net} --config {out}/evaluate.toml")
     click.echo(f"xbar map {net} --config {out}/map.toml --out MAPPED; xbar energy MAPPED --config {out}/energy.toml")

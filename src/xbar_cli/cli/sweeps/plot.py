@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from xbar_cli.cli.shared.console import print_json
+from xbar_cli.cli.shared.console import print_json, say
 
 
 @click.command(epilog="Example: xbar plot runs/ir-drop --x r_wire --y accuracy --by tile --format pdf")
@@ -35,6 +35,6 @@ def plot(
     if as_json:
         print_json(summary)
         return
-    click.echo(summary["caption"])
+    say(summary["caption"])
     for file in summary["out"]:
         click.echo(f"picture: {file}")

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from xbar_cli.cli.shared.console import HEADS, print_fitting, print_json, say
 from xbar_cli.cli.shared.tracking import track_option
@@ -133,5 +132,5 @@ def show(summary: dict[str, Any]) -> None:
         click.echo(f"results: {summary['results']}")
     for picture in summary.get("pictures", ()):
         files = " ".join(picture["files"])
-        say(Console(highlight=False), f"{f'picture: {files}' if files else picture['figure']}: {picture['caption']}")
+        say(f"{f'picture: {files}' if files else picture['figure']}: {picture['caption']}")
     click.echo(f"runs: {summary['out']}")

@@ -11,7 +11,7 @@ import click
 from rich.live import Live
 from rich.text import Text
 
-from xbar_cli.cli.shared.console import HEADS, STDERR, note, print_fitting, print_json, print_table
+from xbar_cli.cli.shared.console import HEADS, STDERR, note, print_fitting, print_json, print_table, say
 from xbar_cli.cli.shared.reporter import EVERY
 from xbar_cli.cli.shared.typed import way_on
 from xbar_cli.interruption import unwinding
@@ -104,10 +104,10 @@ def show(summary: dict[str, Any]) -> None:
     print_fitting(title, head, rows, least=["trial", *sought], hint="--json has all")
     if not summary["front"]:
         bounds = " and ".join(summary["constraints"]) or "all chips"
-        click.echo(f"no design meets {bounds}" + ("; the nearest is shown" if entries else ""))
+        say(f"no design meets {bounds}" + ("; the nearest is shown" if entries else ""))
     if summary["reference"]:
         ends = ", ".join(f"{name} {value:.4g}" for name, value in summary["reference"].items())
-        click.echo(f"front: {len(summary['front'])} designs, hypervolume {summary['hypervolume']:.4g} up to {ends}")
+        say(f"front: {len(summary['front'])} designs, hypervolume {summary['hypervolume']:.4g} up to {ends}")
     if summary["disagreement"]:
         note(f"figures of a design are of two kinds of hardware: {summary['disagreement']}")
     first = next((entry for entry in summary["list"] if entry["state"] == "failed"), None)
@@ -123,9 +123,9 @@ def show_space(summary: dict[str, Any]) -> None:
     designs = "without end" if summary["designs"] is None else summary["designs"]
     print_table(f"{summary['experiment']}: designs {designs}", ["axis", "values", "count", "when"], rows)
     budget = ", ".join(f"{n} {what}" for what, n in summary["budget"].items() if n is not None)
-    click.echo(f"objectives: {', '.join(summary['objectives'])}")
+    say(f"objectives: {', '.join(summary['objectives'])}")
     if summary["constraints"]:
-        click.echo(f"constraints: {', '.join(summary['constraints'])}")
+        say(f"constraints: {', '.join(summary['constraints'])}")
     click.echo(f"budget: {budget}; sampler: {summary['sampler']}, seed {summary['seed']}")
     if summary["chips_per_design"]:
         click.echo(f"chips of a design: {', then '.join(map(str, summary['rungs']))}")
