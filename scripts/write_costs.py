@@ -15,11 +15,9 @@ from pathlib import Path
 
 from xbar_cli.experiment.file import load_experiment
 from xbar_cli.experiment.grid import expand
-from xbar_cli.experiment.plan import LOGS, StageRun
-from xbar_cli.outside import read_json
+from xbar_cli.experiment.plan import StageRun, spent_on
 from xbar_cli.runs.environment import processor
 from xbar_cli.runs.whole import write_whole
-from xbar_cli.workflows.run import COST
 
 ROOT = Path(__file__).resolve().parents[1] / "experiments"
 WORDS = {
@@ -48,9 +46,9 @@ def counts(runs: dict[str, StageRun]) -> str:
 def measured(runs: dict[str, StageRun], folders: list[Path]) -> str | None:
     """What all of the runs took, where one of the folders has them."""
     for folder in folders:
-        notes = [folder / LOGS / f"{key}{COST}" for key in runs]
-        if all(note.is_file() for note in notes):
-            seconds = sum(float(read_json(note)["cpu_seconds"]) for note in notes)
+        spent = [spent_on(folder, key) for key in runs]
+        if all(spent):
+            seconds = sum(one["cpu_seconds"] for one in spent if one)
             return f"{said(seconds)} of a processor, measured ({processor()})"
     return None
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from scripts import write_costs
+from xbar_cli.experiment.plan import COST, LOGS
 
 
 def test_costs_of_all_experiments_count_their_grids():
@@ -34,13 +35,13 @@ chip.variation.amount = [0.1, 0.2, 0.3]
     assert write_costs.line_of(file, []) == (
         "3 trainings; an hour (estimated)", "2 trainings, 6 evaluations; an hour (estimated)"
     )  # fmt: skip
-    logs = tmp_path / "runs" / write_costs.LOGS
+    logs = tmp_path / "runs" / LOGS
     logs.mkdir(parents=True)
     runs = write_costs.runs_of(file)
     for key in list(runs)[1:]:
-        (logs / f"{key}{write_costs.COST}").write_text(json.dumps({"wall_seconds": 1.0, "cpu_seconds": 30.0}))
+        (logs / f"{key}{COST}").write_text(json.dumps({"wall_seconds": 1.0, "cpu_seconds": 30.0}))
     assert write_costs.measured(runs, [tmp_path / "runs"]) is None
-    (logs / f"{next(iter(runs))}{write_costs.COST}").write_text(json.dumps({"wall_seconds": 1.0, "cpu_seconds": 30.0}))
+    (logs / f"{next(iter(runs))}{COST}").write_text(json.dumps({"wall_seconds": 1.0, "cpu_seconds": 30.0}))
     _, new = write_costs.line_of(file, [tmp_path / "empty", tmp_path / "runs"])
     assert new.startswith("2 trainings, 6 evaluations; 4 minutes of a processor, measured (")
 

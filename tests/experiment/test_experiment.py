@@ -161,7 +161,28 @@ def test_only_what_points_still_need_is_computed(load, tmp_path):
     shutil.rmtree(out / point.runs["net"].key)
     plan = make_plan(experiment, out)
     assert [run.stage for run in missing(plan)] == ["evaluate"]  # its mapping is there, so the net is not needed
-    assert (dry_run(experiment, out=out)["points"], dry_run(experiment, out=out)["done"]) == (12, 11)
+    found = dry_run(experiment, out=out)
+    assert (found["points"], found["done"], found["left_cpu_seconds"]) == (12, 11, None)
+
+
+def test_a_dry_run_says_what_is_left_by_the_runs_that_are_there(load, tmp_path):
+    experiment, out = load(), tmp_path / "out"
+    plan = make_plan(experiment, out)
+    left = {point.runs["evaluate"].key for point in plan.points[:3]} | {plan.points[0].runs["cost"].key}
+    fake(out, plan, without=left)
+    (out / "logs").mkdir(exist_ok=True)
+    seconds = {"evaluate": iter(range(1, 100)), "cost": iter(range(10, 1000, 10))}
+    taken: dict[str, list[int]] = {"evaluate": [], "cost": []}
+    for key, run in plan.runs.items():
+        if run.stage in taken and key not in left:
+            taken[run.stage].append(next(seconds[run.stage]))
+            cost = {"wall_seconds": 0.5, "cpu_seconds": taken[run.stage][-1]}
+            (out / "logs" / f"{key}.cost.json").write_text(json.dumps(cost))
+    expected = 3 * np.mean(taken["evaluate"]) + np.mean(taken["cost"])
+    assert dry_run(experiment, out=out)["left_cpu_seconds"] == pytest.approx(expected)
+    for note in (out / "logs").glob("cost-*"):
+        note.write_text("{}")
+    assert dry_run(experiment, out=out)["left_cpu_seconds"] is None
 
 
 def test_swept_values_become_numbers_where_all_are():

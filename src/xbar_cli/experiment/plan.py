@@ -4,12 +4,14 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from xbar_cli.errors import RunError
+from xbar_cli.errors import ConfigError, RunError
 from xbar_cli.experiment.file import JOURNAL, Experiment
 from xbar_cli.experiment.grid import Point, StageRun, expand
 from xbar_cli.experiment.part import only_stage
+from xbar_cli.outside import read_json
 from xbar_cli.runs import opening
 from xbar_cli.runs.directory import DONE
 from xbar_cli.runs.listing import figures_of
@@ -18,6 +20,8 @@ from xbar_cli.runs.sweep import Outcome
 
 LOGS = "logs"
 """Folder of the runs' logs in the folder of an experiment."""
+COST = ".cost.json"
+"""End of the name, in the folder of logs, of what a run took."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,28 @@ def missing(plan: Plan) -> list[StageRun]:
 def dry_run(experiment: Experiment, *, out: Path, only: str | None = None) -> dict[str, Any]:
     """What `run` would do: the points, and what of them is complete; of one stage and what it needs with `only`."""
     plan = make_plan(experiment if only is None else only_stage(experiment, only), out)
-    return summarise(plan, {}) | {"dry_run": True}
+    return summarise(plan, {}) | {"dry_run": True, "left_cpu_seconds": forecast(plan)}
+
+
+def forecast(plan: Plan) -> float | None:
+    """Processor time of what is missing, by the runs of each stage that are there [s]; None where a stage has none yet."""
+    taken: dict[str, list[float]] = {}
+    for key in plan.cached:
+        if (spent := spent_on(plan.out, key)) is not None:
+            taken.setdefault(plan.runs[key].stage, []).append(spent["cpu_seconds"])
+    left = [run.stage for run in missing(plan)]
+    if not left or not set(left) <= set(taken):
+        return None
+    return sum(fmean(taken[stage]) for stage in left)
+
+
+def spent_on(out: Path, key: str) -> dict[str, float] | None:
+    """Wall and processor seconds of a run, as its worker wrote them down; None where there is no such note."""
+    try:
+        found = read_json(out / LOGS / f"{key}{COST}")
+        return {name: float(found[name]) for name in ("wall_seconds", "cpu_seconds")}
+    except (ConfigError, KeyError, TypeError, ValueError):
+        return None
 
 
 def summarise(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:

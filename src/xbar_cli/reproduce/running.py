@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from xbar_cli.data.datasets import status
-from xbar_cli.errors import ConfigError
 from xbar_cli.experiment.grid import Point
-from xbar_cli.experiment.plan import LOGS, Plan, describe_point, read_summary
+from xbar_cli.experiment.plan import Plan, describe_point, read_summary, spent_on
 from xbar_cli.experiment.watching import SweepWatcher
-from xbar_cli.outside import read_json
 from xbar_cli.reproduce.items import Item
 from xbar_cli.reproduce.values import ItemRuns
 from xbar_cli.runs.sweep import Outcome
-from xbar_cli.workflows.run import COST, compute_missing, only_one
+from xbar_cli.workflows.run import compute_missing, only_one
 
 RETRIES = 1
 
@@ -119,9 +117,6 @@ def cost_of(out: Path, keys: Mapping[str, Any]) -> dict[str, float]:
     """Wall and processor seconds of runs, as their workers wrote them down; nothing of a run that has no such note."""
     total = {"wall_seconds": 0.0, "cpu_seconds": 0.0}
     for key in keys:
-        try:
-            spent = read_json(out / LOGS / f"{key}{COST}")
-            total = {name: seconds + float(spent[name]) for name, seconds in total.items()}
-        except (ConfigError, KeyError, TypeError, ValueError):
-            continue
+        if (spent := spent_on(out, key)) is not None:
+            total = {name: seconds + spent[name] for name, seconds in total.items()}
     return total

@@ -20,7 +20,7 @@ from xbar_cli.experiment.announced import announce
 from xbar_cli.experiment.file import MODELS, Experiment
 from xbar_cli.experiment.grid import StageRun, renamed, run_names
 from xbar_cli.experiment.part import only_stage
-from xbar_cli.experiment.plan import LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
+from xbar_cli.experiment.plan import COST, LOGS, Plan, dry_run, make_plan, missing, read_summary, summarise
 from xbar_cli.experiment.watching import SweepWatcher, followed
 from xbar_cli.reporter import SILENT, Notes
 from xbar_cli.runs.directory import (
@@ -57,10 +57,6 @@ LOCAL_ENVIRONMENT = {
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
 """Of workers on this machine; several may share its accelerator."""
-
-
-COST = ".cost.json"
-"""End of the name, in the folder of logs, of what a run took."""
 
 
 class LogReporter:

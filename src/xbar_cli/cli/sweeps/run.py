@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from xbar_cli.cli.shared.console import HEADS, print_fitting, print_json, say
+from xbar_cli.cli.shared.reporter import time_said
 from xbar_cli.cli.shared.tracking import track_option
 from xbar_cli.cli.shared.typed import way_on
 from xbar_cli.interruption import unwinding
@@ -126,6 +127,8 @@ def show(summary: dict[str, Any]) -> None:
         least=[*head, "state", *named],
         hint="--json has all",
     )
+    if summary.get("left_cpu_seconds") is not None:
+        say(f"left: about {time_said(summary['left_cpu_seconds'])} of a processor, by the runs that are there")
     if len(listed) < len(summary["list"]):
         click.echo(f"and {len(summary['list']) - len(listed)} more (--json has all)")
     if summary["results"]:
