@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from xbar_cli.chip.counting import Counted
 from xbar_cli.chip.executor import Strategy, hoist, make_executor
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import make_folder
@@ -181,7 +182,7 @@ class Dice:
 
     def count(self, numbers, leaves, parts=None):
         hits = [np.random.default_rng(n).binomial(1000, 0.8) for n in np.asarray(numbers).tolist()]
-        return np.asarray([[hit, 0, 0, 0, 0] for hit in hits], np.float64), []
+        return Counted(np.asarray([[hit, 0, 0, 0, 0] for hit in hits], np.float64), np.zeros((len(hits), 1000)), [])
 
 
 def test_a_sequential_run_stops_at_the_same_chip_whatever_the_call():
