@@ -45,33 +45,26 @@ def told(body, *, presses=1, every=0.5, sent=signal.SIGINT):
     return process.returncode, out, err
 
 
-def test_with_nothing_to_put_away_it_leaves_at_once():
-    assert told("work()") == (130, "", "Error: interrupted; nothing was kept: the same command starts again\n")
+EITHER = pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+"""Ctrl-C, and a request to end, as of `timeout` or a scheduler."""
 
 
-def test_what_is_half_done_is_put_away_and_the_way_on_told():
-    body = """
-with unwinding(lambda: "`xbar go` goes on"):
-    try:
-        work()
-    finally:
-        print("put away", flush=True)
-"""
-    assert told(body) == (130, "put away\nKeyboardInterrupt\n", "Error: interrupted; `xbar go` goes on\n")
-
-
-def test_a_request_to_end_is_an_interruption_with_its_own_status():
-    body = """
-with unwinding(lambda: "`xbar go` goes on"):
-    try:
-        work()
-    finally:
-        print("put away", flush=True)
-"""
-    line = "Error: interrupted; `xbar go` goes on\n"
-    assert told(body, sent=signal.SIGTERM) == (143, "put away\nKeyboardInterrupt\n", line)
+@EITHER
+def test_with_nothing_to_put_away_it_leaves_at_once(sent, status):
     line = "Error: interrupted; nothing was kept: the same command starts again\n"
-    assert told("work()", sent=signal.SIGTERM) == (143, "", line)
+    assert told("work()", sent=sent) == (status, "", line)
+
+
+@EITHER
+def test_what_is_half_done_is_put_away_and_the_way_on_told(sent, status):
+    body = """
+with unwinding(lambda: "`xbar go` goes on"):
+    try:
+        work()
+    finally:
+        print("put away", flush=True)
+"""
+    assert told(body, sent=sent) == (status, "put away\nKeyboardInterrupt\n", "Error: interrupted; `xbar go` goes on\n")
 
 
 def test_a_step_that_is_held_ends_first():
