@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from xbar_cli.errors import RunError
 from xbar_cli.runs.opening import read_summary
 from xbar_cli.runs.sweep import Outcome
 from xbar_cli.search.asked import Search, load_search
@@ -58,7 +59,9 @@ def seconds_of(folder: Path, trials: Sequence[Trial]) -> float:
 def designed(search: Search, summary: Mapping[str, Any], number: int) -> Trial:
     """The trial that has the built values of a design."""
     built = {one["name"]: one["built"] for one in summary["parameters"]}
-    values = {key: made(built[name]) for name, (key, made) in AXES.items() if name in built}
+    if missed := [name for name in AXES if name not in built]:
+        raise RunError(f"{summary['out']} did not design {', '.join(missed)}, which the search varies")
+    values = {key: made(built[name]) for name, (key, made) in AXES.items()}
     shared = next(d.keys for d in search.space.dimensions if "evaluate.converters.adc_bits" in d.keys)
     values |= dict.fromkeys(shared, values["evaluate.converters.adc_bits"])
     return Trial(number, values)

@@ -31,7 +31,12 @@ def quoted(value: object) -> str:
     except (ValueError, RecursionError):  # whole numbers of thousands of digits, tables in tables without end
         return f"<{type(value).__name__} too long to show>"
     text = printable(text)
-    return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 1]}…"
+    return cut(text, LONGEST_QUOTE)
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of so many characters at most, the last of which stands for what is left out."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

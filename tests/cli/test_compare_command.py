@@ -58,6 +58,13 @@ def test_images_are_compared_in_pairs_where_both_runs_say_what_they_made_of_them
     assert found["difference_test_set_error"] < 0.9 * np.hypot(*found["test_set_error"])
     same = xbar("compare", coarse, evaluations / "same", "--out", tmp_path / "s", "--json").json
     assert same["difference_test_set_error"] == 0
+    torn = shutil.copytree(coarse, tmp_path / "torn")
+    with h5py.File(torn / "results.nc", "a") as file:
+        file["answered"][:30] = 1 - file["answered"][:30]
+    seal(torn)
+    refused = xbar("compare", ideal, torn, "--out", tmp_path / "t")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert "holds other answers than accuracies" in refused.err
     older = shutil.copytree(coarse, tmp_path / "older")
     with h5py.File(older / "results.nc", "a") as file:
         del file["answered"]

@@ -37,9 +37,9 @@ def ls(folder: Path, where: tuple[str, ...], sort: str | None, columns: str | No
 
 def show(found: dict[str, Any], *, whole: bool = False) -> None:
     """Print a table for each command; what all of its runs share stands in the title, unless the `whole` of it is asked for."""
-    folder = Path(found["out"])
     from xbar_cli.runs.listing import SWEEPS
 
+    folder = Path(found["out"])
     commands = dict.fromkeys(run["command"] for run in found["runs"])
     for command in commands:
         show_command(command, [run for run in found["runs"] if run["command"] == command], folder, whole=whole)
@@ -71,7 +71,7 @@ def show_command(command: str | None, runs: list[dict[str, Any]], folder: Path, 
 
 FIGURES = ("accuracy", "accuracy_std", "energy_joule", "difference", "p_value")
 LONGEST, ASKED = 18, 28
-"""Characters of a cell of 80 columns: of those that are chosen here, and of those that are asked for."""
+"""Characters of a cell at 80 columns: of those that are chosen here, and of those that are asked for."""
 
 
 def _heads(names: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from xbar_cli.config.load import EFFECTS
 from xbar_cli.experiment.file import label
+from xbar_cli.outside import cut
 
 UNIT_WORDS = ("ohm", "volt", "siemens", "joule", "m2", "m", "nm", "seconds", "celsius", "ampere", "watt", "farad")
 """Last words of keys that are units, and are left out."""
@@ -65,13 +66,9 @@ def _bare(name: str) -> str:
 def short_name(values: Mapping[str, Any], *, names: Mapping[str, str] | None = None) -> str:
     """`r_wire=1, tile=64x64`: the values of a point, those that have names; empty without any."""
     names = names or short_names(list(values))
-    return ", ".join(f"{names[key]}={_cut(said(value))}" for key, value in values.items() if key in names)
+    return ", ".join(f"{names[key]}={cut(said(value), LONGEST_VALUE)}" for key, value in values.items() if key in names)
 
 
 def said(value: Any) -> str:
     """A swept value as names and tables have it: of a list what is in it."""
     return ", ".join(map(str, value)) if value and isinstance(value, list | tuple) else label(value)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

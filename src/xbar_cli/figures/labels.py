@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from xbar_cli.outside import printable
+from xbar_cli.outside import cut, printable
 
 LONGEST_NAME = 40
 """Characters of a name that comes from a run."""
@@ -195,8 +195,7 @@ def _own(name: str, unit: str) -> Label:
 def safe(text: str) -> str:
     """A text of a run for matplotlib: on one line, short, and no mathematics."""
     shown = printable(" ".join(text.split()))
-    cut = shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"
-    return cut.replace("\\", "∖").replace("$", r"\$")
+    return cut(shown, LONGEST_NAME).replace("\\", "∖").replace("$", r"\$")
 
 
 def prefixed(label: Label, largest: float) -> Label:

@@ -69,6 +69,8 @@ def open_evaluation(path: Path) -> Evaluation:
         answered = np.asarray(numbers(dataset, BY_IMAGE, "image"), np.float64) if known else None
     if samples.ndim > 1:
         raise RunError(f"{path}: its accuracies have {samples.ndim} axes; compare runs of one condition")
+    if answered is not None and not agree(answered, samples, images=summary["images"]):
+        raise RunError(f"{path}: {RESULTS} holds other answers than accuracies; {ANEW}")
     if samples.reshape(-1).tolist() != summary[f"{metric}_samples"]:
         raise RunError(f"{path}: {RESULTS} holds other accuracies than {SUMMARY}; {ANEW}")
     before = (
@@ -90,6 +92,11 @@ def open_evaluation(path: Path) -> Evaluation:
         answered=answered,
         facts=kept | {key: value for key, value in origin.items() if value is not None} | computing(where),
     )
+
+
+def agree(answered: NDArray[np.float64], samples: NDArray[np.float64], *, images: int) -> bool:
+    """Whether the answers to so many images are those of chips with these accuracies, as far as single precision tells."""
+    return answered.size == images and bool(np.isclose(answered.mean(), samples.mean(), atol=1e-5))
 
 
 def computing(where: Mapping[str, Any]) -> dict[str, Any]:

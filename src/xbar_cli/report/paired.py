@@ -141,7 +141,8 @@ def figures(a: Evaluation, b: Evaluation, pair: OnChips) -> dict[str, Any]:
 def over_images(a: Evaluation, b: Evaluation) -> float | None:
     """Standard error of the difference over test sets: that of the mean difference of each image, which both answered.
 
-    None where a run does not say what it made of each image (an older version).
+    Over all chips of each, also those that are left out of pairs. None where a run does not say what it made of each image
+    (an older version).
     """
     if a.answered is None or b.answered is None or a.answered.size < 2:
         return None

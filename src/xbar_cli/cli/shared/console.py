@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from xbar_cli.outside import cut
+
 STDERR = Console(stderr=True, highlight=False)
 HEADS = {
     "energy_joule": "energy [J]", "accuracy_std": "std", "train_seed": "train seed", "area_m2": "area [m²]",
@@ -60,21 +62,17 @@ def print_fitting(
     """Print a table without its empty columns, and without those that the terminal has no room for, which it names below.
 
     `least` are columns that are wanted before others; `hint` is what else shows those that are left out; cells but for the first
-    are cut to the `longest` where lines have an end.
+    are cut where lines have an end, at 80 columns to the `longest`, and to more of wider ones.
     """
     if longest is not None and _has_width():
-        rows = [[row[0], *(cut(cell, longest) for cell in row[1:])] for row in rows]
+        longest = longest * max(80, Console().width) // 80
+        rows = [[row[0], *(cut(c, longest) if isinstance(c, str) else c for c in row[1:])] for row in rows]
     full = [n for n in range(len(columns)) if n == 0 or any(row[n] not in (None, "") for row in rows)]
     columns, rows = [columns[n] for n in full], [[row[n] for n in full] for row in rows]
     kept = fitting(columns, rows, least=least)
     print_table(title, [columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
     if left := [columns[n] for n in range(len(columns)) if n not in kept]:
         say(f"no room for {', '.join(left)}" + (f" ({hint})" if hint else ""))
-
-
-def cut(cell: object, longest: int) -> object:
-    """A cell, whose text is cut where it is longer."""
-    return f"{cell[: longest - 1]}…" if isinstance(cell, str) and len(cell) > longest else cell
 
 
 def _has_width() -> bool:

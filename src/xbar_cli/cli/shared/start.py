@@ -21,9 +21,8 @@ def run() -> None:
 
     keep_compiled()
     code = importlib.import_module("xbar_cli.cli.main").guarded(sys.argv[1:])
-    if (
-        interruption.asked() and code == interruption.code()
-    ):  # threads that are still at work would tell how the interpreter ends
+    # threads that are still at work would tell how the interpreter ends
+    if interruption.asked() and code == interruption.code():
         interruption.leave()
     for number in interruption.SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # what is done is done: the interpreter ends with its code
