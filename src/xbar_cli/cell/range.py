@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from xbar_cli.config.cell import voltage_list
 from xbar_cli.config.characterize import CharacterizeConfig
@@ -64,7 +64,7 @@ def cut_share(
     def span(index: int) -> float:
         ends = (linear.g_lo[index], linear.g_cut[index])
         ends = ends if has_range[index] else (1 / config.cell.r_off_ohm, 1 / config.cell.r_on_ohm)
-        low, high = CubicSpline(table.g_siemens, mean[index])(ends)
+        low, high = scipy.interpolate.CubicSpline(table.g_siemens, mean[index])(ends)
         return float(high - low)
 
     spans = np.array([span(index) if has else np.nan for index, has in enumerate(has_range)])
@@ -91,7 +91,7 @@ def _resampled(config: CharacterizeConfig, table: CellTable, vdd: float) -> NDAr
         low = min(vdd, -float(vin[0]))
         volts = np.concatenate([-np.linspace(low, vin_min, count // 2), volts[::2]])
     volts = volts[volts >= vin[0] - 1e-12]
-    return CubicSpline(vin, table.plain_current, axis=-1)(volts) / volts
+    return scipy.interpolate.CubicSpline(vin, table.plain_current, axis=-1)(volts) / volts
 
 
 def leakage_ranges(config: CharacterizeConfig, table: CellTable, linear: Ranges) -> tuple[Ranges, Vector]:
@@ -114,5 +114,5 @@ def leakage_ranges(config: CharacterizeConfig, table: CellTable, linear: Ranges)
     worst = []
     for row, low, high in zip(leakage, linear.g_lo, linear.g_cut, strict=True):
         inside = np.linspace(*((low, high) if np.isfinite(low) else (g_off, g_on)), 201)
-        worst.append(CubicSpline(table.g_siemens, row)(inside).max())
+        worst.append(scipy.interpolate.CubicSpline(table.g_siemens, row)(inside).max())
     return Ranges(np.where(left, g_lo, np.nan), np.where(left, g_cut, np.nan)), np.array(worst)

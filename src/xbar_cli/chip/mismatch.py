@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.interpolate import CubicSpline
+import scipy
 
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.effects import Mismatch
@@ -72,7 +72,7 @@ def threshold_to_gate(cell: Cell, index: int, places: tuple[int, ...]) -> float:
     if sampled is None or not np.any(sampled.shift):
         return 1.0
     inside = (sampled.g >= cell.g_off * (1 - 1e-9)) & (sampled.g <= cell.g_on * (1 + 1e-9))
-    table = CubicSpline(cell.g, cell.mean_effective[list(places)], axis=1)(sampled.g[inside])
+    table = scipy.interpolate.CubicSpline(cell.g, cell.mean_effective[list(places)], axis=1)(sampled.g[inside])
     return gate_per_threshold(
         float(cell.vg[index]), [float(cell.vg[p]) for p in places], table,
         shift=sampled.shift, sampled=sampled.effective[index][:, inside],

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax import Array
 from jaxtyping import Float
-from scipy.interpolate import CubicSpline
 
 from xbar_cli.chip.mapped import LayerMapping
 from xbar_cli.device.cell import Cell
@@ -79,8 +79,9 @@ class Gated:
         spans = [span_of(devices, scheme, vg=vg, w_max=1.0) for vg in nodes]
         memristor = np.linspace(cell.g_off, cell.g_on, CURVE)
         curves = [cell.effective(cell.index(vg), memristor, volt=devices.volt) for vg in nodes]
+        between = scipy.interpolate.CubicSpline(np.asarray(nodes), np.eye(len(nodes)), bc_type="natural")
         return cls(
-            devices, scheme, tuple(nodes), CubicSpline(np.asarray(nodes), np.eye(len(nodes)), bc_type="natural").c, memristor,
+            devices, scheme, tuple(nodes), between.c, memristor,
             np.stack(curves), np.array([s.bottom for s in spans]), np.array([s.top for s in spans]), spans[0].slope,
         )  # fmt: skip
 

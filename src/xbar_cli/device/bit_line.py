@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from xbar_cli.vectors import Vector
 
@@ -56,8 +56,8 @@ class LineFit:
     """A surrogate in float64 NumPy: splines over conductance, Chebyshev polynomials over both voltages."""
 
     knots: Knots
-    base: CubicSpline
-    factors: CubicSpline
+    base: "scipy.interpolate.CubicSpline"
+    factors: "scipy.interpolate.CubicSpline"
     polynomials: Cube
     v_range: tuple[float, float]
     u_range: tuple[float, float]

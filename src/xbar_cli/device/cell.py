@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from xbar_cli.errors import ModelError
 from xbar_cli.vectors import Vector
@@ -102,7 +102,7 @@ class Cell:
             volt: the one voltage of driven rows [V], in the table's range; None where rows see all of them.
         """
         if volt is None:
-            return CubicSpline(self.g, self.mean_effective[index])(g)
+            return scipy.interpolate.CubicSpline(self.g, self.mean_effective[index])(g)
         with jax.enable_x64(True):
             current = self.current[index].astype(jnp.float64)
             values = current.in_g(jnp.asarray(g, jnp.float64)) @ current.in_v(jnp.asarray([volt], jnp.float64))[0]

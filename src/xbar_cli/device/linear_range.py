@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from xbar_cli.vectors import Vector
 
@@ -67,7 +67,7 @@ def linear_range(g: Vector, tm: Vector, *, tolerance: float, g_off: float, g_on:
     Accuracy:
         tm is interpolated by a cubic spline; its crossings are roots of the spline.
     """
-    spline = CubicSpline(g, tm - tolerance)
+    spline = scipy.interpolate.CubicSpline(g, tm - tolerance)
     roots = spline.roots(extrapolate=False)
     edges = np.concatenate([[g_off], np.sort(roots[(roots > g_off) & (roots < g_on)]), [g_on]])
     best: LinearRange | None = None

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy.optimize import nnls
-from scipy.special import comb
 
 from xbar_cli.device.fitting.columns import COLUMNS, column, device_place, read_table
 from xbar_cli.device.statistics import SAME, Statistics, check_conductances, span, statistics
@@ -128,7 +127,7 @@ def fit_smooth(
     residual = (measured - mean(target)) ** 2 * target.size / (target.size - degree - 1)
     unit = residual.mean() or 1.0
     grid = np.linspace(target.min(), target.max(), knots)
-    coefficients, _ = nnls(_bernstein(target, grid, degree=degree), residual / unit)
+    coefficients, _ = scipy.optimize.nnls(_bernstein(target, grid, degree=degree), residual / unit)
     return _checked(grid, mean(grid), np.sqrt(unit * _bernstein(grid, grid, degree=degree) @ coefficients))
 
 
@@ -136,7 +135,7 @@ def _bernstein(x: np.ndarray, span: np.ndarray, *, degree: int) -> np.ndarray:
     """Bernstein polynomials of a degree at `x` on the range of `span`: [x degree + 1], none negative there."""
     t = ((x - span[0]) / (span[-1] - span[0]))[:, None]
     k = np.arange(degree + 1)
-    return comb(degree, k) * t**k * (1 - t) ** (degree - k)
+    return scipy.special.comb(degree, k) * t**k * (1 - t) ** (degree - k)
 
 
 def _checked(target: np.ndarray, mean: np.ndarray, sigma: np.ndarray) -> Statistics:

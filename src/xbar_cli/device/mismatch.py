@@ -17,10 +17,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax import Array
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from xbar_cli.device import draws
 from xbar_cli.device.transistor import Separable
@@ -167,7 +167,7 @@ def gate_per_threshold(
         weights = np.asarray(node_weights(vg - kappa * shift, nodes))
         return float(np.mean((weights @ effective / sampled - 1) ** 2))
 
-    found: Any = minimize_scalar(error, bounds=(0.3, 2.0), method="bounded")
+    found: Any = scipy.optimize.minimize_scalar(error, bounds=(0.3, 2.0), method="bounded")
     return float(found.x)
 
 

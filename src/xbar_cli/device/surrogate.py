@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import scipy
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from xbar_cli.vectors import Vector
 
@@ -35,13 +35,13 @@ class Knots:
             return np.log(np.maximum(g, self.g[0]) / self.g[0]) / np.log(self.g[1] / self.g[0])
         return (g - self.g[0]) / (self.g[1] - self.g[0])
 
-    def spline(self, g: Vector, values: Values) -> CubicSpline:
+    def spline(self, g: Vector, values: Values) -> "scipy.interpolate.CubicSpline":
         """The cubic spline of `values` at the conductances `g`, with segments between the knots."""
-        spline = CubicSpline(self.position(g), values)
+        spline = scipy.interpolate.CubicSpline(self.position(g), values)
         count = np.arange(self.g.size, dtype=np.float64)
         if g.size == count.size and np.allclose(spline.x, count, rtol=0, atol=1e-6):
-            return CubicSpline(count, values)
-        return CubicSpline(count, spline(count))
+            return scipy.interpolate.CubicSpline(count, values)
+        return scipy.interpolate.CubicSpline(count, spline(count))
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Fit:
     """A surrogate in float64 NumPy: splines over conductance, Chebyshev polynomials over voltage."""
 
     knots: Knots
-    base: CubicSpline
-    factors: CubicSpline
+    base: "scipy.interpolate.CubicSpline"
+    factors: "scipy.interpolate.CubicSpline"
     polynomials: Values
     v_min: float
     v_max: float
@@ -106,7 +106,7 @@ class Fit:
 
     def truncated(self, rank: int) -> "Fit":
         """The same with the first `rank` products only: what fitting at that rank gives."""
-        factors = CubicSpline.construct_fast(self.factors.c[..., :rank], self.factors.x)
+        factors = scipy.interpolate.CubicSpline.construct_fast(self.factors.c[..., :rank], self.factors.x)
         return replace(self, factors=factors, polynomials=self.polynomials[:rank])
 
     def to_jax(self) -> "xbar_cli.device.transistor.Separable":

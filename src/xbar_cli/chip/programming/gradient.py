@@ -13,9 +13,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax import Array
 from jaxtyping import Float
-from scipy.linalg import hadamard
 
 from xbar_cli.chip.programming.rule import ProgrammedDevices, ProgrammingRule, quantised
 from xbar_cli.device.switching.model import SwitchingDevices, pulsed, train_joules
@@ -39,7 +39,7 @@ class _Underway(NamedTuple):
 def patterns(height: int) -> Float[np.ndarray, "patterns height"]:
     """Sign patterns for so many rows whose columns are orthogonal: rows of a Hadamard matrix, at least as many."""
     size = 1 << max(height - 1, 0).bit_length()
-    return hadamard(size)[:, :height].astype(np.float32)
+    return scipy.linalg.hadamard(size)[:, :height].astype(np.float32)
 
 
 def measured_error(
