@@ -95,6 +95,7 @@ class TrainKeywords(Configured, total=False):
     train_images: int
     epochs: int
     batch_size: int
+    epoch_images: int
     learning_rate: Value
     rates: Value
     optimizer: Literal["adam", "sgd"]

@@ -58,6 +58,8 @@ class TrainingSection(Section):
     """Epochs of plain training."""
     batch_size: Annotated[int, Field(ge=1, le=65536), Option()] = 64
     """Images of one step."""
+    epoch_images: Annotated[Annotated[int, Field(ge=1, le=1_000_000_000)] | None, Option()] = None
+    """Images of one epoch, others each time (default all)."""
     learning_rate: Annotated[LearningRate | None, Option(metavar="X")] = None
     """Rate of plain training (default 2e-3 for adam, 0.05 for sgd)."""
     rates: Annotated[Rates | None, Option(metavar="X,X[,...]")] = None
@@ -97,8 +99,17 @@ class TrainingSection(Section):
             self.rates is None or self.learning_rate is None,
             "training.rates and training.learning_rate both say the learning rate: give one of them",
         )
+        require(
+            self.epoch_images is None or self.epoch_images >= self.batch_size,
+            f"training.epoch_images = {self.epoch_images} is no step of training.batch_size = {self.batch_size}: give more, "
+            "or smaller steps",
+        )
         require(self.early_stop is None or self.keep == "best", "training.early_stop needs training.keep = best")
         return self
+
+    def steps_of(self, images: int) -> int:
+        """Steps of one epoch of a training part of so many images."""
+        return min(images, self.epoch_images or images) // min(self.batch_size, images)
 
 
 PLAIN_ONLY = frozenset({"epochs", "learning_rate", "rates", "schedule", "early_stop", "keep", "fold_norm"})

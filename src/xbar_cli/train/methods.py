@@ -76,4 +76,4 @@ def ramp_steps(config: TrainConfig, *, images: int) -> int | None:
             "training.inject_schedule = ramp of method = neat needs neat.start: before its rounds there is another training",
         )
         epochs = method.rounds * method.epochs_per_round
-    return epochs * (images // min(config.training.batch_size, images)) // 2
+    return epochs * config.training.steps_of(images) // 2

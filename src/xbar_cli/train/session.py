@@ -129,7 +129,7 @@ class Session:
         x_all, y_all = self.parts["train"]
         size = min(self.config.training.batch_size, len(y_all))
         for number, (x, y) in enumerate(batches(x_all, y_all, batch_size=size, seed=self.config.seed, epoch=epoch)):
-            if images is not None and number * size >= images:
+            if number == self.steps_per_epoch or (images is not None and number * size >= images):
                 return
             yield jnp.asarray(x), jnp.asarray(y)
 
@@ -141,8 +141,7 @@ class Session:
     @property
     def steps_per_epoch(self) -> int:
         """Training steps of one epoch."""
-        count = len(self.parts["train"][1])
-        return count // min(self.config.training.batch_size, count)
+        return self.config.training.steps_of(len(self.parts["train"][1]))
 
 
 class Restricted(NamedTuple):
