@@ -70,6 +70,13 @@ def cell(shared):
 
 
 @pytest.fixture(scope="session")
+def line_cell(shared):
+    """A characterize run with the voltage of the bit line."""
+    words = ("--vg-range", "0.8:1.0:0.1", "--g-points", 32, "--vin-range", "0.01:0.5:26", "--vbl", "60m")
+    return shared("line-cell", "characterize", *words)
+
+
+@pytest.fixture(scope="session")
 def trained(shared):
     """An ideal train run of the perceptron, with a fifth of the hidden units: 100."""
     return shared("trained", "train", "--network", "mlp", "--width", 0.2, "--epochs", 2)

@@ -103,8 +103,8 @@ RESISTIVE = {
 OVER = ["r_on", "r_off", "wire_width", "r_source", "r_neuron", "weight_limit", "adc_bits"]
 
 
-@pytest.mark.parametrize("kind", ["resistive", "cells", "tile", "range", "voltage"])
-def test_gradients_are_those_of_central_differences(kind, start, cell, monkeypatch):
+@pytest.mark.parametrize("kind", ["resistive", "cells", "tile", "range", "voltage", "wired"])
+def test_gradients_are_those_of_central_differences(kind, start, cell, line_cell, monkeypatch):
     """In float64: the loss has the kinks of its ReLUs, and steps of a millionth of the bounds meet hardly any.
 
     Of row drive that is not rounded: that is what gradients pass straight through.
@@ -126,8 +126,13 @@ def test_gradients_are_those_of_central_differences(kind, start, cell, monkeypat
         "converters": {"input": "pwm", "dac_bits": 6, "adc_bits": 7, "adc_range": "0.2"},
         "mapping": {"tile": "32x32"}, "design": {"over": ["v_read", "vg"]},
     }  # fmt: skip
+    trees["wired"] = trees["cells"] | {
+        "cell": {"run": str(line_cell), "vg": "0.9"}, "mapping": {"tile": "128x16"}, "converters": {"adc_bits": 7},
+        "array": {"model": "gated", "r_wire_ohm": 5.0, "r_neuron_ohm": 40.0, "wired": "fold"},
+        "design": {"over": ["vg_layers", "r_neuron", "weight_limit"]},
+    }  # fmt: skip
     middle = {p.name: p.at(0.5) for p in opened(start, **trees[kind]).chosen}
-    ranges = opened(start, **trees[kind]).ranges(middle)
+    taken = opened(start, **trees[kind]).taken(middle)
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
         objective = opened(start, **trees[kind])
         shares: Shares = {
@@ -136,11 +141,11 @@ def test_gradients_are_those_of_central_differences(kind, start, cell, monkeypat
         values = {name: float(value) for name, value in objective.values(shares).items()}
         tiles = objective.tiles(values)
         losses, costings = objective.losses(tiles), objective.costings(tiles)
-        slopes = losses(shares, jax.random.key(5), ranges, *objective.batch(0))[1]
+        slopes = losses(shares, jax.random.key(5), taken, *objective.batch(0))[1]
         steep = costings(shares)[0]
         for name in shares:
             wanted, size = difference(
-                lambda s: losses(s, jax.random.key(5), ranges, *objective.batch(0))[0], shares, name
+                lambda s: losses(s, jax.random.key(5), taken, *objective.batch(0))[0], shares, name
             )
             assert float(slopes[name]) == pytest.approx(wanted, rel=1e-4, abs=1e-4 * size), name
             for cost, by_share in steep.items():
@@ -164,8 +169,8 @@ def test_gradients_pass_converters_that_are_not_designed(converters, start):
         tree = RESISTIVE | {"converters": converters, "design": {"over": ["r_source", "weight_limit"]}}
         objective = opened(start, **tree)
         shares = {name: jnp.asarray(0.4) for name in ("r_source", "weight_limit")}
-        ranges = objective.ranges({name: float(v) for name, v in objective.values(shares).items()})
-        loss, found = objective.losses(())(shares, jax.random.key(5), ranges, *objective.batch(0))
+        taken = objective.taken({name: float(v) for name, v in objective.values(shares).items()})
+        loss, found = objective.losses(())(shares, jax.random.key(5), taken, *objective.batch(0))
         return float(loss), {name: float(value) for name, value in found.items()}
 
     (loss, found), (free, wanted) = slopes(converters), slopes({})
@@ -184,7 +189,7 @@ def test_a_size_of_tiles_that_is_built_has_a_gradient_toward_the_next(start):
         (64, 128),
         (64, 128),
     ]
-    at = objective.at({"tile": jnp.asarray(1 / 3)}, 0, objective.ranges({"tile": 32.0}))
+    at = objective.at({"tile": jnp.asarray(1 / 3)}, 0, objective.taken({"tile": 32.0}))
     assert float(at.steep["energy_joule"]["tile"]) != 0
     assert at.costs["energy_joule"] == pytest.approx(float(objective.costing.at({}, 32)["energy_joule"]), rel=1e-5)
 
@@ -281,7 +286,7 @@ def test_rate_images_and_chips_of_a_step_act(start, xbar, tmp_path):
     objective = opened(start, **tree, design={"over": ["r_on=10k:40k"], "step_images": 24, "step_chips": 1})
     key = jax.random.fold_in(stream(jax.random.key(objective.seed), "design"), 0)
     found = [
-        float(objective.losses(())({"r_on": jnp.asarray(0.5)}, key, objective.ranges({}), images, labels)[0])
+        float(objective.losses(())({"r_on": jnp.asarray(0.5)}, key, objective.taken({}), images, labels)[0])
         for images, labels in zip(*(jnp.split(part, 3) for part in objective.batch(0)), strict=True)
     ]
     assert np.mean(found) == pytest.approx(losses[0], rel=1e-5)
@@ -291,10 +296,10 @@ def test_a_designed_range_of_the_converters_is_that_of_the_evaluation(start, xba
     tree = {"mapping": {"tile": "32x32"}, "converters": {"adc_bits": 5, "adc_range": "0.1"}}
     objective = opened(start, **tree, design={"over": ["adc_range"]})
     asked = opened(start, **tree | {"converters": {"adc_bits": 5, "adc_range": "0.25"}}, design={"over": ["adc_bits"]})
-    wanted = asked.bench.ranges({"adc_bits": 5.0}, {})
+    wanted = asked.bench.taken({"adc_bits": 5.0}, {}).ranges
     values = {"adc_range": jnp.asarray(0.25)}
     built = objective.bench.built(values)
-    for name, found in objective.bench.ranges({"adc_range": 0.1}, {}).items():
+    for name, found in objective.bench.taken({"adc_range": 0.1}, {}).ranges.items():
         adc = objective.bench.converters(values, built, name, found, jax.random.key(0))
         assert float(adc.full_scale) == pytest.approx(float(wanted[name].full_scale), rel=1e-6)
     words = ("--adc-bits", 5, "--adc-range", 0.1, "--over", "adc_range", "--samples", 2, "--images", 20)

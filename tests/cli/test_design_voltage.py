@@ -60,11 +60,13 @@ def test_a_designed_voltage_is_what_the_commands_read_at(start, cell, xbar, tmp_
 
 def test_a_stated_range_of_the_converters_follows_devices_that_are_designed(start):
     tree = RESISTIVE | {"converters": {"adc_bits": 6, "adc_range": "0.1"}}
-    found = opened(start, **tree, design={"over": ["r_on"]}).ranges({"r_on": 60e3})
+    found = opened(start, **tree, design={"over": ["r_on"]}).taken({"r_on": 60e3})["None"].ranges
     mapping = tree["mapping"] | {"r_on_ohm": 60e3}
-    wanted = opened(start, **tree | {"mapping": mapping}, design={"over": ["r_off"]}).ranges({"r_off": 300e3})
-    for name, own in wanted["None"].items():
-        assert float(found["None"][name].full_scale) == pytest.approx(float(own.full_scale), rel=1e-6)
+    wanted = (
+        opened(start, **tree | {"mapping": mapping}, design={"over": ["r_off"]}).taken({"r_off": 300e3})["None"].ranges
+    )
+    for name, own in wanted.items():
+        assert float(found[name].full_scale) == pytest.approx(float(own.full_scale), rel=1e-6)
 
 
 @pytest.mark.parametrize(

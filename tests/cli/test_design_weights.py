@@ -92,7 +92,7 @@ def test_gradients_by_weights_are_those_of_central_differences(start):
         shares = beginning(objective)
         names = [name for name in shares if name.startswith(PREFIX)]
         losses, costings = objective.losses(()), objective.costings(())
-        slopes = losses(shares, jax.random.key(5), objective.ranges({}), *objective.batch(0))[1]
+        slopes = losses(shares, jax.random.key(5), objective.taken({}), *objective.batch(0))[1]
         steep = costings(shares)[0]["energy_joule"]
         assert {name.rpartition(".")[2] for name in names} == {"kernel", "bias"}
         for n, name in enumerate(names):
@@ -102,7 +102,7 @@ def test_gradients_by_weights_are_those_of_central_differences(start):
                 return shares | {name: shares[name] + t["t"] * way}
 
             for of, slope in (
-                (lambda t: losses(along(t), jax.random.key(5), objective.ranges({}), *objective.batch(0))[0], slopes),
+                (lambda t: losses(along(t), jax.random.key(5), objective.taken({}), *objective.batch(0))[0], slopes),
                 (lambda t: costings(along(t))[1]["energy_joule"], steep),
             ):
                 wanted, size = difference(of, {"t": 0.0}, "t", step=1e-7)

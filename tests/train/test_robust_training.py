@@ -47,6 +47,22 @@ def test_cells_without_noise_hold_the_weights(cell):
     np.testing.assert_allclose(found, KERNEL, atol=2e-4)
 
 
+def means(cell, index, g):
+    """The mean over the input voltages of I / V of every cell, by its surrogate: beyond the ends of a device too."""
+    current, vin = cell.current[index].astype(jnp.float32), jnp.asarray(cell.vin, jnp.float32)
+    return np.asarray(current.in_g(jnp.asarray(g, jnp.float32)) @ jnp.mean(current.in_v(vin) / vin[:, None], axis=0))
+
+
+def test_memristors_beyond_the_ends_of_a_device_are_seen_as_they_are(cell):
+    """A weight of 0 has its memristors at the lowest conductance, and half of any noise is below it."""
+    index, curve = cell.index(VG), CellCurve.of(cell, vg=VG, w_max=W_MAX)
+    g = np.array([0.2, 0.5, 1.0]) * cell.g_off
+    g = np.append(g, np.array([1.0, 1.2]) * cell.g_on)
+    np.testing.assert_allclose(curve.mean_of(jnp.asarray(g, jnp.float32)), means(cell, index, g), rtol=2e-3)
+    assert (np.diff(curve.mean_of(jnp.asarray(g, jnp.float32))) > 0).all()
+    assert float(curve.mean_of(jnp.zeros(()))) == 0
+
+
 def test_noise_is_that_of_memristors_seen_through_the_cells(cell):
     """By NumPy: a pair of devices, the curve of the cell, the scale of its largest gate voltage."""
     weight = 0.3
@@ -60,8 +76,7 @@ def test_noise_is_that_of_memristors_seen_through_the_cells(cell):
     rng, spread = np.random.default_rng(0), SIGMA * (cell.g_on - cell.g_off)
     ends = cell.memristor(index, np.array([bottom + weight * slope, bottom]), volt=None)
     drawn = [np.clip(g + spread * rng.normal(size=400_000), 0, None) for g in ends]
-    grid = np.linspace(cell.g_off, cell.g_on, 500)
-    seen = [np.interp(g, grid, cell.effective(index, grid, volt=None)) for g in drawn]
+    seen = [means(cell, index, g) for g in drawn]
     wanted = (seen[0] - seen[1]) / slope
     assert found.mean() == pytest.approx(wanted.mean(), abs=4 * wanted.std() / np.sqrt(found.size))
     assert found.std() == pytest.approx(wanted.std(), rel=0.02)

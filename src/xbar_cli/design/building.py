@@ -79,8 +79,8 @@ def _distance(parameter: Parameter, value: float, choice: float) -> float:
 def totals(objective: Objective, values: Mapping[str, float], reached: Shares) -> NDArray[np.float64]:
     """What descends at values that can be built, with the weights that were `reached`, on some batches and chips of their own."""
     shares = reached | {p.name: jnp.asarray(p.share(values[p.name]), float) for p in objective.chosen}
-    ranges = objective.ranges(values, shares)
-    return np.asarray([objective.at(shares, number, ranges, of="roundings").total for number in range(BATCHES)])
+    taken = objective.taken(values, shares)
+    return np.asarray([objective.at(shares, number, taken, of="roundings").total for number in range(BATCHES)])
 
 
 def keys_of(values: Mapping[str, float], base: EvaluateConfig) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from xbar_cli.chip.conversion.drawn import Range, draw_adc
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.full_scales import adc_ranges, share_of_most
 from xbar_cli.chip.hardware import Hardware, linear_cells
-from xbar_cli.chip.layers import folded_layer, read_noise, tiled_layer
+from xbar_cli.chip.layers import driven_wired_layer, folded_layer, read_noise, tiled_layer
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import steps_of
@@ -33,12 +33,25 @@ from xbar_cli.train.losses import loss_of
 from xbar_cli.trained.opening import Trained
 
 from .converting import SmoothAdc, passed
-from .parameters import DesignValues
+from .parameters import DesignValues, between
 from .placing import Gated, ScaleEnds, lay, resistive
-from .weights import FullScale, retrained, with_values
+from .weights import FullScale, in_use, retrained, with_values
+from .wired import HeldFold, NodeWeights, Ratios, held_folds, ratios_of, wired_layers
 
 WIDTH_OF = {"word": "wire_width", "bit": "wire_width"}
 ENDS_OF = {"source": "r_source", "neuron": "r_neuron"}
+
+
+class Taken(NamedTuple):
+    """What chips take from the nominal one of some steps before.
+
+    Attributes:
+        ranges: by layer, what its converters take.
+        folds: by layer, its arrays of cells with resistances.
+    """
+
+    ranges: Mapping[str, Range] = {}
+    folds: Mapping[str, HeldFold] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +86,11 @@ class Bench:
     def network(self) -> MappedNetwork:
         """As it was mapped at the start."""
         return self.hardware.network
+
+    @property
+    def converted(self) -> bool:
+        """Whether there are converters behind every tile."""
+        return self.hardware.converters.path == "tiled"
 
     def with_weights(self, weights: Mapping[str, Any]) -> "Bench":
         """The same with other parameters of the network, by dotted name; with none of them, itself."""
@@ -136,12 +154,11 @@ class Bench:
                     ohm[name] = jnp.asarray(values.get(ENDS_OF[name], ohm[name]), float)
             fold = WiredFold(fold.model, ohm)
         noises = tuple(read_spread_of(noise, network) for noise in self.config.variation.read_noises())
-        return replace(start, network=network, fold=fold, noises=noises, volt=values.get("v_read"))
+        wires = replace(start.wires, **{name: values[key] for name, key in ENDS_OF.items() if key in values})
+        return replace(start, network=network, fold=fold, wires=wires, noises=noises, volt=values.get("v_read"))
 
-    def circuit(
-        self, values: DesignValues, key: Array, ranges: Mapping[str, Range], *, tile: int | None = None
-    ) -> Circuit:
-        """The circuit of the chip of a key, its converters taking `ranges`."""
+    def circuit(self, values: DesignValues, key: Array, taken: Taken, *, tile: int | None = None) -> Circuit:
+        """The circuit of the chip of a key."""
         hardware = self.built(values, tile=tile)
         network = hardware.network
         steps = steps_of(self.config.variation.on_devices(), network)
@@ -153,17 +170,44 @@ class Bench:
             groups = {name: layer.groups for name, layer in network.layers.items()}
             folded = fold_layers(wanted, hardware.fold, tile=network.tile, groups=groups)
             wanted = {name: found.g_eff for name, found in folded.items()}
-        build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
-        layers: dict[str, Any] = {}
+        build = tiled_layer if self.converted else folded_layer
+        layers = self.products(values, hardware, devices, taken.folds)
         noises = {}
         for name, g in devices.items():
             layer = network.layers[name]
-            layers[name] = passed(build(hardware.of(name), layer, wanted[name], g, cells.get(name)))
+            if name not in layers:
+                layers[name] = passed(build(hardware.of(name), layer, wanted[name], g, cells.get(name)))
             if hardware.noises:
                 aimed = jnp.asarray(layer.conductance)
                 noises[name] = read_noise(hardware, layer, g, aimed, cells.get(name), linear.get(name))
-        adcs = {name: self.converters(values, hardware, name, found, key) for name, found in ranges.items()}
+        adcs = {name: self.converters(values, hardware, name, found, key) for name, found in taken.ranges.items()}
         return Circuit(layers, adcs, noises)
+
+    def folds(self, values: DesignValues, *, tile: int | None = None) -> dict[str, HeldFold]:
+        """The folds of cells with resistances at a design; none of other arrays."""
+        if not self.hardware.wired:
+            return {}
+
+        def ratios(values: DesignValues) -> Ratios:
+            cell = self.cell(values)
+            assert cell is not None
+            return ratios_of(cell, self.counted(values, cell), self.built(values, tile=tile))
+
+        return held_folds(ratios, values)
+
+    def counted(self, values: DesignValues, cell: Gated) -> NodeWeights:
+        """By layer, how much each gate voltage of a cell's table counts."""
+        return {name: cell.weights(self.gate(values, name)) for name in self.network.layers}
+
+    def products(
+        self, values: DesignValues, hardware: Hardware, devices: Mapping[str, Array], folds: Mapping[str, HeldFold]
+    ) -> dict[str, Any]:
+        """The layers of cells with resistances; none of other arrays."""
+        if not hardware.wired or (cell := self.cell(values)) is None:
+            return {}
+        found = wired_layers(cell, self.counted(values, cell), hardware, devices, folds, values)
+        own = hardware.network.layers
+        return {name: passed(driven_wired_layer(hardware.of(name), own[name], wired)) for name, wired in found.items()}
 
     def surrogates(self, values: DesignValues, devices: Mapping[str, Array]) -> dict[str, Any]:
         """The cells of every layer; none on resistive arrays."""
@@ -184,25 +228,16 @@ class Bench:
             full = share_of_most(share, hardware.of(name), hardware.network.layers[name])
         return SmoothAdc(full, drawn.gain, drawn.offset, drawn.baseline, bits, drawn.signed)
 
-    def ranges(
-        self, values: Mapping[str, float], weights: Mapping[str, Any], *, tile: int | None = None
-    ) -> dict[str, Range]:
-        """What the converters take, of the nominal chip of these parameters and weights; empty without converters."""
-        if self.hardware.converters.path == "folded":
-            return {}
-        found = {name: jnp.asarray(value, float) for name, value in values.items()}
+    def taken(self, values: Mapping[str, float], weights: Mapping[str, Any], *, tile: int | None = None) -> Taken:
+        """What is taken of the nominal chip of these parameters and weights: folds of cells with resistances, and ranges."""
+        if not self.converted and not self.hardware.wired:
+            return Taken()
         if tile not in self.nominal:
-            fresh = dict.fromkeys(self.network.layers, Range(1.0))
-            still = replace(self, config=self.config.model_copy(update={"variation": type(self.config.variation)()}))
-
-            def nominal(values: DesignValues, weights: Mapping[str, Any]) -> tuple[Circuit, dict[str, Any]]:
-                own = still.with_weights(weights)
-                circuit = Circuit(own.circuit(values, jax.random.key(0), fresh, tile=tile).layers)
-                placed = own.mapped(values).layers
-                return circuit, {n: (layer.conductance, layer.bottom, layer.top) for n, layer in placed.items()}
-
-            self.nominal[tile] = jax.jit(nominal, compiler_options=quick_compilation())
-        circuit, placed = self.nominal[tile](found, weights)
+            self.nominal[tile] = self.compiled_nominal(tile)
+        found = {name: jnp.asarray(value, float) for name, value in values.items()}
+        circuit, placed, folds = self.nominal[tile](found, weights)
+        if not self.converted:
+            return Taken(folds=folds)
         layers = {}
         for name, layer in self.network.layers.items():
             g, bottom, top = map(np.asarray, placed[name])
@@ -210,10 +245,26 @@ class Bench:
         size = self.network.tile if tile is None else (tile, tile)
         hardware = replace(self.hardware, network=replace(self.network, layers=layers, tile=size))
         trained = retrained(self.trained, self.split, weights) if weights else self.trained
-        return adc_ranges(trained, hardware, lambda: circuit, images=self.config.calibration.images)
+        return Taken(adc_ranges(trained, hardware, lambda: circuit, images=self.config.calibration.images), folds)
+
+    def compiled_nominal(self, tile: int | None) -> Callable[..., Any]:
+        """The jitted circuit without variation `(parameters, weights) -> (circuit, ends of its scales, folds)`."""
+        fresh = dict.fromkeys(self.network.layers, Range(1.0))
+        still = replace(self, config=self.config.model_copy(update={"variation": type(self.config.variation)()}))
+
+        def nominal(values: DesignValues, weights: Mapping[str, Any]) -> Any:
+            own = still.with_weights(weights)
+            folds = own.folds(values, tile=tile)
+            if not self.converted:
+                return None, None, folds
+            circuit = Circuit(own.circuit(values, jax.random.key(0), Taken(fresh, folds), tile=tile).layers)
+            placed = own.mapped(values).layers
+            return circuit, {n: (layer.conductance, layer.bottom, layer.top) for n, layer in placed.items()}, folds
+
+        return jax.jit(nominal, compiler_options=quick_compilation())
 
     def loss(
-        self, values: DesignValues, key: Array, ranges: Mapping[str, Mapping[str, Range]], images: Array, labels: Array, *,
+        self, values: DesignValues, key: Array, taken: Mapping[str, Taken], images: Array, labels: Array, *,
         tiles: tuple[int, ...], chips: int,
     ) -> Array:  # fmt: skip
         """Mean loss of some chips on some images; between two sizes of tile the layers' outputs of both are mixed.
@@ -221,7 +272,7 @@ class Bench:
         Args:
             values: parameters.
             key: of the chips.
-            ranges: what converters take, by size of tile.
+            taken: of the nominal chip, by size of tile.
             images: inputs of the network.
             labels: of the images.
             tiles: one size or two neighbouring ones; none for that of the start.
@@ -231,7 +282,7 @@ class Bench:
         images = in_use(images)
 
         def one(key: Array) -> Array:
-            made = [self.circuit(values, key, ranges[str(tile)], tile=tile) for tile in tiles or (None,)]
+            made = [self.circuit(values, key, taken[str(tile)], tile=tile) for tile in tiles or (None,)]
             reads = [on_arrays(c, key=stream(key, "read"), first=jnp.asarray(0)) for c in made]
             share = between(values, tiles)
 
@@ -243,15 +294,3 @@ class Bench:
             return loss_of(self.trained.data.task, scores, labels)
 
         return jax.lax.map(jax.checkpoint(one), jax.random.split(key, chips)).mean()
-
-
-def in_use(values: Array) -> Array:
-    """Floating-point numbers in the precision of the process; others as they are."""
-    return jnp.asarray(values, float) if jnp.issubdtype(values.dtype, jnp.floating) else values
-
-
-def between(values: DesignValues, tiles: tuple[int, ...]) -> Array:
-    """How far the size of tiles is from the first of two to the second, in octaves."""
-    if len(tiles) < 2:
-        return jnp.zeros(())
-    return jnp.log(values["tile"] / tiles[0]) / np.log(tiles[1] / tiles[0])

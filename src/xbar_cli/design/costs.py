@@ -31,8 +31,8 @@ from xbar_cli.energy.reading import Reading
 from xbar_cli.reporter import SILENT
 from xbar_cli.trained import build
 
-from .chips import Bench, between
-from .parameters import DesignValues
+from .chips import Bench
+from .parameters import DesignValues, between
 
 COSTS = ("energy_joule", "area_m2", "latency_seconds")
 

@@ -12,20 +12,19 @@ import numpy as np
 import optax
 from jax import Array
 
-from xbar_cli.chip.conversion.drawn import Range
 from xbar_cli.config.chips.design import DesignSection
 from xbar_cli.data.batches import network_inputs
 from xbar_cli.errors import ModelError
 from xbar_cli.numerics import quick_compilation, stream
 from xbar_cli.reporter import Reporter
 
-from .chips import Bench
+from .chips import Bench, Taken
 from .costs import Costing
 from .parameters import Parameter, starts
 from .weights import PREFIX, trainable, weights_in
 
 RENEWAL = 20
-"""Steps after which the ranges of converters are taken anew."""
+"""Steps after which the ranges of converters, and the folds of cells with resistances, are taken anew."""
 AVERAGED = 0.25
 """The last share of the steps, whose mean is the design."""
 WEIGHTS = {"energy_joule": "energy_weight", "area_m2": "area_weight", "latency_seconds": "latency_weight"}
@@ -80,10 +79,10 @@ class Objective:
         above = next((n for n, size in enumerate(sizes) if size > float(values["tile"]) * (1 + 1e-9)), len(sizes) - 1)
         return tuple(map(int, sizes[max(above - 1, 0) : above + 1]))
 
-    def ranges(self, values: Mapping[str, float], shares: Shares | None = None) -> dict[str, dict[str, Range]]:
-        """What converters take, by size of tile, with the weights among `shares` or those of the start."""
+    def taken(self, values: Mapping[str, float], shares: Shares | None = None) -> dict[str, Taken]:
+        """What chips take of the nominal one, by size of tile, with the weights among `shares` or those of the start."""
         weights = weights_in(shares or {})
-        return {str(tile): self.bench.ranges(values, weights, tile=tile) for tile in self.tiles(values) or (None,)}
+        return {str(tile): self.bench.taken(values, weights, tile=tile) for tile in self.tiles(values) or (None,)}
 
     def total(self, loss: float, costs: Mapping[str, float]) -> float:
         """What descends."""
@@ -93,12 +92,12 @@ class Objective:
         )
 
     def losses(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
-        """The jitted `(shares, key, ranges, images, labels) -> (loss, its gradients)` between sizes of tile."""
+        """The jitted `(shares, key, taken, images, labels) -> (loss, its gradients)` between sizes of tile."""
         if ("loss", tiles) not in self.compiled:
 
-            def loss(shares: Shares, key: Array, ranges: Any, images: Array, labels: Array) -> Array:
+            def loss(shares: Shares, key: Array, taken: Any, images: Array, labels: Array) -> Array:
                 chips, bench = self.settings.step_chips, self.bench.with_weights(weights_in(shares))
-                return bench.loss(self.values(shares), key, ranges, images, labels, tiles=tiles, chips=chips)
+                return bench.loss(self.values(shares), key, taken, images, labels, tiles=tiles, chips=chips)
 
             self.compiled["loss", tiles] = jax.jit(jax.value_and_grad(loss), compiler_options=quick_compilation())
         return self.compiled["loss", tiles]
@@ -122,12 +121,12 @@ class Objective:
         chosen = np.random.default_rng((self.seed, number)).choice(len(data.train_labels), size=count, replace=False)
         return jnp.asarray(network_inputs(data.train_images[chosen])), jnp.asarray(data.train_labels[chosen])
 
-    def at(self, shares: Shares, number: int, ranges: Any, *, of: str = "design") -> "DescentStep":
+    def at(self, shares: Shares, number: int, taken: Any, *, of: str = "design") -> "DescentStep":
         """Loss, costs and what descends, with gradients, at the batch and on the chips of a number of the series `of`."""
         images, labels = self.batch(number)
         key = jax.random.fold_in(stream(jax.random.key(self.seed), of), number)
         tiles = self.tiles({name: float(value) for name, value in self.values(shares).items()})
-        loss, slopes = self.losses(tiles)(shares, key, ranges, images, labels)
+        loss, slopes = self.losses(tiles)(shares, key, taken, images, labels)
         steep, costs = self.costings(tiles)(shares)
         known = {name: float(cost) for name, cost in costs.items()}
         return DescentStep(float(loss), known, self.total(float(loss), known), slopes, steep)
@@ -197,15 +196,15 @@ def descend(objective: Objective, *, reporter: Reporter) -> Descent:
     steps = objective.settings.steps
     shares = beginning(objective)
     optimizer = optimizer_of(objective.settings)
-    state, ranges, tiles = optimizer.init(shares), {}, None
+    state, taken, tiles = optimizer.init(shares), {}, None
     history: list[dict[str, float]] = []
     kept: list[Shares] = []
     reporter.doing("compiling the chips of a step, and what descends")
     for number in range(steps):
         values = {name: float(value) for name, value in objective.values(shares).items()}
         if number % RENEWAL == 0 or objective.tiles(values) != tiles:
-            ranges, tiles = objective.ranges(values, shares), objective.tiles(values)
-        step = objective.at(shares, number, ranges)
+            taken, tiles = objective.taken(values, shares), objective.tiles(values)
+        step = objective.at(shares, number, taken)
         if not math.isfinite(step.total):
             raise ModelError(
                 f"the loss of the design is not finite at step {number + 1}: narrow the bounds of design.over"
@@ -228,8 +227,8 @@ def sensitivities(objective: Objective, shares: Shares, *, batches: int = 4) -> 
     Means over some batches, each on chips of its own.
     """
     values = {name: float(value) for name, value in objective.values(shares).items()}
-    ranges = objective.ranges(values, shares)
-    steps = [objective.at(shares, number, ranges, of="slopes") for number in range(batches)]
+    taken = objective.taken(values, shares)
+    steps = [objective.at(shares, number, taken, of="slopes") for number in range(batches)]
     found: dict[str, dict[str, float]] = {}
     for p in objective.chosen:
         # of the logarithm of the parameter by its share

@@ -15,10 +15,10 @@ from xbar_cli.reporter import Reporter
 from xbar_cli.trained.opening import open_trained
 from xbar_cli.workflows.evaluate import build_hardware
 
-from .chips import Bench, in_use
+from .chips import Bench
 from .parameters import Parameter, parameters, usable_gates
 from .placing import Gated
-from .weights import full_scale, require_free
+from .weights import full_scale, in_use, require_free
 
 
 def open_bench(config: DesignConfig, *, reporter: Reporter) -> tuple[Bench, list[Parameter]]:
@@ -35,10 +35,10 @@ def open_bench(config: DesignConfig, *, reporter: Reporter) -> tuple[Bench, list
         trained, placement, gates, read=read, images=asked.calibration.images, reporter=reporter, keep_activity=True
     )
     hardware = build_hardware(asked, trained, network, reporter=reporter)
-    if hardware.wired or hardware.mismatch:
-        raise ConfigError(
-            "a design follows 1T-1R arrays without resistances, and transistors that are alike: leave them out"
-        )
+    if hardware.mismatch:
+        raise ConfigError("a design follows transistors that are alike: leave out effect mismatch")
+    if hardware.wired and (others := [name for name in network.layers if name not in hardware.folded]):
+        reporter.note(f"{', '.join(others)} descend as products; the design is evaluated as array.wired says")
     if hardware.converters.adc_bits is not None and hardware.converters.adc_range in ("lloyd", "levels"):
         raise ConfigError("a design follows converters of even steps: leave out converters.adc_range = lloyd or levels")
     if hardware.own or hardware.converters.adc_mismatch or hardware.converters.adc_noise:

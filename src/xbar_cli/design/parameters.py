@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -228,3 +229,10 @@ def adc_share(rule: str | None) -> float:
 def starts(chosen: Sequence[Parameter]) -> dict[str, np.ndarray]:
     """Where each parameter is between its bounds at the start."""
     return {p.name: np.asarray(min(max(p.share(p.start), 0.0), 1.0)) for p in chosen}
+
+
+def between(values: DesignValues, tiles: tuple[int, ...]) -> Array:
+    """How far the size of tiles is from the first of two to the second, in octaves."""
+    if len(tiles) < 2:
+        return jnp.zeros(())
+    return jnp.log(values["tile"] / tiles[0]) / np.log(tiles[1] / tiles[0])

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from xbar_cli.chip.mapped import LayerMapping
 from xbar_cli.device.cell import Cell
 from xbar_cli.device.mismatch import MismatchedCell
+from xbar_cli.device.transistor import BitLineSeparable, mixed
 from xbar_cli.mapping.encode import encode
 from xbar_cli.mapping.placing import DeviceRange, span_of
 from xbar_cli.mapping.readout import Readout
@@ -138,6 +139,14 @@ class Gated:
         with jax.enable_x64(True):
             cells = tuple(table[self.cell.index(vg)].astype(dtype) for vg in self.nodes)
         return MismatchedCell(cells, jnp.broadcast_to(weights, (*shape, len(self.nodes))))
+
+    def lines(self, weights: Float[Array, " nodes"]) -> BitLineSeparable:
+        """The surrogate of the current into a bit line that is not at 0 V."""
+        table, dtype = self.cell.bit_line, jnp.result_type(float)
+        assert table is not None
+        with jax.enable_x64(True):
+            cells = [table[self.cell.index(vg)].astype(dtype) for vg in self.nodes]
+        return mixed(cells, weights)
 
 
 def resistive(r_on: Any, r_off: Any, scheme: str) -> ScaleEnds:

@@ -125,3 +125,8 @@ def moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> float:
     """How far weights went: the rms of their change over the rms of what they were."""
     change = sum(float(np.sum((np.asarray(after[n]) - np.asarray(before[n])) ** 2)) for n in after)
     return (change / sum(float(np.sum(np.asarray(before[n]) ** 2)) for n in after)) ** 0.5
+
+
+def in_use(values: Array) -> Array:
+    """Floating-point numbers in the precision of the process; others as they are."""
+    return jnp.asarray(values, float) if jnp.issubdtype(values.dtype, jnp.floating) else values

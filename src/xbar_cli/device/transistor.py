@@ -5,7 +5,8 @@ such cells is K matrix products, nothing is looked up for an input, and a cell w
 `BitLineSeparable` follows the voltage of the bit line too: `b_k(v, u) = (v − u) · polynomial_k(v, u)`.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -226,3 +227,23 @@ class BitLineSeparable:
     def astype(self, dtype: Any) -> "BitLineSeparable":
         """The same surrogate in another floating-point type."""
         return jax.tree.map(lambda leaf: leaf.astype(dtype), self)
+
+
+def mixed(cells: Sequence[BitLineSeparable], weights: Float[Array, " cells"]) -> BitLineSeparable:
+    """The sum of surrogates that count so much each: the products of all, beside each other.
+
+    Args:
+        cells: on the same knots and voltages, such as those of one table at several gate voltages.
+        weights: how much each counts.
+    """
+    first, orders = cells[0], max(cell.polynomials.shape[2] for cell in cells)
+    counted = [
+        weight * jnp.pad(cell.polynomials, ((0, 0), (0, 0), (0, orders - cell.polynomials.shape[2])))
+        for weight, cell in zip(weights, cells, strict=True)
+    ]
+    return replace(
+        first,
+        base=jnp.tensordot(weights, jnp.stack([cell.base for cell in cells]), 1),
+        factors=jnp.concatenate([cell.factors for cell in cells], axis=-1),
+        polynomials=jnp.concatenate(counted, axis=1),
+    )

@@ -25,8 +25,10 @@ class CellCurve:
     """How the weights of one layer are cells.
 
     Attributes:
-        memristor: conductances of the curve [S], ascending.
+        memristor: conductances between the ends of the device [S], ascending.
         mean: mean conductance that the cell shows at each [S].
+        reach: all conductances of the table, and 0 before them [S]: where noise may take a memristor.
+        seen: mean conductance that the cell shows at each of these [S].
         bottom: mean conductance of a weight of 0 [S].
         top: the highest there is [S].
         slope: mean conductance per unit of weight [S].
@@ -34,6 +36,8 @@ class CellCurve:
 
     memristor: Float[Array, " points"]
     mean: Float[Array, " points"]
+    reach: Float[Array, " all"]
+    seen: Float[Array, " all"]
     bottom: float
     top: float
     slope: float
@@ -43,8 +47,10 @@ class CellCurve:
         """A layer at gate voltage `vg` [V], `w_max` at the top of the scale, as `xbar map` puts it there."""
         span = span_of(DeviceRange(cell.g_off, cell.g_on, cell=cell), "de", vg=vg, w_max=w_max)
         memristor = np.linspace(cell.g_off, cell.g_on, CURVE)
-        mean = cell.effective(cell.index(vg), memristor, volt=None)
-        single = (jnp.asarray(values, jnp.float32) for values in (memristor, mean))
+        known = np.linspace(cell.g[0], cell.g[-1], CURVE)
+        mean, seen = (cell.effective(cell.index(vg), g, volt=None) for g in (memristor, known))
+        curves = memristor, mean, np.append(0.0, known), np.append(0.0, seen)
+        single = (jnp.asarray(values, jnp.float32) for values in curves)
         return cls(*single, bottom=span.bottom, top=span.top, slope=float(span.slope))
 
     def memristors(self, kernel: Array) -> Float[Array, "rows cols"]:
@@ -53,9 +59,9 @@ class CellCurve:
         wanted = encode("de", w, g_min=self.bottom, g_max=self.top, scale=jnp.asarray(self.slope, w.dtype)).g
         return jnp.interp(jnp.asarray(wanted), self.mean, self.memristor)
 
-    def mean_of(self, g: Float[Array, "rows cols"]) -> Float[Array, "rows cols"]:
-        """The mean conductance that memristors show [S]."""
-        return jnp.interp(g, self.memristor, self.mean)
+    def mean_of(self, g: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """The mean conductance that memristors show [S], wherever noise took them."""
+        return jnp.interp(g, self.reach, self.seen)
 
     def scale(self, kernel: tuple[int, ...]) -> Scale:
         """How columns are decoded to a kernel of this shape."""

@@ -35,6 +35,8 @@ from xbar_cli.types import Array
 
 CURRENTS, SLOPES = 2, 2
 """Functions of the source voltage for currents, and for their slopes to the bit line."""
+NODE_ORDERS = np.polynomial.chebyshev.chebvander(-np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES), NODES - 1)
+"""Chebyshev polynomials at the nodes of the drive, `[nodes orders]`."""
 EXAMPLES = 8
 """Tiles of a layer that its functions of the voltage are chosen by."""
 
@@ -56,6 +58,20 @@ class Basis(NamedTuple):
         """Both kinds of functions at source voltages between 0 and v_max [V]."""
         x = 2 * v / self.v_max - 1
         return series(x, self.currents), series(x, self.slopes)
+
+    def turned(self, toward: "Basis") -> tuple[Array, Array]:
+        """The rotations that bring these functions nearest to those of another basis, over the same share of v_max.
+
+        References:
+            Schönemann, Psychometrika 31 (1966): the orthogonal Procrustes problem.
+        """
+
+        def rotation(own: Array, other: Array) -> Array:
+            nodes = jnp.asarray(NODE_ORDERS, own.dtype)
+            left, _, right = jnp.linalg.svd((nodes @ own).T @ (nodes @ other))
+            return left @ right
+
+        return rotation(self.currents, toward.currents), rotation(self.slopes, toward.slopes)
 
 
 class Products(NamedTuple):
@@ -141,7 +157,8 @@ def _folded(
     layer = np.repeat(np.arange(len(own)), np.diff(ends))
 
     def mapped(function: Callable[..., Any], chosen: np.ndarray) -> Any:
-        return jax.lax.map(lambda given: function(*given), (tiles[chosen], there[chosen], jnp.asarray(layer[chosen])))
+        again = jax.checkpoint(lambda given: function(*given))  # a gradient keeps no sweeps of any tile
+        return jax.lax.map(again, (tiles[chosen], there[chosen], jnp.asarray(layer[chosen])))
 
     some = [np.unique(np.linspace(a, b - 1, min(EXAMPLES, b - a)).astype(int)) for a, b in pairwise(ends.tolist())]
     examples = mapped(lambda g, there, n: respond(cell(n), g, there, wires, v_max), np.concatenate(some))
@@ -196,13 +213,12 @@ def bands_of(products: Products, *, height: int) -> tuple[Band, ...]:
 
 def _basis(examples: Response, v_max: Array) -> Basis:
     """The functions that most of the currents, and of their slopes, of some arrays are sums of."""
-    orders = np.polynomial.chebyshev.chebvander(-np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES), NODES - 1)
 
     def leading(values: Array, count: int) -> Array:
         flat = jnp.moveaxis(values, 1, 0).reshape(NODES, -1)
         flat = flat / jnp.maximum(jnp.max(jnp.abs(flat)), jnp.finfo(flat.dtype).tiny)
         functions = jnp.linalg.eigh(flat @ flat.T)[1][:, ::-1][:, :count]
-        return jnp.linalg.solve(jnp.asarray(orders, flat.dtype), functions)
+        return jnp.linalg.solve(jnp.asarray(NODE_ORDERS, flat.dtype), functions)
 
     return Basis(leading(examples.current, CURRENTS), leading(examples.slope, SLOPES), v_max)
 
