@@ -194,6 +194,19 @@ def test_a_size_of_tiles_that_is_built_has_a_gradient_toward_the_next(start):
     assert at.costs["energy_joule"] == pytest.approx(float(objective.costing.at({}, 32)["energy_joule"]), rel=1e-5)
 
 
+def test_roundings_are_compared_by_what_descends(start):
+    """A size of tile that is built, alone and without gradients, is what its end of two sizes mixed is."""
+    design = {"over": ["tile=16:128", "adc_bits"], "energy_weight": 0.3, "step_images": 24}
+    objective = opened(start, **RESISTIVE | {"design": design})
+    values = {"tile": 32.0, "adc_bits": 5.0}
+    shares: Shares = {p.name: jnp.asarray(p.share(values[p.name])) for p in objective.chosen}
+    found = objective.totals(values, shares, batches=2, of="roundings")
+    taken = objective.taken(values)
+    wanted = [objective.at(shares, number, taken, of="roundings").total for number in range(2)]
+    assert found == pytest.approx(wanted, rel=1e-4)
+    assert found[0] != found[1]
+
+
 @pytest.mark.parametrize(
     ("key", "cost"),
     [("energy_weight", "energy_joule"), ("area_weight", "area_m2"), ("latency_weight", "latency_seconds")],

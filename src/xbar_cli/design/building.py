@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +21,7 @@ from xbar_cli.workflows import energy, evaluate
 from xbar_cli.workflows import map as mapping
 
 from .costs import COSTS
-from .descent import Descent, Objective, Shares
+from .descent import Descent, Objective
 from .parameters import Parameter
 
 MOST_TRIED = 16
@@ -55,7 +54,7 @@ def rounded(objective: Objective, descent: Descent, *, reporter: Reporter) -> di
     reached = []
     for number, values in enumerate(tried):
         reporter.progress("roundings", number, len(tried))
-        reached.append(totals(objective, values, descent.shares))
+        reached.append(objective.totals(values, descent.shares, batches=BATCHES, of="roundings"))
     reporter.progress("roundings", len(tried), len(tried))
     return tried[best_of(reached, tried.index(near))]
 
@@ -74,13 +73,6 @@ def best_of(reached: Sequence[NDArray[np.float64]], near: int) -> int:
 def _distance(parameter: Parameter, value: float, choice: float) -> float:
     """How far a value is from one that can be built, as a share of the way between the bounds."""
     return abs(parameter.share(value) - parameter.share(choice))
-
-
-def totals(objective: Objective, values: Mapping[str, float], reached: Shares) -> NDArray[np.float64]:
-    """What descends at values that can be built, with the weights that were `reached`, on some batches and chips of their own."""
-    shares = reached | {p.name: jnp.asarray(p.share(values[p.name]), float) for p in objective.chosen}
-    taken = objective.taken(values, shares)
-    return np.asarray([objective.at(shares, number, taken, of="roundings").total for number in range(BATCHES)])
 
 
 def keys_of(values: Mapping[str, float], base: EvaluateConfig) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from numpy.typing import NDArray
 
 from xbar_cli.config.chips.design import DesignSection
 from xbar_cli.data.batches import network_inputs
@@ -20,7 +21,7 @@ from xbar_cli.reporter import Reporter
 
 from .chips import Bench, Taken
 from .costs import Costing
-from .parameters import Parameter, starts
+from .parameters import DesignValues, Parameter, starts
 from .weights import PREFIX, trainable, weights_in
 
 RENEWAL = 20
@@ -58,10 +59,10 @@ class Objective:
         """The costs of the start."""
         return self.costs({p.name: p.start for p in self.chosen})
 
-    def costs(self, values: Mapping[str, float]) -> dict[str, float]:
-        """The costs of a design."""
-        traced = {name: jnp.asarray(value, float) for name, value in values.items()}
-        return {name: float(cost) for name, cost in self.costing(traced, tiles=self.tiles(values)).items()}
+    def costs(self, values: Mapping[str, float], weights: Mapping[str, Any] | None = None) -> dict[str, float]:
+        """The costs of a design with these weights, or those of the start."""
+        costing = replace(self.costing, bench=self.bench.with_weights(weights or {}))
+        return {name: float(cost) for name, cost in costing(traced(values), tiles=self.tiles(values)).items()}
 
     def values(self, shares: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters at shares of the way between their bounds."""
@@ -79,10 +80,12 @@ class Objective:
         above = next((n for n, size in enumerate(sizes) if size > float(values["tile"]) * (1 + 1e-9)), len(sizes) - 1)
         return tuple(map(int, sizes[max(above - 1, 0) : above + 1]))
 
-    def taken(self, values: Mapping[str, float], shares: Shares | None = None) -> dict[str, Taken]:
+    def taken(
+        self, values: Mapping[str, float], shares: Shares | None = None, *, tiles: tuple[int, ...] | None = None
+    ) -> dict[str, Taken]:
         """What chips take of the nominal one, by size of tile, with the weights among `shares` or those of the start."""
-        weights = weights_in(shares or {})
-        return {str(tile): self.bench.taken(values, weights, tile=tile) for tile in self.tiles(values) or (None,)}
+        weights, tiles = weights_in(shares or {}), self.tiles(values) if tiles is None else tiles
+        return {str(tile): self.bench.taken(values, weights, tile=tile) for tile in tiles or (None,)}
 
     def total(self, loss: float, costs: Mapping[str, float]) -> float:
         """What descends."""
@@ -124,12 +127,35 @@ class Objective:
     def at(self, shares: Shares, number: int, taken: Any, *, of: str = "design") -> "DescentStep":
         """Loss, costs and what descends, with gradients, at the batch and on the chips of a number of the series `of`."""
         images, labels = self.batch(number)
-        key = jax.random.fold_in(stream(jax.random.key(self.seed), of), number)
         tiles = self.tiles({name: float(value) for name, value in self.values(shares).items()})
-        loss, slopes = self.losses(tiles)(shares, key, taken, images, labels)
+        loss, slopes = self.losses(tiles)(shares, self.key(number, of), taken, images, labels)
         steep, costs = self.costings(tiles)(shares)
         known = {name: float(cost) for name, cost in costs.items()}
         return DescentStep(float(loss), known, self.total(float(loss), known), slopes, steep)
+
+    def totals(self, values: Mapping[str, float], shares: Shares, *, batches: int, of: str) -> NDArray[np.float64]:
+        """What descends at values that can be built, with the weights among `shares`, at some batches of the series `of`.
+
+        A tile that can be built is computed alone, and no gradient is.
+        """
+        tiles, weights = (int(values["tile"]),) if "tile" in values else (), weights_in(shares)
+        if ("value", tiles) not in self.compiled:
+
+            def loss(values: DesignValues, weights: Any, key: Array, taken: Any, images: Array, labels: Array) -> Array:
+                bench, chips = self.bench.with_weights(weights), self.settings.step_chips
+                return bench.loss(values, key, taken, images, labels, tiles=tiles, chips=chips)
+
+            self.compiled["value", tiles] = jax.jit(loss, compiler_options=quick_compilation())
+        taken, costs = self.taken(values, shares, tiles=tiles), self.costs(values, weights)
+        losses = [
+            self.compiled["value", tiles](traced(values), weights, self.key(n, of), taken, *self.batch(n))
+            for n in range(batches)
+        ]
+        return np.asarray([self.total(float(loss), costs) for loss in losses])
+
+    def key(self, number: int, of: str) -> Array:
+        """The key of the chips of a number of the series `of`."""
+        return jax.random.fold_in(stream(jax.random.key(self.seed), of), number)
 
     def downhill(self, step: "DescentStep") -> Shares:
         """The gradients of what descends."""
@@ -138,6 +164,11 @@ class Objective:
             weight = getattr(self.settings, key) / step.costs[cost]
             found = {name: slope + weight * step.steep[cost][name] for name, slope in found.items()}
         return found
+
+
+def traced(values: Mapping[str, float]) -> dict[str, Array]:
+    """Parameters as arrays."""
+    return {name: jnp.asarray(value, float) for name, value in values.items()}
 
 
 @dataclass(frozen=True)
