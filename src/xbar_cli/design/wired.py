@@ -1,7 +1,7 @@
 """1T-1R arrays with resistances in a design: the products of a fold, and how they change with its parameters.
 
-A fold is a thousand times a product's work, and its gradient six times that. So it is made of the chip without variation, now
-and then, together with its slopes by every parameter that acts on it. Between, a chip's products are those along these
+A fold takes seconds of a network, and its gradient six times that. So it is made of the chip without variation, now and then,
+together with its slopes by every parameter that acts on it. Between, a chip's products are those along these
 slopes, and what they say of a cell is scaled by its own mean conductance over that at the fold, as in training through such
 arrays (`xbar_cli.train.wired`).
 """
