@@ -101,3 +101,25 @@ def test_a_design_with_wires_is_what_the_commands_say(start, line_cell, xbar, tm
     found = xbar("eval", start, "--config", folder / "evaluate.toml", "--out", tmp_path / "e", "--json").json
     assert found["metric_value"] == made.json["metric_value"]
     assert {layer["computed"] for layer in found["wired"].values()} == {"fold"}
+
+
+def test_at_another_read_voltage_tile_and_drivers_arrays_are_those_of_the_evaluation(start, line_cell):
+    def at(volt, tile, ohm, *over):
+        read = {"input": "bitserial", "dac_bits": 6, "adc_bits": 8, "adc_range": "0.5", "v_read_volt": volt}
+        given = tree(line_cell, "0.9", converters=read, mapping={"tile": tile}, array=WIRES | {"r_source_ohm": ohm})
+        return opened(start, **given, design={"over": list(over)})
+
+    designed = at(0.4, "64x64", 20.0, "v_read=0.2:0.5", "tile=64:128", "r_source=10:80")
+    asked = at(0.3, "128x128", 50.0, "adc_bits")
+    values = {"v_read": 0.3, "tile": 128.0, "r_source": 50.0}
+    traced = {name: jnp.asarray(value) for name, value in values.items()}
+    found = designed.bench.circuit(traced, jax.random.key(0), designed.taken(values)["128"], tile=128).layers
+    ranges = asked.taken({"adc_bits": 8.0})["None"].ranges
+    exact = make_folder(asked.bench.hardware)(nominal(asked), jax.random.key(0), dict(ranges))[0].layers
+    drive = jax.random.uniform(jax.random.key(3), (20, 1, 128))
+    for name, layer in exact.items():
+        part = drive[..., : min(128, asked.bench.network.layers[name].conductance.shape[0])]
+        wanted = np.asarray(layer._currents(part, jnp.asarray(0)))
+        np.testing.assert_allclose(
+            found[name]._currents(part, jnp.asarray(0)), wanted, atol=3e-4 * np.abs(wanted).max()
+        )

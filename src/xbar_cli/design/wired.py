@@ -97,10 +97,8 @@ def turned(basis: Basis, products: Products, toward: Basis) -> tuple[Basis, Prod
 def ratios_of(gated: Gated, counted: NodeWeights, hardware: Hardware) -> Ratios:
     """The fold of the chip without variation."""
     devices = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
-    folds, mean = (
-        wired_products(solved_layers(gated, counted, hardware, devices)),
-        means(gated, counted, hardware, devices),
-    )
+    folds = wired_products(solved_layers(gated, counted, hardware, devices))
+    mean = means(gated, counted, hardware, devices)
     return {name: (basis, scaled(products, 1 / mean[name])) for name, (basis, products) in folds.items()}
 
 
