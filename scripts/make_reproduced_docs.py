@@ -2,17 +2,22 @@
 
     python scripts/make_reproduced_docs.py [FOLDER]
 
-FOLDER holds PAPER.json, PAPER.md and figures/, as `xbar reproduce PAPER --preset desk --out FOLDER` leaves them; each of the four
-papers that is there replaces what was kept of it. Without FOLDER the page is written anew from the reports that are kept.
+FOLDER holds PAPER.json, PAPER.md and figures/, as `xbar reproduce PAPER --preset desk --out FOLDER` leaves them; each item that
+ran there replaces what was kept of it, so that a paper's items may run in several sittings (each names its commit). Without
+FOLDER the page is written anew from the reports that are kept.
 """
 
 import json
+import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from xbar_cli.report.tables import as_markdown
+from xbar_cli.reproduce.items import in_order
+from xbar_cli.reproduce.report import head
 from xbar_cli.reproduce.verdicts import VERDICTS
 from xbar_cli.runs.whole import write_whole
 
@@ -26,20 +31,55 @@ command. How verdicts are computed: [reproduce](../reproduce.md); what was taken
 """
 
 
-def keep(folder: Path, paper: str) -> None:
-    """Copy the report of a paper, and the figures that it shows."""
+def parts_of(file: Path) -> list[str]:
+    """A report's Markdown by item, without its head and without figures that lie elsewhere."""
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "![" not in line or "](figures/" in line]
+    return [part.rstrip() + "\n" for part in re.split(r"^(?=## )", "\n".join(lines), flags=re.MULTILINE)[1:]]
+
+
+def read(folder: Path, paper: str) -> dict[str, tuple[dict[str, Any], str]]:
+    """Each item of a report: what its summary says, with the commit and processor of its runs, and its Markdown."""
+    if not (folder / f"{paper}.json").is_file():
+        return {}
     summary = json.loads((folder / f"{paper}.json").read_text(encoding="utf-8"))
-    text = (folder / f"{paper}.md").read_text(encoding="utf-8")
-    text = text.replace("# The papers reproduced", f"# {paper}: report", 1)
+    made = {key: summary[key] for key in ("preset", "processor", "commit")}
+    parts = parts_of(folder / f"{paper}.md")
+    return {item["item"]: (made | item, part) for item, part in zip(summary["items"], parts, strict=True)}
+
+
+def keep(folder: Path, paper: str) -> None:
+    """Put the items that ran there in the place of those that are kept, with their figures."""
+    kept, new = read(KEPT, paper), read(folder, paper)
+    size = next(iter(new.values()))[0]["preset"]
+    kept = {name: one for name, one in kept.items() if one[0]["preset"] == size}
+    ran = {name: one for name, one in new.items() if name not in kept or one[0]["verdict"] != "not run"}
     place = KEPT / "figures"
     place.mkdir(parents=True, exist_ok=True)
     for old in place.glob(f"{paper}-*.png"):
-        old.unlink()
-    for figure in sorted((folder / "figures").glob(f"{paper}-*.png")):
-        shutil.copyfile(figure, place / figure.name)
-    lines = [line for line in text.splitlines() if not line.startswith("![") or "](figures/" in line]
-    write_whole(KEPT / f"{paper}.md", "\n".join(lines).rstrip() + "\n")
+        if old.stem.removeprefix(f"{paper}-").rpartition("-")[0] not in kept.keys() - ran.keys():
+            old.unlink()
+    for name in ran:
+        for figure in sorted((folder / "figures").glob(f"{paper}-{name}-*.png")):
+            shutil.copyfile(figure, place / figure.name)
+    both = kept | ran
+    names = sorted(both, key=lambda name: in_order(Path(f"{name}.toml")))
+    items = [both[name][0] for name in names]
+    summary = json.loads((folder / f"{paper}.json").read_text(encoding="utf-8")) | {"items": items} | together(items)
+    text = head(summary).replace("# The papers reproduced", f"# {paper}: report", 1)
+    write_whole(KEPT / f"{paper}.md", "\n".join([text, *(both[name][1] for name in names)]))
     write_whole(KEPT / f"{paper}.json", json.dumps(summary, indent=1) + "\n")
+
+
+def together(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a summary says of all of its items."""
+    verdicts = [item["verdict"] for item in items]
+    return {
+        "verdicts": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
+        "processor": ", ".join(sorted({item["processor"] for item in items})),
+        "commit": ", ".join(
+            sorted({(item["commit"] or "unknown")[:7] for item in items if item["verdict"] != "not run"})
+        ),
+    }
 
 
 def counted(paper: str, found: dict[str, Any]) -> list[str]:
@@ -49,7 +89,8 @@ def counted(paper: str, found: dict[str, Any]) -> list[str]:
     hours = sum(item["cpu_seconds"] for item in items) / 3600
     return [
         f"[{paper}]({paper}.md)", *(str(found["verdicts"][verdict]) for verdict in VERDICTS), f"{hours:.1f}",
-        ", ".join(map(str, seeds)), found["processor"], (found["commit"] or "unknown")[:7],
+        ", ".join(map(str, seeds)), found["processor"],
+        ", ".join(commit[:7] for commit in (found["commit"] or "unknown").split(", ")),
     ]  # fmt: skip
 
 

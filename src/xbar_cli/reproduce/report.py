@@ -90,6 +90,7 @@ def item_summary(ran: Ran, *, preset: Preset, command: str) -> dict[str, Any]:
         "points": len(item.points),
         "points_run": len(ran.found.points),
         **ran.cost,
+        "commit": environment.commit(),
         "command": command,
         "file": f"experiments/{item.paper}/{item.file.name}",
         "runs": str(ran.out),
@@ -196,6 +197,7 @@ def facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("cost", f"{found['wall_seconds']:.1f} s in all of its runs, {found['cpu_seconds']:.1f} s of a processor"),
         ("command", found["command"]),
         ("file", found["file"]),
+        ("commit", found["commit"] or "unknown"),
     ]
     return rows
 
