@@ -4,13 +4,16 @@ import os
 import resource
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from xbar_cli.errors import ConfigError
+
+Tree = TypeVar("Tree")
 
 
 def namespace(x: Any) -> Any:
@@ -34,6 +37,17 @@ def straight_through(function: Callable[[Array], Array], x: Array) -> Array:
 def stream(key: Array, name: str) -> Array:
     """The random key of the stream called `name`: the same for the same key and name, whatever is drawn elsewhere."""
     return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
+def kept(tree: Tree) -> Callable[[], Tree]:
+    """What gives the numbers and arrays of `tree` back as values of the program that is traced around it.
+
+    A scalar that a traced function closes over becomes a literal, and other numbers another program; here each has an axis more,
+    and is an array that the function has captured.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    rows = [np.asarray(leaf)[None] for leaf in leaves]
+    return lambda: jax.tree.unflatten(structure, [jnp.asarray(row)[0] for row in rows])
 
 
 def require_memory(size: float, *, of: str, less: str) -> None:

@@ -6,10 +6,11 @@ Two paths. *Folded*: currents of tiles add up exactly, so that an array becomes 
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from xbar_cli.array.tiling import fold_layers
@@ -18,20 +19,20 @@ from xbar_cli.array.wired.sweep import require_swept
 from xbar_cli.array.wires import WiredFold
 from xbar_cli.chip.conversion.drawn import Range, draw_adc
 from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
-from xbar_cli.chip.layers import driven_wired_layer, folded_layer, read_noise, solved_layer, tiled_layer
-from xbar_cli.chip.mapped import surrogates
+from xbar_cli.chip.layers import driven_wired_layer, folded_layer, read_noise, read_scale, solved_layer, tiled_layer
+from xbar_cli.chip.mapped import LayerMapping, surrogates
 from xbar_cli.chip.mismatch import cells_at
 from xbar_cli.chip.repair.fabricator import Built
 from xbar_cli.chip.repair.grid import at_places
 from xbar_cli.device.mismatch import MismatchedCell, mismatched
 from xbar_cli.errors import ModelError
 from xbar_cli.nn.noise import ColumnNoise
-from xbar_cli.nn.program import DrivenLayer
+from xbar_cli.nn.program import DrivenLayer, Scale
 from xbar_cli.nn.reading import Circuit, ProgrammedLayer
 from xbar_cli.nn.wired.folded import fold_wired_layers
 from xbar_cli.nn.wired.solved import Trust, WiredLayer
 from xbar_cli.nn.wired.swept import SweptWiredLayer
-from xbar_cli.numerics import stream
+from xbar_cli.numerics import kept, stream
 
 Residuals = dict[str, Array]
 """Of each layer's arrays."""
@@ -54,11 +55,13 @@ def make_folder(hardware: Hardware) -> Folder:
     )
     lines = bit_lines(hardware) if hardware.wired else {}
     build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
+    numbers = kept({name: numbers_of(hardware.of(name), layer) for name, layer in network.layers.items()})
 
     @jax.jit
     def fold(
         conductances: dict[str, Array], key: Array, ranges: dict[str, Range], of_tile: WiredFold | None,
         cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array], places: dict[str, Array],
+        numbers: dict[str, Numbers],
     ) -> tuple[Circuit, Residuals]:  # fmt: skip
         if nodes:
             cells = differing(hardware, nodes, conductances, key)
@@ -75,31 +78,59 @@ def make_folder(hardware: Hardware) -> Folder:
         layers: dict[str, ProgrammedLayer] = {}
         noises: dict[str, ColumnNoise] = {}
         for name, g in conductances.items():
+            layer, number = numbers[name].put(network.layers[name]), numbers[name]
             if name in lines:
-                layers[name] = solved_layer(hardware, network.layers[name], g, lines[name])
+                layers[name] = solved_layer(hardware, layer, number.scale, g, lines[name])
             else:
-                layers[name] = build(hardware.of(name), network.layers[name], wanted[name], g, cells.get(name))
+                layers[name] = build(hardware.of(name), layer, number.read, wanted[name], g, cells.get(name))
             if hardware.noises:
                 noises[name] = read_noise(
-                    hardware, network.layers[name], g, targets[name], cells.get(name), linear.get(name)
+                    hardware, layer, number.scale, g, targets[name], cells.get(name), linear.get(name)
                 )
-        layers |= _read_wired(hardware, layers)
+        layers |= _read_wired(hardware, layers, numbers)
         adcs = {name: draw_adc(hardware.of(name), name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
 
     def one(g: dict[str, Array], key: Array, ranges: dict[str, Range], aimed: Any, places: dict[str, Array]) -> Any:
-        return fold(g, key, ranges, hardware.fold, cells, linear, lines, nodes, aimed, places)
+        return fold(g, key, ranges, hardware.fold, cells, linear, lines, nodes, aimed, places, numbers())
 
     return _of_chips(one, targets)
 
 
-def _read_wired(hardware: Hardware, layers: Mapping[str, ProgrammedLayer]) -> dict[str, ProgrammedLayer]:
+class Numbers(NamedTuple):
+    """What a mapping makes of one layer, beside its devices; arguments of a program, which serves every network of a shape.
+
+    Attributes:
+        scale: how conductances are decoded.
+        read: how what the columns give is decoded, behind converters.
+        full_scale: activation that gives the largest row voltage.
+    """
+
+    scale: Scale
+    read: Scale
+    full_scale: Array
+
+    def put(self, layer: LayerMapping) -> LayerMapping:
+        """The layer, driven as this says."""
+        return replace(layer, full_scale=self.full_scale)
+
+
+def numbers_of(hardware: Hardware, layer: LayerMapping) -> Numbers:
+    """The numbers of a layer."""
+    return Numbers(layer.scale, read_scale(hardware, layer), jnp.asarray(layer.full_scale, jnp.float32))
+
+
+def _read_wired(
+    hardware: Hardware, layers: Mapping[str, ProgrammedLayer], numbers: Mapping[str, Numbers]
+) -> dict[str, ProgrammedLayer]:
     """The layers of cells with wires as each is read: products, sweeps or solved, behind what drives its rows."""
     wired = {name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer)}
     products = fold_wired_layers({name: layer for name, layer in wired.items() if name in hardware.folded})
     sweeps = {name: SweptWiredLayer(layer) for name, layer in wired.items() if name in hardware.swept}
     return {
-        name: driven_wired_layer(hardware.of(name), hardware.network.layers[name], read)
+        name: driven_wired_layer(
+            hardware.of(name), numbers[name].put(hardware.network.layers[name]), numbers[name].read, read
+        )
         for name, read in {**wired, **sweeps, **products}.items()
     }
 
@@ -109,7 +140,7 @@ def _of_chips(one: Callable[..., Any], targets: Mapping[str, Array]) -> Folder:
 
     def folder(conductances: Any, key: Array, ranges: Mapping[str, Range | float]) -> tuple[Circuit, Residuals]:
         taken = {name: found if isinstance(found, Range) else Range(found) for name, found in ranges.items()}
-        singles = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), taken)
+        singles = kept(jax.tree.map(lambda value: np.asarray(value, np.float32), taken))()
         if isinstance(conductances, Mapping):
             return one(dict(conductances), key, singles, targets, {})
         made = []

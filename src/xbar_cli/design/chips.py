@@ -18,7 +18,7 @@ from xbar_cli.chip.conversion.drawn import Range, draw_adc
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.full_scales import adc_ranges, share_of_most
 from xbar_cli.chip.hardware import Hardware, linear_cells
-from xbar_cli.chip.layers import driven_wired_layer, folded_layer, read_noise, tiled_layer
+from xbar_cli.chip.layers import driven_wired_layer, folded_layer, read_noise, read_scale, tiled_layer
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import steps_of
@@ -176,10 +176,11 @@ class Bench:
         for name, g in devices.items():
             layer = network.layers[name]
             if name not in layers:
-                layers[name] = passed(build(hardware.of(name), layer, wanted[name], g, cells.get(name)))
+                at = hardware.of(name)
+                layers[name] = passed(build(at, layer, read_scale(at, layer), wanted[name], g, cells.get(name)))
             if hardware.noises:
                 aimed = jnp.asarray(layer.conductance)
-                noises[name] = read_noise(hardware, layer, g, aimed, cells.get(name), linear.get(name))
+                noises[name] = read_noise(hardware, layer, layer.scale, g, aimed, cells.get(name), linear.get(name))
         adcs = {name: self.converters(values, hardware, name, found, key) for name, found in taken.ranges.items()}
         return Circuit(layers, adcs, noises)
 
@@ -206,8 +207,10 @@ class Bench:
         if not hardware.wired or (cell := self.cell(values)) is None:
             return {}
         found = wired_layers(cell, self.counted(values, cell), hardware, devices, folds, values)
-        own = hardware.network.layers
-        return {name: passed(driven_wired_layer(hardware.of(name), own[name], wired)) for name, wired in found.items()}
+        own = {name: (hardware.of(name), layer) for name, layer in hardware.network.layers.items()}
+        return {
+            name: passed(driven_wired_layer(*own[name], read_scale(*own[name]), wired)) for name, wired in found.items()
+        }
 
     def surrogates(self, values: DesignValues, devices: Mapping[str, Array]) -> dict[str, Any]:
         """The cells of every layer; none on resistive arrays."""

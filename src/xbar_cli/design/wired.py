@@ -124,7 +124,10 @@ def solved_layers(
 ) -> dict[str, WiredLayer]:
     """The layers on cells at their gate voltages."""
     own = hardware.network.layers
-    return {name: solved_layer(hardware, own[name], g, gated.lines(counted[name])) for name, g in devices.items()}
+    return {
+        name: solved_layer(hardware, own[name], own[name].scale, g, gated.lines(counted[name]))
+        for name, g in devices.items()
+    }
 
 
 def scaled(products: Products, by: Float[Array, "rows cols"]) -> Products:

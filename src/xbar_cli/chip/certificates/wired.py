@@ -147,7 +147,9 @@ def certificates(
     part, _ = next(training_parts(trained, images=IMAGES, batch=IMAGES))
     inputs = layer_inputs(trained.net, part)
     exact = {
-        name: solved_layer(hardware, layers[name], jnp.asarray(layers[name].conductance, jnp.float32), lines[name])
+        name: solved_layer(
+            hardware, layers[name], layers[name].scale, jnp.asarray(layers[name].conductance, jnp.float32), lines[name]
+        )
         for name in names
     }
     ready = jax.jit(quick)(exact)
