@@ -55,13 +55,13 @@ def make_folder(hardware: Hardware) -> Folder:
     )
     lines = bit_lines(hardware) if hardware.wired else {}
     build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
-    numbers = kept({name: numbers_of(hardware.of(name), layer) for name, layer in network.layers.items()})
+    numbers = kept({name: scaling_of(hardware.of(name), layer) for name, layer in network.layers.items()})
 
     @jax.jit
     def fold(
         conductances: dict[str, Array], key: Array, ranges: dict[str, Range], of_tile: WiredFold | None,
         cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array], places: dict[str, Array],
-        numbers: dict[str, Numbers],
+        numbers: dict[str, Scaling],
     ) -> tuple[Circuit, Residuals]:  # fmt: skip
         if nodes:
             cells = differing(hardware, nodes, conductances, key)
@@ -78,15 +78,14 @@ def make_folder(hardware: Hardware) -> Folder:
         layers: dict[str, ProgrammedLayer] = {}
         noises: dict[str, ColumnNoise] = {}
         for name, g in conductances.items():
-            layer, number = numbers[name].put(network.layers[name]), numbers[name]
+            own, cell = numbers[name], cells.get(name)
+            layer = own.put(network.layers[name])
             if name in lines:
-                layers[name] = solved_layer(hardware, layer, number.scale, g, lines[name])
+                layers[name] = solved_layer(hardware, layer, own.scale, g, lines[name])
             else:
-                layers[name] = build(hardware.of(name), layer, number.read, wanted[name], g, cells.get(name))
+                layers[name] = build(hardware.of(name), layer, own.read, wanted[name], g, cell)
             if hardware.noises:
-                noises[name] = read_noise(
-                    hardware, layer, number.scale, g, targets[name], cells.get(name), linear.get(name)
-                )
+                noises[name] = read_noise(hardware, layer, own.scale, g, targets[name], cell, linear.get(name))
         layers |= _read_wired(hardware, layers, numbers)
         adcs = {name: draw_adc(hardware.of(name), name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
@@ -97,7 +96,7 @@ def make_folder(hardware: Hardware) -> Folder:
     return _of_chips(one, targets)
 
 
-class Numbers(NamedTuple):
+class Scaling(NamedTuple):
     """What a mapping makes of one layer, beside its devices; arguments of a program, which serves every network of a shape.
 
     Attributes:
@@ -115,13 +114,13 @@ class Numbers(NamedTuple):
         return replace(layer, full_scale=self.full_scale)
 
 
-def numbers_of(hardware: Hardware, layer: LayerMapping) -> Numbers:
-    """The numbers of a layer."""
-    return Numbers(layer.scale, read_scale(hardware, layer), jnp.asarray(layer.full_scale, jnp.float32))
+def scaling_of(hardware: Hardware, layer: LayerMapping) -> Scaling:
+    """What the mapping makes of a layer."""
+    return Scaling(layer.scale, read_scale(hardware, layer), jnp.asarray(layer.full_scale, jnp.float32))
 
 
 def _read_wired(
-    hardware: Hardware, layers: Mapping[str, ProgrammedLayer], numbers: Mapping[str, Numbers]
+    hardware: Hardware, layers: Mapping[str, ProgrammedLayer], numbers: Mapping[str, Scaling]
 ) -> dict[str, ProgrammedLayer]:
     """The layers of cells with wires as each is read: products, sweeps or solved, behind what drives its rows."""
     wired = {name: layer for name, layer in layers.items() if isinstance(layer, WiredLayer)}
