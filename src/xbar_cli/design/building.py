@@ -1,15 +1,10 @@
 """From a design to what can be built, and what the ordinary commands say of that."""
 
-import itertools
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from xbar_cli.config.chips.evaluate import EvaluateConfig, changed
 from xbar_cli.config.energy import EnergyConfig
@@ -21,58 +16,10 @@ from xbar_cli.workflows import energy, evaluate
 from xbar_cli.workflows import map as mapping
 
 from .costs import COSTS
-from .descent import Descent, Objective
-from .parameters import Parameter
+from .descent import Objective
 
-MOST_TRIED = 16
-"""Roundings that are compared."""
-BATCHES = 8
-"""Batches, each on chips of its own, that they are compared on."""
-DEVIATIONS = 2.4
-"""Standard errors that a rounding must be better by: 95 % of Student's t for 8 batches."""
 CROSSPOINT = "cell.crosspoint_features2"
 """Area of a resistive cell in units of F²: it grows with the square of the width of wires."""
-
-
-def rounded(objective: Objective, descent: Descent, *, reporter: Reporter) -> dict[str, float]:
-    """The values that can be built about a design: the nearest, unless other roundings are better for certain.
-
-    Where there are too many roundings, the parameters that are nearest to a value that can be built take it. For certain: over
-    batches and chips that are the same for all, by more than `DEVIATIONS` standard errors of the mean difference; of several the
-    best.
-    """
-    found = {p.name: float(p.at(float(descent.shares[p.name]))) for p in objective.chosen}
-    choices = {p.name: p.nearest(found[p.name]) for p in objective.chosen}
-    near = {p.name: min(choices[p.name], key=partial(_distance, p, found[p.name])) for p in objective.chosen}
-    undecided = [p for p in objective.chosen if len(choices[p.name]) > 1]
-    undecided.sort(key=lambda p: _distance(p, found[p.name], near[p.name]))
-    for parameter in undecided[: max(0, len(undecided) - MOST_TRIED.bit_length() + 1)]:
-        choices[parameter.name] = (near[parameter.name],)
-    tried = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
-    if len(tried) == 1:
-        return near
-    reached = []
-    for number, values in enumerate(tried):
-        reporter.progress("roundings", number, len(tried))
-        reached.append(objective.totals(values, descent.shares, batches=BATCHES, of="roundings"))
-    reporter.progress("roundings", len(tried), len(tried))
-    return tried[best_of(reached, tried.index(near))]
-
-
-def best_of(reached: Sequence[NDArray[np.float64]], near: int) -> int:
-    """The least of several series of what descends whose difference from the series `near` is certain; else `near` itself."""
-    best = near
-    for number, values in enumerate(reached):
-        less = reached[near] - values
-        certain = less.mean() > DEVIATIONS * less.std(ddof=1) / np.sqrt(less.size)
-        if number != near and certain and values.mean() < reached[best].mean():
-            best = number
-    return best
-
-
-def _distance(parameter: Parameter, value: float, choice: float) -> float:
-    """How far a value is from one that can be built, as a share of the way between the bounds."""
-    return abs(parameter.share(value) - parameter.share(choice))
 
 
 def keys_of(values: Mapping[str, float], base: EvaluateConfig) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -268,32 +268,27 @@ class Bench:
 
     def loss(
         self, values: DesignValues, key: Array, taken: Mapping[str, Taken], images: Array, labels: Array, *,
-        tiles: tuple[int, ...], chips: int,
+        tiles: tuple[int, ...],
     ) -> Array:  # fmt: skip
-        """Mean loss of some chips on some images; between two sizes of tile the layers' outputs of both are mixed.
+        """The loss of a chip on some images; between two sizes of tile the layers' outputs of both are mixed.
 
         Args:
             values: parameters.
-            key: of the chips.
+            key: of the chip.
             taken: of the nominal chip, by size of tile.
             images: inputs of the network.
             labels: of the images.
             tiles: one size or two neighbouring ones; none for that of the start.
-            chips: how many.
         """
         graphdef, state = self.split
         images = in_use(images)
+        made = [self.circuit(values, key, taken[str(tile)], tile=tile) for tile in tiles or (None,)]
+        reads = [on_arrays(c, key=stream(key, "read"), first=jnp.asarray(0)) for c in made]
+        share = between(values, tiles)
 
-        def one(key: Array) -> Array:
-            made = [self.circuit(values, key, taken[str(tile)], tile=tile) for tile in tiles or (None,)]
-            reads = [on_arrays(c, key=stream(key, "read"), first=jnp.asarray(0)) for c in made]
-            share = between(values, tiles)
+        def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
+            outputs = [read(name, in_use(x), kernel, contract) for read in reads]
+            return outputs[0] if len(outputs) == 1 else (1 - share) * outputs[0] + share * outputs[1]
 
-            def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-                outputs = [read(name, in_use(x), kernel, contract) for read in reads]
-                return outputs[0] if len(outputs) == 1 else (1 - share) * outputs[0] + share * outputs[1]
-
-            scores = nnx.merge(graphdef, state)(images, one_by_one(product))
-            return loss_of(self.trained.data.task, scores, labels)
-
-        return jax.lax.map(jax.checkpoint(one), jax.random.split(key, chips)).mean()
+        scores = nnx.merge(graphdef, state)(images, one_by_one(product))
+        return loss_of(self.trained.data.task, scores, labels)

@@ -95,15 +95,27 @@ class Objective:
         )
 
     def losses(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
-        """The jitted `(shares, key, taken, images, labels) -> (loss, its gradients)` between sizes of tile."""
+        """The jitted `(shares, key, taken, images, labels) -> (loss, its gradients)` between sizes of tile.
+
+        Both are means over a step's chips. Each is followed backward before the next is made: what its folds leave for that is
+        held of one alone.
+        """
         if ("loss", tiles) not in self.compiled:
 
             def loss(shares: Shares, key: Array, taken: Any, images: Array, labels: Array) -> Array:
-                chips, bench = self.settings.step_chips, self.bench.with_weights(weights_in(shares))
-                return bench.loss(self.values(shares), key, taken, images, labels, tiles=tiles, chips=chips)
+                bench = self.bench.with_weights(weights_in(shares))
+                return bench.loss(self.values(shares), key, taken, images, labels, tiles=tiles)
 
-            self.compiled["loss", tiles] = jax.jit(jax.value_and_grad(loss), compiler_options=quick_compilation())
+            def mean(shares: Shares, key: Array, *step: Any) -> Any:
+                return self.over_chips(lambda key: jax.value_and_grad(loss)(shares, key, *step), key)
+
+            self.compiled["loss", tiles] = jax.jit(mean, compiler_options=quick_compilation())
         return self.compiled["loss", tiles]
+
+    def over_chips(self, one: Callable[[Array], Any], key: Array) -> Any:
+        """The mean of what chips give, each of a key of its own."""
+        found = jax.lax.map(one, jax.random.split(key, self.settings.step_chips))
+        return jax.tree.map(lambda values: values.mean(axis=0), found)
 
     def costings(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
         """The jitted `shares -> (gradients of each cost, costs)` between sizes of tile."""
@@ -141,9 +153,9 @@ class Objective:
         tiles, weights = (int(values["tile"]),) if "tile" in values else (), weights_in(shares)
         if ("value", tiles) not in self.compiled:
 
-            def loss(values: DesignValues, weights: Any, key: Array, taken: Any, images: Array, labels: Array) -> Array:
-                bench, chips = self.bench.with_weights(weights), self.settings.step_chips
-                return bench.loss(values, key, taken, images, labels, tiles=tiles, chips=chips)
+            def loss(values: DesignValues, weights: Any, key: Array, *step: Any) -> Array:
+                bench = self.bench.with_weights(weights)
+                return self.over_chips(lambda key: bench.loss(values, key, *step, tiles=tiles), key)
 
             self.compiled["value", tiles] = jax.jit(loss, compiler_options=quick_compilation())
         taken, costs = self.taken(values, shares, tiles=tiles), self.costs(values, weights)

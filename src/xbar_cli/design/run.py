@@ -15,12 +15,13 @@ from xbar_cli.runs.directory import CONFIG, Run
 from xbar_cli.runs.results import RESULTS, Field, field, write_fields
 from xbar_cli.statistics import estimate
 
-from .building import BuiltDesign, checked, rounded, write_configs
+from .building import BuiltDesign, checked, write_configs
 from .costs import Costing
 from .descent import Descent, Objective, descend, sensitivities
 from .drawing import draw
 from .opening import open_bench
 from .parameters import Parameter
+from .rounding import rounded
 from .weights import keep, moved, retrained, trainable, weights_in
 
 NETWORK = "network"
