@@ -39,6 +39,14 @@ def test_power_is_conserved_on_nodal_arrays(wires):
     np.testing.assert_allclose(of_resistive(g, v, Wires()).cells, ideal, rtol=1e-12)
 
 
+@pytest.mark.parametrize("wires", [Wires(2.0, 3.0, 500.0, 100.0), Wires(0.0, 1.0, 20.0, 0.0)])
+def test_a_part_of_an_array_dissipates_what_an_array_cut_to_it_does(wires):
+    rng = np.random.default_rng(2)
+    g, v = rng.uniform(3e-6, 3e-5, (11, 5)), rng.uniform(-0.5, 0.5, (3, 11))
+    for mine, cut in zip(of_resistive(g, v, wires, size=(24, 16)), of_resistive(g, v, wires), strict=True):
+        np.testing.assert_allclose(mine, cut, rtol=1e-10)
+
+
 def test_each_part_against_a_sparse_solution():
     """Another solver, another book-keeping: power in every resistor of the list."""
     rng = np.random.default_rng(1)

@@ -6,7 +6,8 @@ with the currents J along word lines and K along bit lines (Tellegen's theorem: 
 laws break the equality).
 """
 
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 import jax
@@ -16,9 +17,11 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from xbar_cli.array.nodal import NodeVoltages, solve
-from xbar_cli.array.wires import Wires, shared
-from xbar_cli.device.transistor import BitLineSeparable
+from xbar_cli.array.wires import Wires, is_zero, shared
+from xbar_cli.device.transistor import BitLineSeparable, CellTerms
 from xbar_cli.errors import ModelError
+from xbar_cli.numerics import quick_compilation
+from xbar_cli.types import Array
 
 TOLERANCE, MOST_ROUNDS = 1e-12, 500
 """Of the currents of 1T-1R cells with wires, relative to the largest."""
@@ -56,23 +59,48 @@ class Dissipation(NamedTuple):
         return float(np.max(np.abs(self.delivered - self.spent), initial=0.0) / largest) if largest > 0 else 0.0
 
 
-def of_resistive(g: Float[np.ndarray, "rows cols"], v: Float[np.ndarray, "inputs rows"], wires: Wires) -> Dissipation:
+def of_resistive(
+    g: Float[np.ndarray, "rows cols"],
+    v: Float[np.ndarray, "inputs rows"],
+    wires: Wires,
+    *,
+    size: tuple[int, int] | None = None,
+) -> Dissipation:
     """Dissipation of a linear array of conductances `g` [S] for source voltages `v` of each input [V].
+
+    Args:
+        g: device conductances [S].
+        v: source voltages [V].
+        wires: resistances.
+        size: rows and columns of the array, where the others hold no devices: arrays of one size are compiled for once.
 
     Accuracy:
         conserves power to about 1e-12 (float64).
     """
+    rows, cols = g.shape
+    above, right = (0, 0) if size is None else (size[0] - rows, size[1] - cols)
     with jax.enable_x64(True):
-        volts = jnp.asarray(v, jnp.float64)
-        nodes = _nodes(jnp.asarray(g, jnp.float64), volts, wires)
-        word, bit = np.asarray(nodes.word, np.float64), np.asarray(nodes.bit, np.float64)
+        ohm = {name: jnp.asarray(r, jnp.float64) for name, r in vars(wires).items() if not is_zero(r)}
+        filled = jnp.asarray(np.pad(g, ((above, 0), (0, right))), jnp.float64)
+        nodes = _node_voltages()(filled, jnp.asarray(np.pad(v, ((0, 0), (above, 0))), jnp.float64), ohm)
+        word, bit = (np.asarray(at, np.float64)[:, above:, :cols] for at in (nodes.word, nodes.bit))
     return _balance(np.asarray(v, np.float64), np.asarray(g, np.float64) * (word - bit), word - bit, wires)
 
 
-@partial(jax.jit, static_argnames="wires")
-def _nodes(g: Float[jax.Array, "rows cols"], v: Float[jax.Array, "inputs rows"], wires: Wires) -> NodeVoltages:
-    """All node voltages for each input; compiled once for tiles of one size."""
-    return jax.vmap(lambda one: solve(g, one, wires))(v)
+@cache
+def _node_voltages() -> Callable[..., NodeVoltages]:
+    """The jitted `(conductances, inputs, resistances that are not 0) -> all node voltages for each input`."""
+
+    def nodes(g: Array, v: Array, ohm: Mapping[str, Array]) -> NodeVoltages:
+        return jax.vmap(lambda one: solve(g, one, Wires(**ohm)))(v)
+
+    return jax.jit(nodes, compiler_options=quick_compilation())
+
+
+@jax.jit
+def _currents(cell: BitLineSeparable, terms: CellTerms, word: Array, bit: Array) -> Array:
+    """The current of every cell for each input [A]."""
+    return jax.vmap(lambda w, b: cell.current(terms, w, b))(word, bit)
 
 
 def of_cells(
@@ -98,11 +126,10 @@ def of_cells(
     with jax.enable_x64(True):
         precise = cell.astype(jnp.float64)
         terms = precise.terms(jnp.asarray(g, jnp.float64))
-        currents = jax.jit(jax.vmap(lambda w, b: precise.current(terms, w, b)))
         i = np.zeros((len(v), rows, cols))
         for _ in range(MOST_ROUNDS):
             w, b = v[:, :, None] - i @ word, bit @ i
-            new = np.asarray(currents(jnp.asarray(w), jnp.asarray(b)), np.float64)
+            new = np.asarray(_currents(precise, terms, jnp.asarray(w), jnp.asarray(b)), np.float64)
             change, i = np.abs(new - i).max(), new
             if change <= TOLERANCE * max(np.abs(i).max(), np.finfo(np.float64).tiny):
                 return _balance(np.asarray(v, np.float64), i, w - b, wires)

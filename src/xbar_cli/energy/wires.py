@@ -36,6 +36,7 @@ def wire_shares(
         )
     shares: dict[str, dict[str, float]] = {}
     worst = 0.0
+    size = largest_array(network)
     for number, (name, layer) in enumerate(network.layers.items()):
         reporter.progress("wires", number, len(network.layers))
         spent, ideal = np.zeros(len(PARTS)), 0.0
@@ -44,7 +45,7 @@ def wire_shares(
             if not v.any():  # rows that none of these reads drives: no power
                 continue
             if surrogate is None:
-                found = of_resistive(g, v, wires)
+                found = of_resistive(g, v, wires, size=size)
                 ideal += float(np.sum(v**2 @ g))
             else:
                 found = of_cells(surrogate, g, v, wires)
@@ -65,6 +66,12 @@ def trusted(found: Dissipation, layer: str) -> float:
             "dissipated: the arrays are not solved; their resistances may be too large or too small against the cells'"
         )
     return found.gap
+
+
+def largest_array(network: MappedNetwork) -> tuple[int, int]:
+    """Rows and columns of the largest arrays that a network fills."""
+    shapes = [(layer.conductance.shape[0], layer.stacked.shape[1]) for layer in network.layers.values()]
+    return min(network.tile[0], max(rows for rows, _ in shapes)), min(network.tile[1], max(cols for _, cols in shapes))
 
 
 def tiles(
