@@ -2,9 +2,9 @@
 
     python scripts/make_reproduced_docs.py [FOLDER]
 
-FOLDER holds PAPER.json, PAPER.md and figures/, as `xbar reproduce PAPER --preset desk --out FOLDER` leaves them; each item that
-ran there replaces what was kept of it, so that a paper's items may run in several sittings (each names its commit). Without
-FOLDER the page is written anew from the reports that are kept.
+FOLDER holds PAPER.json, PAPER.md and figures/, as `xbar reproduce PAPER --preset desk --out FOLDER` leaves them, or
+PAPER-ITEM.json and so on of `--only ITEM`; each item that ran there replaces what was kept of it, so that a paper's items may run
+in several sittings (each names its commit). Without FOLDER the page is written anew from the reports that are kept.
 """
 
 import json
@@ -37,18 +37,24 @@ def parts_of(file: Path) -> list[str]:
     return [part.rstrip() + "\n" for part in re.split(r"^(?=## )", "\n".join(lines), flags=re.MULTILINE)[1:]]
 
 
+def reports_of(folder: Path, paper: str) -> list[Path]:
+    """The reports of a paper in a folder, of all items and of single ones."""
+    return [file for file in sorted(folder.glob(f"{paper}*.json")) if file.stem.partition("-")[0] == paper]
+
+
 def read(folder: Path, paper: str) -> dict[str, tuple[dict[str, Any], str]]:
-    """Each item of a report: what its summary says, with the commit and processor of its runs, and its Markdown."""
-    if not (folder / f"{paper}.json").is_file():
-        return {}
-    summary = json.loads((folder / f"{paper}.json").read_text(encoding="utf-8"))
-    made = {key: summary[key] for key in ("preset", "processor", "commit")}
-    parts = parts_of(folder / f"{paper}.md")
-    return {item["item"]: (made | item, part) for item, part in zip(summary["items"], parts, strict=True)}
+    """Each item of a paper's reports: what its summary says, with the commit and processor of its runs, and its Markdown."""
+    found: dict[str, tuple[dict[str, Any], str]] = {}
+    for report in reports_of(folder, paper):
+        summary = json.loads(report.read_text(encoding="utf-8"))
+        made = {key: summary[key] for key in ("preset", "processor", "commit")}
+        parts = parts_of(report.with_suffix(".md"))
+        found |= {item["item"]: (made | item, part) for item, part in zip(summary["items"], parts, strict=True)}
+    return found
 
 
 def keep(folder: Path, paper: str) -> None:
-    """Put the items that ran there in the place of those that are kept, with their figures."""
+    """Put the items that ran there in the place of those that are kept, with their figures; paths are the usual ones."""
     kept, new = read(KEPT, paper), read(folder, paper)
     size = next(iter(new.values()))[0]["preset"]
     kept = {name: one for name, one in kept.items() if one[0]["preset"] == size}
@@ -63,8 +69,10 @@ def keep(folder: Path, paper: str) -> None:
             shutil.copyfile(figure, place / figure.name)
     both = kept | ran
     names = sorted(both, key=lambda name: in_order(Path(f"{name}.toml")))
-    items = [both[name][0] for name in names]
-    summary = json.loads((folder / f"{paper}.json").read_text(encoding="utf-8")) | {"items": items} | together(items)
+    usual = f"runs/reproduce-{size}"
+    items = [both[name][0] | {"runs": f"{usual}/{paper}"} for name in names]
+    last = json.loads(reports_of(folder, paper)[-1].read_text(encoding="utf-8"))
+    summary = last | {"report": f"{usual}/{paper}.html", "out": usual} | {"items": items} | together(items)
     text = head(summary).replace("# The papers reproduced", f"# {paper}: report", 1)
     write_whole(KEPT / f"{paper}.md", "\n".join([text, *(both[name][1] for name in names)]))
     write_whole(KEPT / f"{paper}.json", json.dumps(summary, indent=1) + "\n")
@@ -112,7 +120,7 @@ def page(reports: dict[str, dict[str, Any]]) -> str:
 def main() -> None:
     """Keep what is in the folder, write the page."""
     for paper in PAPERS if len(sys.argv) > 1 else ():
-        if (Path(sys.argv[1]) / f"{paper}.json").is_file():
+        if reports_of(Path(sys.argv[1]), paper):
             keep(Path(sys.argv[1]), paper)
     kept = {paper: KEPT / f"{paper}.json" for paper in PAPERS}
     reports = {paper: json.loads(file.read_text(encoding="utf-8")) for paper, file in kept.items() if file.is_file()}

@@ -17,13 +17,15 @@ def item(name: str, verdict: str, why: str) -> dict[str, Any]:
     return {
         "paper": "neat", "item": name, "figure": name, "title": f"title of {name}", "claim": "a claim", "verdict": verdict,
         "why": why, "assumptions": [], "smaller": [], "quantities": [], "points": 1, "points_run": 1, "wall_seconds": 3600.0,
-        "cpu_seconds": 3600.0, "commit": None, "command": "xbar", "file": "", "runs": "",
+        "cpu_seconds": 3600.0, "commit": None, "command": "xbar", "file": "", "runs": "/somewhere/else",
     }  # fmt: skip
 
 
-def sitting(folder: Path, verdicts: dict[str, str], commit: str, why: str, preset: str = "desk") -> Path:
+def sitting(
+    folder: Path, verdicts: dict[str, str], commit: str, why: str, preset: str = "desk", name: str = "neat"
+) -> Path:
     """A report as `xbar reproduce neat` leaves it, with a figure of each item that ran."""
-    (folder / "figures").mkdir(parents=True)
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
     items = [item(name, verdict, why) | {"commit": commit} for name, verdict in verdicts.items()]
     counts = {verdict: list(verdicts.values()).count(verdict) for verdict in docs.VERDICTS}
     summary = {"preset": preset, "verdicts": counts, "items": items, "processor": "a processor", "commit": commit}
@@ -33,8 +35,8 @@ def sitting(folder: Path, verdicts: dict[str, str], commit: str, why: str, prese
         if one["verdict"] != "not run":
             figure.write_text(why)
         parts.append(markdown(one, [("a figure", figure)] if figure.is_file() else [], folder))
-    (folder / "neat.json").write_text(json.dumps(summary))
-    (folder / "neat.md").write_text("\n".join(parts))
+    (folder / f"{name}.json").write_text(json.dumps(summary))
+    (folder / f"{name}.md").write_text("\n".join(parts))
     return folder
 
 
@@ -75,3 +77,17 @@ def test_another_size_replaces_all(kept: Path, tmp_path: Path):
     docs.keep(sitting(tmp_path / "whole", {"fig2": "reproduced"}, "3" * 40, "whole", preset="full"), "neat")
     assert [one["item"] for one in json.loads((kept / "neat.json").read_text())["items"]] == ["fig2"]
     assert [figure.name for figure in (kept / "figures").iterdir()] == ["neat-fig2-1.png"]
+
+
+def test_reports_of_single_items_are_kept_together(kept: Path, tmp_path: Path):
+    for name in ("fig8", "fig10"):
+        sitting(tmp_path / "single", {name: "reproduced"}, "4" * 40, f"alone, {name}", name=f"neat-{name}")
+    docs.keep(tmp_path / "single", "neat")
+    found = json.loads((kept / "neat.json").read_text())
+    assert [(one["item"], one["verdict"], one["commit"][0]) for one in found["items"]] == [
+        ("fig2", "refuted", "1"), ("fig8", "reproduced", "4"), ("fig10", "reproduced", "4"),
+    ]  # fmt: skip
+    assert (kept / "figures" / "neat-fig10-1.png").read_text() == "alone, fig10"
+    assert "alone, fig8" in (kept / "neat.md").read_text()
+    assert found["commit"] == "1111111, 4444444"
+    assert {one["runs"] for one in found["items"]} == {"runs/reproduce-desk/neat"}
