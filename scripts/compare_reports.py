@@ -50,7 +50,7 @@ def main() -> None:
         told = f"{differing[most]:.1e}: {most}" if differing[most] else "–"
         lines.append([name, str(len(differing)), str(same), told])
         worst = max(worst, differing[most])
-    print(as_markdown(["item", "quantities", "the same to the digit", "largest relative difference"], lines))
+    print(as_markdown(["item", "quantities", "the same to the digit", "largest relative difference"], lines), end="")
     raise SystemExit(worst > 0)
 
 
