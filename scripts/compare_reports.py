@@ -37,14 +37,18 @@ def main() -> None:
     """Compare, and print a line an item."""
     if len(sys.argv) != 3:
         raise SystemExit((__doc__ or "").strip())
-    first, second = (numbers_of(Path(file)) for file in sys.argv[1:])
+    try:
+        first, second = (numbers_of(Path(file)) for file in sys.argv[1:])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SystemExit(f"no report of `xbar reproduce`: {error}") from None
     both = [name for name in first if name in second]
     if not both:
         raise SystemExit("no item ran in both reports")
     lines: list[list[str]] = []
     worst = 0.0
     for name in both:
-        differing = {what: apart(ours, second[name].get(what, ())) for what, ours in first[name].items()}
+        names = [*first[name], *(what for what in second[name] if what not in first[name])]
+        differing = {what: apart(first[name].get(what, ()), second[name].get(what, ())) for what in names}
         most = max(differing, key=lambda what: differing[what])
         same = sum(difference == 0 for difference in differing.values())
         told = f"{differing[most]:.1e}: {most}" if differing[most] else "–"

@@ -49,5 +49,13 @@ def test_a_number_that_differs_is_told(other, told, tmp_path, monkeypatch, capsy
     assert f"| fig2 | 2 | 1 | {told} |" in capsys.readouterr().out
 
 
-def test_a_quantity_that_is_not_in_the_other_differs(tmp_path, monkeypatch):
-    assert compared(monkeypatch, report(tmp_path / "a.json", ALONE, SAME), report(tmp_path / "b.json", ALONE)) == 1
+def test_a_quantity_that_is_in_one_alone_differs(tmp_path, monkeypatch):
+    both, one = report(tmp_path / "a.json", ALONE, SAME), report(tmp_path / "b.json", ALONE)
+    assert compared(monkeypatch, both, one) == compared(monkeypatch, one, both) == 1
+
+
+def test_a_file_that_is_no_report_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "b.json").write_text('{"other": 1}')
+    monkeypatch.setattr("sys.argv", ["compare_reports.py", report(tmp_path / "a.json", SAME), str(tmp_path / "b.json")])
+    with pytest.raises(SystemExit, match="no report of `xbar reproduce`: 'items'"):
+        compare_reports.main()

@@ -1,6 +1,6 @@
 """Layers split over arrays of one size: every tile folds on its own, and the tiles' currents are added; groups of rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import jax
@@ -41,10 +41,7 @@ def fold_layers(
     if not layers:
         return {}
     parts = {name: jnp.split(g, (groups or {}).get(name, 1), axis=1) for name, g in layers.items()}
-    shape = (
-        min(tile[0], max(each[0].shape[0] for each in parts.values())),
-        min(tile[1], max(each[0].shape[1] for each in parts.values())),
-    )
+    shape = common_shape([each[0].shape for each in parts.values()], tile)
     tiles = {name: jnp.concatenate([cut(g, shape) for g in each]) for name, each in parts.items()}
     folded, residuals = jax.lax.map(fold, jnp.concatenate(list(tiles.values())))
     found: dict[str, Folded] = {}
@@ -56,6 +53,12 @@ def fold_layers(
         found[name] = Folded(jnp.concatenate(effective, axis=1), residuals[start:stop].max())
         start = stop
     return found
+
+
+def common_shape(layers: Iterable[tuple[int, ...]], tile: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns that tiles are filled up to, one shape for all: those of a tile, less where no layer has as many."""
+    rows, cols = zip(*layers, strict=True)
+    return min(tile[0], max(rows)), min(tile[1], max(cols))
 
 
 def fold_pairs(g: Float[Array, "rows out"], dual: Fold, *, tile: tuple[int, int] | None) -> Folded:

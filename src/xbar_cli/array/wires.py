@@ -131,9 +131,13 @@ class WiredFold:
 
 def wired_fold(model: WiredModel, wires: Wires) -> WiredFold:
     """The fold of a model with these resistances, whose values are known."""
+    return WiredFold(model, above_zero(wires))
+
+
+def above_zero(wires: Wires) -> dict[str, Array]:
+    """The resistances that are not 0, by name, whose values are known [ohm], float64: what `Wires` is made of in a program."""
     with jax.enable_x64(True):
-        ohm = {name: jnp.asarray(r, jnp.float64) for name, r in vars(wires).items() if not is_zero(r)}
-    return WiredFold(model, ohm)
+        return {name: jnp.asarray(r, jnp.float64) for name, r in vars(wires).items() if not is_zero(r)}
 
 
 def exactly(g_eff: Array) -> Folded:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from xbar_cli.array.nodal import NodeVoltages, solve
-from xbar_cli.array.wires import Wires, is_zero, shared
+from xbar_cli.array.wires import Wires, above_zero, shared
 from xbar_cli.device.transistor import BitLineSeparable, CellTerms
 from xbar_cli.errors import ModelError
 from xbar_cli.numerics import quick_compilation
@@ -80,9 +80,9 @@ def of_resistive(
     rows, cols = g.shape
     above, right = (0, 0) if size is None else (size[0] - rows, size[1] - cols)
     with jax.enable_x64(True):
-        ohm = {name: jnp.asarray(r, jnp.float64) for name, r in vars(wires).items() if not is_zero(r)}
         filled = jnp.asarray(np.pad(g, ((above, 0), (0, right))), jnp.float64)
-        nodes = _node_voltages()(filled, jnp.asarray(np.pad(v, ((0, 0), (above, 0))), jnp.float64), ohm)
+        volts = jnp.asarray(np.pad(v, ((0, 0), (above, 0))), jnp.float64)
+        nodes = _node_voltages()(filled, volts, above_zero(wires))
         word, bit = (np.asarray(at, np.float64)[:, above:, :cols] for at in (nodes.word, nodes.bit))
     return _balance(np.asarray(v, np.float64), np.asarray(g, np.float64) * (word - bit), word - bit, wires)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar_cli.array.tiling import common_shape
 from xbar_cli.array.wires import Wires
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.energy.dissipation import Dissipation, of_cells, of_resistive
@@ -36,7 +37,8 @@ def wire_shares(
         )
     shares: dict[str, dict[str, float]] = {}
     worst = 0.0
-    size = largest_array(network)
+    shapes = [(layer.conductance.shape[0], layer.stacked.shape[1]) for layer in network.layers.values()]
+    size = common_shape(shapes, network.tile)
     for number, (name, layer) in enumerate(network.layers.items()):
         reporter.progress("wires", number, len(network.layers))
         spent, ideal = np.zeros(len(PARTS)), 0.0
@@ -66,12 +68,6 @@ def trusted(found: Dissipation, layer: str) -> float:
             "dissipated: the arrays are not solved; their resistances may be too large or too small against the cells'"
         )
     return found.gap
-
-
-def largest_array(network: MappedNetwork) -> tuple[int, int]:
-    """Rows and columns of the largest arrays that a network fills."""
-    shapes = [(layer.conductance.shape[0], layer.stacked.shape[1]) for layer in network.layers.values()]
-    return min(network.tile[0], max(rows for rows, _ in shapes)), min(network.tile[1], max(cols for _, cols in shapes))
 
 
 def tiles(
