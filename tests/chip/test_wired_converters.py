@@ -129,7 +129,7 @@ def test_the_certificate_is_of_the_reads_that_converters_drive(trained):  # noqa
 
 def test_the_range_of_the_converters_is_the_most_that_their_tiles_send(trained):  # noqa: F811
     hardware = hardware_of(trained, {"adc_bits": 8})
-    full = nominal_ranges(trained, hardware, make_folder(hardware), images=4)["hidden"].full_scale
+    full = nominal_ranges(trained, hardware, images=4)["hidden"].full_scale
     x = np.asarray(trained.data.train_images[:4], float).reshape(4, -1) / 255
     share = np.clip(x / hardware.network.layers["hidden"].full_scale, 0, 1)
     assert float(full) == pytest.approx(newton(hardware, "hidden", share).max(), rel=1e-3)

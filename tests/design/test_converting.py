@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 
 from xbar_cli.array.converters import Adc, Dac
 from xbar_cli.design.converting import PassingDac, SmoothAdc
+from xbar_cli.nn.tiled import converter_noise
 
 X = jnp.asarray(np.random.default_rng(2).uniform(-1.3, 1.3, 200), jnp.float32)
 
@@ -35,3 +37,14 @@ def test_smooth_converters_have_the_gains_offsets_and_ends_of_those_that_round()
     slopes = jax.grad(lambda i: SmoothAdc(*given).convert(i, band=0).codes.sum())(i)
     inside = (smooth.codes > 0) & (smooth.codes < 31)
     np.testing.assert_allclose(slopes, jnp.where(inside, (1 + gain) * 31 / 3, 0.0), rtol=1e-5)
+
+
+def test_noise_is_distributed_as_what_rounding_does():
+    given = (jnp.asarray(1.0), jnp.zeros((1, 4000)), jnp.zeros((1, 4000)), jnp.asarray(0.0), 6)
+    i = jax.random.uniform(jax.random.key(0), (4000,), minval=0.1, maxval=0.9)
+    lost = Adc(*given).convert(i, band=0).codes - SmoothAdc(*given).convert(i, band=0).codes
+    smooth = SmoothAdc(*given)
+    drawn = converter_noise(smooth, i[None], jax.random.key(1), jnp.arange(1))[0]
+    assert ks_2samp(np.asarray(lost), np.asarray(drawn)).pvalue > 0.01
+    normal = converter_noise(Adc(*given, noise=smooth.noise), i[None], jax.random.key(1), jnp.arange(1))[0]
+    assert ks_2samp(np.asarray(lost), np.asarray(normal)).pvalue < 1e-6

@@ -5,7 +5,7 @@ width), or bit by bit. Currents are given over the full voltage, [S]: `I / V = Î
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -137,6 +137,11 @@ class Adc:
     def __post_init__(self) -> None:
         if check_bits(self.bits) == 1 and self.signed:
             raise ValueError("bits must be at least 2 for signed codes: one bit leaves the code 0 alone")
+
+    @staticmethod
+    def draw(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Numbers of variance 1, distributed as the noise is: normal."""
+        return jax.random.normal(key, shape, dtype)
 
     @property
     def top(self) -> Count:

@@ -32,7 +32,7 @@ from xbar_cli.nn.reading import Circuit, ProgrammedLayer
 from xbar_cli.nn.wired.folded import fold_wired_layers
 from xbar_cli.nn.wired.solved import Trust, WiredLayer
 from xbar_cli.nn.wired.swept import SweptWiredLayer
-from xbar_cli.numerics import kept, stream
+from xbar_cli.numerics import kept, quick_compilation, stream
 
 Residuals = dict[str, Array]
 """Of each layer's arrays."""
@@ -44,8 +44,8 @@ LARGEST_RESIDUAL = 1e-6
 """Of Kirchhoff's law in a folded array; float64 leaves about 1e-14."""
 
 
-def make_folder(hardware: Hardware) -> Folder:
-    """The jitted function from a chip's devices to its circuit and residuals."""
+def make_folder(hardware: Hardware, *, alone: bool = False) -> Folder:
+    """The jitted function from a chip's devices to its circuit and residuals; `alone`, if no other jitted function calls it."""
     network = hardware.network
     cells = surrogates(network, "current") if network.cell is not None else {}
     nodes = cells_at(network, dict(hardware.mismatch)) if hardware.mismatch else {}
@@ -57,7 +57,6 @@ def make_folder(hardware: Hardware) -> Folder:
     build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
     numbers = kept({name: scaling_of(hardware.of(name), layer) for name, layer in network.layers.items()})
 
-    @jax.jit
     def fold(
         conductances: dict[str, Array], key: Array, ranges: dict[str, Range], of_tile: WiredFold | None,
         cells: Any, linear: Any, lines: Any, nodes: Any, targets: dict[str, Array], places: dict[str, Array],
@@ -90,8 +89,10 @@ def make_folder(hardware: Hardware) -> Folder:
         adcs = {name: draw_adc(hardware.of(name), name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
 
+    compiled = jax.jit(fold, compiler_options=quick_compilation() if alone and hardware.fold is not None else None)
+
     def one(g: dict[str, Array], key: Array, ranges: dict[str, Range], aimed: Any, places: dict[str, Array]) -> Any:
-        return fold(g, key, ranges, hardware.fold, cells, linear, lines, nodes, aimed, places, numbers())
+        return compiled(g, key, ranges, hardware.fold, cells, linear, lines, nodes, aimed, places, numbers())
 
     return _of_chips(one, targets)
 

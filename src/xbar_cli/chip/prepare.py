@@ -87,7 +87,7 @@ def make_preparer(
     The first `images` training images serve the ranges of converters and the fit.
     """
     fold = make_folder(hardware)
-    ranges = nominal_ranges(trained, hardware, fold, images=images)
+    ranges = nominal_ranges(trained, hardware, images=images)
     if decoding.calibrate is None:
         return partial(_prepare, fold, None, ranges), 0
     pictures, _ = held_out(trained, images=images)
@@ -95,11 +95,11 @@ def make_preparer(
     return partial(_prepare, fold, calibrate, ranges), len(pictures)
 
 
-def nominal_ranges(trained: Trained, hardware: Hardware, fold: Folder, *, images: int) -> dict[str, Range]:
+def nominal_ranges(trained: Trained, hardware: Hardware, *, images: int) -> dict[str, Range]:
     """What each layer's converters take, from the chip without variation; empty without converters."""
     if hardware.converters.path == "folded":
         return {}
-    alike = make_folder(replace(hardware, mismatch=None)) if hardware.mismatch else fold
+    alike = make_folder(replace(hardware, mismatch=None), alone=True)
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
 
     def unvaried() -> Circuit:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,22 +36,11 @@ from .converting import SmoothAdc, passed
 from .parameters import DesignValues, between
 from .placing import Gated, ScaleEnds, lay, resistive
 from .weights import FullScale, in_use, retrained, with_values
-from .wired import HeldFold, NodeWeights, Ratios, held_folds, ratios_of, wired_layers
+from .wired import HeldFold, NodeWeights, Ratios, Taken, held_folds, ratios_of, wired_layers
 
 WIDTH_OF = {"word": "wire_width", "bit": "wire_width"}
 ENDS_OF = {"source": "r_source", "neuron": "r_neuron"}
-
-
-class Taken(NamedTuple):
-    """What chips take from the nominal one of some steps before.
-
-    Attributes:
-        ranges: by layer, what its converters take.
-        folds: by layer, its arrays of cells with resistances.
-    """
-
-    ranges: Mapping[str, Range] = {}
-    folds: Mapping[str, HeldFold] = {}
+LayerArrays = Mapping[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +97,7 @@ class Bench:
 
     def cell(self, values: DesignValues) -> Gated | None:
         """The cell as it is read; None on resistive arrays."""
-        if self.gated is None or "v_read" not in values:
-            return self.gated
-        return self.gated.read_at(values["v_read"])
+        return self.gated.read_at(values["v_read"]) if self.gated and "v_read" in values else self.gated
 
     def ends(self, values: DesignValues, name: str, cell: Gated | None) -> ScaleEnds:
         """The ends of a layer's scale on a `cell`, or on resistive devices."""
@@ -157,12 +144,25 @@ class Bench:
         wires = replace(start.wires, **{name: values[key] for name, key in ENDS_OF.items() if key in values})
         return replace(start, network=network, fold=fold, wires=wires, noises=noises, volt=values.get("v_read"))
 
-    def circuit(self, values: DesignValues, key: Array, taken: Taken, *, tile: int | None = None) -> Circuit:
-        """The circuit of the chip of a key."""
+    def devices(self, values: DesignValues, key: Array) -> LayerArrays:
+        """The devices of the chip of a key, by layer [S]: the same on arrays of any size."""
+        network = self.mapped(values)
+        steps = steps_of(self.config.variation.on_devices(), network)
+        return make_fabricator(network, steps, negative=self.config.variation.negative)(key).conductances
+
+    def circuit(
+        self,
+        values: DesignValues,
+        key: Array,
+        taken: Taken,
+        *,
+        tile: int | None = None,
+        devices: LayerArrays | None = None,
+    ) -> Circuit:
+        """The circuit of the chip of a key, of its `devices` where these are made already."""
         hardware = self.built(values, tile=tile)
         network = hardware.network
-        steps = steps_of(self.config.variation.on_devices(), network)
-        devices = make_fabricator(network, steps, negative=self.config.variation.negative)(key).conductances
+        devices = self.devices(values, key) if devices is None else devices
         cells = self.surrogates(values, devices)
         linear = {} if hardware.curved else linear_cells(hardware, cells)
         wanted = {name: linear[name](g) if name in linear else g for name, g in devices.items()}
@@ -201,7 +201,7 @@ class Bench:
         return {name: cell.weights(self.gate(values, name)) for name in self.network.layers}
 
     def products(
-        self, values: DesignValues, hardware: Hardware, devices: Mapping[str, Array], folds: Mapping[str, HeldFold]
+        self, values: DesignValues, hardware: Hardware, devices: LayerArrays, folds: Mapping[str, HeldFold]
     ) -> dict[str, Any]:
         """The layers of cells with resistances; none of other arrays."""
         if not hardware.wired or (cell := self.cell(values)) is None:
@@ -212,7 +212,7 @@ class Bench:
             name: passed(driven_wired_layer(*own[name], read_scale(*own[name]), wired)) for name, wired in found.items()
         }
 
-    def surrogates(self, values: DesignValues, devices: Mapping[str, Array]) -> dict[str, Any]:
+    def surrogates(self, values: DesignValues, devices: LayerArrays) -> dict[str, Any]:
         """The cells of every layer; none on resistive arrays."""
         if self.gated is None:
             return {}
@@ -282,7 +282,8 @@ class Bench:
         """
         graphdef, state = self.split
         images = in_use(images)
-        made = [self.circuit(values, key, taken[str(tile)], tile=tile) for tile in tiles or (None,)]
+        devices = self.devices(values, key)
+        made = [self.circuit(values, key, taken[str(tile)], tile=tile, devices=devices) for tile in tiles or (None,)]
         reads = [on_arrays(c, key=stream(key, "read"), first=jnp.asarray(0)) for c in made]
         share = between(values, tiles)
 

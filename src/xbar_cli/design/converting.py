@@ -16,7 +16,7 @@ from xbar_cli.numerics import straight_through
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class SmoothAdc(Adc):
-    """Converters of any number of bits: what rounding does is noise of its variance, `step² / 12`, and the range ends.
+    """Converters of any number of bits: what rounding does is even noise of half a step either way, and the range ends.
 
     References:
         Widrow and Kollár, Quantization Noise, Cambridge University Press 2008, chapter 1.
@@ -26,6 +26,11 @@ class SmoothAdc(Adc):
 
     def __post_init__(self) -> None:
         """Bits need not be whole."""
+
+    @staticmethod
+    def draw(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Numbers of variance 1, distributed as what rounding does: evenly."""
+        return jax.random.uniform(key, shape, dtype, -(3**0.5), 3**0.5)
 
     def convert(self, i: Array, *, band: Array | int, noise: Array | None = None) -> Converted:
         """Codes that are no whole numbers, with noise; 1 where a current was beyond the range, else 0."""

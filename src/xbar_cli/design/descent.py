@@ -19,10 +19,11 @@ from xbar_cli.errors import ModelError
 from xbar_cli.numerics import quick_compilation, stream
 from xbar_cli.reporter import Reporter
 
-from .chips import Bench, Taken
+from .chips import Bench
 from .costs import Costing
 from .parameters import DesignValues, Parameter, starts
 from .weights import PREFIX, trainable, weights_in
+from .wired import Taken
 
 RENEWAL = 20
 """Steps after which the ranges of converters, and the folds of cells with resistances, are taken anew."""
@@ -126,7 +127,9 @@ class Objective:
                 found = replace(self.costing, bench=bench)(self.values(shares), tiles=tiles)
                 return found, found
 
-            self.compiled["costs", tiles] = jax.jit(jax.jacrev(costs, has_aux=True))
+            self.compiled["costs", tiles] = jax.jit(
+                jax.jacrev(costs, has_aux=True), compiler_options=quick_compilation()
+            )
         return self.compiled["costs", tiles]
 
     def batch(self, number: int) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ arrays (`xbar_cli.train.wired`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from jax import Array
 from jaxtyping import Float
 
 from xbar_cli.array.wired.fold import Basis, Products
+from xbar_cli.chip.conversion.drawn import Range
 from xbar_cli.chip.hardware import Hardware, linear_cells
 from xbar_cli.chip.layers import solved_layer
 from xbar_cli.nn.wired.folded import FoldedWiredLayer, of_products, wired_products
@@ -56,6 +58,18 @@ class HeldFold:
             move = values[name] - self.about[name]
             found = jax.tree.map(lambda value, by, move=move: value + move * by, found, slope)
         return found[0], scaled(found[1], mean)
+
+
+class Taken(NamedTuple):
+    """What chips take from the nominal one of some steps before.
+
+    Attributes:
+        ranges: by layer, what its converters take.
+        folds: by layer, its arrays of cells with resistances.
+    """
+
+    ranges: Mapping[str, Range] = {}
+    folds: Mapping[str, HeldFold] = {}
 
 
 def held_folds(ratios: Callable[[DesignValues], Ratios], values: DesignValues) -> dict[str, HeldFold]:

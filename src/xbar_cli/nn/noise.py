@@ -1,7 +1,9 @@
 """Read noise behind arrays: drawn at the columns' outputs of every single product, never folded into weights."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +15,9 @@ from xbar_cli.array.ideal import Contract
 from xbar_cli.device.mismatch import AnyCell
 
 from .program import Scale
+
+Draw = Callable[[Array, tuple[int, ...], Any], Array]
+"""Numbers of mean 0 and variance 1, `(key, shape, type) -> numbers`."""
 
 
 @jax.tree_util.register_dataclass
@@ -53,10 +58,12 @@ class ColumnNoise:
         return [terms[..., k] * terms[..., m] for k, m in self.pairs]
 
 
-def drawn_noise(key: Array, variance: Float[Array, "images *shape"], numbers: Array) -> Float[Array, "images *shape"]:
-    """Normal noise of a variance; image number n draws from its own stream."""
+def drawn_noise(
+    key: Array, variance: Float[Array, "images *shape"], numbers: Array, *, draw: Draw = jax.random.normal
+) -> Float[Array, "images *shape"]:
+    """Noise of a variance; image number n draws from its own stream, by `draw` numbers of variance 1."""
     keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
-    drawn = jax.vmap(lambda k: jax.random.normal(k, variance.shape[1:], variance.dtype))(keys)
+    drawn = jax.vmap(lambda k: draw(k, variance.shape[1:], variance.dtype))(keys)
     return jnp.sqrt(jnp.maximum(variance, 0)) * drawn
 
 

@@ -87,7 +87,7 @@ class Aged:
             return make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
         assert self.moment.fitted_at is not None
         fold = make_folder(hardware)
-        ranges = nominal_ranges(trained, hardware, fold, images=config.calibration.images)
+        ranges = nominal_ranges(trained, hardware, images=config.calibration.images)
         then = self.fabricator(config, trained, hardware, age=self.moment.fitted_at)
         if self.correct.kind == "global":
             earliest = first_read(config.variation, hardware.network)[0]
