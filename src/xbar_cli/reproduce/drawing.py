@@ -13,7 +13,7 @@ from xbar_cli.experiment.file import label
 from xbar_cli.experiment.grid import Point
 from xbar_cli.experiment.results import as_array
 from xbar_cli.figures import drawing
-from xbar_cli.figures.style import PAGE
+from xbar_cli.figures.style import DASHES, MARKERS, PAGE
 from xbar_cli.reproduce.sections import Plot, PlotLine
 from xbar_cli.reproduce.selection import matching, stage_of, swept_keys
 from xbar_cli.reproduce.values import Absent, ItemRuns, SeedMean, figure, quantity
@@ -140,7 +140,8 @@ def draw(path: Path, plot: Plot, lines: Sequence[Drawn], *, caption: str) -> Pat
                 axes.bar([x + (number - (len(lines) - 1) / 2) * width for x in at(line.x)], mean, width, yerr=spread,
                          label=line.label or "ours", capsize=2)  # fmt: skip
             else:
-                axes.errorbar(at(line.x), mean, yerr=spread, marker="o", capsize=2, label=line.label or "ours")
+                own = {"marker": MARKERS[number % len(MARKERS)], "linestyle": DASHES[number % len(DASHES)]}
+                axes.errorbar(at(line.x), mean, yerr=spread, capsize=2, label=line.label or "ours", **own)
         for marker, points in zip(cycle("*PXD"), plot.paper, strict=False):
             style = ":" if len(points.x) > 1 else ""
             axes.plot(at(points.x), points.y, f"k{marker}{style}", markersize=6, label=points.label)
