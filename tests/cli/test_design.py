@@ -9,7 +9,7 @@ from xbar_cli.config.chips.design import DesignConfig
 from xbar_cli.config.load import stored
 from xbar_cli.design import converting
 from xbar_cli.design.costs import Costing
-from xbar_cli.design.descent import DescentStep, Objective, Shares
+from xbar_cli.design.objective import DescentStep, Objective, Shares
 from xbar_cli.design.opening import open_bench
 from xbar_cli.design.parameters import starts
 from xbar_cli.numerics import stream
@@ -309,10 +309,10 @@ def test_a_designed_range_of_the_converters_is_that_of_the_evaluation(start, xba
     tree = {"mapping": {"tile": "32x32"}, "converters": {"adc_bits": 5, "adc_range": "0.1"}}
     objective = opened(start, **tree, design={"over": ["adc_range"]})
     asked = opened(start, **tree | {"converters": {"adc_bits": 5, "adc_range": "0.25"}}, design={"over": ["adc_bits"]})
-    wanted = asked.bench.taken({"adc_bits": 5.0}, {}).ranges
+    wanted = asked.nominal.taken({"adc_bits": 5.0}, {}).ranges
     values = {"adc_range": jnp.asarray(0.25)}
     built = objective.bench.built(values)
-    for name, found in objective.bench.taken({"adc_range": 0.1}, {}).ranges.items():
+    for name, found in objective.nominal.taken({"adc_range": 0.1}, {}).ranges.items():
         adc = objective.bench.converters(values, built, name, found, jax.random.key(0))
         assert float(adc.full_scale) == pytest.approx(float(wanted[name].full_scale), rel=1e-6)
     words = ("--adc-bits", 5, "--adc-range", 0.1, "--over", "adc_range", "--samples", 2, "--images", 20)

@@ -50,9 +50,7 @@ def make_folder(hardware: Hardware, *, alone: bool = False) -> Folder:
     cells = surrogates(network, "current") if network.cell is not None else {}
     nodes = cells_at(network, dict(hardware.mismatch)) if hardware.mismatch else {}
     linear = {} if hardware.curved else linear_cells(hardware, cells)
-    targets = (
-        {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items()} if hardware.noises else {}
-    )
+    targets = {name: jnp.asarray(layer.conductance) for name, layer in network.layers.items() if hardware.noises}
     lines = bit_lines(hardware) if hardware.wired else {}
     build = tiled_layer if hardware.converters.path == "tiled" else folded_layer
     numbers = kept({name: scaling_of(hardware.of(name), layer) for name, layer in network.layers.items()})

@@ -16,7 +16,7 @@ from xbar_cli.workflows import energy, evaluate
 from xbar_cli.workflows import map as mapping
 
 from .costs import COSTS
-from .descent import Objective
+from .objective import Objective
 
 CROSSPOINT = "cell.crosspoint_features2"
 """Area of a resistive cell in units of F²: it grows with the square of the width of wires."""

@@ -1,12 +1,10 @@
 """Chips of a design: their arrays, converters and answers as functions of its parameters and of a key."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jax import Array
 
@@ -16,7 +14,7 @@ from xbar_cli.array.tiling import fold_layers
 from xbar_cli.array.wires import WiredFold
 from xbar_cli.chip.conversion.drawn import Range, draw_adc
 from xbar_cli.chip.fabricate import make_fabricator
-from xbar_cli.chip.full_scales import adc_ranges, share_of_most
+from xbar_cli.chip.full_scales import share_of_most
 from xbar_cli.chip.hardware import Hardware, linear_cells
 from xbar_cli.chip.layers import driven_wired_layer, folded_layer, read_noise, read_scale, tiled_layer
 from xbar_cli.chip.mapped import MappedNetwork
@@ -28,19 +26,21 @@ from xbar_cli.mapping.placing import Placement
 from xbar_cli.nn.loops import one_by_one
 from xbar_cli.nn.reading import Circuit, on_arrays
 from xbar_cli.nn.shapes import kernels
-from xbar_cli.numerics import quick_compilation, stream
+from xbar_cli.numerics import stream
 from xbar_cli.train.losses import loss_of
 from xbar_cli.trained.opening import Trained
 
 from .converting import SmoothAdc, passed
 from .parameters import DesignValues, between
 from .placing import Gated, ScaleEnds, lay, resistive
-from .weights import FullScale, in_use, retrained, with_values
+from .weights import FullScale, in_use, with_values
 from .wired import HeldFold, NodeWeights, Ratios, Taken, held_folds, ratios_of, wired_layers
 
 WIDTH_OF = {"word": "wire_width", "bit": "wire_width"}
 ENDS_OF = {"source": "r_source", "neuron": "r_neuron"}
 LayerArrays = Mapping[str, Array]
+TileArrays = Mapping[str, LayerArrays]
+"""By size of tile, what arrays of it act as, by layer [S]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,6 @@ class Bench:
         scaled: how that follows the weights; None where it is a number.
         gated: the cell; None on resistive arrays.
         split: the network's graph and its arrays, in the precision of the process.
-        nominal: compiled circuits without variation, by size of tile, as they are asked for.
     """
 
     config: EvaluateConfig
@@ -69,7 +68,6 @@ class Bench:
     scaled: FullScale | None
     gated: Gated | None
     split: tuple[Any, Any]
-    nominal: dict[int | None, Callable[..., Any]] = field(default_factory=dict)
 
     @property
     def network(self) -> MappedNetwork:
@@ -80,6 +78,15 @@ class Bench:
     def converted(self) -> bool:
         """Whether there are converters behind every tile."""
         return self.hardware.converters.path == "tiled"
+
+    def size(self, tile: int | None) -> tuple[int, int]:
+        """Rows and columns of arrays of that size; those of the start without one."""
+        return self.network.tile if tile is None else (tile, tile)
+
+    @property
+    def unvaried(self) -> "Bench":
+        """The same whose chips do not vary."""
+        return replace(self, config=self.config.model_copy(update={"variation": type(self.config.variation)()}))
 
     def with_weights(self, weights: Mapping[str, Any]) -> "Bench":
         """The same with other parameters of the network, by dotted name; with none of them, itself."""
@@ -122,11 +129,10 @@ class Bench:
             if cell is not None:
                 wanted = cell.memristors(wanted, cell.weights(self.gate(values, name)))
             found[name] = replace(placed, conductance=wanted)
-        size = self.network.tile if tile is None else (tile, tile)
         if cell is not None:
-            return replace(self.network, layers=found, tile=size)
+            return replace(self.network, layers=found, tile=self.size(tile))
         ends: Any = self.ends(values, next(iter(found)), None)
-        return replace(self.network, layers=found, tile=size, g_off=ends.bottom, g_on=ends.top)
+        return replace(self.network, layers=found, tile=self.size(tile), g_off=ends.bottom, g_on=ends.top)
 
     def built(self, values: DesignValues, *, tile: int | None = None) -> Hardware:
         """What the devices of a design are built into."""
@@ -150,26 +156,38 @@ class Bench:
         steps = steps_of(self.config.variation.on_devices(), network)
         return make_fabricator(network, steps, negative=self.config.variation.negative)(key).conductances
 
+    def unfolded(self, values: DesignValues, key: Array) -> tuple[LayerArrays, Mapping[str, Array]]:
+        """What is folded of the chip of a key: by layer its devices, as linear ones [S]; and resistances by name [ohm]."""
+        hardware = self.built(values)
+        assert hardware.fold is not None
+        devices = self.devices(values, key)
+        return self.linear(hardware, devices, self.surrogates(values, devices)), hardware.fold.ohm
+
+    def linear(self, hardware: Hardware, devices: LayerArrays, cells: Mapping[str, Any]) -> LayerArrays:
+        """Devices as linear ones, by layer [S]."""
+        linear = {} if hardware.curved else linear_cells(hardware, cells)
+        return {name: linear[name](g) if name in linear else g for name, g in devices.items()}
+
+    def folded(self, wanted: LayerArrays, ohm: Mapping[str, Array], *, tile: int | None = None) -> LayerArrays:
+        """What arrays of linear devices [S] with resistances [ohm] act as, by layer [S]."""
+        fold, groups = self.hardware.fold, {name: layer.groups for name, layer in self.network.layers.items()}
+        assert fold is not None
+        found = fold_layers(wanted, WiredFold(fold.model, ohm), tile=self.size(tile), groups=groups)
+        return {name: folded.g_eff for name, folded in found.items()}
+
     def circuit(
-        self,
-        values: DesignValues,
-        key: Array,
-        taken: Taken,
-        *,
-        tile: int | None = None,
-        devices: LayerArrays | None = None,
-    ) -> Circuit:
-        """The circuit of the chip of a key, of its `devices` where these are made already."""
+        self, values: DesignValues, key: Array, taken: Taken, *,
+        tile: int | None = None, devices: LayerArrays | None = None, folded: LayerArrays | None = None,
+    ) -> Circuit:  # fmt: skip
+        """The circuit of the chip of a key, of its `devices`, and of what its arrays act as, where these are made already."""
         hardware = self.built(values, tile=tile)
         network = hardware.network
         devices = self.devices(values, key) if devices is None else devices
         cells = self.surrogates(values, devices)
         linear = {} if hardware.curved else linear_cells(hardware, cells)
-        wanted = {name: linear[name](g) if name in linear else g for name, g in devices.items()}
-        if hardware.fold is not None:
-            groups = {name: layer.groups for name, layer in network.layers.items()}
-            folded = fold_layers(wanted, hardware.fold, tile=network.tile, groups=groups)
-            wanted = {name: found.g_eff for name, found in folded.items()}
+        wanted = self.linear(hardware, devices, cells) if folded is None else folded
+        if hardware.fold is not None and folded is None:
+            wanted = self.folded(wanted, hardware.fold.ohm, tile=tile)
         build = tiled_layer if self.converted else folded_layer
         layers = self.products(values, hardware, devices, taken.folds)
         noises = {}
@@ -231,43 +249,8 @@ class Bench:
             full = share_of_most(share, hardware.of(name), hardware.network.layers[name])
         return SmoothAdc(full, drawn.gain, drawn.offset, drawn.baseline, bits, drawn.signed)
 
-    def taken(self, values: Mapping[str, float], weights: Mapping[str, Any], *, tile: int | None = None) -> Taken:
-        """What is taken of the nominal chip of these parameters and weights: folds of cells with resistances, and ranges."""
-        if not self.converted and not self.hardware.wired:
-            return Taken()
-        if tile not in self.nominal:
-            self.nominal[tile] = self.compiled_nominal(tile)
-        found = {name: jnp.asarray(value, float) for name, value in values.items()}
-        circuit, placed, folds = self.nominal[tile](found, weights)
-        if not self.converted:
-            return Taken(folds=folds)
-        layers = {}
-        for name, layer in self.network.layers.items():
-            g, bottom, top = map(np.asarray, placed[name])
-            layers[name] = replace(layer, conductance=g, bottom=float(bottom), top=float(top))
-        size = self.network.tile if tile is None else (tile, tile)
-        hardware = replace(self.hardware, network=replace(self.network, layers=layers, tile=size))
-        trained = retrained(self.trained, self.split, weights) if weights else self.trained
-        return Taken(adc_ranges(trained, hardware, lambda: circuit, images=self.config.calibration.images), folds)
-
-    def compiled_nominal(self, tile: int | None) -> Callable[..., Any]:
-        """The jitted circuit without variation `(parameters, weights) -> (circuit, ends of its scales, folds)`."""
-        fresh = dict.fromkeys(self.network.layers, Range(1.0))
-        still = replace(self, config=self.config.model_copy(update={"variation": type(self.config.variation)()}))
-
-        def nominal(values: DesignValues, weights: Mapping[str, Any]) -> Any:
-            own = still.with_weights(weights)
-            folds = own.folds(values, tile=tile)
-            if not self.converted:
-                return None, None, folds
-            circuit = Circuit(own.circuit(values, jax.random.key(0), Taken(fresh, folds), tile=tile).layers)
-            placed = own.mapped(values).layers
-            return circuit, {n: (layer.conductance, layer.bottom, layer.top) for n, layer in placed.items()}, folds
-
-        return jax.jit(nominal, compiler_options=quick_compilation())
-
     def loss(
-        self, values: DesignValues, key: Array, taken: Mapping[str, Taken], images: Array, labels: Array, *,
+        self, values: DesignValues, key: Array, folded: TileArrays, taken: Mapping[str, Taken], images: Array, labels: Array, *,
         tiles: tuple[int, ...],
     ) -> Array:  # fmt: skip
         """The loss of a chip on some images; between two sizes of tile the layers' outputs of both are mixed.
@@ -275,6 +258,7 @@ class Bench:
         Args:
             values: parameters.
             key: of the chip.
+            folded: what its arrays act as, by size of tile; none where no array is folded.
             taken: of the nominal chip, by size of tile.
             images: inputs of the network.
             labels: of the images.
@@ -283,7 +267,10 @@ class Bench:
         graphdef, state = self.split
         images = in_use(images)
         devices = self.devices(values, key)
-        made = [self.circuit(values, key, taken[str(tile)], tile=tile, devices=devices) for tile in tiles or (None,)]
+        made = [
+            self.circuit(values, key, taken[str(tile)], tile=tile, devices=devices, folded=folded.get(str(tile)))
+            for tile in tiles or (None,)
+        ]
         reads = [on_arrays(c, key=stream(key, "read"), first=jnp.asarray(0)) for c in made]
         share = between(values, tiles)
 

@@ -236,3 +236,8 @@ def between(values: DesignValues, tiles: tuple[int, ...]) -> Array:
     if len(tiles) < 2:
         return jnp.zeros(())
     return jnp.log(values["tile"] / tiles[0]) / np.log(tiles[1] / tiles[0])
+
+
+def traced(values: Mapping[str, float]) -> dict[str, Array]:
+    """Parameters as arrays."""
+    return {name: jnp.asarray(value, float) for name, value in values.items()}

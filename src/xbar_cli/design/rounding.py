@@ -7,7 +7,8 @@ from functools import partial
 
 from xbar_cli.reporter import Reporter
 
-from .descent import Descent, Objective, Shares
+from .descent import Descent
+from .objective import Objective, Shares
 from .parameters import Parameter
 
 MOST_TRIED = 16

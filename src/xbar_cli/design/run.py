@@ -17,8 +17,9 @@ from xbar_cli.statistics import estimate
 
 from .building import BuiltDesign, checked, write_configs
 from .costs import Costing
-from .descent import Descent, Objective, descend, sensitivities
+from .descent import Descent, descend, sensitivities
 from .drawing import draw
+from .objective import Objective
 from .opening import open_bench
 from .parameters import Parameter
 from .rounding import rounded

@@ -1,0 +1,218 @@
+"""What descends in a design: the loss of keyed chips through their arrays, and the logarithms of costs."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from xbar_cli.config.chips.design import DesignSection
+from xbar_cli.data.batches import network_inputs
+from xbar_cli.numerics import quick_compilation, stream
+
+from .chips import Bench, TileArrays
+from .costs import Costing
+from .folding import Folding
+from .nominal import NominalChip
+from .parameters import DesignValues, Parameter, traced
+from .weights import weights_in
+from .wired import Taken
+
+WEIGHTS = {"energy_joule": "energy_weight", "area_m2": "area_weight", "latency_seconds": "latency_weight"}
+
+Shares = dict[str, Any]
+"""Where each parameter is between its bounds, 0 … 1; and weights that descend along, by their names behind `PREFIX`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What descends: the loss of keyed chips, and the logarithms of costs over those of the start.
+
+    Attributes:
+        bench: chips.
+        costing: costs.
+        chosen: parameters that are designed.
+        settings: weights and sizes.
+        seed: of chips and batches.
+        compiled: what is, as it is asked for.
+    """
+
+    bench: Bench
+    costing: Costing
+    chosen: Sequence[Parameter]
+    settings: DesignSection
+    seed: int
+    compiled: dict[tuple[str, tuple[int, ...]], Callable[..., Any]] = field(default_factory=dict)
+
+    @cached_property
+    def folding(self) -> Folding:
+        """The folds of the chips."""
+        return Folding(self.bench)
+
+    @cached_property
+    def nominal(self) -> NominalChip:
+        """The chip without variation."""
+        return NominalChip(self.folding)
+
+    @cached_property
+    def first(self) -> dict[str, float]:
+        """The costs of the start."""
+        return self.costs({p.name: p.start for p in self.chosen})
+
+    def costs(self, values: Mapping[str, float], weights: Mapping[str, Any] | None = None) -> dict[str, float]:
+        """The costs of a design with these weights, or those of the start."""
+        costing = replace(self.costing, bench=self.bench.with_weights(weights or {}))
+        return {name: float(cost) for name, cost in costing(traced(values), tiles=self.tiles(values)).items()}
+
+    def values(self, shares: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters at shares of the way between their bounds."""
+        return {p.name: p.at(shares[p.name]) for p in self.chosen}
+
+    def tiles(self, values: Mapping[str, float]) -> tuple[int, ...]:
+        """The sizes of tile on both sides of a design; the one above where it is one of them, so that it has a gradient there.
+
+        None where the size is not designed; one where only one is between the bounds.
+        """
+        tile = next((p for p in self.chosen if p.name == "tile"), None)
+        if tile is None:
+            return ()
+        sizes = tile.inside
+        above = next((n for n, size in enumerate(sizes) if size > float(values["tile"]) * (1 + 1e-9)), len(sizes) - 1)
+        return tuple(map(int, sizes[max(above - 1, 0) : above + 1]))
+
+    def taken(
+        self, values: Mapping[str, float], shares: Shares | None = None, *, tiles: tuple[int, ...] | None = None
+    ) -> dict[str, Taken]:
+        """What chips take of the nominal one, by size of tile, with the weights among `shares` or those of the start."""
+        weights, tiles = weights_in(shares or {}), self.tiles(values) if tiles is None else tiles
+        return {str(tile): self.nominal.taken(values, weights, tile=tile) for tile in tiles or (None,)}
+
+    def total(self, loss: float, costs: Mapping[str, float]) -> float:
+        """What descends."""
+        weighed = {name: getattr(self.settings, key) for name, key in WEIGHTS.items()}
+        return loss + sum(
+            weight * math.log(costs[name] / self.first[name]) for name, weight in weighed.items() if weight
+        )
+
+    def losses(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
+        """The `(shares, key, taken, images, labels) -> (loss, its gradients)` between sizes of tile.
+
+        Both are means over a step's chips. Each is followed backward before the next is made: what its folds leave for that is
+        held of one alone.
+        """
+
+        def mean(shares: Shares, key: Array, *step: Any) -> Any:
+            return self.over_chips(lambda key: self.chip(tiles, shares, key, *step), key)
+
+        return mean
+
+    def chip(self, tiles: tuple[int, ...], shares: Shares, key: Array, *step: Any) -> tuple[Array, Shares]:
+        """The loss of the chip of a key, and its gradients."""
+        if ("loss", tiles) not in self.compiled:
+
+            def loss(shares: Shares, folded: TileArrays, key: Array, *step: Any) -> Array:
+                bench = self.bench.with_weights(weights_in(shares))
+                return bench.loss(self.values(shares), key, folded, *step, tiles=tiles)
+
+            self.compiled["loss", tiles] = jax.jit(
+                jax.value_and_grad(loss, argnums=(0, 1)), compiler_options=quick_compilation()
+            )
+        (values, weights), back = jax.vjp(lambda shares: (self.values(shares), weights_in(shares)), shares)
+        folded, pull = self.folding(values, weights, key, tiles)
+        found, (slopes, through) = self.compiled["loss", tiles](shares, folded, key, *step)
+        if through:
+            slopes = jax.tree.map(jnp.add, slopes, back(pull(through))[0])
+        return found, slopes
+
+    def over_chips(self, one: Callable[[Array], Any], key: Array) -> Any:
+        """The mean of what chips give, each of a key of its own."""
+        found = [jax.block_until_ready(one(key)) for key in jax.random.split(key, self.settings.step_chips)]
+        return jax.tree.map(lambda *of_each: sum(of_each[1:], of_each[0]) / len(of_each), *found)
+
+    def costings(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
+        """The jitted `shares -> (gradients of each cost, costs)` between sizes of tile."""
+        if ("costs", tiles) not in self.compiled:
+
+            def costs(shares: Shares) -> Any:
+                bench = self.bench.with_weights(weights_in(shares))
+                found = replace(self.costing, bench=bench)(self.values(shares), tiles=tiles)
+                return found, found
+
+            self.compiled["costs", tiles] = jax.jit(
+                jax.jacrev(costs, has_aux=True), compiler_options=quick_compilation()
+            )
+        return self.compiled["costs", tiles]
+
+    def batch(self, number: int) -> tuple[Array, Array]:
+        """The training images and labels of a step."""
+        data = self.bench.trained.data
+        count = min(self.settings.step_images, len(data.train_labels))
+        chosen = np.random.default_rng((self.seed, number)).choice(len(data.train_labels), size=count, replace=False)
+        return jnp.asarray(network_inputs(data.train_images[chosen])), jnp.asarray(data.train_labels[chosen])
+
+    def at(self, shares: Shares, number: int, taken: Any, *, of: str = "design") -> "DescentStep":
+        """Loss, costs and what descends, with gradients, at the batch and on the chips of a number of the series `of`."""
+        images, labels = self.batch(number)
+        tiles = self.tiles({name: float(value) for name, value in self.values(shares).items()})
+        loss, slopes = self.losses(tiles)(shares, self.key(number, of), taken, images, labels)
+        steep, costs = self.costings(tiles)(shares)
+        known = {name: float(cost) for name, cost in costs.items()}
+        return DescentStep(float(loss), known, self.total(float(loss), known), slopes, steep)
+
+    def totals(self, values: Mapping[str, float], shares: Shares, *, batches: int, of: str) -> NDArray[np.float64]:
+        """What descends at values that can be built, with the weights among `shares`, at some batches of the series `of`.
+
+        A tile that can be built is computed alone, and no gradient is.
+        """
+        tiles, weights = (int(values["tile"]),) if "tile" in values else (), weights_in(shares)
+        if ("value", tiles) not in self.compiled:
+
+            def loss(values: DesignValues, weights: Any, folded: TileArrays, key: Array, *step: Any) -> Array:
+                return self.bench.with_weights(weights).loss(values, key, folded, *step, tiles=tiles)
+
+            self.compiled["value", tiles] = jax.jit(loss, compiler_options=quick_compilation())
+        taken, costs, built = self.taken(values, shares, tiles=tiles), self.costs(values, weights), traced(values)
+
+        def one(key: Array, batch: tuple[Array, Array]) -> Array:
+            folded, _ = self.folding(built, weights, key, tiles)
+            return self.compiled["value", tiles](built, weights, folded, key, taken, *batch)
+
+        losses = [self.over_chips(partial(one, batch=self.batch(n)), self.key(n, of)) for n in range(batches)]
+        return np.asarray([self.total(float(loss), costs) for loss in losses])
+
+    def key(self, number: int, of: str) -> Array:
+        """The key of the chips of a number of the series `of`."""
+        return jax.random.fold_in(stream(jax.random.key(self.seed), of), number)
+
+    def downhill(self, step: "DescentStep") -> Shares:
+        """The gradients of what descends."""
+        found = dict(step.slopes)
+        for cost, key in WEIGHTS.items():
+            weight = getattr(self.settings, key) / step.costs[cost]
+            found = {name: slope + weight * step.steep[cost][name] for name, slope in found.items()}
+        return found
+
+
+@dataclass(frozen=True)
+class DescentStep:
+    """What a step of a descent finds.
+
+    Attributes:
+        loss: mean of its chips on its batch.
+        costs: of the design.
+        total: what descends.
+        slopes: of the loss by the shares.
+        steep: of each cost by the shares.
+    """
+
+    loss: float
+    costs: Mapping[str, float]
+    total: float
+    slopes: Shares
+    steep: Mapping[str, Shares]
