@@ -18,7 +18,7 @@ from xbar_cli.array.wired.newton import Wired, require_solved
 from xbar_cli.array.wired.sweep import require_swept
 from xbar_cli.array.wires import WiredFold
 from xbar_cli.chip.conversion.drawn import Range, draw_adc
-from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells
+from xbar_cli.chip.hardware import Hardware, bit_lines, linear_cells, straightened
 from xbar_cli.chip.layers import driven_wired_layer, folded_layer, read_noise, read_scale, solved_layer, tiled_layer
 from xbar_cli.chip.mapped import LayerMapping, surrogates
 from xbar_cli.chip.mismatch import cells_at
@@ -63,7 +63,7 @@ def make_folder(hardware: Hardware, *, alone: bool = False) -> Folder:
         if nodes:
             cells = differing(hardware, nodes, conductances, key)
             linear = {} if hardware.curved else linear_cells(hardware, cells)
-        wanted = {name: linear[name](g) if name in linear else g for name, g in conductances.items()}
+        wanted = straightened(linear, conductances)
         residuals: Residuals = {}
         if of_tile is not None:
             groups = {name: layer.groups for name, layer in network.layers.items()}

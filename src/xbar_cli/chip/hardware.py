@@ -120,6 +120,11 @@ def linear_cells(hardware: Hardware, cells: Mapping[str, AnyCell]) -> dict[str, 
     return {name: mean_cell(surrogate, vin) for name, surrogate in cells.items()}
 
 
+def straightened(linear: Mapping[str, MeanCell], g: Mapping[str, Array]) -> dict[str, Array]:
+    """Conductances of layers [S] as those of linear devices, of the layers whose cells are taken as such."""
+    return {name: linear[name](own) if name in linear else own for name, own in g.items()}
+
+
 def bit_lines(hardware: Hardware) -> dict[str, BitLineSeparable]:
     """Each layer's cell with the bit line's voltage as an axis. ConfigError without one, or for inputs that need none of it."""
     cell, converters = hardware.network.cell, hardware.converters

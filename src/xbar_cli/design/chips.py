@@ -15,7 +15,7 @@ from xbar_cli.array.wires import WiredFold
 from xbar_cli.chip.conversion.drawn import Range, draw_adc
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.full_scales import share_of_most
-from xbar_cli.chip.hardware import Hardware, linear_cells
+from xbar_cli.chip.hardware import Hardware, linear_cells, straightened
 from xbar_cli.chip.layers import driven_wired_layer, folded_layer, read_noise, read_scale, tiled_layer
 from xbar_cli.chip.mapped import MappedNetwork
 from xbar_cli.config.chips.evaluate import EvaluateConfig
@@ -161,12 +161,8 @@ class Bench:
         hardware = self.built(values)
         assert hardware.fold is not None
         devices = self.devices(values, key)
-        return self.linear(hardware, devices, self.surrogates(values, devices)), hardware.fold.ohm
-
-    def linear(self, hardware: Hardware, devices: LayerArrays, cells: Mapping[str, Any]) -> LayerArrays:
-        """Devices as linear ones, by layer [S]."""
-        linear = {} if hardware.curved else linear_cells(hardware, cells)
-        return {name: linear[name](g) if name in linear else g for name, g in devices.items()}
+        linear = {} if hardware.curved else linear_cells(hardware, self.surrogates(values, devices))
+        return straightened(linear, devices), hardware.fold.ohm
 
     def folded(self, wanted: LayerArrays, ohm: Mapping[str, Array], *, tile: int | None = None) -> LayerArrays:
         """What arrays of linear devices [S] with resistances [ohm] act as, by layer [S]."""
@@ -185,7 +181,7 @@ class Bench:
         devices = self.devices(values, key) if devices is None else devices
         cells = self.surrogates(values, devices)
         linear = {} if hardware.curved else linear_cells(hardware, cells)
-        wanted = self.linear(hardware, devices, cells) if folded is None else folded
+        wanted = straightened(linear, devices) if folded is None else folded
         if hardware.fold is not None and folded is None:
             wanted = self.folded(wanted, hardware.fold.ohm, tile=tile)
         build = tiled_layer if self.converted else folded_layer

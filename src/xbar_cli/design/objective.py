@@ -126,9 +126,7 @@ class Objective:
         (values, weights), back = jax.vjp(lambda shares: (self.values(shares), weights_in(shares)), shares)
         folded, pull = self.folding(values, weights, key, tiles)
         found, (slopes, through) = self.compiled["loss", tiles](shares, folded, key, *step)
-        if through:
-            slopes = jax.tree.map(jnp.add, slopes, back(pull(through))[0])
-        return found, slopes
+        return found, jax.tree.map(jnp.add, slopes, back(pull(through))[0])
 
     def over_chips(self, one: Callable[[Array], Any], key: Array) -> Any:
         """The mean of what chips give, each of a key of its own."""
