@@ -1,9 +1,9 @@
 """Answers of a network on 1T-1R arrays with wires, picture by picture: products and sweeps against Newton's method.
 
-    xbar characterize --vg-range 0.8:0.8:0.05 --vbl 60m --out cell
-    xbar train --network lenet5 --epochs 8 --out net
-    OPENBLAS_NUM_THREADS=1 NPROC=1 python benchmarks/wired_answers.py net cell [--images 500] [--timed 1000] [--json]
+    OPENBLAS_NUM_THREADS=1 NPROC=1 python benchmarks/wired_answers.py [RUN CELL] [--images 500] [--timed 1000] [--json]
 
+Without a train run and a cell with a bit-line voltage, LeNet-5 is trained for 8 epochs on the bundled images and a cell
+simulated.
 The chip is the one without variation, arrays of 64×64 with 1 ohm a segment, at V_g 0.8 V unless told otherwise. An answer of
 which Newton's method leaves two scores closer than 1e-5 of the largest is a tie. Times are of a pass over the first `--timed`
 pictures, once it is compiled, over the pass of the ideal array of the same cells in the same process (of Newton's method:
@@ -13,7 +13,9 @@ over `--images`); at most 20 and 200 times as long are allowed.
 import argparse
 import os
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -24,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from xbar_cli.chip.fold import make_folder, require_trust
+from xbar_cli.cli.main import guarded
 from xbar_cli.cli.shared.console import print_json, print_table
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.nn.reading import on_arrays
@@ -77,10 +80,10 @@ def compared(scores: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Measure and print; 1 where an answer differs that is no tie, or a pass takes longer than allowed."""
+    """Read the words, make what is missing, and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", help="train run")
-    parser.add_argument("cell", help="characterize run with a bit-line voltage")
+    parser.add_argument("run", nargs="?", help="train run")
+    parser.add_argument("cell", nargs="?", help="characterize run with a bit-line voltage")
     parser.add_argument("--vg", type=float, default=0.8, help="gate voltage [V]")
     parser.add_argument("--r-wire", type=float, default=1.0, help="of a segment [ohm]")
     parser.add_argument("--tile", default="64x64", help="rows and columns of an array")
@@ -88,6 +91,23 @@ def main() -> int:
     parser.add_argument("--timed", type=int, default=1000, help="pictures that are timed")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if options.cell is None:
+            options.run, options.cell = options.run or f"{folder}/net", f"{folder}/cell"
+            prepare(options)
+        return measured(options)
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Make the train run and the cell that are not there."""
+    swept = f"{options.vg}:{options.vg}:0.05"
+    assert guarded(["characterize", "--vg-range", swept, "--vbl", "60m", "--out", options.cell, "--quiet"]) == 0
+    if not Path(options.run).exists():
+        assert guarded(["train", "--network", "lenet5", "--epochs", "8", "--out", options.run, "--quiet"]) == 0
+
+
+def measured(options: argparse.Namespace) -> int:
+    """Measure and print; 1 where an answer differs that is no tie, or a pass takes longer than allowed."""
     wires = {"r_wire_ohm": options.r_wire}
     _, ideal = passes(options, {}, options.timed)
     exact, newton = passes(options, {**wires, "wired": "exact"}, options.images)

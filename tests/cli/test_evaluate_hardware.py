@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from xbar_cli.array.ideal import LinearLayer
+from xbar_cli.chip.conversion.observed import percentile_of
 from xbar_cli.chip.fold import make_folder
-from xbar_cli.chip.full_scales import adc_ranges, percentile_of
+from xbar_cli.chip.full_scales import adc_ranges
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import least_squares, make_calibrator

@@ -5,7 +5,7 @@ width), or bit by bit. Currents are given over the full voltage, [S]: `I / V = Î
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -133,6 +133,9 @@ class Adc:
     noise: float = field(default=0.0, metadata={"static": True})
     built: Sar | Thresholds | None = None
     levels: Float[Array, " codes"] | None = None
+
+    own_streams: ClassVar[bool] = True
+    """Whether every image draws its noise from a stream of its own; else a batch is drawn at once."""
 
     def __post_init__(self) -> None:
         if check_bits(self.bits) == 1 and self.signed:

@@ -1,24 +1,23 @@
 """Full scales of the row drive and of the converters, as training images show them, a number says or levels need."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax import Array
 
 from xbar_cli.array.built.lloyd import lloyd_max
 from xbar_cli.array.ideal import Contract
 from xbar_cli.chip.conversion.drawn import Range
 from xbar_cli.chip.conversion.learned import learned_drive, learned_range
+from xbar_cli.chip.conversion.observed import BINS, Observed, counted_values, observed_ranges
 from xbar_cli.chip.fold import Hardware
 from xbar_cli.chip.layers import rows_at_once
 from xbar_cli.chip.mapped import LayerMapping, MappedNetwork
 from xbar_cli.config.converters import ReadSection, parse_range
-from xbar_cli.data.batches import eval_batches
 from xbar_cli.errors import ConfigError
 from xbar_cli.mapping.bitslice import sufficient_adc_bits
 from xbar_cli.nn.reading import Circuit
@@ -27,25 +26,8 @@ from xbar_cli.nn.tiled import Signals, TiledLayer
 from xbar_cli.trained import build
 from xbar_cli.trained.opening import Trained
 
-BINS = 2**16
-"""Bins of the histogram that a percentile is read from: it is exact to this share of the largest value."""
 BATCH = 500
 """Images at once, where memory allows."""
-
-Reducer = Callable[[Any, str, Array, Contract, Any, Callable[[Any, Array], Any]], Any]
-"""`(layers, name, inputs, contract, start, step) -> carry`: reduces the values of one layer whose range is wanted."""
-
-
-class Observed(NamedTuple):
-    """What a layer's values were on the calibration images.
-
-    Attributes:
-        range: the percentile asked for.
-        largest: the largest value.
-    """
-
-    range: float
-    largest: float
 
 
 def with_drive_range(trained: Trained, network: MappedNetwork, read: ReadSection, *, images: int) -> MappedNetwork:
@@ -185,87 +167,6 @@ def level_range(hardware: Hardware, layer: LayerMapping) -> float:
     enough = sufficient_adc_bits(fmt, rows=rows_at_once(hardware, layer), dac_bits=bits)
     unit = (layer.top - layer.bottom) / fmt.top_level / (2**bits - 1)
     return unit * 2.0 ** max(0, enough - converters.adc_bits) * (2**converters.adc_bits - 1)
-
-
-def observed_ranges(
-    trained: Trained, layers: dict[str, TiledLayer], reduce: Reducer, *, percentile: float, images: int, batch: int
-) -> dict[str, Observed]:
-    """A percentile of the values that `reduce` goes over in each layer, for the first training images.
-
-    With `layers`, of these alone.
-
-    The largest value takes one pass; any other percentile a second one, which counts the values in bins.
-    """
-    graphdef, state = nnx.split(trained.net)
-
-    @jax.jit
-    def largest(state: Any, layers: Any, x: Array, weight: Array) -> dict[str, Array]:
-        def step(carry: Array, values: Array) -> Array:
-            return jnp.maximum(carry, (values * like_images(weight, values)).max())
-
-        zero = jnp.zeros((), jnp.float32)  # of what layers see: images may be whole numbers
-        inputs = layer_inputs(nnx.merge(graphdef, state), x)
-        return {name: reduce(layers, name, *inputs[name], zero, step) for name in layers or inputs}
-
-    tops: dict[str, float] = {}
-    for part in training_parts(trained, images=images, batch=batch):
-        for name, found in largest(state, layers, *part).items():
-            tops[name] = float(np.maximum(tops.get(name, 0.0), found))  # which is NaN where one of them is
-    if percentile == 100:
-        return {name: Observed(top, top) for name, top in tops.items()}
-    totals = counted_values(trained, layers, reduce, tops=tops, images=images, batch=batch)
-    return {name: Observed(top * percentile_of(totals[name], percentile), top) for name, top in tops.items()}
-
-
-def counted_values(
-    trained: Trained,
-    layers: dict[str, TiledLayer],
-    reduce: Reducer,
-    *,
-    tops: Mapping[str, float],
-    images: int,
-    batch: int,
-) -> dict[str, np.ndarray]:
-    """How many of the values that `reduce` goes over in each layer lie in each of `BINS` equal bins from 0 to `tops`."""
-    graphdef, state = nnx.split(trained.net)
-
-    @jax.jit
-    def counted(state: Any, layers: Any, tops: dict[str, Array], x: Array, weight: Array) -> dict[str, Array]:
-        def count(name: str, v: Array, contract: Contract) -> Array:
-            def step(carry: Array, values: Array) -> Array:
-                places = jnp.clip((values * (BINS / tops[name])).astype(jnp.int32), 0, BINS - 1)
-                real = jnp.broadcast_to(like_images(weight, values), values.shape).astype(jnp.int32)
-                return carry.at[places.ravel()].add(real.ravel())
-
-            return reduce(layers, name, v, contract, jnp.zeros(BINS, jnp.int32), step)
-
-        inputs = layer_inputs(nnx.merge(graphdef, state), x)
-        return {name: count(name, *inputs[name]) for name in layers or inputs}
-
-    scaled = {name: jnp.asarray(top or 1.0, jnp.float32) for name, top in tops.items()}
-    totals = {name: np.zeros(BINS, np.int64) for name in tops}
-    for part in training_parts(trained, images=images, batch=batch):
-        for name, counts in counted(state, layers, scaled, *part).items():
-            totals[name] += np.asarray(counts)
-    return totals
-
-
-def percentile_of(counts: np.ndarray, percentile: float) -> float:
-    """Upper edge, from 0 to 1, of the bin of equal width that a percentile of the counted values falls into."""
-    reached = np.searchsorted(np.cumsum(counts), percentile / 100 * counts.sum())
-    return float(min(reached + 1, counts.size) / counts.size) if reached else 0.0
-
-
-def training_parts(trained: Trained, *, images: int, batch: int) -> Iterator[tuple[Array, Array]]:
-    """The first training images in batches of one shape, and what each image counts: 0 where it fills up the last batch."""
-    pictures, labels = trained.data.train_images[:images], trained.data.train_labels[:images]
-    for part, _, weight in eval_batches(pictures, labels, batch_size=min(batch, len(labels))):
-        yield jnp.asarray(part), jnp.asarray(weight)
-
-
-def like_images(weight: Array, values: Array) -> Array:
-    """A number for each image in the rank of `values` [images …]."""
-    return weight.reshape(-1, *(1,) * (values.ndim - 1))
 
 
 def products_of(trained: Trained) -> dict[str, tuple[tuple[int, ...], Contract]]:

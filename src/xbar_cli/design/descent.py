@@ -1,6 +1,7 @@
 """Gradient descent on the parameters of a design: another batch and other chips at every step."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,18 @@ def optimizer_of(settings: DesignSection) -> optax.GradientTransformation:
     return optax.partition(parts, lambda shares: {n: "weight" if n.startswith(PREFIX) else "parameter" for n in shares})
 
 
+def mover(optimizer: optax.GradientTransformation) -> Callable[..., tuple[Shares, Any]]:
+    """The jitted `(gradients, state, shares) -> (shares, state)`, parameters between their bounds."""
+
+    def move(slopes: Shares, state: Any, shares: Shares) -> tuple[Shares, Any]:
+        with jax.numpy_dtype_promotion("standard"):
+            moves, state = optimizer.update(slopes, state)
+            moved: Any = optax.apply_updates(shares, moves)
+        return {name: v if name.startswith(PREFIX) else jnp.clip(v, 0.0, 1.0) for name, v in moved.items()}, state
+
+    return jax.jit(move)
+
+
 def descend(objective: Objective, *, reporter: Reporter) -> Descent:
     """Adam on the shares, which are kept from 0 to 1, and on weights where they descend. ModelError where the loss is not finite.
 
@@ -61,6 +74,7 @@ def descend(objective: Objective, *, reporter: Reporter) -> Descent:
     shares = beginning(objective)
     optimizer = optimizer_of(objective.settings)
     state, taken, tiles = optimizer.init(shares), {}, None
+    move = mover(optimizer)
     history: list[dict[str, float]] = []
     kept: list[Shares] = []
     reporter.doing("compiling the chips of a step, and what descends")
@@ -74,10 +88,7 @@ def descend(objective: Objective, *, reporter: Reporter) -> Descent:
                 f"the loss of the design is not finite at step {number + 1}: narrow the bounds of design.over"
             )
         history.append({"total": step.total, "loss": step.loss, **step.costs, **values})
-        with jax.numpy_dtype_promotion("standard"):
-            moves, state = optimizer.update(objective.downhill(step), state)
-            moved: Any = optax.apply_updates(shares, moves)
-        shares = {name: v if name.startswith(PREFIX) else jnp.clip(v, 0.0, 1.0) for name, v in moved.items()}
+        shares, state = move(objective.downhill(step), state, shares)
         if number >= steps - max(1, round(AVERAGED * steps)):
             kept.append(shares)
         reporter.progress("design", number + 1, steps)

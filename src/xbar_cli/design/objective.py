@@ -24,6 +24,8 @@ from .parameters import DesignValues, Parameter, traced
 from .weights import weights_in
 from .wired import Taken
 
+CONVERTING = frozenset({"adc_bits", "adc_range"})
+"""Parameters that no array depends on, nor the range of its converters where it is observed."""
 WEIGHTS = {"energy_joule": "energy_weight", "area_m2": "area_weight", "latency_seconds": "latency_weight"}
 
 Shares = dict[str, Any]
@@ -67,8 +69,8 @@ class Objective:
 
     def costs(self, values: Mapping[str, float], weights: Mapping[str, Any] | None = None) -> dict[str, float]:
         """The costs of a design with these weights, or those of the start."""
-        costing = replace(self.costing, bench=self.bench.with_weights(weights or {}))
-        return {name: float(cost) for name, cost in costing(traced(values), tiles=self.tiles(values)).items()}
+        _, found = self.costed(self.tiles(values))(traced(values), weights or {})
+        return {name: float(cost) for name, cost in found.items()}
 
     def values(self, shares: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters at shares of the way between their bounds."""
@@ -123,7 +125,7 @@ class Objective:
             self.compiled["loss", tiles] = jax.jit(
                 jax.value_and_grad(loss, argnums=(0, 1)), compiler_options=quick_compilation()
             )
-        (values, weights), back = jax.vjp(lambda shares: (self.values(shares), weights_in(shares)), shares)
+        (values, weights), back = self.opened(shares)
         folded, pull = self.folding(values, weights, key, tiles)
         found, (slopes, through) = self.compiled["loss", tiles](shares, folded, key, *step)
         return found, jax.tree.map(jnp.add, slopes, back(pull(through))[0])
@@ -134,18 +136,31 @@ class Objective:
         return jax.tree.map(lambda *of_each: sum(of_each[1:], of_each[0]) / len(of_each), *found)
 
     def costings(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
-        """The jitted `shares -> (gradients of each cost, costs)` between sizes of tile."""
+        """The `shares -> (gradients of each cost, costs)` between sizes of tile."""
+
+        def costings(shares: Shares) -> Any:
+            (values, weights), back = self.opened(shares)
+            slopes, found = self.costed(tiles)(values, weights)
+            return {name: back(of_cost)[0] for name, of_cost in slopes.items()}, found
+
+        return costings
+
+    def costed(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
+        """The jitted `(parameters, weights) -> (gradients of each cost by both, costs)` between sizes of tile."""
         if ("costs", tiles) not in self.compiled:
 
-            def costs(shares: Shares) -> Any:
-                bench = self.bench.with_weights(weights_in(shares))
-                found = replace(self.costing, bench=bench)(self.values(shares), tiles=tiles)
+            def costs(values: DesignValues, weights: Mapping[str, Any]) -> Any:
+                found = replace(self.costing, bench=self.bench.with_weights(weights))(values, tiles=tiles)
                 return found, found
 
             self.compiled["costs", tiles] = jax.jit(
-                jax.jacrev(costs, has_aux=True), compiler_options=quick_compilation()
+                jax.jacrev(costs, argnums=(0, 1), has_aux=True), compiler_options=quick_compilation()
             )
         return self.compiled["costs", tiles]
+
+    def opened(self, shares: Shares) -> Any:
+        """Parameters and weights at shares, and what brings gradients by them to those by the shares."""
+        return jax.vjp(lambda shares: (self.values(shares), weights_in(shares)), shares)
 
     def batch(self, number: int) -> tuple[Array, Array]:
         """The training images and labels of a step."""
@@ -163,26 +178,40 @@ class Objective:
         known = {name: float(cost) for name, cost in costs.items()}
         return DescentStep(float(loss), known, self.total(float(loss), known), slopes, steep)
 
-    def totals(self, values: Mapping[str, float], shares: Shares, *, batches: int, of: str) -> NDArray[np.float64]:
-        """What descends at values that can be built, with the weights among `shares`, at some batches of the series `of`.
+    def totals(
+        self, designs: Sequence[Mapping[str, float]], shares: Shares, *, batches: int, of: str
+    ) -> NDArray[np.float64]:
+        """What descends at designs that can be built, with the weights among `shares`, at some batches of the series `of`.
 
         A tile that can be built is computed alone, and no gradient is.
+
+        Args:
+            designs: values that differ in what `CONVERTING` names alone: they read the same arrays, which are folded once a chip.
+            shares: with weights.
+            batches: how many.
+            of: the series.
+
+        Returns:
+            [designs batches].
         """
-        tiles, weights = (int(values["tile"]),) if "tile" in values else (), weights_in(shares)
+        tiles, weights = (int(designs[0]["tile"]),) if "tile" in designs[0] else (), weights_in(shares)
         if ("value", tiles) not in self.compiled:
 
             def loss(values: DesignValues, weights: Any, folded: TileArrays, key: Array, *step: Any) -> Array:
                 return self.bench.with_weights(weights).loss(values, key, folded, *step, tiles=tiles)
 
             self.compiled["value", tiles] = jax.jit(loss, compiler_options=quick_compilation())
-        taken, costs, built = self.taken(values, shares, tiles=tiles), self.costs(values, weights), traced(values)
+        taken, built = self.taken(designs[0], shares, tiles=tiles), [traced(values) for values in designs]
 
-        def one(key: Array, batch: tuple[Array, Array]) -> Array:
-            folded, _ = self.folding(built, weights, key, tiles)
-            return self.compiled["value", tiles](built, weights, folded, key, taken, *batch)
+        def one(key: Array, batch: tuple[Array, Array]) -> list[Array]:
+            folded, _ = self.folding(built[0], weights, key, tiles)
+            return [self.compiled["value", tiles](own, weights, folded, key, taken, *batch) for own in built]
 
         losses = [self.over_chips(partial(one, batch=self.batch(n)), self.key(n, of)) for n in range(batches)]
-        return np.asarray([self.total(float(loss), costs) for loss in losses])
+        costs = [self.costs(values, weights) for values in designs]
+        return np.asarray(
+            [[self.total(float(of_batch[n]), costs[n]) for of_batch in losses] for n in range(len(designs))]
+        )
 
     def key(self, number: int, of: str) -> Array:
         """The key of the chips of a number of the series `of`."""

@@ -8,7 +8,7 @@ from functools import partial
 from xbar_cli.reporter import Reporter
 
 from .descent import Descent
-from .objective import Objective, Shares
+from .objective import CONVERTING, Objective, Shares
 from .parameters import Parameter
 
 MOST_TRIED = 16
@@ -67,6 +67,15 @@ def neighbours(chosen: Sequence[Parameter], values: BuildableValues) -> list[dic
     return found
 
 
+def reading_alike(designs: Iterable[dict[str, float]]) -> list[list[dict[str, float]]]:
+    """Designs in groups that read the same arrays."""
+    groups: dict[tuple[float, ...], list[dict[str, float]]] = {}
+    for values in designs:
+        arrays = tuple(value for name, value in values.items() if name not in CONVERTING)
+        groups.setdefault(arrays, []).append(values)
+    return list(groups.values())
+
+
 @dataclass
 class ComparedDesigns:
     """What descends at values that can be built, each computed once.
@@ -87,12 +96,13 @@ class ComparedDesigns:
 
     def least(self, designs: Sequence[dict[str, float]], what: str) -> dict[str, float]:
         """The design at which least descends, the first of equals."""
-        for number, values in enumerate(designs):
-            self.reporter.progress(what, number, len(designs))
-            if (key := tuple(values.values())) not in self.known:
-                totals = self.objective.totals(values, self.shares, batches=BATCHES, of="roundings")
-                self.known[key] = float(totals.mean())
-        self.reporter.progress(what, len(designs), len(designs))
+        groups = reading_alike(values for values in designs if tuple(values.values()) not in self.known)
+        for number, group in enumerate(groups):
+            self.reporter.progress(what, number, len(groups))
+            totals = self.objective.totals(group, self.shares, batches=BATCHES, of="roundings")
+            means = totals.mean(axis=1).tolist()
+            self.known |= {tuple(values.values()): mean for values, mean in zip(group, means, strict=True)}
+        self.reporter.progress(what, len(groups), len(groups))
         return min(designs, key=lambda values: self.known[tuple(values.values())])
 
     def fresh(self, designs: Iterable[dict[str, float]]) -> list[dict[str, float]]:

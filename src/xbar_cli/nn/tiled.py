@@ -251,12 +251,15 @@ def held(signals: Callable[[Array], Signals], groups: Array) -> Signals:
 
 
 def converter_noise(adc: Adc, i: Array, key: Array | None, numbers: Array) -> Array | None:
-    """Noise of the conversions of `i` in steps, every image's from its own stream; None of converters without any."""
+    """Noise of the conversions of `i` in steps; None of converters without any."""
     if not adc.noise:
         return None
     if key is None:
         raise ValueError("key must be given: the converters are noisy")
-    return drawn_noise(stream(key, "adc"), jnp.full_like(i, adc.noise**2), numbers, draw=adc.draw)
+    own = stream(key, "adc")
+    if not adc.own_streams:
+        return adc.noise * adc.draw(own, i.shape, i.dtype)
+    return drawn_noise(own, jnp.full_like(i, adc.noise**2), numbers, draw=adc.draw)
 
 
 def in_parts(function: Callable[[Array, Array], Any], x: Array, numbers: Array, *, size: int) -> Any:

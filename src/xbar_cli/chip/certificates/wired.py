@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from xbar_cli.chip.full_scales import training_parts
+from xbar_cli.chip.conversion.observed import training_parts
 from xbar_cli.chip.hardware import Hardware, bit_lines
 from xbar_cli.chip.layers import solved_layer
 from xbar_cli.chip.mapped import LayerMapping
