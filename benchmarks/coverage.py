@@ -1,6 +1,6 @@
 """How often the 95 % intervals of `xbar evaluate` hold the true mean accuracy, by simulation, and how many chips they take.
 
-    python benchmarks/coverage.py [--json] [--runs 2000] [--chips 25] [--quick]
+    python benchmarks/coverage.py [--json] [--runs 1000] [--chips 25] [--quick]
 
 Chips with accuracies of a known distribution are drawn: normal ones (0.85, and a standard deviation), exponential and
 lognormal losses, normal ones (0.85 ± 0.01) of which a share is dead (0.1), and chips that are all right (1) or all wrong
@@ -197,7 +197,7 @@ def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--runs", type=int, default=2000, help="rounded up to a multiple of 200")
+    parser.add_argument("--runs", type=int, default=1000, help="rounded up to a multiple of 200")
     parser.add_argument("--chips", type=int, default=25)
     parser.add_argument("--most", type=int, default=MOST, help="chips at which a run stops whatever its width is")
     parser.add_argument("--quick", action="store_true", help="200 runs of at most 400 chips")

@@ -3,13 +3,14 @@
     OPENBLAS_NUM_THREADS=1 NPROC=1 python benchmarks/nodal.py [--json] [--sizes 64 128 256] [--repeats 5]
 
 The baseline assembles the nodal matrix, factorises it (`splu`, MMD_AT_PLUS_A, symmetric mode) and solves once with all
-bit lines as right-hand sides: the adjoint way to the full matrix. Compile time is stated apart. `nodal_scaling.py` has the
-cost against tile size and number of tiles.
+bit lines as right-hand sides: the adjoint way to the full matrix. KLU does the same where klujax is installed, which is no
+dependency. Compile time is stated apart. `nodal_scaling.py` has the cost against tile size and number of tiles.
 """
 
 import argparse
+import importlib.util
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NPROC", "1")
@@ -27,10 +28,27 @@ from xbar_cli.cli.shared.console import print_json, print_table
 
 WIRES = Wires(word=1.0, bit=1.0, source=100.0, neuron=50.0)
 TILES, TILE = 32, 64
+KLU = importlib.util.find_spec("klujax") is not None
 
 
-def sparse_fold(g: np.ndarray, wires: Wires) -> np.ndarray:
-    """The effective conductances of an array by SciPy [S]."""
+class Circuit(NamedTuple):
+    """An array's nodal matrix by its entries, and what the currents of its bit lines are read by.
+
+    Attributes:
+        entries: numbers, rows and columns of the matrix, none twice [S].
+        sensed: right-hand sides, a bit line each [S].
+        source: conductance in front of each row [S].
+        first: node of the first device of each row.
+    """
+
+    entries: tuple[np.ndarray, np.ndarray, np.ndarray]
+    sensed: np.ndarray
+    source: float
+    first: np.ndarray
+
+
+def circuit_of(g: np.ndarray, wires: Wires) -> Circuit:
+    """The circuit of an array."""
     rows, cols = g.shape
     r_word, r_bit, r_source, r_neuron = wires.floats()
     word = np.arange(rows * cols).reshape(rows, cols)
@@ -46,12 +64,31 @@ def sparse_fold(g: np.ndarray, wires: Wires) -> np.ndarray:
     diagonal[bit[-1]] += 1 / (r_bit + r_neuron)
     nodes = np.arange(2 * g.size)
     entries = np.concatenate([diagonal, -value, -value])
-    at = (np.concatenate([nodes, one, other]), np.concatenate([nodes, other, one]))
-    matrix = sparse.csc_matrix((entries, at), shape=(2 * g.size, 2 * g.size))
-    factors = sparse_linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    at = np.concatenate([nodes, one, other]), np.concatenate([nodes, other, one])
     sensed = np.zeros((2 * g.size, cols))
     sensed[bit[-1], np.arange(cols)] = 1 / (r_bit + r_neuron)
-    return factors.solve(sensed)[word[:, 0]] / (r_word + r_source)
+    return Circuit((entries, *at), sensed, 1 / (r_word + r_source), word[:, 0])
+
+
+def sparse_fold(g: np.ndarray, wires: Wires) -> np.ndarray:
+    """The effective conductances of an array by SciPy [S]."""
+    circuit = circuit_of(g, wires)
+    entries, *at = circuit.entries
+    matrix = sparse.csc_matrix((entries, at), shape=(2 * g.size, 2 * g.size))
+    factors = sparse_linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    return factors.solve(circuit.sensed)[circuit.first] * circuit.source
+
+
+def klu_fold(g: np.ndarray, wires: Wires) -> np.ndarray:
+    """The same by KLU, through klujax."""
+    import klujax  # pyright: ignore[reportMissingImports]
+
+    circuit = circuit_of(g, wires)
+    entries, *at = circuit.entries
+    found = klujax.solve(
+        *(jnp.asarray(nodes, jnp.int32) for nodes in at), jnp.asarray(entries), jnp.asarray(circuit.sensed)
+    )
+    return np.asarray(found)[circuit.first] * circuit.source
 
 
 def product_operations(traced: Any) -> float:
@@ -86,6 +123,7 @@ def one_size(size: int, repeats: int, rng: np.random.Generator) -> dict[str, Any
     weights = jnp.asarray(rng.normal(size=(size, size)))
     tile = jnp.asarray(g)
     baseline = statistics(timed(lambda: sparse_fold(g, WIRES), repeats))
+    klu = {"klu": statistics(timed(lambda: klu_fold(g, WIRES), repeats))} if KLU else {}
     fold, (g_eff, residual) = measure(lambda g: nodal(g, WIRES), tile, repeats=repeats)
 
     def loss(g: jax.Array, wires: Wires) -> jax.Array:
@@ -104,7 +142,7 @@ def one_size(size: int, repeats: int, rng: np.random.Generator) -> dict[str, Any
         "fold_over_product": fold["best_seconds"] / product_seconds(operations, repeats, rng),
         "max_relative_difference": float(np.max(np.abs(g_eff / sparse_fold(g, WIRES) - 1))),
         "residual": float(residual),
-    }
+    } | klu
 
 
 def many_tiles(repeats: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -129,6 +167,9 @@ def show(summary: dict[str, Any]) -> None:
     for case in summary["sizes"]:
         tile = f"{case['size']}×{case['size']}"
         rows.append(row(tile, "SciPy", case["scipy"], None))
+        if "klu" in case:
+            share = case["klu"]["best_seconds"] / case["scipy"]["best_seconds"]
+            rows.append(row(tile, "KLU", case["klu"], f"{share:.2f} of SciPy"))
         rows.append(row(tile, "fold", case["fold"], f"{case['ratio']:.4f} of SciPy"))
         rows.append(row(tile, "gradient", case["gradient"], f"{case['gradient_over_fold']:.2f} of fold"))
     batch = summary["batch"]

@@ -14,6 +14,7 @@ for it. Without `--with` a line says that nothing was measured. Neither library 
 
 import argparse
 import importlib.util
+import io
 import json
 import os
 import subprocess
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ import numpy as np
 SHAPES = {"lenet5": (10_000, 28, 28, 1), "resnet20": (1000, 32, 32, 3)}
 ALLOWED = {"plain / PyTorch": 1.2, "chip / plain": 1.1, "chip / aihwkit": 1 / 7}
 BATCHES = (100, 250, 1000)
+SHARES = {"aihwkit": 10}
+"""aihwkit computes a tenth of the pictures, and its time is taken ten times: ResNet-20 takes it minutes."""
 SPIN = "while True: pass"
 
 
@@ -90,13 +93,14 @@ def serve() -> None:
 
     for line in sys.stdin:
         name, kind = json.loads(line)
+        share = SHARES.get(kind, 1)
         if (name, kind) not in ready:
             n, *shape, channels = SHAPES[name]
-            net, pictures = theirs(name, kind), torch.rand(n, channels, *shape)
-            once(net, pictures[: n // 10], BATCHES[0])
-            best = min(BATCHES, key=lambda batch: min(once(net, pictures, batch) for _ in range(2)))
+            net, pictures = theirs(name, kind), torch.rand(n // share, channels, *shape)
+            once(net, pictures[:10], 10)
+            best = min(BATCHES, key=lambda batch: once(net, pictures[: BATCHES[-1]], batch))
             ready[name, kind] = (net, pictures, best)
-        print(json.dumps({"seconds": once(*ready[name, kind]), "batch": ready[name, kind][2]}), flush=True)
+        print(json.dumps({"seconds": share * once(*ready[name, kind]), "batch": ready[name, kind][2]}), flush=True)
 
 
 def ours(name: str, folder: Path) -> dict[str, Callable[[], Any]]:
@@ -117,11 +121,13 @@ def ours(name: str, folder: Path) -> dict[str, Callable[[], Any]]:
 
     rng, run = np.random.default_rng(0), str(folder / name)
     pictures, labels = rng.integers(0, 256, SHAPES[name], np.uint8), np.arange(SHAPES[name][0]) % 10
-    np.savez(folder / f"{name}.npz", x_train=pictures[:500], y_train=labels[:500], x_test=pictures, y_test=labels)
-    known = ["--data-dir", str(folder / "data"), "--quiet"]
-    assert guarded(["data", "add", f"noise_{name}", str(folder / f"{name}.npz"), *known]) == 0
-    words = ["train", "--network", name, "--epochs", "0", "--dataset", f"noise_{name}", "--out", run]
-    assert guarded([*words, *known]) == 0
+    training = rng.integers(0, 256, (500, *SHAPES[name][1:]), np.uint8)
+    np.savez(folder / f"{name}.npz", x_train=training, y_train=np.arange(500) % 10, x_test=pictures, y_test=labels)
+    data, known = str(folder / f"{name}.npz"), ["--data-dir", str(folder / "data")]
+    with redirect_stdout(io.StringIO()):
+        assert guarded(["data", "add", f"noise_{name}", data, *known]) == 0
+        words = ["train", "--network", name, "--epochs", "0", "--dataset", f"noise_{name}", "--out", run]
+        assert guarded([*words, "--quiet", *known]) == 0
     trained = open_trained(Path(run), use="benchmarks/torch_pass.py")
     network = map_network(trained, MappingSection(tile="64x64").placement(), images=100)
     nominal = {layer: jnp.asarray(found.conductance) for layer, found in network.layers.items()}

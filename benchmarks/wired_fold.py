@@ -5,7 +5,7 @@
 Random devices of the linear range (`lp`, W 90 nm), 60 % of the rows driven, sources and neurons of 4 segments. The currents must
 agree to 1e-3 of full scale at 1 ohm a segment and 2e-3 at 2.5 ohm, and a read takes at most 3 (K + 1) products of its size, K
 being the rank of the cell without wires. Sweeps must agree to 1e-6 and take at most 1/50 of the time of Newton's method.
-Newton's method computes 8 reads in float64, products 256 and sweeps 32 at once in float32.
+Newton's method computes 8 reads in float64, products 256 and sweeps 64 at once in float32.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from xbar_cli.reporter import SILENT
 from xbar_cli.verify.cases import CellKind
 from xbar_cli.verify.models import characterise
 
-V_MAX, DRIVEN, READS, MANY, SWEPT = 0.5, 0.6, 8, 256, 32
+V_MAX, DRIVEN, READS, MANY, SWEPT = 0.5, 0.6, 8, 256, 64
 SWEEP_LIMIT, SWEEP_FASTER = 1e-6, 50
 LIMITS = {1.0: 1e-3, 2.5: 2e-3}
 G_CUT = {0.8: 12.37e-6, 0.9: 20e-6, 1.0: 28.88e-6}

@@ -15,7 +15,7 @@ from xbar_cli.array.tiling import cut
 from xbar_cli.array.wired.sweep import Sweepable, sweepable, swept
 from xbar_cli.nn.wired.solved import Trust, WiredLayer
 
-READS, CURRENTS = 32, 2**17
+READS, CURRENTS = 32, 2**18
 """Reads that are swept at once, at least: each coefficient of a cell serves all of them. In small tiles more are, as long
 as their currents are no more than so many and stay in the cache."""
 
