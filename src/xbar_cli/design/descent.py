@@ -73,15 +73,15 @@ def descend(objective: Objective, *, reporter: Reporter) -> Descent:
     steps = objective.settings.steps
     shares = beginning(objective)
     optimizer = optimizer_of(objective.settings)
-    state, taken, tiles = optimizer.init(shares), {}, None
+    state, taken, known = optimizer.init(shares), {}, {}
     move = mover(optimizer)
     history: list[dict[str, float]] = []
     kept: list[Shares] = []
     reporter.doing("compiling the chips of a step, and what descends")
     for number in range(steps):
         values = {name: float(value) for name, value in objective.values(shares).items()}
-        if number % RENEWAL == 0 or objective.tiles(values) != tiles:
-            taken, tiles = objective.taken(values, shares), objective.tiles(values)
+        known = {} if number % RENEWAL == 0 else known | taken
+        taken = objective.taken(values, shares, known=known)
         step = objective.at(shares, number, taken)
         if not math.isfinite(step.total):
             raise ModelError(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -89,11 +90,19 @@ class Objective:
         return tuple(map(int, sizes[max(above - 1, 0) : above + 1]))
 
     def taken(
-        self, values: Mapping[str, float], shares: Shares | None = None, *, tiles: tuple[int, ...] | None = None
-    ) -> dict[str, Taken]:
-        """What chips take of the nominal one, by size of tile, with the weights among `shares` or those of the start."""
+        self, values: Mapping[str, float], shares: Shares | None = None, *, tiles: tuple[int, ...] | None = None,
+        known: Mapping[str, Taken] = MappingProxyType({}),
+    ) -> dict[str, Taken]:  # fmt: skip
+        """What chips take of the nominal one, by size of tile, with the weights among `shares` or those of the start.
+
+        What is `known` of a size stays as it is.
+        """
         weights, tiles = weights_in(shares or {}), self.tiles(values) if tiles is None else tiles
-        return {str(tile): self.nominal.taken(values, weights, tile=tile) for tile in tiles or (None,)}
+        named = {str(tile): tile for tile in tiles or (None,)}
+        return {
+            name: known[name] if name in known else self.nominal.taken(values, weights, tile=tile)
+            for name, tile in named.items()
+        }
 
     def total(self, loss: float, costs: Mapping[str, float]) -> float:
         """What descends."""
