@@ -29,7 +29,7 @@ def seconds(*words: str, cache: Path) -> float:
     """Wall time of a command [s], with what it compiles kept in `cache`."""
     began = time.perf_counter()
     found = subprocess.run(
-        [Path(sys.executable).with_name("xbar"), *words, "--quiet"],
+        [Path(sys.executable).with_name("xbar"), *words],
         env=os.environ | {"XBAR_CACHE_DIR": str(cache)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if found.returncode:

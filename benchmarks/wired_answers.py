@@ -1,6 +1,6 @@
 """Answers of a network on 1T-1R arrays with wires, picture by picture: products and sweeps against Newton's method.
 
-    OPENBLAS_NUM_THREADS=1 NPROC=1 python benchmarks/wired_answers.py [RUN CELL] [--images 500] [--timed 1000] [--json]
+    OPENBLAS_NUM_THREADS=1 NPROC=1 python benchmarks/wired_answers.py [RUN CELL] [--images 100] [--timed 1000] [--json]
 
 Without a train run and a cell with a bit-line voltage, LeNet-5 is trained for 8 epochs on the bundled images and a cell
 simulated.
@@ -87,7 +87,7 @@ def main() -> int:
     parser.add_argument("--vg", type=float, default=0.8, help="gate voltage [V]")
     parser.add_argument("--r-wire", type=float, default=1.0, help="of a segment [ohm]")
     parser.add_argument("--tile", default="64x64", help="rows and columns of an array")
-    parser.add_argument("--images", type=int, default=500, help="pictures that are compared")
+    parser.add_argument("--images", type=int, default=100, help="pictures that are compared")
     parser.add_argument("--timed", type=int, default=1000, help="pictures that are timed")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     options = parser.parse_args()

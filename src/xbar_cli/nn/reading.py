@@ -57,6 +57,12 @@ class Circuit:
     corrections: dict[str, Correction] = field(default_factory=dict)
     copies: tuple["Circuit", ...] = ()
 
+    @property
+    def solved(self) -> bool:
+        """Whether a layer's arrays are solved or swept at every read."""
+        read = [layer.layer if isinstance(layer, DrivenLayer) else layer for layer in self.layers.values()]
+        return any(isinstance(layer, WiredLayer | SweptWiredLayer) for layer in read)
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
