@@ -1,13 +1,14 @@
 """Which of the values that can be built about a design are taken."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from xbar_cli.design.objective import CONVERTING
 from xbar_cli.design.parameters import TILES, Parameter
 from xbar_cli.design.rounding import MOST_TRIED, rounded
 from xbar_cli.reporter import SILENT
@@ -26,10 +27,15 @@ class Landscape:
     def __init__(self, chosen: list[Parameter], height: Callable[[Mapping[str, float]], float]) -> None:
         self.chosen, self.height = chosen, height
         self.asked: list[tuple[float, ...]] = []
+        self.groups = 0
 
-    def totals(self, values: Mapping[str, float], shares: Any, *, batches: int, of: str) -> np.ndarray:
-        self.asked.append(tuple(values.values()))
-        return self.height(values) + np.sin(np.arange(batches))
+    def totals(self, designs: Sequence[Mapping[str, float]], shares: Any, *, batches: int, of: str) -> np.ndarray:
+        """As of designs whose arrays are the same."""
+        arrays = [{name: v for name, v in values.items() if name not in CONVERTING} for values in designs]
+        assert all(own == arrays[0] for own in arrays)
+        self.groups += 1
+        self.asked += [tuple(values.values()) for values in designs]
+        return np.asarray([self.height(values) + np.sin(np.arange(batches)) for values in designs])
 
 
 def build(landscape: Any, reached: Mapping[str, float]) -> dict[str, float]:
@@ -64,6 +70,7 @@ def test_values_that_stand_close_together_are_not_compared():
     landscape = Landscape([LIMIT, BITS], lambda values: values["weight_limit"] + abs(values["adc_bits"] - 5))
     assert build(landscape, {"weight_limit": 0.834, "adc_bits": 4.6}) == {"weight_limit": 0.83, "adc_bits": 5.0}
     assert {limit for limit, _ in landscape.asked} == {0.83}
+    assert landscape.groups < len(landscape.asked)
 
 
 def test_nothing_is_computed_where_there_is_nothing_to_choose():
