@@ -55,11 +55,11 @@ def evaluations(folder: Path) -> list[dict[str, object]]:
 def imported(folder: Path) -> dict[str, object]:
     """The import of as many pictures as MNIST has."""
     with np.load(bundled_path()) as bundled:
-        images, labels = bundled["train_images"], bundled["train_labels"]
+        images, labels = bundled["train_images"].squeeze(-1), bundled["train_labels"]
     source = folder / "mnist"
     source.mkdir()
     for part, count in COUNTS.items():
-        pick = np.arange(count) % len(labels)
+        pick = np.arange(count)[::-1] % len(labels)  # as they are, they are known as another set's
         for kind, values in (("images-idx3", images[pick]), ("labels-idx1", labels[pick])):
             head = struct.pack(f">I{values.ndim}I", 0x0800 + values.ndim, *values.shape)
             packed = gzip.compress(head + values.astype(np.uint8).tobytes(), compresslevel=1)

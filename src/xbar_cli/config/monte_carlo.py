@@ -30,7 +30,7 @@ class MonteCarloSection(Section):
     per_layer: Annotated[bool, Option()] = False
     """Evaluate each layer alone on arrays besides, the others in floating point: whose non-ideality costs the most."""
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 1000
-    """Images of one pass."""
+    """Images of one call; they go through the network in parts that stay in the caches of a processor."""
     images: Annotated[int | None, Field(ge=1, le=1_000_000_000), Option()] = None
     """Test images used (default all)."""
 

@@ -1,6 +1,7 @@
 """What the values of a network's layers are on its first training images: their largest, percentiles, and how many lie where."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -48,7 +49,7 @@ def observed_ranges(
     graphdef, state = nnx.split(trained.net)
     tops: dict[str, float] = {}
     for part in training_parts(trained, images=images, batch=batch):
-        for name, found in _program(_largest)(state, layers, *part, graphdef=graphdef, reduce=reduce).items():
+        for name, found in _program(_largest)(state, layers, *part, graph=GraphKey(graphdef), reduce=reduce).items():
             tops[name] = float(np.maximum(tops.get(name, 0.0), found))  # which is NaN where one of them is
     if percentile == 100:
         return {name: Observed(top, top) for name, top in tops.items()}
@@ -70,30 +71,57 @@ def counted_values(
     scaled = {name: jnp.asarray(top or 1.0, jnp.float32) for name, top in tops.items()}
     totals = {name: np.zeros(BINS, np.int64) for name in tops}
     for part in training_parts(trained, images=images, batch=batch):
-        for name, counts in _program(_counted)(state, layers, scaled, *part, graphdef=graphdef, reduce=reduce).items():
+        for name, counts in _program(_counted)(
+            state, layers, scaled, *part, graph=GraphKey(graphdef), reduce=reduce
+        ).items():
             totals[name] += np.asarray(counts)
     return totals
+
+
+@dataclass(frozen=True, eq=False)
+class GraphKey:
+    """A network's graph as a key of programs: what flax puts into some graphs cannot be hashed.
+
+    Attributes:
+        definition: of flax.
+    """
+
+    definition: Any
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GraphKey):
+            return NotImplemented
+        try:
+            return bool(self.definition == other.definition)
+        except ValueError:  # arrays in it
+            return self.definition is other.definition
+
+    def __hash__(self) -> int:
+        try:
+            return hash(self.definition)
+        except TypeError:
+            return hash(type(self.definition))
 
 
 @cache
 def _program(observe: Callable[..., Any]) -> Callable[..., Any]:
     """What observes, compiled for all calibrations of a process: it runs a few times, and compiling it takes longer."""
-    return jax.jit(observe, static_argnames=("graphdef", "reduce"), compiler_options=quick_compilation())
+    return jax.jit(observe, static_argnames=("graph", "reduce"), compiler_options=quick_compilation())
 
 
-def _largest(state: Any, layers: Any, x: Array, weight: Array, *, graphdef: Any, reduce: Reducer) -> dict[str, Array]:
+def _largest(state: Any, layers: Any, x: Array, weight: Array, *, graph: GraphKey, reduce: Reducer) -> dict[str, Array]:
     """The largest of the values that `reduce` goes over in each layer."""
 
     def step(carry: Array, values: Array) -> Array:
         return jnp.maximum(carry, (values * like_images(weight, values)).max())
 
     zero = jnp.zeros((), jnp.float32)  # of what layers see: images may be whole numbers
-    inputs = layer_inputs(nnx.merge(graphdef, state), x)
+    inputs = layer_inputs(nnx.merge(graph.definition, state), x)
     return {name: reduce(layers, name, *inputs[name], zero, step) for name in layers or inputs}
 
 
 def _counted(
-    state: Any, layers: Any, tops: dict[str, Array], x: Array, weight: Array, *, graphdef: Any, reduce: Reducer
+    state: Any, layers: Any, tops: dict[str, Array], x: Array, weight: Array, *, graph: GraphKey, reduce: Reducer
 ) -> dict[str, Array]:
     """How many of the values that `reduce` goes over lie in each bin up to `tops`."""
 
@@ -105,7 +133,7 @@ def _counted(
 
         return reduce(layers, name, v, contract, jnp.zeros(BINS, jnp.int32), step)
 
-    inputs = layer_inputs(nnx.merge(graphdef, state), x)
+    inputs = layer_inputs(nnx.merge(graph.definition, state), x)
     return {name: count(name, *inputs[name]) for name in layers or inputs}
 
 
