@@ -42,7 +42,8 @@ def count_batch(
     """The counts of a batch.
 
     Without a circuit the network computes in floating point; `key` is of what is drawn at every read, `first` the number of the
-    first image, `patches` takes convolutions as products of patches.
+    first image, `patches` takes convolutions as products of patches. On a CPU the images go through in parts, but where arrays
+    are solved at every read, which has parts of its own.
     """
     x, y, weight = part
     converted: dict[str, int] = {}
@@ -57,7 +58,7 @@ def count_batch(
         converted.update({name: found.total for name, found in counts.items()})
         return scores, {name: found.beyond for name, found in counts.items()}
 
-    whole = patches or (circuit is not None and circuit.solved)
+    whole = patches or jax.default_backend() != "cpu" or (circuit is not None and circuit.solved)
     size = x.shape[0] if whole else images_at_once(net, x)
     scores, beyond = in_parts(answers, x, first + jnp.arange(x.shape[0]), size=size)
     each = measure.each(scores, y, weight)

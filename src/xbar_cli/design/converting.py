@@ -24,7 +24,7 @@ class SmoothAdc(Adc):
 
     noise: float = field(default=12**-0.5, metadata={"static": True})
     own_streams: ClassVar[bool] = False
-    """A step draws its batch at once: a stream for every image takes a quarter of what its program takes to compile."""
+    """A step draws its batch at once: its images are others in every step, and nobody reads one of them alone."""
 
     def __post_init__(self) -> None:
         """Bits need not be whole."""
