@@ -10,8 +10,6 @@ run of LeNet-5; without one its weights are as they are drawn, which takes as lo
 import argparse
 import os
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import jax
 import jax.numpy as jnp
 import numpy as np
+from _timing import statistics, timed
 
 from xbar_cli.chip.floating import make_counter
 from xbar_cli.chip.fold import judge, make_folder
@@ -37,19 +36,6 @@ from xbar_cli.workflows import train
 BATCH, WIRE_OHM, TILE = 1000, 1.0, "128x128"
 
 
-def timed(function: Callable[[], Any]) -> float:
-    """Wall time of one call [s]."""
-    start = time.perf_counter()
-    jax.block_until_ready(function())
-    return time.perf_counter() - start
-
-
-def statistics(seconds: list[float]) -> dict[str, float]:
-    """What is reported of repeated timings."""
-    mean, std = float(np.mean(seconds)), float(np.std(seconds, ddof=1)) if len(seconds) > 1 else 0.0
-    return {"n": len(seconds), "best_seconds": min(seconds), "mean_seconds": mean, "std_seconds": std}
-
-
 def benchmark(trained: Trained, *, images: int, repeats: int) -> dict[str, Any]:
     """Timings of folding and of the passes."""
     network = map_network(trained, MappingSection(tile=TILE).placement(), images=500)
@@ -57,10 +43,10 @@ def benchmark(trained: Trained, *, images: int, repeats: int) -> dict[str, Any]:
     key = jax.random.key(0)
     ideal, _ = make_folder(Hardware(network))(nominal, key, {})
     fold = make_folder(Hardware(network, "nodal", tile_fold(NodalArray(r_wire_ohm=WIRE_OHM))))
-    first = timed(lambda: fold(nominal, key, {}))
+    (first,) = timed(lambda: fold(nominal, key, {}), 1)
     circuit, residuals = fold(nominal, key, {})
     judge(residuals)
-    folds = [timed(lambda: fold(nominal, key, {})) for _ in range(repeats)]
+    folds = timed(lambda: fold(nominal, key, {}), repeats)
     data = trained.data
     pick = np.arange(images) % len(data.test_labels)
     parts = [
@@ -77,7 +63,7 @@ def benchmark(trained: Trained, *, images: int, repeats: int) -> dict[str, Any]:
     accuracy = {name: float(sum(found.totals[0] for found in passes(c))) / images for name, c in circuits.items()}
     for _ in range(repeats):
         for name, chosen in circuits.items():
-            seconds[name].append(timed(lambda chosen=chosen: passes(chosen)))
+            seconds[name] += timed(lambda chosen=chosen: passes(chosen), 1)
     ratios = np.asarray(seconds["folded, 1 ohm wires"]) / np.asarray(seconds["ideal array"])
     return {
         "images": images,

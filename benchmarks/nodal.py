@@ -125,6 +125,8 @@ def one_size(size: int, repeats: int, rng: np.random.Generator) -> dict[str, Any
     baseline = statistics(timed(lambda: sparse_fold(g, WIRES), repeats))
     klu = {"klu": statistics(timed(lambda: klu_fold(g, WIRES), repeats))} if KLU else {}
     fold, (g_eff, residual) = measure(lambda g: nodal(g, WIRES), tile, repeats=repeats)
+    if KLU:
+        np.testing.assert_allclose(klu_fold(g, WIRES), g_eff, rtol=1e-9)
 
     def loss(g: jax.Array, wires: Wires) -> jax.Array:
         return jnp.sum(weights * nodal(g, wires).g_eff)

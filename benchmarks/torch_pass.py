@@ -65,7 +65,7 @@ def theirs(name: str, kind: str) -> Any:
             nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
         )  # fmt: skip
     else:
-        blocks = [Block(a, b, s) for n, (a, b, s) in enumerate(((16, 16, 1), (16, 32, 2), (32, 64, 2)))
+        blocks = [Block(a, b, s) for a, b, s in ((16, 16, 1), (16, 32, 2), (32, 64, 2))
                   for a, b, s in [(a, b, s), (b, b, 1), (b, b, 1)]]  # fmt: skip
         net = nn.Sequential(*conv(3, 16), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
     if kind == "aihwkit":
@@ -100,13 +100,20 @@ def serve() -> None:
             once(net, pictures[:10], 10)
             best = min(BATCHES, key=lambda batch: once(net, pictures[: BATCHES[-1]], batch))
             ready[name, kind] = (net, pictures, best)
-        print(json.dumps({"seconds": share * once(*ready[name, kind]), "batch": ready[name, kind][2]}), flush=True)
+        weights = sum(leaf.numel() for leaf in ready[name, kind][0].parameters())
+        print(
+            json.dumps(
+                {"weights": weights, "seconds": share * once(*ready[name, kind]), "batch": ready[name, kind][2]}
+            ),
+            flush=True,
+        )
 
 
-def ours(name: str, folder: Path) -> dict[str, Callable[[], Any]]:
-    """The plain pass and that of a folded chip, compiled."""
+def ours(name: str, folder: Path) -> tuple[int, dict[str, Callable[[], Any]]]:
+    """How many weights the network has, and the plain pass and that of a folded chip."""
     import jax
     import jax.numpy as jnp
+    from flax import nnx
 
     from xbar_cli.chip.floating import make_counter
     from xbar_cli.chip.fold import judge, make_folder
@@ -137,7 +144,8 @@ def ours(name: str, folder: Path) -> dict[str, Callable[[], Any]]:
     parts = batched(pictures, labels, size=MonteCarloSection().batch_size)
     count = make_counter(trained)
     chosen = {"plain": None, "chip": circuit}
-    return {what: lambda c=c: [count(c, key, jnp.asarray(0), *part) for part in parts] for what, c in chosen.items()}
+    passes = {what: lambda c=c: [count(c, key, jnp.asarray(0), *part) for part in parts] for what, c in chosen.items()}
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(trained.net, nnx.Param))), passes
 
 
 @contextmanager
@@ -158,11 +166,13 @@ def compared(name: str, ask: Callable[[str, str], dict[str, Any]], kinds: list[s
     from _timing import statistics, timed
 
     with tempfile.TemporaryDirectory() as folder:
-        passes = ours(name, Path(folder))
+        weights, passes = ours(name, Path(folder))
         found: dict[str, list[float]] = {what: [] for what in (*passes, *kinds)}
         for what in passes:
             jax.block_until_ready(passes[what]())
-        batches = {kind: ask(name, kind)["batch"] for kind in kinds}
+        first = {kind: ask(name, kind) for kind in kinds}
+        batches = {kind: answer["batch"] for kind, answer in first.items()}
+        assert first["PyTorch"]["weights"] == weights, "the networks are not the same"
         for _ in range(repeats):
             for what, function in passes.items():
                 found[what] += timed(function, 1)

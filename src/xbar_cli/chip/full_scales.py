@@ -119,16 +119,8 @@ def fitted_ranges(
     batch: int,
 ) -> dict[str, Range]:
     """Thresholds and levels that err least on what each layer's converters see, up to `tops` [S]."""
-
-    def shifted(layers: Any, name: str, x: Array, contract: Contract, start: Any, step: Callable[..., Any]) -> Any:
-        """From 0 to the top, what lies from one end to the other."""
-
-        def signals(carry: Any, read: Signals) -> Any:
-            return step(carry, (read.i + tops[name]) / 2 if layers[name].pairs else read.i)
-
-        return layers[name].reduce(x, contract, start=lambda shape: start, step=signals)
-
-    counts = counted_values(trained, tiled, shifted, tops=tops, images=images, batch=batch)
+    seen = {name: (layer, jnp.asarray(tops[name], jnp.float32)) for name, layer in tiled.items()}
+    counts = counted_values(trained, seen, _shifted, tops=tops, images=images, batch=batch)
     found = {}
     for name, top in tops.items():
         signed = tiled[name].pairs
@@ -192,3 +184,13 @@ def _signals(layers: Any, name: str, x: Array, contract: Contract, start: Any, s
         return step(carry, jnp.abs(read.i) if pairs else read.i)
 
     return layers[name].reduce(x, contract, start=lambda shape: start, step=signals)
+
+
+def _shifted(layers: Any, name: str, x: Array, contract: Contract, start: Any, step: Callable[..., Any]) -> Any:
+    """The signals of layers beside the tops of their ranges, from 0 to the top: what has both signs from one end to the other."""
+    layer, top = layers[name]
+
+    def signals(carry: Any, read: Signals) -> Any:
+        return step(carry, (read.i + top) / 2 if layer.pairs else read.i)
+
+    return layer.reduce(x, contract, start=lambda shape: start, step=signals)

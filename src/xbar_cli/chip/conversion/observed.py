@@ -59,7 +59,7 @@ def observed_ranges(
 
 def counted_values(
     trained: Trained,
-    layers: dict[str, TiledLayer],
+    layers: Mapping[str, Any],
     reduce: Reducer,
     *,
     tops: Mapping[str, float],
@@ -105,7 +105,10 @@ class GraphKey:
 
 @cache
 def _program(observe: Callable[..., Any]) -> Callable[..., Any]:
-    """What observes, compiled for all calibrations of a process: it runs a few times, and compiling it takes longer."""
+    """What observes, compiled for all calibrations of a process: it runs a few times, and compiling it takes longer.
+
+    Its `reduce` is a key of programs, which stay: a function of a module, no closure.
+    """
     return jax.jit(observe, static_argnames=("graph", "reduce"), compiler_options=quick_compilation())
 
 
