@@ -210,6 +210,18 @@ def test_roundings_are_compared_by_what_descends(start):
     assert found[0] != found[1]
 
 
+def test_between_two_sizes_of_tile_the_loss_is_what_is_expected_of_either(start):
+    """A third of an octave above 32, by what each size loses alone; its slope by the size is their difference."""
+    objective = opened(start, **RESISTIVE | {"design": {"over": ["tile=16:128"], "step_images": 24}})
+    size = {"tile": 32.0 * 2 ** (1 / 3)}
+    shares: Shares = {p.name: jnp.asarray(p.share(size[p.name])) for p in objective.chosen}
+    at = objective.at(shares, 0, objective.taken(size))
+    below, above = (objective.totals([{"tile": tile}], shares, batches=1, of="design")[0, 0] for tile in (32.0, 64.0))
+    assert at.loss == pytest.approx((2 * below + above) / 3, rel=1e-4)
+    assert float(at.slopes["tile"]) == pytest.approx(3 * (above - below), rel=1e-3)  # three octaves from bound to bound
+    assert above != pytest.approx(below, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("key", "cost"),
     [("energy_weight", "energy_joule"), ("area_weight", "area_m2"), ("latency_weight", "latency_seconds")],

@@ -31,7 +31,7 @@ from xbar_cli.train.losses import loss_of
 from xbar_cli.trained.opening import Trained
 
 from .converting import SmoothAdc, passed
-from .parameters import DesignValues, between
+from .parameters import DesignValues
 from .placing import Gated, ScaleEnds, lay, resistive
 from .weights import FullScale, in_use, with_values
 from .wired import HeldFold, NodeWeights, Ratios, Taken, held_folds, ratios_of, wired_layers
@@ -173,12 +173,12 @@ class Bench:
 
     def circuit(
         self, values: DesignValues, key: Array, taken: Taken, *,
-        tile: int | None = None, devices: LayerArrays | None = None, folded: LayerArrays | None = None,
+        tile: int | None = None, folded: LayerArrays | None = None,
     ) -> Circuit:  # fmt: skip
-        """The circuit of the chip of a key, of its `devices`, and of what its arrays act as, where these are made already."""
+        """The circuit of the chip of a key, and of what its arrays act as, where that is known already."""
         hardware = self.built(values, tile=tile)
         network = hardware.network
-        devices = self.devices(values, key) if devices is None else devices
+        devices = self.devices(values, key)
         cells = self.surrogates(values, devices)
         linear = {} if hardware.curved else linear_cells(hardware, cells)
         wanted = straightened(linear, devices) if folded is None else folded
@@ -246,33 +246,28 @@ class Bench:
         return SmoothAdc(full, drawn.gain, drawn.offset, drawn.baseline, bits, drawn.signed)
 
     def loss(
-        self, values: DesignValues, key: Array, folded: TileArrays, taken: Mapping[str, Taken], images: Array, labels: Array, *,
-        tiles: tuple[int, ...],
+        self, values: DesignValues, folded: LayerArrays | None, key: Array, taken: Taken, images: Array, labels: Array, *,
+        tile: int | None = None,
     ) -> Array:  # fmt: skip
-        """The loss of a chip on some images; between two sizes of tile the layers' outputs of both are mixed.
+        """The loss of a chip on some images.
 
         Args:
             values: parameters.
+            folded: what its arrays act as; None where no array is folded.
             key: of the chip.
-            folded: what its arrays act as, by size of tile; none where no array is folded.
-            taken: of the nominal chip, by size of tile.
+            taken: of the nominal chip.
             images: inputs of the network.
             labels: of the images.
-            tiles: one size or two neighbouring ones; none for that of the start.
+            tile: rows and columns of its arrays; None for those of the start.
         """
         graphdef, state = self.split
         images = in_use(images)
-        devices = self.devices(values, key)
-        made = [
-            self.circuit(values, key, taken[str(tile)], tile=tile, devices=devices, folded=folded.get(str(tile)))
-            for tile in tiles or (None,)
-        ]
-        reads = [on_arrays(c, key=stream(key, "read"), first=jnp.asarray(0)) for c in made]
-        share = between(values, tiles)
+        read = on_arrays(
+            self.circuit(values, key, taken, tile=tile, folded=folded), key=stream(key, "read"), first=jnp.asarray(0)
+        )
 
         def product(name: str, x: Array, kernel: Array, contract: Contract) -> Array:
-            outputs = [read(name, in_use(x), kernel, contract) for read in reads]
-            return outputs[0] if len(outputs) == 1 else (1 - share) * outputs[0] + share * outputs[1]
+            return read(name, in_use(x), kernel, contract)
 
         scores = nnx.merge(graphdef, state)(images, one_by_one(product))
         return loss_of(self.trained.data.task, scores, labels)

@@ -32,7 +32,7 @@ from xbar_cli.reporter import SILENT
 from xbar_cli.trained import build
 
 from .chips import Bench
-from .parameters import DesignValues, between
+from .parameters import DesignValues, tile_shares
 
 COSTS = ("energy_joule", "area_m2", "latency_seconds")
 
@@ -80,10 +80,8 @@ class Costing:
     def __call__(self, values: DesignValues, *, tiles: tuple[int, ...] = ()) -> dict[str, Array]:
         """Energy [J] and latency [s] of an image and area of the arrays [m²], between two sizes of tile where there are two."""
         found = [self.at(values, tile) for tile in tiles or (None,)]
-        if len(found) == 1:
-            return found[0]
-        share = between(values, tiles)
-        return {name: (1 - share) * found[0][name] + share * found[1][name] for name in COSTS}
+        weighed = list(zip(found, tile_shares(values, tiles), strict=True))
+        return {name: jnp.asarray(sum(share * costs[name] for costs, share in weighed)) for name in COSTS}
 
     def at(self, values: DesignValues, tile: int | None) -> dict[str, Array]:
         """The same on arrays of one size."""

@@ -17,11 +17,11 @@ from xbar_cli.config.chips.design import DesignSection
 from xbar_cli.data.batches import network_inputs
 from xbar_cli.numerics import quick_compilation, stream
 
-from .chips import Bench, TileArrays
+from .chips import Bench
 from .costs import Costing
 from .folding import Folding
 from .nominal import NominalChip
-from .parameters import DesignValues, Parameter, traced
+from .parameters import DesignValues, Parameter, tile_shares, traced
 from .weights import weights_in
 from .wired import Taken
 
@@ -123,21 +123,33 @@ class Objective:
 
         return mean
 
-    def chip(self, tiles: tuple[int, ...], shares: Shares, key: Array, *step: Any) -> tuple[Array, Shares]:
-        """The loss of the chip of a key, and its gradients."""
-        if ("loss", tiles) not in self.compiled:
-
-            def loss(shares: Shares, folded: TileArrays, key: Array, *step: Any) -> Array:
-                bench = self.bench.with_weights(weights_in(shares))
-                return bench.loss(self.values(shares), key, folded, *step, tiles=tiles)
-
-            self.compiled["loss", tiles] = jax.jit(
-                jax.value_and_grad(loss, argnums=(0, 1)), compiler_options=quick_compilation()
-            )
+    def chip(
+        self, tiles: tuple[int, ...], shares: Shares, key: Array, taken: Mapping[str, Taken], *batch: Array
+    ) -> tuple[Array, Shares]:
+        """The loss of the chip of a key on a batch, mixed of those on both sizes of tile, and its gradients."""
         (values, weights), back = self.opened(shares)
         folded, pull = self.folding(values, weights, key, tiles)
-        found, (slopes, through) = self.compiled["loss", tiles](shares, folded, key, *step)
-        return found, jax.tree.map(jnp.add, slopes, back(pull(through))[0])
+        mixture, of_mixture = jax.vjp(lambda values: tile_shares(values, tiles), values)
+        losses, through = [], {}
+        slopes = []  # by parameters and weights
+        for tile, share in zip(tiles or (None,), mixture, strict=True):
+            name = str(tile)
+            loss, pulled = self.on_size(tile)((values, weights), folded.get(name), key, taken[name], *batch)
+            own, through[name] = self.folding.backward(pulled, share)
+            losses.append(loss)
+            slopes.append(own)
+        slopes += [pull(through), (of_mixture(losses)[0], jax.tree.map(jnp.zeros_like, weights))]
+        total = sum((share * loss for loss, share in zip(losses, mixture, strict=True)), start=jnp.zeros(()))
+        return total, back(jax.tree.map(lambda *each: sum(each[1:], each[0]), *slopes))[0]
+
+    def on_size(self, tile: int | None) -> Callable[..., Any]:
+        """The compiled `((parameters, weights), what arrays act as, key, taken, images, labels) -> (loss, what pulls back)`."""
+
+        def loss(own: Any, arrays: Any, *step: Any) -> Array:
+            values, weights = own
+            return self.bench.with_weights(weights).loss(values, arrays, *step, tile=tile)
+
+        return self.folding.program(("loss", tile), loss)
 
     def over_chips(self, one: Callable[[Array], Any], key: Array) -> Any:
         """The mean of what chips give, each of a key of its own."""
@@ -203,18 +215,14 @@ class Objective:
         Returns:
             [designs batches].
         """
-        tiles, weights = (int(designs[0]["tile"]),) if "tile" in designs[0] else (), weights_in(shares)
-        if ("value", tiles) not in self.compiled:
-
-            def loss(values: DesignValues, weights: Any, folded: TileArrays, key: Array, *step: Any) -> Array:
-                return self.bench.with_weights(weights).loss(values, key, folded, *step, tiles=tiles)
-
-            self.compiled["value", tiles] = jax.jit(loss, compiler_options=quick_compilation())
+        tile, weights = int(designs[0]["tile"]) if "tile" in designs[0] else None, weights_in(shares)
+        tiles = () if tile is None else (tile,)
         taken, built = self.taken(designs[0], shares, tiles=tiles), [traced(values) for values in designs]
 
         def one(key: Array, batch: tuple[Array, Array]) -> list[Array]:
             folded, _ = self.folding(built[0], weights, key, tiles)
-            return [self.compiled["value", tiles](own, weights, folded, key, taken, *batch) for own in built]
+            step = (folded.get(str(tile)), key, taken[str(tile)], *batch)
+            return [self.on_size(tile)((own, weights), *step)[0] for own in built]
 
         losses = [self.over_chips(partial(one, batch=self.batch(n)), self.key(n, of)) for n in range(batches)]
         costs = [self.costs(values, weights) for values in designs]

@@ -231,11 +231,12 @@ def starts(chosen: Sequence[Parameter]) -> dict[str, np.ndarray]:
     return {p.name: np.asarray(min(max(p.share(p.start), 0.0), 1.0)) for p in chosen}
 
 
-def between(values: DesignValues, tiles: tuple[int, ...]) -> Array:
-    """How far the size of tiles is from the first of two to the second, in octaves."""
+def tile_shares(values: DesignValues, tiles: tuple[int, ...]) -> list[Array]:
+    """What each of two neighbouring sizes of tile counts, by octaves from the design to the other; one alone counts whole."""
     if len(tiles) < 2:
-        return jnp.zeros(())
-    return jnp.log(values["tile"] / tiles[0]) / np.log(tiles[1] / tiles[0])
+        return [jnp.ones(())]
+    share = jnp.log(values["tile"] / tiles[0]) / np.log(tiles[1] / tiles[0])
+    return [1 - share, share]
 
 
 def traced(values: Mapping[str, float]) -> dict[str, Array]:

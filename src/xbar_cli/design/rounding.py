@@ -27,7 +27,7 @@ def rounded(objective: Objective, descent: Descent, *, reporter: Reporter) -> di
 
     First the values on both sides of what the descent reached are compared, in all combinations; where there are too many,
     the parameters that are nearest to a value that can be built take it. Then the best goes on to a neighbour, one step of one
-    parameter, as long as one is better: the relaxations that descended (outputs mixed of two sizes of tile, converters of 5.4
+    parameter, as long as one is better: the relaxations that descended (losses mixed of two sizes of tile, converters of 5.4
     bits) say where to look, and not more.
     """
     found = {p.name: float(p.at(float(descent.shares[p.name]))) for p in objective.chosen}
