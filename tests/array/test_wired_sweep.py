@@ -54,6 +54,19 @@ def test_sweeps_give_newtons_currents(cell, wires, most):
     require_swept(found, tile="test", surrogate=cell)
 
 
+@pytest.mark.parametrize("share", [1e-1, 1e-3, 1e-5])
+def test_reads_of_small_inputs_are_swept_as_well(cell, share):
+    """Whatever the currents are in A: below 1 uA nothing once counted as missing."""
+    with jax.enable_x64(True):
+        g, v = array()
+        wanted, free = (np.asarray(gated_wired(cell, g, share * v, which).current) for which in (SOME, Wires()))
+        found = sweeps(cell, g, share * v, SOME)
+    scale = np.abs(free).max()
+    assert np.abs(wanted - free).max() > 0.01 * scale, "the resistances matter"
+    assert np.abs(np.asarray(found.current) - wanted).max() < 1e-6 * scale
+    assert np.asarray(found.steps).min() >= 1
+
+
 def test_single_precision_is_enough(cell):
     with jax.enable_x64(True):
         wanted = np.asarray(gated_wired(cell, *array(), SOME).current)
@@ -81,6 +94,9 @@ def test_what_is_no_array_is_not_trusted(cell, wrong):
     found = sweeps(cell, **given, wires=SOME)
     with pytest.raises(ModelError, match=r"tile 3: .* did not converge \(residual nan after .* sweeps"):
         require_swept(found, tile="tile 3", surrogate=cell)
+    unknown = found._replace(steps=jnp.full_like(found.steps, jnp.nan))
+    with pytest.raises(ModelError, match=r"did not converge \(residual nan, at most"):
+        require_swept(unknown, tile="tile 3", surrogate=cell)
 
 
 def test_lines_that_take_nearly_all_of_the_voltage_are_not_passed_off_as_solved(cell):

@@ -198,8 +198,8 @@ def require_trust(circuit: Circuit, trusts: Mapping[str, Trust], *, chip: int | 
         read = layer.layer if isinstance(layer, DrivenLayer) else layer
         assert isinstance(read, WiredLayer | SweptWiredLayer)
         layer, require = (read, require_solved) if isinstance(read, WiredLayer) else (read.layer, require_swept)
-        zero = jnp.zeros(())
+        zero, unknown = jnp.zeros(()), jnp.full((), jnp.nan)
         for number in range(trust.residual.shape[0]):
             where = f"layer {name}, {layer.tile_name(number)}" + ("" if chip is None else f", chip {chip}")
-            found = Wired(zero, trust.residual[number], zero, trust.beyond[number])
+            found = Wired(zero, trust.residual[number], unknown, trust.beyond[number])
             require(found, tile=where, surrogate=layer.surrogate)

@@ -120,7 +120,7 @@ def require_solved(
     """Raise unless currents may be used.
 
     Args:
-        found: what `gated_wired` or `sweep.swept` returned, outside `jit`.
+        found: what `gated_wired` or `sweep.swept` returned, outside `jit`; NaN for steps that are not known.
         tile: which array it is, for the message.
         surrogate: the cell that was used.
         accepted: the largest residual of a result that may be used.
@@ -132,9 +132,10 @@ def require_solved(
     """
     residual, taken, beyond = (np.max(np.asarray(part)) for part in (found.residual, found.steps, found.beyond))
     if not residual <= accepted:
+        after = "" if np.isnan(taken) else f" after {taken:.0f} {steps}"
         raise ModelError(
-            f"{tile}: the 1T-1R array with wires did not converge (residual {residual:.1e} after {taken:.0f} {steps}, at "
-            f"most {accepted:.0e} is allowed): are conductances and inputs finite and conductances not below 0?"
+            f"{tile}: the 1T-1R array with wires did not converge (residual {residual:.1e}{after}, at most {accepted:.0e} is "
+            "allowed): are conductances and inputs finite and conductances not below 0?"
         )
     low, high = float(surrogate.line_min), float(surrogate.line_max)
     if not beyond <= 1e-3 * (high - low):
@@ -160,8 +161,8 @@ def _solved(v: Array, g: Array, surrogate: BitLineSeparable, wires: Wires, there
 def _one_input(v: Array, cells: Cells, word: Array, bit: Array) -> tuple[Array, Array, Array, Array]:
     """Column currents, residual, steps and distance from the table for one input."""
     state = _settled(v, cells, word, bit)
-    fixed = jax.lax.stop_gradient((state.i, v, word, bit))
-    return jnp.sum(state.i, 0), state.size / _scale(fixed[0]), state.steps, beyond_table(cells, *_nodes(*fixed))
+    still, *fixed = jax.lax.stop_gradient((state, v, word, bit))
+    return jnp.sum(state.i, 0), still.size / _scale(still), state.steps, beyond_table(cells, *_nodes(still.i, *fixed))
 
 
 def beyond_table(
@@ -204,8 +205,10 @@ def scale_of(largest: Array) -> Array:
     return jnp.where(largest == 0, 1, largest)
 
 
-def _scale(i: Array) -> Array:
-    return scale_of(jnp.max(jnp.abs(i)))
+def _scale(state: _State) -> Array:
+    """The largest current of a read, or what is missing where none flows yet."""
+    largest = jnp.max(jnp.abs(state.i))
+    return scale_of(jnp.where((largest == 0) & jnp.isfinite(state.size), state.size, largest))
 
 
 def _linear(state: _State, right: Array, word: Array, bit: Array, *, tolerance: float) -> Array:
@@ -224,7 +227,7 @@ def _newton(v: Array, cells: Cells, word: Array, bit: Array) -> _State:
     """Damped Newton steps from an array without currents: a step that does not reduce what is missing is halved."""
 
     def going_on(state: _State) -> Array:
-        return (state.size > TOLERANCE * _scale(state.i)) & (state.steps < MOST_STEPS) & (state.share > SMALLEST_STEP)
+        return (state.size > TOLERANCE * _scale(state)) & (state.steps < MOST_STEPS) & (state.share > SMALLEST_STEP)
 
     def step(state: _State) -> _State:
         i = state.i + state.share * _linear(state, state.missing, word, bit, tolerance=INNER)
