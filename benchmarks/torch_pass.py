@@ -7,7 +7,8 @@ LeNet-5 on 10 000 pictures of 28×28 and ResNet-20 on 1000 of 32×32×3, random 
 other libraries run in a process of their own environment, in turn with this one, at the batch size of 100, 250 or 1000 that is
 fastest for each; this one at its evaluation's. `--busy` keeps one core busy with other work meanwhile. At most 1.2 times
 PyTorch's time for the plain pass, and 1.1 times the plain pass for a chip with 1 ohm wires; at most 1/7 of aihwkit's inference
-for it. Without `--with` a line says that nothing was measured. Neither library is a dependency.
+for it. Without `--with`, or `TORCH_PYTHON` in its place for `make bench`, a line says that nothing was measured. Neither library
+is a dependency.
 """
 
 # pyright: reportMissingImports=false
@@ -207,7 +208,8 @@ def show(cases: list[dict[str, Any]], title: str) -> None:
 def main() -> int:
     """Measure and print; 1 where a ratio is larger than allowed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--with", dest="python", metavar="PYTHON", help="of an environment with PyTorch, and aihwkit")
+    own = os.environ.get("TORCH_PYTHON")
+    parser.add_argument("--with", dest="python", default=own, metavar="PYTHON", help="of one with PyTorch, and aihwkit")
     parser.add_argument("--repeats", type=int, default=5, help="timed passes of each")
     parser.add_argument("--busy", action="store_true", help="keep one core busy with other work")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
@@ -217,7 +219,7 @@ def main() -> int:
         serve()
         return 0
     if options.python is None:
-        print("no other environment was named (--with): nothing was measured")
+        print("no other environment was named (--with, TORCH_PYTHON): nothing was measured")
         return 0
     command = [options.python, __file__, "--serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:

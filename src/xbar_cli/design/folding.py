@@ -21,17 +21,44 @@ Pull = Callable[[TileArrays], tuple[DesignValues, Mapping[str, Any]]]
 """From the gradient by folds to that by the parameters and weights that they are of."""
 
 
+@dataclass(frozen=True)
+class PullPrograms:
+    """Compiled functions, each with what pulls gradients back through it.
+
+    Attributes:
+        compiled: what is, as it is asked for.
+    """
+
+    compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
+
+    def __call__(self, name: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The compiled `(two arguments, others) -> (function's, what pulls its gradient back to the two)`."""
+        if name not in self.compiled:
+
+            def both(first: Any, second: Any, *others: Any) -> Any:
+                return jax.vjp(lambda first, second: function(first, second, *others), first, second)
+
+            self.compiled[name] = jax.jit(both, compiler_options=quick_compilation())
+        return self.compiled[name]
+
+    def backward(self, back: Any, slopes: Any) -> Any:
+        """What a program's second result makes of a gradient."""
+        if "backward" not in self.compiled:
+            self.compiled["backward"] = jax.jit(lambda back, slopes: back(slopes), compiler_options=quick_compilation())
+        return self.compiled["backward"](back, slopes)
+
+
 @dataclass(frozen=True, eq=False)
 class Folding:
     """The folds of a bench's chips.
 
     Attributes:
         bench: the chips.
-        compiled: what is, as it is asked for.
+        programs: that are compiled.
     """
 
     bench: Bench
-    compiled: dict[Any, Callable[..., Any]] = field(default_factory=dict)
+    programs: PullPrograms
 
     def __call__(
         self,
@@ -55,14 +82,14 @@ class Folding:
         backs: dict[str, Any] = {}
         if self.bench.hardware.fold is None:
             return folded, lambda _: jax.tree.map(jnp.zeros_like, (values, weights))
-        inputs, back = self.program(("devices", varied), self.devices(varied))(values, weights, key)
+        inputs, back = self.programs(("devices", varied), self.devices(varied))(values, weights, key)
         for tile in tiles or (None,):
-            fold = self.program(("fold", tile), lambda g, ohm, tile=tile: self.bench.folded(g, ohm, tile=tile))
+            fold = self.programs(("fold", tile), lambda g, ohm, tile=tile: self.bench.folded(g, ohm, tile=tile))
             folded[str(tile)], backs[str(tile)] = fold(*inputs)
 
         def pull(slopes: TileArrays) -> Any:
-            through = [self.backward(backs[tile], slope) for tile, slope in slopes.items()]
-            return self.backward(back, jax.tree.map(lambda *each: sum(each[1:], each[0]), *through))
+            through = [self.programs.backward(backs[tile], slope) for tile, slope in slopes.items()]
+            return self.programs.backward(back, jax.tree.map(lambda *each: sum(each[1:], each[0]), *through))
 
         return folded, pull
 
@@ -74,19 +101,3 @@ class Folding:
             return bench.with_weights(weights).unfolded(values, key)
 
         return devices
-
-    def program(self, name: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The compiled `(two arguments, others) -> (function's, what pulls its gradient back to the two)`."""
-        if name not in self.compiled:
-
-            def both(first: Any, second: Any, *others: Any) -> Any:
-                return jax.vjp(lambda first, second: function(first, second, *others), first, second)
-
-            self.compiled[name] = jax.jit(both, compiler_options=quick_compilation())
-        return self.compiled[name]
-
-    def backward(self, back: Any, slopes: Any) -> Any:
-        """What a program's second result makes of a gradient."""
-        if "backward" not in self.compiled:
-            self.compiled["backward"] = jax.jit(lambda back, slopes: back(slopes), compiler_options=quick_compilation())
-        return self.compiled["backward"](back, slopes)

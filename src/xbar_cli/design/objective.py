@@ -19,7 +19,7 @@ from xbar_cli.numerics import quick_compilation, stream
 
 from .chips import Bench
 from .costs import Costing
-from .folding import Folding
+from .folding import Folding, PullPrograms
 from .nominal import NominalChip
 from .parameters import DesignValues, Parameter, tile_shares, traced
 from .weights import weights_in
@@ -43,7 +43,8 @@ class Objective:
         chosen: parameters that are designed.
         settings: weights and sizes.
         seed: of chips and batches.
-        compiled: what is, as it is asked for.
+        programs: of the chips, that are compiled.
+        compiled: costs that are.
     """
 
     bench: Bench
@@ -51,12 +52,13 @@ class Objective:
     chosen: Sequence[Parameter]
     settings: DesignSection
     seed: int
-    compiled: dict[tuple[str, tuple[int, ...]], Callable[..., Any]] = field(default_factory=dict)
+    programs: PullPrograms = field(default_factory=PullPrograms)
+    compiled: dict[tuple[int, ...], Callable[..., Any]] = field(default_factory=dict)
 
     @cached_property
     def folding(self) -> Folding:
         """The folds of the chips."""
-        return Folding(self.bench)
+        return Folding(self.bench, self.programs)
 
     @cached_property
     def nominal(self) -> NominalChip:
@@ -135,7 +137,7 @@ class Objective:
         for tile, share in zip(tiles or (None,), mixture, strict=True):
             name = str(tile)
             loss, pulled = self.on_size(tile)((values, weights), folded.get(name), key, taken[name], *batch)
-            own, through[name] = self.folding.backward(pulled, share)
+            own, through[name] = self.programs.backward(pulled, share)
             losses.append(loss)
             slopes.append(own)
         slopes += [pull(through), (of_mixture(losses)[0], jax.tree.map(jnp.zeros_like, weights))]
@@ -149,7 +151,7 @@ class Objective:
             values, weights = own
             return self.bench.with_weights(weights).loss(values, arrays, *step, tile=tile)
 
-        return self.folding.program(("loss", tile), loss)
+        return self.programs(("loss", tile), loss)
 
     def over_chips(self, one: Callable[[Array], Any], key: Array) -> Any:
         """The mean of what chips give, each of a key of its own."""
@@ -168,16 +170,16 @@ class Objective:
 
     def costed(self, tiles: tuple[int, ...]) -> Callable[..., Any]:
         """The jitted `(parameters, weights) -> (gradients of each cost by both, costs)` between sizes of tile."""
-        if ("costs", tiles) not in self.compiled:
+        if tiles not in self.compiled:
 
             def costs(values: DesignValues, weights: Mapping[str, Any]) -> Any:
                 found = replace(self.costing, bench=self.bench.with_weights(weights))(values, tiles=tiles)
                 return found, found
 
-            self.compiled["costs", tiles] = jax.jit(
+            self.compiled[tiles] = jax.jit(
                 jax.jacrev(costs, argnums=(0, 1), has_aux=True), compiler_options=quick_compilation()
             )
-        return self.compiled["costs", tiles]
+        return self.compiled[tiles]
 
     def opened(self, shares: Shares) -> Any:
         """Parameters and weights at shares, and what brings gradients by them to those by the shares."""
