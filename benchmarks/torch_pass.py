@@ -140,7 +140,7 @@ def ours(name: str, folder: Path) -> tuple[int, dict[str, Callable[[], Any]]]:
     network = map_network(trained, MappingSection(tile="64x64").placement(), images=100)
     nominal = {layer: jnp.asarray(found.conductance) for layer, found in network.layers.items()}
     key, wires = jax.random.key(0), tile_fold(NodalArray(r_wire_ohm=1.0))
-    circuit, residuals = make_folder(Hardware(network, "nodal", wires), alone=True)(nominal, key, {})
+    circuit, residuals = make_folder(Hardware(network, "nodal", wires))(nominal, key, {})
     judge(residuals)
     parts = batched(pictures, labels, size=MonteCarloSection().batch_size)
     count = make_counter(trained)

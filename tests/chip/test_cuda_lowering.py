@@ -68,13 +68,13 @@ def test_the_stages_of_a_chip_lower_with_every_strategy(case, strategy):
     steps = steps_of(config.variation.on_devices(), mapped)
     sampler, _ = make_sampler(config, trained, hardware, steps, [part], most=1, strategy=strategy)
     numbers = jnp.arange(strategy.width, dtype=jnp.uint32)
-    made = ((sampler._captured[0], sampler.root), numbers)
-    conductances, _ = jax.eval_shape(sampler._make, *made)
-    built = ((sampler._captured[1], sampler.root), numbers, conductances)
-    leaves, _, _ = jax.eval_shape(sampler._build, *built)
+    make, build = sampler.make, sampler.build.stage
+    conductances, _ = jax.eval_shape(make, numbers)
+    leaves, _, _ = jax.eval_shape(build, numbers, conductances)
+    made, built = (*make.args, numbers), (*build.args, numbers, conductances)
     counted = ((sampler.state, sampler.root, jnp.asarray(0), part), numbers, leaves)
     count = sampler._counter(sampler.trees[None])
-    for stage, args in ((sampler._make, made), (sampler._build, built), (count, counted)):
+    for stage, args in ((make.func, made), (build.func, built), (count, counted)):
         assert "stablehlo" in module(stage, *args)
 
 

@@ -13,9 +13,11 @@ from flax import nnx
 
 from tests import analytic
 from tests.chip.test_monte_carlo import network
+from xbar_cli.chip import prepare
 from xbar_cli.chip.place import map_network
 from xbar_cli.chip.prepare import make_sampler
 from xbar_cli.chip.resolve import Gates
+from xbar_cli.chip.sample import Builder
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.effect_list import steps_of
 from xbar_cli.numerics import kept
@@ -51,12 +53,15 @@ def programs(case: Mapping[str, Any], *, times: float, limit: str) -> tuple[str,
     steps = steps_of(asked.variation.on_devices(), mapped)
     part = (jnp.zeros((2, 28, 28, 1), jnp.float32), jnp.zeros(2, jnp.int32), jnp.ones(2, jnp.float32))
     sampler, _ = make_sampler(asked, trained, build_hardware(asked, trained, mapped), steps, [part], most=1)
-    numbers = jnp.arange(1, dtype=jnp.uint32)
+    (_, numbers), *_ = sampler.executor.chunks(1)
     made, _ = sampler.make(numbers)
     leaves, *_ = sampler.build(numbers, made)
-    built = sampler._build.lower((sampler._captured[1], sampler.root), numbers, made).as_text()
-    devices = sampler._make.lower((sampler._captured[0], sampler.root), numbers).as_text()
-    return built, devices, leaves
+    return lowered(sampler.build.stage, numbers, made), lowered(sampler.make, numbers), leaves
+
+
+def lowered(stage: Any, *of_chips: Any) -> str:
+    """The program of a stage."""
+    return stage.func.lower(*stage.args, *of_chips).as_text()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -66,6 +71,22 @@ def test_another_network_of_the_same_shape_is_the_same_program(name: str):
     assert built == other_built
     assert devices == other_devices
     assert any(not np.array_equal(one, other) for one, other in zip(leaves, others, strict=True))
+
+
+@pytest.mark.parametrize("name", ["converters", "bit slices", "wires with converters"])
+def test_ranges_of_converters_are_taken_by_the_program_of_the_chips(name: str, monkeypatch: pytest.MonkeyPatch):
+    built: list[str] = []
+
+    class Recorded(Builder):
+        def __call__(self, *of_chips: Any) -> Any:
+            built.append(lowered(self.stage, *of_chips))
+            return super().__call__(*of_chips)
+
+    monkeypatch.setattr(prepare, "Builder", Recorded)
+    case = {**CASES["wires"], "converters": {"adc_bits": 6, "dac_bits": 4}} if name not in CASES else CASES[name]
+    of_chips, _, _ = programs(case | {"variation": {"amount": 0.1}}, times=1.0, limit="max")
+    ranges_stated = "adc_range" in case["converters"]
+    assert built == ([] if ranges_stated else [of_chips])
 
 
 def test_numbers_that_are_kept_are_no_literals():

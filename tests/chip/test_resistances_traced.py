@@ -10,6 +10,7 @@ import pytest
 from jax import monitoring
 
 from tests.chip.test_monte_carlo import network
+from tests.chip.test_programs_shared import lowered
 from tests.circuits import conductances
 from xbar_cli.array.lumped import lumped
 from xbar_cli.array.nodal import nodal
@@ -81,7 +82,7 @@ def test_the_program_of_a_chip_holds_no_resistance():
         sampler, _ = make_sampler(asked, trained, build_hardware(asked, trained, mapped), [], [part], most=1)
         numbers = jnp.arange(1, dtype=jnp.uint32)
         conductances = {name: jnp.asarray(layer.conductance)[None] for name, layer in mapped.layers.items()}
-        return sampler._build.lower((sampler._captured[1], sampler.root), numbers, conductances).as_text()
+        return lowered(sampler.build.stage, numbers, conductances)
 
     first = program(0.1)
     assert program(2.5) == first

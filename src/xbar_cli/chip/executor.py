@@ -7,6 +7,7 @@ and memory does not grow with the number of samples.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -119,6 +120,10 @@ class Executor:
         """Arrays that every device needs whole."""
         return jax.device_put(tree, NamedSharding(self.mesh, P()))
 
+    def alike(self, tree: Any, numbers: Array) -> Any:
+        """What a stage gives of samples that are all the same."""
+        return self.stage(lambda shared, number: shared)(self.shared(tree), numbers)
+
     def stage(self, function: Callable[..., Any], *, quick: bool = False) -> Callable[..., Any]:
         """The compiled stage of `function(shared, *of_one_sample)`: `(shared, *of_the_samples) -> of_the_samples`.
 
@@ -179,3 +184,26 @@ def hoist(function: Callable[..., Any], *examples: Any) -> Hoisted:
         return jax.tree.unflatten(trees[0], found)
 
     return Hoisted(call, closed.consts)
+
+
+def chip_stage(
+    executor: Executor, function: Callable[..., Any], root: Array, *shapes: Any, quick: bool = False
+) -> Callable[..., Any]:
+    """The compiled stage of `function(*of_one_chip, key)`: `(numbers of chips, *of_the_chips) -> of_the_chips`.
+
+    The key of a chip is that of its number under `root`; arrays that `function` captures are arguments of the program.
+
+    Args:
+        executor: computes it.
+        function: its result is of plain lists, tuples and dicts.
+        root: key.
+        shapes: of what belongs to a chip, or examples.
+        quick: as `Executor.stage` has it.
+    """
+    hoisted = hoist(function, *shapes, root)
+
+    def one(shared: Any, number: Array, *of_one: Any) -> Any:
+        captured, root = shared
+        return hoisted.function(captured, *of_one, jax.random.fold_in(root, number))
+
+    return partial(executor.stage(one, quick=quick), executor.shared((hoisted.captured, root)))

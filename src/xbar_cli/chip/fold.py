@@ -32,7 +32,7 @@ from xbar_cli.nn.reading import Circuit, ProgrammedLayer
 from xbar_cli.nn.wired.folded import fold_wired_layers
 from xbar_cli.nn.wired.solved import Trust, WiredLayer
 from xbar_cli.nn.wired.swept import SweptWiredLayer
-from xbar_cli.numerics import kept, quick_compilation, stream
+from xbar_cli.numerics import kept, stream
 
 Residuals = dict[str, Array]
 """Of each layer's arrays."""
@@ -44,8 +44,8 @@ LARGEST_RESIDUAL = 1e-6
 """Of Kirchhoff's law in a folded array; float64 leaves about 1e-14."""
 
 
-def make_folder(hardware: Hardware, *, alone: bool = False) -> Folder:
-    """The jitted function from a chip's devices to its circuit and residuals; `alone`, if no other jitted function calls it."""
+def make_folder(hardware: Hardware) -> Folder:
+    """The jitted function from a chip's devices to its circuit and residuals."""
     network = hardware.network
     cells = surrogates(network, "current") if network.cell is not None else {}
     nodes = cells_at(network, dict(hardware.mismatch)) if hardware.mismatch else {}
@@ -87,7 +87,7 @@ def make_folder(hardware: Hardware, *, alone: bool = False) -> Folder:
         adcs = {name: draw_adc(hardware.of(name), name, found, key) for name, found in ranges.items()}
         return Circuit(layers, adcs, noises), residuals
 
-    compiled = jax.jit(fold, compiler_options=quick_compilation() if alone and hardware.fold is not None else None)
+    compiled = jax.jit(fold)
 
     def one(g: dict[str, Array], key: Array, ranges: dict[str, Range], aimed: Any, places: dict[str, Array]) -> Any:
         return compiled(g, key, ranges, hardware.fold, cells, linear, lines, nodes, aimed, places, numbers())

@@ -15,14 +15,14 @@ from jax import Array
 from xbar_cli.array.ideal import Contract
 from xbar_cli.chip.conversion.drawn import Range
 from xbar_cli.chip.counting import Batch
-from xbar_cli.chip.executor import Strategy, make_executor
+from xbar_cli.chip.executor import Executor, Strategy, make_executor
 from xbar_cli.chip.fabricate import make_fabricator
 from xbar_cli.chip.fold import Folder, Residuals, judge, make_folder
 from xbar_cli.chip.full_scales import adc_ranges
 from xbar_cli.chip.hardware import Hardware
 from xbar_cli.chip.programming.writer import Writer
 from xbar_cli.chip.repair.asked import repairing
-from xbar_cli.chip.sample import Prepare, Sampler
+from xbar_cli.chip.sample import Builder, Prepare, Sampler
 from xbar_cli.config.chips.evaluate import EvaluateConfig
 from xbar_cli.config.converters import DecodingSection
 from xbar_cli.data.batches import network_inputs
@@ -62,12 +62,14 @@ def make_sampler(
         preparer: makes circuits of them, and the images that each is fitted to; `make_preparer`'s when absent.
         writer: programs the chips; without one they are at their targets.
     """
+    executor = make_executor(most, strategy)
     if preparer is None:
-        preparer = make_preparer(trained, hardware, config.decoding, images=config.calibration.images)
+        images = config.calibration.images
+        preparer = make_preparer(trained, hardware, config.decoding, images=images, executor=executor)
     prepare, fitted_to = preparer
     fabricate = make_fabricator(hardware.network, steps, negative=config.variation.negative, writer=writer)
     sampler = Sampler(
-        make_executor(most, strategy),
+        executor,
         trained.net,
         parts,
         root=stream(jax.random.key(config.seed), "chip"),
@@ -80,14 +82,14 @@ def make_sampler(
 
 
 def make_preparer(
-    trained: Trained, hardware: Hardware, decoding: DecodingSection, *, images: int
+    trained: Trained, hardware: Hardware, decoding: DecodingSection, *, images: int, executor: Executor | None = None
 ) -> tuple[Prepare, int]:
     """The function from a chip's devices and key to its circuit, calibrated if asked for, and the images it is fitted to.
 
-    The first `images` training images serve the ranges of converters and the fit.
+    The first `images` training images serve the ranges of converters and the fit; `executor` computes the chips.
     """
     fold = make_folder(hardware)
-    ranges = nominal_ranges(trained, hardware, images=images)
+    ranges = nominal_ranges(trained, hardware, images=images, executor=executor)
     if decoding.calibrate is None:
         return partial(_prepare, fold, None, ranges), 0
     pictures, _ = held_out(trained, images=images)
@@ -95,18 +97,27 @@ def make_preparer(
     return partial(_prepare, fold, calibrate, ranges), len(pictures)
 
 
-def nominal_ranges(trained: Trained, hardware: Hardware, *, images: int) -> dict[str, Range]:
-    """What each layer's converters take, from the chip without variation; empty without converters."""
+def nominal_ranges(
+    trained: Trained, hardware: Hardware, *, images: int, executor: Executor | None = None
+) -> dict[str, Range]:
+    """What each layer's converters take, from the chip without variation; empty without converters.
+
+    It is built by the program of the chips that `executor` computes.
+    """
     if hardware.converters.path == "folded":
         return {}
-    alike = make_folder(replace(hardware, mismatch=None), alone=True)
+    fold = make_folder(replace(hardware, mismatch=None))
     nominal = {name: jnp.asarray(layer.conductance) for name, layer in hardware.network.layers.items()}
+    # the ranges are not known yet; no layer depends on them
+    prepare = partial(_prepare, fold, None, dict.fromkeys(nominal, Range(1.0)))
 
     def unvaried() -> Circuit:
-        # the scales are not known yet; they are no part of the layers
-        circuit, residuals = alike(nominal, jax.random.key(0), dict.fromkeys(nominal, 1.0))
-        judge(residuals)
-        return circuit
+        where = executor or make_executor(1)
+        build = Builder(where, prepare, nominal, jax.random.key(0), quick=hardware.fold is not None)
+        (_, numbers), *_ = where.chunks(1)
+        leaves, residuals, _ = build(numbers, where.alike(nominal, numbers))
+        judge({name: residual[0] for name, residual in residuals.items()})
+        return build.circuit(leaves, 0)
 
     return adc_ranges(trained, hardware, unvaried, images=images)
 

@@ -12,7 +12,7 @@ from flax import nnx
 from jax import Array
 
 from xbar_cli.chip.counting import Batch, Counted, count_batch
-from xbar_cli.chip.executor import Executor, hoist
+from xbar_cli.chip.executor import Executor, chip_stage
 from xbar_cli.chip.fabricate import Fabricator
 from xbar_cli.chip.fold import Residuals, judge, require_trust
 from xbar_cli.chip.repair.fabricator import RepairedFabricator
@@ -30,6 +30,33 @@ from xbar_cli.statistics import estimate
 Prepare = Callable[[Any, Array], tuple[Circuit, Residuals]]
 Leaves = list[Array]
 """Of a circuit: a stack of the circuits of many chips is no circuit, and stages pass on its parts."""
+
+
+class Builder:
+    """The compiled stage from the devices of chips to their circuits.
+
+    The same program serves what `prepare` makes of the same kind of arrays, whatever is in them: where compiled programs are
+    kept, it is compiled once.
+    """
+
+    def __init__(self, executor: Executor, prepare: Prepare, shapes: Any, root: Array, *, quick: bool) -> None:
+        """The stage for devices of these shapes; `quick`, if it is matrix products above all."""
+        self.tree: Any = None
+
+        def circuit(conductances: Any, key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
+            made, residuals = prepare(conductances, key)
+            leaves, self.tree = jax.tree.flatten(made)
+            return leaves, residuals, {name: (c.gain, c.offset) for name, c in made.corrections.items()}
+
+        self.stage = chip_stage(executor, circuit, root, shapes, quick=quick)
+
+    def __call__(self, numbers: Array, conductances: Any) -> tuple[Leaves, Residuals, dict[str, Any]]:
+        """The circuits of chips as stacked leaves, their residuals and corrections."""
+        return self.stage(numbers, conductances)
+
+    def circuit(self, leaves: Leaves, chip: int) -> Circuit:
+        """One of the stacked circuits."""
+        return jax.tree.unflatten(self.tree, [leaf[chip] for leaf in leaves])
 
 
 class Sampler:
@@ -54,9 +81,7 @@ class Sampler:
         self.executor, self.fabricate, self.measure = executor, fabricate, measure
         self.graphdef, state = nnx.split(net)
         self.state, self.root, self.parts = (executor.shared(tree) for tree in (state, root, list(parts)))
-        self.trees: dict[str | None, Any] = {}
         self._counters: dict[Any, Callable[..., Any]] = {}
-        shapes = jax.eval_shape(fabricate, root).conductances
 
         def devices(key: Array) -> tuple[Any, Findings]:
             chip = fabricate(key)
@@ -64,33 +89,12 @@ class Sampler:
                 (chip.negative, chip.mean_shift, chip.off_table), chip.costs, chip.repaired
             )
 
-        def circuit(conductances: Any, key: Array) -> tuple[Leaves, Residuals, dict[str, Any]]:
-            made, residuals = prepare(conductances, key)
-            leaves, self.trees[None] = jax.tree.flatten(made)
-            return leaves, residuals, {name: (c.gain, c.offset) for name, c in made.corrections.items()}
-
-        making, preparing = hoist(devices, root), hoist(circuit, shapes, root)
-        self._captured = [executor.shared(hoisted.captured) for hoisted in (making, preparing)]
-
-        def make(shared: Any, number: Array) -> Any:
-            captured, root = shared
-            return making.function(captured, jax.random.fold_in(root, number))
-
-        def build(shared: Any, number: Array, conductances: Any) -> Any:
-            captured, root = shared
-            return preparing.function(captured, conductances, jax.random.fold_in(root, number))
-
         programmed = fabricate.writer is not None
-        self._make = executor.stage(make, quick=folding and programmed)
-        self._build = executor.stage(build, quick=folding)
-
-    def make(self, numbers: Array) -> tuple[Any, Findings]:
-        """The conductances of chips [chips …] [S], and what making them found."""
-        return self._make((self._captured[0], self.root), numbers)
-
-    def build(self, numbers: Array, conductances: Any) -> tuple[Leaves, Residuals, dict[str, Any]]:
-        """The circuits of chips as stacked leaves, their residuals and corrections."""
-        return self._build((self._captured[1], self.root), numbers, conductances)
+        self.make = chip_stage(executor, devices, root, quick=folding and programmed)
+        """From the numbers of chips to their conductances [chips …] [S], and what making them found."""
+        shapes = jax.eval_shape(fabricate, root).conductances
+        self.build = Builder(executor, prepare, shapes, root, quick=folding)
+        self.trees: dict[str | None, Any] = {None: self.build.tree}
 
     def circuit(self, leaves: Leaves, chip: int, layer: str | None = None) -> Circuit:
         """One of the stacked circuits."""
