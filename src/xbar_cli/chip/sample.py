@@ -56,7 +56,12 @@ class Builder:
 
     def circuit(self, leaves: Leaves, chip: int) -> Circuit:
         """One of the stacked circuits."""
-        return jax.tree.unflatten(self.tree, [leaf[chip] for leaf in leaves])
+        return one_of(self.tree, leaves, chip)
+
+
+def one_of(tree: Any, leaves: Leaves, chip: int) -> Circuit:
+    """One of the stacked circuits of a structure."""
+    return jax.tree.unflatten(tree, [leaf[chip] for leaf in leaves])
 
 
 class Sampler:
@@ -98,7 +103,7 @@ class Sampler:
 
     def circuit(self, leaves: Leaves, chip: int, layer: str | None = None) -> Circuit:
         """One of the stacked circuits."""
-        return jax.tree.unflatten(self.trees[layer], [leaf[chip] for leaf in leaves])
+        return one_of(self.trees[layer], leaves, chip)
 
     def count(self, numbers: Array, leaves: Leaves, *, layer: str | None = None, parts: int | None = None) -> Counted:
         """Counts over the images (or their first so many `parts`): [chips 5], [chips images], and of each part how it was solved.
